@@ -1,0 +1,157 @@
+//! Keys and values by number.
+//!
+//! A key is `key:` + zero padding + its number, always `key_bytes` long; a value begins and ends
+//! with the last [`MARK_BYTES`] digits of its key's number, so that a reply can be checked
+//! without keeping a copy of the data.
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use rand_distr::{Distribution as _, Zipf};
+
+use crate::args::{Args, Distribution};
+
+/// Digits of the key's number at both ends of a value; fits the smallest value allowed.
+pub(crate) const MARK_BYTES: usize = 10;
+
+const PREFIX: &[u8] = b"key:";
+
+/// Writes keys and values, and takes keys apart.
+#[derive(Clone, Debug)]
+pub(crate) struct Keyspace {
+    key_bytes: usize,
+    value_bytes: usize,
+}
+
+impl Keyspace {
+    pub(crate) fn new(args: &Args) -> Self {
+        Self {
+            key_bytes: args.key_bytes.into(),
+            value_bytes: args.value_bytes as usize,
+        }
+    }
+
+    pub(crate) fn value_bytes(&self) -> usize {
+        self.value_bytes
+    }
+
+    /// Appends the key of `number`.
+    pub(crate) fn push_key(&self, out: &mut Vec<u8>, number: u32) {
+        out.extend_from_slice(PREFIX);
+        let padding = self.key_bytes - PREFIX.len() - MARK_BYTES;
+        out.extend(std::iter::repeat_n(b'0', padding));
+        out.extend_from_slice(&mark(number));
+    }
+
+    /// Appends the value of `number`.
+    pub(crate) fn push_value(&self, out: &mut Vec<u8>, number: u32) {
+        let mark = mark(number);
+        let start = out.len();
+        out.resize(start + self.value_bytes, b'v');
+        out[start..start + MARK_BYTES].copy_from_slice(&mark);
+        let end = out.len();
+        out[end - MARK_BYTES..].copy_from_slice(&mark);
+    }
+
+    /// The number in `key`, if it is one of ours.
+    pub(crate) fn number_of(&self, key: &[u8]) -> Option<u32> {
+        if key.len() != self.key_bytes || !key.starts_with(PREFIX) {
+            return None;
+        }
+        key[PREFIX.len()..].iter().try_fold(0u32, |sum, byte| {
+            let digit = byte.wrapping_sub(b'0');
+            (digit < 10).then(|| sum.wrapping_mul(10).wrapping_add(digit.into()))
+        })
+    }
+}
+
+/// The digits that both ends of a value of key `number` carry.
+pub(crate) fn mark(number: u32) -> [u8; MARK_BYTES] {
+    let mut digits = [b'0'; MARK_BYTES];
+    let mut rest = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    digits
+}
+
+/// Draws key numbers and the choice between get and set.
+pub(crate) struct Choice {
+    rng: SmallRng,
+    keys: u32,
+    zipf: Option<Zipf<f64>>,
+    get_ratio: f64,
+}
+
+impl Choice {
+    pub(crate) fn new(args: &Args) -> std::io::Result<Self> {
+        let zipf = match args.distribution {
+            Distribution::Uniform => None,
+            Distribution::Zipf => Some(
+                Zipf::new(f64::from(args.keys), args.zipf_exponent)
+                    .map_err(std::io::Error::other)?,
+            ),
+        };
+        Ok(Self {
+            rng: SmallRng::seed_from_u64(args.seed),
+            keys: args.keys,
+            zipf,
+            get_ratio: args.get_ratio,
+        })
+    }
+
+    pub(crate) fn key(&mut self) -> u32 {
+        match &self.zipf {
+            None => self.rng.random_range(0..self.keys),
+            Some(zipf) => scatter(zipf.sample(&mut self.rng) as u64 - 1, self.keys),
+        }
+    }
+
+    pub(crate) fn is_get(&mut self) -> bool {
+        self.rng.random_bool(self.get_ratio)
+    }
+}
+
+/// Spreads neighbouring ranks over the key space; a prime above every `u32` keeps it one to one.
+fn scatter(rank: u64, keys: u32) -> u32 {
+    const PRIME: u128 = (1 << 61) - 1;
+    (u128::from(rank) * PRIME % u128::from(keys)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyspace() -> Keyspace {
+        Keyspace {
+            key_bytes: 24,
+            value_bytes: 30,
+        }
+    }
+
+    #[test]
+    fn a_key_carries_its_number() {
+        let mut key = Vec::new();
+        keyspace().push_key(&mut key, 123_456);
+        assert_eq!(key, b"key:00000000000000123456");
+        assert_eq!(keyspace().number_of(&key), Some(123_456));
+        assert_eq!(keyspace().number_of(b"key:1"), None);
+    }
+
+    #[test]
+    fn a_value_is_marked_at_both_ends() {
+        let mut value = Vec::new();
+        keyspace().push_value(&mut value, 42);
+        assert_eq!(value, b"0000000042vvvvvvvvvv0000000042");
+    }
+
+    #[test]
+    fn scattering_is_one_to_one() {
+        let mut seen = vec![false; 1000];
+        for rank in 0..1000 {
+            let slot = &mut seen[scatter(rank, 1000) as usize];
+            assert!(!*slot);
+            *slot = true;
+        }
+    }
+}

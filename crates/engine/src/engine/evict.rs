@@ -1,0 +1,166 @@
+//! Eviction within a slab class: a hand goes round the class's chunks.
+
+use super::Engine;
+use super::policy::{Chosen, Policy, Verdict};
+use crate::item::Head;
+use crate::slab::{ChunkRef, PageId};
+use crate::types::Deadline;
+
+/// Live items that the hand passes before it takes the least used of them: bounds the time of one eviction.
+const CANDIDATES_MAX: usize = 48;
+/// Pages without chunks that the hand steps over at once.
+const EMPTY_PAGES_MAX: usize = 4;
+
+/// Where the eviction hand of a class stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Hand {
+    page: PageId,
+    offset: u32,
+}
+
+/// What becomes of an item that is removed for its memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reclaimer {
+    /// The eviction hand or the taking of a page.
+    Hand,
+    /// The background sweep.
+    Sweep,
+}
+
+impl Engine {
+    /// Removes one item whose first chunk is in `class`: a dead one, or a live one if evictions are allowed. Looks at
+    /// `looks` chunks at most; false if it found none.
+    pub(super) fn evict_one(&mut self, class: u8, looks: usize) -> bool {
+        let mut candidates = 0;
+        let mut best: Option<(u8, ChunkRef)> = None;
+        for _ in 0..looks {
+            let Some(chunk) = self.advance_hand(class) else {
+                break;
+            };
+            let head = self.items.head(chunk);
+            if !head.is_linked() || self.is_pinned(chunk) {
+                continue;
+            }
+            if self.death(&self.items.item(chunk)).is_some() {
+                self.reclaim_item(chunk, Reclaimer::Hand);
+                return true;
+            }
+            if !self.evictions_enabled {
+                continue;
+            }
+            match self.judge(chunk, head) {
+                Verdict::Evict => {
+                    self.evict_item(chunk);
+                    return true;
+                }
+                Verdict::Keep(frequency) => {
+                    if best.is_none_or(|(lowest, _)| frequency < lowest) {
+                        best = Some((frequency, chunk));
+                    }
+                }
+            }
+            candidates += 1;
+            if candidates == CANDIDATES_MAX {
+                break;
+            }
+        }
+        if let Some((_, chunk)) = best {
+            self.evict_item(chunk);
+        }
+        best.is_some()
+    }
+
+    fn judge(&mut self, chunk: ChunkRef, head: Head) -> Verdict {
+        let verdict = Chosen::passed(head.frequency());
+        if let Verdict::Keep(frequency) = verdict {
+            self.items.set_head(chunk, head.with_frequency(frequency));
+        }
+        verdict
+    }
+
+    /// The next chunk of the class, round and round.
+    fn advance_hand(&mut self, class: u8) -> Option<ChunkRef> {
+        let slabs = &self.items.slabs;
+        let hand = &mut self.hands[usize::from(class)];
+        if hand.page == 0 || slabs.page(hand.page).class != class {
+            *hand = Hand {
+                page: slabs.first_page(class),
+                offset: 0,
+            };
+        }
+        for _ in 0..EMPTY_PAGES_MAX {
+            if hand.page == 0 {
+                return None;
+            }
+            if let Some(chunk) = slabs.chunk_in(hand.page, hand.offset) {
+                hand.offset += slabs.sizes.chunk_bytes(class) as u32;
+                slabs
+                    .segment
+                    .prefetch(slabs.address(chunk) + slabs.sizes.chunk_bytes(class));
+                return Some(chunk);
+            }
+            let next = slabs.page(hand.page).all.next;
+            *hand = Hand {
+                page: if next == 0 {
+                    slabs.first_page(class)
+                } else {
+                    next
+                },
+                offset: 0,
+            };
+        }
+        None
+    }
+
+    /// Removes a dead item and counts it.
+    pub(super) fn reclaim_item(&mut self, chunk: ChunkRef, by: Reclaimer) {
+        let unfetched = u64::from(!self.items.head(chunk).is_fetched());
+        let class = self.class_of(chunk);
+        class.expired_unfetched += unfetched;
+        match by {
+            Reclaimer::Hand => class.reclaimed += 1,
+            Reclaimer::Sweep => class.crawler_reclaimed += 1,
+        }
+        self.stats.expired_unfetched += unfetched;
+        match by {
+            Reclaimer::Hand => self.stats.reclaimed += 1,
+            Reclaimer::Sweep => self.stats.crawler_reclaimed += 1,
+        }
+        let place = self.place_of(chunk);
+        self.unlink(place, chunk);
+    }
+
+    /// Removes a live item for its memory and counts it.
+    pub(super) fn evict_item(&mut self, chunk: ChunkRef) {
+        let item = self.items.item(chunk);
+        let age = u64::from(self.clock.age(item.head.last_access()));
+        let mortal = u64::from(item.deadline() != Deadline::NEVER);
+        let unfetched = u64::from(!item.head.is_fetched());
+        let class = self.class_of(chunk);
+        class.evicted += 1;
+        class.evicted_nonzero += mortal;
+        class.evicted_unfetched += unfetched;
+        class.evicted_time = age;
+        self.stats.evictions += 1;
+        self.stats.evicted_unfetched += unfetched;
+        let place = self.place_of(chunk);
+        self.unlink(place, chunk);
+    }
+
+    /// The chunk under the hand of a class.
+    pub(super) fn under_hand(&self, class: u8) -> Option<ChunkRef> {
+        let hand = self.hands[usize::from(class)];
+        let slabs = &self.items.slabs;
+        let live = hand.page != 0 && slabs.page(hand.page).class == class;
+        let (page, offset) = if live {
+            (hand.page, hand.offset)
+        } else {
+            (slabs.first_page(class), 0)
+        };
+        if page == 0 {
+            None
+        } else {
+            slabs.chunk_in(page, offset)
+        }
+    }
+}

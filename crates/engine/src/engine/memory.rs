@@ -1,0 +1,199 @@
+//! Where a chunk comes from: a free one, a page, or an eviction; and how items are freed.
+
+use super::Engine;
+use crate::index::SPLIT_EXTENTS;
+use crate::item::State;
+use crate::slab::{ChunkRef, INDEX_CLASS};
+use crate::types::KeyHash;
+
+/// Chunks of dying chains that one step frees.
+const DYING_STEP: usize = 32;
+/// Evictions in a class that may fail to free one of its chunks (the freed ones were of other classes) before a whole
+/// page is taken.
+const EVICTIONS_MAX: usize = 16;
+/// Chunks of a page on its way out that an allocation without a free chunk clears.
+const DRAIN_STEP: usize = 16;
+/// Chunks that the eviction hand looks at before a page is taken instead.
+const LOOKS_MAX: usize = 256;
+
+impl Engine {
+    /// A chunk of `class`, by eviction if need be and allowed.
+    #[inline]
+    pub(super) fn allocate(&mut self, class: u8) -> Option<ChunkRef> {
+        self.items
+            .slabs
+            .take(class)
+            .or_else(|| self.allocate_slow(class))
+    }
+
+    #[cold]
+    fn allocate_slow(&mut self, class: u8) -> Option<ChunkRef> {
+        self.work_on_drain(DRAIN_STEP);
+        let keep = self.pool_reserve();
+        loop {
+            if let Some(chunk) = self.take_or_add(class, keep) {
+                return Some(chunk);
+            }
+            if self.dying.is_null() {
+                break;
+            }
+            self.free_dying(DYING_STEP);
+        }
+        self.stats.page_shortages += 1;
+        let chunk = self.evict_for(class);
+        if chunk.is_none() {
+            self.classes[usize::from(class)].outofmemory += 1;
+        }
+        chunk
+    }
+
+    /// Free pages kept for what cannot wait: a class that has nothing to evict, the index. They are refilled in small
+    /// steps, so that no call has to empty a page at once.
+    pub(super) fn pool_reserve(&self) -> u32 {
+        match self.items.slabs.pages_held() {
+            0..64 => 0,
+            64..512 => 1,
+            _ => 2,
+        }
+    }
+
+    fn take_or_add(&mut self, class: u8, keep: u32) -> Option<ChunkRef> {
+        if let Some(chunk) = self.items.slabs.take(class) {
+            return Some(chunk);
+        }
+        if self.items.slabs.add_page(class, keep) {
+            self.items.slabs.take(class)
+        } else {
+            None
+        }
+    }
+
+    fn evict_for(&mut self, class: u8) -> Option<ChunkRef> {
+        self.refill_pool();
+        if class != INDEX_CLASS {
+            for _ in 0..EVICTIONS_MAX {
+                if !self.evict_one(class, LOOKS_MAX) {
+                    break;
+                }
+                if let Some(chunk) = self.items.slabs.take(class) {
+                    return Some(chunk);
+                }
+            }
+        }
+        loop {
+            if let Some(chunk) = self.take_or_add(class, 0) {
+                return Some(chunk);
+            }
+            if !self.evictions_enabled || !self.steal_page() {
+                break;
+            }
+        }
+        self.evict_for_at_last(class)
+    }
+
+    /// No page can be taken as a whole: looks at every chunk of the class for something to evict.
+    fn evict_for_at_last(&mut self, class: u8) -> Option<ChunkRef> {
+        if class == INDEX_CLASS {
+            return None;
+        }
+        let chunks =
+            self.items.slabs.page_count(class) as usize * self.items.slabs.chunks_per_page(class);
+        // Each pass of the hand lowers frequencies, and an item found is evicted or the lowest of those seen.
+        for _ in 0..EVICTIONS_MAX {
+            if !self.evict_one(class, chunks) {
+                return None;
+            }
+            self.free_dying(usize::MAX);
+            if let Some(chunk) = self.take_or_add(class, 0) {
+                return Some(chunk);
+            }
+        }
+        None
+    }
+
+    /// Frees the memory of an item: a chain's step by step, a little now and the rest as memory is asked for or by
+    /// [`Self::maintain`].
+    pub(super) fn free_item(&mut self, chunk: ChunkRef) {
+        let head = self.items.head(chunk);
+        if !head.is_chain() {
+            self.items.slabs.give(chunk);
+            return;
+        }
+        self.items.set_head(chunk, head.with_state(State::Dying));
+        self.items.set_chain_total(chunk, self.dying.0);
+        self.dying = chunk;
+        self.free_dying(DYING_STEP);
+    }
+
+    /// Frees up to `chunks` chunks of dying chains.
+    pub(super) fn free_dying(&mut self, chunks: usize) {
+        for _ in 0..chunks {
+            if self.dying.is_null() {
+                return;
+            }
+            let first = self.dying;
+            let tail = self.items.chain_next(first);
+            if tail.is_null() {
+                self.dying = ChunkRef(self.items.chain_total(first));
+                self.items.slabs.give(first);
+            } else {
+                let next = self.items.tail_next(tail);
+                self.items.set_chain_next(first, next);
+                self.items.slabs.give(tail);
+            }
+        }
+    }
+
+    /// Makes room in the index for one item with this hash; false if there is no memory for it.
+    ///
+    /// Once it is there, removals of other items leave it there.
+    #[inline]
+    pub(super) fn prepare_index(&mut self, hash: KeyHash) -> bool {
+        if self.index.wants_split() {
+            self.split_leaf();
+        }
+        if self.index.wants_extent(hash) {
+            self.grow_leaf(hash);
+        }
+        !self.index.is_full_at(hash) || self.evict_neighbour(hash)
+    }
+
+    #[cold]
+    fn split_leaf(&mut self) {
+        let mut spare = [ChunkRef::NULL; SPLIT_EXTENTS];
+        for extent in &mut spare {
+            *extent = self.allocate(INDEX_CLASS).unwrap_or(ChunkRef::NULL);
+        }
+        let spare = spare.into_iter().filter(|extent| !extent.is_null());
+        self.index.split(&mut self.items, self.hasher, spare);
+    }
+
+    #[cold]
+    fn grow_leaf(&mut self, hash: KeyHash) {
+        let Some(extent) = self.allocate(INDEX_CLASS) else {
+            return;
+        };
+        // An eviction may have made the growth unnecessary.
+        if self.index.wants_extent(hash) {
+            self.index.grow(&mut self.items.slabs, hash, extent);
+        } else {
+            self.items.slabs.give(extent);
+        }
+    }
+
+    /// Evicts an item whose slot the one with this hash can have.
+    #[cold]
+    fn evict_neighbour(&mut self, hash: KeyHash) -> bool {
+        if !self.evictions_enabled {
+            return false;
+        }
+        let Some(chunk) = self.index.neighbour(&self.items.slabs, hash) else {
+            return false;
+        };
+        if self.is_pinned(chunk) {
+            return false;
+        }
+        self.evict_item(chunk);
+        true
+    }
+}

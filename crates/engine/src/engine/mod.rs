@@ -1,0 +1,333 @@
+//! One shard's cache: joins slabs, items and index, and decides what lives and dies.
+//!
+//! ```text
+//! get store reserve arith touch   verbs, one file each
+//! memory  evict  steal            where memory comes from: free chunk, page, eviction in the class, another class's page
+//! sweep  report  integrity        background expiry, statistics, self-check
+//! clock  pins  policy             time and flushes, items being sent, choice of victims
+//! ```
+
+mod arith;
+mod clock;
+mod evict;
+mod get;
+mod integrity;
+mod memory;
+mod pin;
+mod pins;
+mod policy;
+mod report;
+mod stage;
+mod steal;
+mod store;
+mod sweep;
+mod touch;
+
+use std::io;
+use std::sync::Arc;
+
+pub use self::get::Hit;
+pub use self::pin::PinnedValue;
+pub use self::stage::Staged;
+
+use self::clock::Clock;
+use self::evict::Hand;
+use self::pins::Pins;
+use self::policy::{Chosen, Policy};
+use self::steal::Drain;
+use self::sweep::SweepCursor;
+use crate::api::{DeleteOutcome, Piece};
+use crate::budget::Budget;
+use crate::config::EngineConfig;
+use crate::index::{EXTENT_BYTES, Index, Place};
+use crate::item::{CAS_BYTES, HEAD_BYTES, Item, Items, State};
+use crate::slab::{ChunkRef, Slabs};
+use crate::stats::{ClassStats, EngineStats};
+use crate::types::{KeyHash, KeyHasher, Seconds};
+
+/// memcached's bytes over key and value of an item with cas, which the limit of `item_size_max` counts for its clients.
+const COUNTED_BYTES: usize = 59;
+/// What memcached adds with client flags.
+const COUNTED_FLAGS_BYTES: usize = 4;
+/// What memcached saves without cas.
+const COUNTED_CAS_BYTES: usize = 8;
+/// Cas uniques stay below this, so that they fit the usual width.
+const CAS_END: u64 = 1 << (8 * CAS_BYTES);
+
+/// One shard's cache. See the crate's documentation.
+#[derive(Debug)]
+pub struct Engine {
+    items: Items,
+    index: Index,
+    hasher: KeyHasher,
+    item_size_max: usize,
+    evictions_enabled: bool,
+    cas_first: u64,
+    cas_step: u64,
+    cas_next: u64,
+    clock: Clock,
+    pins: Pins,
+    /// Counters by class; class 0 is the index.
+    classes: Vec<ClassStats>,
+    hands: Vec<Hand>,
+    /// Evictions of each class when the balance was last looked at.
+    evicted_before: Vec<u64>,
+    stats: EngineStats,
+    /// Chains being freed, linked by the field of their length.
+    dying: ChunkRef,
+    drain: Option<Drain>,
+    /// Where the search for a page to empty goes on.
+    steal_cursor: u32,
+    sweep: SweepCursor,
+    pieces: Vec<Piece>,
+}
+
+/// Why a lookup finds nothing although the item is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Death {
+    Expired,
+    Flushed,
+}
+
+impl Engine {
+    /// An empty shard.
+    ///
+    /// # Errors
+    ///
+    /// The address space cannot be mapped, `page_bytes` is not a power of two in range, or the budget is too small for
+    /// the directory of the index.
+    pub fn new(config: EngineConfig, budget: Arc<Budget>) -> io::Result<Self> {
+        let cas_bytes = if config.cas_enabled { CAS_BYTES } else { 0 };
+        let mut slabs = Slabs::new(&config, budget, HEAD_BYTES + cas_bytes, EXTENT_BYTES)?;
+        let index = Index::new(&mut slabs)
+            .ok_or_else(|| io::Error::other("the memory limit is too small for a shard"))?;
+        let classes: Vec<ClassStats> = (0..slabs.sizes.len())
+            .map(|class| ClassStats {
+                class_id: class as u8,
+                chunk_size: slabs.sizes.chunk_bytes(class as u8) as u64,
+                chunks_per_page: slabs.chunks_per_page(class as u8) as u64,
+                ..ClassStats::default()
+            })
+            .collect();
+        Ok(Self {
+            hands: vec![Hand::default(); classes.len()],
+            evicted_before: vec![0; classes.len()],
+            items: Items { slabs, cas_bytes },
+            index,
+            hasher: config.hasher,
+            item_size_max: config.item_size_max,
+            evictions_enabled: config.evictions_enabled,
+            cas_first: config.cas_first,
+            cas_step: config.cas_step,
+            cas_next: config.cas_first,
+            clock: Clock::new(),
+            pins: Pins::default(),
+            classes,
+            stats: EngineStats::default(),
+            dying: ChunkRef::NULL,
+            drain: None,
+            steal_cursor: 0,
+            sweep: SweepCursor::default(),
+            pieces: Vec::new(),
+        })
+    }
+
+    /// Asks the processor for the index's cache line of `hash`. Changes nothing.
+    #[inline]
+    pub fn prefetch(&self, hash: KeyHash) {
+        self.index.prefetch(&self.items.slabs, hash);
+    }
+
+    /// Asks the processor for the item that `hash` probably finds; best some time after [`Self::prefetch`].
+    #[inline]
+    pub fn prefetch_item(&self, hash: KeyHash) {
+        if let Some(chunk) = self.index.likely(&self.items.slabs, hash) {
+            let address = self.items.slabs.address(chunk);
+            self.items.slabs.segment.prefetch(address);
+            self.items.slabs.segment.prefetch(address + 64);
+        }
+    }
+
+    /// Deletes an item, if `compare` is `None` or its cas unique.
+    pub fn delete(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        compare: Option<u64>,
+        now: Seconds,
+    ) -> DeleteOutcome {
+        self.clock.advance(now);
+        let Some((place, chunk)) = self.look_up(key, hash) else {
+            self.stats.delete_misses += 1;
+            return DeleteOutcome::NotFound;
+        };
+        if compare.is_some_and(|cas| cas != self.items.item(chunk).cas()) {
+            return DeleteOutcome::Exists;
+        }
+        self.stats.delete_hits += 1;
+        self.class_of(chunk).delete_hits += 1;
+        self.unlink(place, chunk);
+        DeleteOutcome::Deleted
+    }
+
+    /// Kills every item: those present now, or those present when the clock reaches `at`, which replaces a pending
+    /// flush. Takes constant time; memory comes back as items are met, by [`Self::sweep`] at the latest.
+    pub fn flush_all(&mut self, at: Option<Seconds>, now: Seconds) {
+        self.clock.advance(now);
+        self.stats.cmd_flush += 1;
+        self.clock.flush(at);
+    }
+
+    #[inline]
+    fn class_of(&mut self, chunk: ChunkRef) -> &mut ClassStats {
+        &mut self.classes[usize::from(self.items.slabs.class_of(chunk))]
+    }
+
+    /// Whether, and of what, a linked item is dead.
+    #[inline]
+    fn death(&self, item: &Item<'_>) -> Option<Death> {
+        if item.deadline().has_passed(self.clock.now()) {
+            Some(Death::Expired)
+        } else if self.clock.has_flushed(item.head.last_access()) {
+            Some(Death::Flushed)
+        } else {
+            None
+        }
+    }
+
+    /// Finds an item, dead or alive.
+    #[inline]
+    fn find(&self, key: &[u8], hash: KeyHash) -> Option<(Place, ChunkRef)> {
+        self.index.find(&self.items.slabs, hash, |chunk| {
+            self.items.has_key(chunk, key)
+        })
+    }
+
+    /// Finds a live item; removes a dead one.
+    #[inline]
+    fn look_up(&mut self, key: &[u8], hash: KeyHash) -> Option<(Place, ChunkRef)> {
+        let (place, chunk) = self.find(key, hash)?;
+        match self.death(&self.items.item(chunk)) {
+            None => return Some((place, chunk)),
+            Some(Death::Expired) => self.stats.get_expired += 1,
+            Some(Death::Flushed) => self.stats.get_flushed += 1,
+        }
+        self.unlink(place, chunk);
+        None
+    }
+
+    /// Where the item at `chunk` is in the index.
+    fn place_of(&self, chunk: ChunkRef) -> Place {
+        let hash = self.items.hash_of(self.hasher, chunk);
+        let found = self
+            .index
+            .find(&self.items.slabs, hash, |other| other == chunk);
+        found.expect("a linked item is in the index").0
+    }
+
+    /// The next cas unique, 0 with cas disabled.
+    #[inline]
+    fn next_cas(&mut self) -> u64 {
+        if self.items.cas_bytes == 0 {
+            return 0;
+        }
+        let cas = self.cas_next;
+        self.cas_next += self.cas_step;
+        if self.cas_next >= CAS_END {
+            self.cas_next = self.cas_first;
+        }
+        cas
+    }
+
+    /// Whether an item is larger than memcached would take.
+    #[inline]
+    fn is_too_large(&self, key_bytes: usize, value_bytes: usize, client_flags: u32) -> bool {
+        let flags = if client_flags == 0 {
+            0
+        } else {
+            COUNTED_FLAGS_BYTES
+        };
+        let cas = if self.items.cas_bytes == 0 {
+            COUNTED_CAS_BYTES
+        } else {
+            0
+        };
+        key_bytes + value_bytes + COUNTED_BYTES + flags - cas > self.item_size_max
+    }
+
+    /// Marks an item as used. `fetched` if its value goes to a client.
+    #[inline]
+    fn mark_used(&mut self, chunk: ChunkRef, fetched: bool) {
+        let head = self.items.head(chunk);
+        let used = head
+            .with_frequency(Chosen::accessed(head.frequency()))
+            .with_fetched(head.is_fetched() || fetched)
+            .with_last_access(self.clock.stamp());
+        if used != head {
+            self.items.set_head(chunk, used);
+        }
+    }
+
+    /// Counts an item that is being linked, and stamps it.
+    fn note_linked(&mut self, chunk: ChunkRef, frequency: u8) {
+        let head = self.items.head(chunk);
+        let state = if head.is_chain() {
+            State::LinkedChain
+        } else {
+            State::Linked
+        };
+        let head = head
+            .with_state(state)
+            .with_frequency(frequency)
+            .with_last_access(self.clock.stamp());
+        self.items.set_head(chunk, head);
+        let item = self.items.item(chunk);
+        let (requested, deadline) = (item.requested_bytes() as u64, item.deadline());
+        self.items.note_deadline(chunk, deadline);
+        self.stats.bytes += requested;
+        self.stats.curr_items += 1;
+        self.stats.total_items += 1;
+        let class = self.class_of(chunk);
+        class.number += 1;
+        class.mem_requested += requested;
+    }
+
+    /// Counts an item that is being unlinked.
+    fn note_unlinked(&mut self, chunk: ChunkRef) {
+        let requested = self.items.item(chunk).requested_bytes() as u64;
+        self.stats.bytes -= requested;
+        self.stats.curr_items -= 1;
+        let class = self.class_of(chunk);
+        class.number -= 1;
+        class.mem_requested -= requested;
+    }
+
+    /// Removes an item from the index and frees it, unless it is pinned: then with the last unpin.
+    fn unlink(&mut self, place: Place, chunk: ChunkRef) {
+        self.note_unlinked(chunk);
+        self.index.remove(&mut self.items.slabs, place);
+        self.dispose(chunk);
+    }
+
+    /// Frees an item that the index no longer knows, unless it is pinned.
+    fn dispose(&mut self, chunk: ChunkRef) {
+        if self.is_pinned(chunk) && self.pins.detach(chunk) {
+            let head = self.items.head(chunk);
+            let state = if head.is_chain() {
+                State::LooseChain
+            } else {
+                State::Loose
+            };
+            self.items.set_head(chunk, head.with_state(state));
+        } else {
+            self.free_item(chunk);
+        }
+    }
+
+    /// Whether the item at `chunk` is pinned. Looks at the table only if its page guards something.
+    #[inline]
+    fn is_pinned(&self, chunk: ChunkRef) -> bool {
+        let page = self.items.slabs.page_of(chunk);
+        self.items.slabs.page(page).guarded > 0 && self.pins.contains(chunk)
+    }
+}

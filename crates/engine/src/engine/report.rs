@@ -1,0 +1,71 @@
+//! Statistics.
+
+use super::Engine;
+use crate::slab::INDEX_CLASS;
+use crate::stats::{ClassStats, EngineStats};
+
+impl Engine {
+    /// The general counters.
+    #[must_use]
+    pub fn stats(&self) -> EngineStats {
+        let hash_bytes = self.index.bytes();
+        EngineStats {
+            hash_bytes,
+            hash_power_level: u64::from((self.index.slots().max(1)).ilog2()),
+            pages: self.items.slabs.pages_held(),
+            slab_global_page_pool: u64::from(self.items.slabs.pool_len()),
+            charged_bytes: self.items.slabs.held_bytes(),
+            ..self.stats
+        }
+    }
+
+    /// Sets the counters back, but for what is there: `curr_items` and `bytes`.
+    pub fn reset_stats(&mut self) {
+        let EngineStats {
+            curr_items, bytes, ..
+        } = self.stats;
+        self.stats = EngineStats {
+            curr_items,
+            bytes,
+            ..EngineStats::default()
+        };
+        self.evicted_before.fill(0);
+        for class in &mut self.classes {
+            *class = ClassStats {
+                class_id: class.class_id,
+                chunk_size: class.chunk_size,
+                chunks_per_page: class.chunks_per_page,
+                number: class.number,
+                mem_requested: class.mem_requested,
+                ..ClassStats::default()
+            };
+        }
+    }
+
+    /// The counters of each slab class, those without pages included.
+    pub fn class_stats(&self) -> impl Iterator<Item = ClassStats> {
+        self.classes
+            .iter()
+            .skip(usize::from(INDEX_CLASS) + 1)
+            .map(|class| self.fill_class(*class))
+    }
+
+    fn fill_class(&self, class: ClassStats) -> ClassStats {
+        let slabs = &self.items.slabs;
+        let total_pages = u64::from(slabs.page_count(class.class_id));
+        let total_chunks = total_pages * class.chunks_per_page;
+        let used_chunks = slabs.used_chunks(class.class_id);
+        let next = self
+            .under_hand(class.class_id)
+            .map(|chunk| self.items.head(chunk))
+            .filter(|head| head.is_linked());
+        ClassStats {
+            total_pages,
+            total_chunks,
+            used_chunks,
+            free_chunks: total_chunks - used_chunks,
+            age: next.map_or(0, |head| u64::from(self.clock.age(head.last_access()))),
+            ..class
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Values that arrive in pieces, and every value that needs a chain: memory first, the index last.
+//!
+//! A staged item is complete but for its value and is not in the index. Its pages are guarded, so it stays where it is
+//! until it is committed or aborted.
+
+use super::Engine;
+use crate::api::{Reserve, StoreMode, StoreOutcome};
+use crate::item::{Fields, State, TAIL_BYTES};
+use crate::slab::ChunkRef;
+use crate::types::{KeyHash, Seconds};
+
+/// A value on its way in. Must be given back by [`Engine::commit`] or [`Engine::abort`].
+#[derive(Debug)]
+#[must_use = "a staged value holds memory until it is committed or aborted"]
+pub struct Staged {
+    pub(super) first: ChunkRef,
+    pub(super) hash: KeyHash,
+    /// The chunk being written, and the bytes of value in it.
+    cursor: ChunkRef,
+    filled: usize,
+    written: usize,
+    value_bytes: usize,
+}
+
+impl Staged {
+    /// Length of the whole value.
+    #[must_use]
+    pub fn value_bytes(&self) -> usize {
+        self.value_bytes
+    }
+
+    /// Bytes that have not been written yet.
+    #[must_use]
+    pub fn missing_bytes(&self) -> usize {
+        self.value_bytes - self.written
+    }
+}
+
+impl Engine {
+    /// Takes the memory for a value that will be written by [`Self::staged_write`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreOutcome::TooLarge`] or [`StoreOutcome::OutOfMemory`], both counted. The present item stays: see
+    /// [`Self::refuse_store`].
+    pub fn reserve(&mut self, reserve: &Reserve<'_>, now: Seconds) -> Result<Staged, StoreOutcome> {
+        self.clock.advance(now);
+        if self.is_too_large(reserve.key.len(), reserve.value_bytes, reserve.client_flags) {
+            self.stats.store_too_large += 1;
+            return Err(StoreOutcome::TooLarge);
+        }
+        let fields = Fields {
+            key: reserve.key,
+            client_flags: reserve.client_flags,
+            deadline: reserve.deadline,
+            cas: 0,
+            value_bytes: reserve.value_bytes,
+        };
+        let staged = self
+            .stage(&fields, reserve.hash)
+            .ok_or(StoreOutcome::OutOfMemory);
+        if staged.is_err() {
+            self.stats.store_no_memory += 1;
+        }
+        staged
+    }
+
+    /// Allocates and writes everything but the value.
+    pub(super) fn stage(&mut self, fields: &Fields<'_>, hash: KeyHash) -> Option<Staged> {
+        let (first, filled_first) = match self.single_class(fields) {
+            Some(class) => {
+                let chunk = self.allocate(class)?;
+                self.items
+                    .write_header(chunk, State::Loose, fields, fields.value_bytes);
+                (chunk, fields.value_bytes)
+            }
+            None => {
+                let class = self.items.slabs.sizes.len() as u8 - 1;
+                let room = self.items.slabs.sizes.chunk_max() - self.items.chain_value_at(fields);
+                let length = room.min(fields.value_bytes);
+                let chunk = self.allocate(class)?;
+                self.items
+                    .write_header(chunk, State::LooseChain, fields, length);
+                (chunk, length)
+            }
+        };
+        self.guard_chunk(first, true);
+        let staged = Staged {
+            first,
+            hash,
+            cursor: first,
+            filled: 0,
+            written: 0,
+            value_bytes: fields.value_bytes,
+        };
+        if self.stage_tails(first, fields.value_bytes - filled_first) {
+            Some(staged)
+        } else {
+            self.abort(staged);
+            None
+        }
+    }
+
+    /// The class of an item that needs no chain. Items so large that a later deadline would not fit are chains.
+    #[inline]
+    pub(super) fn single_class(&self, fields: &Fields<'_>) -> Option<u8> {
+        let bytes = self.items.single_bytes(fields);
+        let roomy = bytes + 4 <= self.items.slabs.sizes.chunk_max();
+        if roomy {
+            self.items.slabs.sizes.class_for(bytes)
+        } else {
+            None
+        }
+    }
+
+    /// Adds chunks for `missing` bytes to a chain; false if there is no memory.
+    fn stage_tails(&mut self, first: ChunkRef, mut missing: usize) -> bool {
+        let chunk_max = self.items.slabs.sizes.chunk_max();
+        let mut last = first;
+        while missing > 0 {
+            let length = missing.min(chunk_max - TAIL_BYTES);
+            let class = self
+                .items
+                .slabs
+                .sizes
+                .class_for(length + TAIL_BYTES)
+                .expect("a chunk of at most the largest");
+            let Some(chunk) = self.allocate(class) else {
+                return false;
+            };
+            self.items.write_tail(chunk, first, length);
+            self.items.append_chunk(first, last, chunk);
+            self.guard_chunk(chunk, true);
+            last = chunk;
+            missing -= length;
+        }
+        true
+    }
+
+    /// Writes the next bytes of the value. Those beyond its length are an error of the caller.
+    pub fn staged_write(&mut self, staged: &mut Staged, mut bytes: &[u8]) {
+        assert!(
+            bytes.len() <= staged.missing_bytes(),
+            "more bytes than were reserved"
+        );
+        while !bytes.is_empty() {
+            let (at, room) = self.staged_room(staged);
+            let len = room.min(bytes.len());
+            self.items
+                .slabs
+                .segment
+                .bytes_mut(at, len)
+                .copy_from_slice(&bytes[..len]);
+            bytes = &bytes[len..];
+            staged.filled += len;
+            staged.written += len;
+        }
+    }
+
+    /// As [`Self::staged_write`], with the value of another item.
+    pub(super) fn staged_copy(&mut self, staged: &mut Staged, source: ChunkRef) {
+        let mut chunk = source;
+        while !chunk.is_null() {
+            let (mut from, mut left) = self.items.value_range(chunk);
+            while left > 0 {
+                let (at, room) = self.staged_room(staged);
+                let len = room.min(left);
+                self.items.slabs.segment.copy(from, at, len);
+                from += len;
+                left -= len;
+                staged.filled += len;
+                staged.written += len;
+            }
+            chunk = self.items.after(chunk);
+        }
+    }
+
+    /// Where the next bytes go: offset in the segment, and how many fit there.
+    fn staged_room(&self, staged: &mut Staged) -> (usize, usize) {
+        loop {
+            let (at, len) = self.items.value_range(staged.cursor);
+            if staged.filled < len {
+                return (at + staged.filled, len - staged.filled);
+            }
+            staged.cursor = self.items.after(staged.cursor);
+            staged.filled = 0;
+            assert!(
+                !staged.cursor.is_null(),
+                "a chain has room for the whole value"
+            );
+        }
+    }
+
+    /// Links a staged item as `mode` says, or frees it. What was not written is what the memory held before.
+    pub fn commit(&mut self, staged: Staged, mode: StoreMode, now: Seconds) -> StoreOutcome {
+        self.clock.advance(now);
+        debug_assert_eq!(
+            staged.missing_bytes(),
+            0,
+            "a value is committed when it is whole"
+        );
+        let mut key = [0; 255];
+        let item = self.items.item(staged.first);
+        let key = &mut key[..item.key().len()];
+        key.copy_from_slice(item.key());
+        self.count_set(staged.first);
+        if matches!(mode, StoreMode::Append | StoreMode::Prepend) {
+            return self.concatenate_staged(staged, key, mode);
+        }
+        let hash = staged.hash;
+        let found = self.look_up(key, hash);
+        if let Some(outcome) = self.refusal(mode, found) {
+            self.abort(staged);
+            return outcome;
+        }
+        let outcome = self.link_staged(staged, key);
+        if outcome == StoreOutcome::OutOfMemory {
+            self.refuse_store(key, hash, mode, false, now);
+        }
+        outcome
+    }
+
+    /// Gives a staged item its cas unique and puts it in the index.
+    pub(super) fn link_staged(&mut self, staged: Staged, key: &[u8]) -> StoreOutcome {
+        let Staged { first, hash, .. } = staged;
+        if self.find(key, hash).is_none() && !self.prepare_index(hash) {
+            self.abort(staged);
+            return StoreOutcome::OutOfMemory;
+        }
+        self.guard(first, false);
+        let cas = self.next_cas();
+        self.items.set_cas(first, cas);
+        self.link(first, key, hash);
+        StoreOutcome::Stored { cas }
+    }
+
+    /// Frees a staged item.
+    pub fn abort(&mut self, staged: Staged) {
+        self.guard(staged.first, false);
+        self.free_item(staged.first);
+    }
+
+    /// The value of a staged item, piece by piece: to send it to another shard.
+    pub fn staged_value(&self, staged: &Staged) -> impl Iterator<Item = &[u8]> {
+        self.items.value_chunks(staged.first)
+    }
+
+    fn concatenate_staged(&mut self, staged: Staged, key: &[u8], mode: StoreMode) -> StoreOutcome {
+        // The staged item is no longer written to, so its chunks can be read while others are staged.
+        let outcome = self.concatenate(
+            key,
+            staged.hash,
+            mode,
+            Addition::Item(staged.first, staged.value_bytes),
+        );
+        self.abort(staged);
+        if outcome == StoreOutcome::OutOfMemory {
+            self.stats.store_no_memory += 1;
+        }
+        outcome
+    }
+}
+
+/// What is appended or prepended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Addition<'a> {
+    /// Bytes from outside.
+    Bytes(&'a [u8]),
+    /// The value of a staged item, and its length.
+    Item(ChunkRef, usize),
+}
+
+impl Addition<'_> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Item(_, len) => *len,
+        }
+    }
+}

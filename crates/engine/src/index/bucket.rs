@@ -1,0 +1,93 @@
+//! One bucket of the index: a cache line of ten slots.
+//!
+//! ```text
+//! 0                    40               60        62        64
+//! | 10 chunk references | 10 tags        | passed | reserved |
+//! ```
+//!
+//! A slot is empty when its reference is 0. `passed` counts the items that wanted this bucket or one before it, found
+//! this one full and went on: a search that sees 0 may stop. It makes tombstones unnecessary, as in F14.
+
+use crate::segment::Plain;
+use crate::slab::ChunkRef;
+
+/// Slots of a bucket.
+pub(crate) const SLOTS: usize = 10;
+/// Bytes of a bucket.
+pub(crate) const BUCKET_BYTES: usize = 64;
+
+/// See the head of this file.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Bucket {
+    refs: [ChunkRef; SLOTS],
+    tags: [u16; SLOTS],
+    pub(crate) passed: u16,
+    reserved: u16,
+}
+
+const _: () = assert!(size_of::<Bucket>() == BUCKET_BYTES);
+
+// SAFETY: 40 + 20 + 2 + 2 bytes of integers, no padding; any bits are a value; no interior mutability.
+unsafe impl Plain for Bucket {}
+
+impl Bucket {
+    pub(crate) const EMPTY: Self = Self {
+        refs: [ChunkRef::NULL; SLOTS],
+        tags: [0; SLOTS],
+        passed: 0,
+        reserved: 0,
+    };
+
+    /// The slots with this tag, as a bit set. May contain empty slots.
+    #[inline]
+    pub(crate) fn with_tag(&self, tag: u16) -> u32 {
+        let mut set = 0;
+        for (slot, &other) in self.tags.iter().enumerate() {
+            set |= u32::from(other == tag) << slot;
+        }
+        set
+    }
+
+    /// The reference in a slot.
+    #[inline]
+    pub(crate) fn get(&self, slot: usize) -> ChunkRef {
+        self.refs[slot]
+    }
+
+    /// The tag in a slot.
+    #[inline]
+    pub(crate) fn tag(&self, slot: usize) -> u16 {
+        self.tags[slot]
+    }
+
+    /// Fills a slot.
+    #[inline]
+    pub(crate) fn set(&mut self, slot: usize, tag: u16, chunk: ChunkRef) {
+        self.refs[slot] = chunk;
+        self.tags[slot] = tag;
+    }
+
+    /// An empty slot, if there is one.
+    #[inline]
+    pub(crate) fn vacancy(&self) -> Option<usize> {
+        self.refs.iter().position(|chunk| chunk.is_null())
+    }
+
+    /// Tags and references of the filled slots.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> {
+        (0..SLOTS)
+            .filter(|&slot| !self.refs[slot].is_null())
+            .map(|slot| Entry {
+                tag: self.tags[slot],
+                chunk: self.refs[slot],
+            })
+    }
+}
+
+/// What a slot holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) tag: u16,
+    pub(crate) chunk: ChunkRef,
+}

@@ -1,0 +1,264 @@
+//! One leaf of the index: a small table whose buckets lie in extents of four.
+//!
+//! ```text
+//! leaf      | extent 0 | extent 1 | ... | extent 14 | extents | items |          64 bytes
+//!               |
+//! extent    | bucket 0 | bucket 1 | bucket 2 | bucket 3 |                      256 bytes, a chunk of class 0
+//! ```
+//!
+//! The home bucket of an item is its tag scaled to the number of buckets, so growing or shrinking a leaf needs nothing
+//! but what the slots hold. A full bucket passes on to the next one.
+
+use super::bucket::{BUCKET_BYTES, Bucket, Entry, SLOTS};
+use crate::slab::{ChunkRef, Slabs};
+
+/// Buckets of an extent.
+const EXTENT_BUCKETS: usize = 4;
+/// Bytes of an extent.
+pub(crate) const EXTENT_BYTES: usize = EXTENT_BUCKETS * BUCKET_BYTES;
+/// Slots of an extent.
+pub(crate) const EXTENT_SLOTS: usize = EXTENT_BUCKETS * SLOTS;
+/// Items of an extent before the leaf grows: 92 %.
+const EXTENT_ITEMS: usize = 37;
+/// Extents of a leaf at most.
+pub(crate) const EXTENTS_MAX: usize = 15;
+/// Items of a leaf at most.
+pub(crate) const LEAF_ITEMS_MAX: usize = EXTENTS_MAX * EXTENT_SLOTS;
+/// A leaf shrinks when it has so many items fewer than one extent less would want.
+const SHRINK_SLACK: usize = 24;
+
+/// See the head of this file.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Leaf {
+    extents: [ChunkRef; EXTENTS_MAX],
+    len: u16,
+    items: u16,
+}
+
+const _: () = assert!(size_of::<Leaf>() == 64);
+
+/// Where an item is in its leaf.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Position {
+    bucket: u16,
+    slot: u16,
+}
+
+/// Extents that `items` want.
+pub(crate) fn extents_for(items: usize) -> usize {
+    items.div_ceil(EXTENT_ITEMS).min(EXTENTS_MAX)
+}
+
+impl Leaf {
+    pub(crate) const EMPTY: Self = Self {
+        extents: [ChunkRef::NULL; EXTENTS_MAX],
+        len: 0,
+        items: 0,
+    };
+
+    /// Number of items.
+    #[inline]
+    pub(crate) fn items(&self) -> usize {
+        usize::from(self.items)
+    }
+
+    /// Number of extents.
+    pub(crate) fn extent_count(&self) -> usize {
+        usize::from(self.len)
+    }
+
+    /// Whether one more item asks for one more extent.
+    #[inline]
+    pub(crate) fn wants_extent(&self) -> bool {
+        self.items() >= self.extent_count() * EXTENT_ITEMS && self.extent_count() < EXTENTS_MAX
+    }
+
+    /// Whether no slot is empty.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.items() == self.extent_count() * EXTENT_SLOTS
+    }
+
+    /// Whether an extent is worth giving back. The last one stays, so that an insertion that was prepared has room
+    /// whatever is removed meanwhile.
+    #[inline]
+    pub(crate) fn has_spare_extent(&self) -> bool {
+        self.len > 1 && self.items() + SHRINK_SLACK < (self.extent_count() - 1) * EXTENT_ITEMS
+    }
+
+    #[inline]
+    fn buckets(&self) -> usize {
+        self.extent_count() * EXTENT_BUCKETS
+    }
+
+    #[inline]
+    fn home(&self, tag: u16) -> usize {
+        (usize::from(tag) * self.buckets()) >> 16
+    }
+
+    #[inline]
+    fn address(&self, slabs: &Slabs, bucket: usize) -> usize {
+        slabs.address(self.extents[bucket / EXTENT_BUCKETS])
+            + bucket % EXTENT_BUCKETS * BUCKET_BYTES
+    }
+
+    #[inline]
+    fn bucket<'a>(&self, slabs: &'a Slabs, bucket: usize) -> &'a Bucket {
+        slabs.segment.record(self.address(slabs, bucket))
+    }
+
+    #[inline]
+    fn bucket_mut<'a>(&self, slabs: &'a mut Slabs, bucket: usize) -> &'a mut Bucket {
+        let address = self.address(slabs, bucket);
+        slabs.segment.record_mut(address)
+    }
+
+    /// Address of the home bucket of `tag`, if the leaf has buckets.
+    #[inline]
+    pub(crate) fn home_address(&self, slabs: &Slabs, tag: u16) -> Option<usize> {
+        (self.len > 0).then(|| self.address(slabs, self.home(tag)))
+    }
+
+    /// Looks for the item with this tag that `is_it` accepts.
+    #[inline]
+    pub(crate) fn find(
+        &self,
+        slabs: &Slabs,
+        tag: u16,
+        mut is_it: impl FnMut(ChunkRef) -> bool,
+    ) -> Option<(Position, ChunkRef)> {
+        let buckets = self.buckets();
+        let mut index = self.home(tag);
+        for _ in 0..buckets {
+            let bucket = self.bucket(slabs, index);
+            let mut set = bucket.with_tag(tag);
+            while set != 0 {
+                let slot = set.trailing_zeros();
+                set &= set - 1;
+                let chunk = bucket.get(slot as usize);
+                if !chunk.is_null() && is_it(chunk) {
+                    return Some((
+                        Position {
+                            bucket: index as u16,
+                            slot: slot as u16,
+                        },
+                        chunk,
+                    ));
+                }
+            }
+            if bucket.passed == 0 {
+                return None;
+            }
+            index += 1;
+            if index == buckets {
+                index = 0;
+            }
+        }
+        None
+    }
+
+    /// Puts an item in. The leaf must not be full.
+    pub(crate) fn insert(&mut self, slabs: &mut Slabs, entry: Entry) -> Position {
+        assert!(!self.is_full(), "insertion into a full leaf");
+        self.items += 1;
+        let mut index = self.home(entry.tag);
+        loop {
+            let bucket = self.bucket_mut(slabs, index);
+            if let Some(slot) = bucket.vacancy() {
+                bucket.set(slot, entry.tag, entry.chunk);
+                return Position {
+                    bucket: index as u16,
+                    slot: slot as u16,
+                };
+            }
+            bucket.passed += 1;
+            index = (index + 1) % self.buckets();
+        }
+    }
+
+    /// Takes an item out.
+    pub(crate) fn remove(&mut self, slabs: &mut Slabs, position: Position) {
+        let found = usize::from(position.bucket);
+        let slot = usize::from(position.slot);
+        let tag = self.bucket(slabs, found).tag(slot);
+        self.bucket_mut(slabs, found).set(slot, 0, ChunkRef::NULL);
+        self.items -= 1;
+        let mut index = self.home(tag);
+        while index != found {
+            self.bucket_mut(slabs, index).passed -= 1;
+            index = (index + 1) % self.buckets();
+        }
+    }
+
+    /// Makes a slot refer to another chunk.
+    #[inline]
+    pub(crate) fn replace(&self, slabs: &mut Slabs, position: Position, chunk: ChunkRef) {
+        let bucket = self.bucket_mut(slabs, usize::from(position.bucket));
+        let tag = bucket.tag(usize::from(position.slot));
+        bucket.set(usize::from(position.slot), tag, chunk);
+    }
+
+    /// Any item, for a full leaf to give up.
+    pub(crate) fn some_item(&self, slabs: &Slabs, tag: u16) -> Option<ChunkRef> {
+        (self.items > 0)
+            .then(|| self.home(tag))
+            .and_then(|home| {
+                let buckets = self.buckets();
+                (0..buckets)
+                    .find_map(|step| self.bucket(slabs, (home + step) % buckets).entries().next())
+            })
+            .map(|entry| entry.chunk)
+    }
+
+    /// Appends all entries to `out`.
+    pub(crate) fn collect(&self, slabs: &Slabs, out: &mut Vec<Entry>) {
+        for index in 0..self.buckets() {
+            out.extend(self.bucket(slabs, index).entries());
+        }
+    }
+
+    /// Takes the extents out, leaving the leaf empty.
+    pub(crate) fn take_extents(&mut self) -> ([ChunkRef; EXTENTS_MAX], usize) {
+        let taken = (self.extents, self.extent_count());
+        *self = Self::EMPTY;
+        taken
+    }
+
+    /// Gives an extent to a leaf without items.
+    pub(crate) fn give_extent(&mut self, slabs: &mut Slabs, extent: ChunkRef) {
+        debug_assert_eq!(self.items, 0, "extents are given to empty leaves");
+        let index = self.extent_count();
+        self.extents[index] = extent;
+        self.len += 1;
+        for bucket in index * EXTENT_BUCKETS..(index + 1) * EXTENT_BUCKETS {
+            *self.bucket_mut(slabs, bucket) = Bucket::EMPTY;
+        }
+    }
+
+    /// Panics unless the counters agree with the slots. Calls `visit` for each item.
+    pub(crate) fn check_integrity(&self, slabs: &Slabs, mut visit: impl FnMut(Entry)) {
+        let buckets = self.buckets();
+        let mut passed = vec![0u16; buckets];
+        let mut items = 0;
+        for index in 0..buckets {
+            for entry in self.bucket(slabs, index).entries() {
+                let mut at = self.home(entry.tag);
+                while at != index {
+                    passed[at] += 1;
+                    at = (at + 1) % buckets;
+                }
+                visit(entry);
+                items += 1;
+            }
+        }
+        assert_eq!(items, self.items(), "items of a leaf");
+        for (index, &passed) in passed.iter().enumerate() {
+            assert_eq!(
+                passed,
+                self.bucket(slabs, index).passed,
+                "items that passed bucket {index}"
+            );
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! The index of a shard: from key hash to chunk.
+//!
+//! Leaves ([`leaf`]) of up to 600 slots, found by linear hashing on the low bits of the hash: the table grows by splitting
+//! one leaf at a time, in order, so that nothing is ever rehashed as a whole and the directory is only appended to.
+//! Each leaf grows and shrinks by itself in steps of 40 slots, so slots are 80 to 92 % full whatever the number of items.
+//!
+//! ```text
+//! hash   | 63 ....... 48 | 47 ... 32 | 31 ............ 0 |
+//!          shard           tag         leaf (linear hashing)
+//! ```
+//!
+//! Only a split looks at items (their hash's next bit is not in the slot): some 200 to 600 of them, prefetched, a few
+//! microseconds. docs/design/001-index.md has the alternatives and the measurements.
+
+mod bucket;
+mod leaf;
+
+use self::bucket::Entry;
+pub(crate) use self::leaf::{EXTENT_BYTES, Position};
+use self::leaf::{EXTENT_SLOTS, EXTENTS_MAX, LEAF_ITEMS_MAX, Leaf, extents_for};
+use crate::item::Items;
+use crate::slab::{ChunkRef, INDEX_CLASS, Slabs};
+use crate::types::{KeyHash, KeyHasher};
+
+/// Items per leaf at which the table grows. Leaves not yet split then hold up to twice as many, 7 standard deviations
+/// below [`LEAF_ITEMS_MAX`].
+const LEAF_ITEMS: usize = 210;
+/// Items per leaf below which the table shrinks.
+const LEAF_ITEMS_MIN: usize = 90;
+/// Leaves of one block of the directory.
+const BLOCK_LEAVES: usize = 64;
+/// Bytes of one block of the directory.
+const BLOCK_BYTES: u64 = (BLOCK_LEAVES * size_of::<Leaf>()) as u64;
+/// A split needs at most so many extents beyond those that the leaf has: two roundings up, and two for a leaf that was
+/// filled beyond the usual load.
+pub(crate) const SPLIT_EXTENTS: usize = 4;
+/// Prefetching runs so many items ahead in a split.
+const PREFETCH_AHEAD: usize = 8;
+
+/// Where an item is in the index; valid until the index changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    leaf: u32,
+    position: Position,
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(crate) struct Index {
+    blocks: Vec<Box<[Leaf; BLOCK_LEAVES]>>,
+    leaves: usize,
+    /// 2^(k+1) - 1 where 2^k <= leaves < 2^(k+1).
+    mask: u32,
+    items: usize,
+    extents: u64,
+    version: u64,
+    scratch: Vec<Entry>,
+}
+
+#[inline]
+fn tag_of(hash: KeyHash) -> u16 {
+    (hash.0 >> 32) as u16
+}
+
+fn mask_for(leaves: usize) -> u32 {
+    (leaves + 1).next_power_of_two().max(2) as u32 - 1
+}
+
+impl Index {
+    /// An empty index: one leaf without extents. `None` if the budget has no room for the directory's first block.
+    pub(crate) fn new(slabs: &mut Slabs) -> Option<Self> {
+        slabs.charge(BLOCK_BYTES).then(|| Self {
+            blocks: vec![Box::new([Leaf::EMPTY; BLOCK_LEAVES])],
+            leaves: 1,
+            mask: mask_for(1),
+            items: 0,
+            extents: 0,
+            version: 0,
+            scratch: Vec::with_capacity(2 * LEAF_ITEMS_MAX),
+        })
+    }
+
+    /// Changes whenever a [`Place`] or the reference found at it becomes invalid.
+    #[inline]
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Number of slots.
+    pub(crate) fn slots(&self) -> u64 {
+        self.extents * EXTENT_SLOTS as u64
+    }
+
+    /// Bytes of extents and directory.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.extents * EXTENT_BYTES as u64 + self.blocks.len() as u64 * BLOCK_BYTES
+    }
+
+    #[inline]
+    fn leaf_of(&self, hash: KeyHash) -> usize {
+        let low = hash.0 as u32;
+        let leaf = (low & self.mask) as usize;
+        if leaf < self.leaves {
+            leaf
+        } else {
+            (low & (self.mask >> 1)) as usize
+        }
+    }
+
+    #[inline]
+    fn leaf(&self, leaf: usize) -> &Leaf {
+        &self.blocks[leaf / BLOCK_LEAVES][leaf % BLOCK_LEAVES]
+    }
+
+    #[inline]
+    fn leaf_mut(&mut self, leaf: usize) -> &mut Leaf {
+        &mut self.blocks[leaf / BLOCK_LEAVES][leaf % BLOCK_LEAVES]
+    }
+
+    /// Asks for the cache line of the home bucket.
+    #[inline]
+    pub(crate) fn prefetch(&self, slabs: &Slabs, hash: KeyHash) {
+        if let Some(address) = self
+            .leaf(self.leaf_of(hash))
+            .home_address(slabs, tag_of(hash))
+        {
+            slabs.segment.prefetch(address);
+        }
+    }
+
+    /// The first chunk whose tag matches in the home bucket or those after it, whatever its key.
+    #[inline]
+    pub(crate) fn likely(&self, slabs: &Slabs, hash: KeyHash) -> Option<ChunkRef> {
+        self.leaf(self.leaf_of(hash))
+            .find(slabs, tag_of(hash), |_| true)
+            .map(|(_, chunk)| chunk)
+    }
+
+    /// Looks for the item that `is_it` accepts among those whose tag matches.
+    #[inline]
+    pub(crate) fn find(
+        &self,
+        slabs: &Slabs,
+        hash: KeyHash,
+        is_it: impl FnMut(ChunkRef) -> bool,
+    ) -> Option<(Place, ChunkRef)> {
+        let leaf = self.leaf_of(hash);
+        let (position, chunk) = self.leaf(leaf).find(slabs, tag_of(hash), is_it)?;
+        Some((
+            Place {
+                leaf: leaf as u32,
+                position,
+            },
+            chunk,
+        ))
+    }
+
+    /// Puts an item in. There must be room: see [`Self::is_full_at`].
+    #[inline]
+    pub(crate) fn insert(&mut self, slabs: &mut Slabs, hash: KeyHash, chunk: ChunkRef) {
+        let leaf = self.leaf_of(hash);
+        self.leaf_mut(leaf).insert(
+            slabs,
+            Entry {
+                tag: tag_of(hash),
+                chunk,
+            },
+        );
+        self.items += 1;
+        self.version += 1;
+    }
+
+    /// Takes an item out, and gives back memory that is no longer needed.
+    #[inline]
+    pub(crate) fn remove(&mut self, slabs: &mut Slabs, place: Place) {
+        let leaf = place.leaf as usize;
+        self.leaf_mut(leaf).remove(slabs, place.position);
+        self.items -= 1;
+        self.version += 1;
+        if self.leaf(leaf).has_spare_extent() {
+            self.resize(slabs, leaf, None);
+        }
+        if self.items < self.leaves * LEAF_ITEMS_MIN && self.leaves > 1 {
+            self.merge_last(slabs);
+        }
+    }
+
+    /// Makes an item's slot refer to another chunk.
+    #[inline]
+    pub(crate) fn replace(&mut self, slabs: &mut Slabs, place: Place, chunk: ChunkRef) {
+        self.leaf(place.leaf as usize)
+            .replace(slabs, place.position, chunk);
+        self.version += 1;
+    }
+
+    /// Whether the leaf of `hash` should grow before an insertion.
+    #[inline]
+    pub(crate) fn wants_extent(&self, hash: KeyHash) -> bool {
+        self.leaf(self.leaf_of(hash)).wants_extent()
+    }
+
+    /// Whether the leaf of `hash` has no room for an item.
+    #[inline]
+    pub(crate) fn is_full_at(&self, hash: KeyHash) -> bool {
+        self.leaf(self.leaf_of(hash)).is_full()
+    }
+
+    /// An item of the leaf of `hash`.
+    pub(crate) fn neighbour(&self, slabs: &Slabs, hash: KeyHash) -> Option<ChunkRef> {
+        self.leaf(self.leaf_of(hash)).some_item(slabs, tag_of(hash))
+    }
+
+    /// Whether it is time to split a leaf.
+    #[inline]
+    pub(crate) fn wants_split(&self) -> bool {
+        self.items >= self.leaves * LEAF_ITEMS
+    }
+
+    /// Grows the leaf of `hash` by one extent, an unused chunk of [`INDEX_CLASS`].
+    pub(crate) fn grow(&mut self, slabs: &mut Slabs, hash: KeyHash, extent: ChunkRef) {
+        let leaf = self.leaf_of(hash);
+        self.extents += 1;
+        self.resize(slabs, leaf, Some(extent));
+    }
+
+    /// Rebuilds a leaf with one extent more, or with as many as its items want.
+    fn resize(&mut self, slabs: &mut Slabs, leaf: usize, more: Option<ChunkRef>) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        self.leaf(leaf).collect(slabs, &mut scratch);
+        let (extents, len) = self.leaf_mut(leaf).take_extents();
+        let wanted = if more.is_some() {
+            len + 1
+        } else {
+            extents_for(scratch.len()).max(1)
+        };
+        let mut extents = extents[..len].iter().copied().chain(more);
+        self.fill(slabs, leaf, &mut extents, wanted, &scratch);
+        self.free_extents(slabs, extents);
+        self.scratch = scratch;
+        self.version += 1;
+    }
+
+    fn fill(
+        &mut self,
+        slabs: &mut Slabs,
+        leaf: usize,
+        extents: &mut impl Iterator<Item = ChunkRef>,
+        count: usize,
+        entries: &[Entry],
+    ) {
+        let leaf = self.leaf_mut(leaf);
+        for extent in extents.take(count) {
+            leaf.give_extent(slabs, extent);
+        }
+        for &entry in entries {
+            leaf.insert(slabs, entry);
+        }
+    }
+
+    fn free_extents(&mut self, slabs: &mut Slabs, extents: impl Iterator<Item = ChunkRef>) {
+        for extent in extents {
+            slabs.give(extent);
+            self.extents -= 1;
+        }
+    }
+
+    /// Makes room in the directory for one more leaf; false if the budget has none.
+    fn extend_directory(&mut self, slabs: &mut Slabs) -> bool {
+        if self.leaves < self.blocks.len() * BLOCK_LEAVES {
+            return true;
+        }
+        if !slabs.charge(BLOCK_BYTES) {
+            return false;
+        }
+        self.blocks.push(Box::new([Leaf::EMPTY; BLOCK_LEAVES]));
+        true
+    }
+
+    /// Splits the next leaf, unless there is no memory for it. `spare` are unused chunks of [`INDEX_CLASS`]; those not
+    /// needed are freed.
+    pub(crate) fn split(
+        &mut self,
+        items: &mut Items,
+        hasher: KeyHasher,
+        spare: impl Iterator<Item = ChunkRef> + Clone,
+    ) {
+        self.extents += spare.clone().count() as u64;
+        let bit =
+            self.leaves.next_power_of_two() as u32 >> u32::from(!self.leaves.is_power_of_two());
+        let source = self.leaves - bit as usize;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        self.leaf(source).collect(&items.slabs, &mut scratch);
+        let stays = |chunk| items.hash_of(hasher, chunk).0 as u32 & bit == 0;
+        let (keep, take) = {
+            let staying = partition(&items.slabs, &mut scratch, stays);
+            scratch.split_at(staying)
+        };
+        let slabs = &mut items.slabs;
+        let (keep_extents, take_extents) = (
+            extents_for(keep.len()).max(1),
+            extents_for(take.len()).max(1),
+        );
+        let missing =
+            (keep_extents + take_extents).saturating_sub(self.leaf(source).extent_count());
+        if missing > spare.clone().count()
+            || self.leaves >= 1 << 31
+            || !self.extend_directory(slabs)
+        {
+            self.free_extents(slabs, spare);
+        } else {
+            let (extents, len) = self.leaf_mut(source).take_extents();
+            let mut extents = extents[..len].iter().copied().chain(spare);
+            self.leaves += 1;
+            self.mask = mask_for(self.leaves);
+            self.fill(slabs, source, &mut extents, keep_extents, keep);
+            self.fill(slabs, self.leaves - 1, &mut extents, take_extents, take);
+            self.free_extents(slabs, extents);
+            self.version += 1;
+        }
+        self.scratch = scratch;
+    }
+
+    /// Merges the last leaf into the one it was split from, if the two fit in one.
+    fn merge_last(&mut self, slabs: &mut Slabs) {
+        let last = self.leaves - 1;
+        let target = last - (last.next_power_of_two() >> usize::from(!last.is_power_of_two()));
+        if self.leaf(last).items() + self.leaf(target).items() > EXTENTS_MAX * LEAF_ITEMS / 8 {
+            return;
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        self.leaf(target).collect(slabs, &mut scratch);
+        self.leaf(last).collect(slabs, &mut scratch);
+        let (from_last, last_len) = self.leaf_mut(last).take_extents();
+        let (from_target, target_len) = self.leaf_mut(target).take_extents();
+        let mut extents = from_target[..target_len]
+            .iter()
+            .chain(&from_last[..last_len])
+            .copied();
+        self.leaves -= 1;
+        self.mask = mask_for(self.leaves);
+        self.fill(
+            slabs,
+            target,
+            &mut extents,
+            extents_for(scratch.len()).max(1),
+            &scratch,
+        );
+        self.free_extents(slabs, extents);
+        self.scratch = scratch;
+        self.version += 1;
+        let blocks = self.leaves.div_ceil(BLOCK_LEAVES);
+        if blocks + 1 < self.blocks.len() {
+            self.blocks.pop();
+            slabs.release(BLOCK_BYTES);
+        }
+    }
+
+    /// Panics unless the index is sound. Calls `visit` with the reference of each item.
+    pub(crate) fn check_integrity(
+        &self,
+        slabs: &Slabs,
+        mut visit: impl FnMut(ChunkRef),
+        hash_of: impl Fn(ChunkRef) -> KeyHash,
+    ) {
+        let (mut items, mut extents) = (0, 0);
+        for index in 0..self.leaves {
+            let leaf = self.leaf(index);
+            leaf.check_integrity(slabs, |entry| {
+                let hash = hash_of(entry.chunk);
+                assert_eq!(
+                    self.leaf_of(hash),
+                    index,
+                    "an item is in another leaf than its hash says"
+                );
+                assert_eq!(tag_of(hash), entry.tag, "tag of an item");
+                visit(entry.chunk);
+            });
+            items += leaf.items();
+            extents += leaf.extent_count() as u64;
+        }
+        assert_eq!(items, self.items, "items of the index");
+        assert_eq!(extents, self.extents, "extents of the index");
+        assert_eq!(
+            extents,
+            slabs.used_chunks(INDEX_CLASS),
+            "chunks of the index"
+        );
+    }
+}
+
+/// Puts the entries that `stays` accepts first; returns their number.
+fn partition(slabs: &Slabs, entries: &mut [Entry], stays: impl Fn(ChunkRef) -> bool) -> usize {
+    let mut staying = 0;
+    for entry in entries.iter().take(PREFETCH_AHEAD) {
+        slabs.segment.prefetch(slabs.address(entry.chunk));
+    }
+    for index in 0..entries.len() {
+        if let Some(ahead) = entries.get(index + PREFETCH_AHEAD) {
+            slabs.segment.prefetch(slabs.address(ahead.chunk));
+        }
+        if stays(entries[index].chunk) {
+            entries.swap(staying, index);
+            staying += 1;
+        }
+    }
+    staying
+}

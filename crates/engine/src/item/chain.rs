@@ -1,0 +1,126 @@
+//! Chains of chunks: values larger than the largest chunk.
+
+use super::{Items, State, TAIL_BYTES};
+use crate::item::Head;
+use crate::slab::ChunkRef;
+
+/// Offset of the next chunk's reference in a later chunk.
+const TAIL_NEXT_AT: usize = 4;
+/// Offset of the first chunk's reference in a later chunk.
+const TAIL_FIRST_AT: usize = 8;
+
+impl Items {
+    /// Makes `chunk` a later chunk of the chain that begins with `first`, holding `length` bytes of value.
+    pub(crate) fn write_tail(&mut self, chunk: ChunkRef, first: ChunkRef, length: usize) {
+        let word = Head::new(State::Tail, 0, length).0 as u32;
+        self.set_word(chunk, 0, word);
+        self.set_word(chunk, TAIL_NEXT_AT, 0);
+        self.set_word(chunk, TAIL_FIRST_AT, first.0);
+    }
+
+    /// The chunk after a later chunk.
+    #[inline]
+    pub(crate) fn tail_next(&self, tail: ChunkRef) -> ChunkRef {
+        ChunkRef(self.word(tail, TAIL_NEXT_AT))
+    }
+
+    /// The first chunk of a later chunk's chain.
+    #[inline]
+    pub(crate) fn tail_first(&self, tail: ChunkRef) -> ChunkRef {
+        ChunkRef(self.word(tail, TAIL_FIRST_AT))
+    }
+
+    /// The second chunk of the chain that begins with `first`.
+    pub(crate) fn chain_next(&self, first: ChunkRef) -> ChunkRef {
+        ChunkRef(self.word(first, self.head(first).chain_at(self.cas_bytes) + 4))
+    }
+
+    /// Sets the second chunk of a chain.
+    pub(crate) fn set_chain_next(&mut self, first: ChunkRef, next: ChunkRef) {
+        let at = self.head(first).chain_at(self.cas_bytes) + 4;
+        self.set_word(first, at, next.0);
+    }
+
+    /// The field for the length of the whole value, which links dying chains.
+    pub(crate) fn chain_total(&self, first: ChunkRef) -> u32 {
+        self.word(first, self.head(first).chain_at(self.cas_bytes))
+    }
+
+    /// Sets the field for the length of the whole value.
+    pub(crate) fn set_chain_total(&mut self, first: ChunkRef, total: u32) {
+        let at = self.head(first).chain_at(self.cas_bytes);
+        self.set_word(first, at, total);
+    }
+
+    /// Puts `chunk` behind `last` in the chain that begins with `first`.
+    pub(crate) fn append_chunk(&mut self, first: ChunkRef, last: ChunkRef, chunk: ChunkRef) {
+        if first == last {
+            self.set_chain_next(first, chunk);
+        } else {
+            self.set_word(last, TAIL_NEXT_AT, chunk.0);
+        }
+    }
+
+    /// The chunk behind `chunk`, which is the first or a later chunk of an item.
+    #[inline]
+    pub(crate) fn after(&self, chunk: ChunkRef) -> ChunkRef {
+        match self.head(chunk).state() {
+            State::Tail => self.tail_next(chunk),
+            _ => self.item(chunk).next_chunk(),
+        }
+    }
+
+    /// Offset and length of the value's bytes in any chunk of an item.
+    #[inline]
+    pub(crate) fn value_range(&self, chunk: ChunkRef) -> (usize, usize) {
+        let head = self.head(chunk);
+        let at = if head.state() == State::Tail {
+            TAIL_BYTES
+        } else {
+            head.value_at(self.cas_bytes)
+        };
+        (self.slabs.address(chunk) + at, self.length_of(chunk))
+    }
+
+    /// Value bytes in any chunk. In a later chunk only the first word is a head's.
+    #[inline]
+    fn length_of(&self, chunk: ChunkRef) -> usize {
+        self.head(chunk).length()
+    }
+
+    /// The value of an item, chunk by chunk.
+    pub(crate) fn value_chunks(&self, first: ChunkRef) -> ValueChunks<'_> {
+        ValueChunks {
+            items: self,
+            next: first,
+        }
+    }
+
+    /// The chunks of an item.
+    pub(crate) fn chunks(&self, first: ChunkRef) -> impl Iterator<Item = ChunkRef> {
+        std::iter::successors(Some(first), |&chunk| {
+            Some(self.after(chunk)).filter(|next| !next.is_null())
+        })
+    }
+}
+
+/// Iterator over the pieces of a value.
+#[derive(Clone, Debug)]
+pub(crate) struct ValueChunks<'a> {
+    items: &'a Items,
+    next: ChunkRef,
+}
+
+impl<'a> Iterator for ValueChunks<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if self.next.is_null() {
+            return None;
+        }
+        let (at, len) = self.items.value_range(self.next);
+        self.next = self.items.after(self.next);
+        Some(self.items.slabs.segment.bytes(at, len))
+    }
+}

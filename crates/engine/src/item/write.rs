@@ -1,0 +1,116 @@
+//! Writing the header and key of a new item.
+
+use super::{CHAIN_BYTES, HEAD_BYTES, Head, Items, State};
+use crate::slab::ChunkRef;
+use crate::types::Deadline;
+
+/// What a new item is to hold, but for the value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fields<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) client_flags: u32,
+    pub(crate) deadline: Deadline,
+    pub(crate) cas: u64,
+    /// Length of the whole value.
+    pub(crate) value_bytes: usize,
+}
+
+/// Which optional fields an item has, and how long they make its header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    cas_width: usize,
+    flags: bool,
+    deadline: bool,
+}
+
+impl Shape {
+    /// Bytes of the header of an item that is not a chain.
+    #[inline]
+    fn header_bytes(self) -> usize {
+        HEAD_BYTES + self.cas_width + 4 * usize::from(self.flags) + 4 * usize::from(self.deadline)
+    }
+}
+
+impl Items {
+    /// The shape of an item with these fields that is not a chain.
+    #[inline]
+    fn shape(&self, fields: &Fields<'_>) -> Shape {
+        let cas_width = if self.cas_bytes != 0 && fields.cas >> (8 * self.cas_bytes) != 0 {
+            8
+        } else {
+            self.cas_bytes
+        };
+        Shape {
+            cas_width,
+            flags: fields.client_flags != 0,
+            deadline: fields.deadline != Deadline::NEVER,
+        }
+    }
+
+    /// The shape of a chain with these fields. Its deadline always has room, so that a touch never moves a chain.
+    fn chain_shape(&self, fields: &Fields<'_>) -> Shape {
+        Shape {
+            deadline: true,
+            ..self.shape(fields)
+        }
+    }
+
+    /// Bytes of the chunk that holds the whole item.
+    #[inline]
+    pub(crate) fn single_bytes(&self, fields: &Fields<'_>) -> usize {
+        self.shape(fields).header_bytes() + fields.key.len() + fields.value_bytes
+    }
+
+    /// Bytes before the value in the first chunk of a chain.
+    pub(crate) fn chain_value_at(&self, fields: &Fields<'_>) -> usize {
+        self.chain_shape(fields).header_bytes() + CHAIN_BYTES + fields.key.len()
+    }
+
+    /// Writes header and key of an item whose first chunk holds `length` bytes of value.
+    ///
+    /// Returns the offset of the value in the segment.
+    #[inline]
+    pub(crate) fn write_header(
+        &mut self,
+        chunk: ChunkRef,
+        state: State,
+        fields: &Fields<'_>,
+        length: usize,
+    ) -> usize {
+        let head = Head::new(state, fields.key.len(), length);
+        let shape = if head.is_chain() {
+            self.chain_shape(fields)
+        } else {
+            self.shape(fields)
+        };
+        let head = head
+            .with_flags(shape.flags)
+            .with_deadline(shape.deadline)
+            .with_cas64(shape.cas_width == 8);
+        let value_at = head.value_at(self.cas_bytes);
+        let address = self.slabs.address(chunk);
+        let bytes = self.slabs.segment.bytes_mut(address, value_at);
+        bytes[..HEAD_BYTES].copy_from_slice(&head.0.to_le_bytes());
+        let mut rest = &mut bytes[HEAD_BYTES..];
+        put(&mut rest, &fields.cas.to_le_bytes()[..shape.cas_width]);
+        if shape.flags {
+            put(&mut rest, &fields.client_flags.to_le_bytes());
+        }
+        if shape.deadline {
+            put(&mut rest, &fields.deadline.0.to_le_bytes());
+        }
+        if head.is_chain() {
+            put(&mut rest, &(fields.value_bytes as u32).to_le_bytes());
+            put(&mut rest, &0u32.to_le_bytes());
+        }
+        put(&mut rest, fields.key);
+        address + value_at
+    }
+}
+
+#[inline]
+fn put(rest: &mut &mut [u8], field: &[u8]) {
+    let (here, behind) = std::mem::take(rest).split_at_mut(field.len());
+    here.copy_from_slice(field);
+    *rest = behind;
+}

@@ -1,0 +1,39 @@
+//! corecached-engine: the cache of one shard.
+//!
+//! No I/O, no clock, no global state, one thread at a time ([`Engine`] is `Send`): time and keys come in, outcomes go
+//! out. Memory is one address range per shard ([`segment`]), whose pages are drawn against a [`Budget`] that all shards
+//! share; pages are cut into chunks by slab class ([`slab`]), items are one chunk or a chain of them ([`item`]), and
+//! the index of the shard lies in chunks too ([`index`]), so that the limit holds for all of it.
+//!
+//! ```text
+//! engine   verbs, eviction, expiry, statistics
+//!   |  \
+//!   |   index     hash -> chunk
+//!   |  /
+//! item         fields of items in chunks, chains
+//!   |
+//! slab         chunks, pages, budget
+//!   |
+//! segment      address space; the only unsafe code (with the marker on `index::bucket`)
+//! ```
+
+mod api;
+mod budget;
+mod config;
+mod engine;
+mod index;
+mod item;
+mod segment;
+mod slab;
+mod stats;
+mod types;
+
+pub use api::{
+    Arith, ArithOp, ArithOutcome, DeleteOutcome, Fetch, Piece, Reserve, Store, StoreMode,
+    StoreOutcome, SweepProgress, TouchOutcome,
+};
+pub use budget::Budget;
+pub use config::EngineConfig;
+pub use engine::{Engine, Hit, PinnedValue, Staged};
+pub use stats::{ClassStats, EngineStats};
+pub use types::{Deadline, ItemHandle, KeyHash, KeyHasher, Seconds};

@@ -1,0 +1,234 @@
+//! The address space of one shard: the only file of the engine that maps memory or follows a raw pointer.
+//!
+//! One anonymous mapping, not populated and not reserved: an address costs memory from its first write until
+//! [`Segment::discard`]. Everything above sees byte slices and plain records at offsets, borrowed from the segment, so
+//! that the borrow checker rules over them as over any `Vec<u8>`. An offset outside the segment is a panic, never a
+//! stray access.
+//!
+//! ```text
+//! 0          page 1                    page 2                    ...                   segment_bytes
+//! +----------+-------------------------+-------------------------+---------------------+
+//! | page 0 is never used: offset 0 is the null reference                               |
+//! +----------+-------------------------+-------------------------+---------------------+
+//! ```
+
+use std::io;
+use std::ptr::NonNull;
+
+use crate::api::Piece;
+
+/// A record that may be viewed in the segment's bytes.
+///
+/// # Safety
+///
+/// The type has no padding, every bit pattern is a value of it, and it has no interior mutability.
+pub(crate) unsafe trait Plain: Copy {}
+
+/// Address space and its access. See the head of this file.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    base: NonNull<u8>,
+    bytes: usize,
+}
+
+// SAFETY: the segment owns its mapping alone; all access goes through `&self` or `&mut self`.
+unsafe impl Send for Segment {}
+// SAFETY: a piece is an address and a length; whoever reads through it keeps the item pinned meanwhile, on any thread.
+unsafe impl Send for Piece {}
+
+impl Segment {
+    /// Maps `bytes` of address space, a multiple of 4096.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the mapping.
+    pub(crate) fn new(bytes: usize, huge_pages: bool) -> io::Result<Self> {
+        assert!(
+            bytes > 0 && bytes.is_multiple_of(4096),
+            "segment of {bytes} bytes"
+        );
+        let base = map(bytes, huge_pages)?;
+        Ok(Self { base, bytes })
+    }
+
+    #[inline]
+    fn check(&self, at: usize, len: usize) {
+        // `len` is at most a page; an `at` near the end of the address space would need a segment of that size.
+        assert!(
+            at < self.bytes && len <= self.bytes - at,
+            "access beyond the segment"
+        );
+    }
+
+    /// `len` bytes from `at`.
+    #[inline]
+    pub(crate) fn bytes(&self, at: usize, len: usize) -> &[u8] {
+        self.check(at, len);
+        // SAFETY: in bounds by `check`; mapped memory is initialised (zero or written); `&self` excludes writers.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(at), len) }
+    }
+
+    /// `len` bytes from `at`, to be written.
+    #[inline]
+    pub(crate) fn bytes_mut(&mut self, at: usize, len: usize) -> &mut [u8] {
+        self.check(at, len);
+        // SAFETY: as in `bytes`; `&mut self` excludes every other borrow.
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(at), len) }
+    }
+
+    /// Copies `len` bytes inside the segment; the ranges may overlap.
+    pub(crate) fn copy(&mut self, from: usize, to: usize, len: usize) {
+        self.check(from, len);
+        self.check(to, len);
+        // SAFETY: both ranges are in bounds by `check`; `copy` allows overlap; `&mut self` excludes other borrows.
+        let (from, to) = unsafe { (self.base.as_ptr().add(from), self.base.as_ptr().add(to)) };
+        // SAFETY: as above.
+        unsafe { std::ptr::copy(from, to, len) };
+    }
+
+    /// The record at `at`.
+    #[inline]
+    pub(crate) fn record<T: Plain>(&self, at: usize) -> &T {
+        self.check(at, size_of::<T>());
+        assert!(at.is_multiple_of(align_of::<T>()), "misaligned record");
+        // SAFETY: in bounds and aligned (the base is page-aligned); `Plain` accepts any bytes; `&self` excludes writers.
+        unsafe { &*self.base.as_ptr().add(at).cast::<T>() }
+    }
+
+    /// The record at `at`, to be written.
+    #[inline]
+    pub(crate) fn record_mut<T: Plain>(&mut self, at: usize) -> &mut T {
+        self.check(at, size_of::<T>());
+        assert!(at.is_multiple_of(align_of::<T>()), "misaligned record");
+        // SAFETY: as in `record`; `&mut self` excludes every other borrow.
+        unsafe { &mut *self.base.as_ptr().add(at).cast::<T>() }
+    }
+
+    /// Asks the processor for the cache line at `at`; an offset outside the segment is ignored.
+    #[inline]
+    pub(crate) fn prefetch(&self, at: usize) {
+        if at < self.bytes {
+            prefetch(self.base.as_ptr().wrapping_add(at));
+        }
+    }
+
+    /// The address of `len` bytes at `at`, for use after the borrow ends.
+    pub(crate) fn piece(&self, at: usize, len: usize) -> Piece {
+        self.check(at, len);
+        // SAFETY: in bounds by `check`.
+        let ptr = unsafe { self.base.as_ptr().add(at) };
+        Piece { ptr, len }
+    }
+
+    /// Gives the memory behind `len` bytes at `at` back to the kernel; they read as zero afterwards.
+    pub(crate) fn discard(&mut self, at: usize, len: usize) {
+        self.check(at, len);
+        discard(self.base, at, len);
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        unmap(self.base, self.bytes);
+    }
+}
+
+/// Asks the processor for the cache line at `address`, which may be any.
+#[inline]
+pub(crate) fn prefetch(address: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch never faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = address;
+}
+
+#[cfg(not(miri))]
+fn map(bytes: usize, huge_pages: bool) -> io::Result<NonNull<u8>> {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new anonymous mapping at an address of the kernel's choice touches no existing memory.
+    let address = unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, flags, -1, 0) };
+    if address == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    let advice = if huge_pages {
+        libc::MADV_HUGEPAGE
+    } else {
+        libc::MADV_NOHUGEPAGE
+    };
+    // SAFETY: the range was mapped just above. The result is ignored: a kernel without huge pages works as well.
+    unsafe { libc::madvise(address, bytes, advice) };
+    NonNull::new(address.cast()).ok_or_else(|| io::Error::other("mmap returned null"))
+}
+
+#[cfg(not(miri))]
+fn unmap(base: NonNull<u8>, bytes: usize) {
+    // SAFETY: exactly the range that `map` returned, and the segment that owned it is being dropped.
+    unsafe { libc::munmap(base.as_ptr().cast(), bytes) };
+}
+
+#[cfg(not(miri))]
+fn discard(base: NonNull<u8>, at: usize, len: usize) {
+    // SAFETY: the caller checked the range; private anonymous memory reads as zero after MADV_DONTNEED.
+    let result = unsafe { libc::madvise(base.as_ptr().add(at).cast(), len, libc::MADV_DONTNEED) };
+    assert_eq!(result, 0, "madvise(MADV_DONTNEED) of {len} bytes");
+}
+
+/// Under Miri the segment is a heap allocation.
+#[cfg(miri)]
+fn layout(bytes: usize) -> std::alloc::Layout {
+    std::alloc::Layout::from_size_align(bytes, 4096)
+        .expect("a segment is smaller than the address space")
+}
+
+#[cfg(miri)]
+fn map(bytes: usize, _huge_pages: bool) -> io::Result<NonNull<u8>> {
+    // SAFETY: the layout has a size above 0.
+    let address = unsafe { std::alloc::alloc_zeroed(layout(bytes)) };
+    NonNull::new(address).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}
+
+#[cfg(miri)]
+fn unmap(base: NonNull<u8>, bytes: usize) {
+    // SAFETY: allocated by `map` with the same layout.
+    unsafe { std::alloc::dealloc(base.as_ptr(), layout(bytes)) }
+}
+
+#[cfg(miri)]
+fn discard(base: NonNull<u8>, at: usize, len: usize) {
+    // SAFETY: the caller checked the range.
+    unsafe { base.as_ptr().add(at).write_bytes(0, len) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_are_read_back_and_discarded() {
+        let mut segment = Segment::new(1 << 16, false).unwrap();
+        segment.bytes_mut(4096, 5).copy_from_slice(b"hello");
+        segment.copy(4096, 4098, 5);
+        assert_eq!(segment.bytes(4096, 7), b"hehello");
+        segment.discard(4096, 4096);
+        assert_eq!(segment.bytes(4096, 7), [0; 7]);
+    }
+
+    #[test]
+    #[should_panic(expected = "beyond the segment")]
+    fn an_offset_outside_panics() {
+        let segment = Segment::new(1 << 16, false).unwrap();
+        let _ = segment.bytes(1 << 16, 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "beyond the segment")]
+    fn a_range_that_wraps_panics() {
+        let segment = Segment::new(1 << 16, false).unwrap();
+        let _ = segment.bytes(8, usize::MAX);
+    }
+}

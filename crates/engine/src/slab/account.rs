@@ -1,0 +1,104 @@
+//! What one shard has charged to the process-wide budget, and its reserve.
+
+use std::sync::Arc;
+
+use crate::budget::Budget;
+
+/// One shard's account at the [`Budget`]: what is charged there is the larger of the reserve and what the shard holds.
+#[derive(Debug)]
+pub(crate) struct Account {
+    budget: Arc<Budget>,
+    reserve_bytes: u64,
+    held_bytes: u64,
+}
+
+impl Account {
+    /// An account with `reserve_bytes`, or without reserve if the budget cannot give it.
+    pub(crate) fn new(budget: Arc<Budget>, reserve_bytes: u64) -> Self {
+        let reserve_bytes = if budget.try_charge(reserve_bytes) {
+            reserve_bytes
+        } else {
+            0
+        };
+        Self {
+            budget,
+            reserve_bytes,
+            held_bytes: 0,
+        }
+    }
+
+    /// What is charged when the shard holds `held_bytes`.
+    fn charged(&self, held_bytes: u64) -> u64 {
+        held_bytes.max(self.reserve_bytes)
+    }
+
+    /// Charges `bytes`, from the reserve as far as it goes.
+    pub(crate) fn charge(&mut self, bytes: u64) -> bool {
+        let more = self.charged(self.held_bytes + bytes) - self.charged(self.held_bytes);
+        let granted = more == 0 || self.budget.try_charge(more);
+        if granted {
+            self.held_bytes += bytes;
+        }
+        granted
+    }
+
+    /// Gives `bytes` back.
+    pub(crate) fn release(&mut self, bytes: u64) {
+        debug_assert!(
+            bytes <= self.held_bytes,
+            "released {bytes} of {} held bytes",
+            self.held_bytes
+        );
+        let less = self.charged(self.held_bytes) - self.charged(self.held_bytes - bytes);
+        self.held_bytes -= bytes;
+        self.budget.release(less);
+    }
+
+    /// Bytes in use by the shard.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.held_bytes
+    }
+
+    /// Bytes that all shards hold beyond the limit.
+    pub(crate) fn excess_bytes(&self) -> u64 {
+        self.budget.excess_bytes()
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.budget.release(self.charged(self.held_bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reserve_is_used_first_and_kept() {
+        let budget = Budget::new(100);
+        let mut account = Account::new(Arc::clone(&budget), 30);
+        assert_eq!(budget.used_bytes(), 30);
+        assert!(account.charge(50));
+        assert_eq!(budget.used_bytes(), 50);
+        assert!(!account.charge(51));
+        account.release(45);
+        assert_eq!((budget.used_bytes(), account.held_bytes()), (30, 5));
+        assert!(account.charge(10));
+        assert_eq!((budget.used_bytes(), account.held_bytes()), (30, 15));
+        drop(account);
+        assert_eq!(budget.used_bytes(), 0);
+    }
+
+    #[test]
+    fn a_reserve_beyond_the_limit_is_none() {
+        let budget = Budget::new(100);
+        assert!(budget.try_charge(90));
+        let mut account = Account::new(Arc::clone(&budget), 30);
+        assert!(account.charge(10));
+        assert!(!account.charge(1));
+        drop(account);
+        assert_eq!(budget.used_bytes(), 90);
+    }
+}

@@ -1,0 +1,461 @@
+//! Chunks: fixed-size pieces of pages, by slab class.
+//!
+//! This layer knows sizes, pages and the budget, and nothing of items but the two words it keeps in a free chunk:
+//! a zero word (which the item layer reads as "free") and the reference of the next free chunk of the page.
+//! It never evicts: when a class has nothing to give, [`Slabs::take`] says so and the engine decides.
+
+mod account;
+mod page;
+mod sizes;
+
+use std::io;
+use std::sync::Arc;
+
+pub(crate) use self::page::{NO_CLASS, NO_DEADLINE, Page, PageId};
+pub(crate) use self::sizes::Sizes;
+
+use self::account::Account;
+use self::page::{List, Which};
+use crate::budget::Budget;
+use crate::config::EngineConfig;
+use crate::segment::Segment;
+
+/// The class of the index's chunks.
+pub(crate) const INDEX_CLASS: u8 = 0;
+
+/// Pages without a class that a shard keeps for itself; more go back to the budget at once.
+const POOL_PAGES_MAX: u32 = 8;
+
+/// Address of a chunk in granules; 0 is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub(crate) struct ChunkRef(pub(crate) u32);
+
+impl ChunkRef {
+    pub(crate) const NULL: Self = Self(0);
+
+    #[inline]
+    pub(crate) fn is_null(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// Pages of one slab class.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Class {
+    all: List,
+    available: List,
+    /// Chunks in use.
+    pub(crate) used_chunks: u64,
+}
+
+/// All memory of a shard. See the head of this file.
+#[derive(Debug)]
+pub(crate) struct Slabs {
+    pub(crate) segment: Segment,
+    pub(crate) sizes: Sizes,
+    pages: Vec<Page>,
+    classes: Vec<Class>,
+    pool: List,
+    vacant: List,
+    account: Account,
+    page_shift: u32,
+    granule_shift: u32,
+    pages_max: usize,
+}
+
+/// Log2 of the granule: 8 bytes as long as 32 bits then reach over the segment.
+fn granule_shift(segment_bytes: usize) -> u32 {
+    let mut shift = 3;
+    while segment_bytes
+        .checked_shr(32 + shift)
+        .is_some_and(|rest| rest > 0)
+    {
+        shift += 1;
+    }
+    shift
+}
+
+impl Slabs {
+    /// An empty shard's memory. `header_bytes` is the usual item header, `index_chunk` the size of class 0's chunks.
+    pub(crate) fn new(
+        config: &EngineConfig,
+        budget: Arc<Budget>,
+        header_bytes: usize,
+        index_chunk: usize,
+    ) -> io::Result<Self> {
+        let page_bytes = config.page_bytes;
+        if !page_bytes.is_power_of_two() || !(4096..=1 << 20).contains(&page_bytes) {
+            return Err(io::Error::other(format!(
+                "page_bytes must be a power of two, 4 KiB to 1 MiB, not {page_bytes}"
+            )));
+        }
+        let segment_bytes = config.segment_bytes.max(2 * page_bytes) / page_bytes * page_bytes;
+        let granule_shift = granule_shift(segment_bytes - 1);
+        let sizes = Sizes::new(config, header_bytes, 1 << granule_shift, index_chunk);
+        let pages_max = segment_bytes / page_bytes;
+        // The table of pages is address space until it is filled: growing it never copies.
+        let mut pages = Vec::with_capacity(pages_max);
+        pages.push(Page::VACANT);
+        Ok(Self {
+            segment: Segment::new(segment_bytes, config.huge_pages)?,
+            classes: vec![Class::default(); sizes.len()],
+            sizes,
+            pages,
+            pool: List::default(),
+            vacant: List::default(),
+            account: Account::new(budget, config.reserve_bytes as u64),
+            page_shift: page_bytes.trailing_zeros(),
+            granule_shift,
+            pages_max,
+        })
+    }
+
+    /// Bytes of a page.
+    #[inline]
+    pub(crate) fn page_bytes(&self) -> usize {
+        1 << self.page_shift
+    }
+
+    /// Offset of a chunk in the segment.
+    #[inline]
+    pub(crate) fn address(&self, chunk: ChunkRef) -> usize {
+        (chunk.0 as usize) << self.granule_shift
+    }
+
+    /// The chunk at an offset in the segment.
+    #[inline]
+    pub(crate) fn chunk_at(&self, address: usize) -> ChunkRef {
+        ChunkRef((address >> self.granule_shift) as u32)
+    }
+
+    /// The page of a chunk.
+    #[inline]
+    pub(crate) fn page_of(&self, chunk: ChunkRef) -> PageId {
+        (self.address(chunk) >> self.page_shift) as PageId
+    }
+
+    /// Offset of a page in the segment.
+    pub(crate) fn page_address(&self, page: PageId) -> usize {
+        (page as usize) << self.page_shift
+    }
+
+    /// What is known of a page.
+    #[inline]
+    pub(crate) fn page(&self, page: PageId) -> &Page {
+        &self.pages[page as usize]
+    }
+
+    /// What is known of a page, to be changed.
+    #[inline]
+    pub(crate) fn page_mut(&mut self, page: PageId) -> &mut Page {
+        &mut self.pages[page as usize]
+    }
+
+    /// Number of page numbers ever used, page 0 included.
+    pub(crate) fn pages_end(&self) -> PageId {
+        self.pages.len() as PageId
+    }
+
+    /// The class of a chunk.
+    #[inline]
+    pub(crate) fn class_of(&self, chunk: ChunkRef) -> u8 {
+        self.page(self.page_of(chunk)).class
+    }
+
+    /// Chunks of `class` in a page.
+    pub(crate) fn chunks_per_page(&self, class: u8) -> usize {
+        self.page_bytes() / self.sizes.chunk_bytes(class)
+    }
+
+    /// First of the pages of `class`, 0 if it has none; the others follow by `Page::all.next`.
+    pub(crate) fn first_page(&self, class: u8) -> PageId {
+        self.classes[usize::from(class)].all.first
+    }
+
+    /// Number of pages of `class`.
+    pub(crate) fn page_count(&self, class: u8) -> u32 {
+        self.classes[usize::from(class)].all.len
+    }
+
+    /// Chunks in use in `class`.
+    pub(crate) fn used_chunks(&self, class: u8) -> u64 {
+        self.classes[usize::from(class)].used_chunks
+    }
+
+    /// Pages that no class uses.
+    pub(crate) fn pool_len(&self) -> u32 {
+        self.pool.len
+    }
+
+    /// Pages charged to the budget.
+    pub(crate) fn pages_held(&self) -> u64 {
+        self.pages.len() as u64 - 1 - u64::from(self.vacant.len)
+    }
+
+    /// Bytes charged to the budget.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.account.held_bytes()
+    }
+
+    /// Bytes that the shards hold beyond the limit together.
+    pub(crate) fn excess_bytes(&self) -> u64 {
+        self.account.excess_bytes()
+    }
+
+    /// Charges memory that is not in the segment.
+    pub(crate) fn charge(&mut self, bytes: u64) -> bool {
+        self.account.charge(bytes)
+    }
+
+    /// Gives back what [`Self::charge`] took.
+    pub(crate) fn release(&mut self, bytes: u64) {
+        self.account.release(bytes);
+    }
+
+    /// Takes a chunk of `class` from the pages the class has.
+    #[inline]
+    pub(crate) fn take(&mut self, class: u8) -> Option<ChunkRef> {
+        let id = self.classes[usize::from(class)].available.first;
+        if id == 0 {
+            return None;
+        }
+        let chunk_bytes = self.sizes.chunk_bytes(class);
+        let page = &mut self.pages[id as usize];
+        let chunk = if page.free.is_null() {
+            let at = ((id as usize) << self.page_shift) + page.carved as usize;
+            page.carved += chunk_bytes as u32;
+            ChunkRef((at >> self.granule_shift) as u32)
+        } else {
+            let chunk = page.free;
+            let word = self
+                .segment
+                .bytes(((chunk.0 as usize) << self.granule_shift) + 4, 4);
+            page.free = ChunkRef(u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+            chunk
+        };
+        page.in_use += 1;
+        let exhausted =
+            page.free.is_null() && page.carved as usize + chunk_bytes > 1 << self.page_shift;
+        self.classes[usize::from(class)].used_chunks += 1;
+        if exhausted {
+            self.withdraw(id);
+        }
+        Some(chunk)
+    }
+
+    /// Frees a chunk. A page whose last chunk this was leaves its class.
+    #[inline]
+    pub(crate) fn give(&mut self, chunk: ChunkRef) {
+        let id = self.page_of(chunk);
+        let page = &mut self.pages[id as usize];
+        assert!(
+            page.in_use > 0 && page.class != NO_CLASS,
+            "freed a chunk of a page that has none in use"
+        );
+        let mut words = [0; 8];
+        words[4..].copy_from_slice(&page.free.0.to_le_bytes());
+        page.free = chunk;
+        page.in_use -= 1;
+        let (empty, offer, class) = (
+            page.in_use == 0,
+            !page.available && !page.draining,
+            page.class,
+        );
+        let address = self.address(chunk);
+        self.segment.bytes_mut(address, 8).copy_from_slice(&words);
+        self.classes[usize::from(class)].used_chunks -= 1;
+        if empty {
+            self.retire(id);
+        } else if offer {
+            self.offer(id);
+        }
+    }
+
+    fn offer(&mut self, id: PageId) {
+        let page = &mut self.pages[id as usize];
+        page.available = true;
+        let class = usize::from(page.class);
+        self.classes[class]
+            .available
+            .push(&mut self.pages, id, Which::Available);
+    }
+
+    fn withdraw(&mut self, id: PageId) {
+        let page = &mut self.pages[id as usize];
+        page.available = false;
+        let class = usize::from(page.class);
+        self.classes[class]
+            .available
+            .remove(&mut self.pages, id, Which::Available);
+    }
+
+    /// Gives `class` a page from the pool or the budget, leaving `keep` pages in the pool; false if there is none.
+    pub(crate) fn add_page(&mut self, class: u8, keep: u32) -> bool {
+        let pooled = if self.pool.len > keep {
+            self.pool.pop(&mut self.pages, Which::All)
+        } else {
+            None
+        };
+        let Some(id) = pooled.or_else(|| self.draw_page()) else {
+            return false;
+        };
+        self.pages[id as usize] = Page {
+            class,
+            ..Page::VACANT
+        };
+        self.classes[usize::from(class)]
+            .all
+            .push(&mut self.pages, id, Which::All);
+        self.offer(id);
+        true
+    }
+
+    /// Charges a page to the budget.
+    fn draw_page(&mut self) -> Option<PageId> {
+        let room = self.vacant.len > 0 || self.pages.len() < self.pages_max;
+        if !room || !self.account.charge(self.page_bytes() as u64) {
+            return None;
+        }
+        self.vacant.pop(&mut self.pages, Which::All).or_else(|| {
+            self.pages.push(Page::VACANT);
+            Some(self.pages.len() as PageId - 1)
+        })
+    }
+
+    /// Takes an empty page out of its class.
+    fn retire(&mut self, id: PageId) {
+        if self.pages[id as usize].available {
+            self.withdraw(id);
+        }
+        let class = usize::from(self.pages[id as usize].class);
+        assert_eq!(
+            self.pages[id as usize].guarded, 0,
+            "an empty page guards nothing"
+        );
+        self.classes[class]
+            .all
+            .remove(&mut self.pages, id, Which::All);
+        self.pages[id as usize] = Page::VACANT;
+        self.pool.push(&mut self.pages, id, Which::All);
+        if self.pool.len > POOL_PAGES_MAX {
+            self.release_pool_page();
+        }
+    }
+
+    /// Gives a page of the pool back to the kernel and the budget; false if the pool is empty.
+    pub(crate) fn release_pool_page(&mut self) -> bool {
+        let Some(id) = self.pool.pop(&mut self.pages, Which::All) else {
+            return false;
+        };
+        let (address, bytes) = (self.page_address(id), self.page_bytes());
+        self.segment.discard(address, bytes);
+        self.vacant.push(&mut self.pages, id, Which::All);
+        self.account.release(bytes as u64);
+        true
+    }
+
+    /// Takes a page that has no chunk in use out of its class.
+    pub(crate) fn retire_if_empty(&mut self, id: PageId) {
+        let page = self.page(id);
+        if page.class != NO_CLASS && page.in_use == 0 {
+            self.retire(id);
+        }
+    }
+
+    /// Stops giving chunks of a page, so that it empties.
+    pub(crate) fn start_draining(&mut self, id: PageId) {
+        if self.pages[id as usize].available {
+            self.withdraw(id);
+        }
+        self.pages[id as usize].draining = true;
+    }
+
+    /// Lets a page give chunks again.
+    pub(crate) fn stop_draining(&mut self, id: PageId) {
+        let chunk_bytes = self.sizes.chunk_bytes(self.pages[id as usize].class);
+        let page = &mut self.pages[id as usize];
+        page.draining = false;
+        if !page.available
+            && (!page.free.is_null() || page.carved as usize + chunk_bytes <= 1 << self.page_shift)
+        {
+            self.offer(id);
+        }
+    }
+
+    /// The chunk from `offset` of a page, if it was ever given.
+    #[inline]
+    pub(crate) fn chunk_in(&self, id: PageId, offset: u32) -> Option<ChunkRef> {
+        (offset < self.page(id).carved)
+            .then(|| self.chunk_at(self.page_address(id) + offset as usize))
+    }
+
+    /// Panics unless lists, counters and free chunks agree. Returns the chunks in use, for the layers above.
+    pub(crate) fn check_integrity(&self, is_free: impl Fn(ChunkRef) -> bool) -> u64 {
+        let mut in_use = 0;
+        for (class, state) in self.classes.iter().enumerate() {
+            let class = class as u8;
+            let mut used = 0;
+            let (mut pages, mut available) = (0, 0);
+            let mut id = state.all.first;
+            while id != 0 {
+                let page = self.page(id);
+                assert_eq!(
+                    page.class, class,
+                    "page {id} is in the list of another class"
+                );
+                self.check_page(id, &is_free);
+                used += u64::from(page.in_use);
+                pages += 1;
+                available += u32::from(page.available);
+                id = page.all.next;
+            }
+            assert_eq!(pages, state.all.len, "pages of class {class}");
+            assert_eq!(
+                available, state.available.len,
+                "available pages of class {class}"
+            );
+            assert_eq!(used, state.used_chunks, "chunks of class {class}");
+            in_use += used;
+        }
+        let classless = self.pages[1..]
+            .iter()
+            .filter(|page| page.class == NO_CLASS)
+            .count();
+        assert_eq!(
+            classless as u32,
+            self.pool.len + self.vacant.len,
+            "pages without a class"
+        );
+        in_use
+    }
+
+    fn check_page(&self, id: PageId, is_free: &impl Fn(ChunkRef) -> bool) {
+        let page = self.page(id);
+        let chunk_bytes = self.sizes.chunk_bytes(page.class) as u32;
+        let mut listed = 0;
+        let mut chunk = page.free;
+        while !chunk.is_null() {
+            assert_eq!(self.page_of(chunk), id, "free chunk of another page");
+            assert!(
+                is_free(chunk),
+                "chunk {chunk:?} is in the free list and in use"
+            );
+            let word = self.segment.bytes(self.address(chunk) + 4, 4);
+            chunk = ChunkRef(u32::from_le_bytes(word.try_into().expect("4 bytes")));
+            listed += 1;
+        }
+        let carved = page.carved / chunk_bytes;
+        assert_eq!(carved, page.in_use + listed, "chunks of page {id}");
+        let room = listed > 0 || page.carved as usize + chunk_bytes as usize <= self.page_bytes();
+        assert_eq!(
+            page.available,
+            room && !page.draining,
+            "availability of page {id}"
+        );
+        assert!(
+            page.in_use > 0 || page.class != NO_CLASS,
+            "page {id} is empty and has a class"
+        );
+    }
+}

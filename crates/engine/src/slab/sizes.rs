@@ -1,0 +1,218 @@
+//! The chunk sizes of the slab classes, and the class of a size.
+//!
+//! Class 0 is the index; items begin with class 1, as in memcached. By default sizes go up in steps of 8 bytes to 512,
+//! then by 5 %, each made as large as the same number of chunks per page allows, so that the tail of a page is never
+//! worth a chunk's 8 bytes each. The largest chunk is an eighth of a page: larger items are chains whose last chunk
+//! has a class of its own, which wastes less than one chunk of up to a page would.
+
+use crate::config::EngineConfig;
+
+/// Upper bound of the number of classes, class 0 included.
+const CLASSES_MAX: usize = 250;
+/// Smallest chunk of the default sizes: the header of an item, a key and a value of a few bytes.
+const CHUNK_MIN: usize = 24;
+/// Up to here the default sizes go in steps of the granule.
+const FINE_MAX: usize = 512;
+/// Ratio of the default sizes above [`FINE_MAX`].
+const RATIO: f64 = 1.05;
+/// Sizes up to this are looked up in a table.
+const TABLE_BYTES: usize = 2048;
+/// Smallest value that may be asked of `chunk_max`: a chain link has to carry more data than header.
+const CHUNK_MAX_MIN: usize = 512;
+
+/// Chunk sizes by class.
+#[derive(Debug)]
+pub(crate) struct Sizes {
+    sizes: Vec<u32>,
+    small: Box<[u8]>,
+    granule: usize,
+}
+
+impl Sizes {
+    /// The sizes that `config` asks for, each a multiple of `granule`. `index_chunk` is the size of class 0.
+    pub(crate) fn new(
+        config: &EngineConfig,
+        header_bytes: usize,
+        granule: usize,
+        index_chunk: usize,
+    ) -> Self {
+        let sizes = if let Some(given) = &config.slab_sizes {
+            explicit(given, config, granule)
+        } else if config.growth_factor.is_some() || config.chunk_min.is_some() {
+            geometric(config, header_bytes, granule)
+        } else {
+            default_sizes(config, granule)
+        };
+        debug_assert!(sizes.is_sorted_by(|a, b| a < b), "{sizes:?}");
+        let sizes: Vec<u32> = std::iter::once(index_chunk)
+            .chain(sizes)
+            .map(|size| size as u32)
+            .collect();
+        assert!(sizes.len() <= CLASSES_MAX, "{} slab classes", sizes.len());
+        let small = (0..=TABLE_BYTES / granule)
+            .map(|units| search(&sizes, units * granule).unwrap_or(0))
+            .collect();
+        Self {
+            sizes,
+            small,
+            granule,
+        }
+    }
+
+    /// Number of classes, class 0 included.
+    pub(crate) fn len(&self) -> usize {
+        self.sizes.len()
+    }
+
+    /// Chunk size of `class`.
+    #[inline]
+    pub(crate) fn chunk_bytes(&self, class: u8) -> usize {
+        self.sizes[usize::from(class)] as usize
+    }
+
+    /// The largest chunk of an item.
+    #[inline]
+    pub(crate) fn chunk_max(&self) -> usize {
+        self.sizes[self.sizes.len() - 1] as usize
+    }
+
+    /// The class with the smallest chunk that holds `bytes`, if there is one.
+    #[inline]
+    pub(crate) fn class_for(&self, bytes: usize) -> Option<u8> {
+        if bytes <= TABLE_BYTES {
+            let class = self.small[bytes.div_ceil(self.granule)];
+            return (class != 0).then_some(class);
+        }
+        search(&self.sizes, bytes)
+    }
+}
+
+fn search(sizes: &[u32], bytes: usize) -> Option<u8> {
+    let class = 1 + sizes[1..].partition_point(|&size| (size as usize) < bytes);
+    (class < sizes.len()).then_some(class as u8)
+}
+
+/// The largest chunk allowed for configured sizes: `chunk_max` cut to a page.
+fn largest(config: &EngineConfig, granule: usize) -> usize {
+    let limit = config.chunk_max.clamp(CHUNK_MAX_MIN, config.page_bytes);
+    limit / granule * granule
+}
+
+/// The largest chunk size of which `page_bytes` holds as many as of `size`.
+fn stretch(size: usize, page_bytes: usize, granule: usize) -> usize {
+    (page_bytes / (page_bytes / size)) / granule * granule
+}
+
+fn default_sizes(config: &EngineConfig, granule: usize) -> Vec<usize> {
+    let largest = largest(config, granule).min(config.page_bytes / 8);
+    let mut sizes: Vec<usize> = Vec::new();
+    let mut size = CHUNK_MIN.next_multiple_of(granule);
+    while size < largest {
+        let fitted = stretch(size, config.page_bytes, granule);
+        if fitted < largest && sizes.last().is_none_or(|&last| last < fitted) {
+            sizes.push(fitted);
+        }
+        let step = if size < FINE_MAX {
+            granule
+        } else {
+            (size as f64 * (RATIO - 1.0)) as usize
+        };
+        size = (size + step.max(granule)).next_multiple_of(granule);
+    }
+    sizes.push(largest);
+    sizes
+}
+
+fn geometric(config: &EngineConfig, header_bytes: usize, granule: usize) -> Vec<usize> {
+    let largest = largest(config, granule);
+    let factor = config.growth_factor.unwrap_or(1.25).max(1.001);
+    let mut sizes = Vec::new();
+    let mut size = (header_bytes + config.chunk_min.unwrap_or(48)).next_multiple_of(granule);
+    while (size as f64) <= largest as f64 / factor && sizes.len() < CLASSES_MAX - 2 {
+        sizes.push(size);
+        let next = ((size as f64 * factor) as usize).next_multiple_of(granule);
+        size = next.max(size + granule);
+    }
+    sizes.push(largest);
+    sizes
+}
+
+fn explicit(given: &[usize], config: &EngineConfig, granule: usize) -> Vec<usize> {
+    let largest = largest(config, granule);
+    let mut sizes: Vec<usize> = given
+        .iter()
+        .map(|&size| size.max(CHUNK_MIN).next_multiple_of(granule))
+        .filter(|&size| size < largest)
+        .take(CLASSES_MAX - 2)
+        .collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    sizes.push(largest);
+    sizes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(config: &EngineConfig) -> Sizes {
+        Sizes::new(config, 14, 8, 256)
+    }
+
+    #[test]
+    fn every_size_gets_the_smallest_chunk_that_holds_it() {
+        let sizes = sizes(&EngineConfig::default());
+        for bytes in 1..=sizes.chunk_max() {
+            let class = sizes.class_for(bytes).unwrap();
+            assert!(sizes.chunk_bytes(class) >= bytes);
+            assert!(
+                class == 1 || sizes.chunk_bytes(class - 1) < bytes,
+                "{bytes}"
+            );
+        }
+        assert_eq!(sizes.class_for(sizes.chunk_max() + 1), None);
+    }
+
+    #[test]
+    fn default_sizes_lose_under_five_percent() {
+        for page_bytes in [64 << 10, 256 << 10, 1 << 20] {
+            let sizes = sizes(&EngineConfig {
+                page_bytes,
+                ..EngineConfig::default()
+            });
+            let (mut used, mut taken) = (0.0, 0.0);
+            for bytes in 48..=sizes.chunk_max() {
+                let chunk = sizes.chunk_bytes(sizes.class_for(bytes).unwrap());
+                let chunks = page_bytes / chunk;
+                used += 1.0;
+                taken += page_bytes as f64 / chunks as f64 / bytes as f64;
+            }
+            let lost = 1.0 - used / taken;
+            assert!(lost < 0.05, "{page_bytes}: {lost}");
+        }
+    }
+
+    #[test]
+    fn configured_sizes_are_honoured() {
+        let config = EngineConfig {
+            slab_sizes: Some(vec![96, 50, 1000]),
+            ..EngineConfig::default()
+        };
+        assert_eq!(sizes(&config).sizes, [256, 56, 96, 1000, 262_144]);
+        let config = EngineConfig {
+            growth_factor: Some(2.0),
+            chunk_min: Some(50),
+            ..EngineConfig::default()
+        };
+        assert_eq!(sizes(&config).sizes[..4], [256, 64, 128, 256]);
+    }
+
+    #[test]
+    fn a_tiny_factor_ends() {
+        let config = EngineConfig {
+            growth_factor: Some(1.0001),
+            ..EngineConfig::default()
+        };
+        assert!(sizes(&config).len() <= CLASSES_MAX);
+    }
+}

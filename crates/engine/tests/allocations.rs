@@ -1,0 +1,115 @@
+//! In a steady state no operation allocates from the heap.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use corecached_engine::{
+    Arith, ArithOp, Budget, Deadline, Engine, EngineConfig, Fetch, KeyHasher, Reserve, Seconds,
+    Store, StoreMode, StoreOutcome,
+};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const HASHER: KeyHasher = KeyHasher::new(3);
+const KEYS: u64 = 40_000;
+
+fn round(engine: &mut Engine, number: u64, now: Seconds) {
+    let mut key = *b"key-00000000";
+    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+    for (at, digit) in key[4..].iter_mut().enumerate() {
+        *digit = b'0' + (mixed % KEYS / 10u64.pow(at as u32) % 10) as u8;
+    }
+    let (key, hash) = (&key[..], HASHER.hash(&key));
+    let value = [b'5'; 40_000];
+    let length = [10, 100, 30, 3000, 200, 20_000][(number % 6) as usize];
+    let deadline = Deadline(if number.is_multiple_of(3) {
+        now.0 + 5
+    } else {
+        0
+    });
+    let store = Store {
+        mode: StoreMode::Set,
+        key,
+        hash,
+        client_flags: 0,
+        deadline,
+        value: &value[..length],
+    };
+    assert!(matches!(
+        engine.store(&store, now),
+        StoreOutcome::Stored { .. }
+    ));
+    let handle = engine
+        .get(key, hash, now, Fetch::Count)
+        .expect("just stored")
+        .handle();
+    engine.pin(handle);
+    engine.unpin(handle);
+    engine.touch(key, hash, Deadline(now.0 + 9), now);
+    engine.arith(
+        key,
+        hash,
+        Arith {
+            op: ArithOp::Incr,
+            delta: 1,
+            compare: None,
+        },
+        now,
+    );
+    let reserve = Reserve {
+        key,
+        hash,
+        client_flags: 1,
+        deadline,
+        value_bytes: 30_000,
+    };
+    let mut staged = engine.reserve(&reserve, now).expect("memory");
+    engine.staged_write(&mut staged, &value[..30_000]);
+    engine.commit(staged, StoreMode::Set, now);
+    if number.is_multiple_of(2) {
+        engine.delete(key, hash, None, now);
+    }
+    engine.sweep(now, 20);
+    engine.maintain(now);
+}
+
+#[test]
+fn a_steady_state_allocates_nothing() {
+    let config = EngineConfig {
+        page_bytes: 64 << 10,
+        hasher: HASHER,
+        ..EngineConfig::default()
+    };
+    let mut engine = Engine::new(config, Budget::new(8 << 20)).unwrap();
+    for number in 0..20_000 {
+        round(&mut engine, number, Seconds(10 + number as u32 / 1000));
+    }
+    assert!(engine.stats().evictions > 1000);
+    let before = ALLOCATIONS.with(Cell::get);
+    for number in 20_000..40_000 {
+        round(&mut engine, number, Seconds(10 + number as u32 / 1000));
+    }
+    assert_eq!(ALLOCATIONS.with(Cell::get) - before, 0);
+    engine.check_integrity();
+}

@@ -1,0 +1,10 @@
+//! Tests of the engine through its public interface.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+#[path = "engine/model.rs"]
+mod model;
+#[path = "engine/support.rs"]
+mod support;
+#[path = "engine/verbs.rs"]
+mod verbs;

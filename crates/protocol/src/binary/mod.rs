@@ -1,0 +1,34 @@
+//! The binary protocol: packets with a 24-byte header, big-endian.
+//!
+//! ```text
+//!   0      1       2          4       5         6               8           12       16         24
+//!   +------+-------+----------+-------+---------+---------------+-----------+--------+----------+--------+-----+-------+
+//!   | 0x80 | opcode| key      | extras| datatype| 0 / status in | body      | opaque | cas      | extras | key | value |
+//!   | 0x81 |       | length   | length|         | replies       | length    |        |          |                      |
+//!   +------+-------+----------+-------+---------+---------------+-----------+--------+----------+----- body length ----+
+//! ```
+//!
+//! [`parse`] takes a packet up to its value, so that a value may come in any pieces. What a packet asks for is a
+//! [`BinaryRequest`]; who it is to be answered to (opcode as sent, and opaque) is its [`Head`]. Quiet opcodes have no
+//! requests of their own, they set a flag.
+
+mod arith;
+pub mod client;
+mod delete;
+mod flush;
+mod get;
+mod header;
+mod opcode;
+pub mod reply;
+mod request;
+mod sasl;
+mod simple;
+mod stat;
+mod status;
+mod store;
+
+pub use header::{BODY_BYTES_MAX, HEADER_BYTES, Head, Parsed, parse};
+pub use opcode::Opcode;
+pub use request::{BinaryRequest, BinaryStore};
+pub use sasl::MECHANISM_BYTES_MAX;
+pub use status::Status;

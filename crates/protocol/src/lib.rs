@@ -1,0 +1,30 @@
+//! The memcached protocols as pure functions from bytes to requests and from outcomes to bytes.
+//!
+//! ```text
+//!             server                                            client
+//!   bytes -> Codec::detect -> text::parse    -> Request         client_text::render      -> bytes
+//!                             meta::parse    -> MetaRequest     meta::client::Command    -> bytes
+//!                             binary::parse  -> BinaryRequest   binary::client::render   -> bytes
+//!   bytes <- reply, meta::reply, binary::reply                  *::ReplyParser           <- bytes
+//! ```
+//!
+//! Nothing here knows a socket, an executor, a clock or the engine. The reference is memcached 1.6.45; where an older
+//! release answers differently, the newer text is used. `docs/protocol.md` lists every command and the known differences.
+
+#![forbid(unsafe_code)]
+
+pub mod binary;
+pub mod client_text;
+mod codec;
+pub mod exptime;
+pub mod meta;
+pub mod reply;
+mod scan;
+mod step;
+pub mod text;
+
+pub use codec::Codec;
+pub use step::Step;
+
+/// Longest key, in bytes.
+pub const KEY_BYTES_MAX: usize = 250;

@@ -1,0 +1,199 @@
+//! Reply bytes of the text protocol: the only place where they are made.
+//!
+//! Fixed replies are constants with their line end. Everything else is appended to the caller's buffer without going
+//! through `core::fmt`, and without allocating while the buffer has room.
+
+/// The compatibility level that `version` answers; clients parse it as three numbers.
+pub const COMPATIBILITY_VERSION: &str = "1.6.45";
+
+/// Line end of every reply line.
+pub const CRLF: &[u8] = b"\r\n";
+
+/// The item was stored.
+pub const STORED: &[u8] = b"STORED\r\n";
+/// The condition of add, replace, append or prepend did not hold.
+pub const NOT_STORED: &[u8] = b"NOT_STORED\r\n";
+/// The cas unique differs.
+pub const EXISTS: &[u8] = b"EXISTS\r\n";
+/// No such item.
+pub const NOT_FOUND: &[u8] = b"NOT_FOUND\r\n";
+/// The item was deleted.
+pub const DELETED: &[u8] = b"DELETED\r\n";
+/// The item has its new deadline.
+pub const TOUCHED: &[u8] = b"TOUCHED\r\n";
+/// Done.
+pub const OK: &[u8] = b"OK\r\n";
+/// End of a retrieval or of statistics.
+pub const END: &[u8] = b"END\r\n";
+/// Statistics were reset.
+pub const RESET: &[u8] = b"RESET\r\n";
+/// Answer to `mn`.
+pub const MN: &[u8] = b"MN\r\n";
+/// Answer to `version`.
+pub const VERSION: &[u8] = b"VERSION 1.6.45\r\n";
+
+/// Unknown command.
+pub const ERROR: &[u8] = b"ERROR\r\n";
+/// Malformed command line.
+pub const BAD_FORMAT: &[u8] = b"CLIENT_ERROR bad command line format\r\n";
+/// The data block does not end in a line end.
+pub const BAD_DATA_CHUNK: &[u8] = b"CLIENT_ERROR bad data chunk\r\n";
+/// Exptime is not a number of 32 bits.
+pub const INVALID_EXPTIME: &[u8] = b"CLIENT_ERROR invalid exptime argument\r\n";
+/// Delta is not an unsigned number of 64 bits.
+pub const INVALID_DELTA: &[u8] = b"CLIENT_ERROR invalid numeric delta argument\r\n";
+/// The stored value is not a number.
+pub const NON_NUMERIC: &[u8] = b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
+/// `flush_all` with `-F`.
+pub const FLUSH_DISABLED: &[u8] = b"CLIENT_ERROR flush_all not allowed\r\n";
+/// The item is larger than `-I`.
+pub const TOO_LARGE: &[u8] = b"SERVER_ERROR object too large for cache\r\n";
+/// No memory for a storage command.
+pub const OUT_OF_MEMORY_STORING: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
+/// Memory was lost while a large value was read.
+pub const OUT_OF_MEMORY_READING: &[u8] = b"SERVER_ERROR Out of memory during read\r\n";
+/// No memory for incr or decr.
+pub const OUT_OF_MEMORY: &[u8] = b"SERVER_ERROR out of memory\r\n";
+/// More than `-c` connections.
+pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
+
+/// `shutdown` without `-A`.
+pub const SHUTDOWN_DISABLED: &[u8] = b"SERVER_ERROR: shutdown not enabled\r\n";
+/// `shutdown` with an unknown mode.
+pub const SHUTDOWN_MODE: &[u8] = b"CLIENT_ERROR invalid shutdown mode\r\n";
+/// `cache_memlimit` below 8 MB.
+pub const MEMLIMIT_TOO_SMALL: &[u8] = b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n";
+/// `cache_memlimit` above 10^9 MB.
+pub const MEMLIMIT_NOT_BYTES: &[u8] =
+    b"MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n";
+/// `cache_memlimit` that cannot be had.
+pub const MEMLIMIT_FAILED: &[u8] = b"MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n";
+/// `ms`, which a later release brings; as [`not_supported_yet`] has it.
+pub const META_SET_NOT_SUPPORTED: &[u8] = b"SERVER_ERROR ms is not supported yet\r\n";
+/// `stats detail` with another word.
+pub const STATS_DETAIL_USAGE: &[u8] = b"CLIENT_ERROR usage: stats detail on|off|dump\r\n";
+/// `stats detail` with `-X`.
+pub const STATS_DETAIL_DISABLED: &[u8] = b"CLIENT_ERROR stats detail not allowed\r\n";
+/// `stats cachedump` with too few words.
+pub const CACHEDUMP_SHORT: &[u8] = b"CLIENT_ERROR bad command line\r\n";
+/// `stats cachedump` of a slab class that cannot exist.
+pub const CACHEDUMP_CLASS: &[u8] = b"CLIENT_ERROR Illegal slab id\r\n";
+/// `stats cachedump` with `-X`.
+pub const CACHEDUMP_DISABLED: &[u8] = b"CLIENT_ERROR stats cachedump not allowed\r\n";
+
+/// Appends `VALUE <key> <client flags> <bytes>[ <cas>]\r\n`; the value and its line end follow.
+#[inline]
+pub fn value_header(
+    out: &mut Vec<u8>,
+    key: &[u8],
+    client_flags: u32,
+    value_bytes: usize,
+    cas: Option<u64>,
+) {
+    // The longest header: 6 + 250 + 1 + 10 + 1 + 20 + 1 + 20 + 2.
+    out.reserve(key.len() + 64);
+    out.extend_from_slice(b"VALUE ");
+    out.extend_from_slice(key);
+    if client_flags == 0 {
+        out.extend_from_slice(b" 0 ");
+    } else {
+        out.push(b' ');
+        number(out, client_flags);
+        out.push(b' ');
+    }
+    number(out, value_bytes);
+    if let Some(cas) = cas {
+        out.push(b' ');
+        number(out, cas);
+    }
+    out.extend_from_slice(CRLF);
+}
+
+/// Appends a decimal number.
+#[inline]
+pub fn number(out: &mut Vec<u8>, value: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Appends a number and a line end: the answer of incr and decr.
+#[inline]
+pub fn number_line(out: &mut Vec<u8>, value: u64) {
+    number(out, value);
+    out.extend_from_slice(CRLF);
+}
+
+/// Appends `STAT <name> <value>\r\n`.
+pub fn stat_line(out: &mut Vec<u8>, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+    out.extend_from_slice(b"STAT ");
+    out.extend_from_slice(name.as_ref());
+    out.push(b' ');
+    out.extend_from_slice(value.as_ref());
+    out.extend_from_slice(CRLF);
+}
+
+/// Appends `STAT <name> <number>\r\n`.
+pub fn stat_number(out: &mut Vec<u8>, name: impl AsRef<[u8]>, value: impl itoa::Integer) {
+    stat_line(out, name, itoa::Buffer::new().format(value));
+}
+
+/// Appends `SERVER_ERROR <name> is not supported yet\r\n`: the answer to a command of memcached that this server does
+/// not have yet.
+pub fn not_supported_yet(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b"SERVER_ERROR ");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b" is not supported yet\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn value_headers() {
+        assert_eq!(
+            written(|out| value_header(out, b"k", 0, 0, None)),
+            "VALUE k 0 0\r\n"
+        );
+        assert_eq!(
+            written(|out| value_header(out, b"key", 7, 12, Some(99))),
+            "VALUE key 7 12 99\r\n"
+        );
+        let longest =
+            written(|out| value_header(out, &[b'k'; 250], u32::MAX, usize::MAX, Some(u64::MAX)));
+        assert!(longest.len() <= 250 + 64, "{}", longest.len());
+    }
+
+    #[test]
+    fn lines() {
+        assert_eq!(
+            written(|out| number_line(out, u64::MAX)),
+            "18446744073709551615\r\n"
+        );
+        assert_eq!(
+            written(|out| stat_line(out, "domain_socket", "NULL")),
+            "STAT domain_socket NULL\r\n"
+        );
+        assert_eq!(
+            written(|out| stat_number(out, format!("{}:age", 3), -1)),
+            "STAT 3:age -1\r\n"
+        );
+        assert_eq!(
+            written(|out| not_supported_yet(out, "watch")),
+            "SERVER_ERROR watch is not supported yet\r\n"
+        );
+    }
+
+    #[test]
+    fn the_version_reply_is_the_compatibility_level() {
+        assert_eq!(
+            VERSION,
+            format!("VERSION {COMPATIBILITY_VERSION}\r\n").as_bytes()
+        );
+    }
+}

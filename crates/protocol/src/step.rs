@@ -1,0 +1,35 @@
+//! How the parsers of a client hand out a stream of replies, whatever the protocol.
+
+/// What the bytes at the start of a buffer are: a part `P` of a reply, or a breach `E` of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<P, E> {
+    /// More bytes are needed.
+    Incomplete,
+    /// A part of a reply.
+    Part {
+        /// Bytes it takes; never 0. Present the bytes after them next.
+        consumed: usize,
+        /// The part.
+        part: P,
+    },
+    /// Not the protocol that was expected; the connection is of no more use.
+    Malformed(E),
+}
+
+/// A thing and how many bytes it takes in the buffer, or `None` if more bytes are needed.
+pub(crate) type Found<T, E> = Result<Option<(usize, T)>, E>;
+
+impl<P, E> Step<P, E> {
+    /// The step that `found` amounts to, once what was found has become a part.
+    #[inline]
+    pub(crate) fn of<T>(found: Found<T, E>, part: impl FnOnce(T) -> Result<P, E>) -> Self {
+        match found {
+            Ok(Some((consumed, found))) => match part(found) {
+                Ok(part) => Step::Part { consumed, part },
+                Err(malformed) => Step::Malformed(malformed),
+            },
+            Ok(None) => Step::Incomplete,
+            Err(malformed) => Step::Malformed(malformed),
+        }
+    }
+}

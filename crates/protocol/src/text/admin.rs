@@ -1,0 +1,42 @@
+//! `verbosity <level>`, `shutdown [graceful]`, `cache_memlimit <MB>`.
+
+use super::number::strict_u32;
+use super::request::{Request, ShutdownMode};
+use super::tokens::{Tokens, wants_no_reply};
+use crate::reply;
+
+/// Parses what follows `verbosity`.
+pub(super) fn parse_verbosity(rest: &[u8]) -> Request<'_> {
+    let noreply = wants_no_reply(rest);
+    match Tokens::new(rest).next().and_then(strict_u32) {
+        Some(level) => Request::Verbosity {
+            level: level.min(Request::VERBOSITY_MAX),
+            noreply,
+        },
+        None => Request::error_unless(noreply, reply::BAD_FORMAT),
+    }
+}
+
+/// Parses what follows `shutdown`. Whether the command is allowed at all is checked before its mode, so an unknown
+/// mode is not an error here.
+pub(super) fn parse_shutdown(rest: &[u8]) -> Request<'_> {
+    let mut words = Tokens::new(rest);
+    let mode = match (words.next(), words.next()) {
+        (None, _) => ShutdownMode::Now,
+        (Some(word), None) if b"graceful".starts_with(word) => ShutdownMode::Graceful,
+        _ => ShutdownMode::Unknown,
+    };
+    Request::Shutdown {
+        mode,
+        noreply: wants_no_reply(rest),
+    }
+}
+
+/// Parses what follows `cache_memlimit`.
+pub(super) fn parse_cache_memlimit(rest: &[u8]) -> Request<'_> {
+    let noreply = wants_no_reply(rest);
+    match Tokens::new(rest).next().and_then(strict_u32) {
+        Some(megabytes) => Request::CacheMemlimit { megabytes, noreply },
+        None => Request::error_unless(noreply, reply::ERROR),
+    }
+}

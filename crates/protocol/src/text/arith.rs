@@ -1,0 +1,27 @@
+//! `incr <key> <delta> [noreply]` and `decr <key> <delta> [noreply]`.
+
+use super::number::c_u64;
+use super::request::Request;
+use super::tokens::{Tokens, wants_no_reply};
+use crate::{KEY_BYTES_MAX, reply};
+
+/// Parses what follows the command word.
+pub(super) fn parse(rest: &[u8], incr: bool) -> Request<'_> {
+    let mut words = Tokens::new(rest);
+    let (Some(key), Some(delta)) = (words.next(), words.next()) else {
+        return Request::error(reply::BAD_FORMAT);
+    };
+    let noreply = wants_no_reply(rest);
+    if key.len() > KEY_BYTES_MAX {
+        return Request::error_unless(noreply, reply::BAD_FORMAT);
+    }
+    match c_u64(delta) {
+        Some(delta) => Request::Arith {
+            key,
+            incr,
+            delta,
+            noreply,
+        },
+        None => Request::error_unless(noreply, reply::INVALID_DELTA),
+    }
+}

@@ -1,0 +1,31 @@
+//! `flush_all [delay] [noreply]`.
+
+use super::number::strict_i32;
+use super::request::Request;
+use super::tokens::{Tokens, wants_no_reply};
+use crate::reply;
+
+/// Parses what follows the command word.
+pub(super) fn parse(rest: &[u8]) -> Request<'_> {
+    let noreply = wants_no_reply(rest);
+    let mut words = Tokens::new(rest);
+    let first = words.next();
+    let alone = words.next().is_none();
+    match first {
+        None => Request::FlushAll {
+            exptime: None,
+            noreply,
+        },
+        Some(_) if noreply && alone => Request::FlushAll {
+            exptime: None,
+            noreply,
+        },
+        Some(delay) => match strict_i32(delay) {
+            Some(exptime) => Request::FlushAll {
+                exptime: Some(exptime),
+                noreply,
+            },
+            None => Request::error_unless(noreply, reply::INVALID_EXPTIME),
+        },
+    }
+}

@@ -1,0 +1,134 @@
+//! From buffered bytes to one command line, and from its first word to the verb's own parser.
+
+use super::request::{Request, StoreVerb};
+use super::{admin, arith, delete, flush, get, later, stats, store, tokens, touch};
+use crate::reply;
+use crate::scan::find;
+
+/// Bytes that may be buffered without a line end before the connection is closed.
+pub const LINE_BYTES_UNTERMINATED_MAX: usize = 2048;
+
+/// The same for `get` and `gets`, which name any number of keys: memcached sets no limit, this server does, so that
+/// one connection cannot take all memory. Room for 33,000 of the longest keys.
+pub const LINE_BYTES_MAX: usize = 8 << 20;
+
+/// The shortest line, with its line end, that can be a command.
+const LINE_BYTES_MIN: usize = 4;
+
+/// Leading spaces that are looked past to see whether an unterminated line is a `get`.
+const LEADING_SPACES_MAX: usize = 100;
+
+/// What the bytes at the start of a buffer are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parsed<'a> {
+    /// Not a whole line yet: read more. [`parse_after`] need not search these bytes again.
+    Incomplete,
+    /// Too long without a line end: close the connection without a reply.
+    TooLong,
+    /// One command line.
+    Request {
+        /// Bytes of the line and its line end; never 0. A data block follows them.
+        consumed: usize,
+        /// What the line asks for.
+        request: Request<'a>,
+    },
+}
+
+/// Parses the command line at the start of `buf`; never looks at what follows it.
+#[inline]
+#[must_use]
+pub fn parse(buf: &[u8]) -> Parsed<'_> {
+    parse_after(buf, 0)
+}
+
+/// As [`parse`], when the first `searched` bytes are known to hold no line end: those of a buffer that was
+/// [`Parsed::Incomplete`] before more bytes came. Keeps the work linear when a long line arrives in small pieces.
+#[inline]
+#[must_use]
+pub fn parse_after(buf: &[u8], searched: usize) -> Parsed<'_> {
+    let searched = searched.min(buf.len());
+    let Some(newline) = find(b'\n', &buf[searched..]) else {
+        return unterminated(buf);
+    };
+    let newline = searched + newline;
+    let consumed = newline + 1;
+    let line = match &buf[..newline] {
+        [line @ .., b'\r'] => line,
+        line => line,
+    };
+    let request = match line {
+        [b'g', b'e', b't', b' ', keys @ ..] => get::parse_get(keys, false),
+        _ if consumed < LINE_BYTES_MIN => Request::error(reply::BAD_FORMAT),
+        _ => dispatch(line),
+    };
+    Parsed::Request { consumed, request }
+}
+
+#[cold]
+fn unterminated(buf: &[u8]) -> Parsed<'_> {
+    let long = buf.len() > LINE_BYTES_UNTERMINATED_MAX;
+    if long && (buf.len() > LINE_BYTES_MAX || !is_retrieval(buf)) {
+        return Parsed::TooLong;
+    }
+    Parsed::Incomplete
+}
+
+fn is_retrieval(buf: &[u8]) -> bool {
+    let spaces = buf
+        .iter()
+        .take(LEADING_SPACES_MAX + 1)
+        .take_while(|&&byte| byte == b' ')
+        .count();
+    let line = &buf[spaces..];
+    spaces <= LEADING_SPACES_MAX && (line.starts_with(b"get ") || line.starts_with(b"gets "))
+}
+
+/// Parses a line by its first word. A line that begins with a space has an empty first word.
+fn dispatch(line: &[u8]) -> Request<'_> {
+    let end = find(b' ', line).unwrap_or(line.len());
+    let (word, rest) = line.split_at(end);
+    match word {
+        b"get" => get::parse_get(rest, false),
+        b"gets" => get::parse_get(rest, true),
+        b"gat" => get::parse_gat(rest, false),
+        b"gats" => get::parse_gat(rest, true),
+        b"set" => store::parse(StoreVerb::Set, rest),
+        b"add" => store::parse(StoreVerb::Add, rest),
+        b"replace" => store::parse(StoreVerb::Replace, rest),
+        b"append" => store::parse(StoreVerb::Append, rest),
+        b"prepend" => store::parse(StoreVerb::Prepend, rest),
+        b"cas" => store::parse(StoreVerb::Cas, rest),
+        b"delete" => delete::parse(rest),
+        b"incr" => arith::parse(rest, true),
+        b"decr" => arith::parse(rest, false),
+        b"touch" => touch::parse(rest),
+        b"flush_all" => flush::parse(rest),
+        b"stats" => stats::parse(rest),
+        b"version" => Request::Version,
+        b"verbosity" => admin::parse_verbosity(rest),
+        b"quit" => Request::Quit,
+        b"mn" => Request::MetaNoop,
+        b"shutdown" => admin::parse_shutdown(rest),
+        b"cache_memlimit" => admin::parse_cache_memlimit(rest),
+        _ => later::parse(word, rest).unwrap_or_else(|| unknown(line)),
+    }
+}
+
+/// A line whose first word is no command. A browser's or a scanner's HTTP request closes the connection without a word.
+#[cold]
+fn unknown(line: &[u8]) -> Request<'_> {
+    let mut words = tokens::Tokens::new(line).skip(1);
+    if words
+        .by_ref()
+        .last()
+        .is_some_and(|last| last.starts_with(b"HTTP/"))
+    {
+        return Request::Error {
+            reply: b"",
+            swallow: 0,
+            noreply: true,
+            close: true,
+        };
+    }
+    Request::error_unless(tokens::wants_no_reply(line), reply::ERROR)
+}

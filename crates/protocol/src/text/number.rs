@@ -1,0 +1,154 @@
+//! Decimal numbers of command lines.
+//!
+//! A word is a number as a whole or not at all: no spaces, no other base. memcached reads its numbers in two ways, and
+//! both are kept, since one takes words that the other refuses:
+//!
+//! | | strict | as C |
+//! | --- | --- | --- |
+//! | used for | exptime of touch, gat and flush_all, length of a value, admin commands | the other words of a storage command, delta, meta flags |
+//! | signs | `-` where negative numbers make sense | the same, and `+` |
+//! | longest word | 11 bytes (32 bits), 22 bytes (64 bits) | none |
+
+/// Longest word of a strict 32-bit number.
+const STRICT_32_BYTES_MAX: usize = 11;
+
+/// A strict unsigned 32-bit number.
+#[inline]
+pub(crate) fn strict_u32(word: &[u8]) -> Option<u32> {
+    if word.len() > STRICT_32_BYTES_MAX {
+        return None;
+    }
+    u32::try_from(digits(word)?).ok()
+}
+
+/// A strict signed 32-bit number.
+#[inline]
+pub(crate) fn strict_i32(word: &[u8]) -> Option<i32> {
+    if word.len() > STRICT_32_BYTES_MAX {
+        return None;
+    }
+    i32::try_from(signed(word)?).ok()
+}
+
+/// An unsigned 64-bit number, as C reads it.
+#[inline]
+pub(crate) fn c_u64(word: &[u8]) -> Option<u64> {
+    digits(without_plus(word))
+}
+
+/// A signed 64-bit number, as C reads it.
+#[inline]
+pub(crate) fn c_i64(word: &[u8]) -> Option<i64> {
+    signed(without_plus(word))
+}
+
+/// A signed 32-bit number, as C reads it.
+#[inline]
+pub(crate) fn c_i32(word: &[u8]) -> Option<i32> {
+    i32::try_from(c_i64(word)?).ok()
+}
+
+/// An unsigned 32-bit number, as C reads it.
+#[inline]
+pub(crate) fn c_u32(word: &[u8]) -> Option<u32> {
+    u32::try_from(c_u64(word)?).ok()
+}
+
+/// `+` and digits without the `+`; any other word as it is.
+#[inline]
+fn without_plus(word: &[u8]) -> &[u8] {
+    match word {
+        [b'+', digits @ ..] if !digits.starts_with(b"-") => digits,
+        _ => word,
+    }
+}
+
+#[inline]
+fn signed(word: &[u8]) -> Option<i64> {
+    match word {
+        [b'-', magnitude @ ..] => 0i64.checked_sub_unsigned(digits(magnitude)?),
+        _ => i64::try_from(digits(word)?).ok(),
+    }
+}
+
+#[inline]
+fn digits(word: &[u8]) -> Option<u64> {
+    if word.is_empty() {
+        return None;
+    }
+    // 19 digits always fit; the 20th and later ones need the check.
+    let (plain, checked) = word.split_at(word.len().min(19));
+    let mut value = 0u64;
+    for &byte in plain {
+        value = value * 10 + u64::from(digit(byte)?);
+    }
+    for &byte in checked {
+        value = value
+            .checked_mul(10)?
+            .checked_add(u64::from(digit(byte)?))?;
+    }
+    Some(value)
+}
+
+#[inline]
+fn digit(byte: u8) -> Option<u8> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit <= 9).then_some(digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_c_reads_them() {
+        for (word, expected) in [
+            ("0", Some(0)),
+            ("007", Some(7)),
+            ("+7", Some(7)),
+            ("9999999999999999999", Some(9_999_999_999_999_999_999)),
+            ("18446744073709551615", Some(u64::MAX)),
+            (
+                "0000000000000000000000000018446744073709551615",
+                Some(u64::MAX),
+            ),
+            ("18446744073709551616", None),
+            ("99999999999999999999", None),
+            ("", None),
+            ("+", None),
+            ("++1", None),
+            ("-1", None),
+            ("1a", None),
+            ("0x10", None),
+            ("1\r", None),
+        ] {
+            assert_eq!(c_u64(word.as_bytes()), expected, "{word:?}");
+        }
+        assert_eq!(c_i64(b"-9223372036854775808"), Some(i64::MIN));
+        assert_eq!(c_i64(b"-9223372036854775809"), None);
+        assert_eq!(c_i64(b"9223372036854775808"), None);
+        assert_eq!(c_i64(b"+-1"), None);
+    }
+
+    #[test]
+    fn strict_numbers() {
+        for (word, expected) in [
+            ("2147483647", Some(i32::MAX)),
+            ("-2147483648", Some(i32::MIN)),
+            ("2147483648", None),
+            ("-2147483649", None),
+            ("-0", Some(0)),
+            ("00000000001", Some(1)),
+            ("000000000001", None),
+            ("+1", None),
+            ("-", None),
+            ("--1", None),
+            ("", None),
+        ] {
+            assert_eq!(strict_i32(word.as_bytes()), expected, "{word:?}");
+        }
+        assert_eq!(strict_u32(b"4294967295"), Some(u32::MAX));
+        assert_eq!(strict_u32(b"4294967296"), None);
+        assert_eq!(strict_u32(b"-1"), None);
+    }
+}

@@ -1,0 +1,70 @@
+//! `set|add|replace|append|prepend <key> <flags> <exptime> <bytes> [noreply]` and
+//! `cas <key> <flags> <exptime> <bytes> <cas> [noreply]`.
+//!
+//! ```text
+//!   fewer words, or a bad <bytes>      one error line, nothing is swallowed: the data is read as commands
+//!   <bytes> is good, another word bad  one error line, the data block is swallowed
+//! ```
+
+use super::number::{c_i64, c_u64, strict_u32};
+use super::request::{Request, StoreRequest, StoreVerb};
+use super::tokens::{Tokens, wants_no_reply};
+use crate::{KEY_BYTES_MAX, reply};
+
+/// Largest value that may be announced: with its line end its length must fit a signed 32-bit number.
+pub const VALUE_BYTES_MAX: u32 = i32::MAX as u32 - 2;
+
+/// Parses what follows the command word.
+#[inline]
+pub(super) fn parse(verb: StoreVerb, rest: &[u8]) -> Request<'_> {
+    let mut words = Tokens::new(rest);
+    let (Some(key), Some(flags), Some(exptime), Some(bytes)) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Request::error(reply::BAD_FORMAT);
+    };
+    let Some(value_bytes) = strict_u32(bytes).filter(|&bytes| bytes <= VALUE_BYTES_MAX) else {
+        return Request::error(reply::BAD_FORMAT);
+    };
+    let tail = words.rest();
+    let noreply = !tail.is_empty() && wants_no_reply(rest);
+    match fields(verb, key, flags, exptime, tail) {
+        Some((client_flags, exptime, cas)) => Request::Store(StoreRequest {
+            verb,
+            key,
+            client_flags,
+            exptime,
+            value_bytes,
+            cas,
+            noreply,
+        }),
+        None => Request::Error {
+            reply: reply::BAD_FORMAT,
+            swallow: value_bytes as usize + 2,
+            noreply,
+            close: false,
+        },
+    }
+}
+
+/// Client flags, exptime and cas unique, if these and the key are as they should be.
+#[inline]
+fn fields(
+    verb: StoreVerb,
+    key: &[u8],
+    flags: &[u8],
+    exptime: &[u8],
+    tail: &[u8],
+) -> Option<(u32, i32, u64)> {
+    if key.len() > KEY_BYTES_MAX {
+        return None;
+    }
+    // Both are cut to 32 bits without complaint, as memcached's C conversions do.
+    let client_flags = c_u64(flags)? as u32;
+    let exptime = c_i64(exptime)? as i32;
+    let cas = match verb {
+        StoreVerb::Cas => c_u64(Tokens::new(tail).next()?)?,
+        _ => 0,
+    };
+    Some((client_flags, exptime, cas))
+}

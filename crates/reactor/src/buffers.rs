@@ -1,0 +1,199 @@
+//! The receive buffers: one mapping cut into equal buffers, and the ring through which the kernel is given them.
+//!
+//! ```text
+//!  ring:     | entry 0 | entry 1 | ... |          the kernel takes from the head, we add at the tail
+//!  buffers:  | 0 ...... | 1 ...... | 2 ...... |   `stride` apart
+//! ```
+//! Buffers lie an odd number of cache lines apart: at a distance of 4,096 bytes the first lines of all of them would
+//! compete for the same few sets of the cache, and small requests touch only first lines.
+
+use std::io;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use io_uring::types::BufRingEntry;
+
+use crate::ring::Ring;
+
+const CACHE_LINE_BYTES: usize = 64;
+const PAGE_BYTES: usize = 4096;
+
+/// Bytes that arrived, in a buffer of the reactor. Give it back with [`crate::Reactor::recycle`]: a buffer that is
+/// dropped instead is lost to the ring.
+#[derive(Debug)]
+#[must_use = "a receive buffer goes back with Reactor::recycle"]
+pub struct RecvBuf {
+    index: u16,
+    len: u32,
+}
+
+impl RecvBuf {
+    /// How many bytes arrived; never none in an event.
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+/// The buffers of one reactor.
+pub(crate) struct Buffers {
+    entries: Mapping,
+    memory: Mapping,
+    count: u16,
+    buffer_bytes: u32,
+    stride: usize,
+    /// The tail as we count it; the kernel sees it after [`Buffers::publish`].
+    tail: u16,
+    published: u16,
+    /// Buffers that are with the caller.
+    outside: u16,
+}
+
+impl Buffers {
+    /// Maps `count` buffers and fills the ring with them. [`Buffers::register`] offers it to the kernel.
+    pub(crate) fn new(count: u16, buffer_bytes: u32) -> io::Result<Buffers> {
+        let lines = (buffer_bytes as usize).div_ceil(CACHE_LINE_BYTES);
+        let stride = (lines | 1) * CACHE_LINE_BYTES;
+        if !count.is_power_of_two() || count > 1 << 15 || buffer_bytes == 0 {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let mut buffers = Buffers {
+            entries: Mapping::new(usize::from(count) * size_of::<BufRingEntry>())?,
+            memory: Mapping::new(usize::from(count) * stride)?,
+            count,
+            buffer_bytes,
+            stride,
+            tail: 0,
+            published: 0,
+            outside: 0,
+        };
+        for index in 0..count {
+            buffers.add(index);
+        }
+        buffers.publish();
+        Ok(buffers)
+    }
+
+    /// Offers the buffers to `ring`, which must be closed before `self` is dropped.
+    pub(crate) fn register(&self, ring: &Ring) -> io::Result<()> {
+        let address = self.entries.base as u64;
+        // SAFETY: the mapping is page-aligned, holds `count` entries, and the reactor drops the ring before it.
+        unsafe { ring.register_buffers(address, self.count) }
+    }
+
+    /// Takes note of a completion that carries buffer `index` with `len` bytes.
+    pub(crate) fn received(&mut self, index: u16, len: u32) -> RecvBuf {
+        assert!(
+            index < self.count && len <= self.buffer_bytes,
+            "the kernel returned a buffer we never gave it"
+        );
+        self.outside += 1;
+        RecvBuf { index, len }
+    }
+
+    /// The bytes of `buf`.
+    pub(crate) fn bytes(&self, buf: &RecvBuf) -> &[u8] {
+        assert!(
+            buf.index < self.count && buf.len <= self.buffer_bytes,
+            "a buffer of another reactor"
+        );
+        let start = usize::from(buf.index) * self.stride;
+        // SAFETY: index and length were checked, so the slice lies in the mapping; the kernel has written `len` bytes
+        // and does not touch the buffer until `recycle` consumes the `RecvBuf`.
+        unsafe { std::slice::from_raw_parts(self.memory.base.add(start), buf.len()) }
+    }
+
+    /// Returns a buffer to the ring; the kernel sees it after [`Buffers::publish`].
+    pub(crate) fn recycle(&mut self, buf: RecvBuf) {
+        assert!(
+            buf.index < self.count && self.outside > 0,
+            "a buffer of another reactor"
+        );
+        self.outside -= 1;
+        self.add(buf.index);
+    }
+
+    /// Makes recycled buffers available to the kernel.
+    pub(crate) fn publish(&mut self) {
+        if self.tail == self.published {
+            return;
+        }
+        let base = self.entries.base.cast::<BufRingEntry>();
+        // SAFETY: the mapping begins with the entries, whose first holds the ring's tail; the kernel reads it
+        // concurrently, hence the atomic. Release: the entries written before must be visible first.
+        unsafe {
+            let tail = BufRingEntry::tail(base).cast::<AtomicU16>();
+            (*tail).store(self.tail, Ordering::Release);
+        }
+        self.published = self.tail;
+    }
+
+    /// Buffers the kernel has, published or not.
+    pub(crate) fn available(&self) -> u16 {
+        self.count - self.outside
+    }
+
+    fn add(&mut self, index: u16) {
+        let slot = usize::from(self.tail & (self.count - 1));
+        let address = self
+            .memory
+            .base
+            .wrapping_add(usize::from(index) * self.stride);
+        // SAFETY: `slot` is below `count`, so the entry lies in the mapping. At most `count` buffers exist and each is
+        // in the ring once, so the kernel does not read this slot before the tail is published. The setters leave the
+        // tail alone, which overlays the unused field of entry 0.
+        unsafe {
+            let entry = &mut *self.entries.base.cast::<BufRingEntry>().add(slot);
+            entry.set_addr(address as u64);
+            entry.set_len(self.buffer_bytes);
+            entry.set_bid(index);
+        }
+        self.tail = self.tail.wrapping_add(1);
+    }
+}
+
+/// Anonymous memory, zeroed, page-aligned, kept out of children.
+struct Mapping {
+    base: *mut u8,
+    bytes: usize,
+}
+
+impl Mapping {
+    fn new(bytes: usize) -> io::Result<Mapping> {
+        let bytes = bytes.next_multiple_of(PAGE_BYTES);
+        // SAFETY: a fresh private mapping, at an address of the kernel's choice.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the mapping made above. Children must not share pages the kernel writes to, and huge pages would
+        // make a few touched cache lines count as megabytes; either advice may be refused.
+        unsafe {
+            libc::madvise(base, bytes, libc::MADV_DONTFORK);
+            libc::madvise(base, bytes, libc::MADV_NOHUGEPAGE);
+        }
+        Ok(Mapping {
+            base: base.cast(),
+            bytes,
+        })
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: mapped in `new`, unmapped once; the ring that used it is closed (see `Buffers::register`).
+        unsafe { libc::munmap(self.base.cast(), self.bytes) };
+    }
+}

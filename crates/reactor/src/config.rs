@@ -1,0 +1,44 @@
+//! The sizes of a reactor, with the reason for each default.
+
+use std::time::Duration;
+
+/// How large a reactor's queues and buffers are. One reactor per shard, so each number counts once per core.
+#[derive(Clone, Debug)]
+pub struct ReactorConfig {
+    /// Submission queue entries, a power of two. A tick may queue more: the excess is submitted early.
+    pub entries: u32,
+    /// Completion queue entries, a power of two, at least `entries`. An overflow is handled but costs a system call.
+    pub completion_entries: u32,
+    /// Receive buffers, a power of two up to 32,768. A tick can hold this many reads at once.
+    ///
+    /// The kernel takes them in turn (first in, first out), so all of them pass through the cache.
+    pub buffers: u16,
+    /// Bytes of one receive buffer, a multiple of 64.
+    pub buffer_bytes: u32,
+    /// How long the reactor waits in its own ring before the caller should park; zero: no [`crate::Event::Tick`].
+    pub warm_window: Duration,
+    /// Initial capacity of a send buffer in bytes.
+    pub send_buffer_bytes: usize,
+    /// A send buffer that grew above this capacity is freed, not pooled.
+    pub send_buffer_bytes_max: usize,
+    /// The pool of send buffers keeps at most this many bytes of capacity.
+    pub send_pool_bytes_max: usize,
+    /// How long to leave a listener alone after the process or system ran out of descriptors or memory.
+    pub accept_retry: Duration,
+}
+
+impl Default for ReactorConfig {
+    fn default() -> Self {
+        Self {
+            entries: 1024,
+            completion_entries: 4096,
+            buffers: 256,
+            buffer_bytes: 8 * 1024,
+            warm_window: Duration::from_micros(500),
+            send_buffer_bytes: 2 * 1024,
+            send_buffer_bytes_max: 64 * 1024,
+            send_pool_bytes_max: 2 * 1024 * 1024,
+            accept_retry: Duration::from_millis(50),
+        }
+    }
+}

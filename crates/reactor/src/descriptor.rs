@@ -1,0 +1,48 @@
+//! The descriptors that wake: an eventfd for the kernel to signal, a pipe for threads to write to.
+//!
+//! Threads get a pipe because an eventfd that is written to may not signal another one on the spot: the ring's signal to
+//! the parked executor would be put off to the next RCU grace period, some 15 ms (`eventfd_signal_allowed`).
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+/// A new eventfd, at zero. Reads block: io_uring turns that into a wait of its own.
+pub(crate) fn eventfd() -> io::Result<OwnedFd> {
+    // SAFETY: no memory is passed.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+    // SAFETY: just created, nobody else owns it.
+    unsafe { adopt(fd) }.ok_or_else(io::Error::last_os_error)
+}
+
+/// A new pipe: the end to read, which blocks as the eventfd does, and the end to write, which does not.
+pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [-1; 2];
+    // SAFETY: two descriptors are written to a live array of two.
+    let result = unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: both were just created, nobody else owns them.
+    let [read, write] = ends.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    // SAFETY: sets a flag of an open descriptor.
+    let result = unsafe { libc::fcntl(write.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok((read, write))
+}
+
+/// Makes the other end of the pipe readable. If the pipe is full it is readable already.
+pub(crate) fn signal(write: &OwnedFd) {
+    // SAFETY: writes one byte from a live array.
+    unsafe { libc::write(write.as_raw_fd(), [1u8].as_ptr().cast(), 1) };
+}
+
+/// The descriptor that a system call or an accept returned; `None` if it is an error.
+///
+/// # Safety
+/// `result` was returned by the kernel as a new descriptor of this process and nobody has taken it yet.
+pub(crate) unsafe fn adopt(result: i32) -> Option<OwnedFd> {
+    // SAFETY: the caller's promise; negative results are errors.
+    (result >= 0).then(|| unsafe { OwnedFd::from_raw_fd(result) })
+}

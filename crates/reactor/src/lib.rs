@@ -1,0 +1,48 @@
+//! The companion ring: the network side of one shard, and the only crate that knows io_uring.
+//!
+//! Each glommio executor owns one [`Reactor`]. Glommio keeps placement, task queues, timers and files; the sockets
+//! that are hot live in a second io_uring that belongs to the reactor, because what pays on a busy cache server is
+//! to take everything that arrived and to send everything that was answered with one system call:
+//!
+//! ```text
+//!            +----------------------------- turn() -----------------------------+
+//!            |  io_uring_enter: submit the sends of the last tick, wait for >= 1 |
+//!            +-------------------------------------------------------------------+
+//!     multishot accept  -> Accepted          multishot recv -> Received (a buffer of the ring)
+//!     send did not fit  -> SendBlocked       peer's MSG_RING -> Doorbell
+//!     timer             -> Tick              Waker::wake()   -> Wake
+//!                 nothing for a whole warm window: park(), asleep inside glommio
+//! ```
+//!
+//! Not here: protocol, connections and their limits. The reactor moves bytes and reports what the kernel said.
+//!
+//! Unsafe code is confined to `ring`, `buffers`, `send`, `descriptor` and the rlimit calls of `probe`.
+
+mod accept;
+mod buffers;
+mod config;
+mod descriptor;
+mod event;
+mod gather;
+mod park;
+mod pool;
+mod probe;
+mod reactor;
+mod receive;
+mod release;
+mod ring;
+mod send;
+mod sockets;
+mod start_error;
+mod tick;
+mod user_data;
+mod waker;
+
+pub use buffers::RecvBuf;
+pub use config::ReactorConfig;
+pub use event::{Event, Insert, Outgoing, Token};
+pub use probe::{Features, probe};
+pub use reactor::Reactor;
+pub use release::KernelRelease;
+pub use start_error::{StartError, setup_error};
+pub use waker::{DoorbellTarget, Waker};

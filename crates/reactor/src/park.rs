@@ -1,0 +1,114 @@
+//! Sleeping inside glommio.
+//!
+//! ```text
+//!   remove the timer -> register the eventfd with the ring -> let the kernel run its deferred work, once more
+//!        something came: not asleep            nothing came: read the eventfd through glommio, and sleep
+//! ```
+//! The kernel signals the eventfd when deferred work is queued on an empty list. Work queued before the registration
+//! signals nothing, but is run by the `enter` that follows it; work queued after that finds the list empty and
+//! signals. So no wake-up falls between. While not parked nothing is registered, and completions cost no signal.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
+
+use glommio::io::BufferedFile;
+
+use crate::descriptor;
+use crate::event::Event;
+use crate::reactor::Reactor;
+use crate::ring::{Ring, Wait};
+
+/// The eventfd of a parked reactor.
+#[derive(Default)]
+pub(crate) struct Parking {
+    /// Made on first use: glommio's files belong to an executor.
+    eventfd: Option<BufferedFile>,
+    is_registered: bool,
+    /// A read is with glommio.
+    is_asleep: bool,
+}
+
+impl Parking {
+    fn enter(&mut self, ring: &Ring) -> io::Result<()> {
+        let eventfd = match &self.eventfd {
+            Some(eventfd) => eventfd,
+            None => {
+                let fd = descriptor::eventfd()?.into_raw_fd();
+                // SAFETY: the descriptor is new and handed over.
+                let file = unsafe { BufferedFile::from_raw_fd(fd) };
+                self.eventfd.insert(file)
+            }
+        };
+        ring.register_eventfd(eventfd.as_raw_fd())?;
+        self.is_registered = true;
+        Ok(())
+    }
+
+    /// Back to work. Also undoes a park whose future was dropped: its read may still be with glommio and would take the
+    /// signal of the next park, so that one gets a new eventfd.
+    pub(crate) fn leave(&mut self, ring: &Ring) -> io::Result<()> {
+        if std::mem::take(&mut self.is_registered) {
+            ring.unregister_eventfd()?;
+        }
+        if std::mem::take(&mut self.is_asleep) {
+            self.eventfd = None;
+        }
+        Ok(())
+    }
+
+    async fn sleep(&mut self) -> io::Result<()> {
+        let eventfd = self.eventfd.as_ref().expect("made by enter");
+        self.is_asleep = true;
+        eventfd.read_at(0, size_of::<u64>()).await?;
+        self.is_asleep = false;
+        Ok(())
+    }
+}
+
+impl Reactor {
+    /// Sleeps in the surrounding glommio executor until there is something for the next turn, which is then to be
+    /// `turn(false, ..)` or `turn(true, ..)` as usual. To be called when a whole warm window has brought nothing. What
+    /// was queued is submitted first. It may also return for nothing.
+    pub async fn park(&mut self) -> io::Result<()> {
+        self.parking.leave(&self.ring)?;
+        self.shrink();
+        self.stop_timer()?;
+        if self.pending.is_empty() {
+            self.parking.enter(&self.ring)?;
+            if self.is_quiet()? {
+                self.parking.sleep().await?;
+            }
+            self.parking.leave(&self.ring)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the timer and waits for the confirmation, which comes with the same call.
+    fn stop_timer(&mut self) -> io::Result<()> {
+        self.tick.stop(&mut self.ring);
+        self.collect()?;
+        self.tick.forget();
+        Ok(())
+    }
+
+    /// True if nothing has happened and the kernel has nothing in hand.
+    fn is_quiet(&mut self) -> io::Result<bool> {
+        self.collect()?;
+        let is_quiet =
+            self.pending.is_empty() && !self.tick.is_running() && self.ring.is_submitted();
+        Ok(is_quiet && !self.ring.has_deferred())
+    }
+
+    /// A turn whose events wait for the next one.
+    fn collect(&mut self) -> io::Result<()> {
+        let mut events: Vec<Event> = std::mem::take(&mut self.pending);
+        self.prepare();
+        let done = self
+            .ring
+            .enter(Wait::Poll)
+            .and_then(|()| self.harvest(&mut events));
+        self.settle(0, &mut events);
+        self.pending = events;
+        done
+    }
+}

@@ -1,0 +1,386 @@
+//! The reactor: commands go to the ring, completions come back as events.
+
+use std::io;
+use std::marker::PhantomData;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use io_uring::cqueue;
+
+use crate::accept::{Action, Listeners};
+use crate::buffers::{Buffers, RecvBuf};
+use crate::config::ReactorConfig;
+use crate::descriptor;
+use crate::event::{Event, Outgoing, Token};
+use crate::park::Parking;
+use crate::pool::BufferPool;
+use crate::probe::{self, Features};
+use crate::receive::Receivers;
+use crate::ring::{Ring, Wait};
+use crate::send::{Ended, Sends, Verdict};
+use crate::start_error::StartError;
+use crate::tick::TickTimer;
+use crate::user_data::{Kind, UserData};
+use crate::waker::{DoorbellTarget, Waker};
+
+/// The network side of one shard; see the crate's page. It lives on one thread.
+pub struct Reactor {
+    // The ring is dropped first: it ends what refers to the memory of the fields below.
+    pub(crate) ring: Ring,
+    buffers: Buffers,
+    sends: Sends,
+    receivers: Receivers,
+    listeners: Listeners,
+    pool: BufferPool,
+    pub(crate) tick: TickTimer,
+    /// Events that did not come out of the ring, for the next turn.
+    pub(crate) pending: Vec<Event>,
+    /// Completions being looked at; kept for its capacity.
+    completions: Vec<cqueue::Entry>,
+    /// Sends with inserts that ended in this turn; kept for its capacity.
+    sent: Vec<Event>,
+    wake_pipe: OwnedFd,
+    waker: Waker,
+    pub(crate) parking: Parking,
+    features: Features,
+    _one_thread: PhantomData<*const ()>,
+}
+
+impl Reactor {
+    /// Sets up a reactor for the calling thread, which must be the one that runs it.
+    pub fn new(config: &ReactorConfig) -> Result<Reactor, StartError> {
+        let features = probe::features()?;
+        let mut ring = Ring::new(config, &features).map_err(probe::explain)?;
+        let buffers = Buffers::new(config.buffers, config.buffer_bytes)
+            .map_err(StartError::io("map receive buffers"))?;
+        buffers
+            .register(&ring)
+            .map_err(StartError::io("register receive buffers"))?;
+        let (wake_pipe, write_end) = descriptor::pipe().map_err(StartError::io("create a pipe"))?;
+        ring.read_wake(wake_pipe.as_raw_fd());
+        let waker = Waker {
+            pipe: Arc::new(write_end),
+        };
+        Ok(Reactor {
+            ring,
+            buffers,
+            sends: Sends::default(),
+            receivers: Receivers::default(),
+            listeners: Listeners::default(),
+            pool: BufferPool::new(
+                config.send_buffer_bytes,
+                config.send_buffer_bytes_max,
+                config.send_pool_bytes_max,
+            ),
+            tick: TickTimer::new(!config.warm_window.is_zero()),
+            pending: Vec::new(),
+            completions: Vec::with_capacity(config.completion_entries as usize),
+            sent: Vec::new(),
+            wake_pipe,
+            waker,
+            parking: Parking::default(),
+            features,
+            _one_thread: PhantomData,
+        })
+    }
+
+    /// What the kernel can do beyond the minimum.
+    pub fn features(&self) -> Features {
+        self.features
+    }
+
+    /// Accepts connections from `listener` until [`Reactor::stop_accept`]; starts a paused listener at once.
+    pub fn accept(&mut self, listener: RawFd, token: Token) {
+        let action = self.listeners.start(listener, token);
+        self.apply(token, action);
+    }
+
+    /// Accepts no more from the listener of `token`. Connections accepted meanwhile are still reported.
+    pub fn stop_accept(&mut self, token: Token) {
+        let action = self.listeners.stop(token);
+        self.apply(token, action);
+    }
+
+    /// Receives from the socket `fd` until it ends, fails or is cancelled. The descriptor stays open until then.
+    pub fn recv(&mut self, fd: RawFd, token: Token) {
+        self.receivers.start(&mut self.ring, fd, token);
+    }
+
+    /// Receives no more: [`Event::RecvStopped`] follows, unless receiving ends by itself first. What has arrived
+    /// already is still reported before. Nothing happens if nothing is being received.
+    pub fn cancel_recv(&mut self, token: Token) {
+        if self.receivers.cancel(&mut self.ring, token) {
+            self.pending.push(Event::RecvStopped { token });
+        }
+    }
+
+    /// The bytes that arrived.
+    pub fn bytes(&self, buf: &RecvBuf) -> &[u8] {
+        self.buffers.bytes(buf)
+    }
+
+    /// Gives a receive buffer back. The kernel can use it from the next turn on, in which connections that had to wait
+    /// for buffers go on by themselves. Buffers may be kept over turns; while all are kept nothing is received.
+    pub fn recycle(&mut self, buf: RecvBuf) {
+        self.buffers.recycle(buf);
+    }
+
+    /// Receive buffers that are not with the caller.
+    pub fn buffers_available(&self) -> u16 {
+        self.buffers.available()
+    }
+
+    /// Connections the reactor has not forgotten: those receiving or sending, and closed ones the kernel is not done with.
+    pub fn connections_known(&self) -> usize {
+        self.receivers.len()
+    }
+
+    /// An empty buffer to build a send in.
+    pub fn take_buffer(&mut self) -> Vec<u8> {
+        self.pool.take()
+    }
+
+    /// Gives a send buffer back that was not sent after all.
+    pub fn give_buffer(&mut self, buffer: Vec<u8>) {
+        self.pool.give(buffer);
+    }
+
+    /// Sends with the next turn. One send per token at a time: what that turn reports no [`Event::SendBlocked`] for is
+    /// done, otherwise wait for [`Event::SendDone`]. A send with inserts always ends in one `SendDone` or `SendFailed`.
+    pub fn send(&mut self, fd: RawFd, token: Token, outgoing: Outgoing) {
+        if outgoing.is_empty() {
+            return self.finish_empty(token, outgoing);
+        }
+        let (slot, is_waiting) = self.sends.start(&mut self.ring, fd, token, outgoing);
+        if is_waiting {
+            self.receivers.set_waiting_send(fd, token, slot);
+            self.pending.push(Event::SendBlocked { token });
+        }
+    }
+
+    /// Cancels what is outstanding for `token` and closes the connection, with the next turn, after the sends queued
+    /// before. No further event names the token, but for two: `Received` events of a turn that is already being
+    /// looked at (recycle their buffers), and one `SendDone` or `SendFailed` if a send with inserts was in flight.
+    pub fn close(&mut self, fd: OwnedFd, token: Token) {
+        if let Some(slot) = self.receivers.close(&mut self.ring, fd.as_raw_fd(), token) {
+            self.ring.cancel(UserData::send(slot));
+        }
+        self.ring.close(fd);
+    }
+
+    /// Rings a peer: [`Event::Doorbell`] in its next turn, also if it is parked. Sent with the next turn of this one.
+    pub fn doorbell(&mut self, peer: &DoorbellTarget) {
+        self.ring.message(peer.ring, UserData::DOORBELL);
+    }
+
+    /// How peers ring this reactor.
+    pub fn doorbell_target(&self) -> DoorbellTarget {
+        let ring = self.ring.as_raw_fd();
+        DoorbellTarget { ring }
+    }
+
+    /// How other threads wake this reactor.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    /// Submits what was queued and appends what has happened to `events`; with `wait` it sleeps until something has.
+    pub fn turn(&mut self, wait: bool, events: &mut Vec<Event>) -> io::Result<()> {
+        let wait = if wait { Wait::One } else { Wait::Poll };
+        self.run(wait, events)
+    }
+
+    /// As `turn(true, ..)`, but gathers up to `want` completions for up to `min_wait_usec` microseconds before it
+    /// returns with what has come: fewer wake-ups for a little latency. Before Linux 6.12 it returns with the first.
+    pub fn turn_batched(
+        &mut self,
+        min_wait_usec: u32,
+        want: u32,
+        events: &mut Vec<Event>,
+    ) -> io::Result<()> {
+        let usec = min_wait_usec;
+        let wait = if self.features.min_wait && want > 1 && usec > 0 {
+            Wait::Batch { usec, want }
+        } else {
+            Wait::One
+        };
+        self.run(wait, events)
+    }
+
+    fn run(&mut self, wait: Wait, events: &mut Vec<Event>) -> io::Result<()> {
+        self.parking.leave(&self.ring)?;
+        events.append(&mut self.pending);
+        let is_starving = self.prepare();
+        let wait = if events.is_empty() && !is_starving {
+            wait
+        } else {
+            Wait::Poll
+        };
+        if wait != Wait::Poll {
+            self.tick.start(&mut self.ring);
+        }
+        let first = events.len();
+        self.ring.enter(wait)?;
+        self.harvest(events)?;
+        self.settle(first, events);
+        Ok(())
+    }
+
+    /// Gives the kernel what the caller gave back. True if connections wait for buffers although there are some.
+    pub(crate) fn prepare(&mut self) -> bool {
+        self.buffers.publish();
+        self.receivers
+            .rearm(&mut self.ring, self.buffers.available())
+    }
+
+    /// Turns completions into events until there are none: neither in the queue, where looking at some may have put
+    /// more, nor held back by the kernel because they did not fit.
+    pub(crate) fn harvest(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
+        let mut completions = std::mem::take(&mut self.completions);
+        let mut flushed = Ok(());
+        loop {
+            completions.extend(self.ring.completions());
+            if completions.is_empty() {
+                if flushed.is_err() || !self.ring.has_overflow() {
+                    break;
+                }
+                flushed = self.ring.enter(Wait::Poll);
+            }
+            for completion in completions.drain(..) {
+                self.complete(&completion, events);
+            }
+        }
+        self.completions = completions;
+        self.tick.report(events);
+        flushed
+    }
+
+    /// Ends the sends that got no completion. Their events go before those of this turn, which begin at `first`: a
+    /// connection's reply is out before its next request is looked at.
+    pub(crate) fn settle(&mut self, first: usize, events: &mut Vec<Event>) {
+        if !self.ring.is_submitted() {
+            return;
+        }
+        let (pool, sent) = (&mut self.pool, &mut self.sent);
+        self.sends.settle(|Ended { token, outgoing }| {
+            pool.give(outgoing.bytes);
+            if !outgoing.inserts.is_empty() {
+                let inserts = outgoing.inserts;
+                sent.push(Event::SendDone { token, inserts });
+            }
+        });
+        if !self.sent.is_empty() {
+            events.splice(first..first, self.sent.drain(..));
+        }
+        self.receivers.settle();
+    }
+
+    fn complete(&mut self, completion: &cqueue::Entry, events: &mut Vec<Event>) {
+        let user_data = UserData(completion.user_data());
+        let (result, flags) = (completion.result(), completion.flags());
+        let token = Token(user_data.payload());
+        match user_data.kind() {
+            Kind::Recv => self.complete_recv(token, result, flags, events),
+            Kind::Send => self.complete_send(user_data.payload() as u32, result, events),
+            Kind::Accept => self.complete_accept(token, result, flags, events),
+            Kind::AcceptRetry => {
+                let action = self.listeners.resumed(token);
+                self.apply(token, action);
+            }
+            Kind::Tick => self.tick.complete(result, cqueue::more(flags)),
+            Kind::Wake => {
+                self.ring.read_wake(self.wake_pipe.as_raw_fd());
+                events.push(Event::Wake);
+            }
+            Kind::Doorbell => events.push(Event::Doorbell),
+            Kind::Ignored => {}
+        }
+    }
+
+    fn complete_recv(&mut self, token: Token, result: i32, flags: u32, events: &mut Vec<Event>) {
+        if let Some(index) = cqueue::buffer_select(flags) {
+            let buf = self.buffers.received(index, result.max(0) as u32);
+            if buf.is_empty() || self.receivers.is_closing(token) {
+                self.buffers.recycle(buf);
+            } else {
+                events.push(Event::Received { token, buf });
+            }
+        }
+        if !cqueue::more(flags) {
+            events.extend(self.receivers.ended(&mut self.ring, token, result));
+        }
+    }
+
+    fn complete_accept(&mut self, token: Token, result: i32, flags: u32, events: &mut Vec<Event>) {
+        // SAFETY: a completion of an accept, looked at once.
+        if let Some(fd) = unsafe { descriptor::adopt(result) } {
+            events.push(Event::Accepted { token, fd });
+        } else if !self.listeners.is_stopping(token) {
+            let errno = -result;
+            events.push(Event::AcceptFailed { token, errno });
+        }
+        if !cqueue::more(flags) {
+            let action = self.listeners.ended(token, result);
+            self.apply(token, action);
+        }
+    }
+
+    fn complete_send(&mut self, slot: u32, result: i32, events: &mut Vec<Event>) {
+        let token = self.sends.token(slot);
+        let is_closing = self.receivers.is_closing(token);
+        let verdict = self
+            .sends
+            .complete(&mut self.ring, slot, result, is_closing);
+        match verdict {
+            Verdict::Continues => return,
+            Verdict::Blocked => {
+                let fd = self.sends.fd(slot);
+                self.receivers.set_waiting_send(fd, token, slot);
+                return events.push(Event::SendBlocked { token });
+            }
+            Verdict::Done | Verdict::Failed(_) => {}
+        }
+        self.receivers.clear_waiting_send(token);
+        let Ended { outgoing, .. } = self.sends.end(slot);
+        self.pool.give(outgoing.bytes);
+        let inserts = outgoing.inserts;
+        if is_closing && inserts.is_empty() {
+            return;
+        }
+        events.push(match verdict {
+            Verdict::Failed(errno) => Event::SendFailed {
+                token,
+                errno,
+                inserts,
+            },
+            _ => Event::SendDone { token, inserts },
+        });
+    }
+
+    fn finish_empty(&mut self, token: Token, outgoing: Outgoing) {
+        self.pool.give(outgoing.bytes);
+        let inserts = outgoing.inserts;
+        if !inserts.is_empty() {
+            self.pending.push(Event::SendDone { token, inserts });
+        }
+    }
+
+    fn apply(&mut self, token: Token, action: Action) {
+        match action {
+            Action::Nothing => {}
+            Action::Arm(fd) => self.ring.accept(fd, UserData::token(Kind::Accept, token)),
+            Action::Cancel => self.ring.cancel(UserData::token(Kind::Accept, token)),
+            Action::Pause => self
+                .ring
+                .start_accept_retry(UserData::token(Kind::AcceptRetry, token)),
+        }
+    }
+
+    /// Frees what is only worth keeping under load.
+    pub(crate) fn shrink(&mut self) {
+        self.pool.shrink(PARKED_SEND_BUFFERS);
+    }
+}
+
+/// Send buffers kept while parked.
+const PARKED_SEND_BUFFERS: usize = 16;

@@ -1,0 +1,152 @@
+//! The receiving side of connections: arming, running dry, ending.
+//!
+//! When no buffer is free the kernel ends a multishot receive with `ENOBUFS`; the bytes stay in the socket. Such a
+//! connection waits in a queue, and is armed again as soon as there is a buffer.
+
+use std::collections::VecDeque;
+use std::os::fd::RawFd;
+
+use crate::event::{Event, Token};
+use crate::ring::Ring;
+use crate::sockets::{RecvPhase, Sockets};
+use crate::user_data::{Kind, UserData};
+
+/// All connections of a reactor.
+#[derive(Default)]
+pub(crate) struct Receivers {
+    sockets: Sockets,
+    /// Connections that ran dry, first come first served. An entry whose connection is no longer dry is stale.
+    dry: VecDeque<Token>,
+}
+
+impl Receivers {
+    /// Receives from `fd` as `token`.
+    pub(crate) fn start(&mut self, ring: &mut Ring, fd: RawFd, token: Token) {
+        let socket = self.sockets.entry(fd, token);
+        match socket.recv {
+            RecvPhase::Idle => {
+                socket.recv = RecvPhase::Armed;
+                ring.recv(fd, UserData::token(Kind::Recv, token));
+            }
+            RecvPhase::Stopping { .. } => socket.recv = RecvPhase::Stopping { resume: true },
+            RecvPhase::Armed | RecvPhase::Dry => {}
+        }
+    }
+
+    /// Asks the receive of `token` to end. True if it has ended already, so that no completion will say so.
+    pub(crate) fn cancel(&mut self, ring: &mut Ring, token: Token) -> bool {
+        let Some(socket) = self.sockets.get_mut(token) else {
+            return false;
+        };
+        match socket.recv {
+            RecvPhase::Armed => {
+                socket.recv = RecvPhase::Stopping { resume: false };
+                ring.cancel(UserData::token(Kind::Recv, token));
+                false
+            }
+            RecvPhase::Stopping { .. } => {
+                socket.recv = RecvPhase::Stopping { resume: false };
+                false
+            }
+            RecvPhase::Dry => {
+                socket.recv = RecvPhase::Idle;
+                self.sockets.retire(token);
+                true
+            }
+            RecvPhase::Idle => false,
+        }
+    }
+
+    /// The connection is being closed: cancels its receive. Returns the slot of a send that waits for room.
+    pub(crate) fn close(&mut self, ring: &mut Ring, fd: RawFd, token: Token) -> Option<u32> {
+        self.sockets.close(fd, token);
+        self.cancel(ring, token);
+        self.sockets
+            .get_mut(token)
+            .and_then(|socket| socket.waiting_send)
+    }
+
+    /// The receive of `token` has ended with `result`. Says what the caller is to be told.
+    pub(crate) fn ended(&mut self, ring: &mut Ring, token: Token, result: i32) -> Option<Event> {
+        let socket = self.sockets.get_mut(token)?;
+        let (fd, was, is_closing) = (socket.fd, socket.recv, socket.is_closing);
+        socket.recv = RecvPhase::Idle;
+        let event = match (was, -result) {
+            _ if is_closing => None,
+            (_, 0) => Some(Event::Eof { token }),
+            (RecvPhase::Stopping { resume }, errno) if errno < 0 || is_harmless(errno) => {
+                if resume {
+                    self.start(ring, fd, token);
+                }
+                Some(Event::RecvStopped { token })
+            }
+            (_, libc::ENOBUFS) => {
+                socket.recv = RecvPhase::Dry;
+                self.dry.push_back(token);
+                None
+            }
+            (_, errno) if errno < 0 || is_harmless(errno) => {
+                self.start(ring, fd, token);
+                None
+            }
+            (_, errno) => Some(Event::RecvFailed { token, errno }),
+        };
+        self.sockets.retire(token);
+        event
+    }
+
+    /// Arms connections that ran dry, as many as there are buffers. True if some are left although buffers are too.
+    pub(crate) fn rearm(&mut self, ring: &mut Ring, available: u16) -> bool {
+        let mut credit = available;
+        while credit > 0 {
+            let Some(token) = self.dry.pop_front() else {
+                return false;
+            };
+            let Some(socket) = self.sockets.get_mut(token) else {
+                continue;
+            };
+            if socket.recv == RecvPhase::Dry {
+                socket.recv = RecvPhase::Armed;
+                ring.recv(socket.fd, UserData::token(Kind::Recv, token));
+                credit -= 1;
+            }
+        }
+        available > 0 && !self.dry.is_empty()
+    }
+
+    /// The send in `slot` waits for room.
+    pub(crate) fn set_waiting_send(&mut self, fd: RawFd, token: Token, slot: u32) {
+        self.sockets.entry(fd, token).waiting_send = Some(slot);
+    }
+
+    /// The send of `token` has ended.
+    pub(crate) fn clear_waiting_send(&mut self, token: Token) {
+        if let Some(socket) = self.sockets.get_mut(token) {
+            socket.waiting_send = None;
+            self.sockets.retire(token);
+        }
+    }
+
+    /// True after the caller closed `token`, until its last completion.
+    pub(crate) fn is_closing(&self, token: Token) -> bool {
+        self.sockets.is_closing(token)
+    }
+
+    /// See [`Sockets::settle`].
+    pub(crate) fn settle(&mut self) {
+        self.sockets.settle();
+    }
+
+    /// How many connections are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.sockets.len()
+    }
+}
+
+/// Errors after which a receive may simply be started again.
+fn is_harmless(errno: i32) -> bool {
+    matches!(
+        errno,
+        libc::ECANCELED | libc::ENOBUFS | libc::EINTR | libc::EAGAIN
+    )
+}

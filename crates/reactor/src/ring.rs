@@ -1,0 +1,369 @@
+//! The io_uring itself: set-up, queueing and `io_uring_enter`. Knows operations, not connections.
+//!
+//! Entries are never refused: when the submission queue is full what it holds is submitted, and if the kernel takes
+//! none (out of memory) entries wait in a backlog. The system calls are made here and not through the crate's
+//! `Submitter`, because that forgets the registered ring descriptor from one borrow to the next and decides by itself
+//! whether completions are fetched.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use io_uring::types::{CancelBuilder, Fd, TimeoutFlags, Timespec};
+use io_uring::{IoUring, cqueue, opcode, squeue};
+
+use crate::config::ReactorConfig;
+use crate::probe::Features;
+use crate::user_data::UserData;
+
+/// The buffer group of the receive buffers; the ring has no other.
+const RECV_GROUP: u16 = 0;
+
+const ENTER_GETEVENTS: u32 = 1 << 0;
+const ENTER_EXT_ARG: u32 = 1 << 3;
+const ENTER_REGISTERED_RING: u32 = 1 << 4;
+const REGISTER_RING_FDS: u32 = 20;
+
+/// `struct io_uring_getevents_arg`.
+#[repr(C)]
+struct GetEventsArg {
+    sigmask: u64,
+    sigmask_bytes: u32,
+    min_wait_usec: u32,
+    timespec: u64,
+}
+
+const _: () = assert!(size_of::<GetEventsArg>() == 24);
+
+/// `struct io_uring_rsrc_update`, as used to register a ring descriptor.
+#[repr(C)]
+struct RingFdUpdate {
+    offset: u32,
+    reserved: u32,
+    data: u64,
+}
+
+const _: () = assert!(size_of::<RingFdUpdate>() == 16);
+
+/// How long [`Ring::enter`] stays in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Submit only; task work of the kernel is left alone.
+    Submit,
+    /// Submit and fetch what is ready.
+    Poll,
+    /// Submit and sleep until something completes.
+    One,
+    /// Submit and sleep until `want` completions, or until one when `usec` have passed (kernel 6.12).
+    Batch { usec: u32, want: u32 },
+}
+
+/// An io_uring of one thread.
+pub(crate) struct Ring {
+    io: IoUring,
+    /// The index under which the ring's descriptor is registered with its thread, which saves a lookup per call.
+    registered_index: Option<u32>,
+    /// Entries that found the submission queue full and the kernel unwilling.
+    backlog: VecDeque<squeue::Entry>,
+    /// What entries other than sends point to.
+    fixed: Box<Fixed>,
+    multishot_timeout: bool,
+}
+
+/// Memory the kernel reads at submission or writes at completion: it stays where it is while the ring lives.
+struct Fixed {
+    warm_window: Timespec,
+    accept_retry: Timespec,
+    /// What is read from the waker's pipe; nobody looks at it.
+    wakes: [u8; 64],
+}
+
+impl Ring {
+    /// Sets the ring up for the calling thread.
+    pub(crate) fn new(config: &ReactorConfig, features: &Features) -> io::Result<Ring> {
+        let io = match build(config, true) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => build(config, false),
+            built => built,
+        }?;
+        let fixed = Fixed {
+            warm_window: config.warm_window.into(),
+            accept_retry: config.accept_retry.into(),
+            wakes: [0; 64],
+        };
+        let registered_index = register_ring_fd(io.as_raw_fd());
+        let (backlog, fixed) = (VecDeque::new(), Box::new(fixed));
+        let multishot_timeout = features.multishot_timeout;
+        Ok(Ring {
+            io,
+            registered_index,
+            backlog,
+            fixed,
+            multishot_timeout,
+        })
+    }
+
+    pub(crate) fn accept(&mut self, listener: RawFd, user_data: UserData) {
+        let entry = opcode::AcceptMulti::new(Fd(listener)).flags(libc::SOCK_CLOEXEC);
+        self.push_plain(entry.build(), user_data);
+    }
+
+    pub(crate) fn recv(&mut self, fd: RawFd, user_data: UserData) {
+        self.push_plain(
+            opcode::RecvMulti::new(Fd(fd), RECV_GROUP).build(),
+            user_data,
+        );
+    }
+
+    /// Cancels the operation submitted as `target`; its own completion follows.
+    pub(crate) fn cancel(&mut self, target: UserData) {
+        let entry = opcode::AsyncCancel::new(target.0).build();
+        self.push_plain(entry.flags(squeue::Flags::SKIP_SUCCESS), UserData::IGNORED);
+    }
+
+    /// Closes a descriptor the caller owns and hands over.
+    pub(crate) fn close(&mut self, fd: OwnedFd) {
+        let entry = opcode::Close::new(Fd(fd.into_raw_fd())).build();
+        self.push_plain(entry.flags(squeue::Flags::SKIP_SUCCESS), UserData::IGNORED);
+    }
+
+    /// Completes as `user_data` in the ring `target`, a descriptor of this process.
+    pub(crate) fn message(&mut self, target: RawFd, user_data: UserData) {
+        let entry = opcode::MsgRingData::new(Fd(target), 0, user_data.0, None).build();
+        self.push_plain(entry.flags(squeue::Flags::SKIP_SUCCESS), UserData::IGNORED);
+    }
+
+    /// Starts the timer of the warm window: it repeats where the kernel can do that.
+    pub(crate) fn start_tick(&mut self) {
+        let flags = if self.multishot_timeout {
+            TimeoutFlags::MULTISHOT
+        } else {
+            TimeoutFlags::empty()
+        };
+        let entry = opcode::Timeout::new(&raw const self.fixed.warm_window).flags(flags);
+        self.push_plain(entry.build(), UserData::TICK);
+    }
+
+    /// Removes the timer of the warm window; its last completion follows.
+    pub(crate) fn stop_tick(&mut self) {
+        let entry = opcode::TimeoutRemove::new(UserData::TICK.0).build();
+        self.push_plain(entry.flags(squeue::Flags::SKIP_SUCCESS), UserData::IGNORED);
+    }
+
+    /// Completes once after the pause that follows a failed accept.
+    pub(crate) fn start_accept_retry(&mut self, user_data: UserData) {
+        let entry = opcode::Timeout::new(&raw const self.fixed.accept_retry).build();
+        self.push_plain(entry, user_data);
+    }
+
+    /// Completes once when the waker's pipe has been written to, and empties it.
+    pub(crate) fn read_wake(&mut self, pipe: RawFd) {
+        let into = &mut self.fixed.wakes;
+        let entry = opcode::Read::new(Fd(pipe), into.as_mut_ptr(), into.len() as u32).build();
+        self.push_plain(entry, UserData::WAKE);
+    }
+
+    /// An entry whose memory, if any, is the ring's own.
+    fn push_plain(&mut self, entry: squeue::Entry, user_data: UserData) {
+        // SAFETY: the callers above build entries that point nowhere or into `self.fixed`, a heap allocation that
+        // lives until the ring is closed (`Drop` cancels what is outstanding first).
+        unsafe { self.push(entry.user_data(user_data.0)) }
+    }
+
+    /// Queues an entry for the next `enter`.
+    ///
+    /// # Safety
+    /// The memory the entry points to stays valid until its completion, or with `SKIP_SUCCESS` until an `enter` after
+    /// which [`Ring::is_submitted`] holds and no completion of it has come.
+    pub(crate) unsafe fn push(&mut self, entry: squeue::Entry) {
+        if self.backlog.is_empty() {
+            // SAFETY: the caller's promise.
+            if unsafe { self.io.submission().push(&entry) }.is_ok() {
+                return;
+            }
+            // Full: submit what there is. A failure shows again in the next `enter`, which reports it.
+            let _ = self.enter_once(Wait::Submit);
+            // SAFETY: the caller's promise.
+            if unsafe { self.io.submission().push(&entry) }.is_ok() {
+                return;
+            }
+        }
+        self.backlog.push_back(entry);
+    }
+
+    /// Submits everything and waits as told. Interrupted or out of resources is not an error: the caller comes again.
+    pub(crate) fn enter(&mut self, wait: Wait) -> io::Result<()> {
+        self.flush_backlog();
+        let wait = if self.backlog.is_empty() {
+            wait
+        } else {
+            Wait::Poll
+        };
+        match self.enter_once(wait) {
+            Err(error) if is_transient(&error) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// True when every entry pushed so far has been taken by the kernel.
+    pub(crate) fn is_submitted(&mut self) -> bool {
+        self.backlog.is_empty() && self.io.submission().is_empty()
+    }
+
+    /// True when the kernel holds completions back that only another `enter` brings: task work it has not run, or
+    /// completions that did not fit the queue.
+    pub(crate) fn has_deferred(&mut self) -> bool {
+        let queue = self.io.submission();
+        queue.taskrun() || queue.cq_overflow()
+    }
+
+    /// True when completions did not fit the queue.
+    pub(crate) fn has_overflow(&mut self) -> bool {
+        self.io.submission().cq_overflow()
+    }
+
+    /// The next completion.
+    pub(crate) fn completions(&mut self) -> cqueue::CompletionQueue<'_> {
+        self.io.completion()
+    }
+
+    /// From now on every completion also signals `eventfd`.
+    pub(crate) fn register_eventfd(&self, eventfd: RawFd) -> io::Result<()> {
+        self.io.submitter().register_eventfd(eventfd)
+    }
+
+    pub(crate) fn unregister_eventfd(&self) -> io::Result<()> {
+        self.io.submitter().unregister_eventfd()
+    }
+
+    /// Offers the buffer ring at `address`.
+    ///
+    /// # Safety
+    /// `address` holds `entries` buffer entries, page-aligned, that outlive this ring.
+    pub(crate) unsafe fn register_buffers(&self, address: u64, entries: u16) -> io::Result<()> {
+        let submitter = self.io.submitter();
+        // SAFETY: the caller's promise.
+        unsafe { submitter.register_buf_ring_with_flags(address, entries, RECV_GROUP, 0) }
+    }
+
+    fn flush_backlog(&mut self) {
+        while let Some(entry) = self.backlog.front() {
+            // SAFETY: promised when the entry was pushed; it holds until the entry is submitted and completed.
+            if unsafe { self.io.submission().push(entry) }.is_ok() {
+                self.backlog.pop_front();
+            } else if self.enter_once(Wait::Submit).is_err() || self.io.submission().is_full() {
+                return;
+            }
+        }
+    }
+
+    fn enter_once(&mut self, wait: Wait) -> io::Result<()> {
+        let mut argument = GetEventsArg {
+            sigmask: 0,
+            sigmask_bytes: 0,
+            min_wait_usec: 0,
+            timespec: 0,
+        };
+        let (want, mut flags) = match wait {
+            Wait::Submit => (0, 0),
+            Wait::Poll => (0, ENTER_GETEVENTS),
+            Wait::One => (1, ENTER_GETEVENTS),
+            Wait::Batch { usec, want } => {
+                argument.min_wait_usec = usec;
+                (want, ENTER_GETEVENTS | ENTER_EXT_ARG)
+            }
+        };
+        let (address, bytes) = if flags & ENTER_EXT_ARG != 0 {
+            (&raw const argument, size_of::<GetEventsArg>())
+        } else {
+            (std::ptr::null(), 0)
+        };
+        let fd = match self.registered_index {
+            Some(index) => {
+                flags |= ENTER_REGISTERED_RING;
+                index as RawFd
+            }
+            None => self.io.as_raw_fd(),
+        };
+        let count = self.io.submission().len() as u32;
+        // SAFETY: `fd` is this ring, `count` entries are in its queue and satisfy the promise of `push`; `argument`
+        // outlives the call.
+        let taken = unsafe {
+            libc::syscall(
+                libc::SYS_io_uring_enter,
+                fd,
+                count,
+                want,
+                flags,
+                address,
+                bytes,
+            )
+        };
+        if taken < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+}
+
+impl AsRawFd for Ring {
+    fn as_raw_fd(&self) -> RawFd {
+        self.io.as_raw_fd()
+    }
+}
+
+impl Drop for Ring {
+    /// Ends whatever still refers to memory of this process, so that the memory may go after the ring.
+    fn drop(&mut self) {
+        let everything = CancelBuilder::any();
+        let _ = self.enter(Wait::Submit); // descriptors to be closed
+        let patience = Some(Timespec::from(Duration::from_millis(100)));
+        let _ = self
+            .io
+            .submitter()
+            .register_sync_cancel(patience, everything);
+    }
+}
+
+fn build(config: &ReactorConfig, without_array: bool) -> io::Result<IoUring> {
+    let mut builder = IoUring::<squeue::Entry, cqueue::Entry>::builder();
+    builder
+        .setup_single_issuer()
+        .setup_defer_taskrun()
+        .setup_taskrun_flag()
+        .setup_submit_all()
+        .setup_cqsize(config.completion_entries)
+        .dontfork();
+    if without_array {
+        builder.setup_no_sqarray();
+    }
+    builder.build(config.entries)
+}
+
+/// The index of the ring among the calling thread's registered rings; `None` leaves the ordinary descriptor in use.
+fn register_ring_fd(fd: RawFd) -> Option<u32> {
+    let mut update = RingFdUpdate {
+        offset: u32::MAX,
+        reserved: 0,
+        data: fd as u64,
+    };
+    // SAFETY: `update` is one valid `io_uring_rsrc_update` and outlives the call.
+    let registered = unsafe {
+        libc::syscall(
+            libc::SYS_io_uring_register,
+            fd,
+            REGISTER_RING_FDS,
+            &raw mut update,
+            1,
+        )
+    };
+    (registered == 1).then_some(update.offset)
+}
+
+/// Errors after which the same call is simply made again once completions have been looked at.
+fn is_transient(error: &io::Error) -> bool {
+    let transient = [libc::EINTR, libc::EAGAIN, libc::EBUSY, libc::ETIME];
+    error
+        .raw_os_error()
+        .is_some_and(|errno| transient.contains(&errno))
+}

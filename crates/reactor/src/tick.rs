@@ -1,0 +1,62 @@
+//! The timer of the warm window: it runs from the first wait until the reactor parks.
+//!
+//! One timer entry for many waits: a timeout given to each wait would cost every one of them a timer set and removed.
+
+use crate::event::Event;
+use crate::ring::Ring;
+
+/// The state of the timer.
+pub(crate) struct TickTimer {
+    is_enabled: bool,
+    /// The kernel owes a last completion.
+    is_running: bool,
+    /// The timer fired since the last report.
+    has_fired: bool,
+}
+
+impl TickTimer {
+    pub(crate) fn new(is_enabled: bool) -> Self {
+        Self {
+            is_enabled,
+            is_running: false,
+            has_fired: false,
+        }
+    }
+
+    /// Starts the timer unless it runs.
+    pub(crate) fn start(&mut self, ring: &mut Ring) {
+        if self.is_enabled && !self.is_running {
+            self.is_running = true;
+            ring.start_tick();
+        }
+    }
+
+    /// Removes the timer if it runs; a completion confirms it.
+    pub(crate) fn stop(&mut self, ring: &mut Ring) {
+        if self.is_running {
+            ring.stop_tick();
+        }
+    }
+
+    /// A completion of the timer came; `more` says whether it runs on.
+    pub(crate) fn complete(&mut self, result: i32, more: bool) {
+        self.is_running = more;
+        self.has_fired |= result == -libc::ETIME;
+    }
+
+    /// Reports a tick if there was one.
+    pub(crate) fn report(&mut self, events: &mut Vec<Event>) {
+        if std::mem::take(&mut self.has_fired) {
+            events.push(Event::Tick);
+        }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.is_running
+    }
+
+    /// Forgets a tick that has not been reported.
+    pub(crate) fn forget(&mut self) {
+        self.has_fired = false;
+    }
+}

@@ -1,0 +1,103 @@
+//! The 64 bits that come back with a completion: what kind of operation it was, and for whom.
+//!
+//! ```text
+//!   63      56 55                                0
+//!  +----------+----------------------------------+
+//!  |   kind   |  token, or the slot of a send    |
+//!  +----------+----------------------------------+
+//! ```
+
+use crate::event::Token;
+
+const KIND_SHIFT: u32 = 56;
+
+/// What a completion completes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// Housekeeping that reports only failures, and those do not matter: cancel, close, ringing a doorbell.
+    Ignored = 0,
+    /// Multishot accept; the payload is the listener's token.
+    Accept = 1,
+    /// The pause after a failed accept; the payload is the listener's token.
+    AcceptRetry = 2,
+    /// Multishot receive; the payload is the connection's token.
+    Recv = 3,
+    /// A send; the payload is its slot.
+    Send = 4,
+    /// The timer of the warm window.
+    Tick = 5,
+    /// The read of the waker's pipe.
+    Wake = 6,
+    /// A message from a peer's ring.
+    Doorbell = 7,
+}
+
+const KINDS: [Kind; 8] = [
+    Kind::Ignored,
+    Kind::Accept,
+    Kind::AcceptRetry,
+    Kind::Recv,
+    Kind::Send,
+    Kind::Tick,
+    Kind::Wake,
+    Kind::Doorbell,
+];
+
+/// Kind and payload, packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UserData(pub(crate) u64);
+
+impl UserData {
+    pub(crate) const IGNORED: UserData = UserData::of(Kind::Ignored, 0);
+    pub(crate) const TICK: UserData = UserData::of(Kind::Tick, 0);
+    pub(crate) const WAKE: UserData = UserData::of(Kind::Wake, 0);
+    pub(crate) const DOORBELL: UserData = UserData::of(Kind::Doorbell, 0);
+
+    const fn of(kind: Kind, payload: u64) -> Self {
+        UserData((kind as u64) << KIND_SHIFT | payload)
+    }
+
+    /// An operation on behalf of `token`.
+    pub(crate) fn token(kind: Kind, token: Token) -> Self {
+        assert!(token <= Token::MAX, "a token has 56 bits");
+        Self::of(kind, token.0)
+    }
+
+    /// The send in `slot`.
+    pub(crate) fn send(slot: u32) -> Self {
+        Self::of(Kind::Send, u64::from(slot))
+    }
+
+    /// What it is; a kind nobody submits (a message of a foreign ring) counts as ignored.
+    pub(crate) fn kind(self) -> Kind {
+        let kind = (self.0 >> KIND_SHIFT) as usize;
+        KINDS.get(kind).copied().unwrap_or(Kind::Ignored)
+    }
+
+    /// The token or slot.
+    pub(crate) fn payload(self) -> u64 {
+        self.0 & Token::MAX.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packs_and_unpacks() {
+        for kind in KINDS {
+            let user_data = UserData::of(kind, Token::MAX.0);
+            assert_eq!(user_data.kind(), kind);
+            assert_eq!(user_data.payload(), Token::MAX.0);
+        }
+        assert_eq!(UserData(u64::MAX).kind(), Kind::Ignored);
+    }
+
+    #[test]
+    #[should_panic(expected = "56 bits")]
+    fn refuses_a_token_that_is_too_large() {
+        UserData::token(Kind::Recv, Token(1 << 56));
+    }
+}

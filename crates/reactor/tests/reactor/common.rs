@@ -1,0 +1,108 @@
+//! What the tests share: connected sockets, a loop that collects events, a watchdog, random numbers.
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use corecached_reactor::{Event, Reactor, ReactorConfig};
+
+/// Small queues, so that the tests also pass through what large ones hide.
+pub(crate) fn small() -> ReactorConfig {
+    ReactorConfig {
+        entries: 8,
+        completion_entries: 16,
+        buffers: 16,
+        buffer_bytes: 1024,
+        ..ReactorConfig::default()
+    }
+}
+
+pub(crate) fn reactor(config: &ReactorConfig) -> Reactor {
+    match Reactor::new(config) {
+        Ok(reactor) => reactor,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+pub(crate) fn listen() -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
+}
+
+/// A connection: the reactor's end and the peer's.
+pub(crate) fn connection(listener: &TcpListener) -> (OwnedFd, TcpStream) {
+    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (own, _) = listener.accept().unwrap();
+    own.set_nodelay(true).unwrap();
+    peer.set_nodelay(true).unwrap();
+    (own.into(), peer)
+}
+
+/// What has happened, but for the passing of time.
+pub(crate) fn poll(reactor: &mut Reactor) -> Vec<Event> {
+    let mut events = Vec::new();
+    reactor.turn(false, &mut events).unwrap();
+    events.retain(|event| !matches!(event, Event::Tick));
+    events
+}
+
+/// Waits for events and passes each to `handle` until it returns true.
+pub(crate) fn run_until(
+    reactor: &mut Reactor,
+    mut handle: impl FnMut(&mut Reactor, Event) -> bool,
+) {
+    let mut events = Vec::new();
+    loop {
+        reactor.turn(true, &mut events).unwrap();
+        let mut is_done = false;
+        for event in events.drain(..) {
+            is_done |= handle(reactor, event);
+        }
+        if is_done {
+            return;
+        }
+    }
+}
+
+/// Runs `work` on a thread of its own and fails if it takes longer than `seconds`.
+pub(crate) fn within<T: Send + 'static>(
+    seconds: u64,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    let (done, result) = mpsc::channel();
+    let worker = std::thread::spawn(move || {
+        let _ = done.send(work());
+    });
+    match result.recv_timeout(Duration::from_secs(seconds)) {
+        Ok(value) => value,
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("hangs: not finished after {seconds} s"),
+        Err(mpsc::RecvTimeoutError::Disconnected) => {
+            std::panic::resume_unwind(worker.join().unwrap_err())
+        }
+    }
+}
+
+/// True for the errors that mean "not now".
+pub(crate) fn would_block(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+/// A xorshift generator: repeatable, its seed is in the test.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// The bytes a connection with this seed carries: position-dependent, so that loss and disorder show.
+pub(crate) fn pattern(seed: usize, len: usize) -> Vec<u8> {
+    (0..len)
+        .map(|at| ((seed * 31 + at) ^ (at >> 8)) as u8)
+        .collect()
+}

@@ -1,0 +1,61 @@
+//! An idle reactor costs nothing.
+
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use corecached_reactor::{Event, ReactorConfig, Token};
+use glommio::{LocalExecutorBuilder, Placement};
+
+use crate::common::{connection, listen, reactor};
+
+const IDLE: Duration = Duration::from_secs(2);
+
+/// CPU time of this process in microseconds.
+fn cpu_usec() -> i64 {
+    // SAFETY: zeroes are a valid `rusage`, which the call fills.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        assert_eq!(libc::getrusage(libc::RUSAGE_SELF, &raw mut usage), 0);
+        usage
+    };
+    let usec = |time: libc::timeval| time.tv_sec * 1_000_000 + time.tv_usec;
+    usec(usage.ru_utime) + usec(usage.ru_stime)
+}
+
+#[test]
+fn a_parked_reactor_uses_no_cpu() {
+    crate::accept::in_child("idle::a_parked_reactor_child");
+}
+
+#[test]
+#[ignore = "run in a process of its own by a_parked_reactor_uses_no_cpu"]
+fn a_parked_reactor_child() {
+    let listener = listen();
+    let (own, peers): (Vec<_>, Vec<_>) = (0..100).map(|_| connection(&listener)).unzip();
+    let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(0);
+    let thread = executor.spawn(move || async move {
+        let mut reactor = reactor(&ReactorConfig::default());
+        for (token, fd) in own.iter().enumerate() {
+            reactor.recv(fd.as_raw_fd(), Token(token as u64));
+        }
+        let mut events = Vec::new();
+        while !events
+            .iter()
+            .any(|event| matches!(event, Event::Eof { .. }))
+        {
+            events.clear();
+            reactor.turn(true, &mut events).unwrap();
+            if matches!(events[..], [Event::Tick]) {
+                reactor.park().await.unwrap();
+            }
+        }
+    });
+    std::thread::sleep(Duration::from_millis(200));
+    let before = cpu_usec();
+    std::thread::sleep(IDLE);
+    let used = cpu_usec() - before;
+    drop(peers);
+    thread.unwrap().join().unwrap();
+    println!("{used} us of CPU in {IDLE:?} with 100 idle connections");
+    assert!(used < 10_000, "{used} us of CPU in {IDLE:?}");
+}

@@ -1,0 +1,293 @@
+//! Parking: no wake-up is lost, whoever wakes.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use corecached_reactor::{DoorbellTarget, Event, Outgoing, Reactor, ReactorConfig, Token, Waker};
+use glommio::{LocalExecutorBuilder, Placement};
+
+use crate::common::{Random, connection, listen, reactor, within};
+
+const WINDOW: Duration = Duration::from_micros(200);
+const RUN: Duration = Duration::from_secs(2);
+
+fn config() -> ReactorConfig {
+    ReactorConfig {
+        warm_window: WINDOW,
+        ..ReactorConfig::default()
+    }
+}
+
+/// Runs `work` in an executor, as a shard does.
+fn in_executor<T, F>(work: impl FnOnce() -> F + Send + 'static) -> T
+where
+    T: Send + 'static,
+    F: Future<Output = T> + 'static,
+{
+    let builder = LocalExecutorBuilder::new(Placement::Unbound).io_memory(0);
+    builder
+        .spawn(move || async move { work().await })
+        .unwrap()
+        .join()
+        .unwrap()
+}
+
+/// One tick of a shard that parks after a quiet window; counts how often it parked.
+struct Loop {
+    reactor: Reactor,
+    events: Vec<Event>,
+    was_quiet: bool,
+    parks: u64,
+}
+
+impl Loop {
+    fn new(reactor: Reactor) -> Self {
+        Self {
+            reactor,
+            events: Vec::new(),
+            was_quiet: false,
+            parks: 0,
+        }
+    }
+
+    async fn tick(&mut self, mut handle: impl FnMut(&mut Reactor, Event)) {
+        self.reactor.turn(true, &mut self.events).unwrap();
+        let (mut ticked, mut is_quiet) = (false, true);
+        for event in self.events.drain(..) {
+            if matches!(event, Event::Tick) {
+                ticked = true;
+            } else {
+                is_quiet = false;
+                handle(&mut self.reactor, event);
+            }
+        }
+        self.was_quiet &= is_quiet;
+        if ticked && std::mem::replace(&mut self.was_quiet, true) {
+            self.parks += 1;
+            self.reactor.park().await.unwrap();
+        }
+    }
+}
+
+/// Pauses that end before, at and after the moment the other side parks.
+fn pause(random: &mut Random) {
+    match random.below(4) {
+        0 => std::thread::yield_now(),
+        _ => std::thread::sleep(Duration::from_micros(random.below(700))),
+    }
+}
+
+/// A peer writes one byte, and waits for the answer before the next: a lost wake-up would hang.
+#[test]
+fn answers_every_byte_over_a_socket() {
+    let (exchanges, parks) = within(60, || {
+        let (own, peer) = connection(&listen());
+        let client = std::thread::spawn(move || ping(peer));
+        let parks = in_executor(move || answer(own));
+        (client.join().unwrap(), parks)
+    });
+    println!("{exchanges} exchanges, parked {parks} times");
+    assert!(exchanges > 100 && parks > 10);
+}
+
+fn ping(mut peer: TcpStream) -> u64 {
+    let (start, mut random, mut count) = (Instant::now(), Random(77), 0);
+    let mut reply = [0];
+    while start.elapsed() < RUN {
+        peer.write_all(b"?").unwrap();
+        std::io::Read::read_exact(&mut peer, &mut reply).unwrap();
+        count += 1;
+        pause(&mut random);
+    }
+    count
+}
+
+async fn answer(own: OwnedFd) -> u64 {
+    let mut shard = Loop::new(reactor(&config()));
+    shard.reactor.recv(own.as_raw_fd(), Token(1));
+    let mut is_open = true;
+    while is_open {
+        let is_open = &mut is_open;
+        let fd = own.as_raw_fd();
+        shard
+            .tick(|reactor, event| match event {
+                Event::Received { token, buf } => {
+                    let mut bytes = reactor.take_buffer();
+                    bytes.extend_from_slice(reactor.bytes(&buf));
+                    reactor.recycle(buf);
+                    reactor.send(fd, token, Outgoing::from(bytes));
+                }
+                Event::Eof { .. } => *is_open = false,
+                other => panic!("{other:?}"),
+            })
+            .await;
+    }
+    shard.parks
+}
+
+/// What two threads tell each other: how often the other was asked, and how often it answered.
+#[derive(Default)]
+struct Score {
+    asked: AtomicU64,
+    answered: AtomicU64,
+}
+
+/// Answers until the asker says it is done (`u64::MAX`); `is_ring` tells the events that count.
+async fn answer_score(reactor: Reactor, score: Arc<Score>, is_ring: fn(&Event) -> bool) -> u64 {
+    let mut shard = Loop::new(reactor);
+    loop {
+        shard
+            .tick(|_, event| assert!(is_ring(&event), "{event:?}"))
+            .await;
+        let asked = score.asked.load(Ordering::Acquire);
+        if asked == u64::MAX {
+            return shard.parks;
+        }
+        score.answered.store(asked, Ordering::Release);
+    }
+}
+
+/// Asks, rings and waits for the answer: a lost ring would hang.
+fn ask(score: &Score, mut ring: impl FnMut()) -> u64 {
+    let (start, mut random) = (Instant::now(), Random(99));
+    let mut count = 0;
+    while start.elapsed() < RUN {
+        count += 1;
+        score.asked.store(count, Ordering::Release);
+        ring();
+        while score.answered.load(Ordering::Acquire) != count {
+            std::thread::sleep(Duration::from_micros(10));
+        }
+        pause(&mut random);
+    }
+    score.asked.store(u64::MAX, Ordering::Release);
+    ring();
+    count
+}
+
+#[test]
+fn every_doorbell_of_a_peer_ring_is_heard() {
+    let (rings, parks) = within(60, || {
+        let score = Arc::new(Score::default());
+        let (send, receive) = std::sync::mpsc::channel::<DoorbellTarget>();
+        let theirs = Arc::clone(&score);
+        let sleeper = std::thread::spawn(move || {
+            in_executor(move || async move {
+                let reactor = reactor(&config());
+                send.send(reactor.doorbell_target()).unwrap();
+                answer_score(reactor, theirs, |event| matches!(event, Event::Doorbell)).await
+            })
+        });
+        let target = receive.recv().unwrap();
+        let mut own = reactor(&config());
+        let mut events = Vec::new();
+        let rings = ask(&score, || {
+            own.doorbell(&target);
+            own.turn(false, &mut events).unwrap();
+        });
+        assert!(events.is_empty(), "{events:?}");
+        (rings, sleeper.join().unwrap())
+    });
+    println!("{rings} doorbells, parked {parks} times");
+    assert!(rings > 100 && parks > 10);
+}
+
+#[test]
+fn every_wake_of_a_thread_is_heard() {
+    let (wakes, parks) = within(60, || {
+        let score = Arc::new(Score::default());
+        let (send, receive) = std::sync::mpsc::channel::<Waker>();
+        let theirs = Arc::clone(&score);
+        let sleeper = std::thread::spawn(move || {
+            in_executor(move || async move {
+                let reactor = reactor(&config());
+                send.send(reactor.waker()).unwrap();
+                answer_score(reactor, theirs, |event| matches!(event, Event::Wake)).await
+            })
+        });
+        let waker = receive.recv().unwrap();
+        let wakes = ask(&score, || waker.wake());
+        (wakes, sleeper.join().unwrap())
+    });
+    println!("{wakes} wakes, parked {parks} times");
+    assert!(wakes > 100 && parks > 10);
+}
+
+#[test]
+fn glommio_runs_other_tasks_while_parked() {
+    within(30, || {
+        in_executor(|| async {
+            let mut reactor = reactor(&config());
+            let waker = reactor.waker();
+            let timer = glommio::spawn_local(async move {
+                glommio::timer::sleep(Duration::from_millis(30)).await;
+                waker.wake();
+            });
+            reactor.park().await.unwrap();
+            timer.await;
+            let mut events = Vec::new();
+            reactor.turn(false, &mut events).unwrap();
+            assert!(matches!(events[..], [Event::Wake]), "{events:?}");
+        });
+    });
+}
+
+#[test]
+fn a_park_that_is_given_up_leaves_a_working_reactor() {
+    within(30, || {
+        in_executor(|| async {
+            let mut reactor = reactor(&config());
+            for _ in 0..5 {
+                let given_up = glommio::timer::timeout(Duration::from_millis(5), async {
+                    reactor.park().await.unwrap();
+                    Ok(())
+                });
+                assert!(given_up.await.is_err());
+                reactor.waker().wake();
+                let mut events = Vec::new();
+                reactor.turn(true, &mut events).unwrap();
+                assert!(matches!(events[..], [Event::Wake]), "{events:?}");
+            }
+        });
+    });
+}
+
+#[test]
+fn a_doorbell_to_a_reactor_that_is_gone_is_ignored() {
+    let mut own = reactor(&config());
+    let gone = reactor(&config()).doorbell_target();
+    own.doorbell(&gone);
+    let mut events = Vec::new();
+    own.turn(false, &mut events).unwrap();
+    assert!(events.is_empty(), "{events:?}");
+}
+
+#[test]
+fn a_batched_turn_gathers_and_does_not_wait_for_more_than_there_is() {
+    within(30, || {
+        let listener = listen();
+        let mut reactor = reactor(&ReactorConfig {
+            warm_window: Duration::ZERO,
+            ..config()
+        });
+        let connections: Vec<_> = (0..8).map(|_| connection(&listener)).collect();
+        for (token, (own, _)) in connections.iter().enumerate() {
+            reactor.recv(own.as_raw_fd(), Token(token as u64));
+        }
+        let mut events = Vec::new();
+        reactor.turn(false, &mut events).unwrap();
+        for (_, peer) in &connections {
+            let mut peer = peer;
+            peer.write_all(b"x").unwrap();
+        }
+        let start = Instant::now();
+        while events.len() < connections.len() {
+            reactor.turn_batched(20_000, 64, &mut events).unwrap();
+        }
+        assert!(start.elapsed() < Duration::from_secs(2));
+    });
+}

@@ -1,0 +1,323 @@
+//! Sends: inline, short, blocked, gathered, failing.
+
+use std::io::Read;
+use std::net::TcpStream;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use corecached_reactor::{Event, Insert, Outgoing, Reactor, ReactorConfig, Token};
+use socket2::SockRef;
+
+use crate::common::{Random, connection, listen, pattern, poll, reactor, run_until, small, within};
+
+/// Reads everything, slowly and in odd pieces.
+fn slow_reader(mut peer: TcpStream, seed: u64) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut random = Random(seed);
+        let (mut all, mut piece) = (Vec::new(), vec![0; 8192]);
+        loop {
+            if random.below(4) == 0 {
+                std::thread::sleep(Duration::from_micros(random.below(500)));
+            }
+            let want = 1 + random.below(8192) as usize;
+            match peer.read(&mut piece[..want]).unwrap() {
+                0 => return all,
+                count => all.extend_from_slice(&piece[..count]),
+            }
+        }
+    })
+}
+
+/// A connection whose sender buffers as little as the kernel allows, and whose receiver not much more.
+fn tight_connection(listener: &std::net::TcpListener) -> (OwnedFd, TcpStream) {
+    SockRef::from(listener)
+        .set_recv_buffer_size(16 * 1024)
+        .unwrap();
+    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    SockRef::from(&peer)
+        .set_recv_buffer_size(16 * 1024)
+        .unwrap();
+    let (own, _) = listener.accept().unwrap();
+    SockRef::from(&own.as_fd())
+        .set_send_buffer_size(4096)
+        .unwrap();
+    (own.into(), peer)
+}
+
+fn wait_for_done(reactor: &mut Reactor, token: Token) -> Vec<Insert> {
+    let mut returned = Vec::new();
+    run_until(reactor, |_, event| match event {
+        Event::SendDone {
+            token: done,
+            inserts,
+        } => {
+            assert_eq!(done, token);
+            returned = inserts;
+            true
+        }
+        Event::SendBlocked { .. } | Event::Tick => false,
+        other => panic!("{other:?}"),
+    });
+    returned
+}
+
+#[test]
+fn a_send_that_fits_is_done_after_one_turn_and_its_buffer_is_reused() {
+    let mut reactor = reactor(&small());
+    let (own, mut peer) = connection(&listen());
+    let mut buffer = reactor.take_buffer();
+    buffer.extend_from_slice(b"hello");
+    let address = buffer.as_ptr();
+    reactor.send(own.as_raw_fd(), Token(1), Outgoing::from(buffer));
+    let events = poll(&mut reactor);
+    assert!(events.is_empty(), "{events:?}");
+    let again = reactor.take_buffer();
+    assert_eq!((again.as_ptr(), again.len()), (address, 0));
+    let mut received = [0; 5];
+    peer.read_exact(&mut received).unwrap();
+    assert_eq!(&received, b"hello");
+}
+
+#[test]
+fn short_sends_reach_a_slow_reader_exactly() {
+    within(30, || {
+        let mut reactor = reactor(&small());
+        let (own, peer) = tight_connection(&listen());
+        let reader = slow_reader(peer, 7);
+        let mut random = Random(11);
+        let (mut expected, mut blocked_count) = (Vec::new(), 0);
+        for round in 0..60 {
+            let bytes = pattern(round, 1 + random.below(60_000) as usize);
+            expected.extend_from_slice(&bytes);
+            reactor.send(own.as_raw_fd(), Token(1), Outgoing::from(bytes));
+            let events = poll(&mut reactor);
+            let is_blocked = events
+                .iter()
+                .any(|event| matches!(event, Event::SendBlocked { .. }));
+            let is_done = events
+                .iter()
+                .any(|event| matches!(event, Event::SendDone { .. }));
+            if is_blocked && !is_done {
+                blocked_count += 1;
+                assert!(wait_for_done(&mut reactor, Token(1)).is_empty());
+            }
+        }
+        assert!(
+            blocked_count > 10,
+            "the reader was not slow enough: blocked {blocked_count} times"
+        );
+        drop(own);
+        assert!(reader.join().unwrap() == expected);
+        assert_eq!(reactor.connections_known(), 0);
+    });
+}
+
+#[test]
+fn a_full_socket_blocks_a_send_of_which_nothing_fits() {
+    within(30, || {
+        let mut reactor = reactor(&small());
+        let (own, peer) = tight_connection(&listen());
+        let first = pattern(1, 100_000);
+        reactor.send(own.as_raw_fd(), Token(1), Outgoing::from(first.clone()));
+        let events = poll(&mut reactor);
+        assert!(
+            matches!(events[..], [Event::SendBlocked { token: Token(1) }]),
+            "{events:?}"
+        );
+        // The same socket under another name: its first attempt finds no room at all (EAGAIN).
+        let twin = own.try_clone().unwrap();
+        reactor.send(twin.as_raw_fd(), Token(2), Outgoing::from(b"end".to_vec()));
+        let events = poll(&mut reactor);
+        assert!(
+            matches!(events[..], [Event::SendBlocked { token: Token(2) }]),
+            "{events:?}"
+        );
+        let reader = slow_reader(peer, 3);
+        let mut done = 0;
+        run_until(&mut reactor, |_, event| {
+            done += usize::from(matches!(event, Event::SendDone { .. }));
+            done == 2
+        });
+        drop((own, twin));
+        let received = reader.join().unwrap();
+        assert_eq!(received.len(), first.len() + 3);
+    });
+}
+
+/// Interleaves `count` inserts of `insert_bytes` each with one byte of the buffer.
+fn gathered(value: &[u8], count: usize, insert_bytes: usize) -> (Outgoing, Vec<u8>) {
+    let bytes = pattern(99, count);
+    let mut expected = Vec::new();
+    let mut inserts = Vec::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        let piece = &value[at..at + insert_bytes];
+        inserts.push(Insert {
+            at,
+            ptr: piece.as_ptr(),
+            len: insert_bytes,
+            cookie: at as u64,
+        });
+        expected.extend_from_slice(piece);
+        expected.push(*byte);
+    }
+    (Outgoing { bytes, inserts }, expected)
+}
+
+#[test]
+fn inserts_go_out_in_place_and_come_back() {
+    within(30, || {
+        let value = pattern(5, 20_000);
+        let cases = [
+            (1, 10),
+            (3, 5_000),
+            (100, 1_000),
+            (511, 20),
+            (512, 20),
+            (513, 20),
+            (3_000, 40),
+        ];
+        for (count, insert_bytes) in cases {
+            let mut reactor = reactor(&small());
+            let (own, peer) = tight_connection(&listen());
+            let reader = slow_reader(peer, 5);
+            let (outgoing, expected) = gathered(&value, count, insert_bytes);
+            reactor.send(own.as_raw_fd(), Token(1), outgoing);
+            let inserts = wait_for_done(&mut reactor, Token(1));
+            assert_eq!(inserts.len(), count);
+            assert!(
+                inserts
+                    .iter()
+                    .enumerate()
+                    .all(|(at, insert)| insert.cookie == at as u64)
+            );
+            drop(own);
+            assert!(
+                reader.join().unwrap() == expected,
+                "{count} inserts of {insert_bytes}"
+            );
+        }
+    });
+}
+
+#[test]
+fn more_sends_than_the_queue_holds_with_some_blocked() {
+    within(60, || {
+        let config = ReactorConfig {
+            entries: 4,
+            completion_entries: 8,
+            ..small()
+        };
+        let mut reactor = reactor(&config);
+        let listener = listen();
+        let connections: Vec<_> = (0..60).map(|_| tight_connection(&listener)).collect();
+        let (own, peers): (Vec<_>, Vec<_>) = connections.into_iter().unzip();
+        let readers: Vec<_> = peers
+            .into_iter()
+            .map(|peer| slow_reader(peer, 17))
+            .collect();
+        let mut expected = vec![Vec::new(); own.len()];
+        let mut random = Random(23);
+        for round in 0..12 {
+            for (index, fd) in own.iter().enumerate() {
+                let is_large = random.below(3) == 0;
+                let len = if is_large { 40_000 } else { 50 };
+                let mut bytes = reactor.take_buffer();
+                bytes.extend_from_slice(&pattern(index + round, len));
+                expected[index].extend_from_slice(&bytes);
+                reactor.send(fd.as_raw_fd(), Token(index as u64), Outgoing::from(bytes));
+            }
+            finish_round(&mut reactor);
+        }
+        drop(own);
+        for (reader, expected) in readers.into_iter().zip(expected) {
+            assert!(reader.join().unwrap() == expected);
+        }
+    });
+}
+
+/// Turns until no send is blocked.
+fn finish_round(reactor: &mut Reactor) {
+    let (mut events, mut blocked) = (Vec::new(), 0);
+    loop {
+        reactor.turn(blocked > 0, &mut events).unwrap();
+        for event in events.drain(..) {
+            match event {
+                Event::SendBlocked { .. } => blocked += 1,
+                Event::SendDone { .. } => blocked -= 1,
+                Event::Tick => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        if blocked == 0 {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_send_to_a_gone_peer_fails_and_returns_the_inserts() {
+    within(30, || {
+        let mut reactor = reactor(&small());
+        let (own, peer) = connection(&listen());
+        SockRef::from(&peer)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+        drop(peer);
+        std::thread::sleep(Duration::from_millis(20));
+        let value = b"value";
+        let insert = Insert {
+            at: 1,
+            ptr: value.as_ptr(),
+            len: value.len(),
+            cookie: 42,
+        };
+        let outgoing = Outgoing {
+            bytes: b"ab".to_vec(),
+            inserts: vec![insert],
+        };
+        reactor.send(own.as_raw_fd(), Token(1), outgoing);
+        run_until(&mut reactor, |_, event| match event {
+            Event::SendFailed {
+                token: Token(1),
+                errno,
+                inserts,
+            } => {
+                assert!(errno == libc::EPIPE || errno == libc::ECONNRESET, "{errno}");
+                assert_eq!(inserts[0].cookie, 42);
+                true
+            }
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(reactor.connections_known(), 0);
+    });
+}
+
+#[test]
+fn nothing_to_send_is_done_at_once() {
+    let mut reactor = reactor(&small());
+    let insert = Insert {
+        at: 0,
+        ptr: std::ptr::dangling(),
+        len: 0,
+        cookie: 1,
+    };
+    let outgoing = Outgoing {
+        bytes: Vec::new(),
+        inserts: vec![insert],
+    };
+    reactor.send(-1, Token(1), outgoing);
+    reactor.send(-1, Token(2), Outgoing::default());
+    let mut events = Vec::new();
+    reactor.turn(true, &mut events).unwrap();
+    assert!(
+        matches!(
+            &events[..],
+            [Event::SendDone {
+                token: Token(1),
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+}

@@ -1,0 +1,229 @@
+//! A batch: all operations of one tick of one shard for one other shard, and their replies on the way back.
+//!
+//! The same box travels: filled by the origin, executed by the owner or by the origin itself under a loan, read for its
+//! replies by the origin, emptied and used again. Keys and values are copied into one arena, so that a batch does not
+//! depend on receive buffers and needs no allocation once it is warm.
+
+use corecached_engine::KeyHash;
+use corecached_reactor::{Insert, Outgoing};
+
+use crate::conn::ConnId;
+use crate::execute::{Access, execute};
+use crate::op::{Op, Verb};
+use crate::replies::ReplySeq;
+use crate::stats::ShardReport;
+
+/// Arenas above this capacity are not kept for the next batch.
+const ARENA_BYTES_KEPT: usize = 256 * 1024;
+
+/// Operations whose items are asked for together.
+const PREFETCHED_OPS: usize = 16;
+
+/// Who gets the reply of an operation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReplyTo {
+    /// The connection, on the shard that sent the batch.
+    pub(crate) conn: ConnId,
+    /// The place in its order of replies.
+    pub(crate) seq: ReplySeq,
+}
+
+/// An operation with its key and value as lengths into the batch's arena.
+#[derive(Debug)]
+struct Packed {
+    hash: KeyHash,
+    verb: Verb<'static>,
+    key_bytes: usize,
+    value_bytes: usize,
+    reply_to: Option<ReplyTo>,
+}
+
+/// Operations for one shard, and their replies.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    ops: Vec<Packed>,
+    arena: Vec<u8>,
+    replies: Outgoing,
+    /// For each operation with a reply: where its bytes and inserts end.
+    ends: Vec<(usize, usize)>,
+    reports: Vec<Box<ShardReport>>,
+}
+
+impl Batch {
+    /// Adds an operation; `reply_to` is `None` for one that wants no reply.
+    pub(crate) fn push(&mut self, op: &Op<'_>, reply_to: Option<ReplyTo>) {
+        self.arena.extend_from_slice(op.key);
+        let (verb, value_bytes) = match op.verb {
+            Verb::Store {
+                mode,
+                client_flags,
+                deadline,
+                value,
+            } => {
+                self.arena.extend_from_slice(value);
+                (
+                    Verb::Store {
+                        mode,
+                        client_flags,
+                        deadline,
+                        value: &[],
+                    },
+                    value.len(),
+                )
+            }
+            Verb::Get { with_cas, touch } => (Verb::Get { with_cas, touch }, 0),
+            Verb::Delete => (Verb::Delete, 0),
+            Verb::Arith { op, delta } => (Verb::Arith { op, delta }, 0),
+            Verb::Touch { deadline } => (Verb::Touch { deadline }, 0),
+            Verb::Refuse { mode, why } => (Verb::Refuse { mode, why }, 0),
+            Verb::FlushAll { at } => (Verb::FlushAll { at }, 0),
+            Verb::ResetStats => (Verb::ResetStats, 0),
+            Verb::Report => (Verb::Report, 0),
+            Verb::Unpin { item } => (Verb::Unpin { item }, 0),
+        };
+        self.ops.push(Packed {
+            hash: op.hash,
+            verb,
+            key_bytes: op.key.len(),
+            value_bytes,
+            reply_to,
+        });
+    }
+
+    /// Adds a storage operation whose value comes in pieces.
+    pub(crate) fn push_pieces<'v>(
+        &mut self,
+        op: &Op<'_>,
+        pieces: impl Iterator<Item = &'v [u8]>,
+        reply_to: Option<ReplyTo>,
+    ) {
+        self.push(op, reply_to);
+        let before = self.arena.len();
+        for piece in pieces {
+            self.arena.extend_from_slice(piece);
+        }
+        if let Some(packed) = self.ops.last_mut() {
+            packed.value_bytes += self.arena.len() - before;
+        }
+    }
+
+    /// Number of operations.
+    pub(crate) fn len(&self) -> usize {
+        self.ops.len()
+    }
+
+    /// Whether there is nothing in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ops.is_empty()
+    }
+
+    /// Bytes of keys and values carried.
+    pub(crate) fn arena_bytes(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// Runs every operation, in order, keeping the replies.
+    pub(crate) fn run(&mut self, access: &mut Access<'_>) {
+        let mut at = 0;
+        for (index, packed) in self.ops.iter().enumerate() {
+            if index % PREFETCHED_OPS == 0 {
+                self.prefetch(index, access);
+            }
+            let key = &self.arena[at..at + packed.key_bytes];
+            let value = &self.arena[at + packed.key_bytes..][..packed.value_bytes];
+            at += packed.key_bytes + packed.value_bytes;
+            let verb = match packed.verb {
+                Verb::Store {
+                    mode,
+                    client_flags,
+                    deadline,
+                    ..
+                } => Verb::Store {
+                    mode,
+                    client_flags,
+                    deadline,
+                    value,
+                },
+                verb => verb,
+            };
+            let op = Op {
+                key,
+                hash: packed.hash,
+                verb,
+                quiet: packed.reply_to.is_none(),
+            };
+            if let Some(report) = execute(access, &op, &mut self.replies) {
+                self.reports.push(report);
+            }
+            if packed.reply_to.is_some() {
+                self.ends
+                    .push((self.replies.bytes.len(), self.replies.inserts.len()));
+            }
+        }
+    }
+
+    /// Asks for the buckets, then the items, of the operations from `first` on.
+    fn prefetch(&self, first: usize, access: &Access<'_>) {
+        let ahead = &self.ops[first..self.ops.len().min(first + PREFETCHED_OPS)];
+        for packed in ahead {
+            access.engine.prefetch(packed.hash);
+        }
+        for packed in ahead {
+            access.engine.prefetch_item(packed.hash);
+        }
+    }
+
+    /// Gives every reply, in the order of the operations, to `deliver`; then the batch is empty again.
+    ///
+    /// `deliver` gets the reply's bytes, its inserts and the offset that the inserts' positions count from.
+    pub(crate) fn deliver(&mut self, mut deliver: impl FnMut(ReplyTo, Reply<'_>)) {
+        let (mut start, mut first) = (0, 0);
+        let mut reports = self.reports.drain(..);
+        let answered = self
+            .ops
+            .iter()
+            .filter_map(|packed| Some((packed.reply_to?, &packed.verb)));
+        for ((reply_to, verb), &(end, last)) in answered.zip(&self.ends) {
+            let reply = match verb {
+                Verb::Report => reports.next().map_or(Reply::Done, Reply::Report),
+                Verb::FlushAll { .. } | Verb::ResetStats => Reply::Done,
+                _ => Reply::Bytes {
+                    bytes: &self.replies.bytes[start..end],
+                    inserts: &self.replies.inserts[first..last],
+                    base: start,
+                },
+            };
+            deliver(reply_to, reply);
+            (start, first) = (end, last);
+        }
+        drop(reports);
+        self.clear();
+    }
+
+    fn clear(&mut self) {
+        self.ops.clear();
+        self.ends.clear();
+        self.arena.clear();
+        self.arena.shrink_to(ARENA_BYTES_KEPT);
+        self.replies.bytes.clear();
+        self.replies.bytes.shrink_to(ARENA_BYTES_KEPT);
+        self.replies.inserts.clear();
+    }
+}
+
+/// What an operation in a batch came to.
+pub(crate) enum Reply<'a> {
+    /// Bytes for the client.
+    Bytes {
+        /// The reply.
+        bytes: &'a [u8],
+        /// Values in slab memory that belong between them.
+        inserts: &'a [Insert],
+        /// Offset of `bytes` in the buffer that the inserts' positions count from.
+        base: usize,
+    },
+    /// This shard has done its part of a broadcast.
+    Done,
+    /// This shard's statistics.
+    Report(Box<ShardReport>),
+}

@@ -1,0 +1,216 @@
+//! From clap's matches to settings: reads each value and refuses the bad ones with memcached's words.
+
+use clap::ArgMatches;
+use std::path::PathBuf;
+
+use crate::config::{BindingProtocol, ListenAddress, Port, THREADS_MAX};
+
+use super::number::{leading_float, leading_integer, size_in_bytes};
+use super::{CliError, Draft, address, extended, later};
+
+/// memcached warns above this number of threads.
+const THREADS_ADVISED: usize = 64;
+
+/// Applies all options.
+pub(super) fn all(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
+    refuse_later(matches)?;
+    sockets(matches, draft)?;
+    connections(matches, draft)?;
+    memory(matches, draft)?;
+    commands(matches, draft)?;
+    process(matches, draft)?;
+    for list in texts(matches, "extended") {
+        extended::apply(list, draft)?;
+    }
+    if matches.contains_id("extra") {
+        draft.note("arguments that are not options are ignored");
+    }
+    Ok(())
+}
+
+fn text<'a>(matches: &'a ArgMatches, id: &str) -> Option<&'a str> {
+    matches.get_one::<String>(id).map(String::as_str)
+}
+
+fn texts<'a>(matches: &'a ArgMatches, id: &str) -> impl Iterator<Item = &'a str> {
+    matches
+        .get_many::<String>(id)
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+}
+
+fn refuse_later(matches: &ArgMatches) -> Result<(), CliError> {
+    if matches.get_flag("enable-sasl") {
+        return Err(later::refuse("-S", "SASL authentication"));
+    }
+    if matches.get_flag("enable-ssl") {
+        return Err(later::refuse("-Z", "TLS"));
+    }
+    if matches.contains_id("auth-file") {
+        return Err(later::refuse("-Y", "authentication"));
+    }
+    if matches.contains_id("memory-file") {
+        return Err(later::refuse("-e", "a restart that keeps the items"));
+    }
+    Ok(())
+}
+
+fn sockets(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
+    let config = &mut draft.config;
+    if let Some(value) = text(matches, "port") {
+        config.tcp_port = address::parse_port(value)?;
+    }
+    if let Some(value) = text(matches, "udp-port")
+        && address::parse_port(value)? != Port::Off
+    {
+        return Err(later::refuse("-U", "UDP"));
+    }
+    if let Some(value) = text(matches, "unix-mask") {
+        config.unix_mask = octal_mode(value)?;
+    }
+    if let Some(value) = text(matches, "listen-backlog") {
+        let backlog = leading_integer(value).and_then(|number| i32::try_from(number).ok());
+        let backlog = backlog.filter(|&number| number >= 0);
+        config.backlog =
+            backlog.ok_or_else(|| CliError::failure(format!("Invalid listen backlog: {value}")))?;
+    }
+    let lists: Vec<&str> = texts(matches, "listen").collect();
+    if !lists.is_empty() {
+        let addresses: Result<Vec<Vec<ListenAddress>>, CliError> =
+            lists.iter().map(|list| address::parse_list(list)).collect();
+        config.listen = addresses?.concat();
+        config.listen_text = Some(lists.join(","));
+    }
+    if let Some(path) = text(matches, "unix-socket") {
+        config.unix_socket = Some(PathBuf::from(path));
+        if lists.is_empty() && !matches.contains_id("port") {
+            config.listen.clear();
+        }
+    }
+    if config.listen.iter().any(|address| address.tag.is_some()) {
+        draft.note("tags of -l have no effect in corecached");
+    }
+    Ok(())
+}
+
+/// An octal mode such as 700 or 0770.
+fn octal_mode(value: &str) -> Result<u32, CliError> {
+    let mode = u32::from_str_radix(value, 8).ok();
+    mode.filter(|mode| *mode <= 0o777).ok_or_else(|| {
+        CliError::usage(format!(
+            "Invalid unix socket mask {value}: it is an octal mode up to 777"
+        ))
+    })
+}
+
+/// A number of at least 1; the message says what else it was.
+fn positive(value: &str, message: &str) -> Result<u32, CliError> {
+    match leading_integer(value) {
+        Some(number @ 1..) => Ok(u32::try_from(number).unwrap_or(u32::MAX)),
+        _ => Err(CliError::failure(message)),
+    }
+}
+
+fn connections(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
+    let config = &mut draft.config;
+    if let Some(value) = text(matches, "conn-limit") {
+        config.conn_limit = positive(value, "Maximum connections must be greater than 0")?;
+    }
+    if let Some(value) = text(matches, "threads") {
+        config.threads = positive(value, "Number of threads must be greater than 0")? as usize;
+        if config.threads > THREADS_MAX {
+            return Err(CliError::failure(format!(
+                "Number of threads must be at most {THREADS_MAX}"
+            )));
+        }
+        if config.threads > THREADS_ADVISED {
+            draft.warnings.push(
+                "WARNING: Setting a high number of worker threads is not recommended.\n \
+                 Set this value to the number of cores in your machine or less."
+                    .into(),
+            );
+        }
+    }
+    if let Some(value) = text(matches, "max-reqs-per-event") {
+        config.reqs_per_event =
+            positive(value, "Number of requests per event must be greater than 0")?;
+    }
+    if let Some(value) = text(matches, "protocol") {
+        config.binding_protocol = match value {
+            "auto" => BindingProtocol::Auto,
+            "ascii" => BindingProtocol::Ascii,
+            "binary" => return Err(later::refuse("-B binary", "the binary protocol")),
+            _ => {
+                return Err(CliError::usage(format!(
+                    "Invalid value for binding protocol: {value}\n -- should be one of auto, binary, or ascii"
+                )));
+            }
+        };
+    }
+    if let Some(value) = text(matches, "napi-ids") {
+        config.napi_ids = positive(value, "Maximum number of NAPI IDs must be greater than 0")?;
+        draft.note("-N has no effect in corecached");
+    }
+    Ok(())
+}
+
+fn memory(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
+    let config = &mut draft.config;
+    if let Some(value) = text(matches, "memory-limit") {
+        let megabytes = leading_integer(value).and_then(|number| u64::try_from(number).ok());
+        config.memory_limit_bytes = megabytes
+            .and_then(|number| number.checked_mul(1024 * 1024))
+            .ok_or_else(|| CliError::usage(format!("Invalid memory limit: {value}")))?;
+    }
+    if let Some(value) = text(matches, "max-item-size") {
+        // A size that cannot be read is 0 to memcached, and refused as such.
+        config.item_size_max = size_in_bytes(value).unwrap_or(0);
+    }
+    if let Some(value) = text(matches, "slab-growth-factor") {
+        let factor = leading_float(value);
+        if factor <= 1.0 {
+            return Err(CliError::failure("Factor must be greater than 1"));
+        }
+        config.growth_factor = Some(factor);
+    }
+    if let Some(value) = text(matches, "slab-min-size") {
+        config.chunk_size_min = Some(positive(value, "Chunk size must be greater than 0")?);
+    }
+    config.evictions = !matches.get_flag("disable-evictions");
+    config.cas_enabled = !matches.get_flag("disable-cas");
+    config.large_pages = matches.get_flag("enable-largepages");
+    config.lock_memory = matches.get_flag("lock-memory");
+    Ok(())
+}
+
+fn commands(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
+    let config = &mut draft.config;
+    config.shutdown_enabled = matches.get_flag("enable-shutdown");
+    config.flush_enabled = !matches.get_flag("disable-flush-all");
+    config.dump_enabled = !matches.get_flag("disable-dumping");
+    config.watch_enabled = !matches.get_flag("disable-watch");
+    if let Some(value) = text(matches, "prefix-delimiter") {
+        let Some(&delimiter) = value.as_bytes().first() else {
+            return Err(CliError::failure("-D takes a character"));
+        };
+        config.prefix_delimiter = delimiter;
+        config.detail_enabled = true;
+    }
+    Ok(())
+}
+
+fn process(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
+    let config = &mut draft.config;
+    config.verbosity = matches.get_count("verbose");
+    config.daemonize = matches.get_flag("daemon");
+    config.coredumps = matches.get_flag("enable-coredumps");
+    config.user = text(matches, "user").map(str::to_owned);
+    if let Some(path) = text(matches, "pidfile") {
+        // Absolute, because a daemon changes its directory before the file is removed.
+        let path = std::path::absolute(path);
+        config.pidfile =
+            Some(path.map_err(|error| CliError::usage(format!("Invalid pid file: {error}")))?);
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! The command line: memcached's letters, long names, defaults, messages and exit codes.
+//!
+//! ```text
+//!   argv --options.rs (clap)--> matches --apply.rs, extended.rs (-o), address.rs (-l)--> draft --check.rs--> Config
+//!                                  '-- -h, -V, -i: text.rs, printed, exit 0
+//! ```
+//!
+//! memcached reads numbers with `atoi`: `-m 64m` is 64 there, and here. Where it takes a word without any digit for 0,
+//! this refuses to start: `-p abc` would mean no port at all.
+//!
+//! Options of features that do not exist yet are refused (`later.rs`), so that nobody believes to be protected by a
+//! password that is not asked for. Options that have no meaning here are accepted; `-v` says so.
+
+mod address;
+mod apply;
+mod check;
+mod extended;
+mod later;
+mod number;
+mod options;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::config::Config;
+
+/// Exit code of most bad values, as memcached's.
+const EXIT_FAILURE: u8 = 1;
+/// Exit code of the others: EX_USAGE of sysexits.h.
+const EXIT_USAGE: u8 = 64;
+
+/// A command line that the server does not start with.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct CliError {
+    message: String,
+    code: u8,
+}
+
+impl CliError {
+    fn failure(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            message,
+            code: EXIT_FAILURE,
+        }
+    }
+
+    fn usage(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            message,
+            code: EXIT_USAGE,
+        }
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// What a command line asks for.
+#[derive(Debug)]
+enum Request {
+    /// Start the server.
+    Run(Box<Draft>),
+    /// Print this and end.
+    Print(String),
+}
+
+/// Settings in the making, and what there is to say about them.
+#[derive(Debug, Default)]
+struct Draft {
+    config: Config,
+    /// Things that the user should hear in any case.
+    warnings: Vec<String>,
+    /// Things that have no effect here; said with `-v`.
+    notes: Vec<String>,
+}
+
+impl Draft {
+    fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
+    }
+}
+
+/// The settings of this process's command line and environment, or the code to exit with: what there is to say has
+/// been said then.
+pub(crate) fn parse_or_exit() -> Result<Config, ExitCode> {
+    let port_file = std::env::var_os("MEMCACHED_PORT_FILENAME");
+    match parse(std::env::args_os()) {
+        Ok(Request::Run(draft)) => {
+            say_about(&draft);
+            Ok(Config {
+                port_file,
+                ..draft.config
+            })
+        }
+        Ok(Request::Print(text)) => {
+            // A reader that has seen enough (`| head -1`) closes the pipe: no failure.
+            let _ = io::stdout().write_all(text.as_bytes());
+            Err(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            Err(ExitCode::from(error.code))
+        }
+    }
+}
+
+fn say_about(draft: &Draft) {
+    for warning in &draft.warnings {
+        eprintln!("{warning}");
+    }
+    if draft.config.verbosity > 0 {
+        for note in &draft.notes {
+            eprintln!("{note}");
+        }
+    }
+}
+
+/// Reads a command line, whose first word is the program's name.
+fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Request, CliError> {
+    let mut command = options::command();
+    let matches = command
+        .try_get_matches_from_mut(args)
+        .map_err(|error| options::explain(&error))?;
+    if matches.get_flag("help") {
+        return Ok(Request::Print(text::help(&mut command)));
+    }
+    if matches.get_flag("version") {
+        return Ok(Request::Print(text::version()));
+    }
+    if matches.get_flag("license") {
+        return Ok(Request::Print(text::license()));
+    }
+    let mut draft = Draft::default();
+    apply::all(&matches, &mut draft)?;
+    check::all(&mut draft)?;
+    Ok(Request::Run(Box::new(draft)))
+}

@@ -1,0 +1,240 @@
+//! The options as clap knows them: letters, long names and help. Values stay text here; `apply.rs` reads them.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, Command};
+
+use super::{CliError, text};
+
+const SOCKETS: &str = "Where it listens";
+const CONNECTIONS: &str = "Connections and shards";
+const MEMORY: &str = "Memory";
+const COMMANDS: &str = "Commands";
+const PROCESS: &str = "Process";
+const OTHER: &str = "Other";
+
+/// The whole command line.
+pub(super) fn command() -> Command {
+    Command::new("corecached")
+        .no_binary_name(false)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        // getopt_long takes any unambiguous beginning of a long name, and of repeated options the last.
+        .infer_long_args(true)
+        .args_override_self(true)
+        .help_template("{before-help}{usage-heading} {usage}\n\n{all-args}\n")
+        .override_usage("corecached [options]")
+        .before_help(text::HELP_INTRODUCTION)
+        .args(sockets())
+        .args(connections())
+        .args(memory())
+        .args(commands())
+        .args(process())
+        .args(other())
+        .args(later())
+        .arg(Arg::new("extra").num_args(0..).hide(true))
+}
+
+fn value(letter: char, long: &'static str, name: &'static str, help: &'static str) -> Arg {
+    // getopt takes the next word as the value whatever it begins with: `-p -1`.
+    Arg::new(long)
+        .short(letter)
+        .long(long)
+        .value_name(name)
+        .help(help)
+        .allow_hyphen_values(true)
+}
+
+fn flag(letter: char, long: &'static str, help: &'static str) -> Arg {
+    Arg::new(long)
+        .short(letter)
+        .long(long)
+        .help(help)
+        .action(ArgAction::SetTrue)
+}
+
+fn sockets() -> Vec<Arg> {
+    vec![
+        value('p', "port", "num", "TCP port (default: 11211; 0: none, -1: the kernel chooses)"),
+        value('l', "listen", "addr", "Addresses to listen on, separated by commas or repeated: host, host:port, [ipv6]:port, * for all (default: 127.0.0.1,[::1])")
+            .action(ArgAction::Append),
+        value('s', "unix-socket", "file", "Unix socket; alone, it is the only one, with -p or -l it comes on top"),
+        value('a', "unix-mask", "mask", "Mode of the unix socket, in octal (default: 700)"),
+        value('b', "listen-backlog", "num", "Connections that wait to be accepted (default: 1024)"),
+        value('U', "udp-port", "num", "UDP port (default: 0, none)").hide(true),
+    ]
+    .into_iter()
+    .map(|arg| arg.help_heading(SOCKETS))
+    .collect()
+}
+
+fn connections() -> Vec<Arg> {
+    vec![
+        value(
+            'c',
+            "conn-limit",
+            "num",
+            "Connections at the same time (default: 1024)",
+        ),
+        value(
+            't',
+            "threads",
+            "num",
+            "Shards, each with its thread (default: one for each CPU that it may run on)",
+        ),
+        value(
+            'R',
+            "max-reqs-per-event",
+            "num",
+            "Requests of one connection before others have their turn (default: 20)",
+        ),
+        value(
+            'B',
+            "protocol",
+            "name",
+            "Protocol of connections: auto or ascii (default: auto)",
+        ),
+    ]
+    .into_iter()
+    .map(|arg| arg.help_heading(CONNECTIONS))
+    .collect()
+}
+
+fn memory() -> Vec<Arg> {
+    vec![
+        value(
+            'm',
+            "memory-limit",
+            "num",
+            "Memory for items and their index, in megabytes (default: 64)",
+        ),
+        value(
+            'I',
+            "max-item-size",
+            "num",
+            "Largest item, in bytes or with k, m or g (default: 1m, min: 1k, max: 1024m)",
+        ),
+        flag(
+            'M',
+            "disable-evictions",
+            "Answer with an error when memory is full instead of evicting items",
+        ),
+        value(
+            'f',
+            "slab-growth-factor",
+            "num",
+            "Factor between chunk sizes (default: chosen by the engine)",
+        ),
+        value(
+            'n',
+            "slab-min-size",
+            "bytes",
+            "Space for key and value in the smallest chunk (default: chosen by the engine)",
+        ),
+        flag('C', "disable-cas", "No cas uniques"),
+        flag('L', "enable-largepages", "Ask for huge pages"),
+        flag(
+            'k',
+            "lock-memory",
+            "Lock all memory, so that none is swapped out",
+        ),
+    ]
+    .into_iter()
+    .map(|arg| arg.help_heading(MEMORY))
+    .collect()
+}
+
+fn commands() -> Vec<Arg> {
+    vec![
+        flag('A', "enable-shutdown", "Allow the command \"shutdown\""),
+        flag('F', "disable-flush-all", "Refuse the command \"flush_all\""),
+        flag('X', "disable-dumping", "Refuse the commands that list keys"),
+        flag('W', "disable-watch", "Refuse the command \"watch\""),
+        // Has no long form in memcached; ours is for the message of a missing value.
+        value('D', "prefix-delimiter", "char", "Count per key prefix, which ends at this character (default: off, and : when \"stats detail on\" starts it)"),
+    ]
+    .into_iter()
+    .map(|arg| arg.help_heading(COMMANDS))
+    .collect()
+}
+
+fn process() -> Vec<Arg> {
+    vec![
+        flag('d', "daemon", "Run in the background"),
+        value('P', "pidfile", "file", "Write the process id to this file"),
+        value(
+            'u',
+            "user",
+            "name",
+            "Who to become when started as root (default: nobody)",
+        ),
+        flag('r', "enable-coredumps", "Raise the limit on core dumps"),
+        flag(
+            'v',
+            "verbose",
+            "Say more on stderr: -v warnings, -vv connections and requests, -vvv states",
+        )
+        .action(ArgAction::Count),
+    ]
+    .into_iter()
+    .map(|arg| arg.help_heading(PROCESS))
+    .collect()
+}
+
+fn other() -> Vec<Arg> {
+    vec![
+        value(
+            'o',
+            "extended",
+            "list",
+            "Extended options, separated by commas; see below",
+        )
+        .action(ArgAction::Append),
+        flag('h', "help", "Print this and exit"),
+        flag(
+            'V',
+            "version",
+            "Print the version of memcached that this is compatible with, and its own, and exit",
+        ),
+        flag('i', "license", "Print the licence and exit"),
+        value('N', "napi-ids", "num", "No effect")
+            .alias("napi_ids")
+            .hide(true),
+    ]
+    .into_iter()
+    .map(|arg| arg.help_heading(OTHER))
+    .collect()
+}
+
+/// Options whose feature does not exist yet. Not in the help, which tools search for features.
+fn later() -> Vec<Arg> {
+    vec![
+        flag('S', "enable-sasl", "").hide(true),
+        flag('Z', "enable-ssl", "").hide(true),
+        value('Y', "auth-file", "file", "").hide(true),
+        value('e', "memory-file", "file", "").hide(true),
+    ]
+}
+
+/// clap's error in the words of getopt and memcached.
+pub(super) fn explain(error: &clap::Error) -> CliError {
+    let culprit = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(arg)) => arg.as_str(),
+        _ => "",
+    };
+    // clap names an option with its value: `--port <num>`.
+    let name = culprit.split(' ').next().unwrap_or(culprit);
+    let complaint = match error.kind() {
+        ErrorKind::UnknownArgument => match name.strip_prefix('-') {
+            Some(letter) if !letter.starts_with('-') || letter == "-" => {
+                format!("invalid option -- '{letter}'")
+            }
+            _ => format!("unrecognized option '{name}'"),
+        },
+        ErrorKind::InvalidValue | ErrorKind::TooFewValues | ErrorKind::NoEquals => {
+            format!("option '{name}' requires an argument")
+        }
+        ErrorKind::TooManyValues => format!("option '{name}' doesn't allow an argument"),
+        _ => error.kind().to_string(),
+    };
+    CliError::failure(format!("corecached: {complaint}\nIllegal argument \"?\""))
+}

@@ -1,0 +1,69 @@
+//! What `-h`, `-V` and `-i` print.
+
+use clap::Command;
+use corecached_protocol::reply::COMPATIBILITY_VERSION;
+
+/// Comes before the options in `-h`.
+pub(super) const HELP_INTRODUCTION: &str =
+    "A cache server that speaks memcached's protocol, with one shard per CPU core.";
+
+/// Comes after the options in `-h`: what `-o` takes.
+const HELP_EXTENDED: &str = "
+Extended options (-o name=value,name,...; switches have a form with no_, too):
+  maxconns_fast          refuse connections over the limit (default); with no_
+                         they wait until there is room
+  idle_timeout=<s>       close connections silent for so long (default: never)
+  slab_chunk_max=<kb>    largest chunk; larger items are chains (default: 512)
+  slab_sizes=<a-b-c>     explicit chunk sizes
+  no_chunked_items       one chunk per item, up to a page
+  slab_reassign          move pages between slab classes (default)
+  slab_automove=<0..2>   how readily (default: 1)
+  lru_crawler            sweep expired items in the background (default)
+  track_sizes            count sizes for \"stats sizes\"
+  watcher_logbuf_size=<kb>, worker_logbuf_size=<kb>
+                         buffers of \"watch\" (default: 256, 64)
+  sock_cookie_id=<n>     SO_MARK of the listening sockets
+  modern, no_modern      defaults of memcached 1.5 and later, or of 1.4
+  Accepted without effect: hashpower, no_hashexpand, hash_algorithm,
+  tail_repair_time, slab_automove_ratio, slab_automove_window,
+  lru_crawler_sleep, lru_crawler_tocrawl, lru_maintainer, hot_lru_pct,
+  warm_lru_pct, hot_max_factor, warm_max_factor, temporary_ttl,
+  read_buf_mem_limit, resp_obj_mem_limit, inline_ascii_resp, drop_privileges
+
+The environment variable MEMCACHED_PORT_FILENAME names a file that gets the
+ports it listens on.
+";
+
+/// `-h`. The first line is what memcached's is, since clients' test suites read the version from it.
+pub(super) fn help(command: &mut Command) -> String {
+    format!("{}\n{}{HELP_EXTENDED}", version(), command.render_help())
+}
+
+/// `-V`: first what this is compatible with, in memcached's form, then what it is.
+pub(super) fn version() -> String {
+    format!(
+        "memcached {COMPATIBILITY_VERSION}\ncorecached {}\n",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+/// `-i`.
+pub(super) fn license() -> String {
+    format!(
+        "corecached {}\n\n{LICENSE_NOTICE}",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+const LICENSE_NOTICE: &str = "\
+Licensed under the Apache License, Version 2.0 (the \"License\"); you may not use this program except in
+compliance with the License. You may obtain a copy of the License at
+
+    http://www.apache.org/licenses/LICENSE-2.0
+
+Unless required by applicable law or agreed to in writing, software distributed under the License is
+distributed on an \"AS IS\" BASIS, WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+See the License for the specific language governing permissions and limitations under the License.
+
+corecached is an independent program. It contains no code of memcached.
+";

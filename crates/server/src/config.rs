@@ -1,0 +1,341 @@
+//! What the server is to do, as typed settings: the result of the command line, and all that the rest of the program
+//! knows of it.
+//!
+//! A setting has memcached's default unless its comment says otherwise. Some settings exist only so that a unit file
+//! written for memcached starts the server, and so that `stats settings` shows what was asked for: their comment says
+//! "no effect".
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// memcached's slab page, which limits the size of a chunk. The engine may choose smaller pages for small `-m`.
+pub(crate) const SLAB_PAGE_BYTES: u64 = 1024 * 1024;
+/// The port that memcached clients try first.
+pub(crate) const DEFAULT_PORT: u16 = 11211;
+/// Shards are numbered by 16 bits; this many are more than any machine has CPUs today.
+pub(crate) const THREADS_MAX: usize = 1024;
+
+/// All settings of one server.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Config {
+    // Sockets.
+    /// `-p`. The TCP port of all addresses that do not name their own.
+    pub(crate) tcp_port: Port,
+    /// `-U`. The UDP port; 0 = none.
+    pub(crate) udp_port: u16,
+    /// `-s`. The path of the unix socket.
+    pub(crate) unix_socket: Option<PathBuf>,
+    /// `-a`. Mode of the unix socket.
+    pub(crate) unix_mask: u32,
+    /// `-l`. Where to listen; empty if only a unix socket is wanted. Default, unlike memcached's: loopback only.
+    pub(crate) listen: Vec<ListenAddress>,
+    /// `-l` as it was written, several joined by commas; `None` if not given.
+    pub(crate) listen_text: Option<String>,
+    /// `-b`. How many connections the kernel keeps until they are accepted.
+    pub(crate) backlog: i32,
+    /// `-o sock_cookie_id`. SO_MARK of the listening sockets; 0 = none.
+    pub(crate) socket_mark: u32,
+
+    // Connections.
+    /// `-c`. Connections open at the same time, over all shards.
+    pub(crate) conn_limit: u32,
+    /// `-o maxconns_fast`. Whether a connection over the limit is refused; otherwise it waits in the backlog.
+    pub(crate) maxconns_fast: bool,
+    /// `-o idle_timeout`. Seconds after which a silent connection is closed; 0 = never.
+    pub(crate) idle_timeout_seconds: u32,
+    /// `-R`. Requests of one connection that are executed before others have their turn.
+    pub(crate) reqs_per_event: u32,
+    /// `-B`. Which protocols a connection may speak.
+    pub(crate) binding_protocol: BindingProtocol,
+    /// `-o read_buf_mem_limit`, in bytes; 0 = none. No effect: buffers belong to the shards' rings.
+    pub(crate) read_buf_mem_limit_bytes: u64,
+
+    // Shards.
+    /// `-t`. Number of shards. Default, unlike memcached's 4: one for each CPU that this process may run on.
+    pub(crate) threads: usize,
+    /// The CPUs that this process may run on, in ascending order.
+    pub(crate) cpus: Vec<usize>,
+
+    // Memory.
+    /// `-m`. Bytes for items, index included.
+    pub(crate) memory_limit_bytes: u64,
+    /// `-M` turns it off. Whether a full cache evicts; otherwise it answers with an error.
+    pub(crate) evictions: bool,
+    /// `-I`. The largest item: key, value and header.
+    pub(crate) item_size_max: u64,
+    /// `-f`. The factor between slab classes; `None` leaves the choice to the engine.
+    pub(crate) growth_factor: Option<f64>,
+    /// `-n`. Bytes of key and value in the smallest slab class; `None` leaves the choice to the engine.
+    pub(crate) chunk_size_min: Option<u32>,
+    /// `-o slab_sizes`. The chunk sizes of all slab classes but the last.
+    pub(crate) slab_sizes: Option<Vec<usize>>,
+    /// `-o slab_chunk_max`, in bytes. The largest chunk: items above it are chains of chunks.
+    pub(crate) slab_chunk_max: u64,
+    /// `-L`. Asks for huge pages.
+    pub(crate) large_pages: bool,
+    /// `-k`. Locks all memory.
+    pub(crate) lock_memory: bool,
+    /// `-C` turns it off. Whether items have a cas unique.
+    pub(crate) cas_enabled: bool,
+    /// `-o hashpower`; 0 = not given. No effect: the index grows in small steps from any size.
+    pub(crate) hashpower: u32,
+    /// `-o no_hashexpand` turns it off. No effect: the index always grows.
+    pub(crate) hash_expand: bool,
+    /// `-o hash_algorithm`, by name. No effect: keys are hashed by xxh3 with a random seed.
+    pub(crate) hash_algorithm: &'static str,
+
+    // Maintenance. Eviction and page moves are the engine's own; these are shown by `stats settings`.
+    /// `-o slab_reassign`. Whether pages move between slab classes.
+    pub(crate) slab_reassign: bool,
+    /// `-o slab_automove`. 0 = off, 1 = on, 2 = aggressive.
+    pub(crate) slab_automove: u32,
+    /// `-o slab_automove_ratio`. No effect.
+    pub(crate) slab_automove_ratio: f64,
+    /// `-o slab_automove_window`, in seconds. No effect.
+    pub(crate) slab_automove_window: u32,
+    /// `-o tail_repair_time`, in seconds. No effect: no reference can be lost here.
+    pub(crate) tail_repair_time: u32,
+    /// `-o lru_crawler`. Whether expired items are swept in the background.
+    pub(crate) lru_crawler: bool,
+    /// `-o lru_crawler_sleep`, in microseconds. No effect: the sweep runs in bounded steps when a shard is idle.
+    pub(crate) lru_crawler_sleep: u32,
+    /// `-o lru_crawler_tocrawl`; 0 = no limit. No effect.
+    pub(crate) lru_crawler_tocrawl: u32,
+    /// `-o lru_maintainer`. No effect but on which names statistics have.
+    pub(crate) lru_maintainer: bool,
+    /// Whether the LRU is segmented; `-o no_modern` turns it off. No effect.
+    pub(crate) lru_segmented: bool,
+    /// `-o hot_lru_pct`. No effect.
+    pub(crate) hot_lru_pct: u32,
+    /// `-o warm_lru_pct`. No effect.
+    pub(crate) warm_lru_pct: u32,
+    /// `-o hot_max_factor`. No effect.
+    pub(crate) hot_max_factor: f64,
+    /// `-o warm_max_factor`. No effect.
+    pub(crate) warm_max_factor: f64,
+    /// Whether `-o temporary_ttl` was given. No effect.
+    pub(crate) temp_lru: bool,
+    /// `-o temporary_ttl`, in seconds. No effect.
+    pub(crate) temporary_ttl: u32,
+
+    // Commands.
+    /// `-A`. Whether `shutdown` is allowed.
+    pub(crate) shutdown_enabled: bool,
+    /// `-F` turns it off. Whether `flush_all` is allowed.
+    pub(crate) flush_enabled: bool,
+    /// `-X` turns it off. Whether commands that show keys are allowed.
+    pub(crate) dump_enabled: bool,
+    /// `-W` turns it off. Whether `watch` is allowed.
+    pub(crate) watch_enabled: bool,
+    /// `-D`. Ends the prefix of a key in `stats detail`.
+    pub(crate) prefix_delimiter: u8,
+    /// Whether `stats detail` counts from the start; `-D` turns it on.
+    pub(crate) detail_enabled: bool,
+    /// `-o track_sizes`. Whether `stats sizes` counts.
+    pub(crate) track_sizes: bool,
+    /// `-o watcher_logbuf_size`, in bytes.
+    pub(crate) watcher_logbuf_bytes: u64,
+    /// `-o worker_logbuf_size`, in bytes.
+    pub(crate) worker_logbuf_bytes: u64,
+
+    // Process.
+    /// `-v`, `-vv`, `-vvv`: 0 to 3 (and more, as memcached counts).
+    pub(crate) verbosity: u8,
+    /// `-d`. Goes into the background.
+    pub(crate) daemonize: bool,
+    /// `-P`. Where the process id is written.
+    pub(crate) pidfile: Option<PathBuf>,
+    /// `-u`. Who to become when started as root. Default, unlike memcached's refusal to start: `nobody`.
+    pub(crate) user: Option<String>,
+    /// `-r`. Raises the limit on core dumps.
+    pub(crate) coredumps: bool,
+    /// `-o drop_privileges`. No effect: there is no seccomp filter.
+    pub(crate) drop_privileges: bool,
+    /// `-N`. No effect: the kernel chooses the shard of a connection, and shards balance them.
+    pub(crate) napi_ids: u32,
+    /// `MEMCACHED_PORT_FILENAME` of the environment. Where the ports are written once the server listens.
+    pub(crate) port_file: Option<OsString>,
+}
+
+impl Default for Config {
+    /// The settings of a start without any option.
+    fn default() -> Self {
+        let cpus = cpus_allowed();
+        Self {
+            tcp_port: Port::Fixed(DEFAULT_PORT),
+            udp_port: 0,
+            unix_socket: None,
+            unix_mask: 0o700,
+            listen: ListenAddress::loopback(),
+            listen_text: None,
+            backlog: 1024,
+            socket_mark: 0,
+            conn_limit: 1024,
+            maxconns_fast: true,
+            idle_timeout_seconds: 0,
+            reqs_per_event: 20,
+            binding_protocol: BindingProtocol::Auto,
+            read_buf_mem_limit_bytes: 0,
+            threads: cpus.len().clamp(1, THREADS_MAX),
+            cpus,
+            memory_limit_bytes: 64 * 1024 * 1024,
+            evictions: true,
+            item_size_max: 1024 * 1024,
+            growth_factor: None,
+            chunk_size_min: None,
+            slab_sizes: None,
+            slab_chunk_max: SLAB_PAGE_BYTES / 2,
+            large_pages: false,
+            lock_memory: false,
+            cas_enabled: true,
+            hashpower: 0,
+            hash_expand: true,
+            hash_algorithm: "xxh3",
+            slab_reassign: true,
+            slab_automove: 1,
+            slab_automove_ratio: 0.8,
+            slab_automove_window: 10,
+            tail_repair_time: 0,
+            lru_crawler: true,
+            lru_crawler_sleep: 100,
+            lru_crawler_tocrawl: 0,
+            lru_maintainer: true,
+            lru_segmented: true,
+            hot_lru_pct: 20,
+            warm_lru_pct: 40,
+            hot_max_factor: 0.2,
+            warm_max_factor: 2.0,
+            temp_lru: false,
+            temporary_ttl: 61,
+            shutdown_enabled: false,
+            flush_enabled: true,
+            dump_enabled: true,
+            watch_enabled: true,
+            prefix_delimiter: b':',
+            detail_enabled: false,
+            track_sizes: false,
+            watcher_logbuf_bytes: 256 * 1024,
+            worker_logbuf_bytes: 64 * 1024,
+            verbosity: 0,
+            daemonize: false,
+            pidfile: None,
+            user: None,
+            coredumps: false,
+            drop_privileges: false,
+            napi_ids: 0,
+            port_file: None,
+        }
+    }
+}
+
+/// A TCP port as the command line gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// `0`: no TCP.
+    Off,
+    /// `-1`: the kernel chooses.
+    Ephemeral,
+    /// That one.
+    Fixed(u16),
+}
+
+impl Port {
+    /// The number as memcached shows it: 0 when off, -1 when the kernel chooses.
+    pub(crate) fn number(self) -> i32 {
+        match self {
+            Port::Off => 0,
+            Port::Ephemeral => -1,
+            Port::Fixed(port) => i32::from(port),
+        }
+    }
+}
+
+/// Which protocols connections may speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BindingProtocol {
+    /// The first byte of a connection says which.
+    Auto,
+    /// Text (classic and meta) only.
+    Ascii,
+}
+
+impl BindingProtocol {
+    /// The name in `stats settings`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            BindingProtocol::Auto => "auto-negotiate",
+            BindingProtocol::Ascii => "ascii",
+        }
+    }
+}
+
+/// One address of `-l`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ListenAddress {
+    /// A name or an IPv4 or IPv6 address; `None` = all addresses of the machine.
+    pub(crate) host: Option<String>,
+    /// Its own port; `None` = that of `-p`.
+    pub(crate) port: Option<Port>,
+    /// The protocols of this listener; `None` = those of `-B`.
+    pub(crate) protocol: Option<BindingProtocol>,
+    /// A name of up to 8 characters that connections inherit. No effect without a proxy.
+    pub(crate) tag: Option<String>,
+}
+
+impl ListenAddress {
+    /// A host with everything else by default.
+    pub(crate) fn host(host: &str) -> Self {
+        Self {
+            host: Some(host.to_owned()),
+            port: None,
+            protocol: None,
+            tag: None,
+        }
+    }
+
+    /// Where the server listens without `-l`. A cache without authentication does not belong on a network unless
+    /// somebody says so.
+    fn loopback() -> Vec<Self> {
+        vec![Self::host("127.0.0.1"), Self::host("::1")]
+    }
+}
+
+/// The CPUs that this process may run on (`sched_getaffinity`: containers and `taskset` count), in ascending order.
+fn cpus_allowed() -> Vec<usize> {
+    // SAFETY: cpu_set_t is an array of integers, for which all zeroes are a value: the empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes at most `size_of(set)` bytes to `set`, which lives through the call. 0 is this thread.
+    let result = unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) };
+    if result != 0 {
+        // More CPUs than cpu_set_t has bits (1024): then by number only.
+        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        return (0..count).collect();
+    }
+    let capacity = 8 * size_of_val(&set);
+    // SAFETY: CPU_ISSET reads the bit `cpu` of a set that lives here, and cpu is below its number of bits.
+    (0..capacity)
+        .filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_a_shard_for_each_cpu_allowed() {
+        let config = Config::default();
+        let parallelism = std::thread::available_parallelism().map_or(1, usize::from);
+        assert!(!config.cpus.is_empty() && config.cpus.is_sorted());
+        assert_eq!(config.threads, config.cpus.len());
+        // available_parallelism also looks at cgroup quotas, so it may be less, never more.
+        assert!(config.threads >= parallelism);
+    }
+
+    #[test]
+    fn ports_are_shown_as_memcached_shows_them() {
+        assert_eq!(Port::Off.number(), 0);
+        assert_eq!(Port::Ephemeral.number(), -1);
+        assert_eq!(Port::Fixed(65535).number(), 65535);
+    }
+}

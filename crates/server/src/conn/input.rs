@@ -1,0 +1,59 @@
+//! Received bytes that could not be used yet: the head of a command, or requests that wait for their turn.
+
+/// Kept input; holds no memory while it is empty.
+#[derive(Debug, Default)]
+pub(super) struct Input {
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+/// An emptied buffer up to this capacity is kept by a connection that has just used it.
+const CAPACITY_KEPT: usize = 0;
+
+impl Input {
+    /// Whether nothing is kept.
+    pub(super) fn is_empty(&self) -> bool {
+        self.used == self.bytes.len()
+    }
+
+    /// Bytes kept.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.used
+    }
+
+    /// The bytes not used yet.
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.bytes[self.used..]
+    }
+
+    /// Adds bytes.
+    pub(super) fn keep(&mut self, bytes: &[u8]) {
+        if self.used > 0 && self.used >= self.bytes.len() / 2 {
+            self.bytes.drain(..self.used);
+            self.used = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Takes the buffer, so that it can be read while the connection changes.
+    pub(super) fn take(&mut self) -> Input {
+        std::mem::take(self)
+    }
+
+    /// Puts the buffer back after `used` more bytes of it were used.
+    pub(super) fn put_back(&mut self, mut input: Input, used: usize) {
+        debug_assert!(self.is_empty(), "input arrived while input was being read");
+        input.used += used;
+        if input.is_empty() {
+            input.bytes.clear();
+            input.bytes.shrink_to(CAPACITY_KEPT);
+            input.used = 0;
+        }
+        *self = input;
+    }
+
+    /// Whether what is kept begins with a whole command line, so that its value is what is missing.
+    pub(super) fn awaits_value(&self) -> bool {
+        self.rest().contains(&b'\n')
+    }
+}

@@ -1,0 +1,391 @@
+//! A connection: bytes in, operations out, replies back in order. It knows no socket call and no clock.
+//!
+//! ```text
+//!              +--------- input (left over from earlier) ---------+
+//!   received --+--> codec (by the first byte) --> Op --+--> own engine ------+--> Replies --> to be sent
+//!                                                      +--> Router (remote) -+
+//! ```
+//!
+//! Phases: a command line is awaited, a large value is being read into slab memory, bytes are being dropped, or a long
+//! multi-get is being worked off. A connection pauses when its peer does not read, when it waits for a broadcast, and after
+//! `-R` requests in one turn; what it has received meanwhile is kept in `input`, and beyond a limit it is no longer read.
+
+mod gather;
+mod input;
+mod table;
+mod text;
+mod upload;
+
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use corecached_engine::{KeyHash, Seconds};
+use corecached_protocol::Codec;
+use corecached_reactor::{Insert, Outgoing};
+
+pub(crate) use gather::Gather;
+pub(crate) use table::{ConnId, ConnTable};
+
+use crate::batch::ReplyTo;
+use crate::execute::{Access, execute};
+use crate::op::Op;
+use crate::replies::{Replies, ReplySeq};
+use crate::shard::router::Router;
+use crate::shared::{NetCounters, Shared};
+use input::Input;
+use text::KeyRun;
+use upload::Upload;
+
+/// With that much to send, no further request is executed until some of it has gone: the bound of a connection's output
+/// is this and one more reply.
+const OUTPUT_BYTES_MAX: usize = 256 * 1024;
+/// As many replies may be outstanding at other shards (and queued behind them).
+const OUTSTANDING_MAX: usize = 512;
+/// With that much input waiting to be parsed, the socket is no longer read.
+const INPUT_BYTES_MAX: usize = 64 * 1024;
+
+/// What a connection needs from its shard while it works on input.
+pub(crate) struct Cx<'a> {
+    /// The shard's own engine.
+    pub(crate) access: Access<'a>,
+    /// The way to the other shards.
+    pub(crate) router: &'a mut Router,
+    /// What all shards share.
+    pub(crate) shared: &'a Shared,
+    /// This shard's network counters.
+    pub(crate) net: &'a NetCounters,
+    /// A warm buffer for replies, if one is at hand.
+    pub(crate) spare: Option<Vec<u8>>,
+    /// Where replies go that nobody wants.
+    pub(crate) unwanted: Outgoing,
+}
+
+impl Cx<'_> {
+    /// Asks for the bucket of a key that will be looked up soon, if it is this shard's.
+    #[inline]
+    fn prefetch(&self, hash: KeyHash) {
+        if self.shared.owner_of(hash) == self.access.shard {
+            self.access.engine.prefetch(hash);
+        }
+    }
+
+    /// Asks for the item of a key whose bucket has been asked for.
+    #[inline]
+    fn prefetch_item(&self, hash: KeyHash) {
+        if self.shared.owner_of(hash) == self.access.shard {
+            self.access.engine.prefetch_item(hash);
+        }
+    }
+}
+
+/// What the connection is in the middle of.
+#[derive(Debug, Default)]
+enum Phase {
+    /// A command line comes next.
+    #[default]
+    Command,
+    /// The value of a storage command is being read into slab memory.
+    Value(Box<Upload>),
+    /// That many bytes of a refused value are still to be dropped.
+    Swallow(u64),
+    /// A multi-get whose replies did not all fit the output limit.
+    Keys(Box<KeyRun>),
+}
+
+/// Whether the socket is being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// A receive is armed.
+    On,
+    /// It is being cancelled.
+    Stopping,
+    /// No receive is armed.
+    Off,
+    /// The peer has sent its last byte.
+    Ended,
+}
+
+/// Why `consume` came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// All complete requests are done.
+    Dry,
+    /// More could be done, in the next turn.
+    Yield,
+    /// More could be done once the peer reads, other shards answer or the broadcast is through.
+    Paused,
+    /// The connection ends when its replies are sent.
+    Close,
+}
+
+/// One client.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    /// The socket.
+    pub(crate) fd: OwnedFd,
+    /// Its place in the table.
+    pub(crate) id: ConnId,
+    codec: Option<Codec>,
+    phase: Phase,
+    input: Input,
+    replies: Replies,
+    gather: Option<Box<Gather>>,
+    /// When it last sent something.
+    pub(crate) last_activity: Seconds,
+    /// Whether the socket is being read.
+    pub(crate) reading: Reading,
+    /// The peer does not read: a send waits in the kernel.
+    send_blocked: bool,
+    /// There is input that could be worked on.
+    stalled: bool,
+    /// Ends once its replies are sent.
+    closing: bool,
+    /// Is in the shard's list of connections with something to send.
+    pub(crate) dirty: bool,
+    /// Is in the shard's list of connections with input left.
+    pub(crate) queued: bool,
+}
+
+impl Conn {
+    /// A fresh connection.
+    pub(crate) fn new(fd: OwnedFd, id: ConnId, now: Seconds) -> Conn {
+        Conn {
+            fd,
+            id,
+            codec: None,
+            phase: Phase::default(),
+            input: Input::default(),
+            replies: Replies::default(),
+            gather: None,
+            last_activity: now,
+            reading: Reading::On,
+            send_blocked: false,
+            stalled: false,
+            closing: false,
+            dirty: false,
+            queued: false,
+        }
+    }
+
+    /// The socket, for the reactor.
+    pub(crate) fn raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    /// Works on received bytes; keeps what it cannot use yet.
+    pub(crate) fn receive(&mut self, bytes: &[u8], cx: &mut Cx<'_>) {
+        self.last_activity = cx.access.now;
+        if self.closing {
+            return;
+        }
+        if self.input.is_empty() {
+            let used = self.consume_all(bytes, cx);
+            self.input.keep(&bytes[used..]);
+        } else {
+            self.input.keep(bytes);
+            self.resume(cx);
+        }
+    }
+
+    /// Goes on with the input that was left over.
+    pub(crate) fn resume(&mut self, cx: &mut Cx<'_>) {
+        let input = self.input.take();
+        let used = self.consume_all(input.rest(), cx);
+        self.input.put_back(input, used);
+    }
+
+    /// Executes requests until the input is dry or it is time to stop; returns how many bytes were used up.
+    fn consume_all(&mut self, bytes: &[u8], cx: &mut Cx<'_>) -> usize {
+        let (used, stop) = self.consume(bytes, cx);
+        self.stalled = matches!(stop, Stop::Yield | Stop::Paused);
+        if stop == Stop::Yield {
+            cx.net.conn_yields.add(1);
+        }
+        if stop == Stop::Close {
+            self.closing = true;
+            return bytes.len();
+        }
+        self.closing |= self.reading == Reading::Ended && !self.stalled;
+        used
+    }
+
+    fn consume(&mut self, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, Stop) {
+        let Some(&first) = bytes.first() else {
+            // A paused multi-get goes on without further input.
+            return match self.phase {
+                Phase::Keys(_) if !self.is_paused() => (0, text::resume_keys(self, cx)),
+                _ => (0, Stop::Dry),
+            };
+        };
+        match *self.codec.get_or_insert_with(|| Codec::detect(first)) {
+            Codec::Text => text::consume(self, bytes, cx),
+            // The binary protocol has its place here; until then such a connection is closed (docs/protocol.md).
+            Codec::Binary => (0, Stop::Close),
+        }
+    }
+
+    /// Whether no further request may be executed for now.
+    fn is_paused(&self) -> bool {
+        self.send_blocked || self.gather.is_some() || self.replies.outstanding() >= OUTSTANDING_MAX
+    }
+
+    /// Whether its output is so large that it has to be sent first.
+    fn output_is_full(&self) -> bool {
+        self.replies.queued_bytes() > OUTPUT_BYTES_MAX
+    }
+
+    /// Runs an operation here, or hands it to the shard that owns the key.
+    #[inline]
+    fn submit(&mut self, op: &Op<'_>, cx: &mut Cx<'_>) {
+        let owner = cx.shared.owner_of(op.hash);
+        if owner != cx.access.shard {
+            let reply_to = (!op.quiet).then(|| self.expect_reply());
+            cx.router.push(owner, op, reply_to);
+        } else if op.quiet {
+            execute(&mut cx.access, op, &mut cx.unwanted);
+        } else {
+            let Cx { access, spare, .. } = cx;
+            self.replies.write(
+                || spare.take().unwrap_or_default(),
+                |out| execute(access, op, out),
+            );
+        }
+    }
+
+    fn expect_reply(&mut self) -> ReplyTo {
+        ReplyTo {
+            conn: self.id,
+            seq: self.replies.expect(),
+        }
+    }
+
+    /// Appends reply bytes made here.
+    #[inline]
+    fn say(&mut self, bytes: &[u8], cx: &mut Cx<'_>) {
+        self.replies.write(
+            || cx.spare.take().unwrap_or_default(),
+            |out| out.bytes.extend_from_slice(bytes),
+        );
+    }
+
+    /// An awaited reply has come from another shard.
+    pub(crate) fn fulfil(
+        &mut self,
+        seq: ReplySeq,
+        spare: &mut Option<Vec<u8>>,
+        bytes: &[u8],
+        inserts: &[Insert],
+        base: usize,
+    ) {
+        self.replies.fulfil(
+            seq,
+            || spare.take().unwrap_or_default(),
+            bytes,
+            inserts,
+            base,
+        );
+    }
+
+    /// The broadcast under way, if there is one.
+    pub(crate) fn gather_mut(&mut self) -> Option<&mut Gather> {
+        self.gather.as_deref_mut()
+    }
+
+    /// Ends the broadcast under way, all shards having done their part.
+    pub(crate) fn finish_gather(&mut self, shared: &Shared, spare: &mut Option<Vec<u8>>) {
+        let Some(mut gather) = self.gather.take() else {
+            return;
+        };
+        if let Some(seq) = gather.seq() {
+            let reply = gather.render(shared);
+            self.replies
+                .fulfil(seq, || spare.take().unwrap_or_default(), &reply, &[], 0);
+        }
+    }
+
+    /// Whether a multi-get is in the middle of its keys.
+    fn is_mid_run(&self) -> bool {
+        matches!(self.phase, Phase::Keys(_))
+    }
+
+    /// Takes the replies to send now, unless the socket is still busy with earlier ones.
+    pub(crate) fn take_output(&mut self) -> Option<Outgoing> {
+        (!self.send_blocked && self.replies.has_ready()).then(|| self.replies.take_ready())
+    }
+
+    /// The socket took less than all of the last replies; the rest waits for the peer to read.
+    pub(crate) fn send_blocked(&mut self) {
+        self.send_blocked = true;
+    }
+
+    /// The last replies have been sent.
+    pub(crate) fn send_done(&mut self) {
+        self.send_blocked = false;
+    }
+
+    /// Whether it could go on with input that it kept.
+    pub(crate) fn can_resume(&self) -> bool {
+        self.stalled && !self.closing && !self.is_paused()
+    }
+
+    /// Whether it has received more than it may keep unread.
+    pub(crate) fn input_is_full(&self) -> bool {
+        self.input.len() > INPUT_BYTES_MAX
+    }
+
+    /// Whether it should be closed now: it ends, and nothing is left to send.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.closing
+            && !self.send_blocked
+            && self.gather.is_none()
+            && self.replies.outstanding() == 0
+            && !self.replies.has_ready()
+    }
+
+    /// The peer has sent its last byte; what it has asked for is still answered.
+    pub(crate) fn input_ended(&mut self) {
+        self.reading = Reading::Ended;
+        self.closing |= !self.stalled;
+    }
+
+    /// Ends the connection once the replies to what it has already asked are sent.
+    pub(crate) fn end(&mut self) {
+        self.closing = true;
+    }
+
+    /// Whether it is to be closed once its replies are sent.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// Gives back what the connection holds in the engine; returns the values in slab memory that will not be sent.
+    pub(crate) fn abandon(&mut self, access: &mut Access<'_>) -> Vec<Insert> {
+        if let Phase::Value(upload) = std::mem::take(&mut self.phase) {
+            upload.abort(access);
+        }
+        self.replies.abandon()
+    }
+
+    /// Its state in the words of `stats conns`.
+    pub(crate) fn state_name(&self) -> &'static str {
+        match self.phase {
+            _ if self.closing => "conn_closing",
+            _ if self.send_blocked => "conn_mwrite",
+            Phase::Value(_) => "conn_nread",
+            Phase::Swallow(_) => "conn_swallow",
+            Phase::Keys(_) => "conn_parse_cmd",
+            Phase::Command if self.gather.is_some() => "conn_parse_cmd",
+            Phase::Command if !self.input.is_empty() && self.input.awaits_value() => "conn_nread",
+            Phase::Command if self.replies.outstanding() > 0 => "conn_io_queue",
+            Phase::Command => "conn_read",
+        }
+    }
+
+    /// Replies not sent yet, for `stats conns`.
+    pub(crate) fn replies_waiting(&self) -> usize {
+        self.replies.outstanding() + usize::from(self.replies.has_ready())
+    }
+
+    fn hash(cx: &Cx<'_>, key: &[u8]) -> KeyHash {
+        cx.shared.hasher.hash(key)
+    }
+}

@@ -1,0 +1,85 @@
+//! Commands that are not about one key: statistics, settings, the end.
+
+use corecached_protocol::reply;
+use corecached_protocol::text::{Request, ShutdownMode};
+
+use crate::conn::{Conn, Cx, gather};
+
+use super::{Step, say_unless};
+
+/// Bounds of `cache_memlimit`, in MiB.
+const MEMLIMIT_MEGABYTES: std::ops::RangeInclusive<u32> = 8..=1_000_000_000;
+
+/// Commands that are not about one key.
+pub(super) fn command(
+    conn: &mut Conn,
+    request: &Request<'_>,
+    line: usize,
+    cx: &mut Cx<'_>,
+) -> Step {
+    match *request {
+        Request::Version => conn.say(reply::VERSION, cx),
+        Request::MetaNoop => conn.say(reply::MN, cx),
+        Request::Verbosity { level, noreply } => {
+            cx.shared
+                .verbosity
+                .store(level as u8, std::sync::atomic::Ordering::Relaxed);
+            crate::process::set_verbosity(level as u8);
+            say_unless(conn, noreply, reply::OK, cx);
+        }
+        Request::FlushAll { exptime, noreply } => gather::flush_all(conn, exptime, noreply, cx),
+        Request::Stats(stats) => gather::stats(conn, stats, cx),
+        Request::CacheMemlimit { megabytes, noreply } => {
+            let line = set_memory_limit(megabytes, cx);
+            say_unless(conn, noreply, line, cx);
+        }
+        Request::Shutdown { mode, noreply } => return shutdown(conn, mode, noreply, line, cx),
+        Request::Later { name } => {
+            conn.replies.write(
+                || cx.spare.take().unwrap_or_default(),
+                |out| reply::not_supported_yet(&mut out.bytes, name),
+            );
+        }
+        _ => unreachable_request(conn, cx),
+    }
+    Step::Used(line)
+}
+
+/// Requests that `command` handles never come here; should the parser learn a new one, it is answered as unknown.
+fn unreachable_request(conn: &mut Conn, cx: &mut Cx<'_>) {
+    debug_assert!(false, "a request without a handler");
+    conn.say(reply::ERROR, cx);
+}
+
+fn set_memory_limit(megabytes: u32, cx: &Cx<'_>) -> &'static [u8] {
+    if megabytes < *MEMLIMIT_MEGABYTES.start() {
+        return reply::MEMLIMIT_TOO_SMALL;
+    }
+    if megabytes > *MEMLIMIT_MEGABYTES.end() {
+        return reply::MEMLIMIT_NOT_BYTES;
+    }
+    cx.shared.budget.set_limit_bytes(u64::from(megabytes) << 20);
+    reply::OK
+}
+
+fn shutdown(
+    conn: &mut Conn,
+    mode: ShutdownMode,
+    noreply: bool,
+    line: usize,
+    cx: &mut Cx<'_>,
+) -> Step {
+    let refusal = match mode {
+        _ if !cx.shared.config.shutdown_enabled => reply::SHUTDOWN_DISABLED,
+        ShutdownMode::Unknown => reply::SHUTDOWN_MODE,
+        ShutdownMode::Now => return end_process(libc::SIGINT),
+        ShutdownMode::Graceful => return end_process(libc::SIGUSR1),
+    };
+    say_unless(conn, noreply, refusal, cx);
+    Step::Used(line)
+}
+
+fn end_process(signal: i32) -> Step {
+    crate::process::raise(signal);
+    Step::Close
+}

@@ -1,0 +1,31 @@
+//! Messages of the control plane: rare, between threads of any kind, through a locked inbox.
+
+use std::os::fd::OwnedFd;
+
+use crate::batch::ReplyTo;
+use crate::shard::ShardId;
+
+/// What one thread asks of a shard's network side.
+pub(crate) enum Control {
+    /// Take over a connection that was accepted elsewhere.
+    Adopt {
+        /// The socket.
+        fd: OwnedFd,
+    },
+    /// Describe your connections, for `stats conns`.
+    DescribeConns {
+        /// Who asks.
+        origin: ShardId,
+        /// Where the answer goes.
+        reply_to: ReplyTo,
+    },
+    /// The answer: lines of `stats conns`.
+    ConnsDescribed {
+        /// Where it goes.
+        reply_to: ReplyTo,
+        /// The lines, by descriptor.
+        conns: Vec<(i32, Vec<u8>)>,
+    },
+    /// A second has passed: time for the network side's chores.
+    Second,
+}

@@ -1,0 +1,185 @@
+//! Listening sockets, on ports that the kernel chooses.
+
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+
+use super::*;
+
+fn config(hosts: &[&str], port: Port) -> Config {
+    Config {
+        tcp_port: port,
+        listen: hosts.iter().map(|host| ListenAddress::host(host)).collect(),
+        listen_text: Some(hosts.join(",")),
+        user: Some("root".into()),
+        ..Config::default()
+    }
+}
+
+fn temporary(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("corecached-{}-{name}", std::process::id()))
+}
+
+fn port_of(listeners: &Listeners, group: usize) -> u16 {
+    match listeners.groups[group].address {
+        Address::Tcp(address) => address.port(),
+        Address::Unix => panic!("a unix socket has no port"),
+    }
+}
+
+#[test]
+fn each_shard_has_a_socket_on_the_same_port() {
+    let listeners = bind(&config(&["127.0.0.1"], Port::Ephemeral), 3).unwrap();
+    let port = port_of(&listeners, 0);
+    let mut fds = Vec::new();
+    for shard in 0..3 {
+        let of_shard: Vec<RawFd> = listeners.of_shard(shard).collect();
+        assert_eq!(of_shard.len(), 1);
+        assert_eq!(local_address(of_shard[0]), format!("tcp:127.0.0.1:{port}"));
+        assert!(!fds.contains(&of_shard[0]));
+        fds.extend(of_shard);
+    }
+    TcpStream::connect(("127.0.0.1", port)).unwrap();
+    assert_eq!(listeners.port_lines(), format!("TCP INET: {port}\n"));
+}
+
+#[test]
+fn accepted_sockets_inherit_the_options() {
+    let listeners = bind(&config(&["127.0.0.1"], Port::Ephemeral), 1).unwrap();
+    let client = TcpStream::connect(("127.0.0.1", port_of(&listeners, 0))).unwrap();
+    let listener = SockRef::from(&listeners.groups[0].sockets[0]);
+    let (accepted, _) = listener.accept().unwrap();
+    assert!(accepted.tcp_nodelay().unwrap() && accepted.keepalive().unwrap());
+    let client_address = client.local_addr().unwrap();
+    assert_eq!(
+        peer_address(accepted.as_raw_fd()),
+        format!("tcp:{client_address}")
+    );
+}
+
+#[test]
+fn a_busy_port_is_refused_even_if_its_owner_shares() {
+    let first = bind(&config(&["127.0.0.1"], Port::Ephemeral), 2).unwrap();
+    let port = port_of(&first, 0);
+    let message = bind(&config(&["127.0.0.1"], Port::Fixed(port)), 2)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains(&format!("port {port}")) && message.contains("another process"),
+        "{message}"
+    );
+    drop(first);
+    bind(&config(&["127.0.0.1"], Port::Fixed(port)), 2).unwrap();
+}
+
+#[test]
+fn a_port_with_old_connections_can_be_had_again() {
+    let first = bind(&config(&["127.0.0.1"], Port::Ephemeral), 1).unwrap();
+    let port = port_of(&first, 0);
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let (server, _) = SockRef::from(&first.groups[0].sockets[0]).accept().unwrap();
+    // The server closes first, so the connection stays in TIME_WAIT on its port.
+    drop((server, first));
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+    drop(client);
+    bind(&config(&["127.0.0.1"], Port::Fixed(port)), 1).unwrap();
+}
+
+#[test]
+fn addresses_have_their_own_ports() {
+    let probe = TcpListener::bind("127.0.0.1:0").unwrap();
+    let free = probe.local_addr().unwrap().port();
+    drop(probe);
+    let mut config = config(&["127.0.0.1", "localhost"], Port::Ephemeral);
+    config.listen[0].port = Some(Port::Fixed(free));
+    config.listen[1].port = Some(Port::Off);
+    let listeners = bind(&config, 1).unwrap();
+    assert_eq!(listeners.groups.len(), 1);
+    assert_eq!(port_of(&listeners, 0), free);
+}
+
+#[test]
+fn nothing_to_listen_on_is_an_error() {
+    assert!(bind(&config(&["127.0.0.1"], Port::Off), 1).is_err());
+    assert!(bind(&config(&["no.such.name.invalid"], Port::Ephemeral), 1).is_err());
+    // An address that is asked for by name must be there; TEST-NET-1 belongs to nobody.
+    assert!(bind(&config(&["192.0.2.1"], Port::Ephemeral), 1).is_err());
+}
+
+#[test]
+fn all_addresses_share_the_port_that_the_kernel_chose() {
+    let mut config = config(&[], Port::Ephemeral);
+    config.listen = vec![ListenAddress {
+        host: None,
+        ..ListenAddress::host("")
+    }];
+    let listeners = bind(&config, 1).unwrap();
+    let port = port_of(&listeners, 0);
+    let lines = listeners.port_lines();
+    assert!(lines.starts_with(&format!("TCP INET: {port}\n")), "{lines}");
+    assert!(
+        listeners.groups.len() == 1 || lines.contains("TCP INET6: "),
+        "{lines}"
+    );
+}
+
+#[test]
+fn the_unix_socket_has_its_mode_and_replaces_a_stale_one() {
+    let path = temporary("stale.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    let mut config = config(&[], Port::Off);
+    config.unix_socket = Some(path.clone());
+    config.unix_mask = 0o640;
+    let listeners = bind(&config, 2).unwrap();
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o640
+    );
+    assert_eq!(listeners.of_shard(1).count(), 1);
+    let name = format!("unix:{}", path.display());
+    assert_eq!(local_address(listeners.of_shard(0).next().unwrap()), name);
+
+    let mut client = UnixStream::connect(&path).unwrap();
+    let (accepted, _) = SockRef::from(&listeners.groups[0].sockets[1])
+        .accept()
+        .unwrap();
+    assert_eq!(peer_address(accepted.as_raw_fd()), name);
+    let accepted = OwnedFd::from(accepted);
+    send_once(&accepted, b"ERROR\r\n");
+    drop(accepted);
+    let mut text = String::new();
+    client.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "ERROR\r\n");
+
+    let message = bind(&config, 1).unwrap_err().to_string();
+    assert!(message.contains("another server"), "{message}");
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn what_is_no_socket_is_not_removed() {
+    let path = temporary("precious");
+    fs::write(&path, "data").unwrap();
+    let mut config = config(&[], Port::Off);
+    config.unix_socket = Some(path.clone());
+    assert!(bind(&config, 1).is_err());
+    assert_eq!(fs::read(&path).unwrap(), b"data");
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn the_port_file_is_written_whole() {
+    let listeners = bind(&config(&["127.0.0.1"], Port::Ephemeral), 1).unwrap();
+    let path = temporary("ports");
+    write_port_file(path.as_os_str(), &listeners).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), listeners.port_lines());
+    assert!(!temporary("ports.lck").exists());
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn descriptors_that_are_none_have_no_address() {
+    assert_eq!(local_address(-1), "<unknown>");
+    assert_eq!(peer_address(RawFd::MAX), "<unknown>");
+}

@@ -1,0 +1,77 @@
+//! `-d`: the server goes on in a child, and the parent ends when it knows how that went.
+//!
+//! memcached's parent ends at once, so a server that cannot bind its port fails unseen. Here the two share a pipe: the
+//! child writes a byte when it serves; the pipe closes without one when it dies. Until then the child keeps the terminal,
+//! so that its complaints are seen.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::sync::Mutex;
+
+use crate::config::Config;
+use crate::error::StartError;
+
+/// The child's end of the pipe.
+static PARENT: Mutex<Option<io::PipeWriter>> = Mutex::new(None);
+
+/// Forks. Returns in the child; the parent exits.
+pub(super) fn fork() -> Result<(), StartError> {
+    let (mut reader, writer) = io::pipe().map_err(|error| failed("pipe", &error))?;
+    // SAFETY: the caller forks before it starts any thread, so the child has everything that the parent had: no lock is
+    // held by a thread that does not exist in it.
+    match unsafe { libc::fork() } {
+        -1 => Err(failed("fork", &io::Error::last_os_error())),
+        0 => {
+            drop(reader);
+            *PARENT
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(writer);
+            // SAFETY: setsid touches no memory. It fails only for a group leader, which a new child is not.
+            unsafe { libc::setsid() };
+            Ok(())
+        }
+        _ => {
+            drop(writer);
+            let mut byte = [0];
+            let code = match reader.read(&mut byte) {
+                Ok(1) => libc::EXIT_SUCCESS,
+                _ => libc::EXIT_FAILURE,
+            };
+            // SAFETY: _exit ends the process without running anything: buffers and files are the child's now.
+            unsafe { libc::_exit(code) }
+        }
+    }
+}
+
+/// Leaves the directory (not with `-r`: cores go there) and the terminal (not with `-v`), and releases the parent.
+pub(super) fn let_go(config: &Config) -> Result<(), StartError> {
+    if !config.coredumps {
+        std::env::set_current_dir("/").map_err(|error| failed("chdir", &error))?;
+    }
+    if config.verbosity == 0 {
+        let null = File::options().read(true).write(true).open("/dev/null");
+        let null = null.map_err(|error| failed("open /dev/null", &error))?;
+        for standard in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+            // SAFETY: both are open descriptors; nothing here owns the standard streams' numbers exclusively.
+            if unsafe { libc::dup2(null.as_raw_fd(), standard) } < 0 {
+                return Err(failed("dup2", &io::Error::last_os_error()));
+            }
+        }
+    }
+    let parent = PARENT
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .take();
+    if let Some(mut parent) = parent {
+        // A parent that is gone needs no answer.
+        let _ = parent.write_all(&[1]);
+    }
+    Ok(())
+}
+
+fn failed(what: &str, error: &io::Error) -> StartError {
+    StartError::Message(format!(
+        "failed to daemon() in order to daemonize: {what}: {error}"
+    ))
+}

@@ -1,0 +1,148 @@
+//! Resource limits and use: descriptors, core files, locked memory, CPU time.
+
+use std::io;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::error::StartError;
+
+/// Descriptors of the process as a whole: a sum, with room.
+const PROCESS_DESCRIPTORS: u64 = 3 // standard streams
+    + 2 // pid file, port file or /dev/null, while they are written
+    + 2 // the pipe to a daemon's parent
+    + 9; // what libraries open for a moment: /proc, /sys, /etc
+/// Descriptors of each shard: a sum, with room.
+const SHARD_DESCRIPTORS: u64 = 1 // companion ring
+    + 2 // its eventfds: waker and parking
+    + 3 // glommio's rings: main, latency, poll
+    + 4 // glommio's eventfds and timers
+    + 2 // connections over the limit, until they are refused
+    + 4; // room
+
+/// How many descriptors the server needs besides those of connections and listening sockets.
+pub(crate) fn reserved_descriptors(shards: usize) -> u64 {
+    PROCESS_DESCRIPTORS + SHARD_DESCRIPTORS * shards as u64
+}
+
+/// Descriptors for everything: connections, listening sockets (a name may stand for two addresses), and the reserve.
+fn descriptors_needed(config: &Config) -> u64 {
+    let addresses = 2 * config.listen.len() as u64 + u64::from(config.unix_socket.is_some());
+    u64::from(config.conn_limit)
+        + addresses * config.threads as u64
+        + reserved_descriptors(config.threads)
+}
+
+/// Raises the limit on open files to what `-c` needs. It is never lowered.
+pub(super) fn raise_descriptors(config: &Config) -> Result<(), StartError> {
+    let needed = descriptors_needed(config);
+    let limit = get(libc::RLIMIT_NOFILE).map_err(|error| failed("getrlimit", &error))?;
+    if limit.rlim_cur >= needed {
+        return Ok(());
+    }
+    let wanted = libc::rlimit {
+        rlim_cur: needed,
+        // Raising the hard limit is a matter of rights: root may, up to fs.nr_open.
+        rlim_max: limit.rlim_max.max(needed),
+    };
+    set(libc::RLIMIT_NOFILE, &wanted).map_err(|error| {
+        StartError::Message(format!(
+            "failed to set rlimit for open files: -c {} needs {needed} descriptors, the hard limit is {} ({error}). \
+             Raise it (ulimit -Hn, LimitNOFILE= of the unit, or start as root) or request a smaller -c",
+            config.conn_limit, limit.rlim_max
+        ))
+    })
+}
+
+/// `-r`: core files of any size, or of as much as is allowed.
+pub(super) fn raise_core() -> Result<(), StartError> {
+    let unlimited = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    if set(libc::RLIMIT_CORE, &unlimited).is_ok() {
+        return Ok(());
+    }
+    let mut limit = get(libc::RLIMIT_CORE).map_err(|error| failed("getrlimit", &error))?;
+    limit.rlim_cur = limit.rlim_max;
+    if limit.rlim_cur == 0 || set(libc::RLIMIT_CORE, &limit).is_err() {
+        return Err(StartError::Message(
+            "failed to ensure corefile creation: the hard limit on core files is 0 (ulimit -Hc)"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
+/// `-k`: locks all memory as it comes into use.
+///
+/// Not before: the shards reserve far more address space than they may use, and the kernel would fill it all. Memory that
+/// is mapped later is included only if there is no limit, since the mapping would fail at the limit.
+pub(super) fn lock_memory() -> io::Result<()> {
+    let unlimited = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // As root this works and outlives the change of user; otherwise the limit stays as it is.
+    let _ = set(libc::RLIMIT_MEMLOCK, &unlimited);
+    let future = match get(libc::RLIMIT_MEMLOCK)?.rlim_cur {
+        libc::RLIM_INFINITY => libc::MCL_FUTURE,
+        _ => 0,
+    };
+    // SAFETY: mlockall changes when pages are in memory, not what is in them.
+    match unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_ONFAULT | future) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// CPU time of this process.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    /// In user mode.
+    pub(crate) user: Duration,
+    /// In the kernel.
+    pub(crate) system: Duration,
+}
+
+/// The CPU time that the process has used so far.
+pub(crate) fn usage() -> Usage {
+    // SAFETY: rusage is made of integers, for which all zeroes are a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel fills the rusage that it is pointed to, which lives here. It cannot fail for RUSAGE_SELF.
+    unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
+    Usage {
+        user: duration(usage.ru_utime),
+        system: duration(usage.ru_stime),
+    }
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    Duration::from_secs(time.tv_sec.unsigned_abs())
+        + Duration::from_micros(time.tv_usec.unsigned_abs())
+}
+
+type Resource = libc::__rlimit_resource_t;
+
+fn get(resource: Resource) -> io::Result<libc::rlimit> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel writes to the rlimit that it is pointed to, which lives here.
+    match unsafe { libc::getrlimit(resource, &raw mut limit) } {
+        0 => Ok(limit),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn set(resource: Resource, limit: &libc::rlimit) -> io::Result<()> {
+    // SAFETY: the kernel reads the rlimit that it is pointed to, which lives through the call.
+    match unsafe { libc::setrlimit(resource, limit) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn failed(what: &str, error: &io::Error) -> StartError {
+    StartError::Message(format!("{what} failed: {error}"))
+}

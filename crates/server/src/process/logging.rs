@@ -1,0 +1,44 @@
+//! What is said on stderr, and how much: `-v` sets the level at the start, the command `verbosity` while it runs.
+
+use std::io;
+use std::sync::OnceLock;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload::{self, Handle};
+use tracing_subscriber::{Layer, Registry, fmt};
+
+static LEVEL: OnceLock<Handle<LevelFilter, Registry>> = OnceLock::new();
+
+/// The level that so many `-v` ask for.
+fn level(verbosity: u8) -> LevelFilter {
+    match verbosity {
+        0 => LevelFilter::ERROR,
+        1 => LevelFilter::WARN,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    }
+}
+
+/// Starts to write events to stderr. A second call only sets the level.
+pub(super) fn start(verbosity: u8) {
+    let (filter, handle) = reload::Layer::new(level(verbosity));
+    let output = fmt::layer()
+        .with_writer(io::stderr)
+        .with_target(false)
+        .compact();
+    let subscriber = Registry::default().with(filter.and_then(output));
+    match tracing::subscriber::set_global_default(subscriber) {
+        // Nobody else sets LEVEL: there is one global subscriber, and it is ours.
+        Ok(()) => drop(LEVEL.set(handle)),
+        Err(_) => set_verbosity(verbosity),
+    }
+}
+
+/// Changes how much is said.
+pub(crate) fn set_verbosity(verbosity: u8) {
+    if let Some(handle) = LEVEL.get() {
+        // Fails only if the subscriber is gone, and then there is nothing to set.
+        let _ = handle.modify(|filter| *filter = level(verbosity));
+    }
+}

@@ -1,0 +1,73 @@
+//! Signals: all threads block them, and the main thread waits for them. So no code ever runs inside a handler.
+
+use std::io;
+use std::mem::MaybeUninit;
+
+use tracing::info;
+
+use crate::error::StartError;
+
+/// Signals that end the server.
+const ENDING: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGUSR1];
+/// Asks memcached to read its password file and certificates again. There are none here yet.
+const RELOADING: libc::c_int = libc::SIGHUP;
+
+/// Blocks the signals that [`wait_for_signal`] waits for, in this thread and in all that it starts, and ignores SIGPIPE.
+pub(super) fn block() -> Result<(), StartError> {
+    let signals = awaited();
+    // SAFETY: the set is initialised and lives through the call; the old mask is not asked for.
+    let result =
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const signals, std::ptr::null_mut()) };
+    if result != 0 {
+        let error = io::Error::from_raw_os_error(result);
+        return Err(StartError::Message(format!(
+            "cannot block signals: {error}"
+        )));
+    }
+    // SAFETY: SIG_IGN is no code of ours. Writes to closed connections then fail with EPIPE.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    Ok(())
+}
+
+/// Waits for a signal that ends the server, and returns its name.
+pub(crate) fn wait_for_signal() -> &'static str {
+    let signals = awaited();
+    loop {
+        let mut signal = 0;
+        // SAFETY: the set is initialised, the number is written to a variable that lives here.
+        let result = unsafe { libc::sigwait(&raw const signals, &raw mut signal) };
+        if result == 0 && signal == RELOADING {
+            info!("SIGHUP: there is nothing to read again");
+        } else if result == 0 {
+            return name(signal);
+        }
+    }
+}
+
+/// Sends a signal to this process, as the command `shutdown` does.
+pub(crate) fn raise(signal: libc::c_int) {
+    // SAFETY: kill touches no memory. It is sent to the process, not to this thread, so the main thread's sigwait gets it.
+    unsafe { libc::kill(libc::getpid(), signal) };
+}
+
+fn name(signal: libc::c_int) -> &'static str {
+    match signal {
+        libc::SIGINT => "SIGINT",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGUSR1 => "SIGUSR1",
+        _ => "signal",
+    }
+}
+
+fn awaited() -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset initialises the set it is pointed to, and does not fail.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: initialised by the line above.
+    let mut set = unsafe { set.assume_init() };
+    for signal in ENDING.into_iter().chain([RELOADING]) {
+        // SAFETY: the set is initialised; the signals exist.
+        unsafe { libc::sigaddset(&raw mut set, signal) };
+    }
+    set
+}

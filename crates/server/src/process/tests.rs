@@ -1,0 +1,94 @@
+//! What can be tried inside a test process without changing it for the other tests.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+fn temporary(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("corecached-{}-{name}", std::process::id()))
+}
+
+#[test]
+fn the_pid_file_has_the_pid_and_goes_away() {
+    let path = temporary("pid");
+    files::write_pidfile(&path).unwrap();
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        format!("{}\n", std::process::id())
+    );
+    assert!(!temporary("pid.tmp").exists());
+    files::write_pidfile(&path).unwrap();
+    files::remove_pidfile(&path);
+    assert!(!path.exists());
+    // A second time it only warns.
+    files::remove_pidfile(&path);
+    assert!(files::write_pidfile(&PathBuf::from("/nonexistent/pid")).is_err());
+}
+
+#[test]
+fn the_limit_on_descriptors_is_raised_and_never_lowered() {
+    let few = Config {
+        conn_limit: 1,
+        ..Config::default()
+    };
+    limits::raise_descriptors(&few).unwrap();
+    let too_many = Config {
+        conn_limit: u32::MAX,
+        ..Config::default()
+    };
+    let error = limits::raise_descriptors(&too_many)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("-c 4294967295") && error.contains("hard limit"),
+        "{error}"
+    );
+    assert!(reserved_descriptors(4) > reserved_descriptors(1));
+}
+
+#[test]
+fn cpu_time_goes_up() {
+    let before = usage().user + usage().system;
+    let patience = Instant::now() + Duration::from_secs(20);
+    while usage().user + usage().system == before {
+        assert!(Instant::now() < patience, "no CPU time is counted");
+        std::hint::spin_loop();
+    }
+}
+
+#[test]
+fn users_are_looked_up() {
+    let unknown = Config {
+        user: Some("no-such-user-here".into()),
+        ..Config::default()
+    };
+    let nobody = Config::default();
+    let root = Config {
+        user: Some("root".into()),
+        ..Config::default()
+    };
+    assert_eq!(user_to_become(&root).unwrap(), None);
+    // SAFETY: reads a number of the process.
+    if unsafe { libc::geteuid() } == 0 {
+        let error = user_to_become(&unknown).unwrap_err().to_string();
+        assert!(
+            error.starts_with("can't find the user no-such-user-here to switch to"),
+            "{error}"
+        );
+        let user = user_to_become(&nobody).unwrap().expect("there is a nobody");
+        assert_ne!(user.uid, 0);
+    } else {
+        assert_eq!(user_to_become(&unknown).unwrap(), None);
+        assert_eq!(user_to_become(&nobody).unwrap(), None);
+    }
+}
+
+#[test]
+fn verbosity_can_be_set_before_and_after_the_start() {
+    set_verbosity(3);
+    logging::start(0);
+    logging::start(1);
+    set_verbosity(0);
+}

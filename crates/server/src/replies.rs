@@ -1,0 +1,327 @@
+//! Replies of one connection, in request order, although remote shards answer in any order.
+//!
+//! ```text
+//!   ready            waiting[0]   waiting[1]   waiting[2]
+//!   +-------------+  +---------+  +---------+  +---------+
+//!   | may be sent |  | remote  |  | local,  |  | remote  |      later replies of this connection that are
+//!   |   now       |  | (empty) |  | in side |  | (empty) |      already there stand in `side` until it is their turn
+//!   +-------------+  +---------+  +---------+  +---------+
+//! ```
+//!
+//! With nothing waiting (always, at one shard) a reply is written straight into `ready`.
+
+use std::collections::VecDeque;
+
+use corecached_reactor::{Insert, Outgoing};
+
+/// Sequence number of a reply that is awaited from another shard; wraps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReplySeq(pub(crate) u32);
+
+/// One place in the order of replies, from the first that is not there yet.
+#[derive(Clone, Copy, Debug)]
+enum Slot {
+    /// A remote shard still owes it.
+    Waiting,
+    /// It is there: that many bytes and inserts, next in `side` after those of the ready slots before it.
+    Ready {
+        start: usize,
+        end: usize,
+        first_insert: usize,
+        end_insert: usize,
+    },
+}
+
+/// Replies of one connection in request order.
+#[derive(Debug, Default)]
+pub(crate) struct Replies {
+    ready: Outgoing,
+    side: Outgoing,
+    waiting: VecDeque<Slot>,
+    /// Sequence number of `waiting[0]`.
+    first: u32,
+    /// Bytes of inserts in `ready` and `side`.
+    inserted_bytes: usize,
+}
+
+impl Replies {
+    /// Calls `write` with the buffer the next reply in order belongs to. `fresh` gives a warm buffer when there is none yet.
+    #[inline]
+    pub(crate) fn write<R>(
+        &mut self,
+        fresh: impl FnOnce() -> Vec<u8>,
+        write: impl FnOnce(&mut Outgoing) -> R,
+    ) -> R {
+        if self.waiting.is_empty() {
+            if self.ready.bytes.capacity() == 0 {
+                self.ready.bytes = fresh();
+            }
+            let inserts = self.ready.inserts.len();
+            let result = write(&mut self.ready);
+            if self.ready.inserts.len() > inserts {
+                self.inserted_bytes += inserted(&self.ready.inserts[inserts..]);
+            }
+            return result;
+        }
+        self.write_behind(write)
+    }
+
+    fn write_behind<R>(&mut self, write: impl FnOnce(&mut Outgoing) -> R) -> R {
+        let (start, first_insert) = (self.side.bytes.len(), self.side.inserts.len());
+        let result = write(&mut self.side);
+        let (end, end_insert) = (self.side.bytes.len(), self.side.inserts.len());
+        if end == start && end_insert == first_insert {
+            return result;
+        }
+        self.inserted_bytes += inserted(&self.side.inserts[first_insert..]);
+        if let Some(Slot::Ready {
+            end: last_end,
+            end_insert: last_insert,
+            ..
+        }) = self.waiting.back_mut()
+        {
+            if *last_end == start && *last_insert == first_insert {
+                (*last_end, *last_insert) = (end, end_insert);
+                return result;
+            }
+        }
+        self.waiting.push_back(Slot::Ready {
+            start,
+            end,
+            first_insert,
+            end_insert,
+        });
+        result
+    }
+
+    /// Keeps a place for a reply that another shard will give, and names it.
+    pub(crate) fn expect(&mut self) -> ReplySeq {
+        let seq = self.first.wrapping_add(self.waiting.len() as u32);
+        self.waiting.push_back(Slot::Waiting);
+        ReplySeq(seq)
+    }
+
+    /// Puts an awaited reply in its place, and moves what is complete now to the ready bytes.
+    ///
+    /// `fresh` gives a warm buffer when there is none yet.
+    pub(crate) fn fulfil(
+        &mut self,
+        seq: ReplySeq,
+        fresh: impl FnOnce() -> Vec<u8>,
+        bytes: &[u8],
+        inserts: &[Insert],
+        base: usize,
+    ) {
+        let index = seq.0.wrapping_sub(self.first) as usize;
+        debug_assert!(index < self.waiting.len(), "a reply nobody waits for");
+        self.inserted_bytes += inserted(inserts);
+        if index == 0 {
+            if self.ready.bytes.capacity() == 0 {
+                self.ready.bytes = fresh();
+            }
+            append(&mut self.ready, bytes, inserts, base);
+            self.waiting.pop_front();
+            self.first = self.first.wrapping_add(1);
+            self.advance();
+            return;
+        }
+        let (start, first_insert) = (self.side.bytes.len(), self.side.inserts.len());
+        append(&mut self.side, bytes, inserts, base);
+        if let Some(slot) = self.waiting.get_mut(index) {
+            *slot = Slot::Ready {
+                start,
+                end: self.side.bytes.len(),
+                first_insert,
+                end_insert: self.side.inserts.len(),
+            };
+        }
+    }
+
+    /// Moves ready slots from the front of the queue to `ready`.
+    fn advance(&mut self) {
+        while let Some(&Slot::Ready {
+            start,
+            end,
+            first_insert,
+            end_insert,
+        }) = self.waiting.front()
+        {
+            let (bytes, inserts) = (
+                &self.side.bytes[start..end],
+                &self.side.inserts[first_insert..end_insert],
+            );
+            append(&mut self.ready, bytes, inserts, start);
+            self.waiting.pop_front();
+            self.first = self.first.wrapping_add(1);
+        }
+        if self.waiting.is_empty() {
+            // An idle connection keeps no buffer: drop the side buffer once it has grown beyond a few replies.
+            if self.side.bytes.capacity() > SIDE_BYTES_KEPT {
+                self.side.bytes = Vec::new();
+            }
+            self.side.bytes.clear();
+            self.side.inserts.clear();
+        }
+    }
+
+    /// Replies still owed by other shards, and those queued behind them.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether something may be sent now.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.bytes.is_empty() || !self.ready.inserts.is_empty()
+    }
+
+    /// Bytes that wait to be sent, values in slab memory included.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.ready.bytes.len() + self.side.bytes.len() + self.inserted_bytes
+    }
+
+    /// Takes what may be sent now.
+    pub(crate) fn take_ready(&mut self) -> Outgoing {
+        self.inserted_bytes -= inserted(&self.ready.inserts);
+        std::mem::take(&mut self.ready)
+    }
+
+    /// Takes the inserts of everything that will never be sent, for their unpinning; empties the queue.
+    pub(crate) fn abandon(&mut self) -> Vec<Insert> {
+        let mut inserts = std::mem::take(&mut self.ready).inserts;
+        for slot in &self.waiting {
+            if let Slot::Ready {
+                first_insert,
+                end_insert,
+                ..
+            } = *slot
+            {
+                inserts.extend_from_slice(&self.side.inserts[first_insert..end_insert]);
+            }
+        }
+        *self = Replies::default();
+        inserts
+    }
+}
+
+/// A side buffer above this capacity is freed when it has emptied.
+const SIDE_BYTES_KEPT: usize = 256;
+
+fn inserted(inserts: &[Insert]) -> usize {
+    inserts.iter().map(|insert| insert.len).sum()
+}
+
+/// Appends a reply whose inserts are positioned relative to a buffer in which it began at `base`.
+fn append(to: &mut Outgoing, bytes: &[u8], inserts: &[Insert], base: usize) {
+    let shift = to.bytes.len();
+    to.bytes.extend_from_slice(bytes);
+    to.inserts.extend(inserts.iter().map(|insert| Insert {
+        at: insert.at - base + shift,
+        ..*insert
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A small xorshift, seeded, so that a failure can be repeated.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, n: u64) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0 % n
+        }
+    }
+
+    /// Writes `text`, with an insert in its middle whose cookie tells where it stands.
+    fn write(out: &mut Outgoing, text: &str) {
+        out.bytes.extend_from_slice(text.as_bytes());
+        let at = out.bytes.len() - text.len() / 2;
+        out.inserts.push(Insert {
+            at,
+            ptr: std::ptr::null(),
+            len: 1,
+            cookie: text.len() as u64,
+        });
+    }
+
+    /// The bytes with `<n>` at the place of each insert.
+    fn show(out: &Outgoing) -> String {
+        let mut shown = String::new();
+        let mut from = 0;
+        for insert in &out.inserts {
+            shown += std::str::from_utf8(&out.bytes[from..insert.at]).expect("tests write text");
+            shown += &format!("<{}>", insert.cookie);
+            from = insert.at;
+        }
+        shown + std::str::from_utf8(&out.bytes[from..]).expect("tests write text")
+    }
+
+    #[test]
+    fn replies_leave_in_request_order_whatever_order_they_come_in() {
+        for seed in 1..200 {
+            let mut random = Random(seed);
+            let mut replies = Replies::default();
+            let (mut expected, mut sent) = (String::new(), String::new());
+            let mut awaited: Vec<(ReplySeq, String)> = Vec::new();
+            let alone = |text: &str| {
+                let mut out = Outgoing::default();
+                write(&mut out, text);
+                out
+            };
+            for request in 0..60 {
+                let text = format!("reply {request};").repeat(1 + random.below(3) as usize);
+                expected += &show(&alone(&text));
+                if random.below(2) == 0 {
+                    replies.write(Vec::new, |out| write(out, &text));
+                } else {
+                    awaited.push((replies.expect(), text));
+                }
+                while !awaited.is_empty() && random.below(3) == 0 {
+                    let (seq, text) =
+                        awaited.swap_remove(random.below(awaited.len() as u64) as usize);
+                    let reply = alone(&text);
+                    replies.fulfil(seq, Vec::new, &reply.bytes, &reply.inserts, 0);
+                }
+                if random.below(4) == 0 {
+                    sent += &show(&replies.take_ready());
+                }
+            }
+            for (seq, text) in awaited {
+                let reply = alone(&text);
+                replies.fulfil(seq, Vec::new, &reply.bytes, &reply.inserts, 0);
+            }
+            sent += &show(&replies.take_ready());
+            assert_eq!(sent, expected, "seed {seed}");
+            assert_eq!(
+                (replies.outstanding(), replies.queued_bytes()),
+                (0, 0),
+                "seed {seed}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_abandoned_names_every_insert_once() {
+        let mut replies = Replies::default();
+        replies.write(Vec::new, |out| write(out, "a"));
+        let first = replies.expect();
+        replies.write(Vec::new, |out| write(out, "bb"));
+        let second = replies.expect();
+        replies.write(Vec::new, |out| write(out, "ccc"));
+        let mut reply = Outgoing::default();
+        write(&mut reply, "dddd");
+        replies.fulfil(first, Vec::new, &reply.bytes, &reply.inserts, 0);
+        let mut lengths: Vec<u64> = replies
+            .abandon()
+            .iter()
+            .map(|insert| insert.cookie)
+            .collect();
+        lengths.sort_unstable();
+        assert_eq!(lengths, [1, 2, 3, 4]);
+        assert_eq!(second, ReplySeq(1 + 1));
+    }
+}

@@ -1,0 +1,255 @@
+//! From a configuration to a running server, and back: sets everything up, starts one executor per shard, waits for a
+//! signal, ends in order.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Barrier};
+
+use corecached_engine::{Budget, Engine, EngineConfig, KeyHasher};
+use corecached_mesh::{Owner, loanable, spsc};
+use corecached_reactor::{Reactor, ReactorConfig};
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use tracing::{info, warn};
+
+use crate::batch::Batch;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::StartError;
+use crate::listen::{self, Listeners};
+use crate::process;
+use crate::shard::core::Core;
+use crate::shard::router::{PeerQueues, QUEUE_BATCHES, Router};
+use crate::shard::{Listener, Shard, ShardId, ShardParts};
+use crate::shared::{Links, ShardHandle, Shared};
+
+/// Smallest and largest slab page. Small limits get small pages, so that every shard has enough of them for its classes.
+const PAGE_BYTES: std::ops::RangeInclusive<u64> = 64 * 1024..=1024 * 1024;
+/// Pages that a shard should have at the least, if pages of the smallest size allow it.
+const PAGES_PER_SHARD: u64 = 32;
+/// glommio sets memory aside for registered buffers, which the data path here does not use: as little as it takes.
+const EXECUTOR_IO_MEMORY: usize = 64 * 1024;
+/// Entries of each of glommio's rings; it serves timers and the eventfd only.
+const EXECUTOR_RING_DEPTH: usize = 64;
+
+/// Runs the server until a signal ends it.
+///
+/// # Errors
+/// Whatever keeps it from starting, with what to do about it.
+pub(crate) fn run(config: Config) -> Result<(), StartError> {
+    corecached_reactor::probe()?;
+    process::prepare(&config)?;
+    let shards = config.threads;
+    let listeners = listen::bind(&config, shards)?;
+    let (shared, parts) = build(config, &listeners)?;
+    let executors = start(&shared, parts)?;
+    process::started(&shared.config, &listeners)?;
+    info!(shards, "corecached is ready");
+    let signal = process::wait_for_signal();
+    info!(signal, "ending");
+    shared.stop();
+    for executor in executors {
+        if let Ok(Err(error)) = executor.join() {
+            warn!("a shard ended early: {error}");
+        }
+    }
+    process::ended(&shared.config);
+    Ok(())
+}
+
+/// Makes the shards' parts and what they share.
+fn build(
+    config: Config,
+    listeners: &Listeners,
+) -> Result<(Arc<Shared>, Vec<ShardParts>), StartError> {
+    let shards = config.threads;
+    let budget = Budget::new(config.memory_limit_bytes);
+    let hasher = KeyHasher::new(RandomState::new().build_hasher().finish());
+    let mut requests = queues(shards);
+    let mut replies = queues(shards);
+    let mut owners = Vec::new();
+    let mut handles = Vec::new();
+    for shard in 0..shards {
+        let engine = Engine::new(engine_config(&config, shard, hasher), Arc::clone(&budget))
+            .map_err(StartError::Memory)?;
+        let inbound = requests.consumers[shard].drain(..).collect();
+        let (owner, core) = loanable(Core { engine, inbound });
+        owners.push(owner);
+        handles.push(ShardHandle::new(core));
+    }
+    let shared = Arc::new(Shared {
+        verbosity: AtomicU8::new(config.verbosity),
+        config,
+        budget,
+        hasher,
+        clock: Clock::start(),
+        shards: handles,
+        stopping: AtomicBool::new(false),
+        connections: AtomicU64::new(0),
+        cmd_flush: AtomicU64::new(0),
+    });
+    let parts = owners.into_iter().enumerate().map(|(shard, owner)| {
+        let router = Router::new(
+            ShardId(shard as u16),
+            peers(shard, shards, &mut requests, &mut replies),
+        );
+        parts_of(shard, owner, router, listeners)
+    });
+    let parts = parts.collect();
+    Ok((shared, parts))
+}
+
+fn parts_of(shard: usize, owner: Owner<Core>, router: Router, listeners: &Listeners) -> ShardParts {
+    let sockets = listeners.of_shard(shard).enumerate();
+    let listeners = sockets
+        .map(|(number, fd)| Listener {
+            fd,
+            number: number as u16,
+        })
+        .collect();
+    ShardParts {
+        id: ShardId(shard as u16),
+        owner,
+        router,
+        listeners,
+    }
+}
+
+fn engine_config(config: &Config, shard: usize, hasher: KeyHasher) -> EngineConfig {
+    let page_bytes = page_bytes(config);
+    EngineConfig {
+        page_bytes: page_bytes as usize,
+        item_size_max: config.item_size_max as usize,
+        growth_factor: config.growth_factor,
+        chunk_min: config.chunk_size_min.map(|bytes| bytes as usize),
+        slab_sizes: config.slab_sizes.clone(),
+        chunk_max: (page_bytes / 2).min(config.slab_chunk_max) as usize,
+        cas_enabled: config.cas_enabled,
+        evictions_enabled: config.evictions,
+        cas_first: 1 + shard as u64,
+        cas_step: config.threads as u64,
+        hasher,
+        ..EngineConfig::default()
+    }
+}
+
+/// The size of slab pages for this memory limit and number of shards.
+fn page_bytes(config: &Config) -> u64 {
+    let fair = config.memory_limit_bytes / (config.threads as u64 * PAGES_PER_SHARD);
+    let power_of_two = 1 << (63 - fair.max(1).leading_zeros());
+    power_of_two.clamp(*PAGE_BYTES.start(), *PAGE_BYTES.end())
+}
+
+/// A queue from every shard to every other, its ends sorted by who holds them.
+struct Queues {
+    /// By sender, then by receiver.
+    producers: Vec<Vec<Option<spsc::Producer<Box<Batch>>>>>,
+    /// By receiver, then by sender.
+    consumers: Vec<Vec<spsc::Consumer<Box<Batch>>>>,
+}
+
+fn queues(shards: usize) -> Queues {
+    let mut producers: Vec<Vec<_>> = (0..shards).map(|_| Vec::with_capacity(shards)).collect();
+    let mut consumers: Vec<Vec<_>> = (0..shards).map(|_| Vec::with_capacity(shards)).collect();
+    for from in producers.iter_mut() {
+        for to in consumers.iter_mut() {
+            let (producer, consumer) = spsc::channel(QUEUE_BATCHES);
+            from.push(Some(producer));
+            to.push(consumer);
+        }
+    }
+    Queues {
+        producers,
+        consumers,
+    }
+}
+
+/// The ends of the queues that shard `me` holds, but for those inside its core.
+fn peers(
+    me: usize,
+    shards: usize,
+    requests: &mut Queues,
+    replies: &mut Queues,
+) -> Vec<Option<PeerQueues>> {
+    let replies_to_me = std::mem::take(&mut replies.consumers[me]);
+    let ends =
+        replies_to_me
+            .into_iter()
+            .enumerate()
+            .take(shards)
+            .map(|(peer, replies_from_peer)| {
+                let requests = requests.producers[me][peer].take();
+                let answers = replies.producers[me][peer].take();
+                if peer == me {
+                    return None;
+                }
+                Some(PeerQueues {
+                    requests: requests?,
+                    replies: replies_from_peer,
+                    answers: answers?,
+                })
+            });
+    ends.collect()
+}
+
+/// Starts an executor for each shard and waits until all rings exist; only then privileges may be dropped.
+fn start(
+    shared: &Arc<Shared>,
+    parts: Vec<ShardParts>,
+) -> Result<Vec<ExecutorJoinHandle<std::io::Result<()>>>, StartError> {
+    let everyone = Arc::new(Barrier::new(parts.len()));
+    let (report, reports) = mpsc::channel();
+    let shards = parts.len();
+    let mut executors = Vec::with_capacity(shards);
+    for parts in parts {
+        let (shared, report, everyone) =
+            (Arc::clone(shared), report.clone(), Arc::clone(&everyone));
+        let builder = LocalExecutorBuilder::new(placement(&shared.config, parts.id))
+            .name(&format!("shard-{}", parts.id.0))
+            .io_memory(EXECUTOR_IO_MEMORY)
+            .ring_depth(EXECUTOR_RING_DEPTH);
+        let handle = builder
+            .spawn(move || async move { shard_main(parts, shared, &report, &everyone).await });
+        executors.push(handle.map_err(|error| StartError::Executor(error.to_string()))?);
+    }
+    for _ in 0..shards {
+        reports
+            .recv()
+            .map_err(|_| StartError::Executor("a shard's thread died".into()))??;
+    }
+    Ok(executors)
+}
+
+/// With a CPU for each shard, shards are pinned; with fewer, the scheduler places them.
+fn placement(config: &Config, shard: ShardId) -> Placement {
+    match config.cpus.get(usize::from(shard.0)) {
+        Some(&cpu) if config.threads <= config.cpus.len() => Placement::Fixed(cpu),
+        _ => Placement::Unbound,
+    }
+}
+
+async fn shard_main(
+    parts: ShardParts,
+    shared: Arc<Shared>,
+    report: &Sender<Result<(), StartError>>,
+    everyone: &Barrier,
+) -> std::io::Result<()> {
+    let reactor = match Reactor::new(&ReactorConfig::default()) {
+        Ok(reactor) => reactor,
+        Err(error) => {
+            let _ = report.send(Err(error.into()));
+            return Ok(());
+        }
+    };
+    let links = Links {
+        doorbell: reactor.doorbell_target(),
+        waker: reactor.waker(),
+    };
+    let first = shared.shard(parts.id).links.set(links).is_ok();
+    debug_assert!(first, "a shard starts once");
+    let _ = report.send(Ok(()));
+    // Nobody routes before everybody can be woken.
+    everyone.wait();
+    Shard::new(parts, shared, reactor).serve().await
+}

@@ -1,0 +1,258 @@
+//! Connections come and go: accepting within `-c`, balance over the shards, idle timeouts, and the end of the process.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use corecached_protocol::reply;
+use tracing::{debug, warn};
+
+use crate::conn::{Conn, ConnId, Reading};
+use crate::control::Control;
+use crate::execute::Access;
+use crate::stats;
+
+use super::core::Core;
+use super::{Net, ShardId};
+
+/// At its end the process waits this long for clients to take their replies.
+const DRAIN_MAX: Duration = Duration::from_secs(2);
+
+impl Net {
+    /// Arms every listener.
+    pub(super) fn listen(&mut self) {
+        for listener in &self.listeners {
+            self.reactor.accept(listener.fd, listener.token());
+        }
+    }
+
+    /// A new connection, on the shard that the kernel chose.
+    pub(super) fn accepted(&mut self, listener: u16, fd: OwnedFd) {
+        let shared = &self.shared;
+        let open = shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        if open > u64::from(shared.config.conn_limit) {
+            shared.connections.fetch_sub(1, Ordering::Relaxed);
+            return self.refuse(listener, fd);
+        }
+        self.handle().net.total_connections.add(1);
+        match self.less_loaded_shard() {
+            Some(shard) => {
+                let handle = self.shared.shard(shard);
+                handle.net.curr_connections.fetch_add(1, Ordering::Relaxed);
+                handle.post(Control::Adopt { fd });
+            }
+            None => {
+                self.handle()
+                    .net
+                    .curr_connections
+                    .fetch_add(1, Ordering::Relaxed);
+                self.adopt(fd);
+            }
+        }
+    }
+
+    /// The least loaded shard, if it has clearly fewer connections than this one.
+    fn less_loaded_shard(&self) -> Option<ShardId> {
+        let load = |shard: usize| {
+            self.shared.shards[shard]
+                .net
+                .curr_connections
+                .load(Ordering::Relaxed)
+        };
+        let mine = load(usize::from(self.id.0));
+        let least = (0..self.shared.shards.len()).min_by_key(|&shard| load(shard))?;
+        // A difference of one connection, or of a sixteenth, is not worth a hand-over.
+        let tolerated = load(least) + load(least) / 16;
+        (mine > tolerated).then_some(ShardId(least as u16))
+    }
+
+    /// Takes a connection in, its place being counted already.
+    fn adopt(&mut self, fd: OwnedFd) {
+        let now = self.now;
+        let raw = fd.as_raw_fd();
+        let id = self.conns.insert(|id| Conn::new(fd, id, now));
+        debug!(fd = raw, shard = self.id.0, "new client connection");
+        self.reactor.recv(raw, id.token());
+    }
+
+    /// More connections than `-c` allows: says so and closes, or stops accepting until one has closed.
+    fn refuse(&mut self, listener: u16, fd: OwnedFd) {
+        if self.shared.config.maxconns_fast {
+            self.handle().net.rejected_connections.add(1);
+            crate::listen::send_once(&fd, reply::TOO_MANY_CONNECTIONS);
+            return;
+        }
+        // The client waits in this one socket's place until there is room: it is closed, and the rest stays in the backlog.
+        drop(fd);
+        if let Some(listener) = self.listeners.iter().find(|known| known.number == listener) {
+            self.reactor.stop_accept(listener.token());
+        }
+        self.stop_accepting(listener);
+    }
+
+    /// Accepting has ended by itself, for lack of descriptors or memory.
+    pub(super) fn accept_failed(&mut self, listener: u16, errno: i32) {
+        // The reactor tries again by itself after a while.
+        warn!(
+            listener,
+            "cannot accept: {}",
+            std::io::Error::from_raw_os_error(errno)
+        );
+        self.handle().net.listen_disabled.add(1);
+    }
+
+    fn stop_accepting(&mut self, listener: u16) {
+        if !self.deaf.contains(&listener) {
+            self.deaf.push(listener);
+            self.handle().net.listen_disabled.add(1);
+        }
+        self.deaf_since.get_or_insert_with(Instant::now);
+    }
+
+    /// Accepts again where that had stopped, if there is room.
+    pub(super) fn accept_again(&mut self) {
+        let open = self.shared.connections.load(Ordering::Relaxed);
+        if self.deaf.is_empty()
+            || open >= u64::from(self.shared.config.conn_limit)
+            || self.stopping_since.is_some()
+        {
+            return;
+        }
+        if let Some(since) = self.deaf_since.take() {
+            self.handle()
+                .net
+                .listen_disabled_us
+                .add(since.elapsed().as_micros() as u64);
+        }
+        for number in std::mem::take(&mut self.deaf) {
+            if let Some(listener) = self
+                .listeners
+                .iter()
+                .find(|listener| listener.number == number)
+            {
+                self.reactor.accept(listener.fd, listener.token());
+            }
+        }
+    }
+
+    /// The peer has sent its last byte.
+    pub(super) fn ended(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.input_ended();
+            self.after_input(id);
+        }
+    }
+
+    /// The receive that was cancelled has ended.
+    pub(super) fn recv_stopped(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.reading = Reading::Off;
+            self.after_input(id);
+        }
+    }
+
+    /// Replies that the socket could not take at once have been sent.
+    pub(super) fn sent(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.send_done();
+            self.after_input(id);
+        }
+    }
+
+    /// To be closed at the next occasion.
+    pub(super) fn doom(&mut self, id: ConnId) {
+        self.doomed.push(id);
+    }
+
+    /// Closes the connections that are to be closed.
+    pub(super) fn close_doomed(&mut self, core: &mut Core) {
+        for id in std::mem::take(&mut self.doomed) {
+            let Some(mut conn) = self.conns.remove(id) else {
+                continue;
+            };
+            let mut access = Access {
+                engine: &mut core.engine,
+                shard: self.id,
+                now: self.now,
+            };
+            let unsent = conn.abandon(&mut access);
+            self.unpin(&unsent, core);
+            debug!(fd = conn.raw_fd(), shard = self.id.0, "connection closed");
+            self.reactor.close(conn.fd, id.token());
+            self.handle()
+                .net
+                .curr_connections
+                .fetch_sub(1, Ordering::Relaxed);
+            self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+            if !self.deaf.is_empty() {
+                self.accept_again();
+            }
+        }
+    }
+
+    /// Reads the control inbox.
+    pub(super) fn handle_control(&mut self) {
+        for message in self.handle().take_control() {
+            match message {
+                Control::Adopt { fd } => {
+                    self.handle().net.adopted.add(1);
+                    self.adopt(fd);
+                }
+                Control::DescribeConns { origin, reply_to } => {
+                    let conns =
+                        stats::conns::describe(&self.conns, &self.listeners, self.id, self.now);
+                    self.shared
+                        .shard(origin)
+                        .post(Control::ConnsDescribed { reply_to, conns });
+                }
+                Control::ConnsDescribed { reply_to, conns } => {
+                    self.part_done(reply_to, |gather| gather.add_conns(conns));
+                    self.after_input(reply_to.conn);
+                }
+                Control::Second => self.each_second(),
+            }
+        }
+    }
+
+    /// Chores of the network side.
+    fn each_second(&mut self) {
+        self.accept_again();
+        let timeout = self.shared.config.idle_timeout_seconds;
+        if timeout == 0 {
+            return;
+        }
+        let now = self.now.0;
+        let idle: Vec<ConnId> = self
+            .conns
+            .iter()
+            .filter(|conn| now.saturating_sub(conn.last_activity.0) > timeout)
+            .map(|conn| conn.id)
+            .collect();
+        self.handle().net.idle_kicks.add(idle.len() as u64);
+        self.doomed.extend(idle);
+    }
+
+    /// Begins to end once the process is told to.
+    pub(super) fn check_stopping(&mut self) {
+        if self.stopping_since.is_some() || !self.shared.is_stopping() {
+            return;
+        }
+        self.stopping_since = Some(Instant::now());
+        for listener in &self.listeners {
+            self.reactor.stop_accept(listener.token());
+        }
+        for id in self.conns.ids() {
+            if let Some(conn) = self.conns.get_mut(id) {
+                conn.end();
+                self.after_input(id);
+            }
+        }
+    }
+
+    /// Whether the shard has nothing left to do before the end of the process, or no more time for it.
+    pub(super) fn is_drained(&self) -> bool {
+        self.stopping_since.is_some_and(|since| {
+            (self.conns.len() == 0 && self.router.is_idle()) || since.elapsed() > DRAIN_MAX
+        })
+    }
+}

@@ -1,0 +1,96 @@
+//! Replies from other shards to the connections that wait for them, and values back to the slabs once they are sent.
+
+use corecached_engine::KeyHash;
+use corecached_reactor::Insert;
+
+use crate::batch::{Reply, ReplyTo};
+use crate::conn::Gather;
+use crate::execute::PinCookie;
+use crate::op::{Op, Verb};
+
+use super::Net;
+use super::core::Core;
+
+impl Net {
+    /// Exchanges operations and replies with the other shards; this shard's own engine has been put down.
+    pub(super) fn exchange(&mut self) {
+        if !self.router.has_peers() {
+            return;
+        }
+        let counters = &self.shared.shard(self.id).net;
+        self.router
+            .flush(&self.shared, counters, self.now, &mut self.reactor);
+        self.router.collect();
+        let mut completed = self.router.take_completed();
+        for batch in &mut completed {
+            batch.deliver(|to, reply| self.deliver(to, reply));
+        }
+        self.router.give_back(completed);
+    }
+
+    fn deliver(&mut self, to: ReplyTo, reply: Reply<'_>) {
+        match reply {
+            Reply::Bytes {
+                bytes,
+                inserts,
+                base,
+            } => self.deliver_bytes(to, bytes, inserts, base),
+            Reply::Done => self.part_done(to, |_| {}),
+            Reply::Report(report) => self.part_done(to, |gather| gather.add_report(report)),
+        }
+        self.after_input(to.conn);
+    }
+
+    fn deliver_bytes(&mut self, to: ReplyTo, bytes: &[u8], inserts: &[Insert], base: usize) {
+        if self.spare.is_none() {
+            self.spare = Some(self.reactor.take_buffer());
+        }
+        match self.conns.get_mut(to.conn) {
+            Some(conn) => conn.fulfil(to.seq, &mut self.spare, bytes, inserts, base),
+            None => self.unpin_remote(inserts),
+        }
+    }
+
+    /// Notes that a shard has done its part of a connection's broadcast.
+    pub(super) fn part_done(&mut self, to: ReplyTo, add: impl FnOnce(&mut Gather)) {
+        let Some(conn) = self.conns.get_mut(to.conn) else {
+            return;
+        };
+        let Some(gather) = conn.gather_mut() else {
+            return;
+        };
+        add(gather);
+        if gather.done() {
+            conn.finish_gather(&self.shared, &mut self.spare);
+        }
+    }
+
+    /// Frees values that have been sent from slab memory.
+    pub(super) fn unpin(&mut self, inserts: &[Insert], core: &mut Core) {
+        for pin in inserts.iter().filter_map(PinCookie::of) {
+            if pin.shard == self.id {
+                core.engine.unpin(pin.item);
+            } else {
+                self.unpin_at_owner(pin);
+            }
+        }
+    }
+
+    /// The same for values that all lie in other shards' memory.
+    fn unpin_remote(&mut self, inserts: &[Insert]) {
+        for pin in inserts.iter().filter_map(PinCookie::of) {
+            debug_assert!(pin.shard != self.id, "only remote replies come in batches");
+            self.unpin_at_owner(pin);
+        }
+    }
+
+    fn unpin_at_owner(&mut self, pin: PinCookie) {
+        let op = Op {
+            key: &[],
+            hash: KeyHash(0),
+            verb: Verb::Unpin { item: pin.item },
+            quiet: true,
+        };
+        self.router.push(pin.shard, &op, None);
+    }
+}

@@ -1,0 +1,130 @@
+//! One shard: an executor's network loop, its connections, and its engine, which it puts down whenever it enters the kernel.
+
+mod connections;
+pub(crate) mod core;
+mod deliver;
+mod maintenance;
+pub(crate) mod router;
+mod tick;
+
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+use corecached_engine::Seconds;
+use corecached_mesh::Owner;
+use corecached_reactor::{Event, Reactor, Token};
+
+use crate::conn::{ConnId, ConnTable};
+use crate::shared::{ShardHandle, Shared};
+use core::Core;
+use router::Router;
+
+/// Number of a shard, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ShardId(pub(crate) u16);
+
+/// Tokens of listeners have this bit, which is no part of a connection id.
+const LISTENER_TOKEN: u64 = 1 << 55;
+
+/// A listening socket of one shard.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    /// The socket.
+    pub(crate) fd: RawFd,
+    /// Its number, the same on every shard.
+    pub(crate) number: u16,
+}
+
+impl Listener {
+    fn token(&self) -> Token {
+        Token(LISTENER_TOKEN | u64::from(self.number))
+    }
+}
+
+/// What a shard is made of; moved to its thread.
+pub(crate) struct ShardParts {
+    /// Its number.
+    pub(crate) id: ShardId,
+    /// Its engine, in its owner's hand.
+    pub(crate) owner: Owner<Core>,
+    /// The way to the other shards.
+    pub(crate) router: Router,
+    /// The sockets that it accepts from.
+    pub(crate) listeners: Vec<Listener>,
+}
+
+/// A running shard.
+pub(crate) struct Shard {
+    owner: Owner<Core>,
+    net: Net,
+    events: Vec<Event>,
+}
+
+/// The network side of a shard: everything but the engine.
+struct Net {
+    id: ShardId,
+    shared: Arc<Shared>,
+    reactor: Reactor,
+    router: Router,
+    conns: ConnTable,
+    listeners: Vec<Listener>,
+    /// Listeners whose accept has ended; armed again once a second, or when a connection is closed.
+    deaf: Vec<u16>,
+    /// When accepting stopped for lack of room.
+    deaf_since: Option<Instant>,
+    /// Connections with input that could be worked on at once.
+    ready: Vec<ConnId>,
+    /// Connections with replies to send.
+    dirty: Vec<ConnId>,
+    /// Connections to be closed.
+    doomed: Vec<ConnId>,
+    /// A warm buffer for the next replies.
+    spare: Option<Vec<u8>>,
+    now: Seconds,
+    stopping_since: Option<Instant>,
+}
+
+impl Shard {
+    /// Sets a shard up on its own thread; it serves once `serve` is called.
+    pub(crate) fn new(parts: ShardParts, shared: Arc<Shared>, reactor: Reactor) -> Shard {
+        let net = Net {
+            id: parts.id,
+            now: shared.clock.now(),
+            shared,
+            reactor,
+            router: parts.router,
+            conns: ConnTable::default(),
+            deaf: Vec::new(),
+            listeners: parts.listeners,
+            deaf_since: None,
+            ready: Vec::new(),
+            dirty: Vec::new(),
+            doomed: Vec::new(),
+            spare: None,
+            stopping_since: None,
+        };
+        Shard {
+            owner: parts.owner,
+            net,
+            events: Vec::new(),
+        }
+    }
+
+    /// Serves until the process ends.
+    ///
+    /// # Errors
+    /// What the ring answers when it cannot go on.
+    pub(crate) async fn serve(mut self) -> io::Result<()> {
+        maintenance::spawn(Arc::clone(&self.net.shared), self.net.id);
+        self.net.listen();
+        self.run().await
+    }
+}
+
+impl Net {
+    fn handle(&self) -> &ShardHandle {
+        self.shared.shard(self.id)
+    }
+}

@@ -1,0 +1,300 @@
+//! The network loop of a shard.
+//!
+//! ```text
+//!        +-> wait in the ring (engine put down, may be lent) -> events
+//!        |      resume the engine
+//!        |        run what other shards sent
+//!        |        received bytes -> requests -> own engine or outboxes
+//!        |      put it down
+//!        |      outboxes: loan or message; replies that came back -> connections
+//!        +--    queue one send for each connection with replies
+//! ```
+//!
+//! While there is traffic the loop waits in its own ring and lets glommio's other tasks run once a warm window; after a
+//! whole window without any it parks in glommio, and costs nothing.
+
+use std::io;
+
+use corecached_engine::KeyHash;
+use corecached_reactor::{Event, Outgoing, RecvBuf, Token};
+
+use crate::conn::{ConnId, Cx, Reading};
+use crate::execute::Access;
+
+use super::core::Core;
+use super::{LISTENER_TOKEN, Net, Shard};
+
+/// Events whose items are asked for together.
+const PREFETCHED_EVENTS: usize = 32;
+/// More bytes than this are a pipeline, which looks ahead by itself.
+const SINGLE_REQUEST_BYTES: usize = 512;
+
+/// What the loop does between two ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// Nothing came for a whole warm window.
+    Park,
+    /// A window has passed; other tasks of the executor get their turn.
+    Yield,
+    /// Go on.
+    Run,
+}
+
+impl Shard {
+    pub(super) async fn run(&mut self) -> io::Result<()> {
+        let mut busy = true;
+        loop {
+            let wait = self.net.may_wait() && self.net.handle().try_sleep();
+            let turned = self.net.reactor.turn(wait, &mut self.events);
+            self.net.handle().awake();
+            turned?;
+            let pace = self.pace(&mut busy);
+            self.tick();
+            if self.net.is_drained() {
+                return Ok(());
+            }
+            match pace {
+                Pace::Park if self.net.may_wait() => self.park().await?,
+                Pace::Park | Pace::Yield => glommio::executor().yield_task_queue_now().await,
+                Pace::Run => {}
+            }
+        }
+    }
+
+    /// Judges the last window by the events of this turn; `busy` says whether anything has come since it began.
+    fn pace(&self, busy: &mut bool) -> Pace {
+        let ticked = self.events.iter().any(|event| matches!(event, Event::Tick));
+        *busy |= self.events.len() > usize::from(ticked);
+        if !ticked {
+            return Pace::Run;
+        }
+        if std::mem::take(busy) {
+            Pace::Yield
+        } else {
+            Pace::Park
+        }
+    }
+
+    async fn park(&mut self) -> io::Result<()> {
+        if self.net.handle().try_sleep() {
+            self.net.handle().net.parks.add(1);
+            self.net.reactor.park().await?;
+        }
+        self.net.handle().awake();
+        Ok(())
+    }
+
+    /// One pass over everything that has come.
+    fn tick(&mut self) {
+        let net = &mut self.net;
+        net.now = net.shared.clock.now();
+        net.handle().net.ticks.add(1);
+        {
+            let mut turn = self.owner.resume();
+            let core: &mut Core = &mut turn;
+            net.router.serve(core, net.now);
+            let mut events = self.events.drain(..);
+            while !events.as_slice().is_empty() {
+                net.prefetch(
+                    &events.as_slice()[..events.len().min(PREFETCHED_EVENTS)],
+                    core,
+                );
+                for event in events.by_ref().take(PREFETCHED_EVENTS) {
+                    net.handle_event(event, core);
+                }
+            }
+            net.work_on_ready(core);
+            net.close_doomed(core);
+        }
+        net.handle_control();
+        net.exchange();
+        net.send_replies();
+        net.check_stopping();
+    }
+}
+
+impl Net {
+    /// Whether there is nothing to do until something comes.
+    fn may_wait(&self) -> bool {
+        self.ready.is_empty()
+            && self.dirty.is_empty()
+            && self.doomed.is_empty()
+            && self.router.may_sleep()
+    }
+
+    /// Asks for the buckets, then the items, that the requests in `events` will look up: with one request from each of
+    /// many connections, their cache misses overlap as those of one pipeline do.
+    fn prefetch(&self, events: &[Event], core: &Core) {
+        if events.len() < 2 {
+            return;
+        }
+        let mut hashes = [KeyHash(0); PREFETCHED_EVENTS];
+        let mut count = 0;
+        for event in events {
+            let Event::Received { buf, .. } = event else {
+                continue;
+            };
+            let Some(key) = first_key(self.reactor.bytes(buf)) else {
+                continue;
+            };
+            let hash = self.shared.hasher.hash(key);
+            if self.shared.owner_of(hash) == self.id {
+                core.engine.prefetch(hash);
+                hashes[count] = hash;
+                count += 1;
+            }
+        }
+        for &hash in &hashes[..count] {
+            core.engine.prefetch_item(hash);
+        }
+    }
+
+    fn handle_event(&mut self, event: Event, core: &mut Core) {
+        match event {
+            Event::Received { token, buf } => self.received(ConnId::from_token(token), buf, core),
+            Event::Eof { token } => self.ended(ConnId::from_token(token)),
+            Event::RecvFailed { token, .. } => self.doom(ConnId::from_token(token)),
+            Event::RecvStopped { token } => self.recv_stopped(ConnId::from_token(token)),
+            Event::SendBlocked { token } => {
+                if let Some(conn) = self.conns.get_mut(ConnId::from_token(token)) {
+                    conn.send_blocked();
+                }
+            }
+            Event::SendDone { token, inserts } => {
+                self.unpin(&inserts, core);
+                self.sent(ConnId::from_token(token));
+            }
+            Event::SendFailed { token, inserts, .. } => {
+                self.unpin(&inserts, core);
+                self.doom(ConnId::from_token(token));
+            }
+            Event::Accepted { token, fd } => self.accepted(listener_number(token), fd),
+            Event::AcceptFailed { token, errno } => {
+                self.accept_failed(listener_number(token), errno)
+            }
+            Event::Doorbell | Event::Wake | Event::Tick => {}
+        }
+    }
+
+    fn received(&mut self, id: ConnId, buf: RecvBuf, core: &mut Core) {
+        let counters = &self.shared.shard(self.id).net;
+        if self.spare.is_none() {
+            self.spare = Some(self.reactor.take_buffer());
+        }
+        if let Some(conn) = self.conns.get_mut(id) {
+            let bytes = self.reactor.bytes(&buf);
+            counters.bytes_read.add(bytes.len() as u64);
+            let mut cx = Cx {
+                access: Access {
+                    engine: &mut core.engine,
+                    shard: self.id,
+                    now: self.now,
+                },
+                router: &mut self.router,
+                shared: &self.shared,
+                net: counters,
+                spare: self.spare.take(),
+                unwanted: Outgoing::default(),
+            };
+            conn.receive(bytes, &mut cx);
+            self.spare = cx.spare.take();
+            self.after_input(id);
+        }
+        self.reactor.recycle(buf);
+    }
+
+    /// Connections that had more requests than one turn allows, or were paused, go on.
+    fn work_on_ready(&mut self, core: &mut Core) {
+        for id in std::mem::take(&mut self.ready) {
+            if self.spare.is_none() {
+                self.spare = Some(self.reactor.take_buffer());
+            }
+            let Some(conn) = self.conns.get_mut(id) else {
+                continue;
+            };
+            conn.queued = false;
+            let mut cx = Cx {
+                access: Access {
+                    engine: &mut core.engine,
+                    shard: self.id,
+                    now: self.now,
+                },
+                router: &mut self.router,
+                shared: &self.shared,
+                net: &self.shared.shard(self.id).net,
+                spare: self.spare.take(),
+                unwanted: Outgoing::default(),
+            };
+            conn.resume(&mut cx);
+            self.spare = cx.spare.take();
+            self.after_input(id);
+        }
+    }
+
+    /// Puts a connection on the lists that it now belongs to.
+    pub(super) fn after_input(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
+        if !conn.dirty {
+            conn.dirty = true;
+            self.dirty.push(id);
+        }
+        if conn.can_resume() && !conn.queued {
+            conn.queued = true;
+            self.ready.push(id);
+        }
+        match conn.reading {
+            Reading::On if conn.input_is_full() => {
+                conn.reading = Reading::Stopping;
+                self.reactor.cancel_recv(id.token());
+            }
+            Reading::Off if !conn.input_is_full() && !conn.is_closing() => {
+                conn.reading = Reading::On;
+                self.reactor.recv(conn.raw_fd(), id.token());
+            }
+            _ => {}
+        }
+    }
+
+    /// One send for each connection that has replies.
+    fn send_replies(&mut self) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        let counters = &self.shared.shard(self.id).net;
+        for id in dirty.drain(..) {
+            let Some(conn) = self.conns.get_mut(id) else {
+                continue;
+            };
+            conn.dirty = false;
+            if let Some(outgoing) = conn.take_output() {
+                counters.bytes_written.add(outgoing.len() as u64);
+                self.reactor.send(conn.raw_fd(), id.token(), outgoing);
+                if conn.is_closing() {
+                    // These may be its last replies: look again once the kernel has them.
+                    conn.dirty = true;
+                    self.dirty.push(id);
+                }
+            } else if conn.is_finished() {
+                self.doomed.push(id);
+            }
+        }
+        if self.dirty.is_empty() {
+            self.dirty = dirty;
+        }
+    }
+}
+
+/// What is probably the key of the request that `bytes` is: its second word. A wrong guess costs a useless prefetch.
+fn first_key(bytes: &[u8]) -> Option<&[u8]> {
+    if bytes.len() > SINGLE_REQUEST_BYTES {
+        return None;
+    }
+    let after_word = &bytes[memchr::memchr(b' ', bytes)? + 1..];
+    let end = after_word.iter().position(|&byte| byte <= b' ')?;
+    Some(&after_word[..end])
+}
+
+fn listener_number(token: Token) -> u16 {
+    debug_assert!(token.0 & LISTENER_TOKEN != 0, "only listeners accept");
+    token.0 as u16
+}

@@ -1,0 +1,102 @@
+//! What `stats` and its subcommands answer: the names, order and meaning are memcached's; what is ours alone is in
+//! `stats shards`.
+
+pub(crate) mod conns;
+pub(crate) mod general;
+pub(crate) mod items;
+pub(crate) mod settings;
+pub(crate) mod shards;
+pub(crate) mod slabs;
+
+use corecached_engine::{ClassStats, Engine, EngineStats};
+use corecached_protocol::reply;
+
+use crate::shard::ShardId;
+
+/// A copy of one shard's statistics.
+#[derive(Clone, Debug)]
+pub(crate) struct ShardReport {
+    /// Which shard.
+    pub(crate) shard: ShardId,
+    /// Its general counters.
+    pub(crate) engine: EngineStats,
+    /// Its slab classes.
+    pub(crate) classes: Vec<ClassStats>,
+}
+
+impl ShardReport {
+    /// The statistics of a shard as they are now.
+    pub(crate) fn of(shard: ShardId, engine: &Engine) -> ShardReport {
+        ShardReport {
+            shard,
+            engine: engine.stats(),
+            classes: engine.class_stats().collect(),
+        }
+    }
+}
+
+/// Lines of a `stats` reply.
+#[derive(Debug, Default)]
+struct Lines(Vec<u8>);
+
+impl Lines {
+    fn number(&mut self, name: &str, value: u64) {
+        reply::stat_number(&mut self.0, name, value);
+    }
+
+    fn text(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        reply::stat_line(&mut self.0, name, value);
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.0.extend_from_slice(reply::END);
+        self.0
+    }
+}
+
+/// Sums a counter over the shards.
+fn total(reports: &[&ShardReport], counter: impl Fn(&EngineStats) -> u64) -> u64 {
+    reports.iter().map(|report| counter(&report.engine)).sum()
+}
+
+/// A slab class over all shards.
+struct ClassTotal<'a> {
+    class_id: u8,
+    parts: Vec<&'a ClassStats>,
+}
+
+impl ClassTotal<'_> {
+    fn sum(&self, counter: impl Fn(&ClassStats) -> u64) -> u64 {
+        self.parts.iter().map(|class| counter(class)).sum()
+    }
+
+    fn max(&self, value: impl Fn(&ClassStats) -> u64) -> u64 {
+        self.parts
+            .iter()
+            .map(|class| value(class))
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+/// The classes of all shards that `wanted` says yes to on at least one of them, by number.
+fn class_totals<'a>(
+    reports: &[&'a ShardReport],
+    wanted: impl Fn(&ClassStats) -> bool,
+) -> Vec<ClassTotal<'a>> {
+    let mut totals: Vec<ClassTotal<'a>> = Vec::new();
+    for class in reports.iter().flat_map(|report| &report.classes) {
+        match totals.binary_search_by_key(&class.class_id, |total| total.class_id) {
+            Ok(at) => totals[at].parts.push(class),
+            Err(at) => totals.insert(
+                at,
+                ClassTotal {
+                    class_id: class.class_id,
+                    parts: vec![class],
+                },
+            ),
+        }
+    }
+    totals.retain(|total| total.parts.iter().any(|class| wanted(class)));
+    totals
+}

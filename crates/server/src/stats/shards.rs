@@ -1,0 +1,48 @@
+//! `stats shards`: what is ours alone. The version of this program, how keys map to shards, and the load of each shard.
+
+use std::sync::atomic::Ordering;
+
+use corecached_engine::KeyHasher;
+
+use crate::shared::Shared;
+
+use super::{Lines, ShardReport};
+
+/// The whole reply.
+pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Vec<u8> {
+    let mut lines = Lines::default();
+    lines.text("corecached_version", env!("CARGO_PKG_VERSION"));
+    lines.number("shards", shared.shards.len() as u64);
+    lines.text("hash", KeyHasher::NAME);
+    lines.number("hash_seed", shared.hasher.seed());
+    lines.text("mapping", "((hash>>32)*shards)>>32");
+    for report in reports {
+        shard_lines(&mut lines, shared, report);
+    }
+    lines.end()
+}
+
+fn shard_lines(lines: &mut Lines, shared: &Shared, report: &ShardReport) {
+    let net = &shared.shard(report.shard).net;
+    let mut number =
+        |name: &str, value: u64| lines.number(&format!("{}:{name}", report.shard.0), value);
+    number(
+        "curr_connections",
+        net.curr_connections.load(Ordering::Relaxed),
+    );
+    number("adopted_connections", net.adopted.get());
+    number("curr_items", report.engine.curr_items);
+    number("bytes", report.engine.bytes);
+    number("memory_bytes", report.engine.charged_bytes);
+    number("cmd_get", report.engine.cmd_get);
+    number("cmd_set", report.engine.cmd_set);
+    number("get_hits", report.engine.get_hits);
+    number("ticks", net.ticks.get());
+    number("parks", net.parks.get());
+    number("remote_ops", net.remote_ops.get());
+    number("loans", net.loans.get());
+    number("messages", net.messages.get());
+    number("doorbells", net.doorbells.get());
+    number("bytes_read", net.bytes_read.get());
+    number("bytes_written", net.bytes_written.get());
+}

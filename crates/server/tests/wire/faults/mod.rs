@@ -1,0 +1,43 @@
+//! Limits, slow and broken clients, signals, full memory: nothing of this may stop the server, leak
+//! memory or make other clients wait.
+
+mod broken;
+mod connections;
+mod fairness;
+mod idle;
+mod memory;
+mod signals;
+mod slow_reader;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+
+/// Waits until `condition` holds.
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    const TIMEOUT: Duration = Duration::from_secs(10);
+    let end = Instant::now() + TIMEOUT;
+    while !condition() {
+        assert!(Instant::now() < end, "not after {TIMEOUT:?}: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Other clients must be answered in this time, whatever one client does.
+const OTHERS_WAIT_MAX: Duration = Duration::from_millis(100);
+
+/// Asks for `key` again and again and checks that the answers come in time. One in twenty may be
+/// late, since the tests share the machine with each other.
+fn assert_served_promptly(client: &mut Client, key: &str, requests: usize) {
+    let mut times: Vec<Duration> = (0..requests)
+        .map(|_| {
+            let begun = Instant::now();
+            client.get(key);
+            begun.elapsed()
+        })
+        .collect();
+    times.sort();
+    let most = times[requests * 19 / 20];
+    assert!(most <= OTHERS_WAIT_MAX, "another client waited {most:?}");
+}

@@ -1,0 +1,23 @@
+//! Tests over the wire: real server processes, real sockets.
+//!
+//! ```text
+//! transcripts/*.txt   what is sent and what must come back, readable by hand
+//! transcript/         parses and plays them: whole, byte by byte, pipelined
+//! played.rs           one test per transcript, number of shards and way of playing
+//! keys.rs             gets of many keys: order, duplicates, misses
+//! statistics.rs       the names, order and meaning of the statistics
+//! faults/             limits, slow and broken clients, signals, full memory
+//! concurrent.rs       several clients on the same keys
+//! ```
+//!
+//! `CORECACHED_BIN=/usr/bin/memcached` runs them against another server, which is how they were
+//! checked; what differs in memcached before 1.6.41 is marked where it stands.
+
+mod client;
+mod concurrent;
+mod faults;
+mod keys;
+mod played;
+mod server;
+mod statistics;
+mod transcript;

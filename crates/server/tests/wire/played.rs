@@ -1,0 +1,93 @@
+//! Every transcript at one shard and at four, in every way of playing it.
+
+use std::thread;
+
+use crate::transcript::{Transcript, play};
+
+/// Plays one transcript in all its ways at once, each on a server of its own.
+fn play_all_ways(name: &'static str, source: &str, shards: usize) {
+    let transcript = &Transcript::parse(name, source);
+    thread::scope(|scope| {
+        let plays: Vec<_> = transcript
+            .ways
+            .iter()
+            .map(|way| scope.spawn(move || play(transcript, shards, *way)))
+            .collect();
+        for play in plays {
+            if let Err(panic) = play.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    });
+}
+
+macro_rules! transcripts {
+    ($($name:ident)*) => {
+        $(
+            mod $name {
+                const SOURCE: &str = include_str!(concat!("transcripts/", stringify!($name), ".txt"));
+
+                #[test]
+                fn one_shard() {
+                    super::play_all_ways(stringify!($name), SOURCE, 1);
+                }
+
+                #[test]
+                fn four_shards() {
+                    super::play_all_ways(stringify!($name), SOURCE, 4);
+                }
+            }
+        )*
+
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+transcripts! {
+    admin
+    arithmetic
+    arithmetic_padding
+    cas
+    cas_off
+    exptime
+    exptime_range
+    flush_all
+    flush_all_delay
+    flush_all_off
+    framing
+    get_and_touch
+    http
+    item_size
+    item_size_append
+    item_size_small
+    key_length
+    large_values
+    leading_space
+    line_length
+    line_length_at_once
+    noreply
+    noreply_errors
+    quit
+    retrieval
+    short_lines
+    shutdown
+    shutdown_graceful
+    stats_commands
+    storage
+    storage_errors
+    touch_delete
+    two_connections
+    version
+}
+
+#[test]
+fn every_transcript_is_played() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wire/transcripts");
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    let names: Vec<String> = NAMES.iter().map(|name| format!("{name}.txt")).collect();
+    assert_eq!(files, names);
+}

@@ -1,0 +1,79 @@
+//! `loadgen run`: one measurement at one rate.
+
+use super::{Answer, exit_code, publish, report, write_file};
+use crate::cli::commands::RunCommand;
+use crate::error::{Exit, Result};
+use crate::live::Live;
+use crate::report::build::{self, Surroundings};
+use crate::report::model::{Body, Report, RunResult};
+use crate::report::text::{self, line};
+use crate::report::{csv, hdr_log, html};
+use crate::session::{self, Session};
+use crate::units::{format_count, format_ns};
+use crate::verdict;
+use std::time::SystemTime;
+
+/// Runs the command.
+pub fn execute(options: &RunCommand) -> Result<Exit> {
+    let mut live = Live::new(options.output.quiet);
+    let workload = session::workload(&options.workload)?;
+    let rate = (!options.rate.closed).then_some(options.rate.rate);
+    let mut load = session::load(&options.pace, rate, options.rate.duration);
+    load.keep_histograms = options.hdr.is_some();
+    let mut session = Session::open(&options.target.server, &options.target.client, workload, load.depth)?;
+    let preload = if options.workload.no_preload { None } else { Some(session.preload(&mut live)?) };
+    live.stage_for("measuring", load.duration.as_secs_f64());
+    let started = SystemTime::now() + load.warm_up;
+    let measured = session.measure(&load, &mut live)?;
+    live.clear();
+    let around = Surroundings {
+        verdict: verdict::judge(&measured.measurement, options.slo.as_ref()),
+        arrivals: load.arrivals,
+        server: measured.server,
+        server_stats: measured.stats,
+        preload,
+    };
+    let exit = exit_code(&around.verdict, options.output.strict);
+    let result = build::run_result(&measured.measurement, around);
+    let headline = headline(&result);
+    let run = Box::new(result);
+    let report = report(session.context(), session::summary(&session.workload), headline, Body::Run { run });
+    let Body::Run { run } = &report.body else {
+        return Ok(exit);
+    };
+    if let Some(path) = &options.hdr {
+        write_file(path, hdr_log::render(&measured.measurement, started)?)?;
+    }
+    let answer = Answer {
+        text: text(&report, run),
+        csv: csv::series(run),
+        html: html::render(&report)?,
+    };
+    publish(&report, &answer, &options.output)?;
+    Ok(exit)
+}
+
+fn text(report: &Report, run: &RunResult) -> String {
+    let mut out = String::new();
+    text::context(report, &mut out);
+    line!(out);
+    text::run(run, &mut out);
+    line!(out);
+    line!(out, "{}", report.headline);
+    out
+}
+
+fn headline(result: &RunResult) -> String {
+    let response = &result.all.response;
+    let mode = match result.rate {
+        Some(rate) => format!("at {}/s", format_count(rate)),
+        None => format!("closed loop at {}/s", format_count(result.achieved)),
+    };
+    format!(
+        "{mode}: response p50 {}, p99 {}, p99.9 {}{}",
+        format_ns(response.p50_ns as f64),
+        format_ns(response.p99_ns as f64),
+        format_ns(response.p999_ns as f64),
+        if result.verdict.is_clean() { "" } else { " - read the verdict above first" }
+    )
+}

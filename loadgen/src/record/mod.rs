@@ -1,0 +1,283 @@
+//! What is written down about each request: histograms and counters per verb, in intervals.
+//!
+//! A worker records into one [`Interval`] at a time and hands it over whole at each boundary; the collector adds the
+//! intervals of all workers. Percentiles are only ever taken from added counts, never averaged.
+
+use crate::wire::ErrorKind;
+use crate::workload::verb::Verb;
+use hdrhistogram::Histogram;
+
+/// Significant digits of every histogram.
+pub const SIGNIFICANT_DIGITS: u8 = 3;
+/// The longest latency told apart, in nanoseconds; longer ones count as this.
+pub const LATENCY_NS_MAX: u64 = 100_000_000_000;
+
+/// An empty latency histogram, in nanoseconds.
+#[must_use]
+pub fn latency_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LATENCY_NS_MAX, SIGNIFICANT_DIGITS).expect("the bounds are constants that suit each other")
+}
+
+/// The three latencies of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latencies {
+    /// Reply minus the time the request was due.
+    pub response_ns: u64,
+    /// Reply minus the time its bytes were handed to the kernel.
+    pub service_ns: u64,
+    /// The time it was sent minus the time it was due and a connection was free: the client's own lateness.
+    pub slip_ns: u64,
+}
+
+/// Counters of one verb.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Replies, of whatever kind.
+    pub completed: u64,
+    /// Keys found.
+    pub hits: u64,
+    /// Keys not found.
+    pub misses: u64,
+    /// Writes that were answered `NOT_STORED`, `EXISTS` or `NOT_FOUND`: legal, and nothing changed.
+    pub refused: u64,
+    /// Errors by [`ErrorKind`].
+    pub errors: [u64; ErrorKind::COUNT],
+}
+
+impl Counts {
+    /// Errors of all kinds.
+    #[must_use]
+    pub fn errors_total(&self) -> u64 {
+        self.errors.iter().sum()
+    }
+
+    /// Adds `other`.
+    pub fn add(&mut self, other: &Self) {
+        self.completed += other.completed;
+        self.hits += other.hits;
+        self.misses += other.misses;
+        self.refused += other.refused;
+        for (mine, theirs) in self.errors.iter_mut().zip(other.errors) {
+            *mine += theirs;
+        }
+    }
+}
+
+/// Everything recorded about one verb.
+#[derive(Debug, Clone)]
+pub struct ClassRecord {
+    /// See [`Latencies::response_ns`].
+    pub response: Histogram<u64>,
+    /// See [`Latencies::service_ns`].
+    pub service: Histogram<u64>,
+    /// See [`Latencies::slip_ns`].
+    pub slip: Histogram<u64>,
+    /// Outcomes.
+    pub counts: Counts,
+}
+
+impl Default for ClassRecord {
+    fn default() -> Self {
+        Self {
+            response: latency_histogram(),
+            service: latency_histogram(),
+            slip: latency_histogram(),
+            counts: Counts::default(),
+        }
+    }
+}
+
+impl ClassRecord {
+    /// Records the latencies of one request.
+    #[inline]
+    pub fn record(&mut self, latencies: &Latencies) {
+        self.response.saturating_record(latencies.response_ns.max(1));
+        self.service.saturating_record(latencies.service_ns.max(1));
+        self.slip.saturating_record(latencies.slip_ns.max(1));
+    }
+
+    /// Adds the counts of `other`.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in [
+            (&mut self.response, &other.response),
+            (&mut self.service, &other.service),
+            (&mut self.slip, &other.slip),
+        ] {
+            mine.add(theirs).expect("all latency histograms have the same bounds");
+        }
+        self.counts.add(&other.counts);
+    }
+
+    fn clear(&mut self) {
+        self.response.reset();
+        self.service.reset();
+        self.slip.reset();
+        self.counts = Counts::default();
+    }
+}
+
+/// Totals of an interval that do not belong to a verb.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Totals {
+    /// Wall time covered, summed over workers.
+    pub wall_ns: u64,
+    /// CPU time of the workers.
+    pub cpu_ns: u64,
+    /// Of it, time spent spinning until a request was due.
+    pub spin_ns: u64,
+    /// Requests that became due (open loop) or were started (closed loop).
+    pub due: u64,
+    /// Requests handed to the kernel, follow-ups included.
+    pub sent: u64,
+    /// Replies within the interval.
+    pub completed: u64,
+    /// Requests that were due while every connection was full.
+    pub held: u64,
+    /// Bytes of requests.
+    pub bytes_sent: u64,
+    /// Bytes of replies.
+    pub bytes_received: u64,
+    /// Requests without a reply at the end of the interval.
+    pub in_flight: u64,
+    /// How long the oldest request that is due has not been sent, at the end of the interval.
+    pub lag_ns: u64,
+    /// Requests that were due and had not been sent when the phase ended.
+    pub abandoned: u64,
+}
+
+impl Totals {
+    /// Adds `other`, which is another worker's or a later interval.
+    pub fn add(&mut self, other: &Self) {
+        self.wall_ns += other.wall_ns;
+        self.cpu_ns += other.cpu_ns;
+        self.spin_ns += other.spin_ns;
+        self.due += other.due;
+        self.sent += other.sent;
+        self.completed += other.completed;
+        self.held += other.held;
+        self.bytes_sent += other.bytes_sent;
+        self.bytes_received += other.bytes_received;
+        self.in_flight += other.in_flight;
+        self.lag_ns = self.lag_ns.max(other.lag_ns);
+        self.abandoned += other.abandoned;
+    }
+
+    /// CPU time without spinning.
+    #[must_use]
+    pub fn busy_ns(&self) -> u64 {
+        self.cpu_ns.saturating_sub(self.spin_ns)
+    }
+}
+
+/// Where in a phase an interval lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stage {
+    /// Before measuring: nothing counts.
+    #[default]
+    WarmUp,
+    /// Counts.
+    Measure,
+    /// After the last request was due: replies still count, their rate does not.
+    Drain,
+}
+
+/// One worker's records of one interval.
+#[derive(Debug, Default)]
+pub struct Interval {
+    /// Which part of the phase.
+    pub stage: Stage,
+    /// When it began.
+    pub start_ns: u64,
+    /// When it ended.
+    pub end_ns: u64,
+    /// Records by [`Verb::index`]; only the verbs of the workload have one.
+    pub classes: Vec<Option<Box<ClassRecord>>>,
+    /// The rest.
+    pub totals: Totals,
+}
+
+impl Interval {
+    /// An empty interval with records for `verbs`.
+    #[must_use]
+    pub fn new(verbs: &[Verb]) -> Self {
+        let mut classes: Vec<Option<Box<ClassRecord>>> = vec![None; Verb::COUNT];
+        for verb in verbs {
+            classes[verb.index()] = Some(Box::default());
+        }
+        Self { classes, ..Self::default() }
+    }
+
+    /// Empties it for reuse.
+    pub fn clear(&mut self) {
+        self.classes.iter_mut().flatten().for_each(|class| class.clear());
+        self.totals = Totals::default();
+    }
+
+    /// Adds what another interval recorded.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.classes.iter_mut().zip(&other.classes) {
+            match (mine, theirs) {
+                (Some(mine), Some(theirs)) => mine.add(theirs),
+                (mine @ None, Some(theirs)) => *mine = Some(theirs.clone()),
+                (_, None) => {}
+            }
+        }
+        self.totals.add(&other.totals);
+    }
+
+    /// The record of a verb of the workload.
+    #[inline]
+    pub fn class(&mut self, verb: Verb) -> &mut ClassRecord {
+        self.classes[verb.index()].get_or_insert_default()
+    }
+
+    /// All verbs together.
+    #[must_use]
+    pub fn all_verbs(&self) -> ClassRecord {
+        let mut all = ClassRecord::default();
+        self.classes.iter().flatten().for_each(|class| all.add(class));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merged_histograms_equal_one() {
+        let latencies = |seed: u64| Latencies {
+            response_ns: seed.wrapping_mul(0x9e37_79b9) % 10_000_000,
+            service_ns: seed.wrapping_mul(0x85eb_ca6b) % 1_000_000,
+            slip_ns: seed % 5_000,
+        };
+        let mut one = Interval::new(&[Verb::Get, Verb::Set]);
+        let mut parts: Vec<Interval> = (0..4).map(|_| Interval::new(&[Verb::Get, Verb::Set])).collect();
+        for seed in 0..20_000u64 {
+            let verb = if seed % 3 == 0 { Verb::Set } else { Verb::Get };
+            one.class(verb).record(&latencies(seed));
+            parts[(seed % 4) as usize].class(verb).record(&latencies(seed));
+        }
+        let mut merged = Interval::new(&[Verb::Get]);
+        parts.iter().for_each(|part| merged.add(part));
+        for verb in [Verb::Get, Verb::Set] {
+            assert_eq!(merged.class(verb).response, one.class(verb).response);
+            assert_eq!(merged.class(verb).service, one.class(verb).service);
+            assert_eq!(merged.class(verb).slip, one.class(verb).slip);
+        }
+        assert_eq!(merged.all_verbs().response, one.all_verbs().response);
+        assert_eq!(merged.all_verbs().response.len(), 20_000);
+    }
+
+    #[test]
+    fn latencies_beyond_the_range_count_at_its_end() {
+        let mut class = ClassRecord::default();
+        class.record(&Latencies {
+            response_ns: u64::MAX,
+            service_ns: 0,
+            slip_ns: 0,
+        });
+        assert_eq!(class.response.len(), 1);
+        assert!(class.response.max() >= LATENCY_NS_MAX);
+    }
+}

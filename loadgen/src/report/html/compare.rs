@@ -1,0 +1,97 @@
+//! The page of `loadgen compare`.
+
+use super::{Badge, Content, Figure, Row, Table, Tile, violation_badge};
+use crate::command::compare::format_metric;
+use crate::report::chart::{Axis, Chart, Scale, Series};
+use crate::report::model::{CompareResult, Comparison, Step};
+use crate::units::{format_count, format_ns};
+
+/// What a comparison contributes.
+pub(super) fn content(compare: &CompareResult) -> Content {
+    let limited = compare.a.iter().chain(&compare.b).filter(|step| step.client_limited).count();
+    let mut badges = vec![Badge {
+        class: if limited > 0 { "bad" } else { "good" },
+        name: if limited > 0 { "CLIENT LIMITED" } else { "CLIENT OK" },
+        text: format!("in {} of {} measurements", if limited > 0 { limited } else { compare.a.len() + compare.b.len() }, compare.a.len() + compare.b.len()),
+    }];
+    badges.extend(violation_badge(&compare.violations));
+    Content {
+        command: "compare",
+        badges,
+        tiles: compare.metrics.iter().map(tile).collect(),
+        figures: vec![rounds(compare)],
+        tables: vec![metrics(compare)],
+    }
+}
+
+/// Metric names as the tiles need them.
+fn static_name(metric: &Comparison) -> &'static str {
+    match metric.metric.as_str() {
+        "requests/s" => "Requests/s, B/A",
+        "response p50" => "p50, B/A",
+        "response p99" => "p99, B/A",
+        "response p99.9" => "p99.9, B/A",
+        _ => "Server CPU, B/A",
+    }
+}
+
+fn tile(metric: &Comparison) -> Tile {
+    Tile {
+        name: static_name(metric),
+        value: format!("{:.3}", metric.ratio),
+        detail: format!("{:.3} .. {:.3}: {}", metric.interval.0, metric.interval.1, metric.answer),
+    }
+}
+
+fn rounds(compare: &CompareResult) -> Figure {
+    let line = |name: &str, class, steps: &[Step]| Series {
+        name: name.to_owned(),
+        class,
+        points: steps.iter().enumerate().map(|(index, step)| (index as f64 + 1.0, step.response.p99_ns as f64)).collect(),
+        dots: true,
+        line: true,
+    };
+    let chart = Chart {
+        x: Axis {
+            label: "pair",
+            scale: Scale::Linear,
+            format: format_count,
+        },
+        y: Axis {
+            label: "response p99",
+            scale: Scale::Log,
+            format: format_ns,
+        },
+        series: vec![line("A", "c1", &compare.a), line("B", "c3", &compare.b)],
+        marks: Vec::new(),
+    };
+    Figure {
+        title: "p99 of each pair",
+        caption: "Measured in the order A B B A; what both do together is the machine, what they do apart is the servers.".to_owned(),
+        svg: chart.render(),
+    }
+}
+
+fn metrics(compare: &CompareResult) -> Table {
+    let rows = compare
+        .metrics
+        .iter()
+        .map(|metric| Row {
+            class: "",
+            cells: vec![
+                metric.metric.clone(),
+                format_metric(metric, metric.a),
+                format_metric(metric, metric.b),
+                format!("{:.3}", metric.ratio),
+                format!("{:.3} .. {:.3}", metric.interval.0, metric.interval.1),
+                metric.answer.clone(),
+            ],
+        })
+        .collect();
+    Table {
+        title: "Metrics",
+        caption: "Geometric means; the interval is a 95% bootstrap over pairs. An interval that contains 1 shows no difference.".to_owned(),
+        head: vec!["", "A", "B", "B/A", "95% interval", "answer"],
+        rows,
+    }
+}

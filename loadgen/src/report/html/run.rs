@@ -1,0 +1,199 @@
+//! The page of `loadgen run`.
+
+use super::{Content, Figure, Row, Table, Tile, verdict_badges};
+use crate::report::chart::{Axis, Chart, Scale, Series};
+use crate::report::model::{ClassResult, Latency, RunResult};
+use crate::units::{format_bytes, format_count, format_ns, format_share};
+
+/// What a run contributes.
+pub(super) fn content(run: &RunResult) -> Content {
+    Content {
+        command: "run",
+        badges: verdict_badges(&run.verdict, run.client.busiest_worker),
+        tiles: tiles(run),
+        figures: vec![percentiles(run), latency_series(run), rate_series(run)],
+        tables: vec![classes(run), stats(run)].into_iter().filter(|table| !table.rows.is_empty()).collect(),
+    }
+}
+
+fn tiles(run: &RunResult) -> Vec<Tile> {
+    let response = &run.all.response;
+    let tile = |name, value, detail| Tile { name, value, detail };
+    let offered = run.rate.map_or("closed loop".to_owned(), |rate| format!("of {}/s due", format_count(rate)));
+    let mut tiles = vec![
+        tile("Answered", format!("{}/s", format_count(run.achieved)), offered),
+        tile("Response p50", format_ns(response.p50_ns as f64), format!("mean {}", format_ns(response.mean_ns))),
+        tile("Response p99", format_ns(response.p99_ns as f64), format!("service {}", format_ns(run.all.service.p99_ns as f64))),
+        tile("Response p99.9", format_ns(response.p999_ns as f64), format!("max {}", format_ns(response.max_ns as f64))),
+    ];
+    if let Some(hit) = run.all.hit_share() {
+        tiles.push(tile("Hit rate", format_share(hit), format!("{} keys asked for", format_count((run.all.hits + run.all.misses) as f64))));
+    }
+    tiles.push(tile(
+        "Client CPU",
+        format!("{:.2} us", run.client.cpu_us_per_request),
+        format!("per request; {} busy", format_share(run.client.busiest_worker)),
+    ));
+    if let Some(server) = &run.server {
+        tiles.push(tile(
+            "Server CPU",
+            format!("{:.2} us", server.us_per_request()),
+            format!("per request; {} resident", format_bytes(server.resident_bytes as f64)),
+        ));
+    }
+    tiles
+}
+
+fn format_quantile(quantile: f64) -> String {
+    match quantile {
+        q if q <= 0.0 => "min".to_owned(),
+        q => format!("p{}", (q * 1e8).round() / 1e6),
+    }
+}
+
+fn percentiles(run: &RunResult) -> Figure {
+    let line = |name: &str, class, latency: &Latency| Series {
+        name: name.to_owned(),
+        class,
+        points: latency.curve.iter().filter(|(quantile, _)| *quantile < 1.0).map(|(quantile, ns)| (*quantile, *ns as f64)).collect(),
+        dots: false,
+        line: true,
+    };
+    let chart = Chart {
+        x: Axis {
+            label: "percentile",
+            scale: Scale::Nines,
+            format: format_quantile,
+        },
+        y: Axis {
+            label: "latency",
+            scale: Scale::Log,
+            format: format_ns,
+        },
+        series: vec![
+            line("response", "c1", &run.all.response),
+            line("service", "c2", &run.all.service),
+            line("slip", "c5", &run.all.slip),
+        ],
+        marks: Vec::new(),
+    };
+    Figure {
+        title: "Latency by percentile",
+        caption: "Response counts from the time a request was due, service from the time it was sent; slip is the client's own lateness.".to_owned(),
+        svg: chart.render(),
+    }
+}
+
+fn seconds_axis() -> Axis {
+    Axis {
+        label: "seconds",
+        scale: Scale::Linear,
+        format: |second| format!("{}", (second * 100.0).round() / 100.0),
+    }
+}
+
+fn series_of(run: &RunResult, name: &str, class: &'static str, value: impl Fn(&crate::measurement::Point) -> f64) -> Series {
+    Series {
+        name: name.to_owned(),
+        class,
+        points: run.series.iter().map(|point| (point.start_s + point.length_s, value(point))).collect(),
+        dots: false,
+        line: true,
+    }
+}
+
+fn latency_series(run: &RunResult) -> Figure {
+    let chart = Chart {
+        x: seconds_axis(),
+        y: Axis {
+            label: "response time",
+            scale: Scale::Log,
+            format: format_ns,
+        },
+        series: vec![
+            series_of(run, "p50", "c1", |point| point.p50_ns as f64),
+            series_of(run, "p99", "c3", |point| point.p99_ns as f64),
+            series_of(run, "max", "c4", |point| point.max_ns as f64),
+        ],
+        marks: Vec::new(),
+    };
+    Figure {
+        title: "Response time over time",
+        caption: format!("One point for each {:.1} s.", run.series.first().map_or(0.0, |point| point.length_s)),
+        svg: chart.render(),
+    }
+}
+
+fn rate_series(run: &RunResult) -> Figure {
+    let chart = Chart {
+        x: seconds_axis(),
+        y: Axis {
+            label: "requests/s",
+            scale: Scale::Linear,
+            format: format_count,
+        },
+        series: vec![
+            series_of(run, "due", "c5", |point| point.offered),
+            series_of(run, "answered", "c2", |point| point.achieved),
+        ],
+        marks: Vec::new(),
+    };
+    Figure {
+        title: "Rate over time",
+        caption: "Where answered falls below due, requests queue.".to_owned(),
+        svg: chart.render(),
+    }
+}
+
+fn classes(run: &RunResult) -> Table {
+    let mut rows = vec![class_row("all", "strong", &run.all, &run.all.response)];
+    rows.extend(run.classes.iter().map(|class| class_row(&class.verb, "", class, &class.response)));
+    rows.push(latency_row("service, all", &run.all.service));
+    rows.push(latency_row("slip, all", &run.all.slip));
+    Table {
+        title: "Operations",
+        caption: "Response times; below them the service time and slip of all operations.".to_owned(),
+        head: vec!["", "rate/s", "hit", "errors", "p50", "p90", "p99", "p99.9", "p99.99", "max"],
+        rows,
+    }
+}
+
+fn latency_cells(latency: &Latency) -> impl Iterator<Item = String> {
+    [latency.p50_ns, latency.p90_ns, latency.p99_ns, latency.p999_ns, latency.p9999_ns, latency.max_ns].into_iter().map(|ns| format_ns(ns as f64))
+}
+
+fn class_row(name: &str, class: &'static str, result: &ClassResult, latency: &Latency) -> Row {
+    let hit = result.hit_share().map_or("-".to_owned(), format_share);
+    let first = [name.to_owned(), format_count(result.rate), hit, result.errors.to_string()];
+    Row {
+        class,
+        cells: first.into_iter().chain(latency_cells(latency)).collect(),
+    }
+}
+
+fn latency_row(name: &str, latency: &Latency) -> Row {
+    let first = [name.to_owned(), String::new(), String::new(), String::new()];
+    Row {
+        class: "soft",
+        cells: first.into_iter().chain(latency_cells(latency)).collect(),
+    }
+}
+
+fn stats(run: &RunResult) -> Table {
+    let rows = run
+        .server_stats
+        .iter()
+        .flat_map(|server| {
+            server.changes.iter().map(|(name, change)| Row {
+                class: "",
+                cells: vec![format!("{} {name}", server.address), format!("{change:+}")],
+            })
+        })
+        .collect();
+    Table {
+        title: "Server statistics",
+        caption: "What changed in the answer of `stats`, warm-up included.".to_owned(),
+        head: vec!["counter", "change"],
+        rows,
+    }
+}

@@ -1,0 +1,9 @@
+//! Reports: the data, and its forms.
+
+pub mod build;
+pub mod chart;
+pub mod csv;
+pub mod hdr_log;
+pub mod html;
+pub mod model;
+pub mod text;

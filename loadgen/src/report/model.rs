@@ -1,0 +1,388 @@
+//! The report as data: what `--json` writes, and what the text and HTML reports are made from.
+//!
+//! `docs/json.md` describes it for readers of the files. A field may be added without notice; a removed or changed one
+//! raises [`SCHEMA_VERSION`].
+
+use crate::measurement::Point;
+use crate::server_process::ProcessUsage;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of the JSON schema.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A whole report.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Who measured what, where.
+    pub context: Context,
+    /// What was asked.
+    pub workload: WorkloadSummary,
+    /// The sentence that answers the question.
+    pub headline: String,
+    /// The command's result.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// One of the commands' results.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "lowercase")]
+pub enum Body {
+    /// `loadgen run`.
+    Run {
+        /// The measurement.
+        run: Box<RunResult>,
+    },
+    /// `loadgen search`.
+    Search {
+        /// The search.
+        search: Box<SearchResult>,
+    },
+    /// `loadgen scan`.
+    Scan {
+        /// The curve.
+        scan: Box<ScanResult>,
+    },
+    /// `loadgen compare`.
+    Compare {
+        /// The comparison.
+        compare: Box<CompareResult>,
+    },
+}
+
+/// The circumstances of a report.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Context {
+    /// As typed.
+    pub command_line: String,
+    /// loadgen's version.
+    pub version: String,
+    /// The kernel of the client's machine.
+    pub kernel: String,
+    /// Its CPU.
+    pub cpu: String,
+    /// When the command began, seconds since 1970.
+    pub started_unix_s: u64,
+    /// Servers, with what each said of its version.
+    pub servers: Vec<Server>,
+    /// Protocol.
+    pub protocol: String,
+    /// Connections in all.
+    pub connections: usize,
+    /// CPUs of the workers.
+    pub worker_cpus: Vec<usize>,
+    /// How workers wait.
+    pub wait: String,
+    /// How keys find their connections: `single`, `ketama` or `shards`.
+    pub routing: String,
+}
+
+/// A server under test.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Server {
+    /// Its address.
+    pub address: String,
+    /// What it answered to `version`.
+    pub version: String,
+}
+
+/// The workload in words.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WorkloadSummary {
+    /// Operations by weight.
+    pub mix: String,
+    /// Number of keys.
+    pub keys: u64,
+    /// Their distribution.
+    pub key_distribution: String,
+    /// Their length.
+    pub key_bytes: usize,
+    /// Value sizes.
+    pub value_size: String,
+    /// Mean over keys.
+    pub value_bytes_mean: f64,
+    /// Lifetimes.
+    pub ttl: String,
+    /// Whether misses are followed by sets.
+    pub look_aside: bool,
+    /// Whether values are checked.
+    pub verify: bool,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunResult {
+    /// `open` or `closed`; latencies of a closed loop hide queueing.
+    pub mode: String,
+    /// `poisson` or `uniform`.
+    pub arrivals: String,
+    /// Requests per second asked for (open loop).
+    pub rate: Option<f64>,
+    /// Replies per second.
+    pub achieved: f64,
+    /// Seconds measured.
+    pub seconds: f64,
+    /// What to think of it.
+    pub verdict: Verdict,
+    /// All verbs together.
+    pub all: ClassResult,
+    /// Each verb.
+    pub classes: Vec<ClassResult>,
+    /// The time series.
+    pub series: Vec<Point>,
+    /// The client's side.
+    pub client: ClientUsage,
+    /// The server's process, with `--server-pid`.
+    pub server: Option<ProcessUsage>,
+    /// What the server's statistics say changed.
+    pub server_stats: Vec<ServerStats>,
+    /// The preload, if there was one.
+    pub preload: Option<Preload>,
+}
+
+/// The judgement of a measurement, worst first.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The client was a limit: why.
+    pub client_limited: Vec<String>,
+    /// The load was not sustained: why.
+    pub overloaded: Option<String>,
+    /// Violations by class.
+    pub violations: BTreeMap<String, u64>,
+    /// The first of them in words.
+    pub violation_examples: Vec<String>,
+    /// Errors by kind.
+    pub errors: BTreeMap<String, u64>,
+    /// Texts the server sent.
+    pub error_examples: Vec<String>,
+    /// Failed, unanswered and never sent requests as a share of those due.
+    pub error_share: f64,
+    /// The objective, if one was given.
+    pub slo: Option<String>,
+    /// Its conditions that did not hold.
+    pub slo_missed: Vec<String>,
+    /// Things worth knowing that are no verdict.
+    pub notes: Vec<String>,
+}
+
+impl Verdict {
+    /// Violations of all classes.
+    #[must_use]
+    pub fn violations_total(&self) -> u64 {
+        self.violations.values().sum()
+    }
+
+    /// Whether nothing speaks against the numbers.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.client_limited.is_empty() && self.overloaded.is_none() && self.violations_total() == 0 && self.errors.is_empty() && self.slo_missed.is_empty()
+    }
+}
+
+/// Results of one verb, or of all.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ClassResult {
+    /// The verb, or `all`.
+    pub verb: String,
+    /// Replies counted.
+    pub completed: u64,
+    /// The same per second.
+    pub rate: f64,
+    /// Keys found.
+    pub hits: u64,
+    /// Keys not found.
+    pub misses: u64,
+    /// Legal answers that changed nothing.
+    pub refused: u64,
+    /// Errors.
+    pub errors: u64,
+    /// Reply minus due time.
+    pub response: Latency,
+    /// Reply minus send time.
+    pub service: Latency,
+    /// Send time minus the time it was due and a connection was free.
+    pub slip: Latency,
+}
+
+impl ClassResult {
+    /// Keys found as a share of keys asked for, if any were.
+    #[must_use]
+    pub fn hit_share(&self) -> Option<f64> {
+        let asked = self.hits + self.misses;
+        (asked > 0).then(|| self.hits as f64 / asked as f64)
+    }
+}
+
+/// A latency distribution in nanoseconds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Latency {
+    /// Arithmetic mean.
+    pub mean_ns: f64,
+    /// Median.
+    pub p50_ns: u64,
+    /// 90th percentile.
+    pub p90_ns: u64,
+    /// 99th percentile.
+    pub p99_ns: u64,
+    /// 99.9th percentile.
+    pub p999_ns: u64,
+    /// 99.99th percentile.
+    pub p9999_ns: u64,
+    /// Maximum.
+    pub max_ns: u64,
+    /// Quantile and value pairs, denser towards the tail, for plots.
+    pub curve: Vec<(f64, u64)>,
+}
+
+/// What the client spent.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct ClientUsage {
+    /// CPU microseconds per request, spinning left out.
+    pub cpu_us_per_request: f64,
+    /// The busiest worker's share of its time, spinning left out.
+    pub busiest_worker: f64,
+    /// Share of CPU time spent spinning until requests were due.
+    pub spin_share: f64,
+    /// Bytes sent per reply.
+    pub sent_bytes_per_request: f64,
+    /// Bytes received per reply.
+    pub received_bytes_per_request: f64,
+}
+
+/// Differences of one server's `stats` over the measurement.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServerStats {
+    /// Which server.
+    pub address: String,
+    /// `get_hits / cmd_get` of the time measured.
+    pub hit_share: Option<f64>,
+    /// Counters that changed.
+    pub changes: BTreeMap<String, i64>,
+    /// Items held at the end.
+    pub items: Option<u64>,
+    /// Bytes they take, as the server counts.
+    pub item_bytes: Option<u64>,
+    /// The memory limit.
+    pub limit_bytes: Option<u64>,
+}
+
+/// The setting of all keys before a run.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Preload {
+    /// Keys set.
+    pub keys: u64,
+    /// Seconds it took.
+    pub seconds: f64,
+    /// Sets that the server refused.
+    pub errors: u64,
+}
+
+/// One step of a search or scan.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Step {
+    /// Requests per second asked for.
+    pub rate: f64,
+    /// Replies per second.
+    pub achieved: f64,
+    /// Response times.
+    pub response: Latency,
+    /// Median service time.
+    pub service_p50_ns: u64,
+    /// 99th percentile of service times.
+    pub service_p99_ns: u64,
+    /// See [`Verdict::error_share`].
+    pub error_share: f64,
+    /// Whether the objective was kept, if there is one.
+    pub kept: Option<bool>,
+    /// Why not, or why the step does not count.
+    pub reasons: Vec<String>,
+    /// Whether the client was the limit: then the step says nothing about the server.
+    pub client_limited: bool,
+    /// The busiest worker's share of its time.
+    pub client_busy: f64,
+    /// CPU microseconds of the client per request.
+    pub client_cpu_us_per_request: f64,
+    /// The server's process, with `--server-pid`.
+    pub server: Option<ProcessUsage>,
+}
+
+/// `loadgen search`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SearchResult {
+    /// The objective.
+    pub slo: String,
+    /// The highest rate that kept it.
+    pub capacity: Option<f64>,
+    /// The lowest rate that missed it.
+    pub missed_at: Option<f64>,
+    /// What the capacity is limited by, in words.
+    pub limit: String,
+    /// All probes in order.
+    pub probes: Vec<Step>,
+    /// The step at the capacity.
+    pub best: Option<Step>,
+    /// Bytes sent and received per request, for planning.
+    pub bytes_per_request: (f64, f64),
+    /// Memory the server uses per item beyond key and value, if `stats` says.
+    pub item_bytes: Option<f64>,
+    /// Violations by class, over all probes.
+    pub violations: BTreeMap<String, u64>,
+}
+
+/// `loadgen scan`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ScanResult {
+    /// The objective, if one was given.
+    pub slo: Option<String>,
+    /// Quantile and limit of its latency condition.
+    pub slo_limit: Option<(f64, f64)>,
+    /// Closed-loop peak, if the range was relative to it.
+    pub peak: Option<f64>,
+    /// The steps, by rising rate.
+    pub steps: Vec<Step>,
+    /// The rate at which the curve bends.
+    pub knee: Option<f64>,
+    /// The rate at which it crosses the objective.
+    pub crossing: Option<f64>,
+    /// Violations by class, over all steps.
+    pub violations: BTreeMap<String, u64>,
+}
+
+/// `loadgen compare`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CompareResult {
+    /// `open` or `closed`.
+    pub mode: String,
+    /// Each metric.
+    pub metrics: Vec<Comparison>,
+    /// Steps of A, in order.
+    pub a: Vec<Step>,
+    /// Steps of B, in order.
+    pub b: Vec<Step>,
+    /// Violations by class, over all steps.
+    pub violations: BTreeMap<String, u64>,
+}
+
+/// One metric of a comparison.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Comparison {
+    /// What is compared.
+    pub metric: String,
+    /// Geometric mean over A's steps.
+    pub a: f64,
+    /// Geometric mean over B's steps.
+    pub b: f64,
+    /// B over A.
+    pub ratio: f64,
+    /// The 95% bootstrap interval of the ratio.
+    pub interval: (f64, f64),
+    /// Whether more is better.
+    pub more_is_better: bool,
+    /// `B is better`, `A is better` or `no difference shown`.
+    pub answer: String,
+}

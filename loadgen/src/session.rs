@@ -1,0 +1,242 @@
+//! From options to running workers: resolves servers, asks their versions, starts a fleet, measures.
+
+use crate::cli::options::{ClientOptions, PaceOptions, WorkloadOptions};
+use crate::control::{Control, Stats};
+use crate::error::{LoadError, Result};
+use crate::fleet::{Fleet, FleetConfig, Load};
+use crate::host::{self, CpuId};
+use crate::live::Live;
+use crate::measurement::Measurement;
+use crate::report::build;
+use crate::report::model::{Context, Preload, Server, ServerStats, WorkloadSummary};
+use crate::server_process::{self, ProcessUsage};
+use crate::target::ketama::Ketama;
+use crate::target::shards::ShardMap;
+use crate::target::{Endpoint, Router};
+use crate::wire::Protocol;
+use crate::workload::{Workload, WorkloadSpec};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Outstanding requests per connection of an open loop, unless asked otherwise: deep enough that a stall of the
+/// server does not stop the schedule.
+const OPEN_DEPTH: usize = 64;
+
+/// The workers, connected to their servers, and the control connections beside them.
+pub struct Session {
+    /// The workers.
+    pub fleet: Fleet,
+    /// What they ask.
+    pub workload: Arc<Workload>,
+    controls: Vec<(Control, Server)>,
+    client: ClientOptions,
+    routing: &'static str,
+    server_pid: Option<u32>,
+}
+
+/// A measurement with what the server's side showed meanwhile.
+pub struct Measured {
+    /// The client's side.
+    pub measurement: Measurement,
+    /// The server's process.
+    pub server: Option<ProcessUsage>,
+    /// The server's statistics.
+    pub stats: Vec<ServerStats>,
+}
+
+/// Builds the workload that the options describe.
+pub fn workload(options: &WorkloadOptions) -> Result<Arc<Workload>> {
+    let mut spec = match options.preset {
+        Some(preset) => preset.spec().map_err(LoadError::usage)?,
+        None => WorkloadSpec::default(),
+    };
+    let chosen = options.clone();
+    spec.mix = chosen.mix.unwrap_or(spec.mix);
+    spec.keys = chosen.keys.unwrap_or(spec.keys);
+    spec.key_distribution = chosen.key_dist.unwrap_or(spec.key_distribution);
+    spec.key_bytes = chosen.key_bytes.unwrap_or(spec.key_bytes);
+    spec.key_prefix = chosen.key_prefix.unwrap_or(spec.key_prefix);
+    spec.value_size = chosen.value_size.unwrap_or(spec.value_size);
+    spec.ttl = chosen.ttl.unwrap_or(spec.ttl);
+    spec.look_aside = options.look_aside;
+    spec.verify = !options.no_verify;
+    spec.seed = options.seed;
+    Workload::new(spec).map_err(LoadError::usage)
+}
+
+/// The load that the options describe, at `rate` or as a closed loop.
+#[must_use]
+pub fn load(pace: &PaceOptions, rate: Option<f64>, duration: Duration) -> Load {
+    let usual = if rate.is_some() { OPEN_DEPTH } else { 1 };
+    Load {
+        rate,
+        arrivals: pace.arrivals,
+        depth: pace.depth.map_or(usual, |depth| depth as usize),
+        in_flight_max: pace.max_in_flight,
+        warm_up: pace.warmup,
+        duration,
+        interval: pace.interval.min(duration),
+        keep_histograms: false,
+    }
+}
+
+/// The CPUs given, or the last one allowed (the first is where servers and interrupts tend to be).
+fn worker_cpus(option: Option<&str>) -> Result<Vec<CpuId>> {
+    let Some(text) = option else {
+        let allowed = host::allowed_cpus()?;
+        let last = allowed.last().copied().ok_or_else(|| LoadError::usage("no CPU to run on"))?;
+        return Ok(vec![last]);
+    };
+    let wrong = || LoadError::usage(format!("--cpus {text}: give numbers and ranges, as in 1,3 or 4-7"));
+    let mut cpus = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let first: usize = first.trim().parse().map_err(|_| wrong())?;
+        let last: usize = last.trim().parse().map_err(|_| wrong())?;
+        if first > last || last >= 1024 {
+            return Err(wrong());
+        }
+        cpus.extend((first..=last).map(CpuId));
+    }
+    Ok(cpus)
+}
+
+impl Session {
+    /// Connects to `servers` (addresses as typed) and starts the workers.
+    pub fn open(servers: &[String], client: &ClientOptions, workload: Arc<Workload>, depth_max: usize) -> Result<Self> {
+        if client.protocol == Protocol::Binary && workload.spec.mix.any(|verb| verb.is_meta()) {
+            return Err(LoadError::usage("the verbs mg, ms, md and ma are meta commands: use --protocol text or meta"));
+        }
+        let endpoints = servers.iter().map(|server| Endpoint::parse(server)).collect::<Result<Vec<_>>>()?;
+        let mut controls = Vec::new();
+        for endpoint in &endpoints {
+            let (control, version) = Control::open(endpoint, client.protocol)?;
+            let address = endpoint.to_string();
+            controls.push((control, Server { address, version }));
+        }
+        let (router, endpoints, routing) = route(client, endpoints, &mut controls)?;
+        let config = FleetConfig {
+            endpoints,
+            router,
+            protocol: client.protocol,
+            connections: client.connections as usize,
+            cpus: worker_cpus(client.cpus.as_deref())?,
+            depth_max: depth_max.max(OPEN_DEPTH),
+            wait: client.wait,
+            workload: Arc::clone(&workload),
+        };
+        Ok(Self {
+            fleet: Fleet::start(&config)?,
+            workload,
+            controls,
+            client: client.clone(),
+            routing,
+            server_pid: client.server_pid,
+        })
+    }
+
+    /// Counts the CPU of another process than the options name.
+    #[must_use]
+    pub fn with_server_pid(mut self, pid: Option<u32>) -> Self {
+        self.server_pid = pid;
+        self
+    }
+
+    /// Sets all keys.
+    pub fn preload(&mut self, live: &mut Live) -> Result<Preload> {
+        let keys = self.workload.spec.keys * self.workload.key_spaces().len() as u64;
+        live.stage(&format!("setting {keys} keys"));
+        let measurement = self.fleet.preload(&mut |window| live.window(window))?;
+        let counts = measurement.total.all_verbs().counts;
+        let errors = counts.errors_total() + measurement.end.unanswered;
+        if errors > 0 {
+            let why = measurement.end.error_examples.join("; ");
+            live.message(&format!("preload: the server refused {errors} of {keys} sets ({why})"));
+        }
+        Ok(Preload {
+            keys: counts.completed - counts.errors_total(),
+            seconds: measurement.measured.wall_ns as f64 / 1e9 / self.fleet.cpus().len() as f64,
+            errors,
+        })
+    }
+
+    /// Measures once.
+    pub fn measure(&mut self, load: &Load, live: &mut Live) -> Result<Measured> {
+        let before = self.stats()?;
+        let reading = self.server_pid.map(server_process::read).transpose()?;
+        let started = std::time::Instant::now();
+        let measurement = self.fleet.run(load, &mut |window| live.window(window))?;
+        let seconds = started.elapsed().as_secs_f64();
+        let server = match (self.server_pid, reading) {
+            (Some(pid), Some(reading)) => {
+                // Warm-up and drain cost the server too: count all replies since the first reading.
+                let replies = measurement.replies();
+                Some(server_process::usage(&reading, &server_process::read(pid)?, replies, seconds))
+            }
+            _ => None,
+        };
+        let after = self.stats()?;
+        let changes = self.controls.iter().zip(before.iter().zip(&after));
+        let stats = changes.map(|((_, server), (before, after))| build::server_stats(&server.address, before, after)).collect();
+        Ok(Measured {
+            measurement,
+            server,
+            stats,
+        })
+    }
+
+    /// The servers' statistics now.
+    pub fn stats(&mut self) -> Result<Vec<Stats>> {
+        self.controls.iter_mut().map(|(control, _)| control.stats("")).collect()
+    }
+
+    /// The circumstances, for the report.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        Context {
+            command_line: host::command_line(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            kernel: host::kernel(),
+            cpu: host::cpu_model(),
+            started_unix_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            servers: self.controls.iter().map(|(_, server)| server.clone()).collect(),
+            protocol: self.client.protocol.name().to_owned(),
+            connections: self.fleet.connections(),
+            worker_cpus: self.fleet.cpus().iter().map(|cpu| cpu.0).collect(),
+            wait: format!("{:?}", self.client.wait).to_lowercase(),
+            routing: self.routing.to_owned(),
+        }
+    }
+}
+
+fn route(client: &ClientOptions, endpoints: Vec<Endpoint>, controls: &mut [(Control, Server)]) -> Result<(Router, Vec<Endpoint>, &'static str)> {
+    if client.shard_aware {
+        let [endpoint] = endpoints.as_slice() else {
+            return Err(LoadError::usage("--shard-aware works with one server"));
+        };
+        let map = ShardMap::from_stats(&controls[0].0.stats("shards")?)?;
+        return Ok((Router::Shards(map), vec![endpoint.at_port(map.port())], "shards"));
+    }
+    if endpoints.len() > 1 {
+        return Ok((Router::Ketama(Ketama::new(&endpoints)), endpoints, "ketama"));
+    }
+    Ok((Router::Single, endpoints, "single"))
+}
+
+/// The workload in words, for the report.
+#[must_use]
+pub fn summary(workload: &Workload) -> WorkloadSummary {
+    let spec = &workload.spec;
+    WorkloadSummary {
+        mix: spec.mix.to_string(),
+        keys: spec.keys,
+        key_distribution: spec.key_distribution.to_string(),
+        key_bytes: spec.key_bytes,
+        value_size: spec.value_size.to_string(),
+        value_bytes_mean: workload.sizes.mean(),
+        ttl: spec.ttl.to_string(),
+        look_aside: spec.look_aside,
+        verify: spec.verify,
+        seed: spec.seed,
+    }
+}

@@ -1,0 +1,213 @@
+//! Service level objectives: `p99<500us,errors<0.01%`.
+
+use crate::units::{format_ns, format_share, parse_duration, parse_share};
+use hdrhistogram::Histogram;
+use std::fmt;
+use std::str::FromStr;
+
+/// What a condition looks at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Metric {
+    /// A quantile of response times, as a share of 1.
+    Quantile(f64),
+    /// The mean response time.
+    Mean,
+    /// Failed requests, unanswered and never sent ones included, as a share of all that were due.
+    Errors,
+    /// Keys not found as a share of keys asked for.
+    Misses,
+}
+
+/// One condition: the metric must be below the limit (nanoseconds, or a share).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Condition {
+    /// What it looks at.
+    pub metric: Metric,
+    /// What it must stay below.
+    pub limit: f64,
+}
+
+/// All of its conditions must hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Slo {
+    conditions: Vec<Condition>,
+}
+
+/// What an objective is checked against.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// Response times of all verbs.
+    pub response: &'a Histogram<u64>,
+    /// See [`Metric::Errors`].
+    pub errors: f64,
+    /// See [`Metric::Misses`].
+    pub misses: f64,
+}
+
+impl Metric {
+    fn parse(name: &str) -> Result<Self, String> {
+        match name {
+            "mean" | "avg" => Ok(Self::Mean),
+            "max" => Ok(Self::Quantile(1.0)),
+            "errors" => Ok(Self::Errors),
+            "misses" => Ok(Self::Misses),
+            _ => name
+                .strip_prefix('p')
+                .and_then(|percent| percent.parse::<f64>().ok())
+                .filter(|percent| (0.0..=100.0).contains(percent))
+                .map(|percent| Self::Quantile(percent / 100.0))
+                .ok_or_else(|| format!("unknown metric '{name}' in the objective (p50, p99, p99.9, max, mean, errors, misses)")),
+        }
+    }
+
+    fn is_latency(self) -> bool {
+        matches!(self, Self::Quantile(_) | Self::Mean)
+    }
+
+    fn value(self, facts: &Facts<'_>) -> f64 {
+        match self {
+            Self::Quantile(quantile) => facts.response.value_at_quantile(quantile) as f64,
+            Self::Mean => facts.response.mean(),
+            Self::Errors => facts.errors,
+            Self::Misses => facts.misses,
+        }
+    }
+
+    fn format(self, value: f64) -> String {
+        if self.is_latency() { format_ns(value) } else { format_share(value) }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Quantile(quantile) if *quantile >= 1.0 => f.write_str("max"),
+            // Percentages such as 99.9 are not exact in binary: print what was meant.
+            Self::Quantile(quantile) => write!(f, "p{}", (quantile * 1e8).round() / 1e6),
+            Self::Mean => f.write_str("mean"),
+            Self::Errors => f.write_str("errors"),
+            Self::Misses => f.write_str("misses"),
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} < {}", self.metric, self.metric.format(self.limit))
+    }
+}
+
+impl fmt::Display for Slo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let conditions: Vec<String> = self.conditions.iter().map(ToString::to_string).collect();
+        f.write_str(&conditions.join(", "))
+    }
+}
+
+impl FromStr for Slo {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let conditions = text.split(',').map(parse_condition).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { conditions })
+    }
+}
+
+fn parse_condition(text: &str) -> Result<Condition, String> {
+    let (name, limit) = text
+        .split_once("<=")
+        .or_else(|| text.split_once('<'))
+        .ok_or_else(|| format!("'{text}' is no condition: write METRIC<LIMIT, as in p99<500us"))?;
+    let metric = Metric::parse(name.trim())?;
+    let limit = if metric.is_latency() {
+        parse_duration(limit)?.as_nanos() as f64
+    } else {
+        parse_share(limit)?
+    };
+    Ok(Condition { metric, limit })
+}
+
+impl Slo {
+    /// The conditions.
+    #[must_use]
+    pub fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    /// Adds a limit on errors if the objective has none: a rate at which requests fail or stay unsent is no capacity.
+    #[must_use]
+    pub fn with_errors_bounded(mut self) -> Self {
+        let has_one = self.conditions.iter().any(|condition| condition.metric == Metric::Errors);
+        if !has_one {
+            self.conditions.push(Condition {
+                metric: Metric::Errors,
+                limit: 0.001,
+            });
+        }
+        self
+    }
+
+    /// The conditions that do not hold, in words; none means that the objective is kept.
+    #[must_use]
+    pub fn missed(&self, facts: &Facts<'_>) -> Vec<String> {
+        let fails = |condition: &&Condition| {
+            let value = condition.metric.value(facts);
+            // "errors<0%" can only mean none.
+            !(value < condition.limit || (value == 0.0 && condition.limit == 0.0))
+        };
+        self.conditions
+            .iter()
+            .filter(fails)
+            .map(|condition| {
+                let Condition { metric, limit } = condition;
+                format!("{metric} is {}, not below {}", metric.format(metric.value(facts)), metric.format(*limit))
+            })
+            .collect()
+    }
+
+    /// The first condition on a quantile, for plots: the quantile and its limit in nanoseconds.
+    #[must_use]
+    pub fn latency_limit(&self) -> Option<(f64, f64)> {
+        self.conditions.iter().find_map(|condition| match condition.metric {
+            Metric::Quantile(quantile) => Some((quantile, condition.limit)),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::latency_histogram;
+
+    #[test]
+    fn objectives_parse_and_print() {
+        let slo: Slo = "p99<500us, p99.9<2ms,errors<0.01%".parse().unwrap();
+        assert_eq!(slo.to_string(), "p99 < 500 us, p99.9 < 2.00 ms, errors < 0.0100%");
+        assert_eq!(slo.latency_limit(), Some((0.99, 500_000.0)));
+        for text in ["p99", "p101<1ms", "latency<1ms", "p99<fast", "errors<x"] {
+            assert!(text.parse::<Slo>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn conditions_are_judged_one_by_one() {
+        let mut response = latency_histogram();
+        (1..=100u64).for_each(|us| response.saturating_record(us * 1000));
+        let facts = Facts {
+            response: &response,
+            errors: 0.02,
+            misses: 0.5,
+        };
+        let slo: Slo = "p50<60us,p99<90us,errors<1%,misses<60%".parse().unwrap();
+        let missed = slo.missed(&facts);
+        assert_eq!(missed.len(), 2, "{missed:?}");
+        assert!(missed[0].starts_with("p99 is 99.0 us"), "{missed:?}");
+    }
+
+    #[test]
+    fn errors_are_always_bounded_in_a_search() {
+        let slo: Slo = "p99<1ms".parse().unwrap();
+        assert_eq!(slo.with_errors_bounded().conditions().len(), 2);
+    }
+}

@@ -1,0 +1,133 @@
+//! Where requests go: server addresses, and which server or shard owns a key.
+
+pub mod ketama;
+pub mod shards;
+
+use crate::error::{LoadError, Result};
+use crate::workload::Workload;
+use crate::workload::keys::KeyId;
+use crate::workload::verb::KeySpace;
+use ketama::Ketama;
+use shards::ShardMap;
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+
+/// The port memcached listens on by default.
+pub const DEFAULT_PORT: u16 = 11211;
+
+/// A server, as a client reaches it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Over TCP; the name is what the user wrote (ketama hashes it).
+    Tcp {
+        /// The resolved address.
+        address: SocketAddr,
+        /// Host and port as given.
+        name: String,
+    },
+    /// Over a Unix socket.
+    Unix(PathBuf),
+}
+
+impl Endpoint {
+    /// Reads `HOST`, `HOST:PORT`, `[V6]:PORT` or `unix:PATH` (also a bare path) and resolves it.
+    pub fn parse(text: &str) -> Result<Self> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Ok(Self::Unix(PathBuf::from(path)));
+        }
+        if text.starts_with('/') {
+            return Ok(Self::Unix(PathBuf::from(text)));
+        }
+        let has_port = text.rsplit_once(':').is_some_and(|(host, port)| {
+            port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']'))
+        });
+        let name = if has_port { text.to_owned() } else { format!("{text}:{DEFAULT_PORT}") };
+        let mut addresses = name
+            .to_socket_addrs()
+            .map_err(|error| LoadError::usage(format!("'{text}' is no server address: {error} (HOST, HOST:PORT or unix:PATH)")))?;
+        let address = addresses
+            .next()
+            .ok_or_else(|| LoadError::usage(format!("'{text}' has no address")))?;
+        Ok(Self::Tcp { address, name })
+    }
+
+    /// The same host at another port (a Unix socket stays what it is).
+    #[must_use]
+    pub fn at_port(&self, port: u16) -> Self {
+        match self {
+            Self::Tcp { address, name } => {
+                let mut address = *address;
+                address.set_port(port);
+                Self::Tcp { address, name: name.clone() }
+            }
+            Self::Unix(path) => Self::Unix(path.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { name, .. } => f.write_str(name),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Connections to one server or shard; requests for its keys go there only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupId(pub usize);
+
+/// Which group of connections owns a key.
+#[derive(Debug, Clone)]
+pub enum Router {
+    /// All connections are alike.
+    Single,
+    /// One group per server.
+    Ketama(Ketama),
+    /// One group per shard of one server.
+    Shards(ShardMap),
+}
+
+impl Router {
+    /// The number of groups.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        match self {
+            Self::Single => 1,
+            Self::Ketama(ring) => ring.servers(),
+            Self::Shards(map) => map.shards(),
+        }
+    }
+
+    /// The group of a key; `scratch` is a buffer for the key's bytes.
+    #[inline]
+    pub fn route(&self, workload: &Workload, space: KeySpace, key: KeyId, scratch: &mut Vec<u8>) -> GroupId {
+        if matches!(self, Self::Single) {
+            return GroupId(0);
+        }
+        scratch.clear();
+        workload.key_format.render(space, key, scratch);
+        match self {
+            Self::Single => GroupId(0),
+            Self::Ketama(ring) => GroupId(ring.server(scratch)),
+            Self::Shards(map) => GroupId(map.shard(scratch)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_parse() {
+        assert_eq!(Endpoint::parse("127.0.0.1").unwrap().to_string(), "127.0.0.1:11211");
+        assert_eq!(Endpoint::parse("127.0.0.1:21400").unwrap().to_string(), "127.0.0.1:21400");
+        assert_eq!(Endpoint::parse("[::1]:5").unwrap().to_string(), "[::1]:5");
+        assert_eq!(Endpoint::parse("unix:/tmp/s").unwrap(), Endpoint::Unix(PathBuf::from("/tmp/s")));
+        assert_eq!(Endpoint::parse("/tmp/s").unwrap(), Endpoint::Unix(PathBuf::from("/tmp/s")));
+        assert!(Endpoint::parse("127.0.0.1:99999").is_err());
+    }
+}

@@ -1,0 +1,166 @@
+//! Quantities as people write and read them: `500us`, `64k`, `1.2M`, `10%`.
+//!
+//! One parser and one formatter per kind of quantity, used by the command line, the SLO expressions and the
+//! reports, so that what a report prints can be pasted back into an option.
+
+use std::time::Duration;
+
+/// Splits `text` into its leading number and the suffix behind it.
+fn split_number(text: &str) -> Result<(f64, &str), String> {
+    let text = text.trim();
+    let end = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(text.len());
+    let (digits, suffix) = text.split_at(end);
+    let number = digits
+        .parse::<f64>()
+        .map_err(|_| format!("'{text}' does not begin with a number"))?;
+    Ok((number, suffix.trim()))
+}
+
+/// A duration with its unit: `250ns`, `500us`, `1.5ms`, `10s`, `2m`. A bare number means seconds.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let (number, suffix) = split_number(text)?;
+    let seconds = match suffix {
+        "ns" => number * 1e-9,
+        "us" | "µs" => number * 1e-6,
+        "ms" => number * 1e-3,
+        "" | "s" => number,
+        "m" | "min" => number * 60.0,
+        "h" => number * 3600.0,
+        other => return Err(format!("unknown time unit '{other}' (use ns, us, ms, s, m or h)")),
+    };
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// A count or a rate with a decimal suffix: `100k` is 100,000, `1.5M` is 1,500,000. `/s` at the end is allowed.
+pub fn parse_count(text: &str) -> Result<u64, String> {
+    parse_rate(text).map(|number| number.round() as u64)
+}
+
+/// As [`parse_count`], keeping the fraction.
+pub fn parse_rate(text: &str) -> Result<f64, String> {
+    let text = text.trim();
+    let (number, suffix) = split_number(text.strip_suffix("/s").unwrap_or(text))?;
+    let scale = match suffix {
+        "" => 1.0,
+        "k" | "K" => 1e3,
+        "M" | "m" => 1e6,
+        "G" | "g" | "B" => 1e9,
+        other => return Err(format!("unknown suffix '{other}' (use k, M or G)")),
+    };
+    Ok(number * scale)
+}
+
+/// A size in bytes: `100`, `16k`, `1m`, `2g`; the suffixes are powers of 1024, as in memcached's options.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let (number, suffix) = split_number(text)?;
+    let scale = match suffix.to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" | "kib" => 1024.0,
+        "m" | "mb" | "mib" => 1024.0 * 1024.0,
+        "g" | "gb" | "gib" => 1024.0 * 1024.0 * 1024.0,
+        other => return Err(format!("unknown size suffix '{other}' (use k, m or g)")),
+    };
+    Ok((number * scale).round() as u64)
+}
+
+/// A share: `10%` is 0.1, and so is `0.1`.
+pub fn parse_share(text: &str) -> Result<f64, String> {
+    let (number, suffix) = split_number(text)?;
+    match suffix {
+        "%" => Ok(number / 100.0),
+        "" => Ok(number),
+        other => Err(format!("unknown suffix '{other}' (use a fraction or a percentage)")),
+    }
+}
+
+/// Nanoseconds with three significant digits and the unit that suits them.
+#[must_use]
+pub fn format_ns(ns: f64) -> String {
+    let (number, unit) = match ns {
+        ns if ns < 1e3 => (ns, "ns"),
+        ns if ns < 1e6 => (ns / 1e3, "us"),
+        ns if ns < 1e9 => (ns / 1e6, "ms"),
+        ns => (ns / 1e9, "s"),
+    };
+    format!("{} {unit}", three_digits(number))
+}
+
+/// A count or rate with three significant digits: `1.32 M`, `48.2 k`, `950`.
+#[must_use]
+pub fn format_count(count: f64) -> String {
+    match count {
+        count if count < 1e4 => format!("{count:.0}"),
+        count if count < 1e6 => format!("{} k", three_digits(count / 1e3)),
+        count if count < 1e9 => format!("{} M", three_digits(count / 1e6)),
+        count => format!("{} G", three_digits(count / 1e9)),
+    }
+}
+
+/// Bytes with three significant digits and a binary unit.
+#[must_use]
+pub fn format_bytes(bytes: f64) -> String {
+    const KIB: f64 = 1024.0;
+    match bytes {
+        bytes if bytes < KIB => format!("{bytes:.0} B"),
+        bytes if bytes < KIB * KIB => format!("{} KiB", three_digits(bytes / KIB)),
+        bytes if bytes < KIB * KIB * KIB => format!("{} MiB", three_digits(bytes / KIB / KIB)),
+        bytes => format!("{} GiB", three_digits(bytes / KIB / KIB / KIB)),
+    }
+}
+
+/// A share as a percentage with as many decimals as a small share needs.
+#[must_use]
+pub fn format_share(share: f64) -> String {
+    let percent = share * 100.0;
+    match percent {
+        p if p == 0.0 => "0%".to_owned(),
+        p if p < 0.1 => format!("{p:.4}%"),
+        p if p < 10.0 => format!("{p:.2}%"),
+        p => format!("{p:.1}%"),
+    }
+}
+
+fn three_digits(number: f64) -> String {
+    match number {
+        n if n < 10.0 => format!("{n:.2}"),
+        n if n < 100.0 => format!("{n:.1}"),
+        n => format!("{n:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_parse_with_their_units() {
+        assert_eq!(parse_duration("500us"), Ok(Duration::from_micros(500)));
+        assert_eq!(parse_duration("1.5ms"), Ok(Duration::from_micros(1500)));
+        assert_eq!(parse_duration("10"), Ok(Duration::from_secs(10)));
+        assert_eq!(parse_count("1.5M"), Ok(1_500_000));
+        assert_eq!(parse_count("100k/s"), Ok(100_000));
+        assert_eq!(parse_bytes("16k"), Ok(16_384));
+        assert_eq!(parse_share("10%"), Ok(0.1));
+        assert_eq!(parse_share("0.25"), Ok(0.25));
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_a_reason() {
+        assert!(parse_duration("5 parsecs").is_err());
+        assert!(parse_count("many").is_err());
+        assert!(parse_bytes("12x").is_err());
+        assert!(parse_share("3 apples").is_err());
+    }
+
+    #[test]
+    fn formatting_keeps_three_digits() {
+        assert_eq!(format_ns(123_456.0), "123 us");
+        assert_eq!(format_ns(1_234_567.0), "1.23 ms");
+        assert_eq!(format_count(1_320_000.0), "1.32 M");
+        assert_eq!(format_count(950.0), "950");
+        assert_eq!(format_bytes(1536.0), "1.50 KiB");
+        assert_eq!(format_share(0.999), "99.9%");
+    }
+}

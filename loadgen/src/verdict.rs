@@ -1,0 +1,120 @@
+//! Judging a measurement: was the client the limit, was the load sustained, were the values right, is the objective
+//! kept. Everything a reader must know before looking at a number.
+
+use crate::measurement::Measurement;
+use crate::report::model::Verdict;
+use crate::slo::{Facts, Slo};
+use crate::units::{format_count, format_ns, format_share};
+use crate::wire::ErrorKind;
+use crate::worker::verify::Violation;
+use std::collections::BTreeMap;
+
+/// Slip above this share of the response time (both at the 99th percentile) makes the client a limit ...
+const SLIP_SHARE_MAX: f64 = 0.02;
+/// ... if it is also above this.
+const SLIP_NS_MIN: u64 = 5_000;
+/// A worker busier than this is a limit.
+const BUSY_SHARE_MAX: f64 = 0.85;
+/// Requests still due at the end, as a share of all that were due, that make a run overloaded.
+const ABANDONED_SHARE_MAX: f64 = 0.001;
+/// Requests that had to wait for a free connection are worth a note from this share on.
+const HELD_SHARE_NOTED: f64 = 0.01;
+
+/// Judges a measurement.
+#[must_use]
+pub fn judge(measurement: &Measurement, slo: Option<&Slo>) -> Verdict {
+    let total = &measurement.total.totals;
+    let all = measurement.total.all_verbs();
+    let failed = all.counts.errors_total() + measurement.end.unanswered + total.abandoned;
+    let due = (all.counts.completed + measurement.end.unanswered + total.abandoned).max(1);
+    let error_share = failed as f64 / due as f64;
+    let asked = (all.counts.hits + all.counts.misses).max(1);
+    let facts = Facts {
+        response: &all.response,
+        errors: error_share,
+        misses: all.counts.misses as f64 / asked as f64,
+    };
+    Verdict {
+        client_limited: client_limits(measurement, &all.slip, &all.response),
+        overloaded: overload(measurement, due),
+        violations: named(Violation::ALL.iter().map(|violation| violation.name()), &measurement.end.violations),
+        violation_examples: measurement.end.violation_examples.clone(),
+        errors: named(ErrorKind::ALL.iter().map(|kind| kind.name()), &all.counts.errors),
+        error_examples: measurement.end.error_examples.clone(),
+        error_share,
+        slo: slo.map(ToString::to_string),
+        slo_missed: slo.map(|slo| slo.missed(&facts)).unwrap_or_default(),
+        notes: notes(measurement),
+    }
+}
+
+fn named<'a>(names: impl Iterator<Item = &'a str>, counts: &[u64]) -> BTreeMap<String, u64> {
+    names
+        .zip(counts)
+        .filter(|(_, count)| **count > 0)
+        .map(|(name, count)| (name.to_owned(), *count))
+        .collect()
+}
+
+type Latencies = hdrhistogram::Histogram<u64>;
+
+fn client_limits(measurement: &Measurement, slip: &Latencies, response: &Latencies) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let (slip_ns, response_ns) = (slip.value_at_quantile(0.99), response.value_at_quantile(0.99));
+    let is_open = measurement.rate.is_some();
+    if is_open && slip_ns > SLIP_NS_MIN && slip_ns as f64 > SLIP_SHARE_MAX * response_ns as f64 {
+        reasons.push(format!(
+            "requests left {} late at p99, {} of the response p99 of {} (at most {})",
+            format_ns(slip_ns as f64),
+            format_share(slip_ns as f64 / response_ns as f64),
+            format_ns(response_ns as f64),
+            format_share(SLIP_SHARE_MAX)
+        ));
+    }
+    let busiest = measurement.busiest();
+    if busiest > BUSY_SHARE_MAX {
+        reasons.push(format!(
+            "a worker was {} busy (at most {}): give it more --cpus",
+            format_share(busiest),
+            format_share(BUSY_SHARE_MAX)
+        ));
+    }
+    reasons
+}
+
+fn overload(measurement: &Measurement, due: u64) -> Option<String> {
+    let abandoned = measurement.total.totals.abandoned;
+    let unanswered = measurement.end.unanswered;
+    if abandoned as f64 > ABANDONED_SHARE_MAX * due as f64 {
+        return Some(format!(
+            "{} of {} requests were due and still unsent at the end: the server took {}/s of {}/s",
+            format_count(abandoned as f64),
+            format_count(due as f64),
+            format_count(measurement.achieved()),
+            format_count(measurement.rate.unwrap_or_default())
+        ));
+    }
+    (unanswered > 0).then(|| format!("{unanswered} requests had no reply one second after the last was due"))
+}
+
+fn notes(measurement: &Measurement) -> Vec<String> {
+    let totals = &measurement.measured;
+    let mut notes = Vec::new();
+    let held_share = totals.held as f64 / totals.due.max(1) as f64;
+    if held_share > HELD_SHARE_NOTED {
+        notes.push(format!(
+            "{} of requests were due while every connection was full and waited (that is in their response time); more --connections or --depth change it",
+            format_share(held_share)
+        ));
+    }
+    if measurement.rate.is_none() {
+        notes.push("closed loop: requests wait for replies, so these latencies hide the queueing that users would see".to_owned());
+    }
+    notes
+}
+
+/// The headroom of the client: how much more its busiest worker could do.
+#[must_use]
+pub fn headroom(busiest: f64) -> f64 {
+    (1.0 - busiest).max(0.0)
+}

@@ -1,0 +1,258 @@
+//! The protocols, as a client sees them: requests to bytes, bytes to events. No sockets, no clocks.
+//!
+//! Rendering appends to a buffer whose capacity was reserved before the run. Parsing is incremental: bytes go in as
+//! they were received, in any pieces, and a [`ReplySink`] is told what they mean; values pass through as slices of
+//! the receive buffer and are never copied.
+
+pub mod binary;
+pub mod line;
+pub mod meta;
+pub mod text;
+
+use crate::value::{self, Mark};
+use crate::workload::Workload;
+use crate::workload::keys::KeyId;
+use crate::workload::verb::{KeySpace, Verb};
+use clap::ValueEnum;
+use std::fmt;
+
+/// A protocol of memcached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    /// Classic text; the meta verbs of a mix are meta commands on the same connections.
+    Text,
+    /// Every verb as a meta command.
+    Meta,
+    /// The binary protocol.
+    Binary,
+}
+
+impl Protocol {
+    /// The name used on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Meta => "meta",
+            Self::Binary => "binary",
+        }
+    }
+}
+
+/// One request to render.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// What to do.
+    pub verb: Verb,
+    /// The space of the key, which decides what a value is.
+    pub space: KeySpace,
+    /// The key.
+    pub key: KeyId,
+    /// The keys of a multi-get, the first included; empty for other verbs.
+    pub keys: &'a [KeyId],
+    /// What a written value says about itself, and the lifetime asked for.
+    pub mark: Mark,
+    /// The unique of a cas.
+    pub cas_unique: u64,
+}
+
+/// Keys of one request at their longest, with all framing.
+const FRAME_BYTES_MAX: usize = 128;
+
+/// An upper bound on the bytes of one request of `workload`: what send buffers reserve.
+#[must_use]
+pub fn request_bytes_max(workload: &Workload) -> usize {
+    let key = workload.key_format.key_bytes() + FRAME_BYTES_MAX;
+    let keys = if workload.spec.mix.any(|verb| verb == Verb::MultiGet) {
+        workload.spec.mix.multiget_keys() + 1
+    } else {
+        1
+    };
+    key * keys + workload.sizes.bytes_max() as usize
+}
+
+/// What one append or prepend adds.
+const LIST_ELEMENT: &[u8] = b"0123456789abcdef";
+
+/// What a counter starts with: room for many decrements before it stops at zero.
+const COUNTER_START: &[u8] = b"1000000000";
+
+impl Request<'_> {
+    /// The length of the value this request carries.
+    #[must_use]
+    pub fn value_bytes(&self, workload: &Workload) -> u32 {
+        match self.space {
+            KeySpace::Values => workload.sizes.value_bytes(self.key),
+            KeySpace::Counters => COUNTER_START.len() as u32,
+            KeySpace::Lists => LIST_ELEMENT.len() as u32,
+        }
+    }
+
+    /// Appends the value.
+    pub fn render_value(&self, workload: &Workload, out: &mut Vec<u8>) {
+        match self.space {
+            KeySpace::Values => value::render(self.mark, self.value_bytes(workload), out),
+            KeySpace::Counters => out.extend_from_slice(COUNTER_START),
+            KeySpace::Lists => out.extend_from_slice(LIST_ELEMENT),
+        }
+    }
+}
+
+/// Appends the bytes of `request` in `protocol`.
+#[inline]
+pub fn render(protocol: Protocol, workload: &Workload, request: &Request<'_>, out: &mut Vec<u8>) {
+    match protocol {
+        Protocol::Text if !request.verb.is_meta() => text::render(workload, request, out),
+        Protocol::Text | Protocol::Meta => meta::render(workload, request, out),
+        Protocol::Binary => binary::render(workload, request, out),
+    }
+}
+
+/// Appends a decimal number.
+#[inline]
+fn push_number(number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// How many replies the oldest outstanding request gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One.
+    One,
+    /// Any number of hits, then the reply of a no-op (quiet gets).
+    UntilNoop,
+}
+
+/// The first line or header of a hit.
+#[derive(Debug, Clone, Copy)]
+pub struct ValueHeader<'a> {
+    /// The key, if the reply has it.
+    pub key: Option<&'a [u8]>,
+    /// The opaque of the binary protocol, which loadgen fills with the low bits of the key number.
+    pub opaque: Option<u32>,
+    /// Length of the value.
+    pub bytes: u32,
+    /// The cas unique, if the reply has it.
+    pub cas_unique: u64,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Stored, deleted, touched, counted; for reads: all hits have been reported.
+    Ok,
+    /// `NOT_STORED`.
+    NotStored,
+    /// `EXISTS`.
+    Exists,
+    /// `NOT_FOUND`, or a miss where the protocol says so.
+    NotFound,
+    /// The server refused.
+    Error(ErrorKind),
+}
+
+/// The kinds of refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ErrorKind {
+    /// `ERROR`: the server does not know the command.
+    UnknownCommand,
+    /// `CLIENT_ERROR`: the server does not like the request.
+    Client,
+    /// `SERVER_ERROR out of memory ...`.
+    OutOfMemory,
+    /// `SERVER_ERROR object too large for cache`.
+    TooLarge,
+    /// Any other `SERVER_ERROR`.
+    Server,
+}
+
+impl ErrorKind {
+    /// The number of kinds.
+    pub const COUNT: usize = 5;
+
+    /// All kinds, in the order of their discriminants.
+    pub const ALL: [Self; Self::COUNT] = [Self::UnknownCommand, Self::Client, Self::OutOfMemory, Self::TooLarge, Self::Server];
+
+    /// The name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UnknownCommand => "unknown command",
+            Self::Client => "client error",
+            Self::OutOfMemory => "out of memory",
+            Self::TooLarge => "too large",
+            Self::Server => "server error",
+        }
+    }
+}
+
+/// Is told what the bytes of a connection mean, in order.
+pub trait ReplySink {
+    /// The shape of the oldest outstanding request, or nothing if none is outstanding.
+    fn shape(&self) -> Option<Shape>;
+    /// A hit begins.
+    fn value(&mut self, header: &ValueHeader<'_>);
+    /// The next piece of its value.
+    fn body(&mut self, piece: &[u8]);
+    /// The value is complete.
+    fn value_end(&mut self);
+    /// A refusal's text; [`ReplySink::done`] follows.
+    fn error_text(&mut self, text: &[u8]);
+    /// The oldest outstanding request is answered.
+    fn done(&mut self, status: Status);
+}
+
+/// Bytes that are no reply of the protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProtocolError {
+    what: &'static str,
+    excerpt: String,
+}
+
+impl ProtocolError {
+    /// An error about `bytes`, of which an excerpt is kept.
+    #[must_use]
+    pub fn new(what: &'static str, bytes: &[u8]) -> Self {
+        let excerpt = bytes[..bytes.len().min(64)].escape_ascii().to_string();
+        Self { what, excerpt }
+    }
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: \"{}\"", self.what, self.excerpt)
+    }
+}
+
+/// The reply parser of one connection.
+#[derive(Debug)]
+pub enum Parser {
+    /// Classic text and meta.
+    Line(line::LineParser),
+    /// Binary.
+    Binary(binary::BinaryParser),
+}
+
+impl Parser {
+    /// The parser for `protocol`.
+    #[must_use]
+    pub fn new(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Text | Protocol::Meta => Self::Line(line::LineParser::default()),
+            Protocol::Binary => Self::Binary(binary::BinaryParser::default()),
+        }
+    }
+
+    /// Takes the next received bytes.
+    #[inline]
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut impl ReplySink) -> Result<(), ProtocolError> {
+        match self {
+            Self::Line(parser) => parser.feed(bytes, sink),
+            Self::Binary(parser) => parser.feed(bytes, sink),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! When requests are due: the open loop's schedule, which no reply ever delays.
+
+use clap::ValueEnum;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use rand_distr::{Distribution, Exp1};
+
+/// How the times between requests are distributed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ArrivalKind {
+    /// Exponential gaps, as many independent users make.
+    Poisson,
+    /// Equal gaps.
+    Uniform,
+}
+
+impl ArrivalKind {
+    /// The name used on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Poisson => "poisson",
+            Self::Uniform => "uniform",
+        }
+    }
+}
+
+/// One worker's part of the schedule.
+#[derive(Debug)]
+pub struct Arrivals {
+    kind: ArrivalKind,
+    gap_ns: f64,
+    /// Due time of the next request, after `start_ns`; a float, so that gaps of a fraction of a nanosecond add up.
+    next_ns: f64,
+    start_ns: u64,
+    rng: SmallRng,
+}
+
+impl Arrivals {
+    /// The part of worker `worker` of `workers` of a schedule of `rate` requests per second that begins at `start_ns`.
+    /// Uniform parts interleave: together they are uniform again.
+    #[must_use]
+    pub fn new(kind: ArrivalKind, rate: f64, worker: usize, workers: usize, start_ns: u64, seed: u64) -> Self {
+        let gap_ns = 1e9 * workers as f64 / rate;
+        let mut rng = SmallRng::seed_from_u64(seed ^ (worker as u64 + 1).wrapping_mul(0xd6e8_feb8_6659_fd93));
+        let next_ns = match kind {
+            ArrivalKind::Uniform => gap_ns * worker as f64 / workers as f64,
+            ArrivalKind::Poisson => gap_ns * exponential(&mut rng),
+        };
+        Self {
+            kind,
+            gap_ns,
+            next_ns,
+            start_ns,
+            rng,
+        }
+    }
+
+    /// When the next request is due.
+    #[inline]
+    #[must_use]
+    pub fn next_due_ns(&self) -> u64 {
+        self.start_ns + self.next_ns as u64
+    }
+
+    /// Goes on to the request after it.
+    #[inline]
+    pub fn advance(&mut self) {
+        self.next_ns += match self.kind {
+            ArrivalKind::Uniform => self.gap_ns,
+            ArrivalKind::Poisson => self.gap_ns * exponential(&mut self.rng),
+        };
+    }
+
+    /// Drops all requests due before `end_ns` and says how many there were.
+    pub fn abandon_until(&mut self, end_ns: u64) -> u64 {
+        let mut abandoned = 0;
+        while self.next_due_ns() < end_ns {
+            self.advance();
+            abandoned += 1;
+        }
+        abandoned
+    }
+}
+
+#[inline]
+fn exponential(rng: &mut SmallRng) -> f64 {
+    Exp1.sample(rng)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn due_times(kind: ArrivalKind, rate: f64, worker: usize, workers: usize, count: usize) -> Vec<u64> {
+        let mut arrivals = Arrivals::new(kind, rate, worker, workers, 1_000, 42);
+        (0..count)
+            .map(|_| {
+                let due = arrivals.next_due_ns();
+                arrivals.advance();
+                due
+            })
+            .collect()
+    }
+
+    #[test]
+    fn uniform_workers_interleave_without_drift() {
+        let mut all: Vec<u64> = (0..3).flat_map(|worker| due_times(ArrivalKind::Uniform, 300_000.0, worker, 3, 10_000)).collect();
+        all.sort_unstable();
+        assert!(all.windows(2).all(|pair| (3_332..=3_334).contains(&(pair[1] - pair[0]))));
+        let span_ns = (all[all.len() - 1] - all[0]) as f64;
+        assert!((span_ns - 29_999.0 * 1e9 / 300_000.0).abs() < 10.0);
+    }
+
+    /// Kolmogorov-Smirnov against the exponential distribution, and the index of dispersion of counts.
+    #[test]
+    fn poisson_arrivals_fit() {
+        let count = 50_000;
+        let due = due_times(ArrivalKind::Poisson, 100_000.0, 0, 1, count);
+        let mut gaps: Vec<f64> = due.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 10_000.0).collect();
+        gaps.sort_by(f64::total_cmp);
+        let distance = gaps
+            .iter()
+            .enumerate()
+            .map(|(index, gap)| ((1.0 - (-gap).exp()) - (index as f64 + 0.5) / gaps.len() as f64).abs())
+            .fold(0.0, f64::max);
+        // The 0.1% critical value of the Kolmogorov-Smirnov statistic.
+        assert!(distance < 1.95 / (gaps.len() as f64).sqrt(), "{distance}");
+
+        let mut counts = vec![0.0f64; (due[due.len() - 1] / 1_000_000) as usize];
+        for time in &due {
+            if let Some(cell) = counts.get_mut((time / 1_000_000) as usize) {
+                *cell += 1.0;
+            }
+        }
+        let mean = counts.iter().sum::<f64>() / counts.len() as f64;
+        let variance = counts.iter().map(|cell| (cell - mean).powi(2)).sum::<f64>() / counts.len() as f64;
+        assert!((variance / mean - 1.0).abs() < 0.25, "dispersion {}", variance / mean);
+    }
+
+    #[test]
+    fn abandoning_counts_what_was_due() {
+        let mut arrivals = Arrivals::new(ArrivalKind::Uniform, 1_000.0, 0, 1, 0, 1);
+        assert_eq!(arrivals.abandon_until(10_000_000), 10);
+        assert_eq!(arrivals.next_due_ns(), 10_000_000);
+    }
+}

@@ -1,0 +1,357 @@
+//! A worker without its sockets: makes requests, takes replies, records and judges. No system calls.
+
+use super::connection::{Outbox, Pending, Reply};
+use super::verify::{Acknowledged, Verifier, Violation, Watermarks};
+use crate::record::{Interval, Latencies};
+use crate::target::{GroupId, Router};
+use crate::value::{Check, Mark, Version};
+use crate::wire::{self, Protocol, ReplySink, Request, Shape, Status, ValueHeader};
+use crate::workload::keys::KeyId;
+use crate::workload::verb::{KeySpace, Verb};
+use crate::workload::{Generator, Workload};
+use std::sync::Arc;
+
+/// The low bits of a version hold the worker's number, so that no two writes share one.
+pub(crate) const WORKER_BITS: u32 = 8;
+
+/// Examples of error texts kept per worker.
+const ERROR_EXAMPLES_MAX: usize = 4;
+
+/// Draws of a key for a multi-get until it is one of the right group.
+const GROUP_ATTEMPTS_MAX: usize = 1000;
+
+/// The state shared by all connections of a worker.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) workload: Arc<Workload>,
+    pub(crate) protocol: Protocol,
+    pub(crate) generator: Generator,
+    pub(crate) router: Router,
+    pub(crate) interval: Box<Interval>,
+    pub(crate) verifier: Verifier,
+    pub(crate) watermarks: Arc<Watermarks>,
+    pub(crate) worker: usize,
+    pub(crate) realtime_offset_ns: u64,
+    /// When the replies being processed arrived.
+    pub(crate) now_ns: u64,
+    /// Requests due in this window count.
+    pub(crate) measured_ns: std::ops::Range<u64>,
+    pub(crate) in_flight: usize,
+    pub(crate) error_examples: Vec<String>,
+    pub(crate) last_version: Version,
+    pub(crate) multiget: Vec<KeyId>,
+    pub(crate) scratch: Vec<u8>,
+}
+
+/// What to ask, with everything a follow-up may need.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask {
+    pub(crate) verb: Verb,
+    pub(crate) space: KeySpace,
+    pub(crate) key: KeyId,
+    pub(crate) cas_unique: u64,
+    pub(crate) due_ns: u64,
+    pub(crate) ready_ns: u64,
+}
+
+impl Core {
+    /// The version of a request rendered now: later than any before it of this worker.
+    #[inline]
+    fn next_version(&mut self) -> Version {
+        let step = 1u64 << WORKER_BITS;
+        let clock = (self.now_ns + self.realtime_offset_ns) & !(step - 1) | self.worker as u64;
+        self.last_version = Version(clock.max(self.last_version.0 + step));
+        self.last_version
+    }
+
+    /// Draws the other keys of a multi-get: keys of the same group, since one server answers it.
+    fn draw_multiget(&mut self, first: KeyId, space: KeySpace) {
+        self.multiget.clear();
+        self.multiget.push(first);
+        let wanted = self.workload.spec.mix.multiget_keys();
+        if self.router.groups() == 1 {
+            while self.multiget.len() < wanted {
+                let key = self.generator.next_key();
+                self.multiget.push(key);
+            }
+            return;
+        }
+        let group = self.route(space, first);
+        for _ in 0..GROUP_ATTEMPTS_MAX {
+            let key = self.generator.next_key();
+            if self.multiget.len() < wanted && self.route(space, key) == group {
+                self.multiget.push(key);
+            }
+        }
+    }
+
+    /// The group that owns a key.
+    #[inline]
+    pub(crate) fn route(&mut self, space: KeySpace, key: KeyId) -> GroupId {
+        self.router.route(&self.workload, space, key, &mut self.scratch)
+    }
+
+    /// Renders a request into an outbox.
+    #[inline]
+    pub(crate) fn issue(&mut self, outbox: &mut Outbox, ask: &Ask) {
+        let version = self.next_version();
+        let ttl_s = if ask.verb.writes_value() || ask.verb.touches() { self.generator.next_ttl_s() } else { 0 };
+        let mut keys = 1;
+        if ask.verb == Verb::MultiGet {
+            self.draw_multiget(ask.key, ask.space);
+            outbox.keys.extend(&self.multiget);
+            keys = self.multiget.len() as u16;
+        }
+        let request = Request {
+            verb: ask.verb,
+            space: ask.space,
+            key: ask.key,
+            keys: &self.multiget,
+            mark: Mark {
+                key: ask.key,
+                version,
+                ttl_s,
+                run: self.watermarks.run,
+            },
+            cas_unique: ask.cas_unique,
+        };
+        wire::render(self.protocol, &self.workload, &request, &mut outbox.bytes);
+        outbox.unsent += 1;
+        outbox.pending.push_back(Pending {
+            verb: ask.verb,
+            space: ask.space,
+            keys,
+            key: ask.key,
+            due_ns: ask.due_ns,
+            ready_ns: ask.ready_ns,
+            sent_ns: 0,
+            version,
+            barrier: self.verifier.barrier(version),
+        });
+        self.in_flight += 1;
+    }
+
+    fn follow_up(&mut self, outbox: &mut Outbox, verb: Verb, space: KeySpace, key: KeyId, cas_unique: u64) {
+        let ask = Ask {
+            verb,
+            space,
+            key,
+            cas_unique,
+            due_ns: self.now_ns,
+            ready_ns: self.now_ns,
+        };
+        self.issue(outbox, &ask);
+    }
+
+    /// Records a finished request.
+    #[inline]
+    fn record(&mut self, pending: &Pending, status: Status, hits: u32) {
+        self.interval.totals.completed += 1;
+        if !self.measured_ns.contains(&pending.due_ns) {
+            return;
+        }
+        let class = self.interval.class(pending.verb);
+        class.counts.completed += 1;
+        match status {
+            Status::Error(kind) => {
+                class.counts.errors[kind as usize] += 1;
+                return;
+            }
+            Status::NotStored | Status::Exists => class.counts.refused += 1,
+            Status::NotFound if pending.verb.writes_value() => class.counts.refused += 1,
+            Status::NotFound => class.counts.misses += u64::from(pending.keys),
+            Status::Ok if pending.verb.reads() => {
+                class.counts.hits += u64::from(hits);
+                class.counts.misses += u64::from(pending.keys) - u64::from(hits).min(u64::from(pending.keys));
+            }
+            Status::Ok if !pending.verb.writes_value() => class.counts.hits += 1,
+            Status::Ok => {}
+        }
+        class.record(&Latencies {
+            response_ns: self.now_ns.saturating_sub(pending.due_ns),
+            service_ns: self.now_ns.saturating_sub(pending.sent_ns),
+            slip_ns: pending.sent_ns.saturating_sub(pending.ready_ns),
+        });
+    }
+
+    /// Remembers what an acknowledged write or delete means for later reads.
+    #[inline]
+    fn acknowledge(&mut self, pending: &Pending, status: Status) {
+        let deletes = pending.verb.deletes();
+        if pending.space != KeySpace::Values || !(deletes || pending.verb.writes_value()) {
+            return;
+        }
+        self.watermarks.note_write(self.now_ns.saturating_sub(pending.sent_ns));
+        let changed = match status {
+            Status::Ok => true,
+            Status::NotFound => deletes,
+            _ => false,
+        };
+        if changed && self.workload.spec.verify {
+            self.verifier.acknowledged(&Acknowledged {
+                key: pending.key,
+                barrier: pending.barrier,
+                at_ns: self.now_ns,
+                deleted: deletes,
+            });
+        }
+    }
+
+    /// Issues what a reply calls for: the second half of a cas, the set after a miss, a new counter or list.
+    #[inline]
+    fn follow(&mut self, outbox: &mut Outbox, reply: &Reply, pending: &Pending, status: Status) {
+        let look_aside = self.workload.spec.look_aside;
+        match (pending.verb, status) {
+            (Verb::Gets, Status::Ok) if reply.hits > 0 => {
+                self.follow_up(outbox, Verb::Cas, KeySpace::Values, pending.key, reply.cas_unique);
+            }
+            (Verb::Gets, Status::Ok | Status::NotFound) => self.follow_up(outbox, Verb::Set, KeySpace::Values, pending.key, 0),
+            (Verb::MultiGet, Status::Ok) if look_aside => {
+                for &key in &reply.missed {
+                    self.follow_up(outbox, Verb::Set, KeySpace::Values, key, 0);
+                }
+            }
+            (Verb::Get | Verb::MetaGet | Verb::Gat, Status::Ok | Status::NotFound) if look_aside && reply.hits == 0 => {
+                self.follow_up(outbox, Verb::Set, KeySpace::Values, pending.key, 0);
+            }
+            (Verb::Incr | Verb::Decr | Verb::MetaArith, Status::NotFound) => {
+                self.follow_up(outbox, Verb::Add, KeySpace::Counters, pending.key, 0);
+            }
+            (Verb::Append | Verb::Prepend, Status::NotStored | Status::NotFound) => {
+                self.follow_up(outbox, Verb::Set, KeySpace::Lists, pending.key, 0);
+            }
+            (Verb::Append | Verb::Prepend, Status::Ok) if is_time_to_reset(pending.version) => {
+                self.follow_up(outbox, Verb::Set, KeySpace::Lists, pending.key, 0);
+            }
+            _ => {}
+        }
+    }
+
+    #[cold]
+    fn note_error(&mut self, text: &[u8]) {
+        if self.error_examples.len() < ERROR_EXAMPLES_MAX {
+            let text = text.escape_ascii().to_string();
+            if !self.error_examples.contains(&text) {
+                self.error_examples.push(text);
+            }
+        }
+    }
+}
+
+/// Lists would grow without end: one append in 64 is followed by a set.
+fn is_time_to_reset(version: Version) -> bool {
+    (version.0 >> WORKER_BITS).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58 == 0
+}
+
+/// Takes the replies of one connection.
+pub(crate) struct Sink<'a> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) outbox: &'a mut Outbox,
+    pub(crate) reply: &'a mut Reply,
+}
+
+impl Sink<'_> {
+    /// Which key a hit is for, or nothing if it was not asked for.
+    #[inline]
+    fn hit_key(&mut self, pending: &Pending, header: &ValueHeader<'_>) -> Option<KeyId> {
+        let named = header.key.map(|key| self.core.workload.key_format.parse(key));
+        if pending.verb != Verb::MultiGet {
+            let opaque_fits = header.opaque.is_none_or(|opaque| opaque == pending.key.0 as u32);
+            return match named {
+                Some(named) if named != Some(pending.key) => None,
+                _ => opaque_fits.then_some(pending.key),
+            };
+        }
+        let named = named??;
+        while self.reply.keys_passed < pending.keys {
+            let key = self.outbox.keys[usize::from(self.reply.keys_passed)];
+            self.reply.keys_passed += 1;
+            if key == named {
+                return Some(key);
+            }
+            self.reply.missed.push(key);
+        }
+        None
+    }
+
+    fn end_multiget(&mut self, pending: &Pending) {
+        for index in self.reply.keys_passed..pending.keys {
+            self.reply.missed.push(self.outbox.keys[usize::from(index)]);
+        }
+        self.outbox.keys.drain(..usize::from(pending.keys));
+    }
+}
+
+impl ReplySink for Sink<'_> {
+    #[inline]
+    fn shape(&self) -> Option<Shape> {
+        let pending = self.outbox.pending.front()?;
+        Some(if pending.verb == Verb::MultiGet && self.core.protocol != Protocol::Text {
+            Shape::UntilNoop
+        } else {
+            Shape::One
+        })
+    }
+
+    #[inline]
+    fn value(&mut self, header: &ValueHeader<'_>) {
+        let Some(&pending) = self.outbox.pending.front() else {
+            return;
+        };
+        self.reply.hits += 1;
+        self.reply.cas_unique = header.cas_unique;
+        self.reply.checking = pending.space == KeySpace::Values && self.core.workload.spec.verify;
+        if !self.reply.checking {
+            return;
+        }
+        match self.hit_key(&pending, header) {
+            Some(key) => {
+                self.reply.key = key;
+                self.reply.check = Check::new(key, header.bytes, self.core.workload.sizes.value_bytes(key));
+            }
+            None => {
+                self.reply.checking = false;
+                self.core.verifier.violate(Violation::WrongKey, pending.key, None);
+            }
+        }
+    }
+
+    #[inline]
+    fn body(&mut self, piece: &[u8]) {
+        if self.reply.checking {
+            self.reply.check.feed(piece);
+        }
+    }
+
+    #[inline]
+    fn value_end(&mut self) {
+        if !self.reply.checking {
+            return;
+        }
+        let sent_ns = self.outbox.pending.front().map_or(0, |pending| pending.sent_ns);
+        match self.reply.check.finish() {
+            Ok(Some(mark)) => self.core.verifier.judge(&mark, sent_ns, &self.core.watermarks),
+            Ok(None) => {}
+            Err(damage) => self.core.verifier.violate(damage.into(), self.reply.key, None),
+        }
+    }
+
+    fn error_text(&mut self, text: &[u8]) {
+        self.core.note_error(text);
+    }
+
+    #[inline]
+    fn done(&mut self, status: Status) {
+        let Some(pending) = self.outbox.pending.pop_front() else {
+            return;
+        };
+        self.core.in_flight -= 1;
+        if pending.verb == Verb::MultiGet {
+            self.end_multiget(&pending);
+        }
+        self.core.record(&pending, status, self.reply.hits);
+        self.core.acknowledge(&pending, status);
+        self.core.follow(self.outbox, self.reply, &pending, status);
+        self.reply.reset();
+    }
+}

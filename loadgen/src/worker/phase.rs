@@ -1,0 +1,151 @@
+//! What a worker is told to do, and what it tells back.
+
+use super::arrivals::Arrivals;
+use super::verify::Violation;
+use crate::error::LoadError;
+use crate::record::Interval;
+use crate::workload::Generator;
+use crate::workload::keys::KeyId;
+use crate::workload::verb::{KeySpace, Verb};
+use clap::ValueEnum;
+
+/// How a worker waits for the next due request; the README's table compares them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WaitPolicy {
+    /// Sleep in the ring until shortly before, then spin.
+    Hybrid,
+    /// Only sleep: cheapest, some 30 us late.
+    Sleep,
+    /// Only spin: a whole CPU for each worker, least disturbed; replies are noticed without a wake-up.
+    Spin,
+}
+
+/// When requests are started.
+#[derive(Debug)]
+pub(crate) enum Pace {
+    /// At their due times.
+    Open {
+        arrivals: Arrivals,
+        in_flight_max: usize,
+    },
+    /// When another is answered.
+    Closed { in_flight_max: usize },
+}
+
+impl Pace {
+    /// How long the next request has been due.
+    pub(crate) fn lag_ns(&self, now: u64) -> u64 {
+        match self {
+            Self::Open { arrivals, .. } => now.saturating_sub(arrivals.next_due_ns()),
+            Self::Closed { .. } => 0,
+        }
+    }
+}
+
+/// Where requests come from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// The workload's mix.
+    Mix,
+    /// One set for each key of the worker's part, space by space.
+    Load {
+        spaces: Vec<KeySpace>,
+        next: u64,
+        range: std::ops::Range<u64>,
+    },
+}
+
+impl Source {
+    /// The next request's verb and key.
+    #[inline]
+    pub(crate) fn next(&mut self, generator: &mut Generator) -> Option<(Verb, KeyId)> {
+        match self {
+            Self::Mix => {
+                let operation = generator.next_operation();
+                Some((operation.verb, operation.key))
+            }
+            Self::Load { spaces, next, range } => {
+                spaces.last()?;
+                let key = KeyId(*next);
+                *next += 1;
+                Some((Verb::Set, key)).filter(|_| key.0 < range.end)
+            }
+        }
+    }
+
+    /// The key space of a request with this verb. Loading goes on to the next space when one is complete.
+    #[inline]
+    pub(crate) fn space(&self, verb: Verb) -> KeySpace {
+        match self {
+            Self::Mix => verb.key_space(),
+            Self::Load { spaces, .. } => spaces.last().copied().unwrap_or(KeySpace::Values),
+        }
+    }
+
+    /// Whether nothing is left.
+    pub(crate) fn is_exhausted(&mut self) -> bool {
+        match self {
+            Self::Mix => false,
+            Self::Load { spaces, next, range } => {
+                if *next >= range.end && spaces.pop().is_some() {
+                    *next = range.start;
+                }
+                spaces.is_empty() || range.is_empty()
+            }
+        }
+    }
+}
+
+/// One phase of load, for one worker.
+#[derive(Debug)]
+pub(crate) struct Phase {
+    pub(crate) source: Source,
+    pub(crate) pace: Pace,
+    pub(crate) depth: usize,
+    pub(crate) start_ns: u64,
+    pub(crate) warm_up_ns: u64,
+    pub(crate) measure_ns: u64,
+    /// How long to wait for replies after the last request was due.
+    pub(crate) drain_ns: u64,
+    pub(crate) interval_ns: u64,
+}
+
+/// What is left of a phase beside its intervals.
+#[derive(Debug, Clone, Default)]
+pub struct PhaseEnd {
+    /// Requests whose reply had not come when the phase gave up on them.
+    pub unanswered: u64,
+    /// Violations by class.
+    pub violations: [u64; Violation::COUNT],
+    /// The first of them in words.
+    pub violation_examples: Vec<String>,
+    /// Texts of errors the server sent.
+    pub error_examples: Vec<String>,
+}
+
+impl PhaseEnd {
+    /// Adds another worker's.
+    pub fn add(&mut self, other: Self) {
+        self.unanswered += other.unanswered;
+        for (mine, theirs) in self.violations.iter_mut().zip(other.violations) {
+            *mine += theirs;
+        }
+        self.violation_examples.extend(other.violation_examples);
+        for text in other.error_examples {
+            if !self.error_examples.contains(&text) {
+                self.error_examples.push(text);
+            }
+        }
+    }
+}
+
+/// From a worker to the collector.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// The records of an interval, from the worker with this number.
+    Interval(usize, Box<Interval>),
+    /// The phase is over.
+    Done(PhaseEnd),
+    /// The run cannot go on.
+    Failed(LoadError),
+}

@@ -1,0 +1,118 @@
+//! A worker allocates nothing in steady state.
+//!
+//! The allocator of this test binary counts the allocations of one thread, named by its kernel thread id.
+
+use crate::support::Memcached;
+use loadgen::fleet::{Fleet, FleetConfig, Load};
+use loadgen::host::allowed_cpus;
+use loadgen::target::{Endpoint, Router};
+use loadgen::wire::Protocol;
+use loadgen::worker::arrivals::ArrivalKind;
+use loadgen::worker::phase::WaitPolicy;
+use loadgen::workload::{Workload, WorkloadSpec};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::time::Duration;
+
+struct Counting;
+
+static WATCHED: AtomicI32 = AtomicI32::new(0);
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+fn note() {
+    let watched = WATCHED.load(Ordering::Relaxed);
+    if watched != 0 && rustix::thread::gettid().as_raw_nonzero().get() == watched {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: all calls go on to the system's allocator; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note();
+        // SAFETY: the caller's contract is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's contract is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        note();
+        // SAFETY: the caller's contract is passed on.
+        unsafe { System.realloc(pointer, layout, bytes) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The kernel's id of the worker that this test started: the newest thread called `worker-0`.
+fn worker_thread() -> i32 {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let named = tasks.filter_map(|task| {
+        let path = task.ok()?.path();
+        let name = std::fs::read_to_string(path.join("comm")).ok()?;
+        (name.trim() == "worker-0").then(|| path.file_name()?.to_str()?.parse::<i32>().ok())?
+    });
+    named.max().unwrap()
+}
+
+fn allocations(protocol: Protocol, rate: Option<f64>) -> u64 {
+    let Some(server) = Memcached::start(&[]) else { return 0 };
+    let spec = WorkloadSpec {
+        mix: "get=50,multiget:10=10,set=10,delete=5,cas=5,incr=5,append=5,touch=5,gat=5".parse().unwrap(),
+        keys: 2000,
+        value_size: "10-2000".parse().unwrap(),
+        look_aside: true,
+        ..WorkloadSpec::default()
+    };
+    let config = FleetConfig {
+        endpoints: vec![Endpoint::parse(&server.address).unwrap()],
+        router: Router::Single,
+        protocol,
+        connections: 8,
+        cpus: allowed_cpus().unwrap()[..1].to_vec(),
+        depth_max: 64,
+        wait: WaitPolicy::Hybrid,
+        workload: Workload::new(spec).unwrap(),
+    };
+    let mut fleet = Fleet::start(&config).unwrap();
+    fleet.preload(&mut |_| ()).unwrap();
+    let load = Load {
+        rate,
+        arrivals: ArrivalKind::Poisson,
+        depth: 16,
+        in_flight_max: 1000,
+        warm_up: Duration::from_millis(200),
+        duration: Duration::from_millis(800),
+        interval: Duration::from_millis(200),
+        keep_histograms: false,
+    };
+    fleet.run(&load, &mut |_| ()).unwrap();
+    let thread = worker_thread();
+    // From the first window on, so that what a phase allocates once when it is ordered does not count.
+    let mut watching = false;
+    let mut counted = 0;
+    fleet
+        .run(&load, &mut |_| {
+            if !watching {
+                watching = true;
+                ALLOCATIONS.store(0, Ordering::SeqCst);
+                WATCHED.store(thread, Ordering::SeqCst);
+            }
+            counted = ALLOCATIONS.load(Ordering::SeqCst);
+        })
+        .unwrap();
+    WATCHED.store(0, Ordering::SeqCst);
+    counted
+}
+
+#[test]
+fn steady_state_allocates_nothing() {
+    assert_eq!(allocations(Protocol::Text, Some(5_000.0)), 0, "open loop, text");
+    assert_eq!(allocations(Protocol::Meta, None), 0, "closed loop, meta");
+    assert_eq!(allocations(Protocol::Binary, None), 0, "closed loop, binary");
+}

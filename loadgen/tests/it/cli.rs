@@ -1,0 +1,167 @@
+//! Errors, exit codes and files of the binary.
+
+use crate::support::{Action, Memcached, json, loadgen, run_of, scripted, temporary};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::process::Output;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const SHORT: [&str; 6] = ["--duration", "400ms", "--warmup", "0s", "--no-preload", "--quiet"];
+
+fn run(server: &str, more: &[&str]) -> Output {
+    loadgen(&[&["run", "-s", server], more, &SHORT].concat())
+}
+
+fn assert_fails(output: &Output, code: i32, says: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(code), "{stderr}{stdout}");
+    assert!(stderr.contains(says) || stdout.contains(says), "{stderr}{stdout}");
+}
+
+#[test]
+fn no_server_is_said_so() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    assert_fails(&run(&free, &[]), 3, "is a server running there?");
+}
+
+#[test]
+fn other_protocols_are_recognised() {
+    let web = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = web.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in web.incoming().flatten() {
+            std::io::Write::write_all(&mut &stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").ok();
+            // Kept open: the answer is what tells, not the end.
+            std::mem::forget(stream);
+        }
+    });
+    assert_fails(&run(&address, &[]), 3, "HTTP/1.1 400 Bad Request");
+    assert_fails(&run(&address, &["--protocol", "binary"]), 3, "binary protocol");
+}
+
+#[test]
+fn a_server_that_goes_away_is_said_so() {
+    let requests = AtomicU64::new(0);
+    let address = scripted(move |_| match requests.fetch_add(1, Ordering::Relaxed) {
+        0..100 => Action::Reply("END\r\n".to_owned()),
+        _ => Action::Close,
+    });
+    assert_fails(&run(&address.to_string(), &["--rate", "2000"]), 4, "closed the connection");
+}
+
+#[test]
+fn wrong_values_fail_the_run() {
+    let address = scripted(|line| {
+        let key = line.text.split(' ').nth(1).unwrap_or_default();
+        Action::Reply(format!("VALUE {key} 0 100\r\n{}\r\nEND\r\n", "x".repeat(100)))
+    });
+    let output = run(&address.to_string(), &["--rate", "500", "--mix", "get"]);
+    assert_fails(&output, 5, "WRONG DATA");
+    let unchecked = run(&address.to_string(), &["--rate", "500", "--mix", "get", "--no-verify"]);
+    assert_eq!(unchecked.status.code(), Some(0));
+}
+
+#[test]
+fn an_objective_that_is_missed_fails_the_run() {
+    let address = scripted(|_| Action::Reply("END\r\n".to_owned())).to_string();
+    assert_fails(&run(&address, &["--rate", "500", "--mix", "get", "--slo", "p50<1us"]), 6, "OBJECTIVE MISSED");
+    assert_fails(&run(&address, &["--rate", "500", "--mix", "get", "--slo", "misses<1%"]), 6, "misses is 100.0%");
+}
+
+#[test]
+fn errors_of_the_server_are_counted_and_quoted() {
+    let address = scripted(|_| Action::Reply("SERVER_ERROR out of memory storing object\r\n".to_owned())).to_string();
+    let output = run(&address, &["--rate", "500", "--mix", "set", "--strict"]);
+    assert_fails(&output, 7, "x out of memory");
+    assert_fails(&output, 7, "storing object");
+}
+
+#[test]
+fn wrong_options_are_explained() {
+    for (option, value, says) in [
+        ("--mix", "put=1", "unknown operation 'put'"),
+        ("--key-dist", "gauss", "unknown key distribution"),
+        ("--value-size", "huge", "a value size is"),
+        ("--duration", "5 parsecs", "unknown time unit"),
+        ("--slo", "latency<1ms", "unknown metric"),
+        ("--cpus", "a", "--cpus"),
+        ("--cpus", "1000", "--cpus"),
+        ("--rate", "fast", "does not begin with a number"),
+        ("--ttl", "40d", "unknown time unit"),
+    ] {
+        let address = scripted(|_| Action::Reply("END\r\n".to_owned())).to_string();
+        let output = loadgen(&["run", "-s", &address, option, value, "--no-preload", "--quiet"]);
+        let code = output.status.code().unwrap();
+        assert!(code == 2 || code == 1, "{option} {value}: {code}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains(says), "{option} {value}: {stderr}");
+    }
+}
+
+#[test]
+fn files_are_written_and_the_json_is_documented() {
+    let Some(server) = Memcached::start(&[]) else { return };
+    let paths: Vec<_> = ["json", "html", "csv", "hdr"].iter().map(|name| temporary(name)).collect();
+    let mut arguments = vec!["--rate", "2000", "--keys", "1000", "--slo", "p99<1s"];
+    for (option, path) in ["--json", "--html", "--csv", "--hdr"].iter().zip(&paths) {
+        arguments.extend([option, path.to_str().unwrap()]);
+    }
+    let pid = server.pid().to_string();
+    arguments.extend(["--server-pid", &pid]);
+    let output = loadgen(&[&["run", "-s", &server.address, "--duration", "1s", "--warmup", "0s"], &arguments[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let read = |index: usize| std::fs::read_to_string(&paths[index]).unwrap();
+    let json: Value = serde_json::from_str(&read(0)).unwrap();
+    assert_eq!(json["schema_version"], loadgen::report::model::SCHEMA_VERSION);
+    assert_documented(&json);
+    assert!(read(1).contains("<svg") && !read(1).contains("http://") && !read(1).contains("https://"), "the page is self-contained");
+    assert!(read(2).lines().count() >= 2);
+    assert!(read(3).starts_with('#') && read(3).contains("HIST"));
+    paths.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+}
+
+/// Names that are data, not fields: statistics of the server, classes of violations and errors.
+const DATA: [&str; 3] = ["changes", "violations", "errors"];
+
+fn field_names(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                names.insert(name.clone());
+                if !DATA.contains(&name.as_str()) {
+                    field_names(field, names);
+                }
+            }
+        }
+        Value::Array(elements) => elements.iter().for_each(|element| field_names(element, names)),
+        _ => {}
+    }
+}
+
+fn assert_documented(json: &Value) {
+    let documentation = include_str!("../../docs/json.md");
+    let mut names = BTreeSet::new();
+    field_names(json, &mut names);
+    for name in names {
+        assert!(documentation.contains(&format!("`{name}`")), "docs/json.md does not mention `{name}`");
+    }
+}
+
+#[test]
+fn a_plan_needs_no_server() {
+    let output = loadgen(&["plan", "--peak", "5M", "--capacity", "900k"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("9 nodes"));
+}
+
+#[test]
+fn strict_passes_a_clean_run() {
+    let Some(server) = Memcached::start(&[]) else { return };
+    let (exit, report) = json(&["run", "-s", &server.address, "--rate", "500", "--duration", "500ms", "--keys", "100"]);
+    let run = run_of(report);
+    assert_eq!(exit, 0);
+    assert!(run.preload.is_some_and(|preload| preload.keys == 100 && preload.errors == 0));
+    assert!((run.achieved - 500.0).abs() < 150.0);
+}

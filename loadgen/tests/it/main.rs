@@ -1,0 +1,11 @@
+//! Integration tests: the binary and the library against scripted servers and against memcached itself.
+//!
+//! Tests that need memcached pass with a message where it is not installed.
+
+mod allocation;
+mod cli;
+mod latency;
+mod protocols;
+mod search;
+mod shards;
+mod support;

@@ -1,0 +1,170 @@
+//! Servers to test against, and the binary.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What a scripted server answers to a command line (of a set: after its data block was read).
+pub type Script = dyn Fn(&Line<'_>) -> Action + Send + Sync;
+
+/// A command, as a script sees it.
+pub struct Line<'a> {
+    pub text: &'a str,
+    pub peer: SocketAddr,
+    pub server_port: u16,
+}
+
+/// What to do about it.
+pub enum Action {
+    Reply(String),
+    Close,
+}
+
+/// Starts a server with a thread per connection; its threads end with the test process.
+pub fn scripted(script: impl Fn(&Line<'_>) -> Action + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    serve(listener, Arc::new(script));
+    address
+}
+
+/// The same on a listener that is already bound.
+pub fn serve(listener: TcpListener, script: Arc<Script>) {
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let script = Arc::clone(&script);
+            // A connection that ends is no failure of a test.
+            std::thread::spawn(move || converse(stream, &*script).ok());
+        }
+    });
+}
+
+fn converse(stream: TcpStream, script: &Script) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let (peer, server_port) = (stream.peer_addr()?, stream.local_addr()?.port());
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut writer = stream;
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let text = line.trim_end();
+        let mut words = text.split(' ');
+        if let (Some("set"), Some(bytes)) = (words.next(), words.nth(3)) {
+            let mut data = vec![0; bytes.parse::<usize>().unwrap() + 2];
+            reader.read_exact(&mut data)?;
+        }
+        let default = standard_reply(text);
+        let action = match default {
+            Some(reply) => Action::Reply(reply.to_owned()),
+            None => script(&Line { text, peer, server_port }),
+        };
+        match action {
+            Action::Reply(reply) => writer.write_all(reply.as_bytes())?,
+            Action::Close => return Ok(()),
+        }
+    }
+}
+
+/// What every scripted server answers alike.
+fn standard_reply(line: &str) -> Option<&'static str> {
+    match line {
+        "version" => Some("VERSION scripted\r\n"),
+        "stats" => Some("END\r\n"),
+        _ => None,
+    }
+}
+
+/// A memcached of this test, ended with it.
+pub struct Memcached {
+    child: Child,
+    pub address: String,
+}
+
+impl Memcached {
+    /// Starts one with extra arguments, or says that none is installed.
+    pub fn start(arguments: &[&str]) -> Option<Self> {
+        let port = free_port();
+        let port_text = port.to_string();
+        let mut all = vec!["-u", "root", "-t", "1", "-U", "0", "-l", "127.0.0.1", "-p", &port_text];
+        all.extend_from_slice(arguments);
+        let address = format!("127.0.0.1:{port}");
+        let started = Self::spawn(&all, &address)?;
+        wait_for(|| TcpStream::connect(&started.address).is_ok());
+        Some(started)
+    }
+
+    /// Starts one on a Unix socket.
+    pub fn start_unix(path: &str) -> Option<Self> {
+        let started = Self::spawn(&["-u", "root", "-t", "1", "-s", path], &format!("unix:{path}"))?;
+        wait_for(|| std::os::unix::net::UnixStream::connect(path).is_ok());
+        Some(started)
+    }
+
+    fn spawn(arguments: &[&str], address: &str) -> Option<Self> {
+        match Command::new("memcached").args(arguments).stderr(Stdio::null()).spawn() {
+            Ok(child) => Some(Self {
+                child,
+                address: address.to_owned(),
+            }),
+            Err(_) => {
+                eprintln!("memcached is not installed: nothing is tested");
+                None
+            }
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Memcached {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn wait_for(ready: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !ready() {
+        assert!(Instant::now() < deadline, "the server did not start");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Runs the binary.
+pub fn loadgen(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_loadgen")).args(arguments).output().unwrap()
+}
+
+/// Runs the binary with its JSON report on standard output.
+pub fn json(arguments: &[&str]) -> (i32, loadgen::report::model::Report) {
+    let output = loadgen(&[arguments, &["--json", "-", "--quiet"]].concat());
+    let text = String::from_utf8_lossy(&output.stdout);
+    let report = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr)));
+    (output.status.code().unwrap(), report)
+}
+
+/// The result inside a report of `run`.
+pub fn run_of(report: loadgen::report::model::Report) -> loadgen::report::model::RunResult {
+    match report.body {
+        loadgen::report::model::Body::Run { run } => *run,
+        _ => panic!("not a run"),
+    }
+}
+
+/// A path for a file of this test.
+pub fn temporary(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("loadgen-test-{}-{name}", std::process::id()))
+}
