@@ -3,6 +3,8 @@
 //! All instants in this crate are nanoseconds of `CLOCK_MONOTONIC` in a `u64` named `*_ns`.
 
 use rustix::time::{ClockId, clock_gettime};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const NS_PER_S: u64 = 1_000_000_000;
@@ -23,6 +25,39 @@ pub fn now_ns() -> u64 {
 #[must_use]
 pub fn thread_cpu_ns() -> u64 {
     read_ns(ClockId::ThreadCPUTime)
+}
+
+/// How long the calling thread has waited for its CPU while others had it, from the kernel's scheduler statistics.
+#[derive(Debug)]
+pub struct RunDelay {
+    file: Option<File>,
+}
+
+impl RunDelay {
+    /// For the calling thread. Kernels without scheduler statistics show no delay.
+    #[must_use]
+    pub fn of_this_thread() -> Self {
+        Self {
+            file: File::open("/proc/thread-self/schedstat").ok(),
+        }
+    }
+
+    /// The delay so far; allocates nothing.
+    #[must_use]
+    pub fn total_ns(&self) -> u64 {
+        let mut text = [0u8; 64];
+        let read = self
+            .file
+            .as_ref()
+            .and_then(|file| file.read_at(&mut text, 0).ok());
+        // Three numbers: time on the CPU, time waiting for it, and a count.
+        let words = std::str::from_utf8(&text[..read.unwrap_or(0)]).unwrap_or_default();
+        words
+            .split(' ')
+            .nth(1)
+            .and_then(|delay| delay.parse().ok())
+            .unwrap_or(0)
+    }
 }
 
 /// What must be added to a monotonic instant to get nanoseconds since 1970: versions of values are comparable

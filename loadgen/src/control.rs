@@ -27,7 +27,9 @@ impl Control {
     pub fn open(endpoint: &Endpoint, protocol: Protocol) -> Result<(Self, String)> {
         // `UnixStream` is std's stream over any connected socket: read, write and timeouts do not look at the family.
         let stream = UnixStream::from(connect(endpoint)?);
-        let timeouts = stream.set_read_timeout(Some(TIMEOUT)).and_then(|()| stream.set_write_timeout(Some(TIMEOUT)));
+        let timeouts = stream
+            .set_read_timeout(Some(TIMEOUT))
+            .and_then(|()| stream.set_write_timeout(Some(TIMEOUT)));
         timeouts.map_err(|error| LoadError::failed("setting a timeout", &error))?;
         let mut control = Self {
             stream: BufReader::new(stream),
@@ -61,7 +63,11 @@ impl Control {
         if self.protocol == Protocol::Binary {
             return self.binary_stats(argument);
         }
-        let request = if argument.is_empty() { "stats\r\n".to_owned() } else { format!("stats {argument}\r\n") };
+        let request = if argument.is_empty() {
+            "stats\r\n".to_owned()
+        } else {
+            format!("stats {argument}\r\n")
+        };
         self.send(request.as_bytes())?;
         let mut stats = Stats::new();
         loop {
@@ -105,20 +111,30 @@ impl Control {
 
     fn binary_reply(&mut self) -> Result<(String, String)> {
         let mut header = [0u8; 24];
-        self.stream.read_exact(&mut header[..1]).map_err(|error| self.lost(&error))?;
+        self.stream
+            .read_exact(&mut header[..1])
+            .map_err(|error| self.lost(&error))?;
         if header[0] != 0x81 {
             let line = format!("{}...", header[..1].escape_ascii());
             return Err(self.wrong_protocol(&line));
         }
-        self.stream.read_exact(&mut header[1..]).map_err(|error| self.lost(&error))?;
+        self.stream
+            .read_exact(&mut header[1..])
+            .map_err(|error| self.lost(&error))?;
         let key_bytes = usize::from(u16::from_be_bytes([header[2], header[3]]));
         let extras_bytes = usize::from(header[4]);
-        let body_bytes = u32::from_be_bytes([header[8], header[9], header[10], header[11]]) as usize;
+        let body_bytes =
+            u32::from_be_bytes([header[8], header[9], header[10], header[11]]) as usize;
         let mut body = vec![0; body_bytes.min(1 << 20)];
-        self.stream.read_exact(&mut body).map_err(|error| self.lost(&error))?;
+        self.stream
+            .read_exact(&mut body)
+            .map_err(|error| self.lost(&error))?;
         let key_end = (extras_bytes + key_bytes).min(body.len());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok((text(&body[extras_bytes.min(key_end)..key_end]), text(&body[key_end..])))
+        Ok((
+            text(&body[extras_bytes.min(key_end)..key_end]),
+            text(&body[key_end..]),
+        ))
     }
 
     fn wrong_protocol(&self, answer: &str) -> LoadError {
@@ -136,13 +152,19 @@ impl Control {
     fn lost(&self, error: &std::io::Error) -> LoadError {
         let what = match error.kind() {
             std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => {
-                format!("{} accepted the connection and did not answer within {TIMEOUT:?}", self.endpoint)
+                format!(
+                    "{} accepted the connection and did not answer within {TIMEOUT:?}",
+                    self.endpoint
+                )
             }
             _ => format!("{}: {error}", self.endpoint),
         };
         LoadError::new(
             Exit::NoServer,
-            format!("{what} (is it a memcached-compatible server that speaks {}?)", self.protocol.name()),
+            format!(
+                "{what} (is it a memcached-compatible server that speaks {}?)",
+                self.protocol.name()
+            ),
         )
     }
 }

@@ -14,7 +14,12 @@ pub struct CpuId(pub usize);
 pub fn kernel() -> String {
     let name = rustix::system::uname();
     let part = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
-    format!("{} {} {}", part(name.sysname()), part(name.release()), part(name.machine()))
+    format!(
+        "{} {} {}",
+        part(name.sysname()),
+        part(name.release()),
+        part(name.machine())
+    )
 }
 
 /// The CPU's model name and the number of CPUs of this machine.
@@ -25,14 +30,21 @@ pub fn cpu_model() -> String {
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
         .map_or("unknown CPU", |(_, model)| model.trim());
-    let count = info.lines().filter(|line| line.starts_with("processor")).count();
+    let count = info
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
     format!("{model} ({count} CPUs)")
 }
 
 /// The CPUs this process may run on, in order.
 pub fn allowed_cpus() -> Result<Vec<CpuId>> {
-    let set = sched_getaffinity(None).map_err(|error| LoadError::failed("reading the CPU affinity", &error.into()))?;
-    Ok((0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).map(CpuId).collect())
+    let set = sched_getaffinity(None)
+        .map_err(|error| LoadError::failed("reading the CPU affinity", &error.into()))?;
+    Ok((0..CpuSet::MAX_CPU)
+        .filter(|&cpu| set.is_set(cpu))
+        .map(CpuId)
+        .collect())
 }
 
 /// Pins the calling thread to one CPU and makes its timers exact (the default slack is 50 us).
@@ -42,10 +54,14 @@ pub fn pin_current_thread(cpu: CpuId) -> Result<()> {
     sched_setaffinity(None, &set).map_err(|error| {
         LoadError::new(
             Exit::Failed,
-            format!("cannot run on CPU {}: {error}; give CPUs of this machine with --cpus", cpu.0),
+            format!(
+                "cannot run on CPU {}: {error}; give CPUs of this machine with --cpus",
+                cpu.0
+            ),
         )
     })?;
-    set_current_timer_slack(NonZeroU64::new(1)).map_err(|error| LoadError::failed("setting the timer slack", &error.into()))
+    set_current_timer_slack(NonZeroU64::new(1))
+        .map_err(|error| LoadError::failed("setting the timer slack", &error.into()))
 }
 
 /// Descriptors beside the connections: standard streams, one ring per worker, output files.
@@ -62,7 +78,9 @@ pub fn reserve_descriptors(connections: usize) -> Result<()> {
         current: Some(needed),
         maximum: limit.maximum,
     };
-    if limit.maximum.is_none_or(|maximum| maximum >= needed) && setrlimit(Resource::Nofile, raised).is_ok() {
+    if limit.maximum.is_none_or(|maximum| maximum >= needed)
+        && setrlimit(Resource::Nofile, raised).is_ok()
+    {
         return Ok(());
     }
     Err(LoadError::new(

@@ -46,10 +46,17 @@ impl Live {
         }
         let point = window.point();
         let asked = point.hits + point.misses;
-        let hit = if asked > 0 { format!("  hit {}", format_share(point.hits as f64 / asked as f64)) } else { String::new() };
+        let hit = if asked > 0 {
+            format!("  hit {}", format_share(point.hits as f64 / asked as f64))
+        } else {
+            String::new()
+        };
         let progress = match window.stage {
             Stage::WarmUp => "  warm-up".to_owned(),
-            _ if self.planned_s > 0.0 => format!("  {:.0}%", 100.0 * ((window.start_s + window.length_s) / self.planned_s).clamp(0.0, 1.0)),
+            _ if self.planned_s > 0.0 => format!(
+                "  {:.0}%",
+                100.0 * ((window.start_s + window.length_s) / self.planned_s).clamp(0.0, 1.0)
+            ),
             _ => String::new(),
         };
         let text = format!(
@@ -71,6 +78,13 @@ impl Live {
         if !self.quiet {
             self.clear();
             eprintln!("{text}");
+        }
+    }
+
+    /// A line about a step that stays on a terminal; the report has it again.
+    pub fn step(&self, text: &str) {
+        if self.terminal {
+            self.message(text);
         }
     }
 

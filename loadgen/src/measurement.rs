@@ -160,7 +160,10 @@ impl Measurement {
 
     fn merge_window(&mut self, interval: &Interval) -> Option<Window> {
         let since_ns = interval.start_ns as i64 - self.start_ns as i64;
-        let slot = (interval.stage, (since_ns as f64 / self.interval_ns as f64).round() as i64);
+        let slot = (
+            interval.stage,
+            (since_ns as f64 / self.interval_ns as f64).round() as i64,
+        );
         let all = interval.all_verbs();
         let index = match self.open.iter().position(|open| open.slot == slot) {
             Some(index) => index,
@@ -181,7 +184,11 @@ impl Measurement {
         }
         let complete = self.open.swap_remove(index).window;
         if complete.stage == Stage::Measure {
-            let kept = if self.keep_histograms { complete.clone() } else { complete.summarized() };
+            let kept = if self.keep_histograms {
+                complete.clone()
+            } else {
+                complete.summarized()
+            };
             self.windows.push(kept);
         }
         Some(complete)
@@ -202,8 +209,17 @@ impl Measurement {
     /// The share of its time that the busiest worker was busy, spinning left out.
     #[must_use]
     pub fn busiest(&self) -> f64 {
-        let shares = self.per_worker.iter().map(|totals| totals.busy_ns() as f64 / totals.wall_ns.max(1) as f64);
+        let shares = self
+            .per_worker
+            .iter()
+            .map(|totals| totals.busy_ns() as f64 / totals.wall_ns.max(1) as f64);
         shares.fold(0.0, f64::max)
+    }
+
+    /// The share of their time that the workers waited for their CPUs while other threads had them.
+    #[must_use]
+    pub fn delayed(&self) -> f64 {
+        self.measured.delay_ns as f64 / self.measured.wall_ns.max(1) as f64
     }
 
     /// CPU time of the workers per reply, spinning left out.
@@ -230,7 +246,9 @@ impl Window {
         self.length_s = self.length_s.max(interval.totals.wall_ns as f64 / 1e9);
         self.totals.add(&interval.totals);
         self.counts.add(&all.counts);
-        self.response.add(&all.response).expect("all latency histograms have the same bounds");
+        self.response
+            .add(&all.response)
+            .expect("all latency histograms have the same bounds");
     }
 
     /// The same with its histogram reduced to the point's percentiles.

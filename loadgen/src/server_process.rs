@@ -44,7 +44,9 @@ pub fn read(pid: u32) -> Result<Reading> {
 
 fn parse(stat: &str) -> Option<Reading> {
     // The command may contain spaces and parentheses: count fields after the last parenthesis.
-    let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_ascii_whitespace().collect();
+    let fields: Vec<&str> = stat[stat.rfind(')')? + 1..]
+        .split_ascii_whitespace()
+        .collect();
     let ticks = clock_ticks_per_second() as f64;
     let seconds = |index: usize| Some(fields.get(index)?.parse::<u64>().ok()? as f64 / ticks);
     Some(Reading {
@@ -58,7 +60,10 @@ fn parse(stat: &str) -> Option<Reading> {
 #[must_use]
 pub fn usage(before: &Reading, after: &Reading, requests: u64, seconds: f64) -> ProcessUsage {
     let per_request = |spent: f64| spent * 1e6 / requests.max(1) as f64;
-    let (user_s, system_s) = (after.user_s - before.user_s, after.system_s - before.system_s);
+    let (user_s, system_s) = (
+        after.user_s - before.user_s,
+        after.system_s - before.system_s,
+    );
     ProcessUsage {
         user_us_per_request: per_request(user_s),
         system_us_per_request: per_request(system_s),
@@ -80,7 +85,8 @@ mod tests {
 
     #[test]
     fn commands_with_parentheses_do_not_confuse() {
-        let reading = parse("1 (a b) c)) S 1 2 3 4 5 6 7 8 9 10 200 100 0 0 0 0 1 0 5 6 7 8").unwrap();
+        let reading =
+            parse("1 (a b) c)) S 1 2 3 4 5 6 7 8 9 10 200 100 0 0 0 0 1 0 5 6 7 8").unwrap();
         assert!((reading.user_s - 2.0 * 100.0 / clock_ticks_per_second() as f64).abs() < 1e-9);
         assert!(reading.resident_bytes > 0);
     }

@@ -84,10 +84,17 @@ pub fn load(pace: &PaceOptions, rate: Option<f64>, duration: Duration) -> Load {
 fn worker_cpus(option: Option<&str>) -> Result<Vec<CpuId>> {
     let Some(text) = option else {
         let allowed = host::allowed_cpus()?;
-        let last = allowed.last().copied().ok_or_else(|| LoadError::usage("no CPU to run on"))?;
+        let last = allowed
+            .last()
+            .copied()
+            .ok_or_else(|| LoadError::usage("no CPU to run on"))?;
         return Ok(vec![last]);
     };
-    let wrong = || LoadError::usage(format!("--cpus {text}: give numbers and ranges, as in 1,3 or 4-7"));
+    let wrong = || {
+        LoadError::usage(format!(
+            "--cpus {text}: give numbers and ranges, as in 1,3 or 4-7"
+        ))
+    };
     let mut cpus = Vec::new();
     for part in text.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
@@ -103,11 +110,21 @@ fn worker_cpus(option: Option<&str>) -> Result<Vec<CpuId>> {
 
 impl Session {
     /// Connects to `servers` (addresses as typed) and starts the workers.
-    pub fn open(servers: &[String], client: &ClientOptions, workload: Arc<Workload>, depth_max: usize) -> Result<Self> {
+    pub fn open(
+        servers: &[String],
+        client: &ClientOptions,
+        workload: Arc<Workload>,
+        depth_max: usize,
+    ) -> Result<Self> {
         if client.protocol == Protocol::Binary && workload.spec.mix.any(|verb| verb.is_meta()) {
-            return Err(LoadError::usage("the verbs mg, ms, md and ma are meta commands: use --protocol text or meta"));
+            return Err(LoadError::usage(
+                "the verbs mg, ms, md and ma are meta commands: use --protocol text or meta",
+            ));
         }
-        let endpoints = servers.iter().map(|server| Endpoint::parse(server)).collect::<Result<Vec<_>>>()?;
+        let endpoints = servers
+            .iter()
+            .map(|server| Endpoint::parse(server))
+            .collect::<Result<Vec<_>>>()?;
         let mut controls = Vec::new();
         for endpoint in &endpoints {
             let (control, version) = Control::open(endpoint, client.protocol)?;
@@ -151,7 +168,9 @@ impl Session {
         let errors = counts.errors_total() + measurement.end.unanswered;
         if errors > 0 {
             let why = measurement.end.error_examples.join("; ");
-            live.message(&format!("preload: the server refused {errors} of {keys} sets ({why})"));
+            live.message(&format!(
+                "preload: the server refused {errors} of {keys} sets ({why})"
+            ));
         }
         Ok(Preload {
             keys: counts.completed - counts.errors_total(),
@@ -171,13 +190,22 @@ impl Session {
             (Some(pid), Some(reading)) => {
                 // Warm-up and drain cost the server too: count all replies since the first reading.
                 let replies = measurement.replies();
-                Some(server_process::usage(&reading, &server_process::read(pid)?, replies, seconds))
+                Some(server_process::usage(
+                    &reading,
+                    &server_process::read(pid)?,
+                    replies,
+                    seconds,
+                ))
             }
             _ => None,
         };
         let after = self.stats()?;
         let changes = self.controls.iter().zip(before.iter().zip(&after));
-        let stats = changes.map(|((_, server), (before, after))| build::server_stats(&server.address, before, after)).collect();
+        let stats = changes
+            .map(|((_, server), (before, after))| {
+                build::server_stats(&server.address, before, after)
+            })
+            .collect();
         Ok(Measured {
             measurement,
             server,
@@ -187,7 +215,10 @@ impl Session {
 
     /// The servers' statistics now.
     pub fn stats(&mut self) -> Result<Vec<Stats>> {
-        self.controls.iter_mut().map(|(control, _)| control.stats("")).collect()
+        self.controls
+            .iter_mut()
+            .map(|(control, _)| control.stats(""))
+            .collect()
     }
 
     /// The circumstances, for the report.
@@ -198,8 +229,14 @@ impl Session {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kernel: host::kernel(),
             cpu: host::cpu_model(),
-            started_unix_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
-            servers: self.controls.iter().map(|(_, server)| server.clone()).collect(),
+            started_unix_s: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
+            servers: self
+                .controls
+                .iter()
+                .map(|(_, server)| server.clone())
+                .collect(),
             protocol: self.client.protocol.name().to_owned(),
             connections: self.fleet.connections(),
             worker_cpus: self.fleet.cpus().iter().map(|cpu| cpu.0).collect(),
@@ -209,13 +246,21 @@ impl Session {
     }
 }
 
-fn route(client: &ClientOptions, endpoints: Vec<Endpoint>, controls: &mut [(Control, Server)]) -> Result<(Router, Vec<Endpoint>, &'static str)> {
+fn route(
+    client: &ClientOptions,
+    endpoints: Vec<Endpoint>,
+    controls: &mut [(Control, Server)],
+) -> Result<(Router, Vec<Endpoint>, &'static str)> {
     if client.shard_aware {
         let [endpoint] = endpoints.as_slice() else {
             return Err(LoadError::usage("--shard-aware works with one server"));
         };
         let map = ShardMap::from_stats(&controls[0].0.stats("shards")?)?;
-        return Ok((Router::Shards(map), vec![endpoint.at_port(map.port())], "shards"));
+        return Ok((
+            Router::Shards(map),
+            vec![endpoint.at_port(map.port())],
+            "shards",
+        ));
     }
     if endpoints.len() > 1 {
         return Ok((Router::Ketama(Ketama::new(&endpoints)), endpoints, "ketama"));

@@ -74,7 +74,11 @@ impl Metric {
     }
 
     fn format(self, value: f64) -> String {
-        if self.is_latency() { format_ns(value) } else { format_share(value) }
+        if self.is_latency() {
+            format_ns(value)
+        } else {
+            format_share(value)
+        }
     }
 }
 
@@ -108,7 +112,10 @@ impl FromStr for Slo {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let conditions = text.split(',').map(parse_condition).collect::<Result<Vec<_>, _>>()?;
+        let conditions = text
+            .split(',')
+            .map(parse_condition)
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Self { conditions })
     }
 }
@@ -137,7 +144,10 @@ impl Slo {
     /// Adds a limit on errors if the objective has none: a rate at which requests fail or stay unsent is no capacity.
     #[must_use]
     pub fn with_errors_bounded(mut self) -> Self {
-        let has_one = self.conditions.iter().any(|condition| condition.metric == Metric::Errors);
+        let has_one = self
+            .conditions
+            .iter()
+            .any(|condition| condition.metric == Metric::Errors);
         if !has_one {
             self.conditions.push(Condition {
                 metric: Metric::Errors,
@@ -160,7 +170,11 @@ impl Slo {
             .filter(fails)
             .map(|condition| {
                 let Condition { metric, limit } = condition;
-                format!("{metric} is {}, not below {}", metric.format(metric.value(facts)), metric.format(*limit))
+                format!(
+                    "{metric} is {}, not below {}",
+                    metric.format(metric.value(facts)),
+                    metric.format(*limit)
+                )
             })
             .collect()
     }
@@ -168,10 +182,12 @@ impl Slo {
     /// The first condition on a quantile, for plots: the quantile and its limit in nanoseconds.
     #[must_use]
     pub fn latency_limit(&self) -> Option<(f64, f64)> {
-        self.conditions.iter().find_map(|condition| match condition.metric {
-            Metric::Quantile(quantile) => Some((quantile, condition.limit)),
-            _ => None,
-        })
+        self.conditions
+            .iter()
+            .find_map(|condition| match condition.metric {
+                Metric::Quantile(quantile) => Some((quantile, condition.limit)),
+                _ => None,
+            })
     }
 }
 
@@ -183,7 +199,10 @@ mod tests {
     #[test]
     fn objectives_parse_and_print() {
         let slo: Slo = "p99<500us, p99.9<2ms,errors<0.01%".parse().unwrap();
-        assert_eq!(slo.to_string(), "p99 < 500 us, p99.9 < 2.00 ms, errors < 0.0100%");
+        assert_eq!(
+            slo.to_string(),
+            "p99 < 500 us, p99.9 < 2.00 ms, errors < 0.0100%"
+        );
         assert_eq!(slo.latency_limit(), Some((0.99, 500_000.0)));
         for text in ["p99", "p101<1ms", "latency<1ms", "p99<fast", "errors<x"] {
             assert!(text.parse::<Slo>().is_err(), "{text}");

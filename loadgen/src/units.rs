@@ -28,7 +28,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "" | "s" => number,
         "m" | "min" => number * 60.0,
         "h" => number * 3600.0,
-        other => return Err(format!("unknown time unit '{other}' (use ns, us, ms, s, m or h)")),
+        other => {
+            return Err(format!(
+                "unknown time unit '{other}' (use ns, us, ms, s, m or h)"
+            ));
+        }
     };
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
@@ -71,7 +75,9 @@ pub fn parse_share(text: &str) -> Result<f64, String> {
     match suffix {
         "%" => Ok(number / 100.0),
         "" => Ok(number),
-        other => Err(format!("unknown suffix '{other}' (use a fraction or a percentage)")),
+        other => Err(format!(
+            "unknown suffix '{other}' (use a fraction or a percentage)"
+        )),
     }
 }
 
@@ -115,7 +121,7 @@ pub fn format_bytes(bytes: f64) -> String {
 pub fn format_share(share: f64) -> String {
     let percent = share * 100.0;
     match percent {
-        p if p == 0.0 => "0%".to_owned(),
+        0.0 => "0%".to_owned(),
         p if p < 0.1 => format!("{p:.4}%"),
         p if p < 10.0 => format!("{p:.2}%"),
         p => format!("{p:.1}%"),

@@ -118,7 +118,10 @@ impl Check {
             position: 0,
             offset: body_offset(key_mark, Version(0)),
             header: [0; HEADER_BYTES],
-            mark: Mark { key, ..Mark::default() },
+            mark: Mark {
+                key,
+                ..Mark::default()
+            },
             damage: (value_bytes != expected_bytes).then_some(Damage::WrongLength),
         }
     }
@@ -145,7 +148,11 @@ impl Check {
             let (now, later) = piece.split_at(piece.len().min(POOL_BYTES));
             if self.damage.is_none() && now != &pool[self.offset..self.offset + now.len()] {
                 let short = (self.value_bytes as usize) < HEADER_BYTES;
-                self.damage = Some(if short { Damage::WrongKey } else { Damage::Torn });
+                self.damage = Some(if short {
+                    Damage::WrongKey
+                } else {
+                    Damage::Torn
+                });
             }
             self.offset = (self.offset + now.len()) % POOL_BYTES;
             piece = later;
@@ -153,11 +160,19 @@ impl Check {
     }
 
     fn read_header(&mut self) {
-        let word = |at: usize| u64::from_le_bytes(self.header[at..at + 8].try_into().expect("eight bytes"));
-        let half = |at: usize| u32::from_le_bytes(self.header[at..at + 4].try_into().expect("four bytes"));
+        let word = |at: usize| {
+            u64::from_le_bytes(self.header[at..at + 8].try_into().expect("eight bytes"))
+        };
+        let half =
+            |at: usize| u32::from_le_bytes(self.header[at..at + 4].try_into().expect("four bytes"));
         let (key_mark, version) = (word(0), Version(word(8)));
         let (value_bytes, ttl_s, run) = (half(16), half(20), half(24));
-        self.mark = Mark { version, ttl_s, run, ..self.mark };
+        self.mark = Mark {
+            version,
+            ttl_s,
+            run,
+            ..self.mark
+        };
         self.offset = body_offset(key_mark, version);
         if key_mark != self.key_mark {
             self.damage = Some(Damage::WrongKey);
@@ -199,7 +214,9 @@ mod tests {
 
     fn check(key: u64, expected: u32, value: &[u8], step: usize) -> Result<Option<Mark>, Damage> {
         let mut check = Check::new(KeyId(key), value.len() as u32, expected);
-        value.chunks(step.max(1)).for_each(|piece| check.feed(piece));
+        value
+            .chunks(step.max(1))
+            .for_each(|piece| check.feed(piece));
         check.finish()
     }
 
@@ -209,7 +226,11 @@ mod tests {
             let value = rendered(mark(5, 99), bytes);
             for step in [1, 7, 28, 4096, 300_000] {
                 let expected = (bytes as usize >= HEADER_BYTES).then(|| mark(5, 99));
-                assert_eq!(check(5, bytes, &value, step), Ok(expected), "{bytes} by {step}");
+                assert_eq!(
+                    check(5, bytes, &value, step),
+                    Ok(expected),
+                    "{bytes} by {step}"
+                );
             }
         }
     }
@@ -222,7 +243,10 @@ mod tests {
         let mut torn = value.clone();
         torn[60..].copy_from_slice(&rendered(mark(5, 100), 100)[60..]);
         assert_eq!(check(5, 100, &torn, 33), Err(Damage::Torn));
-        assert_eq!(check(6, 10, &rendered(mark(5, 1), 10), 10), Err(Damage::WrongKey));
+        assert_eq!(
+            check(6, 10, &rendered(mark(5, 1), 10), 10),
+            Err(Damage::WrongKey)
+        );
         let mut cut = value.clone();
         cut.truncate(90);
         assert_eq!(check(5, 90, &cut, 90), Err(Damage::WrongLength));

@@ -13,10 +13,14 @@ use std::collections::BTreeMap;
 const SLIP_SHARE_MAX: f64 = 0.02;
 /// ... if it is also above this.
 const SLIP_NS_MIN: u64 = 5_000;
+/// Time that others had a worker's CPU is worth naming as a cause from this share on.
+const DELAYED_SHARE_NOTED: f64 = 0.005;
 /// A worker busier than this is a limit.
 const BUSY_SHARE_MAX: f64 = 0.85;
 /// Requests still due at the end, as a share of all that were due, that make a run overloaded.
 const ABANDONED_SHARE_MAX: f64 = 0.001;
+/// How far the schedule may be behind at the end, as a share of the time measured.
+const LAG_SHARE_MAX: f64 = 0.05;
 /// Requests that had to wait for a free connection are worth a note from this share on.
 const HELD_SHARE_NOTED: f64 = 0.01;
 
@@ -37,9 +41,15 @@ pub fn judge(measurement: &Measurement, slo: Option<&Slo>) -> Verdict {
     Verdict {
         client_limited: client_limits(measurement, &all.slip, &all.response),
         overloaded: overload(measurement, due),
-        violations: named(Violation::ALL.iter().map(|violation| violation.name()), &measurement.end.violations),
+        violations: named(
+            Violation::ALL.iter().map(|violation| violation.name()),
+            &measurement.end.violations,
+        ),
         violation_examples: measurement.end.violation_examples.clone(),
-        errors: named(ErrorKind::ALL.iter().map(|kind| kind.name()), &all.counts.errors),
+        errors: named(
+            ErrorKind::ALL.iter().map(|kind| kind.name()),
+            &all.counts.errors,
+        ),
         error_examples: measurement.end.error_examples.clone(),
         error_share,
         slo: slo.map(ToString::to_string),
@@ -60,7 +70,10 @@ type Latencies = hdrhistogram::Histogram<u64>;
 
 fn client_limits(measurement: &Measurement, slip: &Latencies, response: &Latencies) -> Vec<String> {
     let mut reasons = Vec::new();
-    let (slip_ns, response_ns) = (slip.value_at_quantile(0.99), response.value_at_quantile(0.99));
+    let (slip_ns, response_ns) = (
+        slip.value_at_quantile(0.99),
+        response.value_at_quantile(0.99),
+    );
     let is_open = measurement.rate.is_some();
     if is_open && slip_ns > SLIP_NS_MIN && slip_ns as f64 > SLIP_SHARE_MAX * response_ns as f64 {
         reasons.push(format!(
@@ -69,6 +82,12 @@ fn client_limits(measurement: &Measurement, slip: &Latencies, response: &Latenci
             format_share(slip_ns as f64 / response_ns as f64),
             format_ns(response_ns as f64),
             format_share(SLIP_SHARE_MAX)
+        ));
+    }
+    if !reasons.is_empty() && measurement.delayed() > DELAYED_SHARE_NOTED {
+        reasons.push(format!(
+            "other threads had the workers' CPUs for {} of the time: keep these CPUs free, or give others with --cpus",
+            format_share(measurement.delayed())
         ));
     }
     let busiest = measurement.busiest();
@@ -94,7 +113,20 @@ fn overload(measurement: &Measurement, due: u64) -> Option<String> {
             format_count(measurement.rate.unwrap_or_default())
         ));
     }
-    (unanswered > 0).then(|| format!("{unanswered} requests had no reply one second after the last was due"))
+    let lag_ns = measurement
+        .windows
+        .last()
+        .map_or(0, |window| window.totals.lag_ns);
+    if lag_ns as f64 / 1e9 > LAG_SHARE_MAX * measurement.seconds {
+        return Some(format!(
+            "the schedule was {} behind at the end: the server took {}/s of {}/s",
+            format_ns(lag_ns as f64),
+            format_count(measurement.achieved()),
+            format_count(measurement.rate.unwrap_or_default())
+        ));
+    }
+    (unanswered > 0)
+        .then(|| format!("{unanswered} requests had no reply one second after the last was due"))
 }
 
 fn notes(measurement: &Measurement) -> Vec<String> {

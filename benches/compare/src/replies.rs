@@ -86,11 +86,7 @@ impl Replies {
         Ok(end + 1)
     }
 
-    fn complete_line(
-        &mut self,
-        line: &[u8],
-        expected: &mut VecDeque<Expected>,
-    ) -> io::Result<()> {
+    fn complete_line(&mut self, line: &[u8], expected: &mut VecDeque<Expected>) -> io::Result<()> {
         match expected.front_mut() {
             Some(Expected::Stored) if line == b"STORED\r\n" => {
                 expected.pop_front();

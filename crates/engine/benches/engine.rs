@@ -185,6 +185,26 @@ fn bytes(limit_bytes: u64) {
     }
 }
 
+/// Bytes of the index per item while it grows.
+fn index(items: u64) {
+    let mut engine = engine(items * 60 + (8 << 20));
+    let (mut worst, mut sum, mut samples) = (0.0f64, 0.0, 0);
+    for number in 1..=items {
+        set(&mut engine, &Key::new(number), b"", NOW);
+        if number > items / 64 && number.is_multiple_of(items / 512) {
+            let bytes = engine.stats().hash_bytes as f64 / number as f64;
+            worst = worst.max(bytes);
+            sum += bytes;
+            samples += 1;
+        }
+    }
+    println!(
+        "index from {} to {items} items: mean {:.2}, worst {worst:.2} bytes per item",
+        items / 64,
+        sum / f64::from(samples)
+    );
+}
+
 /// Times of the same calls in several runs: what is slow in each is the engine's doing, not the machine's.
 struct Times {
     shortest: Vec<u32>,
@@ -289,6 +309,9 @@ fn main() {
     }
     if wants("bytes") {
         bytes(if tiny { 2 << 20 } else { 256 << 20 });
+    }
+    if wants("index") {
+        index(if tiny { 10_000 } else { 4_000_000 });
     }
     if wants("pause") {
         pause(if tiny { 10_000 } else { 4_000_000 });

@@ -19,7 +19,7 @@ fn main() -> Result<(), Error> {
     probe()?;
     let port = argument(1, 21000)?;
     let mut config = ReactorConfig::default();
-    config.warm_window = Duration::from_micros(argument(3, 500)?);
+    config.warm_window = Duration::from_micros(argument(3, 2000)?);
     config.buffers = argument(4, config.buffers)?;
     config.buffer_bytes = argument(5, config.buffer_bytes)?;
     let min_wait_usec = argument(6, 0)?;

@@ -2,10 +2,8 @@
 //!
 //! ```text
 //!  ring:     | entry 0 | entry 1 | ... |          the kernel takes from the head, we add at the tail
-//!  buffers:  | 0 ...... | 1 ...... | 2 ...... |   `stride` apart
+//!  buffers:  | 0 ...... | 1 ...... | 2 ...... |
 //! ```
-//! Buffers lie an odd number of cache lines apart: at a distance of 4,096 bytes the first lines of all of them would
-//! compete for the same few sets of the cache, and small requests touch only first lines.
 
 use std::io;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -14,7 +12,6 @@ use io_uring::types::BufRingEntry;
 
 use crate::ring::Ring;
 
-const CACHE_LINE_BYTES: usize = 64;
 const PAGE_BYTES: usize = 4096;
 
 /// Bytes that arrived, in a buffer of the reactor. Give it back with [`crate::Reactor::recycle`]: a buffer that is
@@ -44,7 +41,6 @@ pub(crate) struct Buffers {
     memory: Mapping,
     count: u16,
     buffer_bytes: u32,
-    stride: usize,
     /// The tail as we count it; the kernel sees it after [`Buffers::publish`].
     tail: u16,
     published: u16,
@@ -55,17 +51,14 @@ pub(crate) struct Buffers {
 impl Buffers {
     /// Maps `count` buffers and fills the ring with them. [`Buffers::register`] offers it to the kernel.
     pub(crate) fn new(count: u16, buffer_bytes: u32) -> io::Result<Buffers> {
-        let lines = (buffer_bytes as usize).div_ceil(CACHE_LINE_BYTES);
-        let stride = (lines | 1) * CACHE_LINE_BYTES;
         if !count.is_power_of_two() || count > 1 << 15 || buffer_bytes == 0 {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
         let mut buffers = Buffers {
             entries: Mapping::new(usize::from(count) * size_of::<BufRingEntry>())?,
-            memory: Mapping::new(usize::from(count) * stride)?,
+            memory: Mapping::new(usize::from(count) * buffer_bytes as usize)?,
             count,
             buffer_bytes,
-            stride,
             tail: 0,
             published: 0,
             outside: 0,
@@ -100,7 +93,7 @@ impl Buffers {
             buf.index < self.count && buf.len <= self.buffer_bytes,
             "a buffer of another reactor"
         );
-        let start = usize::from(buf.index) * self.stride;
+        let start = self.offset(buf.index);
         // SAFETY: index and length were checked, so the slice lies in the mapping; the kernel has written `len` bytes
         // and does not touch the buffer until `recycle` consumes the `RecvBuf`.
         unsafe { std::slice::from_raw_parts(self.memory.base.add(start), buf.len()) }
@@ -136,12 +129,14 @@ impl Buffers {
         self.count - self.outside
     }
 
+    /// Where buffer `index` begins.
+    fn offset(&self, index: u16) -> usize {
+        usize::from(index) * self.buffer_bytes as usize
+    }
+
     fn add(&mut self, index: u16) {
         let slot = usize::from(self.tail & (self.count - 1));
-        let address = self
-            .memory
-            .base
-            .wrapping_add(usize::from(index) * self.stride);
+        let address = self.memory.base.wrapping_add(self.offset(index));
         // SAFETY: `slot` is below `count`, so the entry lies in the mapping. At most `count` buffers exist and each is
         // in the ring once, so the kernel does not read this slot before the tail is published. The setters leave the
         // tail alone, which overlays the unused field of entry 0.

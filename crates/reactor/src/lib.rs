@@ -16,7 +16,8 @@
 //!
 //! Not here: protocol, connections and their limits. The reactor moves bytes and reports what the kernel said.
 //!
-//! Unsafe code is confined to `ring`, `buffers`, `send`, `descriptor` and the rlimit calls of `probe`.
+//! Unsafe code is in `ring`, `buffers`, `send` and `descriptor`; `probe` reads a limit, and `park` and `reactor` each take
+//! over one descriptor.
 
 mod accept;
 mod buffers;

@@ -220,7 +220,9 @@ impl Reactor {
             self.tick.start(&mut self.ring);
         }
         let first = events.len();
-        self.ring.enter(wait)?;
+        if wait != Wait::Poll || !self.ring.has_nothing_to_enter_for() {
+            self.ring.enter(wait)?;
+        }
         self.harvest(events)?;
         self.settle(first, events);
         Ok(())

@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use io_uring::types::{CancelBuilder, Fd, TimeoutFlags, Timespec};
-use io_uring::{IoUring, cqueue, opcode, squeue};
+use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
 use crate::config::ReactorConfig;
 use crate::probe::Features;
@@ -20,9 +20,7 @@ use crate::user_data::UserData;
 /// The buffer group of the receive buffers; the ring has no other.
 const RECV_GROUP: u16 = 0;
 
-const ENTER_GETEVENTS: u32 = 1 << 0;
-const ENTER_EXT_ARG: u32 = 1 << 3;
-const ENTER_REGISTERED_RING: u32 = 1 << 4;
+/// `IORING_REGISTER_RING_FDS`.
 const REGISTER_RING_FDS: u32 = 20;
 
 /// `struct io_uring_getevents_arg`.
@@ -69,6 +67,8 @@ pub(crate) struct Ring {
     /// What entries other than sends point to.
     fixed: Box<Fixed>,
     multishot_timeout: bool,
+    /// Keeps a sleep from counting as waiting for a disk, where the kernel can do that (6.15).
+    sleep_flags: EnterFlags,
 }
 
 /// Memory the kernel reads at submission or writes at completion: it stays where it is while the ring lives.
@@ -94,12 +94,17 @@ impl Ring {
         let registered_index = register_ring_fd(io.as_raw_fd());
         let (backlog, fixed) = (VecDeque::new(), Box::new(fixed));
         let multishot_timeout = features.multishot_timeout;
+        let sleep_flags = match io.params().is_feature_no_iowait() {
+            true => EnterFlags::NO_IOWAIT,
+            false => EnterFlags::empty(),
+        };
         Ok(Ring {
             io,
             registered_index,
             backlog,
             fixed,
             multishot_timeout,
+            sleep_flags,
         })
     }
 
@@ -217,6 +222,11 @@ impl Ring {
         queue.taskrun() || queue.cq_overflow()
     }
 
+    /// True when an `enter` that does not sleep would do nothing.
+    pub(crate) fn has_nothing_to_enter_for(&mut self) -> bool {
+        self.is_submitted() && !self.has_deferred()
+    }
+
     /// True when completions did not fit the queue.
     pub(crate) fn has_overflow(&mut self) -> bool {
         self.io.submission().cq_overflow()
@@ -265,22 +275,23 @@ impl Ring {
             timespec: 0,
         };
         let (want, mut flags) = match wait {
-            Wait::Submit => (0, 0),
-            Wait::Poll => (0, ENTER_GETEVENTS),
-            Wait::One => (1, ENTER_GETEVENTS),
+            Wait::Submit => (0, EnterFlags::empty()),
+            Wait::Poll => (0, EnterFlags::GETEVENTS),
+            Wait::One => (1, EnterFlags::GETEVENTS | self.sleep_flags),
             Wait::Batch { usec, want } => {
                 argument.min_wait_usec = usec;
-                (want, ENTER_GETEVENTS | ENTER_EXT_ARG)
+                let extended = EnterFlags::GETEVENTS | EnterFlags::EXT_ARG;
+                (want, extended | self.sleep_flags)
             }
         };
-        let (address, bytes) = if flags & ENTER_EXT_ARG != 0 {
+        let (address, bytes) = if flags.contains(EnterFlags::EXT_ARG) {
             (&raw const argument, size_of::<GetEventsArg>())
         } else {
             (std::ptr::null(), 0)
         };
         let fd = match self.registered_index {
             Some(index) => {
-                flags |= ENTER_REGISTERED_RING;
+                flags |= EnterFlags::REGISTERED_RING;
                 index as RawFd
             }
             None => self.io.as_raw_fd(),
@@ -294,7 +305,7 @@ impl Ring {
                 fd,
                 count,
                 want,
-                flags,
+                flags.bits(),
                 address,
                 bytes,
             )

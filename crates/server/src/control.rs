@@ -26,6 +26,8 @@ pub(crate) enum Control {
         /// The lines, by descriptor.
         conns: Vec<(i32, Vec<u8>)>,
     },
+    /// A connection has closed somewhere: accept again, if that had stopped.
+    RoomForConnections,
     /// A second has passed: time for the network side's chores.
     Second,
 }

@@ -24,10 +24,8 @@ use crate::shard::router::{PeerQueues, QUEUE_BATCHES, Router};
 use crate::shard::{Listener, Shard, ShardId, ShardParts};
 use crate::shared::{Links, ShardHandle, Shared};
 
-/// Smallest and largest slab page. Small limits get small pages, so that every shard has enough of them for its classes.
-const PAGE_BYTES: std::ops::RangeInclusive<u64> = 64 * 1024..=1024 * 1024;
-/// Pages that a shard should have at the least, if pages of the smallest size allow it.
-const PAGES_PER_SHARD: u64 = 32;
+/// A shard's own part of the memory limit, which no other can take: this share of its fair part.
+const RESERVED_SHARE: u64 = 8;
 /// glommio sets memory aside for registered buffers, which the data path here does not use: as little as it takes.
 const EXECUTOR_IO_MEMORY: usize = 64 * 1024;
 /// Entries of each of glommio's rings; it serves timers and the eventfd only.
@@ -64,6 +62,7 @@ fn build(
     listeners: &Listeners,
 ) -> Result<(Arc<Shared>, Vec<ShardParts>), StartError> {
     let shards = config.threads;
+    check_address_space(&config)?;
     let budget = Budget::new(config.memory_limit_bytes);
     let hasher = KeyHasher::new(RandomState::new().build_hasher().finish());
     let mut requests = queues(shards);
@@ -87,6 +86,7 @@ fn build(
         shards: handles,
         stopping: AtomicBool::new(false),
         connections: AtomicU64::new(0),
+        deaf_shards: AtomicU64::new(0),
         cmd_flush: AtomicU64::new(0),
     });
     let parts = owners.into_iter().enumerate().map(|(shard, owner)| {
@@ -116,29 +116,37 @@ fn parts_of(shard: usize, owner: Owner<Core>, router: Router, listeners: &Listen
     }
 }
 
+/// A shard names its chunks by 32 bits, so its segment is bounded; a larger `-m` needs more shards.
+fn check_address_space(config: &Config) -> Result<(), StartError> {
+    let segment_bytes = EngineConfig::default().segment_bytes as u64;
+    let wanted = config.memory_limit_bytes.div_ceil(segment_bytes);
+    if wanted > config.threads as u64 {
+        let most = segment_bytes >> 30;
+        return Err(StartError::Message(format!(
+            "a shard can use {most} GiB, so this memory limit needs at least -t {wanted}"
+        )));
+    }
+    Ok(())
+}
+
 fn engine_config(config: &Config, shard: usize, hasher: KeyHasher) -> EngineConfig {
-    let page_bytes = page_bytes(config);
+    let limit = config.memory_limit_bytes;
     EngineConfig {
-        page_bytes: page_bytes as usize,
+        page_bytes: EngineConfig::page_bytes_for(limit, config.threads),
         item_size_max: config.item_size_max as usize,
         growth_factor: config.growth_factor,
         chunk_min: config.chunk_size_min.map(|bytes| bytes as usize),
         slab_sizes: config.slab_sizes.clone(),
-        chunk_max: (page_bytes / 2).min(config.slab_chunk_max) as usize,
+        chunk_max: config.slab_chunk_max as usize,
         cas_enabled: config.cas_enabled,
         evictions_enabled: config.evictions,
         cas_first: 1 + shard as u64,
         cas_step: config.threads as u64,
         hasher,
+        reserve_bytes: (limit / config.threads as u64 / RESERVED_SHARE) as usize,
+        huge_pages: config.large_pages,
         ..EngineConfig::default()
     }
-}
-
-/// The size of slab pages for this memory limit and number of shards.
-fn page_bytes(config: &Config) -> u64 {
-    let fair = config.memory_limit_bytes / (config.threads as u64 * PAGES_PER_SHARD);
-    let power_of_two = 1 << (63 - fair.max(1).leading_zeros());
-    power_of_two.clamp(*PAGE_BYTES.start(), *PAGE_BYTES.end())
 }
 
 /// A queue from every shard to every other, its ends sorted by who holds them.

@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) verbosity: AtomicU8,
     /// Connections open or being opened, over all shards; for the limit `-c`.
     pub(crate) connections: AtomicU64,
+    /// Shards that have stopped accepting until a connection closes.
+    pub(crate) deaf_shards: AtomicU64,
     /// `flush_all` commands, over all shards.
     pub(crate) cmd_flush: AtomicU64,
 }
@@ -63,6 +65,16 @@ impl Shared {
         self.stopping.load(Ordering::Relaxed)
     }
 
+    /// A connection has closed: shards that wait for room to accept look again.
+    pub(crate) fn connection_closed(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+        if self.deaf_shards.load(Ordering::Relaxed) > 0 {
+            for shard in &self.shards {
+                shard.post(Control::RoomForConnections);
+            }
+        }
+    }
+
     /// Ends the process: every shard sends what it has to send, closes and returns.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
@@ -80,6 +92,10 @@ pub(crate) struct ShardHandle {
     pub(crate) links: OnceLock<Links>,
     /// Its counters.
     pub(crate) net: NetCounters,
+    /// Bytes its engine has charged to the budget; told by its upkeep.
+    pub(crate) memory_bytes: AtomicU64,
+    /// Pages that other shards would like it to give back; its upkeep does so.
+    pub(crate) pages_wanted: AtomicU64,
     /// Whether it sleeps.
     bell: Bell,
     /// Set by peers that have pushed a batch.
@@ -103,6 +119,8 @@ impl ShardHandle {
             core,
             links: OnceLock::new(),
             net: NetCounters::default(),
+            memory_bytes: AtomicU64::new(0),
+            pages_wanted: AtomicU64::new(0),
             bell: Bell::new(),
             has_mail: AtomicBool::new(false),
             inbox: Mutex::new(Vec::new()),

@@ -1,6 +1,8 @@
 //! The commands and the options only they have.
 
-use super::options::{ClientOptions, OutputOptions, PaceOptions, RateOptions, TargetOptions, WorkloadOptions};
+use super::options::{
+    ClientOptions, OutputOptions, PaceOptions, RateOptions, TargetOptions, WorkloadOptions,
+};
 use crate::slo::Slo;
 use crate::units::{parse_bytes, parse_count, parse_duration, parse_rate, parse_share};
 use clap::{Args, Subcommand};

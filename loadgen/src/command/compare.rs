@@ -26,7 +26,12 @@ pub fn execute(options: &CompareCommand) -> Result<Exit> {
     let rate = (!options.rate.closed).then_some(options.rate.rate);
     let load = session::load(&options.pace, rate, options.rate.duration);
     let open = |server: &String, pid| {
-        let session = Session::open(std::slice::from_ref(server), &options.client, workload.clone(), load.depth)?;
+        let session = Session::open(
+            std::slice::from_ref(server),
+            &options.client,
+            workload.clone(),
+            load.depth,
+        )?;
         Ok::<_, crate::error::LoadError>(session.with_server_pid(pid))
     };
     let mut sides = [
@@ -40,7 +45,12 @@ pub fn execute(options: &CompareCommand) -> Result<Exit> {
     }
     for round in 0..options.rounds {
         for side in [0, 1, 1, 0] {
-            let what = format!("round {}/{}, {}", round + 1, options.rounds, sides[side].name);
+            let what = format!(
+                "round {}/{}, {}",
+                round + 1,
+                options.rounds,
+                sides[side].name
+            );
             sides[side].measure(&load, &what, &mut live)?;
         }
     }
@@ -73,7 +83,7 @@ impl Side {
         let verdict = verdict::judge(&measured.measurement, None);
         add_counts(&mut self.violations, &verdict.violations);
         let step = step(&measured.measurement, &verdict, measured.server);
-        live.message(&format!("{} {}", self.name, step_line(&step)));
+        live.step(&format!("{} {}", self.name, step_line(&step)));
         self.steps.push(step);
         Ok(())
     }
@@ -110,7 +120,10 @@ const METRICS: [Metric; 5] = [
     Metric {
         name: "server CPU ns/request",
         more_is_better: false,
-        of: |step| step.server.map_or(0.0, |usage| usage.us_per_request() * 1e3),
+        of: |step| {
+            step.server
+                .map_or(0.0, |usage| usage.us_per_request() * 1e3)
+        },
     },
 ];
 
@@ -122,8 +135,16 @@ fn compare(metric: &Metric, a: &[Step], b: &[Step]) -> Option<Comparison> {
     }
     // A B B A: the first A with the first B, the second B with the second A.
     let ratio = paired_ratio(&a, &b);
-    let b_is_better = if metric.more_is_better { ratio.low > 1.0 } else { ratio.high < 1.0 };
-    let a_is_better = if metric.more_is_better { ratio.high < 1.0 } else { ratio.low > 1.0 };
+    let b_is_better = if metric.more_is_better {
+        ratio.low > 1.0
+    } else {
+        ratio.high < 1.0
+    };
+    let a_is_better = if metric.more_is_better {
+        ratio.high < 1.0
+    } else {
+        ratio.low > 1.0
+    };
     let answer = match (a_is_better, b_is_better) {
         (true, _) => "A is better",
         (_, true) => "B is better",
@@ -145,19 +166,38 @@ fn finish(options: &CompareCommand, sides: [Side; 2]) -> Result<Exit> {
     let mut violations = a.violations.clone();
     add_counts(&mut violations, &b.violations);
     let exit = violations_exit(&violations);
-    let limited = a.steps.iter().chain(&b.steps).any(|step| step.client_limited);
+    let limited = a
+        .steps
+        .iter()
+        .chain(&b.steps)
+        .any(|step| step.client_limited);
     let mut context = a.session.context();
     context.servers.extend(b.session.context().servers);
     let summary = session::summary(&a.session.workload);
     let result = CompareResult {
-        mode: if options.rate.closed { "closed" } else { "open" }.to_owned(),
-        metrics: METRICS.iter().filter_map(|metric| compare(metric, &a.steps, &b.steps)).collect(),
+        mode: if options.rate.closed {
+            "closed"
+        } else {
+            "open"
+        }
+        .to_owned(),
+        metrics: METRICS
+            .iter()
+            .filter_map(|metric| compare(metric, &a.steps, &b.steps))
+            .collect(),
         a: a.steps,
         b: b.steps,
         violations,
     };
     let headline = headline(&result, limited);
-    let report = report(context, summary, headline, Body::Compare { compare: Box::new(result) });
+    let report = report(
+        context,
+        summary,
+        headline,
+        Body::Compare {
+            compare: Box::new(result),
+        },
+    );
     let Body::Compare { compare } = &report.body else {
         return Ok(Exit::Ok);
     };
@@ -175,7 +215,15 @@ fn table(report: &crate::report::model::Report, compare: &CompareResult) -> Stri
     let mut out = String::new();
     text::context(report, &mut out);
     line!(out);
-    line!(out, "{:<24} {:>10} {:>10} {:>8}  {:<18} answer", "", "A", "B", "B/A", "95% interval");
+    line!(
+        out,
+        "{:<24} {:>10} {:>10} {:>8}  {:<18} answer",
+        "",
+        "A",
+        "B",
+        "B/A",
+        "95% interval"
+    );
     for metric in &compare.metrics {
         line!(
             out,
@@ -196,7 +244,11 @@ fn table(report: &crate::report::model::Report, compare: &CompareResult) -> Stri
 /// A metric's value with its unit.
 #[must_use]
 pub fn format_metric(metric: &Comparison, value: f64) -> String {
-    if metric.more_is_better { format_count(value) } else { format_ns(value) }
+    if metric.more_is_better {
+        format_count(value)
+    } else {
+        format_ns(value)
+    }
 }
 
 fn headline(result: &CompareResult, limited: bool) -> String {
@@ -209,8 +261,15 @@ fn headline(result: &CompareResult, limited: bool) -> String {
     let difference = if decided.is_empty() {
         "no difference between A and B is shown".to_owned()
     } else {
-        format!("B against A: {}; no difference is shown in the rest", decided.join(", "))
+        format!(
+            "B against A: {}; no difference is shown in the rest",
+            decided.join(", ")
+        )
     };
-    let client = if limited { " - the client was a limit in some steps: see the JSON report" } else { "" };
+    let client = if limited {
+        " - the client was a limit in some steps: see the JSON report"
+    } else {
+        ""
+    };
     format!("{difference}{client}")
 }

@@ -9,7 +9,7 @@ pub mod search;
 use crate::cli::commands::Command;
 use crate::cli::options::OutputOptions;
 use crate::error::{Exit, LoadError, Result};
-use crate::report::model::{Report, SCHEMA_VERSION, Body, Context, Verdict, WorkloadSummary};
+use crate::report::model::{Body, Context, Report, SCHEMA_VERSION, Verdict, WorkloadSummary};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -46,7 +46,8 @@ struct Answer {
 fn publish(report: &Report, answer: &Answer, output: &OutputOptions) -> Result<()> {
     let json_to_stdout = output.json.as_deref() == Some(Path::new("-"));
     if let Some(path) = &output.json {
-        let json = serde_json::to_string_pretty(report).map_err(|error| LoadError::new(Exit::Failed, format!("writing JSON: {error}")))?;
+        let json = serde_json::to_string_pretty(report)
+            .map_err(|error| LoadError::new(Exit::Failed, format!("writing JSON: {error}")))?;
         if json_to_stdout {
             println!("{json}");
         } else {
@@ -67,7 +68,8 @@ fn publish(report: &Report, answer: &Answer, output: &OutputOptions) -> Result<(
 
 /// Writes a file that an option named.
 fn write_file(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
-    std::fs::write(path, contents).map_err(|error| LoadError::failed(&format!("writing {}", path.display()), &error))
+    std::fs::write(path, contents)
+        .map_err(|error| LoadError::failed(&format!("writing {}", path.display()), &error))
 }
 
 /// The exit code of wrong data, if there was any.
@@ -80,8 +82,16 @@ fn exit_code(verdict: &Verdict, strict: bool) -> Exit {
     if verdict.violations_total() > 0 {
         return Exit::Violations;
     }
-    if strict && (!verdict.client_limited.is_empty() || verdict.overloaded.is_some() || verdict.error_share > 0.0) {
+    if strict
+        && (!verdict.client_limited.is_empty()
+            || verdict.overloaded.is_some()
+            || verdict.error_share > 0.0)
+    {
         return Exit::Strict;
     }
-    if verdict.slo_missed.is_empty() { Exit::Ok } else { Exit::SloMissed }
+    if verdict.slo_missed.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::SloMissed
+    }
 }

@@ -59,7 +59,8 @@ pub fn execute(options: &PlanCommand) -> Result<Exit> {
     let plan = plan(options, &basis)?;
     print!("{}", text(&plan, options));
     if let Some(path) = &options.json {
-        let json = serde_json::to_string_pretty(&plan).map_err(|error| LoadError::new(Exit::Failed, format!("writing JSON: {error}")))?;
+        let json = serde_json::to_string_pretty(&plan)
+            .map_err(|error| LoadError::new(Exit::Failed, format!("writing JSON: {error}")))?;
         write_file(path, json)?;
     }
     Ok(Exit::Ok)
@@ -69,8 +70,11 @@ fn basis(options: &PlanCommand) -> Result<Basis> {
     let mut basis = match &options.from {
         None => Basis::default(),
         Some(path) => {
-            let json = std::fs::read_to_string(path).map_err(|error| LoadError::failed(&format!("reading {}", path.display()), &error))?;
-            from_report(&json).map_err(|why| LoadError::usage(format!("{}: {why}", path.display())))?
+            let json = std::fs::read_to_string(path).map_err(|error| {
+                LoadError::failed(&format!("reading {}", path.display()), &error)
+            })?;
+            from_report(&json)
+                .map_err(|why| LoadError::usage(format!("{}: {why}", path.display())))?
         }
     };
     if let Some(capacity) = options.capacity {
@@ -83,7 +87,8 @@ fn basis(options: &PlanCommand) -> Result<Basis> {
 }
 
 fn from_report(json: &str) -> std::result::Result<Basis, String> {
-    let report: Report = serde_json::from_str(json).map_err(|error| format!("not a report of loadgen search ({error})"))?;
+    let report: Report = serde_json::from_str(json)
+        .map_err(|error| format!("not a report of loadgen search ({error})"))?;
     let Body::Search { search } = report.body else {
         return Err("a report of another command: plan needs one of loadgen search".to_owned());
     };
@@ -97,17 +102,26 @@ fn from_report(json: &str) -> std::result::Result<Basis, String> {
 
 fn plan(options: &PlanCommand, basis: &Basis) -> Result<NodePlan> {
     if basis.capacity <= 0.0 || !(0.0..1.0).contains(&options.headroom) {
-        return Err(LoadError::usage("the capacity must be above 0 and the headroom below 100%"));
+        return Err(LoadError::usage(
+            "the capacity must be above 0 and the headroom below 100%",
+        ));
     }
     let peak = options.peak * (1.0 + options.growth);
     let usable = 1.0 - options.headroom;
     let nodes_for = |need: f64, each: f64| (need / each).ceil().max(1.0) as u64;
-    let memory = options.items.zip(basis.item_bytes).map(|(items, bytes)| items as f64 * bytes);
+    let memory = options
+        .items
+        .zip(basis.item_bytes)
+        .map(|(items, bytes)| items as f64 * bytes);
     let network = basis.bytes_per_request.map(|bytes| peak * bytes * 8.0);
     let nodes_for_requests = nodes_for(peak, basis.capacity * usable);
-    let nodes_for_memory = memory.zip(options.node_memory).map(|(bytes, each)| nodes_for(bytes, each as f64));
+    let nodes_for_memory = memory
+        .zip(options.node_memory)
+        .map(|(bytes, each)| nodes_for(bytes, each as f64));
     let nodes_for_network = network.map(|bits| nodes_for(bits, options.node_network * usable));
-    let needed = nodes_for_requests.max(nodes_for_memory.unwrap_or(1)).max(nodes_for_network.unwrap_or(1));
+    let needed = nodes_for_requests
+        .max(nodes_for_memory.unwrap_or(1))
+        .max(nodes_for_network.unwrap_or(1));
     let losses = u64::from(options.losses);
     let nodes = needed + losses;
     Ok(NodePlan {
@@ -137,12 +151,26 @@ fn text(plan: &NodePlan, options: &PlanCommand) -> String {
     line!(out, "  requests need {} nodes", plan.nodes_for_requests);
     match (plan.nodes_for_memory, plan.memory_bytes_per_node) {
         (Some(nodes), _) => line!(out, "  memory needs {nodes} nodes"),
-        (None, Some(bytes)) => line!(out, "  memory: {} per node, plus connections (--node-memory makes it count)", format_bytes(bytes)),
-        _ => line!(out, "  memory: not counted (--items and --item-bytes, or --from a search)"),
+        (None, Some(bytes)) => line!(
+            out,
+            "  memory: {} per node, plus connections (--node-memory makes it count)",
+            format_bytes(bytes)
+        ),
+        _ => line!(
+            out,
+            "  memory: not counted (--items and --item-bytes, or --from a search)"
+        ),
     }
     match (plan.nodes_for_network, plan.network_bits_per_node) {
-        (Some(nodes), Some(bits)) => line!(out, "  network needs {nodes} nodes ({}bit/s per node)", format_count(bits)),
-        _ => line!(out, "  network: not counted (--from a search knows the bytes per request)"),
+        (Some(nodes), Some(bits)) => line!(
+            out,
+            "  network needs {nodes} nodes ({}bit/s per node)",
+            format_count(bits)
+        ),
+        _ => line!(
+            out,
+            "  network: not counted (--from a search knows the bytes per request)"
+        ),
     }
     line!(out);
     line!(
@@ -176,7 +204,12 @@ mod tests {
         let plan = planned("--peak 5M --capacity 1M --headroom 30%");
         assert_eq!((plan.nodes_for_requests, plan.nodes), (8, 9));
         assert!(plan.load_share_after_losses <= 0.7);
-        let plan = planned("--peak 1M --capacity 1M --items 1G --item-bytes 240 --node-memory 64g --losses 2");
-        assert_eq!((plan.nodes_for_requests, plan.nodes_for_memory, plan.nodes), (2, Some(5), 7));
+        let plan = planned(
+            "--peak 1M --capacity 1M --items 1G --item-bytes 240 --node-memory 64g --losses 2",
+        );
+        assert_eq!(
+            (plan.nodes_for_requests, plan.nodes_for_memory, plan.nodes),
+            (2, Some(5), 7)
+        );
     }
 }

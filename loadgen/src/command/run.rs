@@ -20,8 +20,17 @@ pub fn execute(options: &RunCommand) -> Result<Exit> {
     let rate = (!options.rate.closed).then_some(options.rate.rate);
     let mut load = session::load(&options.pace, rate, options.rate.duration);
     load.keep_histograms = options.hdr.is_some();
-    let mut session = Session::open(&options.target.server, &options.target.client, workload, load.depth)?;
-    let preload = if options.workload.no_preload { None } else { Some(session.preload(&mut live)?) };
+    let mut session = Session::open(
+        &options.target.server,
+        &options.target.client,
+        workload,
+        load.depth,
+    )?;
+    let preload = if options.workload.no_preload {
+        None
+    } else {
+        Some(session.preload(&mut live)?)
+    };
     live.stage_for("measuring", load.duration.as_secs_f64());
     let started = SystemTime::now() + load.warm_up;
     let measured = session.measure(&load, &mut live)?;
@@ -37,7 +46,12 @@ pub fn execute(options: &RunCommand) -> Result<Exit> {
     let result = build::run_result(&measured.measurement, around);
     let headline = headline(&result);
     let run = Box::new(result);
-    let report = report(session.context(), session::summary(&session.workload), headline, Body::Run { run });
+    let report = report(
+        session.context(),
+        session::summary(&session.workload),
+        headline,
+        Body::Run { run },
+    );
     let Body::Run { run } = &report.body else {
         return Ok(exit);
     };
@@ -74,6 +88,10 @@ fn headline(result: &RunResult) -> String {
         format_ns(response.p50_ns as f64),
         format_ns(response.p99_ns as f64),
         format_ns(response.p999_ns as f64),
-        if result.verdict.is_clean() { "" } else { " - read the verdict above first" }
+        if result.verdict.is_clean() {
+            ""
+        } else {
+            " (see the verdict first)"
+        }
     )
 }

@@ -39,7 +39,9 @@ impl Range {
             Self::Rates(parse_rate(first)?, parse_rate(last)?)
         };
         match range {
-            Self::OfPeak(low, high) | Self::Rates(low, high) if low > 0.0 && low < high => Ok(range),
+            Self::OfPeak(low, high) | Self::Rates(low, high) if low > 0.0 && low < high => {
+                Ok(range)
+            }
             _ => Err(wrong()),
         }
     }
@@ -51,7 +53,12 @@ pub fn execute(options: &ScanCommand) -> Result<Exit> {
     let mut live = Live::new(options.output.quiet);
     let workload = session::workload(&options.workload)?;
     let mut load = session::load(&options.pace, Some(1.0), options.step);
-    let mut session = Session::open(&options.target.server, &options.target.client, workload, load.depth.max(PEAK_DEPTH))?;
+    let mut session = Session::open(
+        &options.target.server,
+        &options.target.client,
+        workload,
+        load.depth.max(PEAK_DEPTH),
+    )?;
     if !options.workload.no_preload {
         session.preload(&mut live)?;
     }
@@ -68,12 +75,20 @@ pub fn execute(options: &ScanCommand) -> Result<Exit> {
         std::thread::sleep(PAUSE);
         let rate = low + (high - low) * f64::from(index) / f64::from(options.steps - 1);
         load.rate = Some(rate);
-        live.stage_for(&format!("step {}/{} at {}/s", index + 1, options.steps, format_count(rate)), options.step.as_secs_f64());
+        live.stage_for(
+            &format!(
+                "step {}/{} at {}/s",
+                index + 1,
+                options.steps,
+                format_count(rate)
+            ),
+            options.step.as_secs_f64(),
+        );
         let measured = session.measure(&load, &mut live)?;
         let verdict = verdict::judge(&measured.measurement, options.slo.as_ref());
         add_counts(&mut violations, &verdict.violations);
         steps.push(step(&measured.measurement, &verdict, measured.server));
-        live.message(&step_line(&steps[steps.len() - 1]));
+        live.step(&step_line(&steps[steps.len() - 1]));
     }
     live.clear();
     let result = result(options, steps, peak, violations);
@@ -85,15 +100,32 @@ fn peak(session: &mut Session, options: &ScanCommand, live: &mut Live) -> Result
     let mut load = session::load(&options.pace, None, options.step);
     load.depth = PEAK_DEPTH;
     let peak = session.measure(&load, live)?.measurement.achieved();
-    live.message(&format!("closed-loop peak: {}/s ({PEAK_DEPTH} outstanding per connection)", format_count(peak)));
+    live.message(&format!(
+        "closed-loop peak: {}/s ({PEAK_DEPTH} outstanding per connection)",
+        format_count(peak)
+    ));
     Ok(peak)
 }
 
-fn result(options: &ScanCommand, steps: Vec<Step>, peak: Option<f64>, violations: BTreeMap<String, u64>) -> ScanResult {
-    let slo_limit = options.slo.as_ref().and_then(crate::slo::Slo::latency_limit);
-    let p99: Vec<(f64, f64)> = steps.iter().map(|step| (step.rate, step.response.p99_ns as f64)).collect();
+fn result(
+    options: &ScanCommand,
+    steps: Vec<Step>,
+    peak: Option<f64>,
+    violations: BTreeMap<String, u64>,
+) -> ScanResult {
+    let slo_limit = options
+        .slo
+        .as_ref()
+        .and_then(crate::slo::Slo::latency_limit);
+    let p99: Vec<(f64, f64)> = steps
+        .iter()
+        .map(|step| (step.rate, step.response.p99_ns as f64))
+        .collect();
     let at_limit = |(quantile, limit): (f64, f64)| {
-        let curve: Vec<(f64, f64)> = steps.iter().map(|step| (step.rate, quantile_of(step, quantile))).collect();
+        let curve: Vec<(f64, f64)> = steps
+            .iter()
+            .map(|step| (step.rate, quantile_of(step, quantile)))
+            .collect();
         crossing(&curve, limit)
     };
     ScanResult {
@@ -110,7 +142,10 @@ fn result(options: &ScanCommand, steps: Vec<Step>, peak: Option<f64>, violations
 /// A quantile of a step's response times, from its curve.
 fn quantile_of(step: &Step, quantile: f64) -> f64 {
     let response = &step.response;
-    let at = response.curve.iter().find(|(reached, _)| *reached >= quantile - 1e-9);
+    let at = response
+        .curve
+        .iter()
+        .find(|(reached, _)| *reached >= quantile - 1e-9);
     at.map_or(response.max_ns as f64, |(_, ns)| *ns as f64)
 }
 
@@ -118,7 +153,14 @@ fn finish(options: &ScanCommand, session: &Session, result: ScanResult) -> Resul
     let exit = violations_exit(&result.violations).unwrap_or(Exit::Ok);
     let limited = result.steps.iter().any(|step| step.client_limited);
     let headline = headline(&result);
-    let report = report(session.context(), session::summary(&session.workload), headline, Body::Scan { scan: Box::new(result) });
+    let report = report(
+        session.context(),
+        session::summary(&session.workload),
+        headline,
+        Body::Scan {
+            scan: Box::new(result),
+        },
+    );
     let Body::Scan { scan } = &report.body else {
         return Ok(exit);
     };
@@ -134,7 +176,11 @@ fn finish(options: &ScanCommand, session: &Session, result: ScanResult) -> Resul
         html: html::render(&report)?,
     };
     publish(&report, &answer, &options.output)?;
-    Ok(if options.output.strict && limited { Exit::Strict } else { exit })
+    Ok(if options.output.strict && limited {
+        Exit::Strict
+    } else {
+        exit
+    })
 }
 
 fn headline(result: &ScanResult) -> String {
@@ -147,10 +193,17 @@ fn headline(result: &ScanResult) -> String {
         (Some(slo), None) => format!("; it does not cross {slo} within the range"),
         _ => String::new(),
     };
-    let limited = result.steps.iter().filter(|step| step.client_limited).count();
+    let limited = result
+        .steps
+        .iter()
+        .filter(|step| step.client_limited)
+        .count();
     let client = match limited {
         0 => String::new(),
-        count => format!("; the client was a limit in {count} of {} steps", result.steps.len()),
+        count => format!(
+            "; the client was a limit in {count} of {} steps",
+            result.steps.len()
+        ),
     };
     format!("{knee}{crossing}{client}")
 }
@@ -162,7 +215,10 @@ mod tests {
     #[test]
     fn ranges_parse() {
         assert_eq!(Range::parse("10%..110%"), Ok(Range::OfPeak(0.1, 1.1)));
-        assert_eq!(Range::parse("10k..500k"), Ok(Range::Rates(10_000.0, 500_000.0)));
+        assert_eq!(
+            Range::parse("10k..500k"),
+            Ok(Range::Rates(10_000.0, 500_000.0))
+        );
         for text in ["10", "500k..10k", "0%..10%", "a..b"] {
             assert!(Range::parse(text).is_err(), "{text}");
         }

@@ -25,7 +25,12 @@ pub fn execute(options: &SearchCommand) -> Result<Exit> {
     let workload = session::workload(&options.workload)?;
     let slo = options.slo.clone().with_errors_bounded();
     let load = session::load(&options.pace, Some(options.start), options.probe);
-    let mut session = Session::open(&options.target.server, &options.target.client, workload, load.depth)?;
+    let mut session = Session::open(
+        &options.target.server,
+        &options.target.client,
+        workload,
+        load.depth,
+    )?;
     if !options.workload.no_preload {
         session.preload(&mut live)?;
     }
@@ -51,7 +56,14 @@ pub fn execute(options: &SearchCommand) -> Result<Exit> {
     let headline = headline(&result, options.precision);
     let exit = exit(&result, options.output.strict);
     let context = probing.session.context();
-    let report = report(context, session::summary(&probing.session.workload), headline, Body::Search { search: Box::new(result) });
+    let report = report(
+        context,
+        session::summary(&probing.session.workload),
+        headline,
+        Body::Search {
+            search: Box::new(result),
+        },
+    );
     let Body::Search { search } = &report.body else {
         return Ok(exit);
     };
@@ -85,16 +97,26 @@ impl Probing {
     fn probe(&mut self, rate: f64, live: &mut Live) -> Result<Outcome> {
         std::thread::sleep(PAUSE);
         self.load.rate = Some(rate);
-        live.stage_for(&format!("probe {} at {}/s", self.probes.len() + 1, format_count(rate)), self.load.duration.as_secs_f64());
+        live.stage_for(
+            &format!(
+                "probe {} at {}/s",
+                self.probes.len() + 1,
+                format_count(rate)
+            ),
+            self.load.duration.as_secs_f64(),
+        );
         let measured = self.session.measure(&self.load, live)?;
         let verdict = verdict::judge(&measured.measurement, Some(&self.slo));
         add_counts(&mut self.violations, &verdict.violations);
         let totals = &measured.measurement.measured;
         let per_request = |bytes: u64| bytes as f64 / totals.completed.max(1) as f64;
-        self.bytes = (per_request(totals.bytes_sent), per_request(totals.bytes_received));
+        self.bytes = (
+            per_request(totals.bytes_sent),
+            per_request(totals.bytes_received),
+        );
         let step = step(&measured.measurement, &verdict, measured.server);
         self.stats = measured.stats;
-        live.message(&step_line(&step));
+        live.step(&step_line(&step));
         let outcome = match (step.kept, step.client_limited) {
             (Some(true), _) => Outcome::Kept,
             (_, true) => Outcome::ClientLimited,
@@ -106,8 +128,14 @@ impl Probing {
 
     fn result(&self, found: &Found) -> SearchResult {
         let best = found.kept.and_then(|kept| {
-            let at_best = self.probes.iter().rev().filter(|step| step.kept == Some(true));
-            at_best.min_by(|a, b| (a.rate - kept).abs().total_cmp(&(b.rate - kept).abs())).cloned()
+            let at_best = self
+                .probes
+                .iter()
+                .rev()
+                .filter(|step| step.kept == Some(true));
+            at_best
+                .min_by(|a, b| (a.rate - kept).abs().total_cmp(&(b.rate - kept).abs()))
+                .cloned()
         });
         let items: u64 = self.stats.iter().filter_map(|stats| stats.items).sum();
         let bytes: u64 = self.stats.iter().filter_map(|stats| stats.item_bytes).sum();
@@ -127,18 +155,35 @@ impl Probing {
     /// What the capacity is limited by.
     fn limit(&self, found: &Found, best: Option<&Step>) -> String {
         if found.client_limited {
-            return "the client was the limit: the server may do more; give loadgen more --cpus".to_owned();
+            return "the client was the limit: the server may do more; give loadgen more --cpus"
+                .to_owned();
         }
         if found.missed.is_none() {
             return "no rate missed the objective: raise --rate-max".to_owned();
         }
-        let usage = self.probes.iter().rev().find(|step| step.kept == Some(false)).or(best).and_then(|step| step.server);
+        let usage = self
+            .probes
+            .iter()
+            .rev()
+            .find(|step| step.kept == Some(false))
+            .or(best)
+            .and_then(|step| step.server);
         match usage {
-            Some(usage) if usage.cpus_busy.fract() > 0.85 || usage.cpus_busy.fract() < 0.05 && usage.cpus_busy >= 1.0 => {
-                format!("the limit is server CPU ({:.2} CPUs busy at the first rate that missed)", usage.cpus_busy)
+            Some(usage)
+                if usage.cpus_busy.fract() > 0.85
+                    || usage.cpus_busy.fract() < 0.05 && usage.cpus_busy >= 1.0 =>
+            {
+                format!(
+                    "the limit is server CPU ({:.2} CPUs busy at the first rate that missed)",
+                    usage.cpus_busy
+                )
             }
-            Some(usage) => format!("the server was not out of CPU ({:.2} CPUs busy): look at its threads, its network or its neighbours", usage.cpus_busy),
-            None => "what limits the server is not known (--server-pid tells whether it is CPU)".to_owned(),
+            Some(usage) => format!(
+                "the server was not out of CPU ({:.2} CPUs busy): look at its threads, its network or its neighbours",
+                usage.cpus_busy
+            ),
+            None => "what limits the server is not known (--server-pid tells whether it is CPU)"
+                .to_owned(),
         }
     }
 }
@@ -147,7 +192,9 @@ fn headline(result: &SearchResult, precision: f64) -> String {
     let Some(capacity) = result.capacity else {
         return format!("no rate kept {}", result.slo);
     };
-    let spread = result.missed_at.map_or(capacity * precision, |missed| (missed - capacity) / 2.0);
+    let spread = result
+        .missed_at
+        .map_or(capacity * precision, |missed| (missed - capacity) / 2.0);
     let busy = result.best.as_ref().map_or(0.0, |step| step.client_busy);
     format!(
         "the server keeps {} up to {} +- {} requests/s with this mix; {}; the client had {} headroom",

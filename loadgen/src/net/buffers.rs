@@ -16,7 +16,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// How many buffers: more receives than this at once wait for a buffer to come back (and lose nothing).
-pub(super) const BUFFERS: u16 = 128;
+pub(super) const BUFFERS: u16 = 64;
 /// The largest piece of a reply that arrives in one completion.
 pub(super) const BUFFER_BYTES: usize = 16 * 1024;
 /// The group the kernel knows these buffers by.
@@ -59,7 +59,14 @@ impl BufferRing {
         };
         // SAFETY: `entries` is page-aligned memory for BUFFERS entries that lives until `drop`, and the owner of this
         // value drops its ring (which ends the registration) first.
-        unsafe { submitter.register_buf_ring_with_flags(ring.entries.as_ptr() as u64, BUFFERS, GROUP, 0)? };
+        unsafe {
+            submitter.register_buf_ring_with_flags(
+                ring.entries.as_ptr() as u64,
+                BUFFERS,
+                GROUP,
+                0,
+            )?;
+        };
         (0..BUFFERS).for_each(|id| ring.recycle(Filled::new(id, 0)));
         Ok(ring)
     }
@@ -71,7 +78,12 @@ impl BufferRing {
         // SAFETY: the range lies in the allocation by the assertion; it was zeroed at first, so it is initialized; the
         // kernel writes to it only while it owns the buffer, which ended with the completion that made `filled`,
         // and `recycle` needs `&mut self`.
-        unsafe { std::slice::from_raw_parts(self.bytes.as_ptr().add(usize::from(id) * BUFFER_BYTES), length) }
+        unsafe {
+            std::slice::from_raw_parts(
+                self.bytes.as_ptr().add(usize::from(id) * BUFFER_BYTES),
+                length,
+            )
+        }
     }
 
     /// Hands a buffer back to the kernel.
@@ -91,7 +103,8 @@ impl BufferRing {
         self.tail = self.tail.wrapping_add(1);
         // SAFETY: the tail lies in the first entry, 2-aligned, in memory that lives as long as `self`; the kernel
         // only reads it. The release store publishes the entry written above.
-        unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.entries.as_ptr()).cast_mut()) }.store(self.tail, Ordering::Release);
+        unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.entries.as_ptr()).cast_mut()) }
+            .store(self.tail, Ordering::Release);
     }
 }
 

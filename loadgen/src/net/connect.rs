@@ -38,12 +38,21 @@ fn finish_tcp(socket: Socket, address: SocketAddr) -> io::Result<OwnedFd> {
 
 fn connect_error(endpoint: &Endpoint, error: &io::Error) -> LoadError {
     let advice = match error.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => "is a server running there? give another with --server HOST:PORT".to_owned(),
-        io::ErrorKind::TimedOut => format!("nothing answered within {CONNECT_TIMEOUT:?}: check the address and the firewall"),
-        _ if error.raw_os_error() == Some(libc::EMFILE) => "too few file descriptors: raise ulimit -n or use fewer --connections".to_owned(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
+            "is a server running there? give another with --server HOST:PORT".to_owned()
+        }
+        io::ErrorKind::TimedOut => format!(
+            "nothing answered within {CONNECT_TIMEOUT:?}: check the address and the firewall"
+        ),
+        _ if error.raw_os_error() == Some(libc::EMFILE) => {
+            "too few file descriptors: raise ulimit -n or use fewer --connections".to_owned()
+        }
         _ => "check the address".to_owned(),
     };
-    LoadError::new(Exit::NoServer, format!("cannot connect to {endpoint}: {error} ({advice})"))
+    LoadError::new(
+        Exit::NoServer,
+        format!("cannot connect to {endpoint}: {error} ({advice})"),
+    )
 }
 
 /// The source ports tried for a shard: the range most systems do not hand out by themselves.
@@ -70,7 +79,9 @@ impl ShardPorts {
     /// Opens a connection to `address` whose source port leads to `shard`.
     pub fn connect(&mut self, endpoint: &Endpoint, shard: usize) -> Result<OwnedFd> {
         let Endpoint::Tcp { address, .. } = endpoint else {
-            return Err(LoadError::usage("--shard-aware needs TCP: a Unix socket has no source port"));
+            return Err(LoadError::usage(
+                "--shard-aware needs TCP: a Unix socket has no source port",
+            ));
         };
         for _ in SOURCE_PORTS {
             let port = self.advance();
@@ -78,16 +89,27 @@ impl ShardPorts {
                 continue;
             }
             match connect_from(*address, port) {
-                Err(error) if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable) => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable
+                    ) => {}
                 result => return result.map_err(|error| connect_error(endpoint, &error)),
             }
         }
-        Err(LoadError::new(Exit::Failed, format!("no free source port for shard {shard} in {SOURCE_PORTS:?}")))
+        Err(LoadError::new(
+            Exit::Failed,
+            format!("no free source port for shard {shard} in {SOURCE_PORTS:?}"),
+        ))
     }
 
     fn advance(&mut self) -> u16 {
         let port = self.next;
-        self.next = if port + 1 < SOURCE_PORTS.end { port + 1 } else { SOURCE_PORTS.start };
+        self.next = if port + 1 < SOURCE_PORTS.end {
+            port + 1
+        } else {
+            SOURCE_PORTS.start
+        };
         port
     }
 }

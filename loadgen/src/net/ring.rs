@@ -15,8 +15,8 @@
 //! The ring owns the bytes of a send until then, which is what makes its interface safe: [`Ring::queue_send`] swaps
 //! the caller's full buffer for an empty one.
 
-use super::buffers::{BUFFERS, BufferRing, GROUP};
 pub use super::buffers::Filled;
+use super::buffers::{BUFFERS, BufferRing, GROUP};
 use io_uring::types::{CancelBuilder, Fixed, SubmitArgs, TimeoutFlags, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use std::io;
@@ -98,7 +98,9 @@ pub struct Ring {
 impl Ring {
     /// A ring for `sockets` on the calling thread, receives armed. `send_bytes` is reserved for each.
     pub fn new(sockets: Vec<OwnedFd>, send_bytes: usize) -> io::Result<Self> {
-        let entries = (sockets.len() as u32 * 2 + 8).next_power_of_two().clamp(64, 8192);
+        let entries = (sockets.len() as u32 * 2 + 8)
+            .next_power_of_two()
+            .clamp(64, 8192);
         // A failed send must not hide in an overflow list: each buffer can have a completion, and each connection an
         // ended receive and a failed send.
         let completions = entries.max(u32::from(BUFFERS)) * 4;
@@ -115,7 +117,10 @@ impl Ring {
         let mut ring = Self {
             submitted: Vec::with_capacity(sockets.len()),
             rearm: Vec::with_capacity(sockets.len()),
-            sockets: sockets.into_iter().map(|fd| Socket::new(fd, send_bytes)).collect(),
+            sockets: sockets
+                .into_iter()
+                .map(|fd| Socket::new(fd, send_bytes))
+                .collect(),
             tick: Box::new(Timespec::from(TICK_INTERVAL)),
             uring,
             buffers,
@@ -149,7 +154,8 @@ impl Ring {
         }
         // SAFETY: what the entry points at outlives the operation: receive buffers and the tick's timespec belong to
         // `self` behind the ring, and the bytes of a send are in `self.sockets`, which changes them only in state Idle.
-        unsafe { self.uring.submission().push(entry) }.map_err(|_| io::Error::other("the submission queue is full"))
+        unsafe { self.uring.submission().push(entry) }
+            .map_err(|_| io::Error::other("the submission queue is full"))
     }
 
     /// Whether the connection can take another send.
@@ -177,7 +183,9 @@ impl Ring {
     fn send_rest(&mut self, connection: ConnectionId) -> io::Result<()> {
         let socket = &mut self.sockets[connection.index()];
         socket.state = SendState::Blocked;
-        let entry = socket.send_entry(connection, 0).user_data(SEND_REST | u64::from(connection.0));
+        let entry = socket
+            .send_entry(connection, 0)
+            .user_data(SEND_REST | u64::from(connection.0));
         self.push(&entry)
     }
 
@@ -200,7 +208,9 @@ impl Ring {
             Wait::Event => self.uring.submit_and_wait(1),
             Wait::For(ns) => {
                 let timeout = Timespec::from(Duration::from_nanos(ns));
-                self.uring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&timeout))
+                self.uring
+                    .submitter()
+                    .submit_with_args(1, &SubmitArgs::new().timespec(&timeout))
             }
         };
         match result {
@@ -246,7 +256,8 @@ impl Ring {
         if !cqueue::more(completion.flags()) {
             self.rearm.push(connection);
         }
-        cqueue::buffer_select(completion.flags()).map(|id| Event::Received(connection, Filled::new(id, result.max(0) as usize)))
+        cqueue::buffer_select(completion.flags())
+            .map(|id| Event::Received(connection, Filled::new(id, result.max(0) as usize)))
     }
 
     fn send_ended(&mut self, connection: ConnectionId, result: i32) -> io::Result<Option<Event>> {
@@ -295,7 +306,10 @@ impl Drop for Ring {
     fn drop(&mut self) {
         // Closing a ring cancels in the background; the kernel must be done with our memory before it is freed. The
         // only error is that there was nothing to cancel.
-        let _ = self.uring.submitter().register_sync_cancel(None, CancelBuilder::any());
+        let _ = self
+            .uring
+            .submitter()
+            .register_sync_cancel(None, CancelBuilder::any());
     }
 }
 

@@ -15,7 +15,8 @@ pub const LATENCY_NS_MAX: u64 = 100_000_000_000;
 /// An empty latency histogram, in nanoseconds.
 #[must_use]
 pub fn latency_histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LATENCY_NS_MAX, SIGNIFICANT_DIGITS).expect("the bounds are constants that suit each other")
+    Histogram::new_with_bounds(1, LATENCY_NS_MAX, SIGNIFICANT_DIGITS)
+        .expect("the bounds are constants that suit each other")
 }
 
 /// The three latencies of a request.
@@ -91,7 +92,8 @@ impl ClassRecord {
     /// Records the latencies of one request.
     #[inline]
     pub fn record(&mut self, latencies: &Latencies) {
-        self.response.saturating_record(latencies.response_ns.max(1));
+        self.response
+            .saturating_record(latencies.response_ns.max(1));
         self.service.saturating_record(latencies.service_ns.max(1));
         self.slip.saturating_record(latencies.slip_ns.max(1));
     }
@@ -103,7 +105,8 @@ impl ClassRecord {
             (&mut self.service, &other.service),
             (&mut self.slip, &other.slip),
         ] {
-            mine.add(theirs).expect("all latency histograms have the same bounds");
+            mine.add(theirs)
+                .expect("all latency histograms have the same bounds");
         }
         self.counts.add(&other.counts);
     }
@@ -125,6 +128,8 @@ pub struct Totals {
     pub cpu_ns: u64,
     /// Of it, time spent spinning until a request was due.
     pub spin_ns: u64,
+    /// Time the workers waited for their CPU while other threads had it.
+    pub delay_ns: u64,
     /// Requests that became due (open loop) or were started (closed loop).
     pub due: u64,
     /// Requests handed to the kernel, follow-ups included.
@@ -151,6 +156,7 @@ impl Totals {
         self.wall_ns += other.wall_ns;
         self.cpu_ns += other.cpu_ns;
         self.spin_ns += other.spin_ns;
+        self.delay_ns += other.delay_ns;
         self.due += other.due;
         self.sent += other.sent;
         self.completed += other.completed;
@@ -204,12 +210,18 @@ impl Interval {
         for verb in verbs {
             classes[verb.index()] = Some(Box::default());
         }
-        Self { classes, ..Self::default() }
+        Self {
+            classes,
+            ..Self::default()
+        }
     }
 
     /// Empties it for reuse.
     pub fn clear(&mut self) {
-        self.classes.iter_mut().flatten().for_each(|class| class.clear());
+        self.classes
+            .iter_mut()
+            .flatten()
+            .for_each(|class| class.clear());
         self.totals = Totals::default();
     }
 
@@ -235,7 +247,10 @@ impl Interval {
     #[must_use]
     pub fn all_verbs(&self) -> ClassRecord {
         let mut all = ClassRecord::default();
-        self.classes.iter().flatten().for_each(|class| all.add(class));
+        self.classes
+            .iter()
+            .flatten()
+            .for_each(|class| all.add(class));
         all
     }
 }
@@ -252,11 +267,15 @@ mod tests {
             slip_ns: seed % 5_000,
         };
         let mut one = Interval::new(&[Verb::Get, Verb::Set]);
-        let mut parts: Vec<Interval> = (0..4).map(|_| Interval::new(&[Verb::Get, Verb::Set])).collect();
+        let mut parts: Vec<Interval> = (0..4)
+            .map(|_| Interval::new(&[Verb::Get, Verb::Set]))
+            .collect();
         for seed in 0..20_000u64 {
             let verb = if seed % 3 == 0 { Verb::Set } else { Verb::Get };
             one.class(verb).record(&latencies(seed));
-            parts[(seed % 4) as usize].class(verb).record(&latencies(seed));
+            parts[(seed % 4) as usize]
+                .class(verb)
+                .record(&latencies(seed));
         }
         let mut merged = Interval::new(&[Verb::Get]);
         parts.iter().for_each(|part| merged.add(part));

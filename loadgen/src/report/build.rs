@@ -1,6 +1,8 @@
 //! From records to report: percentiles, shares, sums.
 
-use super::model::{ClassResult, ClientUsage, Latency, Preload, RunResult, ServerStats, Step, Verdict};
+use super::model::{
+    ClassResult, ClientUsage, Latency, Preload, RunResult, ServerStats, Step, Verdict,
+};
 use crate::control::Stats;
 use crate::measurement::Measurement;
 use crate::record::{ClassRecord, Interval};
@@ -16,7 +18,13 @@ const CURVE_POINTS_PER_HALVING: u32 = 5;
 /// The percentiles of a histogram.
 #[must_use]
 pub fn latency(histogram: &Histogram<u64>) -> Latency {
-    let at = |quantile| if histogram.is_empty() { 0 } else { histogram.value_at_quantile(quantile) };
+    let at = |quantile| {
+        if histogram.is_empty() {
+            0
+        } else {
+            histogram.value_at_quantile(quantile)
+        }
+    };
     Latency {
         mean_ns: histogram.mean(),
         p50_ns: at(0.5),
@@ -24,7 +32,11 @@ pub fn latency(histogram: &Histogram<u64>) -> Latency {
         p99_ns: at(0.99),
         p999_ns: at(0.999),
         p9999_ns: at(0.9999),
-        max_ns: if histogram.is_empty() { 0 } else { histogram.max() },
+        max_ns: if histogram.is_empty() {
+            0
+        } else {
+            histogram.max()
+        },
         curve: histogram
             .iter_quantiles(CURVE_POINTS_PER_HALVING)
             .map(|value| (value.quantile_iterated_to(), value.value_iterated_to()))
@@ -70,6 +82,7 @@ pub fn client_usage(measurement: &Measurement) -> ClientUsage {
         cpu_us_per_request: measurement.client_cpu_ns() / 1e3,
         busiest_worker: measurement.busiest(),
         spin_share: totals.spin_ns.min(totals.cpu_ns) as f64 / totals.cpu_ns.max(1) as f64,
+        delayed_share: measurement.delayed(),
         sent_bytes_per_request: per_request(totals.bytes_sent),
         received_bytes_per_request: per_request(totals.bytes_received),
     }
@@ -95,7 +108,12 @@ pub struct Surroundings {
 pub fn run_result(measurement: &Measurement, around: Surroundings) -> RunResult {
     let all = measurement.total.all_verbs();
     RunResult {
-        mode: if measurement.rate.is_some() { "open" } else { "closed" }.to_owned(),
+        mode: if measurement.rate.is_some() {
+            "open"
+        } else {
+            "closed"
+        }
+        .to_owned(),
         arrivals: around.arrivals.name().to_owned(),
         rate: measurement.rate,
         achieved: measurement.achieved(),
@@ -103,7 +121,11 @@ pub fn run_result(measurement: &Measurement, around: Surroundings) -> RunResult 
         verdict: around.verdict,
         all: class("all", &all, measurement.seconds),
         classes: classes(&measurement.total, measurement.seconds),
-        series: measurement.windows.iter().map(|window| window.point()).collect(),
+        series: measurement
+            .windows
+            .iter()
+            .map(|window| window.point())
+            .collect(),
         client: client_usage(measurement),
         server: around.server,
         server_stats: around.server_stats,
@@ -115,7 +137,11 @@ pub fn run_result(measurement: &Measurement, around: Surroundings) -> RunResult 
 #[must_use]
 pub fn step(measurement: &Measurement, verdict: &Verdict, server: Option<ProcessUsage>) -> Step {
     let all = measurement.total.all_verbs();
-    let reasons = verdict.client_limited.iter().chain(verdict.overloaded.iter()).chain(&verdict.slo_missed);
+    let reasons = verdict
+        .client_limited
+        .iter()
+        .chain(verdict.overloaded.iter())
+        .chain(&verdict.slo_missed);
     Step {
         rate: measurement.rate.unwrap_or_else(|| measurement.achieved()),
         achieved: measurement.achieved(),
@@ -123,7 +149,10 @@ pub fn step(measurement: &Measurement, verdict: &Verdict, server: Option<Process
         service_p50_ns: all.service.value_at_quantile(0.5),
         service_p99_ns: all.service.value_at_quantile(0.99),
         error_share: verdict.error_share,
-        kept: verdict.slo.is_some().then(|| verdict.slo_missed.is_empty() && verdict.overloaded.is_none()),
+        kept: verdict
+            .slo
+            .is_some()
+            .then(|| verdict.slo_missed.is_empty() && verdict.overloaded.is_none()),
         reasons: reasons.cloned().collect(),
         client_limited: !verdict.client_limited.is_empty(),
         client_busy: measurement.busiest(),
@@ -153,11 +182,16 @@ const COUNTERS: [&str; 14] = [
 /// What changed between two answers of `stats`.
 #[must_use]
 pub fn server_stats(address: &str, before: &Stats, after: &Stats) -> ServerStats {
-    let number = |stats: &Stats, name: &str| stats.get(name).and_then(|value| value.parse::<i64>().ok());
+    let number =
+        |stats: &Stats, name: &str| stats.get(name).and_then(|value| value.parse::<i64>().ok());
     let change = |name: &str| Some(number(after, name)? - number(before, name)?);
     let changes: BTreeMap<String, i64> = COUNTERS
         .iter()
-        .filter_map(|&name| change(name).filter(|&change| change != 0).map(|change| (name.to_owned(), change)))
+        .filter_map(|&name| {
+            change(name)
+                .filter(|&change| change != 0)
+                .map(|change| (name.to_owned(), change))
+        })
         .collect();
     let gets = change("cmd_get").filter(|&gets| gets > 0);
     let level = |name: &str| number(after, name).and_then(|value| u64::try_from(value).ok());

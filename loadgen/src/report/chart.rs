@@ -109,10 +109,21 @@ fn linear_ticks(low: f64, high: f64) -> Vec<f64> {
 }
 
 fn log_ticks(low: f64, high: f64) -> Vec<f64> {
-    let (first, last) = (low.max(1e-9).log10().floor() as i32, high.max(1e-9).log10().ceil() as i32);
-    let factors: &[f64] = if last - first <= 3 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let (first, last) = (
+        low.max(1e-9).log10().floor() as i32,
+        high.max(1e-9).log10().ceil() as i32,
+    );
+    let factors: &[f64] = if last - first <= 3 {
+        &[1.0, 2.0, 5.0]
+    } else {
+        &[1.0]
+    };
     (first..=last)
-        .flat_map(|decade| factors.iter().map(move |factor| factor * 10f64.powi(decade)))
+        .flat_map(|decade| {
+            factors
+                .iter()
+                .map(move |factor| factor * 10f64.powi(decade))
+        })
         .filter(|tick| (low * 0.999..=high * 1.001).contains(tick))
         .collect()
 }
@@ -140,9 +151,11 @@ fn share(scale: Scale, (low, high): (f64, f64), value: f64) -> f64 {
 }
 
 fn range(scale: Scale, values: impl Iterator<Item = f64>) -> (f64, f64) {
-    let (low, high) = values.filter(|value| value.is_finite() && (scale != Scale::Log || *value > 0.0)).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
+    let (low, high) = values
+        .filter(|value| value.is_finite() && (scale != Scale::Log || *value > 0.0))
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
     if low > high {
         return (0.1, 1.0);
     }
@@ -154,7 +167,9 @@ fn range(scale: Scale, values: impl Iterator<Item = f64>) -> (f64, f64) {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 impl Chart {
@@ -163,7 +178,10 @@ impl Chart {
     pub fn render(&self) -> String {
         let frame = self.frame();
         let mut out = String::new();
-        let _ = write!(out, r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" class="chart">"#);
+        let _ = write!(
+            out,
+            r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" class="chart">"#
+        );
         self.grid(&frame, &mut out);
         self.lines(&frame, &mut out);
         self.draw_marks(&frame, &mut out);
@@ -174,10 +192,21 @@ impl Chart {
 
     fn frame(&self) -> Frame {
         let points = || self.series.iter().flat_map(|series| series.points.iter());
-        let marks = |horizontal| self.marks.iter().filter(move |mark| mark.horizontal == horizontal).map(|mark| mark.at);
+        let marks = |horizontal| {
+            self.marks
+                .iter()
+                .filter(move |mark| mark.horizontal == horizontal)
+                .map(|mark| mark.at)
+        };
         Frame {
-            x: range(self.x.scale, points().map(|point| point.0).chain(marks(false))),
-            y: range(self.y.scale, points().map(|point| point.1).chain(marks(true))),
+            x: range(
+                self.x.scale,
+                points().map(|point| point.0).chain(marks(false)),
+            ),
+            y: range(
+                self.y.scale,
+                points().map(|point| point.1).chain(marks(true)),
+            ),
             scales: (self.x.scale, self.y.scale),
         }
     }
@@ -216,10 +245,22 @@ impl Chart {
 
     fn lines(&self, frame: &Frame, out: &mut String) {
         for series in &self.series {
-            let visible = || series.points.iter().filter(|(_, y)| self.y.scale != Scale::Log || *y > 0.0);
+            let visible = || {
+                series
+                    .points
+                    .iter()
+                    .filter(|(_, y)| self.y.scale != Scale::Log || *y > 0.0)
+            };
             if series.line {
-                let path: Vec<String> = visible().map(|(x, y)| format!("{:.1},{:.1}", frame.x(*x), frame.y(*y))).collect();
-                let _ = write!(out, r#"<polyline class="line {}" points="{}"/>"#, series.class, path.join(" "));
+                let path: Vec<String> = visible()
+                    .map(|(x, y)| format!("{:.1},{:.1}", frame.x(*x), frame.y(*y)))
+                    .collect();
+                let _ = write!(
+                    out,
+                    r#"<polyline class="line {}" points="{}"/>"#,
+                    series.class,
+                    path.join(" ")
+                );
             }
             if series.dots {
                 for (x, y) in visible() {
@@ -254,7 +295,11 @@ impl Chart {
                 );
             } else {
                 let x = frame.x(mark.at);
-                let (anchor, offset) = if x > WIDTH * 0.75 { ("end", -6.0) } else { ("start", 6.0) };
+                let (anchor, offset) = if x > WIDTH * 0.75 {
+                    ("end", -6.0)
+                } else {
+                    ("start", 6.0)
+                };
                 let _ = write!(
                     out,
                     r#"<line class="mark {0}" x1="{x:.1}" y1="{TOP}" x2="{x:.1}" y2="{bottom}"/><text class="note {0}" x="{1:.1}" y="{2:.1}" text-anchor="{anchor}">{label}</text>"#,
@@ -294,7 +339,10 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_few() {
-        assert_eq!(linear_ticks(0.0, 100_000.0), [0.0, 20_000.0, 40_000.0, 60_000.0, 80_000.0, 100_000.0]);
+        assert_eq!(
+            linear_ticks(0.0, 100_000.0),
+            [0.0, 20_000.0, 40_000.0, 60_000.0, 80_000.0, 100_000.0]
+        );
         assert_eq!(log_ticks(1e4, 1e6).len(), 7);
         assert_eq!(log_ticks(1.0, 1e6).len(), 7);
     }

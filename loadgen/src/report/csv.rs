@@ -49,11 +49,15 @@ pub fn steps(steps: &[Step]) -> String {
             step.service_p50_ns,
             step.service_p99_ns,
             step.error_share,
-            step.kept.map_or("", |kept| if kept { "true" } else { "false" }),
+            step.kept
+                .map_or("", |kept| if kept { "true" } else { "false" }),
             step.client_limited,
             step.client_busy,
             step.client_cpu_us_per_request,
-            step.server.map_or(String::new(), |usage| format!("{:.4}", usage.us_per_request()))
+            step.server.map_or(String::new(), |usage| format!(
+                "{:.4}",
+                usage.us_per_request()
+            ))
         );
     }
     out
@@ -67,7 +71,13 @@ pub fn compare(compare: &CompareResult) -> String {
         let _ = writeln!(
             out,
             "{},{:.3},{:.3},{:.4},{:.4},{:.4},{}",
-            metric.metric, metric.a, metric.b, metric.ratio, metric.interval.0, metric.interval.1, metric.answer
+            metric.metric,
+            metric.a,
+            metric.b,
+            metric.ratio,
+            metric.interval.0,
+            metric.interval.1,
+            metric.answer
         );
     }
     out

@@ -12,11 +12,16 @@ const NS_PER_MS: f64 = 1e6;
 /// The log of a measurement whose windows kept their histograms.
 pub fn render(measurement: &Measurement, started: SystemTime) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    write(measurement, started, &mut out).map_err(|why| LoadError::new(Exit::Failed, format!("writing the interval log: {why}")))?;
+    write(measurement, started, &mut out)
+        .map_err(|why| LoadError::new(Exit::Failed, format!("writing the interval log: {why}")))?;
     Ok(out)
 }
 
-fn write(measurement: &Measurement, started: SystemTime, out: &mut Vec<u8>) -> std::result::Result<(), String> {
+fn write(
+    measurement: &Measurement,
+    started: SystemTime,
+    out: &mut Vec<u8>,
+) -> std::result::Result<(), String> {
     let mut serializer = V2DeflateSerializer::new();
     let mut writer = IntervalLogWriterBuilder::new()
         .add_comment("loadgen: response times in nanoseconds")
@@ -28,7 +33,9 @@ fn write(measurement: &Measurement, started: SystemTime, out: &mut Vec<u8>) -> s
     for window in &measurement.windows {
         let start = Duration::from_secs_f64(window.start_s.max(0.0));
         let length = Duration::from_secs_f64(window.length_s);
-        writer.write_histogram(&window.response, start, length, None).map_err(|error| format!("{error:?}"))?;
+        writer
+            .write_histogram(&window.response, start, length, None)
+            .map_err(|error| format!("{error:?}"))?;
     }
     Ok(())
 }

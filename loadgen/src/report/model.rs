@@ -180,7 +180,11 @@ impl Verdict {
     /// Whether nothing speaks against the numbers.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.client_limited.is_empty() && self.overloaded.is_none() && self.violations_total() == 0 && self.errors.is_empty() && self.slo_missed.is_empty()
+        self.client_limited.is_empty()
+            && self.overloaded.is_none()
+            && self.violations_total() == 0
+            && self.errors.is_empty()
+            && self.slo_missed.is_empty()
     }
 }
 
@@ -248,6 +252,8 @@ pub struct ClientUsage {
     pub busiest_worker: f64,
     /// Share of CPU time spent spinning until requests were due.
     pub spin_share: f64,
+    /// Share of their time that the workers waited for their CPUs while other threads had them.
+    pub delayed_share: f64,
     /// Bytes sent per reply.
     pub sent_bytes_per_request: f64,
     /// Bytes received per reply.

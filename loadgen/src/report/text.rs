@@ -18,9 +18,17 @@ pub(crate) use line;
 /// The circumstances.
 pub fn context(report: &Report, out: &mut String) {
     let context = &report.context;
-    let servers: Vec<String> = context.servers.iter().map(|server| format!("{} ({})", server.address, server.version)).collect();
+    let servers: Vec<String> = context
+        .servers
+        .iter()
+        .map(|server| format!("{} ({})", server.address, server.version))
+        .collect();
     line!(out, "server     {}", servers.join(", "));
-    let cpus: Vec<String> = context.worker_cpus.iter().map(ToString::to_string).collect();
+    let cpus: Vec<String> = context
+        .worker_cpus
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     line!(
         out,
         "client     loadgen {}, {} connections, {}, worker CPU {}, {}",
@@ -40,7 +48,11 @@ pub fn context(report: &Report, out: &mut String) {
         workload.key_bytes,
         workload.value_size,
         workload.value_bytes_mean,
-        if workload.look_aside { ", look-aside" } else { "" },
+        if workload.look_aside {
+            ", look-aside"
+        } else {
+            ""
+        },
         if workload.verify { ", verified" } else { "" },
     );
 }
@@ -48,17 +60,30 @@ pub fn context(report: &Report, out: &mut String) {
 /// The judgement of a measurement.
 pub fn verdict(verdict: &Verdict, busiest: f64, out: &mut String) {
     match verdict.client_limited.as_slice() {
-        [] => line!(out, "CLIENT OK        its busiest worker had {} headroom", format_share(headroom(busiest))),
-        reasons => reasons.iter().for_each(|reason| line!(out, "CLIENT LIMITED   {reason}")),
+        [] => line!(
+            out,
+            "CLIENT OK        its busiest worker had {} headroom",
+            format_share(headroom(busiest))
+        ),
+        reasons => reasons
+            .iter()
+            .for_each(|reason| line!(out, "CLIENT LIMITED   {reason}")),
     }
     if let Some(why) = &verdict.overloaded {
         line!(out, "OVERLOADED       {why}");
     }
     violations(verdict, out);
     if !verdict.errors.is_empty() {
-        let kinds: Vec<String> = verdict.errors.iter().map(|(kind, count)| format!("{count} x {kind}")).collect();
+        let kinds: Vec<String> = verdict
+            .errors
+            .iter()
+            .map(|(kind, count)| format!("{count} x {kind}"))
+            .collect();
         line!(out, "ERRORS           {}", kinds.join(", "));
-        verdict.error_examples.iter().for_each(|text| line!(out, "                 the server said: {text}"));
+        verdict
+            .error_examples
+            .iter()
+            .for_each(|text| line!(out, "                 the server said: {text}"));
     }
     if let Some(slo) = &verdict.slo {
         match verdict.slo_missed.as_slice() {
@@ -66,19 +91,30 @@ pub fn verdict(verdict: &Verdict, busiest: f64, out: &mut String) {
             missed => line!(out, "OBJECTIVE MISSED {}", missed.join("; ")),
         }
     }
-    verdict.notes.iter().for_each(|note| line!(out, "NOTE             {note}"));
+    verdict
+        .notes
+        .iter()
+        .for_each(|note| line!(out, "NOTE             {note}"));
 }
 
 fn violations(verdict: &Verdict, out: &mut String) {
     if verdict.violations_total() == 0 {
         return;
     }
-    let kinds: Vec<String> = verdict.violations.iter().map(|(kind, count)| format!("{count} x {kind}")).collect();
+    let kinds: Vec<String> = verdict
+        .violations
+        .iter()
+        .map(|(kind, count)| format!("{count} x {kind}"))
+        .collect();
     line!(out, "WRONG DATA       {}", kinds.join(", "));
-    verdict.violation_examples.iter().for_each(|example| line!(out, "                 {example}"));
+    verdict
+        .violation_examples
+        .iter()
+        .for_each(|example| line!(out, "                 {example}"));
 }
 
-const COLUMNS: &str = "             rate/s      hit      p50       p90       p99     p99.9    p99.99       max";
+const COLUMNS: &str =
+    "             rate/s      hit      p50       p90       p99     p99.9    p99.99       max";
 
 /// The table of a measurement.
 pub fn run(result: &RunResult, out: &mut String) {
@@ -93,14 +129,22 @@ pub fn run(result: &RunResult, out: &mut String) {
             format_count(result.achieved),
             result.seconds
         ),
-        None => line!(out, "CLOSED LOOP: {}/s answered, {:.1} s", format_count(result.achieved), result.seconds),
+        None => line!(
+            out,
+            "CLOSED LOOP: {}/s answered, {:.1} s",
+            format_count(result.achieved),
+            result.seconds
+        ),
     }
     line!(out);
     line!(out, "{COLUMNS}");
     if result.classes.len() != 1 {
         row("all", &result.all, &result.all.response, out);
     }
-    result.classes.iter().for_each(|class| row(&class.verb, class, &class.response, out));
+    result
+        .classes
+        .iter()
+        .for_each(|class| row(&class.verb, class, &class.response, out));
     line!(out, "of which, all requests:");
     plain_row("service", &result.all.service, out);
     plain_row("slip", &result.all.slip, out);
@@ -109,7 +153,9 @@ pub fn run(result: &RunResult, out: &mut String) {
 }
 
 fn row(name: &str, class: &ClassResult, latency: &Latency, out: &mut String) {
-    let hit = class.hit_share().map_or_else(|| "-".to_owned(), format_share);
+    let hit = class
+        .hit_share()
+        .map_or_else(|| "-".to_owned(), format_share);
     let _ = write!(out, "{name:<10} {:>8} {hit:>8}", format_count(class.rate));
     latency_cells(latency, out);
 }
@@ -120,7 +166,14 @@ fn plain_row(name: &str, latency: &Latency, out: &mut String) {
 }
 
 fn latency_cells(latency: &Latency, out: &mut String) {
-    for ns in [latency.p50_ns, latency.p90_ns, latency.p99_ns, latency.p999_ns, latency.p9999_ns, latency.max_ns] {
+    for ns in [
+        latency.p50_ns,
+        latency.p90_ns,
+        latency.p99_ns,
+        latency.p999_ns,
+        latency.p9999_ns,
+        latency.max_ns,
+    ] {
         let _ = write!(out, " {:>9}", format_ns(ns as f64));
     }
     line!(out);
@@ -147,7 +200,10 @@ fn costs(result: &RunResult, out: &mut String) {
             format_bytes(server.resident_bytes as f64)
         );
     }
-    result.server_stats.iter().for_each(|stats| server_stats(stats, out));
+    result
+        .server_stats
+        .iter()
+        .for_each(|stats| server_stats(stats, out));
     if let Some(preload) = &result.preload {
         line!(
             out,
@@ -160,8 +216,14 @@ fn costs(result: &RunResult, out: &mut String) {
 }
 
 fn server_stats(stats: &ServerStats, out: &mut String) {
-    let changes: Vec<String> = stats.changes.iter().map(|(name, change)| format!("{name} {change:+}")).collect();
-    let hit = stats.hit_share.map_or(String::new(), |share| format!("hit rate {}, ", format_share(share)));
+    let changes: Vec<String> = stats
+        .changes
+        .iter()
+        .map(|(name, change)| format!("{name} {change:+}"))
+        .collect();
+    let hit = stats.hit_share.map_or(String::new(), |share| {
+        format!("hit rate {}, ", format_share(share))
+    });
     let items = match (stats.items, stats.item_bytes, stats.limit_bytes) {
         (Some(items), Some(bytes), Some(limit)) => format!(
             "{} items in {} of {}; ",
@@ -176,8 +238,13 @@ fn server_stats(stats: &ServerStats, out: &mut String) {
 
 /// A table of steps.
 pub fn steps(steps: &[Step], out: &mut String) {
-    line!(out, "   offered  answered       p50       p99     p99.9       max    errors  client  verdict");
-    steps.iter().for_each(|step| line!(out, "{}", step_line(step)));
+    line!(
+        out,
+        "   offered  answered       p50       p99     p99.9       max    errors  client  verdict"
+    );
+    steps
+        .iter()
+        .for_each(|step| line!(out, "{}", step_line(step)));
 }
 
 /// One step in a line.

@@ -21,12 +21,19 @@ pub struct Ratio {
 const RESAMPLES: usize = 4000;
 
 /// Two-sided 97.5% quantiles of Student's t by degrees of freedom (1 to 10), over the normal's 1.96.
-const T_OVER_NORMAL: [f64; 10] = [6.48, 2.195, 1.624, 1.417, 1.312, 1.248, 1.207, 1.177, 1.154, 1.137];
+const T_OVER_NORMAL: [f64; 10] = [
+    6.48, 2.195, 1.624, 1.417, 1.312, 1.248, 1.207, 1.177, 1.154, 1.137,
+];
 
 /// The ratio `b / a` over paired rounds. All figures must be positive.
 #[must_use]
 pub fn paired_ratio(a: &[f64], b: &[f64]) -> Ratio {
-    let logs: Vec<f64> = a.iter().zip(b).filter(|(a, b)| **a > 0.0 && **b > 0.0).map(|(a, b)| (b / a).ln()).collect();
+    let logs: Vec<f64> = a
+        .iter()
+        .zip(b)
+        .filter(|(a, b)| **a > 0.0 && **b > 0.0)
+        .map(|(a, b)| (b / a).ln())
+        .collect();
     if logs.is_empty() {
         return Ratio {
             ratio: f64::NAN,
@@ -44,7 +51,12 @@ pub fn paired_ratio(a: &[f64], b: &[f64]) -> Ratio {
     }
     let mut rng = SmallRng::seed_from_u64(0xb007);
     let mut means: Vec<f64> = (0..RESAMPLES)
-        .map(|_| (0..logs.len()).map(|_| logs[rng.random_range(0..logs.len())]).sum::<f64>() / logs.len() as f64)
+        .map(|_| {
+            (0..logs.len())
+                .map(|_| logs[rng.random_range(0..logs.len())])
+                .sum::<f64>()
+                / logs.len() as f64
+        })
         .collect();
     means.sort_by(f64::total_cmp);
     // Resampling n values understates their variance by (n - 1) / n.
@@ -65,8 +77,16 @@ fn mean(values: &[f64]) -> f64 {
 /// The geometric mean of positive figures.
 #[must_use]
 pub fn geometric_mean(values: &[f64]) -> f64 {
-    let logs: Vec<f64> = values.iter().filter(|value| **value > 0.0).map(|value| value.ln()).collect();
-    if logs.is_empty() { 0.0 } else { mean(&logs).exp() }
+    let logs: Vec<f64> = values
+        .iter()
+        .filter(|value| **value > 0.0)
+        .map(|value| value.ln())
+        .collect();
+    if logs.is_empty() {
+        0.0
+    } else {
+        mean(&logs).exp()
+    }
 }
 
 #[cfg(test)]
@@ -87,7 +107,11 @@ mod tests {
         let noise = Normal::new(0.0, 0.1).unwrap();
         let mut told_apart = 0;
         for _ in 0..200 {
-            let mut draw = || (0..6).map(|_| f64::exp(noise.sample(&mut rng))).collect::<Vec<f64>>();
+            let mut draw = || {
+                (0..6)
+                    .map(|_| f64::exp(noise.sample(&mut rng)))
+                    .collect::<Vec<f64>>()
+            };
             let ratio = paired_ratio(&draw(), &draw());
             told_apart += usize::from(ratio.low > 1.0 || ratio.high < 1.0);
         }

@@ -6,14 +6,20 @@
 /// `points` are rates and latencies by rising rate.
 #[must_use]
 pub fn knee(points: &[(f64, f64)]) -> Option<f64> {
-    let usable: Vec<(f64, f64)> = points.iter().filter(|(rate, latency)| *rate > 0.0 && *latency > 0.0).map(|(rate, latency)| (*rate, latency.ln())).collect();
+    let usable: Vec<(f64, f64)> = points
+        .iter()
+        .filter(|(rate, latency)| *rate > 0.0 && *latency > 0.0)
+        .map(|(rate, latency)| (*rate, latency.ln()))
+        .collect();
     let (first, last) = (usable.first()?, usable.last()?);
     let (span_rate, span_latency) = (last.0 - first.0, last.1 - first.1);
     // A curve whose ends differ by less than a factor of 1.5 has no knee worth naming.
     if span_rate <= 0.0 || span_latency < 1.5f64.ln() {
         return None;
     }
-    let below_chord = |(rate, latency): &(f64, f64)| (rate - first.0) / span_rate - (latency - first.1) / span_latency;
+    let below_chord = |(rate, latency): &(f64, f64)| {
+        (rate - first.0) / span_rate - (latency - first.1) / span_latency
+    };
     usable
         .iter()
         .map(|point| (below_chord(point), point.0))
@@ -41,7 +47,9 @@ mod tests {
 
     /// The mean response time of a queue with one server that can do 100.
     fn queue() -> Vec<(f64, f64)> {
-        (1..100).map(|rate| (f64::from(rate), 1.0 / (100.0 - f64::from(rate)))).collect()
+        (1..100)
+            .map(|rate| (f64::from(rate), 1.0 / (100.0 - f64::from(rate))))
+            .collect()
     }
 
     #[test]

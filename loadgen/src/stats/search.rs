@@ -1,6 +1,6 @@
 //! Finding the highest rate that passes: climb by doubling, then bisect, with repeats near the edge.
 //!
-//! Near the edge one probe is not to be trusted (a noisy neighbour fails it, a lucky gap passes it), so there a rate
+//! A noisy neighbour fails a probe, a lucky gap passes one. So a rate fails only if two probes do, and near the edge it
 //! passes if `pass` of `repeats` probes do. A probe during which the client was the limit says nothing about the
 //! server: the search stops there and says so.
 
@@ -48,7 +48,10 @@ const RATE_MIN: f64 = 10.0;
 const EDGE_WIDTH: f64 = 5.0;
 
 /// Searches with `probe`, which measures at a rate. Its errors end the search.
-pub fn search<E>(plan: &Plan, mut probe: impl FnMut(f64) -> Result<Outcome, E>) -> Result<Found, E> {
+pub fn search<E>(
+    plan: &Plan,
+    mut probe: impl FnMut(f64) -> Result<Outcome, E>,
+) -> Result<Found, E> {
     let mut found = Found {
         kept: None,
         missed: None,
@@ -63,7 +66,11 @@ pub fn search<E>(plan: &Plan, mut probe: impl FnMut(f64) -> Result<Outcome, E>) 
         }
         let middle = (low * high).sqrt();
         let near = width <= EDGE_WIDTH * plan.precision;
-        let outcome = if near { repeated(plan, middle, &mut probe)? } else { probe(middle)? };
+        let outcome = if near {
+            repeated(plan, middle, &mut probe)?
+        } else {
+            confirmed(middle, &mut probe)?
+        };
         found.note(middle, outcome);
     }
     Ok(found)
@@ -82,21 +89,25 @@ impl Found {
     }
 }
 
-fn climb<E>(plan: &Plan, found: &mut Found, probe: &mut impl FnMut(f64) -> Result<Outcome, E>) -> Result<(), E> {
+fn climb<E>(
+    plan: &Plan,
+    found: &mut Found,
+    probe: &mut impl FnMut(f64) -> Result<Outcome, E>,
+) -> Result<(), E> {
     let mut rate = plan.start.clamp(RATE_MIN, plan.rate_max);
     while found.missed.is_none() && found.kept.is_none_or(|kept| kept < plan.rate_max) {
-        let mut outcome = probe(rate)?;
-        if outcome != Outcome::Kept {
-            // One disturbed probe must not cut the range: the verdict needs a second one.
-            outcome = probe(rate)?;
-        }
+        let outcome = confirmed(rate, probe)?;
         found.note(rate, outcome);
         rate = (rate * 2.0).min(plan.rate_max);
     }
     Ok(())
 }
 
-fn descend<E>(plan: &Plan, found: &mut Found, probe: &mut impl FnMut(f64) -> Result<Outcome, E>) -> Result<(), E> {
+fn descend<E>(
+    plan: &Plan,
+    found: &mut Found,
+    probe: &mut impl FnMut(f64) -> Result<Outcome, E>,
+) -> Result<(), E> {
     let mut rate = plan.start / 4.0;
     while found.kept.is_none() && rate >= RATE_MIN {
         let outcome = probe(rate)?;
@@ -106,8 +117,23 @@ fn descend<E>(plan: &Plan, found: &mut Found, probe: &mut impl FnMut(f64) -> Res
     Ok(())
 }
 
+/// Probes, and once more if the first probe failed: one disturbed probe must not cut the range.
+fn confirmed<E>(
+    rate: f64,
+    probe: &mut impl FnMut(f64) -> Result<Outcome, E>,
+) -> Result<Outcome, E> {
+    match probe(rate)? {
+        Outcome::Kept => Ok(Outcome::Kept),
+        _ => probe(rate),
+    }
+}
+
 /// Repeats a probe until enough have passed or too many have not.
-fn repeated<E>(plan: &Plan, rate: f64, probe: &mut impl FnMut(f64) -> Result<Outcome, E>) -> Result<Outcome, E> {
+fn repeated<E>(
+    plan: &Plan,
+    rate: f64,
+    probe: &mut impl FnMut(f64) -> Result<Outcome, E>,
+) -> Result<Outcome, E> {
     let (mut kept, mut failed) = (0, 0);
     let mut last_failure = Outcome::Missed;
     loop {
@@ -145,14 +171,23 @@ mod tests {
     }
 
     fn limit(capacity: f64) -> impl FnMut(f64) -> Outcome {
-        move |rate| if rate <= capacity { Outcome::Kept } else { Outcome::Missed }
+        move |rate| {
+            if rate <= capacity {
+                Outcome::Kept
+            } else {
+                Outcome::Missed
+            }
+        }
     }
 
     #[test]
     fn known_capacities_are_found_to_the_precision() {
         for capacity in [50.0, 900.0, 10_000.0, 123_456.0, 1_320_000.0] {
             let kept = found(&PLAN, limit(capacity)).kept.unwrap();
-            assert!(kept <= capacity && kept >= capacity * 0.98, "{capacity}: {kept}");
+            assert!(
+                kept <= capacity && kept >= capacity * 0.98,
+                "{capacity}: {kept}"
+            );
         }
     }
 
@@ -162,7 +197,11 @@ mod tests {
         let capacity = 300_000.0;
         let kept = found(&PLAN, |rate| {
             probes += 1;
-            if probes % 5 == 0 || rate > capacity { Outcome::Missed } else { Outcome::Kept }
+            if probes % 5 == 0 || rate > capacity {
+                Outcome::Missed
+            } else {
+                Outcome::Kept
+            }
         })
         .kept
         .unwrap();
@@ -172,7 +211,13 @@ mod tests {
 
     #[test]
     fn a_client_that_is_the_limit_is_said_so() {
-        let result = found(&PLAN, |rate| if rate > 200_000.0 { Outcome::ClientLimited } else { Outcome::Kept });
+        let result = found(&PLAN, |rate| {
+            if rate > 200_000.0 {
+                Outcome::ClientLimited
+            } else {
+                Outcome::Kept
+            }
+        });
         assert!(result.client_limited && result.kept.unwrap() <= 200_000.0);
     }
 

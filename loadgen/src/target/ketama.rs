@@ -24,7 +24,9 @@ impl Ketama {
         let mut points: Vec<(u32, usize)> = servers
             .iter()
             .enumerate()
-            .flat_map(|(index, server)| server_points(&hashed_name(server)).map(move |point| (point, index)))
+            .flat_map(|(index, server)| {
+                server_points(&hashed_name(server)).map(move |point| (point, index))
+            })
             .collect();
         points.sort_by_key(|&(point, _)| point);
         Self {
@@ -103,7 +105,10 @@ mod tests {
             counts[server] += 1;
             moved += usize::from(server != 7 && seven.server(key.as_bytes()) != server);
         }
-        assert!(counts.iter().all(|&count| (1_500..3_800).contains(&count)), "{counts:?}");
+        assert!(
+            counts.iter().all(|&count| (1_500..3_800).contains(&count)),
+            "{counts:?}"
+        );
         assert_eq!(moved, 0, "only keys of the server that left move");
     }
 }

@@ -42,10 +42,16 @@ impl Endpoint {
         let has_port = text.rsplit_once(':').is_some_and(|(host, port)| {
             port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']'))
         });
-        let name = if has_port { text.to_owned() } else { format!("{text}:{DEFAULT_PORT}") };
-        let mut addresses = name
-            .to_socket_addrs()
-            .map_err(|error| LoadError::usage(format!("'{text}' is no server address: {error} (HOST, HOST:PORT or unix:PATH)")))?;
+        let name = if has_port {
+            text.to_owned()
+        } else {
+            format!("{text}:{DEFAULT_PORT}")
+        };
+        let mut addresses = name.to_socket_addrs().map_err(|error| {
+            LoadError::usage(format!(
+                "'{text}' is no server address: {error} (HOST, HOST:PORT or unix:PATH)"
+            ))
+        })?;
         let address = addresses
             .next()
             .ok_or_else(|| LoadError::usage(format!("'{text}' has no address")))?;
@@ -59,7 +65,10 @@ impl Endpoint {
             Self::Tcp { address, name } => {
                 let mut address = *address;
                 address.set_port(port);
-                Self::Tcp { address, name: name.clone() }
+                Self::Tcp {
+                    address,
+                    name: name.clone(),
+                }
             }
             Self::Unix(path) => Self::Unix(path.clone()),
         }
@@ -103,7 +112,13 @@ impl Router {
 
     /// The group of a key; `scratch` is a buffer for the key's bytes.
     #[inline]
-    pub fn route(&self, workload: &Workload, space: KeySpace, key: KeyId, scratch: &mut Vec<u8>) -> GroupId {
+    pub fn route(
+        &self,
+        workload: &Workload,
+        space: KeySpace,
+        key: KeyId,
+        scratch: &mut Vec<u8>,
+    ) -> GroupId {
         if matches!(self, Self::Single) {
             return GroupId(0);
         }
@@ -123,11 +138,23 @@ mod tests {
 
     #[test]
     fn endpoints_parse() {
-        assert_eq!(Endpoint::parse("127.0.0.1").unwrap().to_string(), "127.0.0.1:11211");
-        assert_eq!(Endpoint::parse("127.0.0.1:21400").unwrap().to_string(), "127.0.0.1:21400");
+        assert_eq!(
+            Endpoint::parse("127.0.0.1").unwrap().to_string(),
+            "127.0.0.1:11211"
+        );
+        assert_eq!(
+            Endpoint::parse("127.0.0.1:21400").unwrap().to_string(),
+            "127.0.0.1:21400"
+        );
         assert_eq!(Endpoint::parse("[::1]:5").unwrap().to_string(), "[::1]:5");
-        assert_eq!(Endpoint::parse("unix:/tmp/s").unwrap(), Endpoint::Unix(PathBuf::from("/tmp/s")));
-        assert_eq!(Endpoint::parse("/tmp/s").unwrap(), Endpoint::Unix(PathBuf::from("/tmp/s")));
+        assert_eq!(
+            Endpoint::parse("unix:/tmp/s").unwrap(),
+            Endpoint::Unix(PathBuf::from("/tmp/s"))
+        );
+        assert_eq!(
+            Endpoint::parse("/tmp/s").unwrap(),
+            Endpoint::Unix(PathBuf::from("/tmp/s"))
+        );
         assert!(Endpoint::parse("127.0.0.1:99999").is_err());
     }
 }

@@ -27,22 +27,36 @@ impl ShardMap {
         let unsupported = |why: &str| {
             LoadError::new(
                 Exit::NoServer,
-                format!("--shard-aware needs a server with 'stats shards' ({why}); run without it against other servers"),
+                format!(
+                    "--shard-aware needs a server with 'stats shards' ({why}); run without it against other servers"
+                ),
             )
         };
-        let field = |name: &str| stats.get(name).ok_or_else(|| unsupported(&format!("no '{name}' in its answer")));
+        let field = |name: &str| {
+            stats
+                .get(name)
+                .ok_or_else(|| unsupported(&format!("no '{name}' in its answer")))
+        };
         let hash = field("hash")?;
         if hash != "xxh3_64" {
-            return Err(unsupported(&format!("it hashes with {hash}, which loadgen does not know")));
+            return Err(unsupported(&format!(
+                "it hashes with {hash}, which loadgen does not know"
+            )));
         }
-        let number = |name: &str| -> Result<u64> { field(name)?.parse().map_err(|_| unsupported(&format!("'{name}' is no number"))) };
+        let number = |name: &str| -> Result<u64> {
+            field(name)?
+                .parse()
+                .map_err(|_| unsupported(&format!("'{name}' is no number")))
+        };
         let map = Self {
             shards: number("shards")?,
             seed: number("hash_seed")?,
             port: u16::try_from(number("shard_port")?).unwrap_or(0),
         };
         if map.shards == 0 || map.port == 0 {
-            return Err(unsupported("its shard port is off: start the server with -o shard_port=N"));
+            return Err(unsupported(
+                "its shard port is off: start the server with -o shard_port=N",
+            ));
         }
         Ok(map)
     }
@@ -73,27 +87,54 @@ mod tests {
     use super::*;
 
     fn stats(entries: &[(&str, &str)]) -> HashMap<String, String> {
-        entries.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        entries
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     #[test]
     fn the_map_reads_stats_and_stays_in_range() {
-        let map = ShardMap::from_stats(&stats(&[("shards", "3"), ("hash", "xxh3_64"), ("hash_seed", "7"), ("shard_port", "11212")])).unwrap();
+        let map = ShardMap::from_stats(&stats(&[
+            ("shards", "3"),
+            ("hash", "xxh3_64"),
+            ("hash_seed", "7"),
+            ("shard_port", "11212"),
+        ]))
+        .unwrap();
         let mut counts = [0; 3];
         for key in 0..3000 {
             counts[map.shard(format!("key{key}").as_bytes())] += 1;
         }
-        assert!(counts.iter().all(|&count| (900..1100).contains(&count)), "{counts:?}");
+        assert!(
+            counts.iter().all(|&count| (900..1100).contains(&count)),
+            "{counts:?}"
+        );
     }
 
     #[test]
     fn servers_without_shards_are_told_apart() {
         for entries in [
             vec![],
-            vec![("shards", "2"), ("hash", "murmur3"), ("hash_seed", "1"), ("shard_port", "1")],
-            vec![("shards", "2"), ("hash", "xxh3_64"), ("hash_seed", "1"), ("shard_port", "0")],
+            vec![
+                ("shards", "2"),
+                ("hash", "murmur3"),
+                ("hash_seed", "1"),
+                ("shard_port", "1"),
+            ],
+            vec![
+                ("shards", "2"),
+                ("hash", "xxh3_64"),
+                ("hash_seed", "1"),
+                ("shard_port", "0"),
+            ],
         ] {
-            assert!(ShardMap::from_stats(&stats(&entries)).unwrap_err().to_string().contains("--shard-aware"));
+            assert!(
+                ShardMap::from_stats(&stats(&entries))
+                    .unwrap_err()
+                    .to_string()
+                    .contains("--shard-aware")
+            );
         }
     }
 }

@@ -35,9 +35,13 @@ const NEVER_CREATE: u32 = u32::MAX;
 pub fn render(workload: &Workload, request: &Request<'_>, out: &mut Vec<u8>) {
     let ttl = request.mark.ttl_s.to_be_bytes();
     match request.verb {
-        Verb::Get | Verb::Gets | Verb::MetaGet => packet(opcode::GET, &[], workload, request, false, out),
+        Verb::Get | Verb::Gets | Verb::MetaGet => {
+            packet(opcode::GET, &[], workload, request, false, out);
+        }
         Verb::MultiGet => multiget(workload, request, out),
-        Verb::Delete | Verb::MetaDelete => packet(opcode::DELETE, &[], workload, request, false, out),
+        Verb::Delete | Verb::MetaDelete => {
+            packet(opcode::DELETE, &[], workload, request, false, out);
+        }
         Verb::Touch => packet(opcode::TOUCH, &ttl, workload, request, false, out),
         Verb::Gat => packet(opcode::GAT, &ttl, workload, request, false, out),
         Verb::Incr | Verb::MetaArith => arithmetic(opcode::INCREMENT, workload, request, out),
@@ -54,9 +58,20 @@ fn opaque(key: KeyId) -> u32 {
     key.0 as u32
 }
 
-fn header(opcode: u8, key_bytes: usize, extras_bytes: usize, value_bytes: usize, request: &Request<'_>, out: &mut Vec<u8>) {
+fn header(
+    opcode: u8,
+    key_bytes: usize,
+    extras_bytes: usize,
+    value_bytes: usize,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+) {
     let body_bytes = (key_bytes + extras_bytes + value_bytes) as u32;
-    let cas_unique = if request.verb == Verb::Cas { request.cas_unique } else { 0 };
+    let cas_unique = if request.verb == Verb::Cas {
+        request.cas_unique
+    } else {
+        0
+    };
     out.extend_from_slice(&[MAGIC_REQUEST, opcode]);
     out.extend_from_slice(&(key_bytes as u16).to_be_bytes());
     out.extend_from_slice(&[extras_bytes as u8, 0, 0, 0]);
@@ -65,9 +80,27 @@ fn header(opcode: u8, key_bytes: usize, extras_bytes: usize, value_bytes: usize,
     out.extend_from_slice(&cas_unique.to_be_bytes());
 }
 
-fn packet(opcode: u8, extras: &[u8], workload: &Workload, request: &Request<'_>, with_value: bool, out: &mut Vec<u8>) {
-    let value_bytes = if with_value { request.value_bytes(workload) as usize } else { 0 };
-    header(opcode, workload.key_format.key_bytes(), extras.len(), value_bytes, request, out);
+fn packet(
+    opcode: u8,
+    extras: &[u8],
+    workload: &Workload,
+    request: &Request<'_>,
+    with_value: bool,
+    out: &mut Vec<u8>,
+) {
+    let value_bytes = if with_value {
+        request.value_bytes(workload) as usize
+    } else {
+        0
+    };
+    header(
+        opcode,
+        workload.key_format.key_bytes(),
+        extras.len(),
+        value_bytes,
+        request,
+        out,
+    );
     out.extend_from_slice(extras);
     workload.key_format.render(request.space, request.key, out);
     if with_value {
@@ -77,7 +110,14 @@ fn packet(opcode: u8, extras: &[u8], workload: &Workload, request: &Request<'_>,
 
 fn multiget(workload: &Workload, request: &Request<'_>, out: &mut Vec<u8>) {
     for &key in request.keys {
-        packet(opcode::GETKQ, &[], workload, &Request { key, ..*request }, false, out);
+        packet(
+            opcode::GETKQ,
+            &[],
+            workload,
+            &Request { key, ..*request },
+            false,
+            out,
+        );
     }
     header(opcode::NOOP, 0, 0, 0, request, out);
 }
@@ -111,7 +151,9 @@ struct ReplyHeader {
 impl ReplyHeader {
     fn parse(bytes: &[u8]) -> Result<Self, ProtocolError> {
         let half = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
-        let word = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let word = |at: usize| {
+            u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
         let header = Self {
             opcode: bytes[1],
             key_bytes: usize::from(half(2)),
@@ -121,8 +163,13 @@ impl ReplyHeader {
             opaque: word(12),
             cas_unique: u64::from(word(16)) << 32 | u64::from(word(20)),
         };
-        if header.key_bytes > KEY_BYTES_MAX || header.key_bytes + header.extras_bytes > header.body_bytes {
-            return Err(ProtocolError::new("a binary header whose lengths contradict each other", bytes));
+        if header.key_bytes > KEY_BYTES_MAX
+            || header.key_bytes + header.extras_bytes > header.body_bytes
+        {
+            return Err(ProtocolError::new(
+                "a binary header whose lengths contradict each other",
+                bytes,
+            ));
         }
         Ok(header)
     }
@@ -183,13 +230,20 @@ impl Default for BinaryParser {
 
 impl BinaryParser {
     /// Takes the next received bytes.
-    pub fn feed(&mut self, mut bytes: &[u8], sink: &mut impl ReplySink) -> Result<(), ProtocolError> {
+    pub fn feed(
+        &mut self,
+        mut bytes: &[u8],
+        sink: &mut impl ReplySink,
+    ) -> Result<(), ProtocolError> {
         while !bytes.is_empty() {
             bytes = match self.state {
                 State::Header => {
                     let rest = self.fill(HEADER_BYTES, bytes);
                     if self.prefix[0] != MAGIC_REPLY {
-                        return Err(ProtocolError::new("not a reply of memcached's binary protocol", &self.prefix));
+                        return Err(ProtocolError::new(
+                            "not a reply of memcached's binary protocol",
+                            &self.prefix,
+                        ));
                     }
                     if self.prefix.len() == HEADER_BYTES {
                         self.header = ReplyHeader::parse(&self.prefix)?;
@@ -206,7 +260,9 @@ impl BinaryParser {
                 State::Value { left } => {
                     let (piece, rest) = bytes.split_at(left.min(bytes.len()));
                     self.take_value(piece, sink);
-                    self.state = State::Value { left: left - piece.len() };
+                    self.state = State::Value {
+                        left: left - piece.len(),
+                    };
                     self.end_value(sink);
                     rest
                 }
@@ -226,7 +282,10 @@ impl BinaryParser {
             return Ok(());
         }
         if sink.shape().is_none() {
-            return Err(ProtocolError::new("a reply that nothing was asked for", &self.prefix));
+            return Err(ProtocolError::new(
+                "a reply that nothing was asked for",
+                &self.prefix,
+            ));
         }
         if self.header.is_hit() {
             let key = &self.prefix[HEADER_BYTES + self.header.extras_bytes..];

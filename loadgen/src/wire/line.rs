@@ -39,7 +39,11 @@ impl Default for LineParser {
 
 impl LineParser {
     /// Takes the next received bytes.
-    pub fn feed(&mut self, mut bytes: &[u8], sink: &mut impl ReplySink) -> Result<(), ProtocolError> {
+    pub fn feed(
+        &mut self,
+        mut bytes: &[u8],
+        sink: &mut impl ReplySink,
+    ) -> Result<(), ProtocolError> {
         while !bytes.is_empty() {
             bytes = match self.state {
                 State::Line => self.feed_line(bytes, sink)?,
@@ -48,19 +52,28 @@ impl LineParser {
                     sink.body(piece);
                     let left = left - piece.len();
                     self.state = if left == 0 {
-                        State::Trailer { left: 2, ends_reply }
+                        State::Trailer {
+                            left: 2,
+                            ends_reply,
+                        }
                     } else {
                         State::Body { left, ends_reply }
                     };
                     rest
                 }
-                State::Trailer { left, ends_reply } => self.feed_trailer(bytes, left, ends_reply, sink)?,
+                State::Trailer { left, ends_reply } => {
+                    self.feed_trailer(bytes, left, ends_reply, sink)?
+                }
             };
         }
         Ok(())
     }
 
-    fn feed_line<'a>(&mut self, bytes: &'a [u8], sink: &mut impl ReplySink) -> Result<&'a [u8], ProtocolError> {
+    fn feed_line<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        sink: &mut impl ReplySink,
+    ) -> Result<&'a [u8], ProtocolError> {
         let Some(end) = memchr(b'\n', bytes) else {
             if self.partial.len() + bytes.len() > LINE_BYTES_MAX {
                 return Err(ProtocolError::new("a line without an end", bytes));
@@ -91,10 +104,16 @@ impl LineParser {
         let taken = left.min(bytes.len());
         let expected = &b"\r\n"[2 - left..2 - left + taken];
         if &bytes[..taken] != expected {
-            return Err(ProtocolError::new("a value that is longer than announced", bytes));
+            return Err(ProtocolError::new(
+                "a value that is longer than announced",
+                bytes,
+            ));
         }
         if taken < left {
-            self.state = State::Trailer { left: left - taken, ends_reply };
+            self.state = State::Trailer {
+                left: left - taken,
+                ends_reply,
+            };
         } else {
             self.state = State::Line;
             sink.value_end();
@@ -109,7 +128,10 @@ impl LineParser {
 fn handle_line(line: &[u8], sink: &mut impl ReplySink) -> Result<State, ProtocolError> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let Some(shape) = sink.shape() else {
-        return Err(ProtocolError::new("a reply that nothing was asked for", line));
+        return Err(ProtocolError::new(
+            "a reply that nothing was asked for",
+            line,
+        ));
     };
     if let Some(rest) = line.strip_prefix(b"VALUE ") {
         return value_line(line, rest, sink);
@@ -120,20 +142,34 @@ fn handle_line(line: &[u8], sink: &mut impl ReplySink) -> Result<State, Protocol
     let status = match line {
         b"MN" => Status::Ok,
         _ if shape == Shape::UntilNoop && !is_error(line) => {
-            return Err(ProtocolError::new("an unexpected reply between quiet gets", line));
+            return Err(ProtocolError::new(
+                "an unexpected reply between quiet gets",
+                line,
+            ));
         }
         b"END" | b"STORED" | b"HD" | b"DELETED" | b"TOUCHED" | b"OK" => Status::Ok,
         b"NOT_FOUND" | b"EN" | b"NF" => Status::NotFound,
         b"NOT_STORED" | b"NS" => Status::NotStored,
         b"EXISTS" | b"EX" => Status::Exists,
         _ if line.starts_with(b"HD ") => Status::Ok,
-        _ if !line.is_empty() && line.iter().all(|byte| byte.is_ascii_digit() || *byte == b' ') => Status::Ok,
+        _ if !line.is_empty()
+            && line
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || *byte == b' ') =>
+        {
+            Status::Ok
+        }
         _ => match error_kind(line) {
             Some(kind) => {
                 sink.error_text(line);
                 Status::Error(kind)
             }
-            None => return Err(ProtocolError::new("not a reply of memcached's text protocol", line)),
+            None => {
+                return Err(ProtocolError::new(
+                    "not a reply of memcached's text protocol",
+                    line,
+                ));
+            }
         },
     };
     sink.done(status);
@@ -169,7 +205,12 @@ fn value_line(line: &[u8], rest: &[u8], sink: &mut impl ReplySink) -> Result<Sta
 }
 
 /// `VA <bytes> <flag>*`; the reply ends with its value unless quiet gets follow.
-fn meta_value_line(line: &[u8], rest: &[u8], shape: Shape, sink: &mut impl ReplySink) -> Result<State, ProtocolError> {
+fn meta_value_line(
+    line: &[u8],
+    rest: &[u8],
+    shape: Shape,
+    sink: &mut impl ReplySink,
+) -> Result<State, ProtocolError> {
     let mut words = rest.split(|&byte| byte == b' ');
     let Some(bytes) = words.next().and_then(number) else {
         return Err(ProtocolError::new("a VA line that cannot be read", line));
@@ -203,7 +244,10 @@ fn begin_value(
         cas_unique,
     });
     Ok(match bytes {
-        0 => State::Trailer { left: 2, ends_reply },
+        0 => State::Trailer {
+            left: 2,
+            ends_reply,
+        },
         left => State::Body {
             left: left as usize,
             ends_reply,

@@ -34,7 +34,13 @@ pub fn render(workload: &Workload, request: &Request<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn simple(command: &[u8], flags: &[u8], workload: &Workload, request: &Request<'_>, out: &mut Vec<u8>) {
+fn simple(
+    command: &[u8],
+    flags: &[u8],
+    workload: &Workload,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(command);
     workload.key_format.render(request.space, request.key, out);
     out.extend_from_slice(flags);
@@ -48,7 +54,13 @@ fn touching(flags: &[u8], workload: &Workload, request: &Request<'_>, out: &mut 
 
 fn multiget(workload: &Workload, request: &Request<'_>, out: &mut Vec<u8>) {
     for &key in request.keys {
-        simple(b"mg ", b" k v q\r\n", workload, &Request { key, ..*request }, out);
+        simple(
+            b"mg ",
+            b" k v q\r\n",
+            workload,
+            &Request { key, ..*request },
+            out,
+        );
     }
     out.extend_from_slice(b"mn\r\n");
 }

@@ -172,7 +172,13 @@ impl ErrorKind {
     pub const COUNT: usize = 5;
 
     /// All kinds, in the order of their discriminants.
-    pub const ALL: [Self; Self::COUNT] = [Self::UnknownCommand, Self::Client, Self::OutOfMemory, Self::TooLarge, Self::Server];
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::UnknownCommand,
+        Self::Client,
+        Self::OutOfMemory,
+        Self::TooLarge,
+        Self::Server,
+    ];
 
     /// The name in reports.
     #[must_use]

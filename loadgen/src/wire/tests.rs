@@ -27,8 +27,13 @@ impl ReplySink for Log {
     }
 
     fn value(&mut self, header: &ValueHeader<'_>) {
-        let key = header.key.map(|key| String::from_utf8_lossy(key).into_owned());
-        self.lines.push(format!("value {key:?} {} cas {}", header.bytes, header.cas_unique));
+        let key = header
+            .key
+            .map(|key| String::from_utf8_lossy(key).into_owned());
+        self.lines.push(format!(
+            "value {key:?} {} cas {}",
+            header.bytes, header.cas_unique
+        ));
         self.body.clear();
     }
 
@@ -37,7 +42,8 @@ impl ReplySink for Log {
     }
 
     fn value_end(&mut self) {
-        self.lines.push(format!("body {}", String::from_utf8_lossy(&self.body)));
+        self.lines
+            .push(format!("body {}", String::from_utf8_lossy(&self.body)));
     }
 
     fn error_text(&mut self, _text: &[u8]) {}
@@ -98,13 +104,25 @@ fn rendered(protocol: Protocol, verb: Verb) -> String {
 #[test]
 fn text_requests() {
     assert_eq!(rendered(Protocol::Text, Verb::Get), r"get lg:v0007\r\n");
-    assert_eq!(rendered(Protocol::Text, Verb::MultiGet), r"get lg:v0007 lg:v0008 lg:v0009\r\n");
-    assert_eq!(rendered(Protocol::Text, Verb::Touch), r"touch lg:v0007 60\r\n");
+    assert_eq!(
+        rendered(Protocol::Text, Verb::MultiGet),
+        r"get lg:v0007 lg:v0008 lg:v0009\r\n"
+    );
+    assert_eq!(
+        rendered(Protocol::Text, Verb::Touch),
+        r"touch lg:v0007 60\r\n"
+    );
     assert_eq!(rendered(Protocol::Text, Verb::Gat), r"gat 60 lg:v0007\r\n");
     assert_eq!(rendered(Protocol::Text, Verb::Incr), r"incr lg:n0007 1\r\n");
-    assert_eq!(rendered(Protocol::Text, Verb::MetaDelete), r"md lg:v0007\r\n");
+    assert_eq!(
+        rendered(Protocol::Text, Verb::MetaDelete),
+        r"md lg:v0007\r\n"
+    );
     assert!(rendered(Protocol::Text, Verb::Cas).starts_with(r"cas lg:v0007 0 60 4 42\r\n"));
-    assert_eq!(rendered(Protocol::Text, Verb::Append), r"append lg:l0007 0 60 16\r\n0123456789abcdef\r\n");
+    assert_eq!(
+        rendered(Protocol::Text, Verb::Append),
+        r"append lg:l0007 0 60 16\r\n0123456789abcdef\r\n"
+    );
 }
 
 #[test]
@@ -115,7 +133,10 @@ fn meta_requests() {
         r"mg lg:v0007 k v q\r\nmg lg:v0008 k v q\r\nmg lg:v0009 k v q\r\nmn\r\n"
     );
     assert!(rendered(Protocol::Meta, Verb::Add).starts_with(r"ms lg:v0007 4 T60 ME\r\n"));
-    assert_eq!(rendered(Protocol::Meta, Verb::Decr), r"ma lg:n0007 v MD\r\n");
+    assert_eq!(
+        rendered(Protocol::Meta, Verb::Decr),
+        r"ma lg:n0007 v MD\r\n"
+    );
 }
 
 #[test]
@@ -190,7 +211,13 @@ fn binary_replies() {
         binary_reply(0x02, b"", b"", 2, b"Data exists for key."),
     ]
     .concat();
-    let shapes = [Shape::One, Shape::One, Shape::UntilNoop, Shape::One, Shape::One];
+    let shapes = [
+        Shape::One,
+        Shape::One,
+        Shape::UntilNoop,
+        Shape::One,
+        Shape::One,
+    ];
     assert_eq!(
         parse(Protocol::Binary, &shapes, &bytes),
         [
@@ -210,10 +237,16 @@ fn binary_replies() {
 #[test]
 fn what_is_no_memcached_is_said_so() {
     let mut log = Log::new(&[Shape::One]);
-    let error = Parser::new(Protocol::Text).feed(b"HTTP/1.1 400 Bad Request\r\n", &mut log).unwrap_err();
+    let error = Parser::new(Protocol::Text)
+        .feed(b"HTTP/1.1 400 Bad Request\r\n", &mut log)
+        .unwrap_err();
     assert!(error.to_string().contains("HTTP/1.1"), "{error}");
-    let error = Parser::new(Protocol::Binary).feed(&[b'E'; 24], &mut log).unwrap_err();
+    let error = Parser::new(Protocol::Binary)
+        .feed(&[b'E'; 24], &mut log)
+        .unwrap_err();
     assert!(error.to_string().contains("binary"), "{error}");
-    let error = Parser::new(Protocol::Text).feed(b"END\r\n", &mut Log::new(&[])).unwrap_err();
+    let error = Parser::new(Protocol::Text)
+        .feed(b"END\r\n", &mut Log::new(&[]))
+        .unwrap_err();
     assert!(error.to_string().contains("nothing was asked"), "{error}");
 }

@@ -40,9 +40,17 @@ impl Arrivals {
     /// The part of worker `worker` of `workers` of a schedule of `rate` requests per second that begins at `start_ns`.
     /// Uniform parts interleave: together they are uniform again.
     #[must_use]
-    pub fn new(kind: ArrivalKind, rate: f64, worker: usize, workers: usize, start_ns: u64, seed: u64) -> Self {
+    pub fn new(
+        kind: ArrivalKind,
+        rate: f64,
+        worker: usize,
+        workers: usize,
+        start_ns: u64,
+        seed: u64,
+    ) -> Self {
         let gap_ns = 1e9 * workers as f64 / rate;
-        let mut rng = SmallRng::seed_from_u64(seed ^ (worker as u64 + 1).wrapping_mul(0xd6e8_feb8_6659_fd93));
+        let mut rng =
+            SmallRng::seed_from_u64(seed ^ (worker as u64 + 1).wrapping_mul(0xd6e8_feb8_6659_fd93));
         let next_ns = match kind {
             ArrivalKind::Uniform => gap_ns * worker as f64 / workers as f64,
             ArrivalKind::Poisson => gap_ns * exponential(&mut rng),
@@ -92,7 +100,13 @@ fn exponential(rng: &mut SmallRng) -> f64 {
 mod tests {
     use super::*;
 
-    fn due_times(kind: ArrivalKind, rate: f64, worker: usize, workers: usize, count: usize) -> Vec<u64> {
+    fn due_times(
+        kind: ArrivalKind,
+        rate: f64,
+        worker: usize,
+        workers: usize,
+        count: usize,
+    ) -> Vec<u64> {
         let mut arrivals = Arrivals::new(kind, rate, worker, workers, 1_000, 42);
         (0..count)
             .map(|_| {
@@ -105,9 +119,14 @@ mod tests {
 
     #[test]
     fn uniform_workers_interleave_without_drift() {
-        let mut all: Vec<u64> = (0..3).flat_map(|worker| due_times(ArrivalKind::Uniform, 300_000.0, worker, 3, 10_000)).collect();
+        let mut all: Vec<u64> = (0..3)
+            .flat_map(|worker| due_times(ArrivalKind::Uniform, 300_000.0, worker, 3, 10_000))
+            .collect();
         all.sort_unstable();
-        assert!(all.windows(2).all(|pair| (3_332..=3_334).contains(&(pair[1] - pair[0]))));
+        assert!(
+            all.windows(2)
+                .all(|pair| (3_332..=3_334).contains(&(pair[1] - pair[0])))
+        );
         let span_ns = (all[all.len() - 1] - all[0]) as f64;
         assert!((span_ns - 29_999.0 * 1e9 / 300_000.0).abs() < 10.0);
     }
@@ -117,12 +136,17 @@ mod tests {
     fn poisson_arrivals_fit() {
         let count = 50_000;
         let due = due_times(ArrivalKind::Poisson, 100_000.0, 0, 1, count);
-        let mut gaps: Vec<f64> = due.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 10_000.0).collect();
+        let mut gaps: Vec<f64> = due
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]) as f64 / 10_000.0)
+            .collect();
         gaps.sort_by(f64::total_cmp);
         let distance = gaps
             .iter()
             .enumerate()
-            .map(|(index, gap)| ((1.0 - (-gap).exp()) - (index as f64 + 0.5) / gaps.len() as f64).abs())
+            .map(|(index, gap)| {
+                ((1.0 - (-gap).exp()) - (index as f64 + 0.5) / gaps.len() as f64).abs()
+            })
             .fold(0.0, f64::max);
         // The 0.1% critical value of the Kolmogorov-Smirnov statistic.
         assert!(distance < 1.95 / (gaps.len() as f64).sqrt(), "{distance}");
@@ -134,8 +158,13 @@ mod tests {
             }
         }
         let mean = counts.iter().sum::<f64>() / counts.len() as f64;
-        let variance = counts.iter().map(|cell| (cell - mean).powi(2)).sum::<f64>() / counts.len() as f64;
-        assert!((variance / mean - 1.0).abs() < 0.25, "dispersion {}", variance / mean);
+        let variance =
+            counts.iter().map(|cell| (cell - mean).powi(2)).sum::<f64>() / counts.len() as f64;
+        assert!(
+            (variance / mean - 1.0).abs() < 0.25,
+            "dispersion {}",
+            variance / mean
+        );
     }
 
     #[test]

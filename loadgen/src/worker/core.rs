@@ -55,11 +55,17 @@ pub(crate) struct Ask {
 }
 
 impl Core {
+    /// No request rendered from `now_ns` on has a version below this.
+    pub(crate) fn version_floor(&self, now_ns: u64) -> Version {
+        let step = 1u64 << WORKER_BITS;
+        Version((now_ns + self.realtime_offset_ns) & !(step - 1))
+    }
+
     /// The version of a request rendered now: later than any before it of this worker.
     #[inline]
     fn next_version(&mut self) -> Version {
         let step = 1u64 << WORKER_BITS;
-        let clock = (self.now_ns + self.realtime_offset_ns) & !(step - 1) | self.worker as u64;
+        let clock = self.version_floor(self.now_ns).0 | self.worker as u64;
         self.last_version = Version(clock.max(self.last_version.0 + step));
         self.last_version
     }
@@ -88,14 +94,19 @@ impl Core {
     /// The group that owns a key.
     #[inline]
     pub(crate) fn route(&mut self, space: KeySpace, key: KeyId) -> GroupId {
-        self.router.route(&self.workload, space, key, &mut self.scratch)
+        self.router
+            .route(&self.workload, space, key, &mut self.scratch)
     }
 
     /// Renders a request into an outbox.
     #[inline]
     pub(crate) fn issue(&mut self, outbox: &mut Outbox, ask: &Ask) {
         let version = self.next_version();
-        let ttl_s = if ask.verb.writes_value() || ask.verb.touches() { self.generator.next_ttl_s() } else { 0 };
+        let ttl_s = if ask.verb.writes_value() || ask.verb.touches() {
+            self.generator.next_ttl_s()
+        } else {
+            0
+        };
         let mut keys = 1;
         if ask.verb == Verb::MultiGet {
             self.draw_multiget(ask.key, ask.space);
@@ -131,7 +142,14 @@ impl Core {
         self.in_flight += 1;
     }
 
-    fn follow_up(&mut self, outbox: &mut Outbox, verb: Verb, space: KeySpace, key: KeyId, cas_unique: u64) {
+    fn follow_up(
+        &mut self,
+        outbox: &mut Outbox,
+        verb: Verb,
+        space: KeySpace,
+        key: KeyId,
+        cas_unique: u64,
+    ) {
         let ask = Ask {
             verb,
             space,
@@ -162,7 +180,8 @@ impl Core {
             Status::NotFound => class.counts.misses += u64::from(pending.keys),
             Status::Ok if pending.verb.reads() => {
                 class.counts.hits += u64::from(hits);
-                class.counts.misses += u64::from(pending.keys) - u64::from(hits).min(u64::from(pending.keys));
+                class.counts.misses +=
+                    u64::from(pending.keys) - u64::from(hits).min(u64::from(pending.keys));
             }
             Status::Ok if !pending.verb.writes_value() => class.counts.hits += 1,
             Status::Ok => {}
@@ -181,7 +200,8 @@ impl Core {
         if pending.space != KeySpace::Values || !(deletes || pending.verb.writes_value()) {
             return;
         }
-        self.watermarks.note_write(self.now_ns.saturating_sub(pending.sent_ns));
+        self.watermarks
+            .note_write(self.now_ns.saturating_sub(pending.sent_ns));
         let changed = match status {
             Status::Ok => true,
             Status::NotFound => deletes,
@@ -203,15 +223,25 @@ impl Core {
         let look_aside = self.workload.spec.look_aside;
         match (pending.verb, status) {
             (Verb::Gets, Status::Ok) if reply.hits > 0 => {
-                self.follow_up(outbox, Verb::Cas, KeySpace::Values, pending.key, reply.cas_unique);
+                self.follow_up(
+                    outbox,
+                    Verb::Cas,
+                    KeySpace::Values,
+                    pending.key,
+                    reply.cas_unique,
+                );
             }
-            (Verb::Gets, Status::Ok | Status::NotFound) => self.follow_up(outbox, Verb::Set, KeySpace::Values, pending.key, 0),
+            (Verb::Gets, Status::Ok | Status::NotFound) => {
+                self.follow_up(outbox, Verb::Set, KeySpace::Values, pending.key, 0);
+            }
             (Verb::MultiGet, Status::Ok) if look_aside => {
                 for &key in &reply.missed {
                     self.follow_up(outbox, Verb::Set, KeySpace::Values, key, 0);
                 }
             }
-            (Verb::Get | Verb::MetaGet | Verb::Gat, Status::Ok | Status::NotFound) if look_aside && reply.hits == 0 => {
+            (Verb::Get | Verb::MetaGet | Verb::Gat, Status::Ok | Status::NotFound)
+                if look_aside && reply.hits == 0 =>
+            {
                 self.follow_up(outbox, Verb::Set, KeySpace::Values, pending.key, 0);
             }
             (Verb::Incr | Verb::Decr | Verb::MetaArith, Status::NotFound) => {
@@ -254,9 +284,13 @@ impl Sink<'_> {
     /// Which key a hit is for, or nothing if it was not asked for.
     #[inline]
     fn hit_key(&mut self, pending: &Pending, header: &ValueHeader<'_>) -> Option<KeyId> {
-        let named = header.key.map(|key| self.core.workload.key_format.parse(key));
+        let named = header
+            .key
+            .map(|key| self.core.workload.key_format.parse(key));
         if pending.verb != Verb::MultiGet {
-            let opaque_fits = header.opaque.is_none_or(|opaque| opaque == pending.key.0 as u32);
+            let opaque_fits = header
+                .opaque
+                .is_none_or(|opaque| opaque == pending.key.0 as u32);
             return match named {
                 Some(named) if named != Some(pending.key) => None,
                 _ => opaque_fits.then_some(pending.key),
@@ -286,11 +320,13 @@ impl ReplySink for Sink<'_> {
     #[inline]
     fn shape(&self) -> Option<Shape> {
         let pending = self.outbox.pending.front()?;
-        Some(if pending.verb == Verb::MultiGet && self.core.protocol != Protocol::Text {
-            Shape::UntilNoop
-        } else {
-            Shape::One
-        })
+        Some(
+            if pending.verb == Verb::MultiGet && self.core.protocol != Protocol::Text {
+                Shape::UntilNoop
+            } else {
+                Shape::One
+            },
+        )
     }
 
     #[inline]
@@ -307,11 +343,14 @@ impl ReplySink for Sink<'_> {
         match self.hit_key(&pending, header) {
             Some(key) => {
                 self.reply.key = key;
-                self.reply.check = Check::new(key, header.bytes, self.core.workload.sizes.value_bytes(key));
+                self.reply.check =
+                    Check::new(key, header.bytes, self.core.workload.sizes.value_bytes(key));
             }
             None => {
                 self.reply.checking = false;
-                self.core.verifier.violate(Violation::WrongKey, pending.key, None);
+                self.core
+                    .verifier
+                    .violate(Violation::WrongKey, pending.key, None);
             }
         }
     }
@@ -328,11 +367,21 @@ impl ReplySink for Sink<'_> {
         if !self.reply.checking {
             return;
         }
-        let sent_ns = self.outbox.pending.front().map_or(0, |pending| pending.sent_ns);
+        let sent_ns = self
+            .outbox
+            .pending
+            .front()
+            .map_or(0, |pending| pending.sent_ns);
         match self.reply.check.finish() {
-            Ok(Some(mark)) => self.core.verifier.judge(&mark, sent_ns, &self.core.watermarks),
+            Ok(Some(mark)) => self
+                .core
+                .verifier
+                .judge(&mark, sent_ns, &self.core.watermarks),
             Ok(None) => {}
-            Err(damage) => self.core.verifier.violate(damage.into(), self.reply.key, None),
+            Err(damage) => self
+                .core
+                .verifier
+                .violate(damage.into(), self.reply.key, None),
         }
     }
 

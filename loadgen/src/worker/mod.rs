@@ -13,19 +13,20 @@ pub(crate) mod connection;
 pub(crate) mod core;
 pub mod phase;
 pub(crate) mod pick;
+mod running;
 pub mod verify;
 
-use crate::clock::{now_ns, thread_cpu_ns};
+use crate::clock::{RunDelay, now_ns, thread_cpu_ns};
 use crate::error::{Exit, LoadError, Result};
 use crate::net::ring::{ConnectionId, Event, Ring, Wait};
 use crate::record::{Interval, Stage};
-use crate::value::Version;
 use crate::workload::keys::KeyId;
 use crate::workload::verb::Verb;
 use connection::Connection;
 use core::{Ask, Core, Sink};
 use phase::{Message, Pace, Phase, PhaseEnd, Source, WaitPolicy};
 use pick::Groups;
+use running::Running;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 /// How long before a request is due the worker stops sleeping and spins: above the wake-up time of an idle CPU
@@ -49,26 +50,7 @@ pub(crate) struct Worker {
     pub(crate) outlet: SyncSender<Message>,
     pub(crate) spares: Receiver<Box<Interval>>,
     pub(crate) verbs: Vec<Verb>,
-}
-
-/// The moving parts of a phase under way.
-struct Running {
-    source: Source,
-    pace: Pace,
-    /// A request that was drawn and found no room.
-    held: Option<(Verb, KeyId)>,
-    /// No request can be started until a reply comes.
-    blocked: bool,
-    /// When the last block ended.
-    freed_ns: u64,
-    stage: Stage,
-    stage_end_ns: u64,
-    interval_ns: u64,
-    boundary_ns: u64,
-    watermark_due_ns: u64,
-    cpu_ns: u64,
-    drain_ns: u64,
-    done: bool,
+    pub(crate) delay: RunDelay,
 }
 
 impl Worker {
@@ -84,16 +66,18 @@ impl Worker {
             if now >= running.watermark_due_ns {
                 self.publish_watermark(&mut running, now);
             }
-            if running.stage != Stage::Drain {
-                self.admit(&mut running, now);
-            }
+            self.admit(&mut running, now);
             self.flush()?;
             self.wait(&mut running)?;
             self.harvest(&mut running)?;
-            if running.stage == Stage::Drain && self.core.in_flight == 0 {
+            if running.stage == Stage::Drain
+                && self.core.in_flight == 0
+                && !running.has_backlog(self.core.measured_ns.end)
+            {
                 running.done = true;
             }
         }
+        self.abandon(&mut running);
         self.hand_over(&mut running, now_ns());
         Ok(self.end())
     }
@@ -105,22 +89,7 @@ impl Worker {
         self.groups.set_depth(phase.depth);
         self.core.interval.clear();
         self.core.interval.start_ns = phase.start_ns;
-        let stage_end_ns = if phase.warm_up_ns > 0 { measure_start_ns } else { measure_end_ns };
-        Running {
-            source: phase.source,
-            pace: phase.pace,
-            held: None,
-            blocked: false,
-            freed_ns: 0,
-            stage: if phase.warm_up_ns > 0 { Stage::WarmUp } else { Stage::Measure },
-            stage_end_ns,
-            interval_ns: phase.interval_ns,
-            boundary_ns: stage_end_ns.min(phase.start_ns + phase.interval_ns),
-            watermark_due_ns: 0,
-            cpu_ns: thread_cpu_ns(),
-            drain_ns: phase.drain_ns,
-            done: false,
-        }
+        Running::new(phase, measure_end_ns, self.delay.total_ns())
     }
 
     fn end(&mut self) -> PhaseEnd {
@@ -144,7 +113,11 @@ impl Worker {
                     running.stage_end_ns = self.core.measured_ns.end;
                     running.boundary_ns = self.core.measured_ns.start;
                 }
-                Stage::Measure => self.begin_drain(running),
+                Stage::Measure => {
+                    // Replies are waited for, and requests that are due and had no room are still sent.
+                    running.stage = Stage::Drain;
+                    running.stage_end_ns = running.stage_end_ns.saturating_add(running.drain_ns);
+                }
                 Stage::Drain => running.done = true,
             }
         }
@@ -154,11 +127,11 @@ impl Worker {
         running.boundary_ns = running.boundary_ns.min(running.stage_end_ns);
     }
 
-    fn begin_drain(&mut self, running: &mut Running) {
-        running.stage = Stage::Drain;
-        running.stage_end_ns = running.stage_end_ns.saturating_add(running.drain_ns);
+    /// Counts the requests that were due and could not be sent even while draining.
+    fn abandon(&mut self, running: &mut Running) {
         if let Pace::Open { arrivals, .. } = &mut running.pace {
-            let abandoned = arrivals.abandon_until(self.core.measured_ns.end) + u64::from(running.held.take().is_some());
+            // A request that was held is still the next of the schedule.
+            let abandoned = arrivals.abandon_until(self.core.measured_ns.end);
             self.core.interval.totals.abandoned += abandoned;
             self.core.interval.totals.due += abandoned;
         }
@@ -166,7 +139,10 @@ impl Worker {
 
     /// Sends the interval's records to the collector and goes on with an empty one.
     fn hand_over(&mut self, running: &mut Running, now: u64) {
-        let next = self.spares.try_recv().unwrap_or_else(|_| Box::new(Interval::new(&self.verbs)));
+        let next = self
+            .spares
+            .try_recv()
+            .unwrap_or_else(|_| Box::new(Interval::new(&self.verbs)));
         let mut interval = std::mem::replace(&mut self.core.interval, next);
         self.core.interval.start_ns = now;
         let cpu_ns = thread_cpu_ns();
@@ -177,15 +153,23 @@ impl Worker {
         interval.totals.in_flight = self.core.in_flight as u64;
         interval.totals.lag_ns = running.pace.lag_ns(now);
         running.cpu_ns = cpu_ns;
+        let delay_ns = self.delay.total_ns();
+        interval.totals.delay_ns = delay_ns - running.delay_ns;
+        running.delay_ns = delay_ns;
         // A collector that is gone has seen another worker fail; this one will be told to stop.
-        let _ = self.outlet.send(Message::Interval(self.core.worker, interval));
+        let _ = self
+            .outlet
+            .send(Message::Interval(self.core.worker, interval));
     }
 
     fn publish_watermark(&mut self, running: &mut Running, now: u64) {
         running.watermark_due_ns = now + WATERMARK_INTERVAL_NS;
-        let fronts = self.connections.iter().filter_map(|connection| connection.outbox.pending.front());
+        let fronts = self
+            .connections
+            .iter()
+            .filter_map(|connection| connection.outbox.pending.front());
         let oldest = fronts.map(|pending| pending.version).min();
-        let oldest = oldest.unwrap_or(Version(now + self.core.realtime_offset_ns));
+        let oldest = oldest.unwrap_or_else(|| self.core.version_floor(now));
         self.core.verifier.watermark = self.core.watermarks.publish(self.core.worker, oldest);
     }
 
@@ -193,12 +177,17 @@ impl Worker {
     fn admit(&mut self, running: &mut Running, now: u64) {
         match running.pace {
             Pace::Open { .. } => self.admit_due(running, now),
-            Pace::Closed { .. } => self.admit_all(running, now),
+            Pace::Closed { .. } if running.stage != Stage::Drain => self.admit_all(running, now),
+            Pace::Closed { .. } => {}
         }
     }
 
     fn admit_due(&mut self, running: &mut Running, now: u64) {
-        let Pace::Open { arrivals, in_flight_max } = &mut running.pace else {
+        let Pace::Open {
+            arrivals,
+            in_flight_max,
+        } = &mut running.pace
+        else {
             return;
         };
         while !running.blocked {
@@ -206,7 +195,14 @@ impl Worker {
             if due_ns > now || due_ns >= self.core.measured_ns.end {
                 break;
             }
-            if self.core.in_flight >= *in_flight_max || !self.start(&mut running.source, &mut running.held, due_ns, running.freed_ns) {
+            if self.core.in_flight >= *in_flight_max
+                || !self.start(
+                    &mut running.source,
+                    &mut running.held,
+                    due_ns,
+                    running.freed_ns,
+                )
+            {
                 running.blocked = true;
                 break;
             }
@@ -239,8 +235,17 @@ impl Worker {
 
     /// Starts the next request if its connections have room.
     #[inline]
-    fn start(&mut self, source: &mut Source, held: &mut Option<(Verb, KeyId)>, due_ns: u64, freed_ns: u64) -> bool {
-        let Some((verb, key)) = held.take().or_else(|| source.next(&mut self.core.generator)) else {
+    fn start(
+        &mut self,
+        source: &mut Source,
+        held: &mut Option<(Verb, KeyId)>,
+        due_ns: u64,
+        freed_ns: u64,
+    ) -> bool {
+        let Some((verb, key)) = held
+            .take()
+            .or_else(|| source.next(&mut self.core.generator))
+        else {
             return false;
         };
         let space = source.space(verb);
@@ -259,7 +264,8 @@ impl Worker {
             due_ns,
             ready_ns: due_ns.max(freed_ns),
         };
-        self.core.issue(&mut self.connections[id.index()].outbox, &ask);
+        self.core
+            .issue(&mut self.connections[id.index()].outbox, &ask);
         self.mark_dirty(id);
         true
     }
@@ -291,18 +297,24 @@ impl Worker {
             let outbox = &mut self.connections[id.index()].outbox;
             totals.bytes_sent += outbox.bytes.len() as u64;
             totals.sent += outbox.unsent as u64;
-            self.ring.queue_send(id, &mut outbox.bytes).map_err(|error| LoadError::failed("io_uring", &error))?;
+            self.ring
+                .queue_send(id, &mut outbox.bytes)
+                .map_err(|error| LoadError::failed("io_uring", &error))?;
         }
         match self.batch.as_slice() {
             [] => {}
             [only] => self.connections[only.index()].outbox.stamp(now_ns()),
             several => {
                 let start = now_ns();
-                self.ring.enter(Wait::No).map_err(|error| LoadError::failed("io_uring", &error))?;
+                self.ring
+                    .enter(Wait::No)
+                    .map_err(|error| LoadError::failed("io_uring", &error))?;
                 let span = now_ns() - start;
                 let count = several.len() as u64;
                 for (index, id) in several.iter().enumerate() {
-                    self.connections[id.index()].outbox.stamp(start + span * index as u64 / count);
+                    self.connections[id.index()]
+                        .outbox
+                        .stamp(start + span * index as u64 / count);
                 }
             }
         }
@@ -311,12 +323,15 @@ impl Worker {
 
     /// Waits until a reply comes or something is due.
     fn wait(&mut self, running: &mut Running) -> Result<()> {
-        self.wait_inner(running).map_err(|error| LoadError::failed("io_uring", &error))
+        self.wait_inner(running)
+            .map_err(|error| LoadError::failed("io_uring", &error))
     }
 
     fn wait_inner(&mut self, running: &Running) -> std::io::Result<()> {
         let due_ns = match &running.pace {
-            Pace::Open { arrivals, .. } if running.stage != Stage::Drain && !running.blocked => arrivals.next_due_ns().min(running.boundary_ns),
+            Pace::Open { arrivals, .. } if running.awaits_due(self.core.measured_ns.end) => {
+                arrivals.next_due_ns().min(running.boundary_ns)
+            }
             _ if self.wait == WaitPolicy::Spin => running.boundary_ns,
             _ => return self.ring.enter(Wait::Event),
         };
@@ -347,7 +362,11 @@ impl Worker {
     /// Takes all replies that have come.
     fn harvest(&mut self, running: &mut Running) -> Result<()> {
         self.core.now_ns = now_ns();
-        while let Some(event) = self.ring.next_event().map_err(|error| LoadError::failed("io_uring", &error))? {
+        while let Some(event) = self
+            .ring
+            .next_event()
+            .map_err(|error| LoadError::failed("io_uring", &error))?
+        {
             match event {
                 Event::Received(id, filled) => {
                     if running.blocked {
@@ -365,7 +384,11 @@ impl Worker {
                 }
                 Event::SendResumed(_) => running.unblock(self.core.now_ns),
                 Event::Closed(id) => return Err(self.lost(id, "the server closed the connection")),
-                Event::Failed(id, errno) => return Err(self.lost(id, &std::io::Error::from_raw_os_error(errno).to_string())),
+                Event::Failed(id, errno) => {
+                    return Err(
+                        self.lost(id, &std::io::Error::from_raw_os_error(errno).to_string())
+                    );
+                }
                 Event::Tick => {}
             }
         }
@@ -385,7 +408,10 @@ impl Worker {
         connection.parser.feed(bytes, &mut sink).map_err(|error| {
             LoadError::new(
                 Exit::NoServer,
-                format!("the server does not speak the {} protocol: {error}", self.core.protocol.name()),
+                format!(
+                    "the server does not speak the {} protocol: {error}",
+                    self.core.protocol.name()
+                ),
             )
         })
     }
@@ -410,17 +436,10 @@ impl Worker {
         let outstanding = self.connections[id.index()].outbox.pending.len();
         LoadError::new(
             Exit::ServerLost,
-            format!("{why}, {outstanding} requests on it were unanswered (does it limit connections or was it stopped?)"),
+            format!(
+                "{why}, {outstanding} requests on it were unanswered (does it limit connections or was it stopped?)"
+            ),
         )
-    }
-}
-
-impl Running {
-    fn unblock(&mut self, now: u64) {
-        if self.blocked {
-            self.blocked = false;
-            self.freed_ns = now;
-        }
     }
 }
 

@@ -64,7 +64,11 @@ impl Source {
                 let operation = generator.next_operation();
                 Some((operation.verb, operation.key))
             }
-            Self::Load { spaces, next, range } => {
+            Self::Load {
+                spaces,
+                next,
+                range,
+            } => {
                 spaces.last()?;
                 let key = KeyId(*next);
                 *next += 1;
@@ -86,7 +90,11 @@ impl Source {
     pub(crate) fn is_exhausted(&mut self) -> bool {
         match self {
             Self::Mix => false,
-            Self::Load { spaces, next, range } => {
+            Self::Load {
+                spaces,
+                next,
+                range,
+            } => {
                 if *next >= range.end && spaces.pop().is_some() {
                     *next = range.start;
                 }

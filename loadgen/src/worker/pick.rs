@@ -23,7 +23,9 @@ impl Groups {
     pub(crate) fn new(connections: &[Connection], groups: usize, depth: usize) -> Self {
         let mut all: Vec<Group> = (0..groups).map(|_| Group::default()).collect();
         for (index, connection) in connections.iter().enumerate() {
-            all[connection.group.0].members.push(ConnectionId(index as u32));
+            all[connection.group.0]
+                .members
+                .push(ConnectionId(index as u32));
         }
         Self { groups: all, depth }
     }
@@ -41,7 +43,11 @@ impl Groups {
 
     /// A connection with room.
     #[inline]
-    pub(crate) fn pick(&mut self, group: GroupId, connections: &[Connection]) -> Option<ConnectionId> {
+    pub(crate) fn pick(
+        &mut self,
+        group: GroupId,
+        connections: &[Connection],
+    ) -> Option<ConnectionId> {
         let depth = self.depth;
         let group = &mut self.groups[group.0];
         if let Some(preferred) = group.preferred {
@@ -52,7 +58,11 @@ impl Groups {
         }
         for _ in 0..group.members.len() {
             let id = group.members[group.next];
-            group.next = if group.next + 1 == group.members.len() { 0 } else { group.next + 1 };
+            group.next = if group.next + 1 == group.members.len() {
+                0
+            } else {
+                group.next + 1
+            };
             if connections[id.index()].outbox.has_room(depth) {
                 return Some(id);
             }

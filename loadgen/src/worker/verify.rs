@@ -35,7 +35,14 @@ impl Violation {
     pub const COUNT: usize = 6;
 
     /// All classes, in the order of their discriminants.
-    pub const ALL: [Self; Self::COUNT] = [Self::WrongKey, Self::WrongLength, Self::Torn, Self::Stale, Self::Deleted, Self::Expired];
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::WrongKey,
+        Self::WrongLength,
+        Self::Torn,
+        Self::Stale,
+        Self::Deleted,
+        Self::Expired,
+    ];
 
     /// The name in reports.
     #[must_use]
@@ -84,7 +91,11 @@ impl Watermarks {
     /// Publishes a worker's oldest unanswered version and returns the least over all workers.
     pub fn publish(&self, worker: usize, oldest: Version) -> Version {
         self.oldest_unanswered[worker].store(oldest.0, Ordering::Release);
-        let least = self.oldest_unanswered.iter().map(|oldest| oldest.load(Ordering::Acquire)).min();
+        let least = self
+            .oldest_unanswered
+            .iter()
+            .map(|oldest| oldest.load(Ordering::Acquire))
+            .min();
         Version(least.unwrap_or(0))
     }
 
@@ -186,14 +197,22 @@ impl Verifier {
             return;
         }
         let change = self.changes[Self::slot(mark.key)];
-        if change.key == mark.key.0 && sent_ns >= change.acknowledged_ns && mark.version < change.barrier {
-            let violation = if change.deleted { Violation::Deleted } else { Violation::Stale };
+        if change.key == mark.key.0
+            && sent_ns >= change.acknowledged_ns
+            && mark.version < change.barrier
+        {
+            let violation = if change.deleted {
+                Violation::Deleted
+            } else {
+                Violation::Stale
+            };
             self.violate(violation, mark.key, Some(mark.version));
         }
         if self.check_expiry && mark.ttl_s > 0 && mark.version < self.watermark {
             let written_ns = mark.version.0.saturating_sub(self.realtime_offset_ns);
             let write_ns_max = watermarks.write_ns_max.load(Ordering::Relaxed);
-            let end_ns = written_ns + u64::from(mark.ttl_s) * 1_000_000_000 + write_ns_max + EXPIRY_SLACK_NS;
+            let end_ns =
+                written_ns + u64::from(mark.ttl_s) * 1_000_000_000 + write_ns_max + EXPIRY_SLACK_NS;
             if sent_ns > end_ns {
                 self.violate(Violation::Expired, mark.key, Some(mark.version));
             }
@@ -258,7 +277,14 @@ mod tests {
         let mut verifier = verifier_after(false);
         verifier.judge(&mark(1_500), 6_000, &watermarks);
         verifier.judge(&mark(900), 4_000, &watermarks);
-        verifier.judge(&Mark { run: 2, ..mark(900) }, 6_000, &watermarks);
+        verifier.judge(
+            &Mark {
+                run: 2,
+                ..mark(900)
+            },
+            6_000,
+            &watermarks,
+        );
         assert_eq!(verifier.counts, [0; Violation::COUNT]);
     }
 
@@ -267,7 +293,10 @@ mod tests {
         let watermarks = Watermarks::new(1, 1);
         let mut verifier = Verifier::new(1, 0, true);
         verifier.watermark = Version(10);
-        let short = Mark { ttl_s: 1, ..mark(5) };
+        let short = Mark {
+            ttl_s: 1,
+            ..mark(5)
+        };
         verifier.judge(&short, 3_000_000_000, &watermarks);
         assert_eq!(verifier.counts, [0; Violation::COUNT]);
         verifier.judge(&short, 4_000_000_000, &watermarks);

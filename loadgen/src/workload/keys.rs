@@ -71,8 +71,12 @@ impl FromStr for KeyDistribution {
 
 fn parse_exponent(text: &str) -> Result<KeyDistribution, String> {
     match text.parse::<f64>() {
-        Ok(exponent) if exponent >= 0.0 && exponent.is_finite() => Ok(KeyDistribution::Zipf { exponent }),
-        _ => Err(format!("'{text}' is not a zipf exponent (a number, 0 or more)")),
+        Ok(exponent) if exponent >= 0.0 && exponent.is_finite() => {
+            Ok(KeyDistribution::Zipf { exponent })
+        }
+        _ => Err(format!(
+            "'{text}' is not a zipf exponent (a number, 0 or more)"
+        )),
     }
 }
 
@@ -91,7 +95,9 @@ impl fmt::Display for KeyDistribution {
             Self::Uniform => f.write_str("uniform"),
             Self::Zipf { exponent } => write!(f, "zipf:{exponent}"),
             Self::Sequential => f.write_str("sequential"),
-            Self::Hotspot { keys, requests } => write!(f, "hotspot:{}%:{}%", keys * 100.0, requests * 100.0),
+            Self::Hotspot { keys, requests } => {
+                write!(f, "hotspot:{}%:{}%", keys * 100.0, requests * 100.0)
+            }
         }
     }
 }
@@ -113,19 +119,27 @@ enum SamplerKind {
 
 impl KeySampler {
     /// A sampler over `keys` keys for worker `worker` of `workers` (which matters to `sequential` only).
-    pub fn new(distribution: KeyDistribution, keys: u64, worker: usize, workers: usize) -> Result<Self, String> {
+    pub fn new(
+        distribution: KeyDistribution,
+        keys: u64,
+        worker: usize,
+        workers: usize,
+    ) -> Result<Self, String> {
         if keys == 0 {
             return Err("there must be at least one key".to_owned());
         }
         let kind = match distribution {
             KeyDistribution::Uniform => SamplerKind::Uniform,
-            KeyDistribution::Zipf { exponent } => {
-                SamplerKind::Zipf(Zipf::new(keys as f64, exponent).map_err(|error| error.to_string())?)
-            }
+            KeyDistribution::Zipf { exponent } => SamplerKind::Zipf(
+                Zipf::new(keys as f64, exponent).map_err(|error| error.to_string())?,
+            ),
             KeyDistribution::Sequential => SamplerKind::Sequential {
                 next: (u128::from(keys) * worker as u128 / workers.max(1) as u128) as u64,
             },
-            KeyDistribution::Hotspot { keys: share, requests } => SamplerKind::Hotspot {
+            KeyDistribution::Hotspot {
+                keys: share,
+                requests,
+            } => SamplerKind::Hotspot {
                 hot_keys: ((keys as f64 * share).ceil() as u64).clamp(1, keys),
                 requests,
             },
@@ -141,7 +155,11 @@ impl KeySampler {
             SamplerKind::Zipf(zipf) => (zipf.sample(rng) as u64).clamp(1, self.keys) - 1,
             SamplerKind::Sequential { next } => {
                 let current = *next;
-                *next = if current + 1 >= self.keys { 0 } else { current + 1 };
+                *next = if current + 1 >= self.keys {
+                    0
+                } else {
+                    current + 1
+                };
                 current
             }
             SamplerKind::Hotspot { hot_keys, requests } => {
@@ -220,9 +238,11 @@ impl KeyFormat {
         digits
             .iter()
             .try_fold(0u64, |number, &digit| {
-                digit
-                    .is_ascii_digit()
-                    .then(|| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')))
+                digit.is_ascii_digit().then(|| {
+                    number
+                        .wrapping_mul(10)
+                        .wrapping_add(u64::from(digit - b'0'))
+                })
             })
             .map(KeyId)
     }
@@ -265,8 +285,17 @@ mod tests {
     #[test]
     fn distributions_parse() {
         assert_eq!("zipf".parse(), Ok(KeyDistribution::Zipf { exponent: 0.99 }));
-        assert_eq!("zipf:1.2".parse(), Ok(KeyDistribution::Zipf { exponent: 1.2 }));
-        assert_eq!("hotspot:1%:50%".parse(), Ok(KeyDistribution::Hotspot { keys: 0.01, requests: 0.5 }));
+        assert_eq!(
+            "zipf:1.2".parse(),
+            Ok(KeyDistribution::Zipf { exponent: 1.2 })
+        );
+        assert_eq!(
+            "hotspot:1%:50%".parse(),
+            Ok(KeyDistribution::Hotspot {
+                keys: 0.01,
+                requests: 0.5
+            })
+        );
         assert!("zipf:x".parse::<KeyDistribution>().is_err());
         assert!("gauss".parse::<KeyDistribution>().is_err());
     }
@@ -282,9 +311,14 @@ mod tests {
     #[test]
     fn hotspot_keeps_its_share() {
         let mut rng = SmallRng::seed_from_u64(1);
-        let distribution = KeyDistribution::Hotspot { keys: 0.1, requests: 0.9 };
+        let distribution = KeyDistribution::Hotspot {
+            keys: 0.1,
+            requests: 0.9,
+        };
         let mut sampler = KeySampler::new(distribution, 1000, 0, 1).unwrap();
-        let hot = (0..10_000).filter(|_| sampler.sample(&mut rng).0 < 100).count();
+        let hot = (0..10_000)
+            .filter(|_| sampler.sample(&mut rng).0 < 100)
+            .count();
         assert!((8_800..9_200).contains(&hot), "{hot}");
     }
 
@@ -295,7 +329,9 @@ mod tests {
         let mut sampler = KeySampler::new(KeyDistribution::Zipf { exponent }, keys, 0, 1).unwrap();
         let mut counts = vec![0.0f64; keys as usize];
         (0..DRAWS as u64).for_each(|_| counts[sampler.sample(&mut rng).0 as usize] += 1.0);
-        let weights: Vec<f64> = (1..=keys).map(|rank| (rank as f64).powf(-exponent)).collect();
+        let weights: Vec<f64> = (1..=keys)
+            .map(|rank| (rank as f64).powf(-exponent))
+            .collect();
         let total: f64 = weights.iter().sum();
         let (mut statistic, mut cells) = (0.0, 0.0);
         let (mut rest_counted, mut rest_expected) = (0.0, 0.0);
@@ -322,7 +358,10 @@ mod tests {
             let (statistic, freedom) = chi_square(exponent, 2000);
             // The statistic has mean `freedom` and variance `2 * freedom`: four standard deviations.
             let limit = freedom + 4.0 * (2.0 * freedom).sqrt();
-            assert!(statistic < limit, "exponent {exponent}: {statistic} of {freedom}");
+            assert!(
+                statistic < limit,
+                "exponent {exponent}: {statistic} of {freedom}"
+            );
         }
     }
 }

@@ -19,14 +19,25 @@ pub struct Mix {
 impl Mix {
     /// A mix of the given weights; `multiget_keys` is used if it contains [`Verb::MultiGet`].
     pub fn new(entries: &[(Verb, f64)], multiget_keys: usize) -> Result<Self, String> {
-        if entries.iter().any(|(_, weight)| !weight.is_finite() || *weight < 0.0) || entries.iter().all(|(_, weight)| *weight == 0.0) {
+        if entries
+            .iter()
+            .any(|(_, weight)| !weight.is_finite() || *weight < 0.0)
+            || entries.iter().all(|(_, weight)| *weight == 0.0)
+        {
             return Err("the weights of a mix are numbers, and one is above 0".to_owned());
         }
         if !(1..=MULTIGET_KEYS_MAX).contains(&multiget_keys) {
             return Err(format!("a multiget asks for 1 to {MULTIGET_KEYS_MAX} keys"));
         }
-        let entries = entries.iter().copied().filter(|(_, weight)| *weight > 0.0).collect();
-        Ok(Self { entries, multiget_keys })
+        let entries = entries
+            .iter()
+            .copied()
+            .filter(|(_, weight)| *weight > 0.0)
+            .collect();
+        Ok(Self {
+            entries,
+            multiget_keys,
+        })
     }
 
     /// The verbs of the mix with their weights.
@@ -49,7 +60,12 @@ impl Mix {
     /// The share of operations that satisfy `test`.
     pub fn share(&self, test: impl Fn(Verb) -> bool) -> f64 {
         let total: f64 = self.entries.iter().map(|(_, weight)| weight).sum();
-        let chosen: f64 = self.entries.iter().filter(|(verb, _)| test(*verb)).map(|(_, weight)| weight).sum();
+        let chosen: f64 = self
+            .entries
+            .iter()
+            .filter(|(verb, _)| test(*verb))
+            .map(|(_, weight)| weight)
+            .sum();
         chosen / total
     }
 
@@ -68,12 +84,18 @@ impl FromStr for Mix {
         let mut entries = Vec::new();
         for part in text.split(',') {
             let (name, weight) = part.split_once('=').unwrap_or((part, "1"));
-            let weight = weight.parse::<f64>().map_err(|_| format!("'{weight}' is not a weight (as in get=90,set=10)"))?;
-            let (name, keys) = name.split_once(':').map_or((name, None), |(name, keys)| (name, Some(keys)));
+            let weight = weight
+                .parse::<f64>()
+                .map_err(|_| format!("'{weight}' is not a weight (as in get=90,set=10)"))?;
+            let (name, keys) = name
+                .split_once(':')
+                .map_or((name, None), |(name, keys)| (name, Some(keys)));
             let verb = Verb::parse(name.trim())?;
             match keys {
                 Some(keys) if verb == Verb::MultiGet => {
-                    multiget_keys = keys.parse().map_err(|_| format!("'{keys}' is not a number of keys"))?;
+                    multiget_keys = keys
+                        .parse()
+                        .map_err(|_| format!("'{keys}' is not a number of keys"))?;
                 }
                 Some(_) => return Err(format!("only multiget takes a number of keys, not {verb}")),
                 None => {}
@@ -124,11 +146,22 @@ impl MixSampler {
         let first = (0..cells)
             .map(|cell| {
                 let point = f64::from(cell) / f64::from(cells);
-                cumulative.iter().position(|(end, _)| point < *end).unwrap_or(cumulative.len() - 1) as u8
+                cumulative
+                    .iter()
+                    .position(|(end, _)| point < *end)
+                    .unwrap_or(cumulative.len() - 1) as u8
             })
             .collect();
-        let only = if let [(verb, _)] = entries { Some(*verb) } else { None };
-        Self { only, cumulative, first }
+        let only = if let [(verb, _)] = entries {
+            Some(*verb)
+        } else {
+            None
+        };
+        Self {
+            only,
+            cumulative,
+            first,
+        }
     }
 
     /// The next verb.
@@ -140,7 +173,10 @@ impl MixSampler {
         let point = rng.random::<f64>();
         let start = usize::from(self.first[(point * f64::from(1u32 << TABLE_BITS)) as usize]);
         let last = self.cumulative.len() - 1;
-        let offset = self.cumulative[start..last].iter().take_while(|(end, _)| point >= *end).count();
+        let offset = self.cumulative[start..last]
+            .iter()
+            .take_while(|(end, _)| point >= *end)
+            .count();
         self.cumulative[start + offset].1
     }
 }
@@ -170,7 +206,11 @@ mod tests {
             counts[sampler.sample(&mut rng).index()] += 1;
         }
         assert!((898_000..902_000).contains(&counts[Verb::Get.index()]));
-        assert!((60..140).contains(&counts[Verb::Delete.index()]), "{}", counts[Verb::Delete.index()]);
+        assert!(
+            (60..140).contains(&counts[Verb::Delete.index()]),
+            "{}",
+            counts[Verb::Delete.index()]
+        );
         assert!((mix.share(Verb::writes_value) - 0.0999).abs() < 1e-9);
     }
 }

@@ -47,7 +47,8 @@ pub struct WorkloadSpec {
 impl Default for WorkloadSpec {
     fn default() -> Self {
         Self {
-            mix: Mix::new(&[(Verb::Get, 90.0), (Verb::Set, 10.0)], 10).expect("the default mix is valid"),
+            mix: Mix::new(&[(Verb::Get, 90.0), (Verb::Set, 10.0)], 10)
+                .expect("the default mix is valid"),
             keys: 100_000,
             key_distribution: KeyDistribution::Zipf { exponent: 0.99 },
             key_prefix: "lg:".to_owned(),
@@ -77,7 +78,11 @@ impl Workload {
     pub fn new(spec: WorkloadSpec) -> Result<Arc<Self>, String> {
         let key_format = KeyFormat::new(&spec.key_prefix, spec.key_bytes, spec.keys)?;
         let sizes = SizeTable::new(&spec.value_size);
-        Ok(Arc::new(Self { spec, key_format, sizes }))
+        Ok(Arc::new(Self {
+            spec,
+            key_format,
+            sizes,
+        }))
     }
 
     /// Verbs that may be sent because of another's reply, beside those of the mix.
@@ -85,12 +90,18 @@ impl Workload {
     pub fn recorded_verbs(&self) -> Vec<Verb> {
         let mix = &self.spec.mix;
         let follows = |verb| match verb {
-            Verb::Set => self.spec.look_aside || mix.any(|verb| matches!(verb, Verb::Cas | Verb::Append | Verb::Prepend)),
+            Verb::Set => {
+                self.spec.look_aside
+                    || mix.any(|verb| matches!(verb, Verb::Cas | Verb::Append | Verb::Prepend))
+            }
             Verb::Gets => mix.any(|verb| verb == Verb::Cas),
             Verb::Add => mix.any(|verb| verb.key_space() == KeySpace::Counters),
             _ => false,
         };
-        Verb::ALL.into_iter().filter(|&verb| follows(verb) || mix.any(|mixed| mixed == verb)).collect()
+        Verb::ALL
+            .into_iter()
+            .filter(|&verb| follows(verb) || mix.any(|mixed| mixed == verb))
+            .collect()
     }
 
     /// The key spaces that must be loaded before a run.
@@ -107,7 +118,9 @@ impl Workload {
         Ok(Generator {
             keys: KeySampler::new(self.spec.key_distribution, self.spec.keys, worker, workers)?,
             mix: self.spec.mix.sampler(),
-            rng: SmallRng::seed_from_u64(self.spec.seed ^ (worker as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+            rng: SmallRng::seed_from_u64(
+                self.spec.seed ^ (worker as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            ),
             workload: Arc::clone(self),
         })
     }

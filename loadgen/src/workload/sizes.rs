@@ -48,10 +48,18 @@ impl FromStr for SizeDistribution {
     fn from_str(text: &str) -> Result<Self, String> {
         let distribution = if let Some(arguments) = text.strip_prefix("lognormal:") {
             let (median, sigma, bytes_max) = three(arguments)?;
-            Self::LogNormal { median, sigma, bytes_max }
+            Self::LogNormal {
+                median,
+                sigma,
+                bytes_max,
+            }
         } else if let Some(arguments) = text.strip_prefix("pareto:") {
             let (scale, shape, bytes_max) = three(arguments)?;
-            Self::Pareto { scale, shape, bytes_max }
+            Self::Pareto {
+                scale,
+                shape,
+                bytes_max,
+            }
         } else if text.contains('=') {
             Self::Weighted(text.split(',').map(weighted).collect::<Result<_, _>>()?)
         } else if let Some((least, most)) = text.split_once('-') {
@@ -67,7 +75,10 @@ impl FromStr for SizeDistribution {
 fn parse_size(text: &str) -> Result<u64, String> {
     match parse_bytes(text) {
         Ok(bytes) if bytes <= VALUE_BYTES_MAX => Ok(bytes),
-        Ok(_) => Err(format!("{text} is above the largest value, {}", format_bytes(VALUE_BYTES_MAX as f64))),
+        Ok(_) => Err(format!(
+            "{text} is above the largest value, {}",
+            format_bytes(VALUE_BYTES_MAX as f64)
+        )),
         Err(error) => Err(format!("{error}; a value size is {SIZE_HELP}")),
     }
 }
@@ -75,9 +86,13 @@ fn parse_size(text: &str) -> Result<u64, String> {
 fn three(text: &str) -> Result<(u64, f64, u64), String> {
     let parts: Vec<&str> = text.split(':').collect();
     let [first, second, third] = parts.as_slice() else {
-        return Err(format!("'{text}' needs three numbers: a value size is {SIZE_HELP}"));
+        return Err(format!(
+            "'{text}' needs three numbers: a value size is {SIZE_HELP}"
+        ));
     };
-    let shape = second.parse::<f64>().map_err(|_| format!("'{second}' is not a number"))?;
+    let shape = second
+        .parse::<f64>()
+        .map_err(|_| format!("'{second}' is not a number"))?;
     Ok((parse_size(first)?, shape, parse_size(third)?))
 }
 
@@ -85,7 +100,9 @@ fn weighted(text: &str) -> Result<(u64, f64), String> {
     let (size, weight) = text
         .split_once('=')
         .ok_or_else(|| format!("'{text}' needs a weight: a value size is {SIZE_HELP}"))?;
-    let weight = weight.parse::<f64>().map_err(|_| format!("'{weight}' is not a weight"))?;
+    let weight = weight
+        .parse::<f64>()
+        .map_err(|_| format!("'{weight}' is not a weight"))?;
     Ok((parse_size(size)?, weight))
 }
 
@@ -96,21 +113,37 @@ impl SizeDistribution {
             Self::Range(least, most) => least <= most,
             Self::LogNormal { median, sigma, .. } => *median > 0 && *sigma >= 0.0,
             Self::Pareto { scale, shape, .. } => *scale > 0 && *shape > 0.0,
-            Self::Weighted(list) => list.iter().all(|(_, weight)| *weight >= 0.0) && list.iter().any(|(_, weight)| *weight > 0.0),
+            Self::Weighted(list) => {
+                list.iter().all(|(_, weight)| *weight >= 0.0)
+                    && list.iter().any(|(_, weight)| *weight > 0.0)
+            }
         };
-        if fine { Ok(()) } else { Err(format!("value size '{self}' has no values: give {SIZE_HELP}")) }
+        if fine {
+            Ok(())
+        } else {
+            Err(format!(
+                "value size '{self}' has no values: give {SIZE_HELP}"
+            ))
+        }
     }
 
     fn draw(&self, rng: &mut SmallRng) -> u64 {
         match self {
             Self::Fixed(bytes) => *bytes,
             Self::Range(least, most) => rng.random_range(*least..=*most),
-            Self::LogNormal { median, sigma, bytes_max } => {
-                LogNormal::new((*median as f64).ln(), *sigma).map_or(*median, |normal| (normal.sample(rng) as u64).clamp(1, *bytes_max))
-            }
-            Self::Pareto { scale, shape, bytes_max } => {
-                Pareto::new(*scale as f64, *shape).map_or(*scale, |pareto| (pareto.sample(rng) as u64).min(*bytes_max))
-            }
+            Self::LogNormal {
+                median,
+                sigma,
+                bytes_max,
+            } => LogNormal::new((*median as f64).ln(), *sigma).map_or(*median, |normal| {
+                (normal.sample(rng) as u64).clamp(1, *bytes_max)
+            }),
+            Self::Pareto {
+                scale,
+                shape,
+                bytes_max,
+            } => Pareto::new(*scale as f64, *shape)
+                .map_or(*scale, |pareto| (pareto.sample(rng) as u64).min(*bytes_max)),
             Self::Weighted(list) => draw_weighted(list, rng),
         }
     }
@@ -133,10 +166,21 @@ impl fmt::Display for SizeDistribution {
         match self {
             Self::Fixed(bytes) => write!(f, "{bytes}"),
             Self::Range(least, most) => write!(f, "{least}-{most}"),
-            Self::LogNormal { median, sigma, bytes_max } => write!(f, "lognormal:{median}:{sigma}:{bytes_max}"),
-            Self::Pareto { scale, shape, bytes_max } => write!(f, "pareto:{scale}:{shape}:{bytes_max}"),
+            Self::LogNormal {
+                median,
+                sigma,
+                bytes_max,
+            } => write!(f, "lognormal:{median}:{sigma}:{bytes_max}"),
+            Self::Pareto {
+                scale,
+                shape,
+                bytes_max,
+            } => write!(f, "pareto:{scale}:{shape}:{bytes_max}"),
             Self::Weighted(list) => {
-                let parts: Vec<String> = list.iter().map(|(bytes, weight)| format!("{bytes}={weight}")).collect();
+                let parts: Vec<String> = list
+                    .iter()
+                    .map(|(bytes, weight)| format!("{bytes}={weight}"))
+                    .collect();
                 f.write_str(&parts.join(","))
             }
         }
@@ -164,8 +208,14 @@ impl SizeTable {
             SizeDistribution::Fixed(bytes) => Some(*bytes as u32),
             _ => None,
         };
-        let length = if fixed.is_some() { 1 } else { 1usize << TABLE_BITS };
-        let quantiles: Vec<u32> = (0..length).map(|_| distribution.draw(&mut rng) as u32).collect();
+        let length = if fixed.is_some() {
+            1
+        } else {
+            1usize << TABLE_BITS
+        };
+        let quantiles: Vec<u32> = (0..length)
+            .map(|_| distribution.draw(&mut rng) as u32)
+            .collect();
         let mean = quantiles.iter().map(|&bytes| f64::from(bytes)).sum::<f64>() / length as f64;
         let bytes_max = quantiles.iter().copied().max().unwrap_or(0);
         Self {
@@ -205,7 +255,13 @@ mod tests {
 
     #[test]
     fn distributions_parse_and_print_alike() {
-        for text in ["100", "10-1000", "lognormal:100:1.5:20000", "pareto:40:1.2:20000", "100=70,1024=30"] {
+        for text in [
+            "100",
+            "10-1000",
+            "lognormal:100:1.5:20000",
+            "pareto:40:1.2:20000",
+            "100=70,1024=30",
+        ] {
             assert_eq!(text.parse::<SizeDistribution>().unwrap().to_string(), text);
         }
         for text in ["", "9-1", "pareto:1:2", "x=1", "10=0", "1t"] {
@@ -222,13 +278,20 @@ mod tests {
         let mean = sizes.iter().map(|&bytes| f64::from(bytes)).sum::<f64>() / sizes.len() as f64;
         assert!((mean - 20.0).abs() < 0.2, "{mean}");
         assert!((table.mean() - 20.0).abs() < 0.2);
-        assert_eq!((sizes.iter().min(), sizes.iter().max()), (Some(&10), Some(&30)));
+        assert_eq!(
+            (sizes.iter().min(), sizes.iter().max()),
+            (Some(&10), Some(&30))
+        );
     }
 
     #[test]
     fn heavy_tails_are_cut_at_their_maximum() {
         let table = SizeTable::new(&"pareto:40:1.2:20000".parse().unwrap());
         assert_eq!(table.bytes_max(), 20_000);
-        assert!(table.mean() > 100.0 && table.mean() < 300.0, "{}", table.mean());
+        assert!(
+            table.mean() > 100.0 && table.mean() < 300.0,
+            "{}",
+            table.mean()
+        );
     }
 }

@@ -25,8 +25,15 @@ struct Entry {
 
 impl Default for TtlDistribution {
     fn default() -> Self {
-        let forever = Entry { least_s: 0, most_s: 0, weight: 1.0 };
-        Self { entries: vec![forever], weight: 1.0 }
+        let forever = Entry {
+            least_s: 0,
+            most_s: 0,
+            weight: 1.0,
+        };
+        Self {
+            entries: vec![forever],
+            weight: 1.0,
+        }
     }
 }
 
@@ -34,7 +41,10 @@ impl FromStr for TtlDistribution {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let entries = text.split(',').map(parse_entry).collect::<Result<Vec<_>, _>>()?;
+        let entries = text
+            .split(',')
+            .map(parse_entry)
+            .collect::<Result<Vec<_>, _>>()?;
         let weight = entries.iter().map(|entry| entry.weight).sum();
         if weight > 0.0 {
             Ok(Self { entries, weight })
@@ -46,15 +56,26 @@ impl FromStr for TtlDistribution {
 
 fn parse_entry(text: &str) -> Result<Entry, String> {
     let (range, weight) = match text.split_once('=') {
-        Some((range, weight)) => (range, weight.parse::<f64>().map_err(|_| format!("'{weight}' is not a weight"))?),
+        Some((range, weight)) => (
+            range,
+            weight
+                .parse::<f64>()
+                .map_err(|_| format!("'{weight}' is not a weight"))?,
+        ),
         None => (text, 1.0),
     };
     let (least, most) = range.split_once('-').unwrap_or((range, range));
     let (least_s, most_s) = (parse_ttl(least)?, parse_ttl(most)?);
     if least_s > most_s || weight < 0.0 {
-        return Err(format!("'{text}' is empty: a TTL is a time (60s), a range (30s-5m) or a weighted list (0=50,1h=50)"));
+        return Err(format!(
+            "'{text}' is empty: a TTL is a time (60s), a range (30s-5m) or a weighted list (0=50,1h=50)"
+        ));
     }
-    Ok(Entry { least_s, most_s, weight })
+    Ok(Entry {
+        least_s,
+        most_s,
+        weight,
+    })
 }
 
 fn parse_ttl(text: &str) -> Result<u32, String> {
@@ -69,7 +90,11 @@ impl fmt::Display for TtlDistribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, entry) in self.entries.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma}{}s-{}s={}", entry.least_s, entry.most_s, entry.weight)?;
+            write!(
+                f,
+                "{comma}{}s-{}s={}",
+                entry.least_s, entry.most_s, entry.weight
+            )?;
         }
         Ok(())
     }
@@ -95,7 +120,11 @@ impl TtlDistribution {
 
 impl Entry {
     fn sample(self, rng: &mut SmallRng) -> u32 {
-        if self.least_s == self.most_s { self.least_s } else { rng.random_range(self.least_s..=self.most_s) }
+        if self.least_s == self.most_s {
+            self.least_s
+        } else {
+            rng.random_range(self.least_s..=self.most_s)
+        }
     }
 }
 
@@ -111,7 +140,11 @@ mod tests {
         let drawn: Vec<u32> = (0..1000).map(|_| ttl.sample(&mut rng)).collect();
         let never = drawn.iter().filter(|&&seconds| seconds == 0).count();
         assert!((400..600).contains(&never));
-        assert!(drawn.iter().all(|&seconds| seconds == 0 || (10..=20).contains(&seconds)));
+        assert!(
+            drawn
+                .iter()
+                .all(|&seconds| seconds == 0 || (10..=20).contains(&seconds))
+        );
     }
 
     #[test]

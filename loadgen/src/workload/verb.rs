@@ -115,10 +115,13 @@ impl Verb {
 
     /// The verb called `name`.
     pub fn parse(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|verb| verb.name() == name).ok_or_else(|| {
-            let names: Vec<_> = Self::ALL.iter().map(|verb| verb.name()).collect();
-            format!("unknown operation '{name}' (one of: {})", names.join(", "))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|verb| verb.name() == name)
+            .ok_or_else(|| {
+                let names: Vec<_> = Self::ALL.iter().map(|verb| verb.name()).collect();
+                format!("unknown operation '{name}' (one of: {})", names.join(", "))
+            })
     }
 
     /// The keys this verb works on.
@@ -134,7 +137,10 @@ impl Verb {
     /// Whether the request carries a self-describing value.
     #[must_use]
     pub fn writes_value(self) -> bool {
-        matches!(self, Self::Set | Self::Add | Self::Replace | Self::Cas | Self::MetaSet)
+        matches!(
+            self,
+            Self::Set | Self::Add | Self::Replace | Self::Cas | Self::MetaSet
+        )
     }
 
     /// Whether the request removes its item.
@@ -146,7 +152,10 @@ impl Verb {
     /// Whether a hit brings a value back.
     #[must_use]
     pub fn reads(self) -> bool {
-        matches!(self, Self::Get | Self::MultiGet | Self::Gets | Self::Gat | Self::MetaGet)
+        matches!(
+            self,
+            Self::Get | Self::MultiGet | Self::Gets | Self::Gat | Self::MetaGet
+        )
     }
 
     /// Whether the request moves an item's deadline without writing its value.
@@ -158,7 +167,10 @@ impl Verb {
     /// Whether this is a meta command under every protocol.
     #[must_use]
     pub fn is_meta(self) -> bool {
-        matches!(self, Self::MetaGet | Self::MetaSet | Self::MetaDelete | Self::MetaArith)
+        matches!(
+            self,
+            Self::MetaGet | Self::MetaSet | Self::MetaDelete | Self::MetaArith
+        )
     }
 }
 

@@ -61,9 +61,13 @@ fn worker_thread() -> i32 {
 }
 
 fn allocations(protocol: Protocol, rate: Option<f64>) -> u64 {
-    let Some(server) = Memcached::start(&[]) else { return 0 };
+    let Some(server) = Memcached::start(&[]) else {
+        return 0;
+    };
     let spec = WorkloadSpec {
-        mix: "get=50,multiget:10=10,set=10,delete=5,cas=5,incr=5,append=5,touch=5,gat=5".parse().unwrap(),
+        mix: "get=50,multiget:10=10,set=10,delete=5,cas=5,incr=5,append=5,touch=5,gat=5"
+            .parse()
+            .unwrap(),
         keys: 2000,
         value_size: "10-2000".parse().unwrap(),
         look_aside: true,
@@ -112,7 +116,15 @@ fn allocations(protocol: Protocol, rate: Option<f64>) -> u64 {
 
 #[test]
 fn steady_state_allocates_nothing() {
-    assert_eq!(allocations(Protocol::Text, Some(5_000.0)), 0, "open loop, text");
+    assert_eq!(
+        allocations(Protocol::Text, Some(5_000.0)),
+        0,
+        "open loop, text"
+    );
     assert_eq!(allocations(Protocol::Meta, None), 0, "closed loop, meta");
-    assert_eq!(allocations(Protocol::Binary, None), 0, "closed loop, binary");
+    assert_eq!(
+        allocations(Protocol::Binary, None),
+        0,
+        "closed loop, binary"
+    );
 }

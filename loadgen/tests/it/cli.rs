@@ -7,7 +7,14 @@ use std::net::TcpListener;
 use std::process::Output;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const SHORT: [&str; 6] = ["--duration", "400ms", "--warmup", "0s", "--no-preload", "--quiet"];
+const SHORT: [&str; 6] = [
+    "--duration",
+    "400ms",
+    "--warmup",
+    "0s",
+    "--no-preload",
+    "--quiet",
+];
 
 fn run(server: &str, more: &[&str]) -> Output {
     loadgen(&[&["run", "-s", server], more, &SHORT].concat())
@@ -17,12 +24,19 @@ fn assert_fails(output: &Output, code: i32, says: &str) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(code), "{stderr}{stdout}");
-    assert!(stderr.contains(says) || stdout.contains(says), "{stderr}{stdout}");
+    assert!(
+        stderr.contains(says) || stdout.contains(says),
+        "{stderr}{stdout}"
+    );
 }
 
 #[test]
 fn no_server_is_said_so() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
     assert_fails(&run(&free, &[]), 3, "is a server running there?");
 }
 
@@ -38,7 +52,11 @@ fn other_protocols_are_recognised() {
         }
     });
     assert_fails(&run(&address, &[]), 3, "HTTP/1.1 400 Bad Request");
-    assert_fails(&run(&address, &["--protocol", "binary"]), 3, "binary protocol");
+    assert_fails(
+        &run(&address, &["--protocol", "binary"]),
+        3,
+        "binary protocol",
+    );
 }
 
 #[test]
@@ -48,31 +66,57 @@ fn a_server_that_goes_away_is_said_so() {
         0..100 => Action::Reply("END\r\n".to_owned()),
         _ => Action::Close,
     });
-    assert_fails(&run(&address.to_string(), &["--rate", "2000"]), 4, "closed the connection");
+    assert_fails(
+        &run(&address.to_string(), &["--rate", "2000"]),
+        4,
+        "closed the connection",
+    );
 }
 
 #[test]
 fn wrong_values_fail_the_run() {
     let address = scripted(|line| {
         let key = line.text.split(' ').nth(1).unwrap_or_default();
-        Action::Reply(format!("VALUE {key} 0 100\r\n{}\r\nEND\r\n", "x".repeat(100)))
+        Action::Reply(format!(
+            "VALUE {key} 0 100\r\n{}\r\nEND\r\n",
+            "x".repeat(100)
+        ))
     });
     let output = run(&address.to_string(), &["--rate", "500", "--mix", "get"]);
     assert_fails(&output, 5, "WRONG DATA");
-    let unchecked = run(&address.to_string(), &["--rate", "500", "--mix", "get", "--no-verify"]);
+    let unchecked = run(
+        &address.to_string(),
+        &["--rate", "500", "--mix", "get", "--no-verify"],
+    );
     assert_eq!(unchecked.status.code(), Some(0));
 }
 
 #[test]
 fn an_objective_that_is_missed_fails_the_run() {
     let address = scripted(|_| Action::Reply("END\r\n".to_owned())).to_string();
-    assert_fails(&run(&address, &["--rate", "500", "--mix", "get", "--slo", "p50<1us"]), 6, "OBJECTIVE MISSED");
-    assert_fails(&run(&address, &["--rate", "500", "--mix", "get", "--slo", "misses<1%"]), 6, "misses is 100.0%");
+    assert_fails(
+        &run(
+            &address,
+            &["--rate", "500", "--mix", "get", "--slo", "p50<1us"],
+        ),
+        6,
+        "OBJECTIVE MISSED",
+    );
+    assert_fails(
+        &run(
+            &address,
+            &["--rate", "500", "--mix", "get", "--slo", "misses<1%"],
+        ),
+        6,
+        "misses is 100.0%",
+    );
 }
 
 #[test]
 fn errors_of_the_server_are_counted_and_quoted() {
-    let address = scripted(|_| Action::Reply("SERVER_ERROR out of memory storing object\r\n".to_owned())).to_string();
+    let address =
+        scripted(|_| Action::Reply("SERVER_ERROR out of memory storing object\r\n".to_owned()))
+            .to_string();
     let output = run(&address, &["--rate", "500", "--mix", "set", "--strict"]);
     assert_fails(&output, 7, "x out of memory");
     assert_fails(&output, 7, "storing object");
@@ -92,7 +136,15 @@ fn wrong_options_are_explained() {
         ("--ttl", "40d", "unknown time unit"),
     ] {
         let address = scripted(|_| Action::Reply("END\r\n".to_owned())).to_string();
-        let output = loadgen(&["run", "-s", &address, option, value, "--no-preload", "--quiet"]);
+        let output = loadgen(&[
+            "run",
+            "-s",
+            &address,
+            option,
+            value,
+            "--no-preload",
+            "--quiet",
+        ]);
         let code = output.status.code().unwrap();
         assert!(code == 2 || code == 1, "{option} {value}: {code}");
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -102,24 +154,56 @@ fn wrong_options_are_explained() {
 
 #[test]
 fn files_are_written_and_the_json_is_documented() {
-    let Some(server) = Memcached::start(&[]) else { return };
-    let paths: Vec<_> = ["json", "html", "csv", "hdr"].iter().map(|name| temporary(name)).collect();
+    let Some(server) = Memcached::start(&[]) else {
+        return;
+    };
+    let paths: Vec<_> = ["json", "html", "csv", "hdr"]
+        .iter()
+        .map(|name| temporary(name))
+        .collect();
     let mut arguments = vec!["--rate", "2000", "--keys", "1000", "--slo", "p99<1s"];
     for (option, path) in ["--json", "--html", "--csv", "--hdr"].iter().zip(&paths) {
         arguments.extend([option, path.to_str().unwrap()]);
     }
     let pid = server.pid().to_string();
     arguments.extend(["--server-pid", &pid]);
-    let output = loadgen(&[&["run", "-s", &server.address, "--duration", "1s", "--warmup", "0s"], &arguments[..]].concat());
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = loadgen(
+        &[
+            &[
+                "run",
+                "-s",
+                &server.address,
+                "--duration",
+                "1s",
+                "--warmup",
+                "0s",
+            ],
+            &arguments[..],
+        ]
+        .concat(),
+    );
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let read = |index: usize| std::fs::read_to_string(&paths[index]).unwrap();
     let json: Value = serde_json::from_str(&read(0)).unwrap();
-    assert_eq!(json["schema_version"], loadgen::report::model::SCHEMA_VERSION);
+    assert_eq!(
+        json["schema_version"],
+        loadgen::report::model::SCHEMA_VERSION
+    );
     assert_documented(&json);
-    assert!(read(1).contains("<svg") && !read(1).contains("http://") && !read(1).contains("https://"), "the page is self-contained");
+    assert!(
+        read(1).contains("<svg") && !read(1).contains("http://") && !read(1).contains("https://"),
+        "the page is self-contained"
+    );
     assert!(read(2).lines().count() >= 2);
     assert!(read(3).starts_with('#') && read(3).contains("HIST"));
-    paths.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    paths
+        .iter()
+        .for_each(|path| std::fs::remove_file(path).unwrap());
 }
 
 /// Names that are data, not fields: statistics of the server, classes of violations and errors.
@@ -135,7 +219,9 @@ fn field_names(value: &Value, names: &mut BTreeSet<String>) {
                 }
             }
         }
-        Value::Array(elements) => elements.iter().for_each(|element| field_names(element, names)),
+        Value::Array(elements) => elements
+            .iter()
+            .for_each(|element| field_names(element, names)),
         _ => {}
     }
 }
@@ -145,7 +231,10 @@ fn assert_documented(json: &Value) {
     let mut names = BTreeSet::new();
     field_names(json, &mut names);
     for name in names {
-        assert!(documentation.contains(&format!("`{name}`")), "docs/json.md does not mention `{name}`");
+        assert!(
+            documentation.contains(&format!("`{name}`")),
+            "docs/json.md does not mention `{name}`"
+        );
     }
 }
 
@@ -158,10 +247,25 @@ fn a_plan_needs_no_server() {
 
 #[test]
 fn strict_passes_a_clean_run() {
-    let Some(server) = Memcached::start(&[]) else { return };
-    let (exit, report) = json(&["run", "-s", &server.address, "--rate", "500", "--duration", "500ms", "--keys", "100"]);
+    let Some(server) = Memcached::start(&[]) else {
+        return;
+    };
+    let (exit, report) = json(&[
+        "run",
+        "-s",
+        &server.address,
+        "--rate",
+        "500",
+        "--duration",
+        "500ms",
+        "--keys",
+        "100",
+    ]);
     let run = run_of(report);
     assert_eq!(exit, 0);
-    assert!(run.preload.is_some_and(|preload| preload.keys == 100 && preload.errors == 0));
+    assert!(
+        run.preload
+            .is_some_and(|preload| preload.keys == 100 && preload.errors == 0)
+    );
     assert!((run.achieved - 500.0).abs() < 150.0);
 }

@@ -23,14 +23,37 @@ fn stalling_server() -> std::net::SocketAddr {
 #[test]
 fn a_stall_shows_in_response_time_not_in_service_time() {
     let address = stalling_server().to_string();
-    let arguments = ["run", "-s", &address, "--rate", "1000", "--arrivals", "uniform", "--connections", "1", "--depth", "1"];
-    let timing = ["--duration", "4s", "--warmup", "500ms", "--mix", "get", "--no-preload"];
+    let arguments = [
+        "run",
+        "-s",
+        &address,
+        "--rate",
+        "1000",
+        "--arrivals",
+        "uniform",
+        "--connections",
+        "1",
+        "--depth",
+        "1",
+    ];
+    let timing = [
+        "--duration",
+        "4s",
+        "--warmup",
+        "500ms",
+        "--mix",
+        "get",
+        "--no-preload",
+    ];
     let (_, report) = json(&[&arguments[..], &timing].concat());
     let run = run_of(report);
     let ms = |ns: u64| ns as f64 / 1e6;
     // 100 of 1000 requests a second wait between 0 and 100 ms: the 99th percentile of all waits about 90 ms.
     let response = ms(run.all.response.p99_ns);
-    assert!((75.0..115.0).contains(&response), "response p99 {response} ms");
+    assert!(
+        (75.0..115.0).contains(&response),
+        "response p99 {response} ms"
+    );
     // One in a thousand is in the server when it stalls.
     let service = ms(run.all.service.p99_ns);
     assert!(service < 25.0, "service p99 {service} ms");
@@ -47,12 +70,34 @@ fn a_server_that_cannot_keep_up_is_overloaded_and_the_waits_are_counted() {
         Action::Reply("END\r\n".to_owned())
     })
     .to_string();
-    let arguments = ["run", "-s", &address, "--rate", "1000", "--connections", "1", "--depth", "1", "--strict"];
-    let timing = ["--duration", "1s", "--warmup", "0s", "--mix", "get", "--no-preload"];
+    let arguments = [
+        "run",
+        "-s",
+        &address,
+        "--rate",
+        "1000",
+        "--connections",
+        "1",
+        "--depth",
+        "1",
+        "--strict",
+    ];
+    let timing = [
+        "--duration",
+        "1s",
+        "--warmup",
+        "0s",
+        "--mix",
+        "get",
+        "--no-preload",
+    ];
     let (exit, report) = json(&[&arguments[..], &timing].concat());
     let run = run_of(report);
     assert!(run.verdict.overloaded.is_some());
     assert!(run.verdict.error_share > 0.5, "{}", run.verdict.error_share);
-    assert!(run.all.response.p99_ns > 300_000_000, "waits grow with the backlog");
+    assert!(
+        run.all.response.p99_ns > 300_000_000,
+        "waits grow with the backlog"
+    );
     assert_eq!(exit, 7);
 }

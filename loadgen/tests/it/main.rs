@@ -2,6 +2,11 @@
 //!
 //! Tests that need memcached pass with a message where it is not installed.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers outside of test functions fail tests by panicking too"
+)]
+
 mod allocation;
 mod cli;
 mod latency;

@@ -28,14 +28,38 @@ fn limited_server() -> std::net::SocketAddr {
 #[test]
 fn a_known_capacity_is_found() {
     let address = limited_server().to_string();
-    let target = ["search", "-s", &address, "--connections", "8", "--no-preload", "--mix", "get", "--no-verify"];
-    let plan = ["--slo", "p90<40ms", "--start", "1500", "--probe", "600ms", "--warmup", "300ms", "--precision", "10%"];
+    let target = [
+        "search",
+        "-s",
+        &address,
+        "--connections",
+        "8",
+        "--no-preload",
+        "--mix",
+        "get",
+        "--no-verify",
+    ];
+    let plan = [
+        "--slo",
+        "p90<40ms",
+        "--start",
+        "1500",
+        "--probe",
+        "600ms",
+        "--warmup",
+        "300ms",
+        "--precision",
+        "10%",
+    ];
     let (exit, report) = json(&[&target[..], &plan].concat());
     let Body::Search { search } = report.body else {
         panic!("not a search");
     };
     let capacity = search.capacity.unwrap();
-    assert!((CAPACITY * 0.75..CAPACITY * 1.15).contains(&capacity), "found {capacity}");
+    assert!(
+        (CAPACITY * 0.75..CAPACITY * 1.15).contains(&capacity),
+        "found {capacity}"
+    );
     assert_eq!(exit, 0);
     assert!(report.headline.contains("requests/s"));
 }

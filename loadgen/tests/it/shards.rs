@@ -11,13 +11,21 @@ const SEED: u64 = 12_345;
 
 #[test]
 fn keys_go_to_their_shards() {
-    let (plain, sharded) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
-    let (address, shard_port) = (plain.local_addr().unwrap().to_string(), sharded.local_addr().unwrap().port());
+    let (plain, sharded) = (
+        TcpListener::bind("127.0.0.1:0").unwrap(),
+        TcpListener::bind("127.0.0.1:0").unwrap(),
+    );
+    let (address, shard_port) = (
+        plain.local_addr().unwrap().to_string(),
+        sharded.local_addr().unwrap().port(),
+    );
     let (right, wrong) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let counters = (Arc::clone(&right), Arc::clone(&wrong));
     let script = Arc::new(move |line: &crate::support::Line<'_>| {
         if line.text == "stats shards" {
-            let stats = format!("STAT shards {SHARDS}\r\nSTAT hash xxh3_64\r\nSTAT hash_seed {SEED}\r\nSTAT shard_port {shard_port}\r\nEND\r\n");
+            let stats = format!(
+                "STAT shards {SHARDS}\r\nSTAT hash xxh3_64\r\nSTAT hash_seed {SEED}\r\nSTAT shard_port {shard_port}\r\nEND\r\n"
+            );
             return Action::Reply(stats);
         }
         let key = line.text.split(' ').nth(1).unwrap();
@@ -29,8 +37,24 @@ fn keys_go_to_their_shards() {
     });
     serve(plain, script.clone());
     serve(sharded, script);
-    let target = ["run", "-s", &address, "--shard-aware", "--connections", "6", "--no-preload", "--mix", "get"];
-    let (exit, report) = json(&[&target[..], &["--rate", "1000", "--duration", "500ms", "--warmup", "0s"]].concat());
+    let target = [
+        "run",
+        "-s",
+        &address,
+        "--shard-aware",
+        "--connections",
+        "6",
+        "--no-preload",
+        "--mix",
+        "get",
+    ];
+    let (exit, report) = json(
+        &[
+            &target[..],
+            &["--rate", "1000", "--duration", "500ms", "--warmup", "0s"],
+        ]
+        .concat(),
+    );
     assert_eq!(exit, 0);
     assert_eq!(report.context.routing, "shards");
     assert!(run_of(report).all.completed > 300);

@@ -8,23 +8,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What a scripted server answers to a command line (of a set: after its data block was read).
-pub type Script = dyn Fn(&Line<'_>) -> Action + Send + Sync;
+pub(crate) type Script = dyn Fn(&Line<'_>) -> Action + Send + Sync;
 
 /// A command, as a script sees it.
-pub struct Line<'a> {
-    pub text: &'a str,
-    pub peer: SocketAddr,
-    pub server_port: u16,
+pub(crate) struct Line<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) peer: SocketAddr,
+    pub(crate) server_port: u16,
 }
 
 /// What to do about it.
-pub enum Action {
+pub(crate) enum Action {
     Reply(String),
     Close,
 }
 
 /// Starts a server with a thread per connection; its threads end with the test process.
-pub fn scripted(script: impl Fn(&Line<'_>) -> Action + Send + Sync + 'static) -> SocketAddr {
+pub(crate) fn scripted(script: impl Fn(&Line<'_>) -> Action + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     serve(listener, Arc::new(script));
@@ -32,7 +32,7 @@ pub fn scripted(script: impl Fn(&Line<'_>) -> Action + Send + Sync + 'static) ->
 }
 
 /// The same on a listener that is already bound.
-pub fn serve(listener: TcpListener, script: Arc<Script>) {
+pub(crate) fn serve(listener: TcpListener, script: Arc<Script>) {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let script = Arc::clone(&script);
@@ -62,7 +62,11 @@ fn converse(stream: TcpStream, script: &Script) -> std::io::Result<()> {
         let default = standard_reply(text);
         let action = match default {
             Some(reply) => Action::Reply(reply.to_owned()),
-            None => script(&Line { text, peer, server_port }),
+            None => script(&Line {
+                text,
+                peer,
+                server_port,
+            }),
         };
         match action {
             Action::Reply(reply) => writer.write_all(reply.as_bytes())?,
@@ -81,17 +85,28 @@ fn standard_reply(line: &str) -> Option<&'static str> {
 }
 
 /// A memcached of this test, ended with it.
-pub struct Memcached {
+pub(crate) struct Memcached {
     child: Child,
-    pub address: String,
+    pub(crate) address: String,
 }
 
 impl Memcached {
     /// Starts one with extra arguments, or says that none is installed.
-    pub fn start(arguments: &[&str]) -> Option<Self> {
+    pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
         let port = free_port();
         let port_text = port.to_string();
-        let mut all = vec!["-u", "root", "-t", "1", "-U", "0", "-l", "127.0.0.1", "-p", &port_text];
+        let mut all = vec![
+            "-u",
+            "root",
+            "-t",
+            "1",
+            "-U",
+            "0",
+            "-l",
+            "127.0.0.1",
+            "-p",
+            &port_text,
+        ];
         all.extend_from_slice(arguments);
         let address = format!("127.0.0.1:{port}");
         let started = Self::spawn(&all, &address)?;
@@ -100,14 +115,21 @@ impl Memcached {
     }
 
     /// Starts one on a Unix socket.
-    pub fn start_unix(path: &str) -> Option<Self> {
-        let started = Self::spawn(&["-u", "root", "-t", "1", "-s", path], &format!("unix:{path}"))?;
+    pub(crate) fn start_unix(path: &str) -> Option<Self> {
+        let started = Self::spawn(
+            &["-u", "root", "-t", "1", "-s", path],
+            &format!("unix:{path}"),
+        )?;
         wait_for(|| std::os::unix::net::UnixStream::connect(path).is_ok());
         Some(started)
     }
 
     fn spawn(arguments: &[&str], address: &str) -> Option<Self> {
-        match Command::new("memcached").args(arguments).stderr(Stdio::null()).spawn() {
+        match Command::new("memcached")
+            .args(arguments)
+            .stderr(Stdio::null())
+            .spawn()
+        {
             Ok(child) => Some(Self {
                 child,
                 address: address.to_owned(),
@@ -119,7 +141,7 @@ impl Memcached {
         }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 }
@@ -132,7 +154,11 @@ impl Drop for Memcached {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 fn wait_for(ready: impl Fn() -> bool) {
@@ -144,20 +170,25 @@ fn wait_for(ready: impl Fn() -> bool) {
 }
 
 /// Runs the binary.
-pub fn loadgen(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_loadgen")).args(arguments).output().unwrap()
+pub(crate) fn loadgen(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_loadgen"))
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 /// Runs the binary with its JSON report on standard output.
-pub fn json(arguments: &[&str]) -> (i32, loadgen::report::model::Report) {
+pub(crate) fn json(arguments: &[&str]) -> (i32, loadgen::report::model::Report) {
     let output = loadgen(&[arguments, &["--json", "-", "--quiet"]].concat());
     let text = String::from_utf8_lossy(&output.stdout);
-    let report = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr)));
+    let report = serde_json::from_str(&text).unwrap_or_else(|error| {
+        panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr))
+    });
     (output.status.code().unwrap(), report)
 }
 
 /// The result inside a report of `run`.
-pub fn run_of(report: loadgen::report::model::Report) -> loadgen::report::model::RunResult {
+pub(crate) fn run_of(report: loadgen::report::model::Report) -> loadgen::report::model::RunResult {
     match report.body {
         loadgen::report::model::Body::Run { run } => *run,
         _ => panic!("not a run"),
@@ -165,6 +196,6 @@ pub fn run_of(report: loadgen::report::model::Report) -> loadgen::report::model:
 }
 
 /// A path for a file of this test.
-pub fn temporary(name: &str) -> PathBuf {
+pub(crate) fn temporary(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("loadgen-test-{}-{name}", std::process::id()))
 }

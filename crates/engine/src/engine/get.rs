@@ -157,7 +157,6 @@ impl Engine {
             Fetch::Touch(_) => {
                 self.stats.cmd_touch += 1;
                 self.stats.touch_misses += 1;
-                self.stats.get_misses += 1;
             }
             Fetch::Quiet => {}
         }

@@ -11,8 +11,8 @@ pub(crate) enum Verdict {
 
 /// An eviction policy over two bits per item. The hand passes the items of a class in the order of their pages.
 pub(crate) trait Policy {
-    /// Frequency of a new item.
-    fn stored() -> u8;
+    /// Frequency of a new item; a chain takes many chunks that were freed here and there.
+    fn stored(is_chain: bool) -> u8;
     /// Frequency after an access.
     fn accessed(frequency: u8) -> u8;
     /// The hand passes.
@@ -20,14 +20,15 @@ pub(crate) trait Policy {
 }
 
 /// CLOCK with a counter to 3. A new item starts at 0: it takes the place of the one just evicted, right behind the hand,
-/// so it has a whole round to be asked for, and one-hit wonders go in the next.
+/// so it has a whole round to be asked for, and one-hit wonders go in the next. The first chunk of a chain may be anywhere,
+/// also just before the hand; a frequency of 1 gives it its round.
 #[derive(Debug)]
 pub(crate) struct FrequencyClock;
 
 impl Policy for FrequencyClock {
     #[inline]
-    fn stored() -> u8 {
-        0
+    fn stored(is_chain: bool) -> u8 {
+        u8::from(is_chain)
     }
 
     #[inline]

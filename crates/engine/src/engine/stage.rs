@@ -41,12 +41,11 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`StoreOutcome::TooLarge`] or [`StoreOutcome::OutOfMemory`], both counted. The present item stays: see
-    /// [`Self::refuse_store`].
+    /// [`StoreOutcome::TooLarge`] or [`StoreOutcome::OutOfMemory`]: the caller tells the shard that owns the key by
+    /// [`Self::refuse_store`], which counts it.
     pub fn reserve(&mut self, reserve: &Reserve<'_>, now: Seconds) -> Result<Staged, StoreOutcome> {
         self.clock.advance(now);
         if self.is_too_large(reserve.key.len(), reserve.value_bytes, reserve.client_flags) {
-            self.stats.store_too_large += 1;
             return Err(StoreOutcome::TooLarge);
         }
         let fields = Fields {
@@ -56,13 +55,8 @@ impl Engine {
             cas: 0,
             value_bytes: reserve.value_bytes,
         };
-        let staged = self
-            .stage(&fields, reserve.hash)
-            .ok_or(StoreOutcome::OutOfMemory);
-        if staged.is_err() {
-            self.stats.store_no_memory += 1;
-        }
-        staged
+        self.stage(&fields, reserve.hash)
+            .ok_or(StoreOutcome::OutOfMemory)
     }
 
     /// Allocates and writes everything but the value.

@@ -187,11 +187,13 @@ impl Engine {
         if let Some((place, old)) = found {
             self.note_unlinked(old);
             self.index.replace(&mut self.items.slabs, place, chunk);
-            self.note_linked(chunk, Chosen::stored());
+            let is_chain = self.items.head(chunk).is_chain();
+            self.note_linked(chunk, Chosen::stored(is_chain));
             self.dispose(old);
         } else {
             self.index.insert(&mut self.items.slabs, hash, chunk);
-            self.note_linked(chunk, Chosen::stored());
+            let is_chain = self.items.head(chunk).is_chain();
+            self.note_linked(chunk, Chosen::stored(is_chain));
         }
     }
 
@@ -216,8 +218,9 @@ impl Engine {
             value_bytes,
         };
         if self.is_too_large(key.len(), value_bytes, fields.client_flags) {
+            // As memcached: only a value that is too large by itself is TooLarge.
             self.stats.store_too_large += 1;
-            return StoreOutcome::TooLarge;
+            return StoreOutcome::NotStored;
         }
         self.pin_chunks(old);
         let staged = self.stage(&fields, hash);

@@ -326,10 +326,8 @@ fn a_pinned_number_is_not_written_over() {
         ArithOutcome::Number { value: 99, .. }
     ));
     // SAFETY: the item is pinned and nothing borrows the engine.
-    assert_eq!(
-        unsafe { std::slice::from_raw_parts(piece.ptr, piece.len) },
-        b"100"
-    );
+    let sent = unsafe { std::slice::from_raw_parts(piece.ptr, piece.len) };
+    assert_eq!(sent, b"100");
     assert_eq!(value(&mut engine, "n").unwrap(), b"99");
     engine.unpin(handle);
     engine.check_integrity();

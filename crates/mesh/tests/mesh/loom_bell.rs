@@ -21,7 +21,9 @@ fn doorstep() -> Arc<Doorstep> {
 
 /// Pushes, then rings if the bell says so. Returns how often it rang.
 fn send(door: &Doorstep, producer: &mut spsc::Producer<u32>, item: u32) -> u32 {
-    producer.push(item).expect("the queue holds all items of the model");
+    producer
+        .push(item)
+        .expect("the queue holds all items of the model");
     if door.bell.needs_ring() {
         door.ring.notify();
         return 1;
@@ -51,7 +53,10 @@ fn read(door: &Doorstep, consumers: &mut [spsc::Consumer<u32>], count: usize) ->
 
 #[test]
 fn what_was_pushed_wakes_the_sleeper() {
-    loom::model(|| {
+    // All interleavings with up to 4 forced switches; without the bound it takes half a minute and finds no more.
+    let mut model = Builder::new();
+    model.preemption_bound = Some(4);
+    model.check(|| {
         let door = doorstep();
         let (mut producer, consumer) = spsc::channel(2);
         let sender = {

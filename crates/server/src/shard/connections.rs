@@ -27,12 +27,12 @@ impl Net {
     }
 
     /// A new connection, on the shard that the kernel chose.
-    pub(super) fn accepted(&mut self, listener: u16, fd: OwnedFd) {
+    pub(super) fn accepted(&mut self, fd: OwnedFd) {
         let shared = &self.shared;
         let open = shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
         if open > u64::from(shared.config.conn_limit) {
             shared.connections.fetch_sub(1, Ordering::Relaxed);
-            return self.refuse(listener, fd);
+            return self.refuse(fd);
         }
         self.handle().net.total_connections.add(1);
         match self.less_loaded_shard() {
@@ -75,19 +75,23 @@ impl Net {
         self.reactor.recv(raw, id.token());
     }
 
-    /// More connections than `-c` allows: says so and closes, or stops accepting until one has closed.
-    fn refuse(&mut self, listener: u16, fd: OwnedFd) {
+    /// More connections than `-c` allows: says so and closes, or keeps this one waiting and stops accepting.
+    fn refuse(&mut self, fd: OwnedFd) {
         if self.shared.config.maxconns_fast {
             self.handle().net.rejected_connections.add(1);
             crate::listen::send_once(&fd, reply::TOO_MANY_CONNECTIONS);
             return;
         }
-        // The client waits in this one socket's place until there is room: it is closed, and the rest stays in the backlog.
-        drop(fd);
-        if let Some(listener) = self.listeners.iter().find(|known| known.number == listener) {
-            self.reactor.stop_accept(listener.token());
+        // The kernel may have accepted several before it heard of the stop; the rest waits in the backlog.
+        self.waiting_room.push_back(fd);
+        if self.deaf_since.is_none() {
+            self.deaf_since = Some(Instant::now());
+            self.shared.deaf_shards.fetch_add(1, Ordering::Relaxed);
+            self.handle().net.listen_disabled.add(1);
+            for listener in &self.listeners {
+                self.reactor.stop_accept(listener.token());
+            }
         }
-        self.stop_accepting(listener);
     }
 
     /// Accepting has ended by itself, for lack of descriptors or memory.
@@ -101,38 +105,29 @@ impl Net {
         self.handle().net.listen_disabled.add(1);
     }
 
-    fn stop_accepting(&mut self, listener: u16) {
-        if !self.deaf.contains(&listener) {
-            self.deaf.push(listener);
-            self.handle().net.listen_disabled.add(1);
-        }
-        self.deaf_since.get_or_insert_with(Instant::now);
-    }
-
-    /// Accepts again where that had stopped, if there is room.
-    pub(super) fn accept_again(&mut self) {
-        let open = self.shared.connections.load(Ordering::Relaxed);
-        if self.deaf.is_empty()
-            || open >= u64::from(self.shared.config.conn_limit)
-            || self.stopping_since.is_some()
-        {
-            return;
-        }
-        if let Some(since) = self.deaf_since.take() {
-            self.handle()
-                .net
-                .listen_disabled_us
-                .add(since.elapsed().as_micros() as u64);
-        }
-        for number in std::mem::take(&mut self.deaf) {
-            if let Some(listener) = self
-                .listeners
-                .iter()
-                .find(|listener| listener.number == number)
-            {
-                self.reactor.accept(listener.fd, listener.token());
+    /// Takes in who waits, and accepts again, as far as there is room.
+    fn accept_again(&mut self) {
+        let Some(since) = self.deaf_since else { return };
+        while let Some(fd) = self.waiting_room.pop_front() {
+            self.accepted(fd);
+            if self.is_full() {
+                return;
             }
         }
+        if self.is_full() || self.stopping_since.is_some() {
+            return;
+        }
+        self.deaf_since = None;
+        self.shared.deaf_shards.fetch_sub(1, Ordering::Relaxed);
+        self.handle()
+            .net
+            .listen_disabled_us
+            .add(since.elapsed().as_micros() as u64);
+        self.listen();
+    }
+
+    fn is_full(&self) -> bool {
+        self.shared.connections.load(Ordering::Relaxed) >= u64::from(self.shared.config.conn_limit)
     }
 
     /// The peer has sent its last byte.
@@ -183,10 +178,7 @@ impl Net {
                 .net
                 .curr_connections
                 .fetch_sub(1, Ordering::Relaxed);
-            self.shared.connections.fetch_sub(1, Ordering::Relaxed);
-            if !self.deaf.is_empty() {
-                self.accept_again();
-            }
+            self.shared.connection_closed();
         }
     }
 
@@ -209,6 +201,7 @@ impl Net {
                     self.part_done(reply_to, |gather| gather.add_conns(conns));
                     self.after_input(reply_to.conn);
                 }
+                Control::RoomForConnections => self.accept_again(),
                 Control::Second => self.each_second(),
             }
         }
@@ -216,7 +209,6 @@ impl Net {
 
     /// Chores of the network side.
     fn each_second(&mut self) {
-        self.accept_again();
         let timeout = self.shared.config.idle_timeout_seconds;
         if timeout == 0 {
             return;

@@ -4,27 +4,41 @@
 //! borrows it as a peer would; since it runs on the owner's thread, only another shard's loan can be in its way.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use corecached_engine::{Engine, SweepProgress};
 use glommio::timer::sleep;
 use glommio::{Latency, Shares};
 
 use crate::control::Control;
-use crate::shared::Shared;
+use crate::shared::{ShardHandle, Shared};
 
 use super::ShardId;
 
-/// Between two rounds of upkeep.
-const ROUND: Duration = Duration::from_secs(1);
-/// Between two steps of one round that has more to do.
-const PAUSE: Duration = Duration::from_millis(1);
-/// Items looked at in one step of the sweep; some 50 us.
-const SWEEP_ITEMS: usize = 512;
-/// Steps of one round, a bound for its share of the core (100 steps of 50 us a second are 0.5%).
-const STEPS_MAX: usize = 100;
+/// Between two rounds of upkeep while there is traffic.
+const ROUND: Duration = Duration::from_millis(100);
+/// Between two rounds without traffic: waking the executor costs more than the round.
+const IDLE_ROUND: Duration = Duration::from_secs(1);
+/// Steps of the sweep in one round. At some 25 us a step, a sweep takes 0.25% of the core.
+const STEPS: usize = 10;
+/// Chunks looked at in one step.
+const SWEPT_CHUNKS: usize = 256;
 /// Pages given back in one step while the limit is exceeded.
-const TRIM_PAGES: usize = 1;
-/// Shares of the queue, beside 1000 of the network loop.
+const TRIMMED_PAGES: usize = 1;
+/// Steps of giving memory back in one round.
+const TRIM_STEPS: usize = 64;
+/// Pages given to other shards in one round.
+const PAGES_RELEASED_MAX: u64 = 4;
+/// A shard asks for pages when another has more than this share of its own memory above it.
+const PAGES_DIFFERENCE: u64 = 16;
+/// The next sweep begins this many rounds after the last has ended; twice as many each time it found next to nothing.
+const REST_ROUNDS_MIN: u32 = 10;
+/// The longest rest: a minute, as long as memcached's crawler waits.
+const REST_ROUNDS_MAX: u32 = 600;
+/// A sweep that reclaims less than one item in this many was hardly worth it.
+const WORTHWHILE_SHARE: usize = 100;
+/// Shares of the task queue, beside 1000 of the network loop.
 const SHARES: usize = 50;
 
 /// Starts the task on this executor.
@@ -35,10 +49,17 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId) {
         "maintenance",
     );
     let task = async move {
+        let mut sweep = Sweep::default();
+        let mut pages = Pages::default();
+        let mut chores = Chores::default();
+        let mut seen_bytes = 0;
         while !shared.is_stopping() {
-            sleep(ROUND).await;
-            round(&shared, id).await;
-            shared.shard(id).post(Control::Second);
+            let read_bytes = shared.shard(id).net.bytes_read.get();
+            let is_idle = read_bytes == std::mem::replace(&mut seen_bytes, read_bytes);
+            sleep(if is_idle { IDLE_ROUND } else { ROUND }).await;
+            upkeep(&shared, id, &mut sweep);
+            pages.balance(&shared, id);
+            chores.tell(&shared, id);
         }
     };
     if let Ok(task) = glommio::spawn_local_into(task, queue) {
@@ -46,23 +67,117 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId) {
     }
 }
 
-async fn round(shared: &Shared, id: ShardId) {
-    for _ in 0..STEPS_MAX {
-        if shared.is_stopping() || !step(shared, id) {
-            return;
+/// One round; every call into the engine is bounded, and the engine is put down between them.
+fn upkeep(shared: &Shared, id: ShardId, sweep: &mut Sweep) {
+    let with_engine = |step: &mut dyn FnMut(&mut Engine) -> bool| {
+        let core = shared.shard(id).core.try_borrow();
+        core.is_some_and(|mut core| step(&mut core.engine))
+    };
+    let now = shared.clock.now();
+    with_engine(&mut |engine| {
+        engine.maintain(now);
+        true
+    });
+    for _ in 0..TRIM_STEPS {
+        if !with_engine(&mut |engine| engine.trim(TRIMMED_PAGES)) {
+            break;
         }
-        sleep(PAUSE).await;
+    }
+    if sweep.is_resting() {
+        return;
+    }
+    for _ in 0..STEPS {
+        if !with_engine(&mut |engine| sweep.go_on(engine.sweep(now, SWEPT_CHUNKS))) {
+            break;
+        }
     }
 }
 
-/// One bounded step; `true` if there is more to do.
-fn step(shared: &Shared, id: ShardId) -> bool {
-    let Some(mut core) = shared.shard(id).core.try_borrow() else {
-        return true;
-    };
-    let now = shared.clock.now();
-    core.engine.maintain(now);
-    let over_limit = core.engine.trim(TRIM_PAGES);
-    let swept_all = core.engine.sweep(now, SWEEP_ITEMS).wrapped;
-    over_limit || !swept_all
+/// Tells the network side when a second has passed, if it has anything to do then.
+#[derive(Debug, Default)]
+struct Chores {
+    told: u32,
+}
+
+impl Chores {
+    fn tell(&mut self, shared: &Shared, id: ShardId) {
+        let now = shared.clock.now().0;
+        if shared.config.idle_timeout_seconds > 0 && now != std::mem::replace(&mut self.told, now) {
+            shared.shard(id).post(Control::Second);
+        }
+    }
+}
+
+/// Pages between shards: the one that is short of them asks the one that has most.
+#[derive(Debug, Default)]
+struct Pages {
+    shortages: u64,
+}
+
+impl Pages {
+    fn balance(&mut self, shared: &Shared, id: ShardId) {
+        let mine = shared.shard(id);
+        let Some(mut core) = mine.core.try_borrow() else {
+            return;
+        };
+        for _ in 0..mine
+            .pages_wanted
+            .swap(0, Ordering::Relaxed)
+            .min(PAGES_RELEASED_MAX)
+        {
+            core.engine.release_page();
+        }
+        let stats = core.engine.stats();
+        drop(core);
+        mine.memory_bytes
+            .store(stats.charged_bytes, Ordering::Relaxed);
+        let is_short = stats.page_shortages > self.shortages;
+        self.shortages = stats.page_shortages;
+        if !is_short {
+            return;
+        }
+        let bytes = |shard: &&ShardHandle| shard.memory_bytes.load(Ordering::Relaxed);
+        let Some(richest) = shared.shards.iter().max_by_key(bytes) else {
+            return;
+        };
+        // Shards fill at the same pace when keys are spread evenly: only a clear difference is worth a page.
+        if bytes(&richest) > stats.charged_bytes + stats.charged_bytes / PAGES_DIFFERENCE {
+            richest.pages_wanted.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The background search for dead items: walks all memory, then rests, the longer the less it found.
+#[derive(Debug, Default)]
+struct Sweep {
+    looked: usize,
+    reclaimed: usize,
+    rest: u32,
+    rest_rounds: u32,
+}
+
+impl Sweep {
+    /// Counts a round of rest, if it rests.
+    fn is_resting(&mut self) -> bool {
+        let resting = self.rest > 0;
+        self.rest = self.rest.saturating_sub(1);
+        resting
+    }
+
+    /// Notes what a step did; `true` if the walk goes on.
+    fn go_on(&mut self, step: SweepProgress) -> bool {
+        self.looked += step.looked;
+        self.reclaimed += step.reclaimed;
+        if !step.wrapped {
+            return true;
+        }
+        let worthwhile = self.reclaimed * WORTHWHILE_SHARE > self.looked;
+        self.rest_rounds = match worthwhile {
+            true => REST_ROUNDS_MIN,
+            false => (self.rest_rounds * 2).clamp(REST_ROUNDS_MIN, REST_ROUNDS_MAX),
+        };
+        self.rest = self.rest_rounds;
+        (self.looked, self.reclaimed) = (0, 0);
+        false
+    }
 }

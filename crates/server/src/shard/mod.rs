@@ -7,8 +7,9 @@ mod maintenance;
 pub(crate) mod router;
 mod tick;
 
+use std::collections::VecDeque;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -70,10 +71,10 @@ struct Net {
     router: Router,
     conns: ConnTable,
     listeners: Vec<Listener>,
-    /// Listeners whose accept has ended; armed again once a second, or when a connection is closed.
-    deaf: Vec<u16>,
-    /// When accepting stopped for lack of room.
+    /// When accepting stopped because of `-c`.
     deaf_since: Option<Instant>,
+    /// Accepted, but over the limit `-c`: they wait until one of the others closes.
+    waiting_room: VecDeque<OwnedFd>,
     /// Connections with input that could be worked on at once.
     ready: Vec<ConnId>,
     /// Connections with replies to send.
@@ -96,9 +97,9 @@ impl Shard {
             reactor,
             router: parts.router,
             conns: ConnTable::default(),
-            deaf: Vec::new(),
             listeners: parts.listeners,
             deaf_since: None,
+            waiting_room: VecDeque::new(),
             ready: Vec::new(),
             dirty: Vec::new(),
             doomed: Vec::new(),

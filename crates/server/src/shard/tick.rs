@@ -14,6 +14,7 @@
 //! whole window without any it parks in glommio, and costs nothing.
 
 use std::io;
+use std::time::Duration;
 
 use corecached_engine::KeyHash;
 use corecached_reactor::{Event, Outgoing, RecvBuf, Token};
@@ -24,6 +25,8 @@ use crate::execute::Access;
 use super::core::Core;
 use super::{LISTENER_TOKEN, Net, Shard};
 
+/// Between two looks at clients that still have replies to take, at the end of the process.
+const DRAIN_POLL: Duration = Duration::from_millis(1);
 /// Events whose items are asked for together.
 const PREFETCHED_EVENTS: usize = 32;
 /// More bytes than this are a pipeline, which looks ahead by itself.
@@ -52,6 +55,11 @@ impl Shard {
             self.tick();
             if self.net.is_drained() {
                 return Ok(());
+            }
+            if self.net.stopping_since.is_some() {
+                // Nothing may ever come again: the drain has its own deadline.
+                glommio::timer::sleep(DRAIN_POLL).await;
+                continue;
             }
             match pace {
                 Pace::Park if self.net.may_wait() => self.park().await?,
@@ -116,7 +124,8 @@ impl Shard {
 impl Net {
     /// Whether there is nothing to do until something comes.
     fn may_wait(&self) -> bool {
-        self.ready.is_empty()
+        self.stopping_since.is_none()
+            && self.ready.is_empty()
             && self.dirty.is_empty()
             && self.doomed.is_empty()
             && self.router.may_sleep()
@@ -168,7 +177,7 @@ impl Net {
                 self.unpin(&inserts, core);
                 self.doom(ConnId::from_token(token));
             }
-            Event::Accepted { token, fd } => self.accepted(listener_number(token), fd),
+            Event::Accepted { fd, .. } => self.accepted(fd),
             Event::AcceptFailed { token, errno } => {
                 self.accept_failed(listener_number(token), errno)
             }

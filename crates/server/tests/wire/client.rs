@@ -91,6 +91,30 @@ impl Client {
         Ok(self.reader.fill_buf()?.first().copied())
     }
 
+    /// Takes what comes as long as it agrees with `wanted`, and gives the number of bytes.
+    pub(crate) fn take_matching(&mut self, wanted: &[u8]) -> usize {
+        let mut taken = 0;
+        while taken < wanted.len() {
+            let buffer = match self.reader.fill_buf() {
+                Ok(buffer) if !buffer.is_empty() => buffer,
+                _ => break,
+            };
+            let rest = &wanted[taken..];
+            let same = if buffer.starts_with(&rest[..rest.len().min(buffer.len())]) {
+                rest.len().min(buffer.len())
+            } else {
+                let pairs = buffer.iter().zip(rest);
+                pairs.take_while(|(got, wanted)| got == wanted).count()
+            };
+            self.reader.consume(same);
+            taken += same;
+            if same == 0 {
+                break;
+            }
+        }
+        taken
+    }
+
     /// From now on waits only briefly: for looking at what is left after a failure.
     pub(crate) fn shorten_timeout(&mut self) {
         let timeout = Some(Duration::from_millis(200));

@@ -18,7 +18,7 @@ fn key(number: usize) -> String {
 
 /// Values of different lengths; some larger than any small-value path.
 fn data(number: usize) -> Vec<u8> {
-    let length = if number % 97 == 0 {
+    let length = if number.is_multiple_of(97) {
         40_000
     } else {
         number % 300

@@ -13,6 +13,8 @@
 //! `CORECACHED_BIN=/usr/bin/memcached` runs them against another server, which is how they were
 //! checked; what differs in memcached before 1.6.41 is marked where it stands.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod client;
 mod concurrent;
 mod faults;

@@ -8,11 +8,28 @@ use crate::units::{format_count, format_ns};
 
 /// What a comparison contributes.
 pub(super) fn content(compare: &CompareResult) -> Content {
-    let limited = compare.a.iter().chain(&compare.b).filter(|step| step.client_limited).count();
+    let limited = compare
+        .a
+        .iter()
+        .chain(&compare.b)
+        .filter(|step| step.client_limited)
+        .count();
     let mut badges = vec![Badge {
         class: if limited > 0 { "bad" } else { "good" },
-        name: if limited > 0 { "CLIENT LIMITED" } else { "CLIENT OK" },
-        text: format!("in {} of {} measurements", if limited > 0 { limited } else { compare.a.len() + compare.b.len() }, compare.a.len() + compare.b.len()),
+        name: if limited > 0 {
+            "CLIENT LIMITED"
+        } else {
+            "CLIENT OK"
+        },
+        text: format!(
+            "in {} of {} measurements",
+            if limited > 0 {
+                limited
+            } else {
+                compare.a.len() + compare.b.len()
+            },
+            compare.a.len() + compare.b.len()
+        ),
     }];
     badges.extend(violation_badge(&compare.violations));
     Content {
@@ -39,7 +56,10 @@ fn tile(metric: &Comparison) -> Tile {
     Tile {
         name: static_name(metric),
         value: format!("{:.3}", metric.ratio),
-        detail: format!("{:.3} .. {:.3}: {}", metric.interval.0, metric.interval.1, metric.answer),
+        detail: format!(
+            "{:.3} .. {:.3}: {}",
+            metric.interval.0, metric.interval.1, metric.answer
+        ),
     }
 }
 
@@ -47,7 +67,11 @@ fn rounds(compare: &CompareResult) -> Figure {
     let line = |name: &str, class, steps: &[Step]| Series {
         name: name.to_owned(),
         class,
-        points: steps.iter().enumerate().map(|(index, step)| (index as f64 + 1.0, step.response.p99_ns as f64)).collect(),
+        points: steps
+            .iter()
+            .enumerate()
+            .map(|(index, step)| (index as f64 + 1.0, step.response.p99_ns as f64))
+            .collect(),
         dots: true,
         line: true,
     };

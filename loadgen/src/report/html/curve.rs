@@ -9,12 +9,20 @@ use crate::verdict::headroom;
 /// What a search contributes.
 pub(super) fn search(search: &SearchResult) -> Content {
     let mut marks = Vec::new();
-    marks.extend(search.capacity.map(|rate| vertical(rate, format!("capacity {}/s", format_count(rate)), "c2")));
+    marks.extend(
+        search
+            .capacity
+            .map(|rate| vertical(rate, format!("capacity {}/s", format_count(rate)), "c2")),
+    );
     marks.extend(limit_of(&search.slo));
     let client_limited = search.limit.starts_with("the client");
     let mut badges = vec![Badge {
         class: if client_limited { "bad" } else { "good" },
-        name: if client_limited { "CLIENT LIMITED" } else { "CLIENT OK" },
+        name: if client_limited {
+            "CLIENT LIMITED"
+        } else {
+            "CLIENT OK"
+        },
         text: search.limit.clone(),
     }];
     badges.extend(violation_badge(&search.violations));
@@ -22,7 +30,11 @@ pub(super) fn search(search: &SearchResult) -> Content {
         command: "search",
         badges,
         tiles: search_tiles(search),
-        figures: figures(&sorted(&search.probes), marks, "Each point is a probe; the search climbs, then closes in on the edge."),
+        figures: figures(
+            &sorted(&search.probes),
+            marks,
+            "Each point is a probe; the search climbs, then closes in on the edge.",
+        ),
         tables: vec![table("Probes in order", &search.probes)],
     }
 }
@@ -30,13 +42,28 @@ pub(super) fn search(search: &SearchResult) -> Content {
 /// What a scan contributes.
 pub(super) fn scan(scan: &ScanResult) -> Content {
     let mut marks = Vec::new();
-    marks.extend(scan.slo_limit.map(|(quantile, ns)| horizontal(ns, format!("objective: p{} < {}", quantile * 100.0, format_ns(ns)))));
-    marks.extend(scan.knee.map(|rate| vertical(rate, format!("knee {}/s", format_count(rate)), "c5")));
-    marks.extend(scan.crossing.map(|rate| vertical(rate, format!("crosses at {}/s", format_count(rate)), "c4")));
+    marks.extend(scan.slo_limit.map(|(quantile, ns)| {
+        horizontal(
+            ns,
+            format!("objective: p{} < {}", quantile * 100.0, format_ns(ns)),
+        )
+    }));
+    marks.extend(
+        scan.knee
+            .map(|rate| vertical(rate, format!("knee {}/s", format_count(rate)), "c5")),
+    );
+    marks.extend(
+        scan.crossing
+            .map(|rate| vertical(rate, format!("crosses at {}/s", format_count(rate)), "c4")),
+    );
     let limited = scan.steps.iter().filter(|step| step.client_limited).count();
     let mut badges = vec![Badge {
         class: if limited > 0 { "bad" } else { "good" },
-        name: if limited > 0 { "CLIENT LIMITED" } else { "CLIENT OK" },
+        name: if limited > 0 {
+            "CLIENT LIMITED"
+        } else {
+            "CLIENT OK"
+        },
         text: match limited {
             0 => "in every step".to_owned(),
             count => format!("in {count} of {} steps (marked below)", scan.steps.len()),
@@ -47,7 +74,11 @@ pub(super) fn scan(scan: &ScanResult) -> Content {
         command: "scan",
         badges,
         tiles: scan_tiles(scan),
-        figures: figures(&scan.steps, marks, "Response time by offered rate; each point is one step."),
+        figures: figures(
+            &scan.steps,
+            marks,
+            "Response time by offered rate; each point is one step.",
+        ),
         tables: vec![table("Steps", &scan.steps)],
     }
 }
@@ -59,15 +90,35 @@ fn search_tiles(search: &SearchResult) -> Vec<Tile> {
     let mut tiles = vec![
         tile(
             "Capacity",
-            search.capacity.map_or("none".to_owned(), |rate| format!("{}/s", format_count(rate))),
-            search.missed_at.map_or(String::new(), |rate| format!("missed at {}/s", format_count(rate))),
+            search.capacity.map_or("none".to_owned(), |rate| {
+                format!("{}/s", format_count(rate))
+            }),
+            search.missed_at.map_or(String::new(), |rate| {
+                format!("missed at {}/s", format_count(rate))
+            }),
         ),
-        tile("p99 there", format_ns(best.response.p99_ns as f64), format!("p50 {}", format_ns(best.response.p50_ns as f64))),
-        tile("p99.9 there", format_ns(best.response.p999_ns as f64), format!("max {}", format_ns(best.response.max_ns as f64))),
-        tile("Client headroom", format_share(headroom(best.client_busy)), format!("{:.2} us per request", best.client_cpu_us_per_request)),
+        tile(
+            "p99 there",
+            format_ns(best.response.p99_ns as f64),
+            format!("p50 {}", format_ns(best.response.p50_ns as f64)),
+        ),
+        tile(
+            "p99.9 there",
+            format_ns(best.response.p999_ns as f64),
+            format!("max {}", format_ns(best.response.max_ns as f64)),
+        ),
+        tile(
+            "Client headroom",
+            format_share(headroom(best.client_busy)),
+            format!("{:.2} us per request", best.client_cpu_us_per_request),
+        ),
     ];
     if let Some(server) = best.server {
-        tiles.push(tile("Server CPU", format!("{:.2} us", server.us_per_request()), format!("per request; {:.2} CPUs busy", server.cpus_busy)));
+        tiles.push(tile(
+            "Server CPU",
+            format!("{:.2} us", server.us_per_request()),
+            format!("per request; {:.2} CPUs busy", server.cpus_busy),
+        ));
     }
     tiles
 }
@@ -75,14 +126,33 @@ fn search_tiles(search: &SearchResult) -> Vec<Tile> {
 fn scan_tiles(scan: &ScanResult) -> Vec<Tile> {
     let rate = |rate: f64| format!("{}/s", format_count(rate));
     let mut tiles = Vec::new();
-    tiles.extend(scan.peak.map(|peak| tile("Closed-loop peak", rate(peak), "not a capacity".to_owned())));
-    tiles.extend(scan.knee.map(|knee| tile("Knee of p99", rate(knee), "where the curve bends".to_owned())));
-    tiles.extend(scan.crossing.map(|crossing| tile("Crosses objective", rate(crossing), scan.slo.clone().unwrap_or_default())));
+    tiles.extend(
+        scan.peak
+            .map(|peak| tile("Closed-loop peak", rate(peak), "not a capacity".to_owned())),
+    );
+    tiles.extend(scan.knee.map(|knee| {
+        tile(
+            "Knee of p99",
+            rate(knee),
+            "where the curve bends".to_owned(),
+        )
+    }));
+    tiles.extend(scan.crossing.map(|crossing| {
+        tile(
+            "Crosses objective",
+            rate(crossing),
+            scan.slo.clone().unwrap_or_default(),
+        )
+    }));
     tiles
 }
 
 fn tile(name: &'static str, value: String, detail: String) -> Tile {
-    Tile { name, value, detail }
+    Tile {
+        name,
+        value,
+        detail,
+    }
 }
 
 fn vertical(at: f64, label: String, class: &'static str) -> Mark {
@@ -128,7 +198,10 @@ fn figures(steps: &[Step], marks: Vec<Mark>, caption: &str) -> Vec<Figure> {
     let line = |name: &str, class, value: fn(&Step) -> u64| Series {
         name: name.to_owned(),
         class,
-        points: steps.iter().map(|step| (step.rate, value(step) as f64)).collect(),
+        points: steps
+            .iter()
+            .map(|step| (step.rate, value(step) as f64))
+            .collect(),
         dots: true,
         line: true,
     };
@@ -160,7 +233,10 @@ fn busy(steps: &[Step]) -> Figure {
     let mut series = vec![Series {
         name: "busiest client worker".to_owned(),
         class: "c5",
-        points: steps.iter().map(|step| (step.rate, step.client_busy)).collect(),
+        points: steps
+            .iter()
+            .map(|step| (step.rate, step.client_busy))
+            .collect(),
         dots: true,
         line: true,
     }];
@@ -168,7 +244,10 @@ fn busy(steps: &[Step]) -> Figure {
         series.push(Series {
             name: "server CPUs".to_owned(),
             class: "c2",
-            points: steps.iter().filter_map(|step| Some((step.rate, step.server?.cpus_busy))).collect(),
+            points: steps
+                .iter()
+                .filter_map(|step| Some((step.rate, step.server?.cpus_busy)))
+                .collect(),
             dots: true,
             line: true,
         });
@@ -199,7 +278,11 @@ fn table(title: &'static str, steps: &[Step]) -> Table {
     let rows = steps
         .iter()
         .map(|step| Row {
-            class: if step.client_limited || step.kept == Some(false) { "bad" } else { "" },
+            class: if step.client_limited || step.kept == Some(false) {
+                "bad"
+            } else {
+                ""
+            },
             cells: vec![
                 format_count(step.rate),
                 format_count(step.achieved),
@@ -209,7 +292,9 @@ fn table(title: &'static str, steps: &[Step]) -> Table {
                 format_ns(step.response.max_ns as f64),
                 format_share(step.error_share),
                 format_share(step.client_busy),
-                step.server.map_or("-".to_owned(), |server| format!("{:.2} us", server.us_per_request())),
+                step.server.map_or("-".to_owned(), |server| {
+                    format!("{:.2} us", server.us_per_request())
+                }),
                 judgement(step),
             ],
         })
@@ -217,7 +302,18 @@ fn table(title: &'static str, steps: &[Step]) -> Table {
     Table {
         title,
         caption: String::new(),
-        head: vec!["offered/s", "answered/s", "p50", "p99", "p99.9", "max", "errors", "client", "server/request", ""],
+        head: vec![
+            "offered/s",
+            "answered/s",
+            "p50",
+            "p99",
+            "p99.9",
+            "max",
+            "errors",
+            "client",
+            "server/request",
+            "",
+        ],
         rows,
     }
 }

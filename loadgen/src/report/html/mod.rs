@@ -88,20 +88,36 @@ pub fn render(report: &Report) -> Result<String> {
         tables: content.tables,
         facts: facts(report),
     };
-    page.render().map_err(|error| LoadError::new(Exit::Failed, format!("rendering the HTML report: {error}")))
+    page.render().map_err(|error| {
+        LoadError::new(Exit::Failed, format!("rendering the HTML report: {error}"))
+    })
 }
 
 fn facts(report: &Report) -> Vec<Fact> {
     let (context, workload) = (&report.context, &report.workload);
     let fact = |name, value| Fact { name, value };
-    let servers: Vec<String> = context.servers.iter().map(|server| format!("{} ({})", server.address, server.version)).collect();
-    let cpus: Vec<String> = context.worker_cpus.iter().map(ToString::to_string).collect();
+    let servers: Vec<String> = context
+        .servers
+        .iter()
+        .map(|server| format!("{} ({})", server.address, server.version))
+        .collect();
+    let cpus: Vec<String> = context
+        .worker_cpus
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     vec![
         fact("Command", context.command_line.clone()),
         fact("Servers", servers.join(", ")),
         fact(
             "Workload",
-            format!("{}; {} keys of {} B, {}", workload.mix, format_count(workload.keys as f64), workload.key_bytes, workload.key_distribution),
+            format!(
+                "{}; {} keys of {} B, {}",
+                workload.mix,
+                format_count(workload.keys as f64),
+                workload.key_bytes,
+                workload.key_distribution
+            ),
         ),
         fact(
             "Values",
@@ -110,8 +126,16 @@ fn facts(report: &Report) -> Vec<Fact> {
                 workload.value_size,
                 workload.value_bytes_mean,
                 workload.ttl,
-                if workload.look_aside { ", look-aside" } else { "" },
-                if workload.verify { ", every value verified" } else { ", not verified" }
+                if workload.look_aside {
+                    ", look-aside"
+                } else {
+                    ""
+                },
+                if workload.verify {
+                    ", every value verified"
+                } else {
+                    ", not verified"
+                }
             ),
         ),
         fact(
@@ -126,7 +150,10 @@ fn facts(report: &Report) -> Vec<Fact> {
                 context.wait
             ),
         ),
-        fact("Machine of the client", format!("{}; {}", context.cpu, context.kernel)),
+        fact(
+            "Machine of the client",
+            format!("{}; {}", context.cpu, context.kernel),
+        ),
     ]
 }
 
@@ -135,20 +162,46 @@ fn verdict_badges(verdict: &Verdict, busiest: f64) -> Vec<Badge> {
     let badge = |class, name, text| Badge { class, name, text };
     let mut badges: Vec<Badge> = Vec::new();
     if verdict.client_limited.is_empty() {
-        badges.push(badge("good", "CLIENT OK", format!("its busiest worker had {} headroom", format_share(headroom(busiest)))));
+        badges.push(badge(
+            "good",
+            "CLIENT OK",
+            format!(
+                "its busiest worker had {} headroom",
+                format_share(headroom(busiest))
+            ),
+        ));
     }
-    badges.extend(verdict.client_limited.iter().map(|why| badge("bad", "CLIENT LIMITED", why.clone())));
-    badges.extend(verdict.overloaded.iter().map(|why| badge("bad", "OVERLOADED", why.clone())));
+    badges.extend(
+        verdict
+            .client_limited
+            .iter()
+            .map(|why| badge("bad", "CLIENT LIMITED", why.clone())),
+    );
+    badges.extend(
+        verdict
+            .overloaded
+            .iter()
+            .map(|why| badge("bad", "OVERLOADED", why.clone())),
+    );
     badges.extend(violation_badge(&verdict.violations));
     if !verdict.errors.is_empty() {
         badges.push(badge("bad", "ERRORS", counts(&verdict.errors)));
     }
     match (&verdict.slo, verdict.slo_missed.is_empty()) {
         (Some(slo), true) => badges.push(badge("good", "OBJECTIVE KEPT", slo.clone())),
-        (Some(_), false) => badges.push(badge("bad", "OBJECTIVE MISSED", verdict.slo_missed.join("; "))),
+        (Some(_), false) => badges.push(badge(
+            "bad",
+            "OBJECTIVE MISSED",
+            verdict.slo_missed.join("; "),
+        )),
         (None, _) => {}
     }
-    badges.extend(verdict.notes.iter().map(|note| badge("note", "NOTE", note.clone())));
+    badges.extend(
+        verdict
+            .notes
+            .iter()
+            .map(|note| badge("note", "NOTE", note.clone())),
+    );
     badges
 }
 
@@ -162,7 +215,10 @@ fn violation_badge(violations: &BTreeMap<String, u64>) -> Option<Badge> {
 }
 
 fn counts(counts: &BTreeMap<String, u64>) -> String {
-    let parts: Vec<String> = counts.iter().map(|(name, count)| format!("{count} x {name}")).collect();
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(name, count)| format!("{count} x {name}"))
+        .collect();
     parts.join(", ")
 }
 
@@ -171,13 +227,22 @@ fn utc(unix_s: u64) -> String {
     let (days, second) = (unix_s / 86_400 + 719_468, unix_s % 86_400);
     let era = days / 146_097;
     let day_of_era = days % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", second / 3600, second / 60 % 60)
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02} UTC",
+        second / 3600,
+        second / 60 % 60
+    )
 }
 
 #[cfg(test)]

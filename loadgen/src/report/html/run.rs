@@ -12,33 +12,71 @@ pub(super) fn content(run: &RunResult) -> Content {
         badges: verdict_badges(&run.verdict, run.client.busiest_worker),
         tiles: tiles(run),
         figures: vec![percentiles(run), latency_series(run), rate_series(run)],
-        tables: vec![classes(run), stats(run)].into_iter().filter(|table| !table.rows.is_empty()).collect(),
+        tables: vec![classes(run), stats(run)]
+            .into_iter()
+            .filter(|table| !table.rows.is_empty())
+            .collect(),
     }
 }
 
 fn tiles(run: &RunResult) -> Vec<Tile> {
     let response = &run.all.response;
-    let tile = |name, value, detail| Tile { name, value, detail };
-    let offered = run.rate.map_or("closed loop".to_owned(), |rate| format!("of {}/s due", format_count(rate)));
+    let tile = |name, value, detail| Tile {
+        name,
+        value,
+        detail,
+    };
+    let offered = run.rate.map_or("closed loop".to_owned(), |rate| {
+        format!("of {}/s due", format_count(rate))
+    });
     let mut tiles = vec![
-        tile("Answered", format!("{}/s", format_count(run.achieved)), offered),
-        tile("Response p50", format_ns(response.p50_ns as f64), format!("mean {}", format_ns(response.mean_ns))),
-        tile("Response p99", format_ns(response.p99_ns as f64), format!("service {}", format_ns(run.all.service.p99_ns as f64))),
-        tile("Response p99.9", format_ns(response.p999_ns as f64), format!("max {}", format_ns(response.max_ns as f64))),
+        tile(
+            "Answered",
+            format!("{}/s", format_count(run.achieved)),
+            offered,
+        ),
+        tile(
+            "Response p50",
+            format_ns(response.p50_ns as f64),
+            format!("mean {}", format_ns(response.mean_ns)),
+        ),
+        tile(
+            "Response p99",
+            format_ns(response.p99_ns as f64),
+            format!("service {}", format_ns(run.all.service.p99_ns as f64)),
+        ),
+        tile(
+            "Response p99.9",
+            format_ns(response.p999_ns as f64),
+            format!("max {}", format_ns(response.max_ns as f64)),
+        ),
     ];
     if let Some(hit) = run.all.hit_share() {
-        tiles.push(tile("Hit rate", format_share(hit), format!("{} keys asked for", format_count((run.all.hits + run.all.misses) as f64))));
+        tiles.push(tile(
+            "Hit rate",
+            format_share(hit),
+            format!(
+                "{} keys asked for",
+                format_count((run.all.hits + run.all.misses) as f64)
+            ),
+        ));
     }
     tiles.push(tile(
         "Client CPU",
         format!("{:.2} us", run.client.cpu_us_per_request),
-        format!("per request; {} busy", format_share(run.client.busiest_worker)),
+        format!(
+            "per request; {} busy",
+            format_share(run.client.busiest_worker)
+        ),
     ));
     if let Some(server) = &run.server {
         tiles.push(tile(
             "Server CPU",
             format!("{:.2} us", server.us_per_request()),
-            format!("per request; {} resident", format_bytes(server.resident_bytes as f64)),
+            format!(
+                "per request; {} resident",
+                format_bytes(server.resident_bytes as f64)
+            ),
         ));
     }
     tiles
@@ -55,7 +93,12 @@ fn percentiles(run: &RunResult) -> Figure {
     let line = |name: &str, class, latency: &Latency| Series {
         name: name.to_owned(),
         class,
-        points: latency.curve.iter().filter(|(quantile, _)| *quantile < 1.0).map(|(quantile, ns)| (*quantile, *ns as f64)).collect(),
+        points: latency
+            .curve
+            .iter()
+            .filter(|(quantile, _)| *quantile < 1.0)
+            .map(|(quantile, ns)| (*quantile, *ns as f64))
+            .collect(),
         dots: false,
         line: true,
     };
@@ -92,11 +135,20 @@ fn seconds_axis() -> Axis {
     }
 }
 
-fn series_of(run: &RunResult, name: &str, class: &'static str, value: impl Fn(&crate::measurement::Point) -> f64) -> Series {
+fn series_of(
+    run: &RunResult,
+    name: &str,
+    class: &'static str,
+    value: impl Fn(&crate::measurement::Point) -> f64,
+) -> Series {
     Series {
         name: name.to_owned(),
         class,
-        points: run.series.iter().map(|point| (point.start_s + point.length_s, value(point))).collect(),
+        points: run
+            .series
+            .iter()
+            .map(|point| (point.start_s + point.length_s, value(point)))
+            .collect(),
         dots: false,
         line: true,
     }
@@ -119,7 +171,10 @@ fn latency_series(run: &RunResult) -> Figure {
     };
     Figure {
         title: "Response time over time",
-        caption: format!("One point for each {:.1} s.", run.series.first().map_or(0.0, |point| point.length_s)),
+        caption: format!(
+            "One point for each {:.1} s.",
+            run.series.first().map_or(0.0, |point| point.length_s)
+        ),
         svg: chart.render(),
     }
 }
@@ -140,31 +195,52 @@ fn rate_series(run: &RunResult) -> Figure {
     };
     Figure {
         title: "Rate over time",
-        caption: "Where answered falls below due, requests queue.".to_owned(),
+        caption: "Where answered falls below due, requests queue; sets after misses and the second halves of cas are answered without having been due.".to_owned(),
         svg: chart.render(),
     }
 }
 
 fn classes(run: &RunResult) -> Table {
     let mut rows = vec![class_row("all", "strong", &run.all, &run.all.response)];
-    rows.extend(run.classes.iter().map(|class| class_row(&class.verb, "", class, &class.response)));
+    rows.extend(
+        run.classes
+            .iter()
+            .map(|class| class_row(&class.verb, "", class, &class.response)),
+    );
     rows.push(latency_row("service, all", &run.all.service));
     rows.push(latency_row("slip, all", &run.all.slip));
     Table {
         title: "Operations",
-        caption: "Response times; below them the service time and slip of all operations.".to_owned(),
-        head: vec!["", "rate/s", "hit", "errors", "p50", "p90", "p99", "p99.9", "p99.99", "max"],
+        caption: "Response times; below them the service time and slip of all operations."
+            .to_owned(),
+        head: vec![
+            "", "rate/s", "hit", "errors", "p50", "p90", "p99", "p99.9", "p99.99", "max",
+        ],
         rows,
     }
 }
 
 fn latency_cells(latency: &Latency) -> impl Iterator<Item = String> {
-    [latency.p50_ns, latency.p90_ns, latency.p99_ns, latency.p999_ns, latency.p9999_ns, latency.max_ns].into_iter().map(|ns| format_ns(ns as f64))
+    [
+        latency.p50_ns,
+        latency.p90_ns,
+        latency.p99_ns,
+        latency.p999_ns,
+        latency.p9999_ns,
+        latency.max_ns,
+    ]
+    .into_iter()
+    .map(|ns| format_ns(ns as f64))
 }
 
 fn class_row(name: &str, class: &'static str, result: &ClassResult, latency: &Latency) -> Row {
     let hit = result.hit_share().map_or("-".to_owned(), format_share);
-    let first = [name.to_owned(), format_count(result.rate), hit, result.errors.to_string()];
+    let first = [
+        name.to_owned(),
+        format_count(result.rate),
+        hit,
+        result.errors.to_string(),
+    ];
     Row {
         class,
         cells: first.into_iter().chain(latency_cells(latency)).collect(),

@@ -83,7 +83,8 @@ fn the_smallest_memory_holds_values_of_66_kilobytes() {
         let mut client = server.connect();
         let length = |_| 66_560;
         fill(&mut client, "key", 200, length);
-        assert_present(&mut client, "key", 195..200, length);
+        // Some 30 fit; new values that nobody has read may be the first to go.
+        assert_present(&mut client, "key", 198..200, length);
     }
 }
 

@@ -171,14 +171,14 @@ impl<'a> Player<'a> {
         }
     }
 
+    /// Takes `wanted`, or as much of it as comes and one wrong byte.
     fn take_literal(&mut self, wanted: &[u8], got: &mut Vec<u8>) -> bool {
-        wanted.iter().all(|wanted| match self.connection().byte() {
-            Ok(Some(byte)) => {
-                got.push(byte);
-                byte == *wanted
-            }
-            _ => false,
-        })
+        let taken = self.connection().take_matching(wanted);
+        got.extend_from_slice(&wanted[..taken]);
+        if taken < wanted.len() {
+            got.extend(self.connection().byte().ok().flatten());
+        }
+        taken == wanted.len()
     }
 
     fn take_number(&mut self, got: &mut Vec<u8>) -> Option<Vec<u8>> {

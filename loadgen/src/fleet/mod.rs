@@ -1,27 +1,23 @@
 //! The workers of a run, from the outside: start them, give them phases, add up what they record.
 
-use crate::clock::{now_ns, realtime_offset_ns};
+mod spawn;
+
+use crate::clock::now_ns;
 use crate::error::{Exit, LoadError, Result};
-use crate::host::{CpuId, pin_current_thread, reserve_descriptors};
+use crate::host::{CpuId, reserve_descriptors};
 use crate::measurement::{Measurement, Window};
 use crate::net::connect::{ShardPorts, connect};
-use crate::net::ring::Ring;
 use crate::record::Interval;
 use crate::target::{Endpoint, GroupId, Router};
-use crate::value::Version;
-use crate::wire::{Protocol, request_bytes_max};
-use crate::worker::Worker;
+use crate::wire::Protocol;
 use crate::worker::arrivals::{ArrivalKind, Arrivals};
-use crate::worker::connection::{Connection, Limits};
-use crate::worker::core::Core;
 use crate::worker::phase::{Message, Pace, Phase, Source, WaitPolicy};
-use crate::worker::pick::Groups;
-use crate::worker::verify::{Verifier, Watermarks};
-use crate::workload::verb::Verb;
-use crate::workload::{Generator, Workload};
+use crate::worker::verify::Watermarks;
+use crate::workload::Workload;
+use spawn::{WorkerPlan, spawn};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -104,16 +100,24 @@ impl Fleet {
     pub fn start(config: &FleetConfig) -> Result<Self> {
         let workers = config.cpus.len();
         if workers == 0 || workers > WORKERS_MAX {
-            return Err(LoadError::usage(format!("between 1 and {WORKERS_MAX} worker CPUs are possible")));
+            return Err(LoadError::usage(format!(
+                "between 1 and {WORKERS_MAX} worker CPUs are possible"
+            )));
         }
         let connections = rounded_connections(config.connections, workers * config.router.groups());
         reserve_descriptors(connections)?;
         let mut shares = open_all(config, connections)?;
-        let watermarks = Arc::new(Watermarks::new(workers, now_ns() as u32 ^ std::process::id()));
+        let watermarks = Arc::new(Watermarks::new(
+            workers,
+            now_ns() as u32 ^ std::process::id(),
+        ));
         let (outlet, inlet) = sync_channel(MESSAGES_MAX);
         let mut handles = Vec::new();
         for (index, sockets) in shares.drain(..).enumerate() {
-            let generator = config.workload.generator(index, workers).map_err(LoadError::usage)?;
+            let generator = config
+                .workload
+                .generator(index, workers)
+                .map_err(LoadError::usage)?;
             let plan = WorkerPlan {
                 config: config.clone(),
                 index,
@@ -202,7 +206,14 @@ impl Fleet {
         let share = |all: usize| (all / workers + usize::from(worker < all % workers)).max(1);
         match load.rate {
             Some(rate) => Pace::Open {
-                arrivals: Arrivals::new(load.arrivals, rate, worker, workers, start_ns, self.workload.spec.seed.wrapping_add(self.phases)),
+                arrivals: Arrivals::new(
+                    load.arrivals,
+                    rate,
+                    worker,
+                    workers,
+                    start_ns,
+                    self.workload.spec.seed.wrapping_add(self.phases),
+                ),
                 in_flight_max: share(load.in_flight_max),
             },
             None => Pace::Closed {
@@ -211,7 +222,12 @@ impl Fleet {
         }
     }
 
-    fn collect(&mut self, load: &Load, start_ns: u64, progress: &mut dyn FnMut(&Window)) -> Result<Measurement> {
+    fn collect(
+        &mut self,
+        load: &Load,
+        start_ns: u64,
+        progress: &mut dyn FnMut(&Window),
+    ) -> Result<Measurement> {
         let measure_start_ns = start_ns + nanoseconds(load.warm_up);
         let mut measurement = Measurement::new(load, self.handles.len(), measure_start_ns);
         let mut running = self.handles.len();
@@ -257,7 +273,11 @@ impl Drop for Fleet {
         }
         // Workers may be blocked on a full channel: empty it until they are gone.
         for handle in &mut self.handles {
-            while handle.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            while handle
+                .thread
+                .as_ref()
+                .is_some_and(|thread| !thread.is_finished())
+            {
                 let _ = self.inlet.recv_timeout(Duration::from_millis(1));
             }
             if let Some(thread) = handle.thread.take() {
@@ -293,128 +313,4 @@ fn open_all(config: &FleetConfig, connections: usize) -> Result<Vec<Share>> {
         shares[index % workers].push((socket, GroupId(group)));
     }
     Ok(shares)
-}
-
-/// What a worker's thread is given.
-struct WorkerPlan {
-    config: FleetConfig,
-    index: usize,
-    sockets: Share,
-    generator: Generator,
-    watermarks: Arc<Watermarks>,
-}
-
-fn spawn(plan: WorkerPlan, outlet: &SyncSender<Message>) -> Result<Handle> {
-    let (orders, inbox) = channel::<Phase>();
-    let (spares, pool) = sync_channel(SPARE_INTERVALS + 2);
-    let verbs = worker_verbs(&plan.config.workload);
-    for _ in 0..SPARE_INTERVALS {
-        // The pool was made with room for them.
-        let _ = spares.try_send(Box::new(Interval::new(&verbs)));
-    }
-    let outlet = outlet.clone();
-    let thread = std::thread::Builder::new()
-        .name(format!("worker-{}", plan.index))
-        .spawn(move || work(plan, &inbox, pool, &outlet))
-        .map_err(|error| LoadError::failed("starting a worker", &error))?;
-    let handle = Handle {
-        orders: Some(orders),
-        spares,
-        thread: Some(thread),
-    };
-    Ok(handle)
-}
-
-/// The life of a worker's thread.
-fn work(plan: WorkerPlan, inbox: &Receiver<Phase>, pool: Receiver<Box<Interval>>, outlet: &SyncSender<Message>) {
-    let mut worker = match build(plan, pool, outlet.clone()) {
-        Ok(worker) => worker,
-        Err(error) => {
-            let _ = outlet.send(Message::Failed(error));
-            return;
-        }
-    };
-    while let Ok(phase) = inbox.recv() {
-        let message = match worker.run(phase) {
-            Ok(end) => Message::Done(end),
-            Err(error) => Message::Failed(error),
-        };
-        if outlet.send(message).is_err() {
-            return;
-        }
-    }
-}
-
-/// The verbs a worker records: those of the workload, and the sets of the preload.
-fn worker_verbs(workload: &Workload) -> Vec<Verb> {
-    let mut verbs = workload.recorded_verbs();
-    if !verbs.contains(&Verb::Set) {
-        verbs.push(Verb::Set);
-    }
-    verbs
-}
-
-fn build(plan: WorkerPlan, spares: Receiver<Box<Interval>>, outlet: SyncSender<Message>) -> Result<Worker> {
-    let WorkerPlan {
-        config,
-        index,
-        sockets,
-        generator,
-        watermarks,
-    } = plan;
-    pin_current_thread(config.cpus[index])?;
-    let workload = Arc::clone(&config.workload);
-    let limits = Limits {
-        depth: config.depth_max.max(LOAD_DEPTH),
-        multiget_keys: workload.spec.mix.multiget_keys(),
-        request_bytes_max: request_bytes_max(&workload),
-    };
-    let (sockets, groups): (Vec<OwnedFd>, Vec<GroupId>) = sockets.into_iter().unzip();
-    let connections: Vec<Connection> = groups.iter().map(|&group| Connection::new(group, config.protocol, &limits)).collect();
-    let ring = Ring::new(sockets, limits.outbox_bytes()).map_err(|error| ring_error(&error))?;
-    let verbs = worker_verbs(&workload);
-    let realtime_offset_ns = realtime_offset_ns();
-    let check_expiry = !workload.spec.mix.any(Verb::touches);
-    let core = Core {
-        protocol: config.protocol,
-        generator,
-        router: config.router.clone(),
-        interval: Box::new(Interval::new(&verbs)),
-        verifier: Verifier::new(watermarks.run, realtime_offset_ns, check_expiry),
-        watermarks,
-        worker: index,
-        realtime_offset_ns,
-        now_ns: 0,
-        measured_ns: 0..0,
-        in_flight: 0,
-        error_examples: Vec::new(),
-        last_version: Version(0),
-        multiget: Vec::with_capacity(limits.multiget_keys + 1),
-        scratch: Vec::with_capacity(256),
-        workload,
-    };
-    let count = connections.len();
-    Ok(Worker {
-        groups: Groups::new(&connections, config.router.groups(), config.depth_max),
-        ring,
-        connections,
-        core,
-        dirty: Vec::with_capacity(count),
-        batch: Vec::with_capacity(count),
-        wait: config.wait,
-        outlet,
-        spares,
-        verbs,
-    })
-}
-
-fn ring_error(error: &std::io::Error) -> LoadError {
-    let advice = match error.raw_os_error() {
-        Some(libc::ENOSYS) => "this kernel has no io_uring: Linux 6.1 or later is needed",
-        Some(libc::EPERM) => "io_uring is disabled: set sysctl kernel.io_uring_disabled=0, or allow it in the container's seccomp profile",
-        Some(libc::EINVAL) => "this kernel's io_uring is too old: Linux 6.1 or later is needed",
-        Some(libc::ENOMEM) => "too little locked memory: raise ulimit -l",
-        _ => "see the kernel's log",
-    };
-    LoadError::new(Exit::Failed, format!("cannot set up io_uring: {error} ({advice})"))
 }

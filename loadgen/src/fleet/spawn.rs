@@ -1,0 +1,165 @@
+//! A worker's thread: what it is given, how it is built, how it lives.
+
+use super::{FleetConfig, Handle, LOAD_DEPTH, SPARE_INTERVALS, Share};
+use crate::clock::{RunDelay, realtime_offset_ns};
+use crate::error::{Exit, LoadError, Result};
+use crate::host::pin_current_thread;
+use crate::net::ring::Ring;
+use crate::record::Interval;
+use crate::target::GroupId;
+use crate::value::Version;
+use crate::wire::request_bytes_max;
+use crate::worker::Worker;
+use crate::worker::connection::{Connection, Limits};
+use crate::worker::core::Core;
+use crate::worker::phase::{Message, Phase};
+use crate::worker::pick::Groups;
+use crate::worker::verify::{Verifier, Watermarks};
+use crate::workload::verb::Verb;
+use crate::workload::{Generator, Workload};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+
+/// What a worker's thread is given.
+pub(super) struct WorkerPlan {
+    pub(super) config: FleetConfig,
+    pub(super) index: usize,
+    pub(super) sockets: Share,
+    pub(super) generator: Generator,
+    pub(super) watermarks: Arc<Watermarks>,
+}
+
+/// Starts a worker's thread.
+pub(super) fn spawn(plan: WorkerPlan, outlet: &SyncSender<Message>) -> Result<Handle> {
+    let (orders, inbox) = channel::<Phase>();
+    let (spares, pool) = sync_channel(SPARE_INTERVALS + 2);
+    let verbs = worker_verbs(&plan.config.workload);
+    for _ in 0..SPARE_INTERVALS {
+        // The pool was made with room for them.
+        let _ = spares.try_send(Box::new(Interval::new(&verbs)));
+    }
+    let outlet = outlet.clone();
+    let thread = std::thread::Builder::new()
+        .name(format!("worker-{}", plan.index))
+        .spawn(move || work(plan, &inbox, pool, &outlet))
+        .map_err(|error| LoadError::failed("starting a worker", &error))?;
+    let handle = Handle {
+        orders: Some(orders),
+        spares,
+        thread: Some(thread),
+    };
+    Ok(handle)
+}
+
+/// The life of a worker's thread.
+fn work(
+    plan: WorkerPlan,
+    inbox: &Receiver<Phase>,
+    pool: Receiver<Box<Interval>>,
+    outlet: &SyncSender<Message>,
+) {
+    let mut worker = match build(plan, pool, outlet.clone()) {
+        Ok(worker) => worker,
+        Err(error) => {
+            let _ = outlet.send(Message::Failed(error));
+            return;
+        }
+    };
+    while let Ok(phase) = inbox.recv() {
+        let message = match worker.run(phase) {
+            Ok(end) => Message::Done(end),
+            Err(error) => Message::Failed(error),
+        };
+        if outlet.send(message).is_err() {
+            return;
+        }
+    }
+}
+
+/// The verbs a worker records: those of the workload, and the sets of the preload.
+fn worker_verbs(workload: &Workload) -> Vec<Verb> {
+    let mut verbs = workload.recorded_verbs();
+    if !verbs.contains(&Verb::Set) {
+        verbs.push(Verb::Set);
+    }
+    verbs
+}
+
+fn build(
+    plan: WorkerPlan,
+    spares: Receiver<Box<Interval>>,
+    outlet: SyncSender<Message>,
+) -> Result<Worker> {
+    let WorkerPlan {
+        config,
+        index,
+        sockets,
+        generator,
+        watermarks,
+    } = plan;
+    pin_current_thread(config.cpus[index])?;
+    let workload = Arc::clone(&config.workload);
+    let limits = Limits {
+        depth: config.depth_max.max(LOAD_DEPTH),
+        multiget_keys: workload.spec.mix.multiget_keys(),
+        request_bytes_max: request_bytes_max(&workload),
+    };
+    let (sockets, groups): (Vec<OwnedFd>, Vec<GroupId>) = sockets.into_iter().unzip();
+    let connections: Vec<Connection> = groups
+        .iter()
+        .map(|&group| Connection::new(group, config.protocol, &limits))
+        .collect();
+    let ring = Ring::new(sockets, limits.outbox_bytes()).map_err(|error| ring_error(&error))?;
+    let verbs = worker_verbs(&workload);
+    let realtime_offset_ns = realtime_offset_ns();
+    let check_expiry = !workload.spec.mix.any(Verb::touches);
+    let core = Core {
+        protocol: config.protocol,
+        generator,
+        router: config.router.clone(),
+        interval: Box::new(Interval::new(&verbs)),
+        verifier: Verifier::new(watermarks.run, realtime_offset_ns, check_expiry),
+        watermarks,
+        worker: index,
+        realtime_offset_ns,
+        now_ns: 0,
+        measured_ns: 0..0,
+        in_flight: 0,
+        error_examples: Vec::new(),
+        last_version: Version(0),
+        multiget: Vec::with_capacity(limits.multiget_keys + 1),
+        scratch: Vec::with_capacity(256),
+        workload,
+    };
+    let count = connections.len();
+    Ok(Worker {
+        groups: Groups::new(&connections, config.router.groups(), config.depth_max),
+        ring,
+        connections,
+        core,
+        dirty: Vec::with_capacity(count),
+        batch: Vec::with_capacity(count),
+        wait: config.wait,
+        outlet,
+        spares,
+        verbs,
+        delay: RunDelay::of_this_thread(),
+    })
+}
+
+fn ring_error(error: &std::io::Error) -> LoadError {
+    let advice = match error.raw_os_error() {
+        Some(libc::ENOSYS) => "this kernel has no io_uring: Linux 6.1 or later is needed",
+        Some(libc::EPERM) => {
+            "io_uring is disabled: set sysctl kernel.io_uring_disabled=0, or allow it in the container's seccomp profile"
+        }
+        Some(libc::EINVAL) => "this kernel's io_uring is too old: Linux 6.1 or later is needed",
+        Some(libc::ENOMEM) => "too little locked memory: raise ulimit -l",
+        _ => "see the kernel's log",
+    };
+    LoadError::new(
+        Exit::Failed,
+        format!("cannot set up io_uring: {error} ({advice})"),
+    )
+}
