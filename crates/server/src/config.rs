@@ -21,6 +21,8 @@ pub(crate) struct Config {
     // Sockets.
     /// `-p`. The TCP port of all addresses that do not name their own.
     pub(crate) tcp_port: Port,
+    /// `-o shard_port`, our own. The port of shard-aware clients, on the same addresses; 0 = none.
+    pub(crate) shard_port: u16,
     /// `-U`. The UDP port; 0 = none.
     pub(crate) udp_port: u16,
     /// `-s`. The path of the unix socket.
@@ -163,6 +165,7 @@ impl Default for Config {
         let cpus = cpus_allowed();
         Self {
             tcp_port: Port::Fixed(DEFAULT_PORT),
+            shard_port: 0,
             udp_port: 0,
             unix_socket: None,
             unix_mask: 0o700,

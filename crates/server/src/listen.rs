@@ -29,6 +29,8 @@ use tracing::{info, warn};
 use crate::config::{Config, ListenAddress, Port};
 use crate::error::StartError;
 
+mod source_port;
+
 /// All listening sockets of the server.
 #[derive(Debug)]
 pub(crate) struct Listeners {
@@ -40,6 +42,8 @@ pub(crate) struct Listeners {
 struct Group {
     sockets: Vec<OwnedFd>,
     address: Address,
+    /// Whether the client chooses the shard, by its source port.
+    by_source_port: bool,
 }
 
 #[derive(Debug)]
@@ -54,6 +58,11 @@ impl Listeners {
         self.groups
             .iter()
             .map(move |group| group.sockets[shard].as_raw_fd())
+    }
+
+    /// Whether connections to these addresses stay on the shard that the client has chosen, in the order of the addresses.
+    pub(crate) fn by_source_port(&self) -> impl Iterator<Item = bool> {
+        self.groups.iter().map(|group| group.by_source_port)
     }
 
     /// What the file of MEMCACHED_PORT_FILENAME says: a line for each TCP socket, as memcached writes it.
@@ -78,7 +87,11 @@ impl Listeners {
 pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartError> {
     let mut groups = Vec::new();
     for address in &config.listen {
-        tcp_groups(config, address, shards, &mut groups)?;
+        let port = address.port.unwrap_or(config.tcp_port);
+        tcp_groups(config, address, port, shards, &mut groups)?;
+    }
+    if config.shard_port != 0 {
+        groups.extend(shard_port_groups(config, shards)?);
     }
     if let Some(path) = &config.unix_socket {
         groups.push(unix_group(config, path, shards)?);
@@ -99,6 +112,11 @@ pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartErr
                 ))
             })?;
     }
+    // The sockets have joined their groups in the order of the shards, which is what the program's result counts.
+    for group in groups.iter().filter(|group| group.by_source_port) {
+        source_port::attach(group, shards)
+            .map_err(|error| message(format!("-o shard_port: cannot attach a program: {error}")))?;
+    }
     Ok(Listeners { groups })
 }
 
@@ -110,10 +128,11 @@ fn message(text: impl Into<String>) -> StartError {
 fn tcp_groups(
     config: &Config,
     listen: &ListenAddress,
+    port: Port,
     shards: usize,
     groups: &mut Vec<Group>,
 ) -> Result<(), StartError> {
-    let port = match listen.port.unwrap_or(config.tcp_port) {
+    let port = match port {
         Port::Off => return Ok(()),
         Port::Ephemeral => None,
         Port::Fixed(port) => Some(port),
@@ -136,6 +155,19 @@ fn tcp_groups(
         }
     }
     Ok(())
+}
+
+/// The sockets of `-o shard_port`: on every address of `-l`, whatever port that names.
+fn shard_port_groups(config: &Config, shards: usize) -> Result<Vec<Group>, StartError> {
+    let mut groups = Vec::new();
+    for address in &config.listen {
+        let port = Port::Fixed(config.shard_port);
+        tcp_groups(config, address, port, shards, &mut groups)?;
+    }
+    for group in &mut groups {
+        group.by_source_port = true;
+    }
+    Ok(groups)
 }
 
 /// With `-p -1`: the port that the kernel chose for an earlier address, which is to be the port of all if it is free.
@@ -223,6 +255,7 @@ fn tcp_group(config: &Config, ip: IpAddr, port: Option<u16>, shards: usize) -> i
     Ok(Group {
         sockets,
         address: Address::Tcp(address),
+        by_source_port: false,
     })
 }
 
@@ -277,6 +310,7 @@ fn unix_group(config: &Config, path: &Path, shards: usize) -> Result<Group, Star
     Ok(Group {
         sockets,
         address: Address::Unix,
+        by_source_port: false,
     })
 }
 

@@ -101,11 +101,15 @@ fn build(
 }
 
 fn parts_of(shard: usize, owner: Owner<Core>, router: Router, listeners: &Listeners) -> ShardParts {
-    let sockets = listeners.of_shard(shard).enumerate();
+    let sockets = listeners
+        .of_shard(shard)
+        .zip(listeners.by_source_port())
+        .enumerate();
     let listeners = sockets
-        .map(|(number, fd)| Listener {
+        .map(|(number, (fd, by_source_port))| Listener {
             fd,
             number: number as u16,
+            by_source_port,
         })
         .collect();
     ShardParts {

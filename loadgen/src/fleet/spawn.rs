@@ -14,6 +14,7 @@ use crate::worker::connection::{Connection, Limits};
 use crate::worker::core::Core;
 use crate::worker::phase::{Message, Phase};
 use crate::worker::pick::Groups;
+use crate::worker::sleep::Sleep;
 use crate::worker::verify::{Verifier, Watermarks};
 use crate::workload::verb::Verb;
 use crate::workload::{Generator, Workload};
@@ -140,7 +141,7 @@ fn build(
         core,
         dirty: Vec::with_capacity(count),
         batch: Vec::with_capacity(count),
-        wait: config.wait,
+        sleep: Sleep::new(config.wait),
         outlet,
         spares,
         verbs,

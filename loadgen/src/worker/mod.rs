@@ -14,6 +14,7 @@ pub(crate) mod core;
 pub mod phase;
 pub(crate) mod pick;
 mod running;
+pub(crate) mod sleep;
 pub mod verify;
 
 use crate::clock::{RunDelay, now_ns, thread_cpu_ns};
@@ -27,11 +28,8 @@ use core::{Ask, Core, Sink};
 use phase::{Message, Pace, Phase, PhaseEnd, Source, WaitPolicy};
 use pick::Groups;
 use running::Running;
+use sleep::Sleep;
 use std::sync::mpsc::{Receiver, SyncSender};
-
-/// How long before a request is due the worker stops sleeping and spins: above the wake-up time of an idle CPU
-/// (25 us, 35 us at the 90th percentile on the machine of the README's table).
-const SPIN_NS: u64 = 50_000;
 
 /// How often the oldest unanswered request is looked for and published.
 const WATERMARK_INTERVAL_NS: u64 = 5_000_000;
@@ -46,7 +44,7 @@ pub(crate) struct Worker {
     pub(crate) dirty: Vec<ConnectionId>,
     /// Scratch: those of `dirty` that could send this time.
     pub(crate) batch: Vec<ConnectionId>,
-    pub(crate) wait: WaitPolicy,
+    pub(crate) sleep: Sleep,
     pub(crate) outlet: SyncSender<Message>,
     pub(crate) spares: Receiver<Box<Interval>>,
     pub(crate) verbs: Vec<Verb>,
@@ -332,16 +330,18 @@ impl Worker {
             Pace::Open { arrivals, .. } if running.awaits_due(self.core.measured_ns.end) => {
                 arrivals.next_due_ns().min(running.boundary_ns)
             }
-            _ if self.wait == WaitPolicy::Spin => running.boundary_ns,
+            _ if self.sleep.policy() == WaitPolicy::Spin => running.boundary_ns,
             _ => return self.ring.enter(Wait::Event),
         };
         let now = now_ns();
         if due_ns <= now {
             return self.ring.enter(Wait::No);
         }
-        let (gap_ns, spin_ns) = (due_ns - now, self.wait.spin_ns());
+        let (gap_ns, spin_ns) = (due_ns - now, self.sleep.spin_ns());
         if gap_ns > spin_ns {
-            return self.ring.enter(Wait::For(gap_ns - spin_ns));
+            self.ring.enter(Wait::For(gap_ns - spin_ns))?;
+            self.sleep.woke(now_ns(), due_ns - spin_ns);
+            return Ok(());
         }
         self.ring.enter(Wait::No)?;
         self.spin_until(due_ns);
@@ -440,15 +440,5 @@ impl Worker {
                 "{why}, {outstanding} requests on it were unanswered (does it limit connections or was it stopped?)"
             ),
         )
-    }
-}
-
-impl WaitPolicy {
-    fn spin_ns(self) -> u64 {
-        match self {
-            Self::Sleep => 0,
-            Self::Hybrid => SPIN_NS,
-            Self::Spin => u64::MAX,
-        }
     }
 }

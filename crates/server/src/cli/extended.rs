@@ -44,7 +44,7 @@ const SWITCHES: [(&str, Switch); 20] = [
 ];
 
 /// Sub-options with a value, and what memcached says when it is missing (nothing: it may be).
-const VALUES: [(&str, &str, Setter); 20] = [
+const VALUES: [(&str, &str, Setter); 21] = [
     (
         "hashpower",
         "Missing numeric argument for hashpower",
@@ -111,6 +111,7 @@ const VALUES: [(&str, &str, Setter); 20] = [
         "Missing numeric argument for idle_timeout",
         idle_timeout,
     ),
+    ("shard_port", "Missing shard_port argument", shard_port),
     (
         "watcher_logbuf_size",
         "Missing watcher_logbuf_size argument",
@@ -346,6 +347,14 @@ fn temporary_ttl(config: &mut Config, text: &str) -> Result<(), CliError> {
 
 fn idle_timeout(config: &mut Config, text: &str) -> Result<(), CliError> {
     config.idle_timeout_seconds = unsigned("idle_timeout", text)?;
+    Ok(())
+}
+
+fn shard_port(config: &mut Config, text: &str) -> Result<(), CliError> {
+    match leading_integer(text) {
+        Some(port @ 1..=65535) => config.shard_port = port as u16,
+        _ => return Err(CliError::failure("shard_port must be between 1 and 65535")),
+    }
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use super::CliError;
 
 /// Sub-options of `-o` by the beginning of their names, and the feature that they belong to.
-const FAMILIES: [(&str, &str); 5] = [
+const FAMILIES: [(&str, &str); 4] = [
     ("ssl_", "TLS"),
     ("ext_", "storage of items on flash (extstore)"),
     (
@@ -11,7 +11,6 @@ const FAMILIES: [(&str, &str); 5] = [
         "storage of items on flash (extstore)",
     ),
     ("proxy_", "the proxy"),
-    ("shard_port", "a port for shard-aware clients"),
 ];
 
 /// The refusal of an option.

@@ -12,6 +12,8 @@ const HELP_EXTENDED: &str = "
 Extended options (-o name=value,name,...; switches have a form with no_, too):
   maxconns_fast          refuse connections over the limit (default); with no_
                          they wait until there is room
+  shard_port=<n>         port where the source port chooses the shard, for
+                         shard-aware clients (default: none)
   idle_timeout=<s>       close connections silent for so long (default: never)
   slab_chunk_max=<kb>    largest chunk; larger items are chains (default: 512)
   slab_sizes=<a-b-c>     explicit chunk sizes

@@ -27,15 +27,15 @@ impl Net {
     }
 
     /// A new connection, on the shard that the kernel chose.
-    pub(super) fn accepted(&mut self, fd: OwnedFd) {
+    pub(super) fn accepted(&mut self, listener: u16, fd: OwnedFd) {
         let shared = &self.shared;
         let open = shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
         if open > u64::from(shared.config.conn_limit) {
             shared.connections.fetch_sub(1, Ordering::Relaxed);
-            return self.refuse(fd);
+            return self.refuse(listener, fd);
         }
         self.handle().net.total_connections.add(1);
-        match self.less_loaded_shard() {
+        match self.less_loaded_shard(listener) {
             Some(shard) => {
                 let handle = self.shared.shard(shard);
                 handle.net.curr_connections.fetch_add(1, Ordering::Relaxed);
@@ -51,8 +51,11 @@ impl Net {
         }
     }
 
-    /// The least loaded shard, if it has clearly fewer connections than this one.
-    fn less_loaded_shard(&self) -> Option<ShardId> {
+    /// The least loaded shard, if it has clearly fewer connections than this one and the client has no say in it.
+    fn less_loaded_shard(&self, listener: u16) -> Option<ShardId> {
+        if self.listeners[usize::from(listener)].by_source_port {
+            return None;
+        }
         let load = |shard: usize| {
             self.shared.shards[shard]
                 .net
@@ -76,14 +79,14 @@ impl Net {
     }
 
     /// More connections than `-c` allows: says so and closes, or keeps this one waiting and stops accepting.
-    fn refuse(&mut self, fd: OwnedFd) {
+    fn refuse(&mut self, listener: u16, fd: OwnedFd) {
         if self.shared.config.maxconns_fast {
             self.handle().net.rejected_connections.add(1);
             crate::listen::send_once(&fd, reply::TOO_MANY_CONNECTIONS);
             return;
         }
         // The kernel may have accepted several before it heard of the stop; the rest waits in the backlog.
-        self.waiting_room.push_back(fd);
+        self.waiting_room.push_back((listener, fd));
         if self.deaf_since.is_none() {
             self.deaf_since = Some(Instant::now());
             self.shared.deaf_shards.fetch_add(1, Ordering::Relaxed);
@@ -108,8 +111,8 @@ impl Net {
     /// Takes in who waits, and accepts again, as far as there is room.
     fn accept_again(&mut self) {
         let Some(since) = self.deaf_since else { return };
-        while let Some(fd) = self.waiting_room.pop_front() {
-            self.accepted(fd);
+        while let Some((listener, fd)) = self.waiting_room.pop_front() {
+            self.accepted(listener, fd);
             if self.is_full() {
                 return;
             }

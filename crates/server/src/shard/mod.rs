@@ -36,6 +36,8 @@ pub(crate) struct Listener {
     pub(crate) fd: RawFd,
     /// Its number, the same on every shard.
     pub(crate) number: u16,
+    /// Whether its clients choose their shard: their connections are not handed over.
+    pub(crate) by_source_port: bool,
 }
 
 impl Listener {
@@ -74,7 +76,7 @@ struct Net {
     /// When accepting stopped because of `-c`.
     deaf_since: Option<Instant>,
     /// Accepted, but over the limit `-c`: they wait until one of the others closes.
-    waiting_room: VecDeque<OwnedFd>,
+    waiting_room: VecDeque<(u16, OwnedFd)>,
     /// Connections with input that could be worked on at once.
     ready: Vec<ConnId>,
     /// Connections with replies to send.

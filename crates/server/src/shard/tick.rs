@@ -177,7 +177,7 @@ impl Net {
                 self.unpin(&inserts, core);
                 self.doom(ConnId::from_token(token));
             }
-            Event::Accepted { fd, .. } => self.accepted(fd),
+            Event::Accepted { token, fd } => self.accepted(listener_number(token), fd),
             Event::AcceptFailed { token, errno } => {
                 self.accept_failed(listener_number(token), errno)
             }

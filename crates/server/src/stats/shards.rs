@@ -15,6 +15,7 @@ pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Vec<u8> {
     lines.number("shards", shared.shards.len() as u64);
     lines.text("hash", KeyHasher::NAME);
     lines.number("hash_seed", shared.hasher.seed());
+    lines.number("shard_port", u64::from(shared.config.shard_port));
     lines.text("mapping", "((hash>>32)*shards)>>32");
     for report in reports {
         shard_lines(&mut lines, shared, report);

@@ -26,6 +26,7 @@ const MISSING: [(&str, &str); 19] = [
     ("warm_max_factor", "Missing warm_max_factor argument"),
     ("temporary_ttl", "Missing temporary_ttl argument"),
     ("idle_timeout", "Missing numeric argument for idle_timeout"),
+    ("shard_port", "Missing shard_port argument"),
     (
         "watcher_logbuf_size",
         "Missing watcher_logbuf_size argument",
