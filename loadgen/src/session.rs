@@ -2,7 +2,7 @@
 
 use crate::cli::options::{ClientOptions, PaceOptions, WorkloadOptions};
 use crate::control::{Control, Stats};
-use crate::error::{LoadError, Result};
+use crate::error::{Exit, LoadError, Result};
 use crate::fleet::{Fleet, FleetConfig, Load};
 use crate::host::{self, CpuId};
 use crate::live::Live;
@@ -211,6 +211,14 @@ impl Session {
             server,
             stats,
         })
+    }
+
+    /// An error if the user interrupted: for commands that would go on measuring.
+    pub fn check_interrupt(&self) -> Result<()> {
+        if self.fleet.interrupted() {
+            return Err(LoadError::new(Exit::Failed, "interrupted"));
+        }
+        Ok(())
     }
 
     /// The servers' statistics now.

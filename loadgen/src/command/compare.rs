@@ -80,6 +80,7 @@ impl Side {
         std::thread::sleep(PAUSE);
         live.stage_for(what, load.duration.as_secs_f64());
         let measured = self.session.measure(load, live)?;
+        self.session.check_interrupt()?;
         let verdict = verdict::judge(&measured.measurement, None);
         add_counts(&mut self.violations, &verdict.violations);
         let step = step(&measured.measurement, &verdict, measured.server);
@@ -258,16 +259,17 @@ fn headline(result: &CompareResult, limited: bool) -> String {
         .filter(|metric| metric.answer != "no difference shown")
         .map(|metric| format!("{} {:+.1}%", metric.metric, (metric.ratio - 1.0) * 100.0))
         .collect();
-    let difference = if decided.is_empty() {
-        "no difference between A and B is shown".to_owned()
+    let rest = if decided.len() < result.metrics.len() {
+        "; no difference is shown in the rest"
     } else {
-        format!(
-            "B against A: {}; no difference is shown in the rest",
-            decided.join(", ")
-        )
+        ""
+    };
+    let difference = match decided.as_slice() {
+        [] => "no difference between A and B is shown".to_owned(),
+        decided => format!("B against A: {}{rest}", decided.join(", ")),
     };
     let client = if limited {
-        " - the client was a limit in some steps: see the JSON report"
+        "; the client was a limit in some steps, so the true difference may be larger"
     } else {
         ""
     };

@@ -85,6 +85,7 @@ pub fn execute(options: &ScanCommand) -> Result<Exit> {
             options.step.as_secs_f64(),
         );
         let measured = session.measure(&load, &mut live)?;
+        session.check_interrupt()?;
         let verdict = verdict::judge(&measured.measurement, options.slo.as_ref());
         add_counts(&mut violations, &verdict.violations);
         steps.push(step(&measured.measurement, &verdict, measured.server));

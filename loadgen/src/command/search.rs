@@ -106,6 +106,7 @@ impl Probing {
             self.load.duration.as_secs_f64(),
         );
         let measured = self.session.measure(&self.load, live)?;
+        self.session.check_interrupt()?;
         let verdict = verdict::judge(&measured.measurement, Some(&self.slo));
         add_counts(&mut self.violations, &verdict.violations);
         let totals = &measured.measurement.measured;
@@ -155,7 +156,7 @@ impl Probing {
     /// What the capacity is limited by.
     fn limit(&self, found: &Found, best: Option<&Step>) -> String {
         if found.client_limited {
-            return "the client was the limit: the server may do more; give loadgen more --cpus"
+            return "the client was the limit and the server may do more (give loadgen more --cpus)"
                 .to_owned();
         }
         if found.missed.is_none() {

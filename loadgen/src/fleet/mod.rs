@@ -14,9 +14,12 @@ use crate::worker::arrivals::{ArrivalKind, Arrivals};
 use crate::worker::phase::{Message, Pace, Phase, Source, WaitPolicy};
 use crate::worker::verify::Watermarks;
 use crate::workload::Workload;
+use signal_hook::consts::SIGINT;
+use signal_hook::flag;
 use spawn::{WorkerPlan, spawn};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -86,6 +89,7 @@ pub struct Fleet {
     connections: usize,
     cpus: Vec<CpuId>,
     phases: u64,
+    stop: Arc<AtomicBool>,
 }
 
 struct Handle {
@@ -111,6 +115,8 @@ impl Fleet {
             workers,
             now_ns() as u32 ^ std::process::id(),
         ));
+        let stop = Arc::clone(&watermarks.stop);
+        stop_on_interrupt(&stop)?;
         let (outlet, inlet) = sync_channel(MESSAGES_MAX);
         let mut handles = Vec::new();
         for (index, sockets) in shares.drain(..).enumerate() {
@@ -134,6 +140,7 @@ impl Fleet {
             connections,
             cpus: config.cpus.clone(),
             phases: 0,
+            stop,
         })
     }
 
@@ -259,6 +266,12 @@ impl Fleet {
         }
     }
 
+    /// Whether the user interrupted the last phase: it is complete, only shorter.
+    #[must_use]
+    pub fn interrupted(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// The CPUs of the workers.
     #[must_use]
     pub fn cpus(&self) -> &[CpuId] {
@@ -268,6 +281,7 @@ impl Fleet {
 
 impl Drop for Fleet {
     fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
         for handle in &mut self.handles {
             handle.orders = None;
         }
@@ -290,6 +304,17 @@ impl Drop for Fleet {
 
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 4)
+}
+
+/// The exit code of shells for a process that an interrupt ended.
+const INTERRUPTED: i32 = 130;
+
+/// The first interrupt ends the phase and reports what there is, the second ends the process.
+fn stop_on_interrupt(stop: &Arc<AtomicBool>) -> Result<()> {
+    let failed = |error: std::io::Error| LoadError::failed("catching interrupts", &error);
+    flag::register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(stop)).map_err(failed)?;
+    flag::register(SIGINT, Arc::clone(stop)).map_err(failed)?;
+    Ok(())
 }
 
 /// Each worker has as many connections to each group as any other.

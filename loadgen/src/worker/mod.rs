@@ -29,6 +29,7 @@ use phase::{Message, Pace, Phase, PhaseEnd, Source, WaitPolicy};
 use pick::Groups;
 use running::Running;
 use sleep::Sleep;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 /// How often the oldest unanswered request is looked for and published.
@@ -104,6 +105,11 @@ impl Worker {
     /// Ends an interval, and a stage if it is over.
     fn boundary(&mut self, running: &mut Running, now: u64) {
         self.hand_over(running, now);
+        if running.stage != Stage::Drain && self.core.watermarks.stop.load(Ordering::Relaxed) {
+            self.core.measured_ns.end = now;
+            running.stage = Stage::Measure;
+            running.stage_end_ns = now;
+        }
         if now >= running.stage_end_ns {
             match running.stage {
                 Stage::WarmUp => {

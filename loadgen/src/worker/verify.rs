@@ -10,7 +10,8 @@
 use crate::value::{Damage, Mark, Version};
 use crate::workload::keys::KeyId;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What can be wrong with a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +74,8 @@ impl From<Damage> for Violation {
 pub struct Watermarks {
     oldest_unanswered: Vec<AtomicU64>,
     write_ns_max: AtomicU64,
+    /// Set when the phase under way should come to its end: the user interrupted it, or a worker failed.
+    pub stop: Arc<AtomicBool>,
     /// Marks values of this process.
     pub run: u32,
 }
@@ -84,6 +87,7 @@ impl Watermarks {
         Self {
             oldest_unanswered: (0..workers).map(|_| AtomicU64::new(0)).collect(),
             write_ns_max: AtomicU64::new(0),
+            stop: Arc::default(),
             run,
         }
     }

@@ -7,9 +7,6 @@ pub(super) struct Input {
     used: usize,
 }
 
-/// An emptied buffer up to this capacity is kept by a connection that has just used it.
-const CAPACITY_KEPT: usize = 0;
-
 impl Input {
     /// Whether nothing is kept.
     pub(super) fn is_empty(&self) -> bool {
@@ -44,12 +41,9 @@ impl Input {
     pub(super) fn put_back(&mut self, mut input: Input, used: usize) {
         debug_assert!(self.is_empty(), "input arrived while input was being read");
         input.used += used;
-        if input.is_empty() {
-            input.bytes.clear();
-            input.bytes.shrink_to(CAPACITY_KEPT);
-            input.used = 0;
+        if !input.is_empty() {
+            *self = input;
         }
-        *self = input;
     }
 
     /// Whether what is kept begins with a whole command line, so that its value is what is missing.

@@ -26,6 +26,7 @@ pub(crate) use gather::Gather;
 pub(crate) use table::{ConnId, ConnTable};
 
 use crate::batch::ReplyTo;
+use crate::config::BindingProtocol;
 use crate::execute::{Access, execute};
 use crate::op::Op;
 use crate::replies::{Replies, ReplySeq};
@@ -127,6 +128,8 @@ pub(crate) struct Conn {
     codec: Option<Codec>,
     phase: Phase,
     input: Input,
+    /// Bytes at the beginning of the input that are known to hold no line end.
+    searched: usize,
     replies: Replies,
     gather: Option<Box<Gather>>,
     /// When it last sent something.
@@ -154,6 +157,7 @@ impl Conn {
             codec: None,
             phase: Phase::default(),
             input: Input::default(),
+            searched: 0,
             replies: Replies::default(),
             gather: None,
             last_activity: now,
@@ -218,6 +222,10 @@ impl Conn {
         };
         match *self.codec.get_or_insert_with(|| Codec::detect(first)) {
             Codec::Text => text::consume(self, bytes, cx),
+            Codec::Binary if cx.shared.config.binding_protocol == BindingProtocol::Ascii => {
+                self.codec = Some(Codec::Text);
+                text::consume(self, bytes, cx)
+            }
             // The binary protocol has its place here; until then such a connection is closed (docs/protocol.md).
             Codec::Binary => (0, Stop::Close),
         }
@@ -327,9 +335,10 @@ impl Conn {
         self.stalled && !self.closing && !self.is_paused()
     }
 
-    /// Whether it has received more than it may keep unread.
+    /// Whether it has received more requests than it may keep waiting. (A long line that is not complete yet is not full:
+    /// its bound is the parser's.)
     pub(crate) fn input_is_full(&self) -> bool {
-        self.input.len() > INPUT_BYTES_MAX
+        self.stalled && self.input.len() > INPUT_BYTES_MAX
     }
 
     /// Whether it should be closed now: it ends, and nothing is left to send.

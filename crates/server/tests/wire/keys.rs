@@ -114,3 +114,27 @@ fn a_pipeline_over_all_shards_is_answered_in_order() {
         }
     });
 }
+
+/// A line may be far longer than any buffer, and its replies longer than the output limit.
+#[test]
+fn a_get_of_a_hundred_thousand_keys_is_answered_in_order() {
+    const KEYS: usize = 100_000;
+    for shards in [1, 4] {
+        let server = Server::start(shards, &[]);
+        if server.is_old_memcached {
+            return;
+        }
+        let mut client = server.connect();
+        for number in 0..100 {
+            assert_eq!(client.set(&key(number), data(number % 90)), "STORED");
+        }
+        let keys: Vec<String> = (0..KEYS).map(|number| key(number * 31 % 100)).collect();
+        client.send(format!("get {}\r\n", keys.join(" ")));
+        let values = client.values();
+        assert_eq!(values.len(), KEYS);
+        for (value, key) in values.iter().zip(&keys) {
+            assert_eq!(&value.key, key);
+        }
+        assert!(client.ask("version").starts_with("VERSION"));
+    }
+}

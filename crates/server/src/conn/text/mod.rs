@@ -80,9 +80,13 @@ fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     if bytes.is_empty() {
         return Step::Incomplete;
     }
-    let (request, line) = match text::parse(bytes) {
+    let searched = std::mem::take(&mut conn.searched);
+    let (request, line) = match text::parse_after(bytes, searched) {
         Parsed::Request { request, consumed } => (request, consumed),
-        Parsed::Incomplete => return Step::Incomplete,
+        Parsed::Incomplete => {
+            conn.searched = bytes.len();
+            return Step::Incomplete;
+        }
         Parsed::TooLong => return Step::Close,
     };
     match request {
