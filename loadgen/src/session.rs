@@ -164,6 +164,7 @@ impl Session {
         let keys = self.workload.spec.keys * self.workload.key_spaces().len() as u64;
         live.stage(&format!("setting {keys} keys"));
         let measurement = self.fleet.preload(&mut |window| live.window(window))?;
+        self.check_interrupt()?;
         let counts = measurement.total.all_verbs().counts;
         let errors = counts.errors_total() + measurement.end.unanswered;
         if errors > 0 {

@@ -4,8 +4,9 @@ use crate::support::{Action, Memcached, json, loadgen, run_of, scripted, tempora
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 const SHORT: [&str; 6] = [
     "--duration",
@@ -268,4 +269,34 @@ fn strict_passes_a_clean_run() {
             .is_some_and(|preload| preload.keys == 100 && preload.errors == 0)
     );
     assert!((run.achieved - 500.0).abs() < 150.0);
+}
+
+#[test]
+fn an_interrupted_run_reports_what_it_has() {
+    let address = scripted(|_| Action::Reply("END\r\n".to_owned())).to_string();
+    let child = Command::new(env!("CARGO_BIN_EXE_loadgen"))
+        .args([
+            "run",
+            "-s",
+            &address,
+            "--rate",
+            "500",
+            "--duration",
+            "60s",
+            "--warmup",
+            "0s",
+        ])
+        .args(["--mix", "get", "--no-preload", "--json", "-", "--quiet"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(1300));
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let report = serde_json::from_slice(&output.stdout).unwrap();
+    let run = run_of(report);
+    assert!((0.5..3.0).contains(&run.seconds), "{}", run.seconds);
+    assert!(run.verdict.overloaded.is_none(), "{:?}", run.verdict);
 }

@@ -216,7 +216,9 @@ impl Conn {
         let Some(&first) = bytes.first() else {
             // A paused multi-get goes on without further input.
             return match self.phase {
-                Phase::Keys(_) if !self.is_paused() => (0, text::resume_keys(self, cx)),
+                // It may have been paused since it was put on the list of those that can go on.
+                Phase::Keys(_) if self.is_paused() => (0, Stop::Paused),
+                Phase::Keys(_) => (0, text::resume_keys(self, cx)),
                 _ => (0, Stop::Dry),
             };
         };

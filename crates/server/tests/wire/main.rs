@@ -8,6 +8,8 @@
 //! statistics.rs       the names, order and meaning of the statistics
 //! faults/             limits, slow and broken clients, signals, full memory
 //! concurrent.rs       several clients on the same keys
+//! process.rs          daemon, pid file, change of user, errors at the start
+//! shard_port.rs       clients that choose their shard
 //! ```
 //!
 //! `CORECACHED_BIN=/usr/bin/memcached` runs them against another server, which is how they were
@@ -20,6 +22,8 @@ mod concurrent;
 mod faults;
 mod keys;
 mod played;
+mod process;
 mod server;
+mod shard_port;
 mod statistics;
 mod transcript;

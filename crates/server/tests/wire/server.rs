@@ -156,11 +156,14 @@ impl Drop for Server {
     }
 }
 
+/// The server under test.
+pub(crate) fn binary() -> String {
+    std::env::var("CORECACHED_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_corecached").to_owned())
+}
+
 /// The program under test, with the options that every test needs.
 pub(crate) fn command() -> Command {
-    let binary = std::env::var("CORECACHED_BIN")
-        .unwrap_or_else(|_| env!("CARGO_BIN_EXE_corecached").to_owned());
-    let mut command = Command::new(binary);
+    let mut command = Command::new(binary());
     if rustix::process::geteuid().is_root() {
         command.args(["-u", "root"]);
     }

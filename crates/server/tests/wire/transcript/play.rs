@@ -24,7 +24,7 @@ pub(crate) enum Way {
 }
 
 /// Writes that one input is cut into at most.
-const WRITES_MAX: usize = 3000;
+const WRITES_MAX: usize = 1500;
 
 /// Pause between the pieces, so that most reach the server one by one.
 const PIECE_PAUSE: Duration = Duration::from_micros(20);
