@@ -21,7 +21,8 @@ pub enum Exit {
     Violations = 5,
     /// The service level objective was not met (`run --slo`), or at no rate (`search`).
     SloMissed = 6,
-    /// With `--strict`: the client was the limit, the load was not sustained, or requests failed.
+    /// Most requests were refused; with `--strict` also: the client was the limit, the load was not sustained, or
+    /// any request failed.
     Strict = 7,
 }
 

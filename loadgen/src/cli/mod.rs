@@ -16,8 +16,8 @@ Examples:
   loadgen plan --peak 5M --capacity 900k        how many nodes
 
 Exit codes: 0 measured; 1 this machine refused; 2 wrong options; 3 no server, or not this protocol;
-4 the server went away; 5 values came back wrong; 6 the objective was missed; 7 --strict and the client
-was the limit, the load was not sustained, or requests failed.";
+4 the server went away; 5 values came back wrong; 6 the objective was missed; 7 most requests were
+refused, or --strict and the client was the limit, the load was not sustained, or any request failed.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]

@@ -77,10 +77,16 @@ fn violations_exit(violations: &BTreeMap<String, u64>) -> Option<Exit> {
     (violations.values().sum::<u64>() > 0).then_some(Exit::Violations)
 }
 
+/// A run in which more requests than this were refused has failed, strict or not.
+const MOSTLY_FAILED: f64 = 0.5;
+
 /// The exit code that a verdict calls for.
 fn exit_code(verdict: &Verdict, strict: bool) -> Exit {
     if verdict.violations_total() > 0 {
         return Exit::Violations;
+    }
+    if !verdict.errors.is_empty() && verdict.error_share > MOSTLY_FAILED {
+        return Exit::Strict;
     }
     if strict
         && (!verdict.client_limited.is_empty()

@@ -121,6 +121,12 @@ fn errors_of_the_server_are_counted_and_quoted() {
     let output = run(&address, &["--rate", "500", "--mix", "set", "--strict"]);
     assert_fails(&output, 7, "x out of memory");
     assert_fails(&output, 7, "storing object");
+    let lenient = run(&address, &["--rate", "500", "--mix", "set"]);
+    assert_eq!(
+        lenient.status.code(),
+        Some(7),
+        "a run in which nothing works has failed"
+    );
 }
 
 #[test]
