@@ -38,6 +38,9 @@ struct Packed {
     reply_to: Option<ReplyTo>,
 }
 
+/// A batch as it travels: the queues between shards carry the box, not the fields.
+pub(crate) type BoxedBatch = Box<Batch>;
+
 /// Operations for one shard, and their replies.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
@@ -46,7 +49,7 @@ pub(crate) struct Batch {
     replies: Outgoing,
     /// For each operation with a reply: where its bytes and inserts end.
     ends: Vec<(usize, usize)>,
-    reports: Vec<Box<ShardReport>>,
+    reports: Vec<ShardReport>,
 }
 
 impl Batch {
@@ -153,7 +156,7 @@ impl Batch {
                 quiet: packed.reply_to.is_none(),
             };
             if let Some(report) = execute(access, &op, &mut self.replies) {
-                self.reports.push(report);
+                self.reports.push(*report);
             }
             if packed.reply_to.is_some() {
                 self.ends
@@ -185,7 +188,9 @@ impl Batch {
             .filter_map(|packed| Some((packed.reply_to?, &packed.verb)));
         for ((reply_to, verb), &(end, last)) in answered.zip(&self.ends) {
             let reply = match verb {
-                Verb::Report => reports.next().map_or(Reply::Done, Reply::Report),
+                Verb::Report => reports
+                    .next()
+                    .map_or(Reply::Done, |report| Reply::Report(Box::new(report))),
                 Verb::FlushAll { .. } | Verb::ResetStats => Reply::Done,
                 _ => Reply::Bytes {
                     bytes: &self.replies.bytes[start..end],

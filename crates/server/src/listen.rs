@@ -22,6 +22,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use tracing::{info, warn};
@@ -30,6 +32,10 @@ use crate::config::{Config, ListenAddress, Port};
 use crate::error::StartError;
 
 mod source_port;
+
+/// How long a busy port may take to become free, and how often it is tried.
+const BUSY_PORT_PATIENCE: Duration = Duration::from_secs(1);
+const BUSY_PORT_PAUSE: Duration = Duration::from_millis(50);
 
 /// All listening sockets of the server.
 #[derive(Debug)]
@@ -240,8 +246,7 @@ fn tcp_message(ip: IpAddr, port: Option<u16>, error: &io::Error) -> StartError {
 fn tcp_group(config: &Config, ip: IpAddr, port: Option<u16>, shards: usize) -> io::Result<Group> {
     let mut address = SocketAddr::new(ip, port.unwrap_or(0));
     if port.is_some() {
-        // Fails if anybody listens here, also one who would share. The socket is closed at once.
-        tcp_socket(config, address)?.bind(&address.into())?;
+        claim(config, address)?;
     }
     let mut sockets = Vec::with_capacity(shards);
     for _ in 0..shards {
@@ -257,6 +262,23 @@ fn tcp_group(config: &Config, ip: IpAddr, port: Option<u16>, shards: usize) -> i
         address: Address::Tcp(address),
         by_source_port: false,
     })
+}
+
+/// Fails if anybody listens at `address`, also one who would share.
+///
+/// A server that was killed holds its port until the kernel has taken its rings down, some tenths of a second later: who
+/// starts it again at once should not have to know that.
+fn claim(config: &Config, address: SocketAddr) -> io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        // The socket is closed at once.
+        match tcp_socket(config, address)?.bind(&address.into()) {
+            Err(error) if is_busy(&error) && begun.elapsed() < BUSY_PORT_PATIENCE => {
+                thread::sleep(BUSY_PORT_PAUSE);
+            }
+            bound => return bound,
+        }
+    }
 }
 
 /// A socket with the options that accepted connections inherit.

@@ -79,11 +79,11 @@ impl Replies {
             end_insert: last_insert,
             ..
         }) = self.waiting.back_mut()
+            && *last_end == start
+            && *last_insert == first_insert
         {
-            if *last_end == start && *last_insert == first_insert {
-                (*last_end, *last_insert) = (end, end_insert);
-                return result;
-            }
+            (*last_end, *last_insert) = (end, end_insert);
+            return result;
         }
         self.waiting.push_back(Slot::Ready {
             start,

@@ -13,7 +13,7 @@ use corecached_reactor::{Reactor, ReactorConfig};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use tracing::{info, warn};
 
-use crate::batch::Batch;
+use crate::batch::BoxedBatch;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::StartError;
@@ -156,9 +156,9 @@ fn engine_config(config: &Config, shard: usize, hasher: KeyHasher) -> EngineConf
 /// A queue from every shard to every other, its ends sorted by who holds them.
 struct Queues {
     /// By sender, then by receiver.
-    producers: Vec<Vec<Option<spsc::Producer<Box<Batch>>>>>,
+    producers: Vec<Vec<Option<spsc::Producer<BoxedBatch>>>>,
     /// By receiver, then by sender.
-    consumers: Vec<Vec<spsc::Consumer<Box<Batch>>>>,
+    consumers: Vec<Vec<spsc::Consumer<BoxedBatch>>>,
 }
 
 fn queues(shards: usize) -> Queues {

@@ -240,12 +240,7 @@ impl Model {
                     mode,
                     StoreMode::Replace | StoreMode::Append | StoreMode::Prepend
                 ));
-                // Joined they may be too large, and then the old value stays.
-                let stays = mode != StoreMode::Replace
-                    && expected.is_some_and(|old| {
-                        self.too_large(key, value.len() + old.value.len(), old.flags)
-                    });
-                if !stays {
+                if !self.is_too_large_joined(mode, key, value, expected.as_ref()) {
                     self.forget(key);
                 }
             }
@@ -269,6 +264,18 @@ impl Model {
                 }
             }
         }
+    }
+
+    /// Whether append or prepend fails because the joined value is too large; the old one then stays.
+    fn is_too_large_joined(
+        &self,
+        mode: StoreMode,
+        key: &[u8],
+        value: &[u8],
+        old: Option<&Entry>,
+    ) -> bool {
+        let joined = |old: &Entry| self.too_large(key, value.len() + old.value.len(), old.flags);
+        mode != StoreMode::Replace && old.is_some_and(joined)
     }
 
     fn judge_too_large(&mut self, key: &[u8], len: usize, mode: StoreMode) {

@@ -3,7 +3,7 @@
 use corecached_engine::Engine;
 use corecached_mesh::spsc::Consumer;
 
-use crate::batch::Batch;
+use crate::batch::BoxedBatch;
 
 /// A shard's engine with its inbound queues, behind the ownership word.
 ///
@@ -13,5 +13,5 @@ pub(crate) struct Core {
     /// The cache.
     pub(crate) engine: Engine,
     /// Batches from each shard, by its id; its own place is unused.
-    pub(crate) inbound: Vec<Consumer<Box<Batch>>>,
+    pub(crate) inbound: Vec<Consumer<BoxedBatch>>,
 }

@@ -14,7 +14,7 @@ use corecached_engine::Seconds;
 use corecached_mesh::spsc::{Consumer, Producer};
 use corecached_reactor::Reactor;
 
-use crate::batch::{Batch, ReplyTo};
+use crate::batch::{Batch, BoxedBatch, ReplyTo};
 use crate::execute::Access;
 use crate::op::Op;
 use crate::shared::{NetCounters, ShardHandle, Shared};
@@ -38,15 +38,15 @@ const SPARE_BATCHES: usize = 32;
 /// The ends of the queues between this shard and one other.
 pub(crate) struct PeerQueues {
     /// Requests to it.
-    pub(crate) requests: Producer<Box<Batch>>,
+    pub(crate) requests: Producer<BoxedBatch>,
     /// Our batches, executed, on their way back.
-    pub(crate) replies: Consumer<Box<Batch>>,
+    pub(crate) replies: Consumer<BoxedBatch>,
     /// Its batches that we have executed, back to it.
-    pub(crate) answers: Producer<Box<Batch>>,
+    pub(crate) answers: Producer<BoxedBatch>,
 }
 
 struct Peer {
-    outbox: Box<Batch>,
+    outbox: BoxedBatch,
     queues: PeerQueues,
     under_way: usize,
     owed_bell: bool,
@@ -57,9 +57,9 @@ pub(crate) struct Router {
     me: ShardId,
     /// By shard id; `None` for this shard itself.
     peers: Vec<Option<Peer>>,
-    spare: Vec<Box<Batch>>,
+    spare: Vec<BoxedBatch>,
     /// Batches whose replies are there, to be delivered to their connections.
-    completed: Vec<Box<Batch>>,
+    completed: Vec<BoxedBatch>,
     congested: bool,
 }
 
@@ -184,11 +184,12 @@ impl Router {
                     ring = true;
                 }
             }
-            if ring && handle.notify() {
-                if let Some(links) = handle.links.get() {
-                    net.doorbells.add(1);
-                    reactor.doorbell(&links.doorbell);
-                }
+            if ring
+                && handle.notify()
+                && let Some(links) = handle.links.get()
+            {
+                net.doorbells.add(1);
+                reactor.doorbell(&links.doorbell);
             }
         }
     }
@@ -204,12 +205,12 @@ impl Router {
     }
 
     /// Takes the batches whose replies are to be delivered.
-    pub(crate) fn take_completed(&mut self) -> Vec<Box<Batch>> {
+    pub(crate) fn take_completed(&mut self) -> Vec<BoxedBatch> {
         std::mem::take(&mut self.completed)
     }
 
     /// Takes delivered batches back, for use again.
-    pub(crate) fn give_back(&mut self, mut batches: Vec<Box<Batch>>) {
+    pub(crate) fn give_back(&mut self, mut batches: Vec<BoxedBatch>) {
         let room = SPARE_BATCHES.saturating_sub(self.spare.len());
         self.spare.extend(batches.drain(..).take(room));
         if self.completed.is_empty() {
@@ -226,7 +227,7 @@ impl Peer {
         shard: ShardId,
         me: ShardId,
         now: Seconds,
-        completed: &mut Vec<Box<Batch>>,
+        completed: &mut Vec<BoxedBatch>,
     ) -> bool {
         if self.outbox.len() > LOAN_OPS_MAX || self.outbox.arena_bytes() > LOAN_BYTES_MAX {
             return false;
@@ -249,7 +250,7 @@ impl Peer {
         true
     }
 
-    fn send(&mut self, empty: Box<Batch>) {
+    fn send(&mut self, empty: BoxedBatch) {
         let batch = std::mem::replace(&mut self.outbox, empty);
         match self.queues.requests.push(batch) {
             Ok(()) => self.under_way += 1,

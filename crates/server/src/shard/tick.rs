@@ -179,7 +179,7 @@ impl Net {
             }
             Event::Accepted { token, fd } => self.accepted(listener_number(token), fd),
             Event::AcceptFailed { token, errno } => {
-                self.accept_failed(listener_number(token), errno)
+                self.accept_failed(listener_number(token), errno);
             }
             Event::Doorbell | Event::Wake | Event::Tick => {}
         }

@@ -29,7 +29,7 @@ pub(crate) fn describe(
 fn describe_listener(listener: &Listener) -> Vec<u8> {
     let mut lines = Vec::new();
     let mut line = |name: &str, value: &str| {
-        reply::stat_line(&mut lines, format!("{}:{name}", listener.fd), value)
+        reply::stat_line(&mut lines, format!("{}:{name}", listener.fd), value);
     };
     line("addr", &listen::local_address(listener.fd));
     line("state", "conn_listening");

@@ -3,7 +3,7 @@
 use super::{check, refused};
 
 /// Sub-options that need a value, and what is said without one.
-const MISSING: [(&str, &str); 19] = [
+const MISSING: [(&str, &str); 20] = [
     ("hashpower", "Missing numeric argument for hashpower"),
     (
         "slab_automove_ratio",
