@@ -7,7 +7,7 @@ use corecached_protocol::text::{self, Keys, Parsed, Request};
 use crate::conn::{Conn, Cx, Phase, Stop};
 use crate::op::{Op, Verb};
 
-use super::Step;
+use super::{Step, log_request};
 
 /// Keys that are hashed and prefetched together: enough to overlap their cache misses, few enough for the line buffers.
 const LOOKAHEAD: usize = 16;
@@ -60,7 +60,9 @@ pub(super) fn run(
     }; LOOKAHEAD];
     cx.prefetch(hash);
     let (mut used, mut count) = (line, 1);
-    while let Some((next, line)) = next_get(&bytes[used..], cx).filter(|_| count < LOOKAHEAD) {
+    while count < LOOKAHEAD
+        && let Some((next, line)) = next_get(conn, &bytes[used..], cx)
+    {
         ahead[count] = next;
         count += 1;
         used += line;
@@ -78,7 +80,7 @@ pub(super) fn run(
 }
 
 /// The single-key get that `bytes` begins with, if it does, and the length of its line.
-fn next_get<'b>(bytes: &'b [u8], cx: &Cx<'_>) -> Option<(GetAhead<'b>, usize)> {
+fn next_get<'b>(conn: &Conn, bytes: &'b [u8], cx: &Cx<'_>) -> Option<(GetAhead<'b>, usize)> {
     let Parsed::Request {
         request: Request::Get { keys, with_cas },
         consumed,
@@ -87,6 +89,7 @@ fn next_get<'b>(bytes: &'b [u8], cx: &Cx<'_>) -> Option<(GetAhead<'b>, usize)> {
         return None;
     };
     let key = keys.single()?;
+    log_request(conn, &bytes[..consumed]);
     let hash = Conn::hash(cx, key);
     cx.prefetch(hash);
     Some((

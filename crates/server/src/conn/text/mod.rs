@@ -8,6 +8,8 @@ use corecached_engine::{ArithOp, Deadline};
 use corecached_protocol::exptime;
 use corecached_protocol::text::{self, Parsed, Request};
 
+use tracing::debug;
+
 use crate::op::{Op, Verb};
 
 use super::{Conn, Cx, Phase, Stop};
@@ -89,6 +91,7 @@ fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
         }
         Parsed::TooLong => return Step::Close,
     };
+    log_request(conn, &bytes[..line]);
     match request {
         Request::Get { keys, with_cas } => match keys.single() {
             Some(key) => return get::run(conn, key, with_cas, line, bytes, cx),
@@ -136,6 +139,16 @@ fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
         other => return admin::command(conn, &other, line, cx),
     }
     Step::Used(line)
+}
+
+/// `-vv` shows every request, as memcached does: `<30 get key`.
+#[inline]
+fn log_request(conn: &Conn, line: &[u8]) {
+    debug!(
+        "<{} {}",
+        conn.raw_fd(),
+        line.trim_ascii_end().escape_ascii()
+    );
 }
 
 fn say_unless(conn: &mut Conn, noreply: bool, line: &[u8], cx: &mut Cx<'_>) {
