@@ -13,7 +13,7 @@ h1 { font-size: 1.5em; } p.note { color: #5b6675; }
 table { border-collapse: collapse; width: 100%; margin: 1.5em 0; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: .35em .7em; border-bottom: 1px solid #e3e7ec; }
 th:first-child, td:first-child { text-align: left; } .missed { color: #b3261e; font-weight: 600; }
-svg text { font: 13px system-ui, sans-serif; fill: #1b2430; } svg .axis { fill: #5b6675; }
+svg text { font: 13px system-ui, sans-serif; fill: #1b2430; paint-order: stroke; stroke: #fff; stroke-width: 3px; } svg .axis { fill: #5b6675; }
 """
 
 
