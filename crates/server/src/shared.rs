@@ -67,8 +67,10 @@ impl Shared {
 
     /// A connection has closed: shards that wait for room to accept look again.
     pub(crate) fn connection_closed(&self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
-        if self.deaf_shards.load(Ordering::Relaxed) > 0 {
+        // A shard that goes deaf counts itself first and looks at the connections then; this is the other order, so one
+        // of the two sees the other.
+        self.connections.fetch_sub(1, Ordering::SeqCst);
+        if self.deaf_shards.load(Ordering::SeqCst) > 0 {
             for shard in &self.shards {
                 shard.post(Control::RoomForConnections);
             }

@@ -28,10 +28,15 @@ impl Net {
 
     /// A new connection, on the shard that the kernel chose.
     pub(super) fn accepted(&mut self, listener: u16, fd: OwnedFd) {
-        let shared = &self.shared;
-        let open = shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
-        if open > u64::from(shared.config.conn_limit) {
-            shared.connections.fetch_sub(1, Ordering::Relaxed);
+        let limit = u64::from(self.shared.config.conn_limit);
+        let one_more = |open| (open < limit).then_some(open + 1);
+        let (set, fetch) = (Ordering::SeqCst, Ordering::SeqCst);
+        if self
+            .shared
+            .connections
+            .fetch_update(set, fetch, one_more)
+            .is_err()
+        {
             return self.refuse(listener, fd);
         }
         self.handle().net.total_connections.add(1);
@@ -89,7 +94,9 @@ impl Net {
         self.waiting_room.push_back((listener, fd));
         if self.deaf_since.is_none() {
             self.deaf_since = Some(Instant::now());
-            self.shared.deaf_shards.fetch_add(1, Ordering::Relaxed);
+            self.shared.deaf_shards.fetch_add(1, Ordering::SeqCst);
+            // Looks once more: a connection that closed just before this shard was counted told nobody.
+            self.handle().post(Control::RoomForConnections);
             self.handle().net.listen_disabled.add(1);
             for listener in &self.listeners {
                 self.reactor.stop_accept(listener.token());
@@ -121,7 +128,7 @@ impl Net {
             return;
         }
         self.deaf_since = None;
-        self.shared.deaf_shards.fetch_sub(1, Ordering::Relaxed);
+        self.shared.deaf_shards.fetch_sub(1, Ordering::SeqCst);
         self.handle()
             .net
             .listen_disabled_us
@@ -130,7 +137,7 @@ impl Net {
     }
 
     fn is_full(&self) -> bool {
-        self.shared.connections.load(Ordering::Relaxed) >= u64::from(self.shared.config.conn_limit)
+        self.shared.connections.load(Ordering::SeqCst) >= u64::from(self.shared.config.conn_limit)
     }
 
     /// The peer has sent its last byte.

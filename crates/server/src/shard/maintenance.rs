@@ -34,7 +34,7 @@ const PAGES_RELEASED_MAX: u64 = 4;
 const PAGES_DIFFERENCE: u64 = 16;
 /// The next sweep begins this many rounds after the last has ended; twice as many each time it found next to nothing.
 const REST_ROUNDS_MIN: u32 = 10;
-/// The longest rest: a minute, as long as memcached's crawler waits.
+/// The longest rest: a minute while there is traffic, as long as memcached's crawler waits, and ten without.
 const REST_ROUNDS_MAX: u32 = 600;
 /// A sweep that reclaims less than one item in this many was hardly worth it.
 const WORTHWHILE_SHARE: usize = 100;

@@ -166,7 +166,7 @@ impl Router {
             let handle = &shared.shards[index];
             let mut ring = std::mem::take(&mut peer.owed_bell);
             if !peer.outbox.is_empty() {
-                net.remote_ops.add(peer.outbox.len() as u64);
+                let ops = peer.outbox.len() as u64;
                 if peer.try_loan(
                     handle,
                     ShardId(index as u16),
@@ -175,11 +175,13 @@ impl Router {
                     &mut self.completed,
                 ) {
                     net.loans.add(1);
+                    net.remote_ops.add(ops);
                     let empty = self.spare.pop().unwrap_or_default();
                     self.completed
                         .push(std::mem::replace(&mut peer.outbox, empty));
                 } else if peer.under_way < QUEUE_BATCHES {
                     net.messages.add(1);
+                    net.remote_ops.add(ops);
                     peer.send(self.spare.pop().unwrap_or_default());
                     ring = true;
                 }
