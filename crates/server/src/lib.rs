@@ -1,0 +1,39 @@
+//! corecached: a memcached-compatible cache server, one glommio executor per core.
+//!
+//! The program is [`main`]. It is a library so that a fuzz target can drive a connection and its engine without a
+//! socket (`fuzzing`, which only test and fuzz builds have); nothing else is public.
+
+mod batch;
+mod cli;
+mod clock;
+mod config;
+mod conn;
+mod control;
+mod error;
+mod execute;
+mod listen;
+mod op;
+mod process;
+mod replies;
+mod run;
+mod shard;
+mod shared;
+mod stats;
+
+use std::process::ExitCode;
+
+/// Reads the command line and serves until a signal ends the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let config = match cli::parse_or_exit() {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    match run::run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("corecached: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
