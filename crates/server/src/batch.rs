@@ -1,7 +1,7 @@
 //! A batch: all operations of one tick of one shard for one other shard, and their replies on the way back.
 //!
 //! The same box travels: filled by the origin, executed by the owner or by the origin itself under a loan, read for its
-//! replies by the origin, emptied and used again. Keys and values are copied into one arena, so that a batch does not
+//! replies by the origin, emptied and used again. Keys, words and values are copied into one arena, so that a batch does not
 //! depend on receive buffers and needs no allocation once it is warm.
 
 use corecached_engine::KeyHash;
@@ -9,7 +9,7 @@ use corecached_reactor::{Insert, Outgoing};
 
 use crate::conn::ConnId;
 use crate::execute::{Access, execute};
-use crate::op::{Op, Verb};
+use crate::op::{Op, ReplyStyle, Verb};
 use crate::replies::ReplySeq;
 use crate::stats::ShardReport;
 
@@ -28,12 +28,14 @@ pub(crate) struct ReplyTo {
     pub(crate) seq: ReplySeq,
 }
 
-/// An operation with its key and value as lengths into the batch's arena.
+/// An operation with its key, value and words as lengths into the batch's arena, where they stand in this order.
 #[derive(Debug)]
 struct Packed {
     hash: KeyHash,
     verb: Verb<'static>,
+    reply: ReplyStyle<'static>,
     key_bytes: usize,
+    words_bytes: usize,
     value_bytes: usize,
     reply_to: Option<ReplyTo>,
 }
@@ -55,40 +57,17 @@ pub(crate) struct Batch {
 impl Batch {
     /// Adds an operation; `reply_to` is `None` for one that wants no reply.
     pub(crate) fn push(&mut self, op: &Op<'_>, reply_to: Option<ReplyTo>) {
+        let (words, value) = (op.reply.words(), op.verb.value());
         self.arena.extend_from_slice(op.key);
-        let (verb, value_bytes) = match op.verb {
-            Verb::Store {
-                mode,
-                client_flags,
-                deadline,
-                value,
-            } => {
-                self.arena.extend_from_slice(value);
-                (
-                    Verb::Store {
-                        mode,
-                        client_flags,
-                        deadline,
-                        value: &[],
-                    },
-                    value.len(),
-                )
-            }
-            Verb::Get { with_cas, touch } => (Verb::Get { with_cas, touch }, 0),
-            Verb::Delete => (Verb::Delete, 0),
-            Verb::Arith { op, delta } => (Verb::Arith { op, delta }, 0),
-            Verb::Touch { deadline } => (Verb::Touch { deadline }, 0),
-            Verb::Refuse { mode, why } => (Verb::Refuse { mode, why }, 0),
-            Verb::FlushAll { at } => (Verb::FlushAll { at }, 0),
-            Verb::ResetStats => (Verb::ResetStats, 0),
-            Verb::Report => (Verb::Report, 0),
-            Verb::Unpin { item } => (Verb::Unpin { item }, 0),
-        };
+        self.arena.extend_from_slice(words);
+        self.arena.extend_from_slice(value);
         self.ops.push(Packed {
             hash: op.hash,
-            verb,
+            verb: op.verb.with_value(&[]),
+            reply: op.reply.with_words(&[]),
             key_bytes: op.key.len(),
-            value_bytes,
+            words_bytes: words.len(),
+            value_bytes: value.len(),
             reply_to,
         });
     }
@@ -132,28 +111,15 @@ impl Batch {
             if index % PREFETCHED_OPS == 0 {
                 self.prefetch(index, access);
             }
-            let key = &self.arena[at..at + packed.key_bytes];
-            let value = &self.arena[at + packed.key_bytes..][..packed.value_bytes];
-            at += packed.key_bytes + packed.value_bytes;
-            let verb = match packed.verb {
-                Verb::Store {
-                    mode,
-                    client_flags,
-                    deadline,
-                    ..
-                } => Verb::Store {
-                    mode,
-                    client_flags,
-                    deadline,
-                    value,
-                },
-                verb => verb,
-            };
+            let (key, rest) = self.arena[at..].split_at(packed.key_bytes);
+            let (words, rest) = rest.split_at(packed.words_bytes);
+            let value = &rest[..packed.value_bytes];
+            at += packed.key_bytes + packed.words_bytes + packed.value_bytes;
             let op = Op {
                 key,
                 hash: packed.hash,
-                verb,
-                quiet: packed.reply_to.is_none(),
+                verb: packed.verb.with_value(value),
+                reply: packed.reply.with_words(words),
             };
             if let Some(report) = execute(access, &op, &mut self.replies) {
                 self.reports.push(*report);

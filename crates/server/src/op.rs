@@ -1,13 +1,14 @@
 //! Operations: what every protocol turns its requests into, and the only thing the engine's side of the server sees.
 //!
 //! ```text
-//! bytes -> parser -> Request -> Op -> execute (on the owning shard, or under a loan) -> reply bytes
+//! bytes -> parser -> Request -> Op -> execute (on the owning shard, or under a loan) -> outcome -> ReplyStyle -> bytes
 //! ```
 //!
-//! An [`Op`] borrows its key and value from the receive buffer when it runs at once, or from a [`Batch`](crate::batch::Batch)
-//! when it travels to another shard. It names no connection: who gets the reply is the business of the carrier.
+//! An [`Op`] borrows its key, value and words from the receive buffer when it runs at once, or from a
+//! [`Batch`](crate::batch::Batch) when it travels to another shard. It names no connection: who gets the reply is the
+//! business of the carrier.
 
-use corecached_engine::{ArithOp, Deadline, ItemHandle, KeyHash, Seconds, StoreMode};
+use corecached_engine::{ArithOp, Deadline, Fetch, ItemHandle, KeyHash, Seconds, StoreMode};
 
 /// One operation on one shard.
 #[derive(Clone, Copy, Debug)]
@@ -18,19 +19,17 @@ pub(crate) struct Op<'a> {
     pub(crate) hash: KeyHash,
     /// What to do.
     pub(crate) verb: Verb<'a>,
-    /// Whether a reply is written (`noreply` commands run without).
-    pub(crate) quiet: bool,
+    /// How its outcome becomes bytes.
+    pub(crate) reply: ReplyStyle<'a>,
 }
 
 /// The operations that text, meta and binary commands share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Verb<'a> {
-    /// `get`, `gets`, and with a deadline `gat`, `gats`.
+    /// `get`, `gets`, `gat`, `gats`.
     Get {
-        /// Whether the reply carries the cas unique.
-        with_cas: bool,
-        /// New deadline (`gat`).
-        touch: Option<Deadline>,
+        /// What the lookup counts as and does to the item.
+        fetch: Fetch,
     },
     /// The six storage commands.
     Store {
@@ -44,13 +43,18 @@ pub(crate) enum Verb<'a> {
         value: &'a [u8],
     },
     /// `delete`.
-    Delete,
+    Delete {
+        /// Only if the item has this cas unique.
+        compare: Option<u64>,
+    },
     /// `incr` and `decr`.
     Arith {
         /// Which of them.
         op: ArithOp,
         /// By how much.
         delta: u64,
+        /// Only if the item has this cas unique.
+        compare: Option<u64>,
     },
     /// `touch`.
     Touch {
@@ -78,6 +82,94 @@ pub(crate) enum Verb<'a> {
         /// The item that was pinned.
         item: ItemHandle,
     },
+}
+
+impl<'a> Verb<'a> {
+    /// The value it carries; empty for most.
+    pub(crate) fn value(&self) -> &'a [u8] {
+        match *self {
+            Verb::Store { value, .. } => value,
+            _ => &[],
+        }
+    }
+
+    /// The same with another value, if it carries one.
+    #[inline]
+    pub(crate) fn with_value<'b>(self, value: &'b [u8]) -> Verb<'b> {
+        match self {
+            Verb::Store {
+                mode,
+                client_flags,
+                deadline,
+                ..
+            } => Verb::Store {
+                mode,
+                client_flags,
+                deadline,
+                value,
+            },
+            Verb::Get { fetch } => Verb::Get { fetch },
+            Verb::Delete { compare } => Verb::Delete { compare },
+            Verb::Arith { op, delta, compare } => Verb::Arith { op, delta, compare },
+            Verb::Touch { deadline } => Verb::Touch { deadline },
+            Verb::Refuse { mode, why } => Verb::Refuse { mode, why },
+            Verb::FlushAll { at } => Verb::FlushAll { at },
+            Verb::ResetStats => Verb::ResetStats,
+            Verb::Report => Verb::Report,
+            Verb::Unpin { item } => Verb::Unpin { item },
+        }
+    }
+}
+
+/// The protocol a reply is written in, with what the request said about its reply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ReplyStyle<'a> {
+    /// Not at all: `noreply`, and operations that no client asked for.
+    None,
+    /// Classic text.
+    Text {
+        /// Whether a hit shows the cas unique (`gets`, `gats`).
+        with_cas: bool,
+    },
+    /// Keeps the lifetime until a style with words of its own uses it.
+    #[expect(dead_code, reason = "meta commands carry their flags here")]
+    Words(&'a [u8]),
+}
+
+/// Classic text without anything special.
+pub(crate) const TEXT: ReplyStyle<'static> = ReplyStyle::Text { with_cas: false };
+
+impl<'a> ReplyStyle<'a> {
+    /// Classic text, or nothing.
+    #[inline]
+    pub(crate) fn text_unless(noreply: bool) -> ReplyStyle<'static> {
+        if noreply { ReplyStyle::None } else { TEXT }
+    }
+
+    /// Whether the outcome is never told.
+    #[inline]
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self, ReplyStyle::None)
+    }
+
+    /// The words of the request that its reply needs; empty for most.
+    #[inline]
+    pub(crate) fn words(&self) -> &'a [u8] {
+        match *self {
+            ReplyStyle::Words(words) => words,
+            ReplyStyle::None | ReplyStyle::Text { .. } => &[],
+        }
+    }
+
+    /// The same with its words kept elsewhere.
+    #[inline]
+    pub(crate) fn with_words<'b>(self, words: &'b [u8]) -> ReplyStyle<'b> {
+        match self {
+            ReplyStyle::None => ReplyStyle::None,
+            ReplyStyle::Text { with_cas } => ReplyStyle::Text { with_cas },
+            ReplyStyle::Words(_) => ReplyStyle::Words(words),
+        }
+    }
 }
 
 /// Why a storage command was refused before its value was read.

@@ -8,7 +8,7 @@ use corecached_protocol::{exptime, reply};
 use crate::batch::ReplyTo;
 use crate::control::Control;
 use crate::execute::execute;
-use crate::op::{Op, Verb};
+use crate::op::{Op, TEXT, Verb};
 use crate::replies::ReplySeq;
 use crate::shard::ShardId;
 use crate::stats::{self, ShardReport};
@@ -174,7 +174,7 @@ fn broadcast(
         key: &[],
         hash: KeyHash(0),
         verb: kind.verb(at),
-        quiet: false,
+        reply: TEXT,
     };
     for shard in (0..cx.shared.shards.len() as u16).map(ShardId) {
         if shard != cx.access.shard {

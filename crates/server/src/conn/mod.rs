@@ -248,9 +248,9 @@ impl Conn {
     fn submit(&mut self, op: &Op<'_>, cx: &mut Cx<'_>) {
         let owner = cx.shared.owner_of(op.hash);
         if owner != cx.access.shard {
-            let reply_to = (!op.quiet).then(|| self.expect_reply());
+            let reply_to = (!op.reply.is_none()).then(|| self.expect_reply());
             cx.router.push(owner, op, reply_to);
-        } else if op.quiet {
+        } else if op.reply.is_none() {
             execute(&mut cx.access, op, &mut cx.unwanted);
         } else {
             let Cx { access, spare, .. } = cx;

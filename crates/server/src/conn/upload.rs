@@ -1,22 +1,25 @@
-//! A large value on its way in: written to slab memory piece by piece as it arrives, linked when it is whole.
+//! The value of a storage command, in any protocol: small ones are taken with their command, large ones go to slab memory
+//! piece by piece as they arrive and are linked when they are whole.
 //!
 //! The memory comes from the shard of the connection, so that half-sent values are bounded by `-m` like everything else.
 //! If another shard owns the key, the whole value is sent to it at the end.
 
-use corecached_engine::{Deadline, KeyHash, Staged, StoreMode};
+use corecached_engine::{Deadline, KeyHash, Reserve, Staged, StoreMode, StoreOutcome};
+use corecached_protocol::reply::{BAD_DATA_CHUNK, CRLF};
 
 use crate::execute::{Access, stored};
-use crate::op::{Op, Verb};
+use crate::op::{Op, Refusal, ReplyStyle, Verb};
 
-use super::{Conn, Cx};
+use super::{Conn, Cx, Phase};
 
-/// A storage command whose value is being read.
-#[derive(Debug)]
-pub(super) struct Upload {
-    /// Where the value goes.
-    pub(super) staged: Staged,
+/// Values up to this size are kept with their command until they are whole; larger ones go to slab memory at once.
+const VALUE_BYTES_KEPT: usize = 4096;
+
+/// A storage command whose value follows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Announced<'a> {
     /// The key.
-    pub(super) key: Box<[u8]>,
+    pub(super) key: &'a [u8],
     /// Its hash.
     pub(super) hash: KeyHash,
     /// The storage command.
@@ -25,14 +28,114 @@ pub(super) struct Upload {
     pub(super) client_flags: u32,
     /// Deadline of the new item.
     pub(super) deadline: Deadline,
-    /// `noreply`.
-    pub(super) quiet: bool,
+    /// Length of the value.
+    pub(super) value_bytes: usize,
+    /// What ends the value: `\r\n`, or nothing in binary.
+    pub(super) line_end: &'static [u8],
+    /// How the outcome is told.
+    pub(super) reply: ReplyStyle<'a>,
+    /// Whether a value without its line end is reported even if the outcome is not.
+    pub(super) reports_malformed: bool,
+}
+
+/// What became of the bytes behind a storage command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// The command is done, and that many bytes are used up.
+    Done(usize),
+    /// The value is not all there; the command is to be parsed again when more has come.
+    Incomplete,
+    /// The value is awaited, in the connection's phase; no byte of it is used up yet.
+    Begun,
+}
+
+/// Takes the value from `data`, which is what has come after the command, or begins to await it.
+pub(super) fn take(
+    conn: &mut Conn,
+    announced: &Announced<'_>,
+    data: &[u8],
+    cx: &mut Cx<'_>,
+) -> Taken {
+    let value_bytes = announced.value_bytes;
+    let whole = value_bytes + announced.line_end.len();
+    if let Some((value, line_end)) = data.get(..whole).map(|data| data.split_at(value_bytes)) {
+        if line_end == announced.line_end {
+            conn.submit(&announced.op(announced.store(value)), cx);
+        } else {
+            conn.say_malformed(
+                announced.reports_malformed || !announced.reply.is_none(),
+                cx,
+            );
+        }
+        return Taken::Done(whole);
+    }
+    if value_bytes <= VALUE_BYTES_KEPT {
+        return Taken::Incomplete;
+    }
+    begin(conn, announced, cx);
+    Taken::Begun
+}
+
+/// Reserves memory for a value that will come in pieces; without any it will be dropped.
+fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
+    let reserve = Reserve {
+        key: announced.key,
+        hash: announced.hash,
+        client_flags: announced.client_flags,
+        deadline: announced.deadline,
+        value_bytes: announced.value_bytes,
+    };
+    match cx.access.engine.reserve(&reserve, cx.access.now) {
+        Ok(staged) => conn.phase = Phase::Value(Box::new(Upload::new(staged, announced))),
+        Err(outcome) => {
+            let why = if outcome == StoreOutcome::TooLarge {
+                Refusal::TooLarge
+            } else {
+                Refusal::NoMemory
+            };
+            let mode = announced.mode;
+            conn.submit(&announced.op(Verb::Refuse { mode, why }), cx);
+            conn.phase = Phase::Swallow((announced.value_bytes + announced.line_end.len()) as u64);
+        }
+    }
+}
+
+impl<'a> Announced<'a> {
+    fn op(&self, verb: Verb<'a>) -> Op<'a> {
+        Op {
+            key: self.key,
+            hash: self.hash,
+            verb,
+            reply: self.reply,
+        }
+    }
+
+    fn store<'v>(&self, value: &'v [u8]) -> Verb<'v> {
+        Verb::Store {
+            mode: self.mode,
+            client_flags: self.client_flags,
+            deadline: self.deadline,
+            value,
+        }
+    }
+}
+
+/// A storage command whose value is being read.
+#[derive(Debug)]
+pub(super) struct Upload {
+    /// Where the value goes.
+    staged: Staged,
+    key: Box<[u8]>,
+    /// Words of the request that the reply needs.
+    words: Box<[u8]>,
+    /// The command, with key, value and words kept elsewhere.
+    announced: Announced<'static>,
     /// Bytes of the value that have not come yet.
-    pub(super) missing: usize,
+    missing: usize,
     /// Bytes of the line end that have come.
-    pub(super) line_end: usize,
+    line_end: usize,
     /// Whether those were the right ones.
-    pub(super) well_formed: bool,
+    well_formed: bool,
 }
 
 /// How an upload stands after some input.
@@ -46,13 +149,33 @@ pub(super) enum Progress {
     Malformed,
 }
 
-const LINE_END: &[u8; 2] = b"\r\n";
-
 impl Upload {
+    fn new(staged: Staged, announced: &Announced<'_>) -> Upload {
+        Upload {
+            staged,
+            key: announced.key.into(),
+            words: announced.reply.words().into(),
+            announced: Announced {
+                key: &[],
+                hash: announced.hash,
+                mode: announced.mode,
+                client_flags: announced.client_flags,
+                deadline: announced.deadline,
+                value_bytes: announced.value_bytes,
+                line_end: announced.line_end,
+                reply: announced.reply.with_words(&[]),
+                reports_malformed: announced.reports_malformed,
+            },
+            missing: announced.value_bytes,
+            line_end: 0,
+            well_formed: true,
+        }
+    }
+
     /// Takes what it can use of `bytes`; returns how much that was.
     ///
-    /// The line end's two bytes are used up also when they are wrong, as memcached does.
-    pub(super) fn feed(&mut self, bytes: &[u8], access: &mut Access<'_>) -> (usize, Progress) {
+    /// The line end's bytes are used up also when they are wrong, as memcached does.
+    fn feed(&mut self, bytes: &[u8], access: &mut Access<'_>) -> (usize, Progress) {
         let value_bytes = self.missing.min(bytes.len());
         if value_bytes > 0 {
             access
@@ -60,13 +183,14 @@ impl Upload {
                 .staged_write(&mut self.staged, &bytes[..value_bytes]);
             self.missing -= value_bytes;
         }
+        let expected = self.announced.line_end;
         let mut used = value_bytes;
-        while self.missing == 0 && self.line_end < LINE_END.len() && used < bytes.len() {
-            self.well_formed &= bytes[used] == LINE_END[self.line_end];
+        while self.missing == 0 && self.line_end < expected.len() && used < bytes.len() {
+            self.well_formed &= bytes[used] == expected[self.line_end];
             self.line_end += 1;
             used += 1;
         }
-        let progress = match self.line_end == LINE_END.len() {
+        let progress = match self.missing == 0 && self.line_end == expected.len() {
             false => Progress::Incomplete,
             true if self.well_formed => Progress::Complete,
             true => Progress::Malformed,
@@ -75,31 +199,25 @@ impl Upload {
     }
 
     /// Links the value, here or at the shard that owns the key.
-    pub(super) fn finish(self, conn: &mut Conn, cx: &mut Cx<'_>) {
-        let owner = cx.shared.owner_of(self.hash);
+    fn finish(self, conn: &mut Conn, cx: &mut Cx<'_>) {
+        let reply = self.announced.reply.with_words(&self.words);
+        let owner = cx.shared.owner_of(self.announced.hash);
         if owner == cx.access.shard {
-            let outcome = cx
-                .access
-                .engine
-                .commit(self.staged, self.mode, cx.access.now);
-            if !self.quiet {
-                conn.say(stored(&outcome), cx);
-            }
+            let mode = self.announced.mode;
+            let outcome = cx.access.engine.commit(self.staged, mode, cx.access.now);
+            conn.replies.write(
+                || cx.spare.take().unwrap_or_default(),
+                |out| stored(&reply, &outcome, out),
+            );
             return;
         }
-        let verb = Verb::Store {
-            mode: self.mode,
-            client_flags: self.client_flags,
-            deadline: self.deadline,
-            value: &[],
-        };
         let op = Op {
             key: &self.key,
-            hash: self.hash,
-            verb,
-            quiet: self.quiet,
+            hash: self.announced.hash,
+            verb: self.announced.store(&[]),
+            reply,
         };
-        let reply_to = (!self.quiet).then(|| conn.expect_reply());
+        let reply_to = (!reply.is_none()).then(|| conn.expect_reply());
         cx.router.push_pieces(
             owner,
             &op,
@@ -114,3 +232,36 @@ impl Upload {
         access.engine.abort(self.staged);
     }
 }
+
+/// More of a large value has come; returns how many bytes were used up and whether more is awaited.
+pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, Progress) {
+    let Phase::Value(upload) = &mut conn.phase else {
+        return (0, Progress::Complete);
+    };
+    let (used, progress) = upload.feed(bytes, &mut cx.access);
+    if progress == Progress::Incomplete {
+        return (used, progress);
+    }
+    if let Phase::Value(upload) = std::mem::take(&mut conn.phase) {
+        if progress == Progress::Complete {
+            upload.finish(conn, cx);
+        } else {
+            let announced = &upload.announced;
+            let told = announced.reports_malformed || !announced.reply.is_none();
+            conn.say_malformed(told, cx);
+            upload.abort(&mut cx.access);
+        }
+    }
+    (used, progress)
+}
+
+impl Conn {
+    fn say_malformed(&mut self, told: bool, cx: &mut Cx<'_>) {
+        if told {
+            self.say(BAD_DATA_CHUNK, cx);
+        }
+    }
+}
+
+/// What ends a value in the text protocols.
+pub(super) const LINE_END: &[u8] = CRLF;

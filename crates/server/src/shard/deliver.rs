@@ -6,7 +6,7 @@ use corecached_reactor::Insert;
 use crate::batch::{Reply, ReplyTo};
 use crate::conn::Gather;
 use crate::execute::PinCookie;
-use crate::op::{Op, Verb};
+use crate::op::{Op, ReplyStyle, Verb};
 
 use super::Net;
 use super::core::Core;
@@ -89,7 +89,7 @@ impl Net {
             key: &[],
             hash: KeyHash(0),
             verb: Verb::Unpin { item: pin.item },
-            quiet: true,
+            reply: ReplyStyle::None,
         };
         self.router.push(pin.shard, &op, None);
     }

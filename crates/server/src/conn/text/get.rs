@@ -1,11 +1,11 @@
 //! `get`, `gets`, `gat`, `gats`: runs of single-key gets in a pipeline, and gets of many keys.
 
-use corecached_engine::{Deadline, KeyHash};
+use corecached_engine::{Deadline, Fetch, KeyHash};
 use corecached_protocol::reply;
 use corecached_protocol::text::{self, Keys, Parsed, Request};
 
 use crate::conn::{Conn, Cx, Phase, Stop};
-use crate::op::{Op, Verb};
+use crate::op::{Op, ReplyStyle, Verb};
 
 use super::{Step, log_request};
 
@@ -104,16 +104,16 @@ fn next_get<'b>(conn: &Conn, bytes: &'b [u8], cx: &Cx<'_>) -> Option<(GetAhead<'
 
 #[inline]
 fn answer_get(conn: &mut Conn, get: &GetAhead<'_>, cx: &mut Cx<'_>) {
-    let verb = Verb::Get {
-        with_cas: get.with_cas,
-        touch: None,
-    };
     conn.submit(
         &Op {
             key: get.key,
             hash: get.hash,
-            verb,
-            quiet: false,
+            verb: Verb::Get {
+                fetch: Fetch::Count,
+            },
+            reply: ReplyStyle::Text {
+                with_cas: get.with_cas,
+            },
         },
         cx,
     );
@@ -146,7 +146,10 @@ fn get_many<'k>(
     touch: Option<Deadline>,
     cx: &mut Cx<'_>,
 ) -> Option<&'k [u8]> {
-    let verb = Verb::Get { with_cas, touch };
+    let verb = Verb::Get {
+        fetch: touch.map_or(Fetch::Count, Fetch::Touch),
+    };
+    let reply = ReplyStyle::Text { with_cas };
     loop {
         let mut ahead: [(&[u8], KeyHash); LOOKAHEAD] = [(&[], KeyHash(0)); LOOKAHEAD];
         let mut count = 0;
@@ -165,7 +168,7 @@ fn get_many<'k>(
                     key,
                     hash,
                     verb,
-                    quiet: false,
+                    reply,
                 },
                 cx,
             );

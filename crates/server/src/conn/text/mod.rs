@@ -10,7 +10,7 @@ use corecached_protocol::text::{self, Parsed, Request};
 
 use tracing::debug;
 
-use crate::op::{Op, Verb};
+use crate::op::{Op, ReplyStyle, Verb};
 
 use super::{Conn, Cx, Phase, Stop};
 
@@ -119,7 +119,9 @@ fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             noreply,
             cx,
         ),
-        Request::Delete { key, noreply } => keyed(conn, key, Verb::Delete, noreply, cx),
+        Request::Delete { key, noreply } => {
+            keyed(conn, key, Verb::Delete { compare: None }, noreply, cx);
+        }
         Request::Arith {
             key,
             incr,
@@ -127,7 +129,12 @@ fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             noreply,
         } => {
             let op = if incr { ArithOp::Incr } else { ArithOp::Decr };
-            keyed(conn, key, Verb::Arith { op, delta }, noreply, cx);
+            let verb = Verb::Arith {
+                op,
+                delta,
+                compare: None,
+            };
+            keyed(conn, key, verb, noreply, cx);
         }
         Request::Error {
             reply,
@@ -166,14 +173,14 @@ fn deadline(exptime: i32, cx: &Cx<'_>) -> Deadline {
 }
 
 #[inline]
-fn keyed(conn: &mut Conn, key: &[u8], verb: Verb<'_>, quiet: bool, cx: &mut Cx<'_>) {
+fn keyed(conn: &mut Conn, key: &[u8], verb: Verb<'_>, noreply: bool, cx: &mut Cx<'_>) {
     let hash = Conn::hash(cx, key);
     conn.submit(
         &Op {
             key,
             hash,
             verb,
-            quiet,
+            reply: ReplyStyle::text_unless(noreply),
         },
         cx,
     );

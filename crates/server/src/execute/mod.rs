@@ -1,13 +1,20 @@
-//! Runs one operation on one shard and writes its reply: the place where engine outcomes become text bytes.
+//! Runs one operation on one shard and has its outcome written by the protocol of the request.
+//!
+//! ```text
+//!   Op --> engine --> outcome --> text     one file per protocol: the only places where outcomes become bytes
+//!                             +-> meta
+//!                             +-> binary
+//! ```
+
+mod text;
 
 use corecached_engine::{
     Arith, ArithOutcome, DeleteOutcome, Engine, Fetch, Hit, ItemHandle, Seconds, Store, StoreMode,
     StoreOutcome, TouchOutcome,
 };
-use corecached_protocol::reply;
 use corecached_reactor::{Insert, Outgoing};
 
-use crate::op::{Op, Refusal, Verb};
+use crate::op::{Op, Refusal, ReplyStyle, Verb};
 use crate::shard::ShardId;
 use crate::stats::ShardReport;
 
@@ -34,13 +41,7 @@ pub(crate) fn execute(
 ) -> Option<Box<ShardReport>> {
     let now = access.now;
     match op.verb {
-        Verb::Get { with_cas, touch } => get(
-            access,
-            op,
-            with_cas,
-            touch.map_or(Fetch::Count, Fetch::Touch),
-            out,
-        ),
+        Verb::Get { fetch } => get(access, op, fetch, out),
         Verb::Store {
             mode,
             client_flags,
@@ -56,27 +57,28 @@ pub(crate) fn execute(
                 value,
             };
             let outcome = access.engine.store(&store, now);
-            say(op, out, stored(&outcome));
+            stored(&op.reply, &outcome, out);
         }
-        Verb::Delete => {
-            let outcome = access.engine.delete(op.key, op.hash, None, now);
-            say(op, out, deleted(&outcome));
+        Verb::Delete { compare } => {
+            let outcome = access.engine.delete(op.key, op.hash, compare, now);
+            deleted(&op.reply, &outcome, out);
         }
         Verb::Arith {
             op: direction,
             delta,
+            compare,
         } => {
             let arith = Arith {
                 op: direction,
                 delta,
-                compare: None,
+                compare,
             };
             let outcome = access.engine.arith(op.key, op.hash, arith, now);
-            arithmetic(op, &outcome, out);
+            arithmetic(&op.reply, &outcome, out);
         }
         Verb::Touch { deadline } => {
             let outcome = access.engine.touch(op.key, op.hash, deadline, now);
-            say(op, out, touched(&outcome));
+            touched(&op.reply, &outcome, out);
         }
         Verb::Refuse { mode, why } => refuse(access, op, mode, why, out),
         Verb::FlushAll { at } => access.engine.flush_all(at, now),
@@ -88,25 +90,14 @@ pub(crate) fn execute(
 }
 
 #[inline]
-fn say(op: &Op<'_>, out: &mut Outgoing, line: &[u8]) {
-    if !op.quiet {
-        out.bytes.extend_from_slice(line);
-    }
-}
-
-#[inline]
-fn get(access: &mut Access<'_>, op: &Op<'_>, with_cas: bool, fetch: Fetch, out: &mut Outgoing) {
+fn get(access: &mut Access<'_>, op: &Op<'_>, fetch: Fetch, out: &mut Outgoing) {
     let Some(hit) = access.engine.get(op.key, op.hash, access.now, fetch) else {
         return;
     };
-    let cas = with_cas.then(|| hit.cas());
-    reply::value_header(
-        &mut out.bytes,
-        op.key,
-        hit.client_flags(),
-        hit.value_len(),
-        cas,
-    );
+    match op.reply {
+        ReplyStyle::Text { with_cas } => text::hit(op.key, &hit, with_cas, &mut out.bytes),
+        ReplyStyle::None | ReplyStyle::Words(_) => return,
+    }
     if hit.value_len() >= SEND_IN_PLACE_BYTES {
         let item = hit.handle();
         send_in_place(access, item, out);
@@ -171,58 +162,45 @@ impl PinCookie {
     }
 }
 
-fn arithmetic(op: &Op<'_>, outcome: &ArithOutcome, out: &mut Outgoing) {
-    if op.quiet {
-        return;
-    }
-    let line = match outcome {
-        ArithOutcome::Number { value, .. } => return reply::number_line(&mut out.bytes, *value),
-        ArithOutcome::NotFound => reply::NOT_FOUND,
-        ArithOutcome::Exists => reply::EXISTS,
-        ArithOutcome::NonNumeric => reply::NON_NUMERIC,
-        ArithOutcome::OutOfMemory => reply::OUT_OF_MEMORY,
-    };
-    out.bytes.extend_from_slice(line);
-}
-
 fn refuse(access: &mut Access<'_>, op: &Op<'_>, mode: StoreMode, why: Refusal, out: &mut Outgoing) {
+    let too_large = why == Refusal::TooLarge;
     access
         .engine
-        .refuse_store(op.key, op.hash, mode, why == Refusal::TooLarge, access.now);
-    say(
-        op,
-        out,
-        if why == Refusal::TooLarge {
-            reply::TOO_LARGE
-        } else {
-            reply::OUT_OF_MEMORY_STORING
-        },
-    );
+        .refuse_store(op.key, op.hash, mode, too_large, access.now);
+    let outcome = if too_large {
+        StoreOutcome::TooLarge
+    } else {
+        StoreOutcome::OutOfMemory
+    };
+    stored(&op.reply, &outcome, out);
 }
 
-/// The reply line of a storage command.
-pub(crate) fn stored(outcome: &StoreOutcome) -> &'static [u8] {
-    match outcome {
-        StoreOutcome::Stored { .. } => reply::STORED,
-        StoreOutcome::NotStored => reply::NOT_STORED,
-        StoreOutcome::Exists => reply::EXISTS,
-        StoreOutcome::NotFound => reply::NOT_FOUND,
-        StoreOutcome::TooLarge => reply::TOO_LARGE,
-        StoreOutcome::OutOfMemory => reply::OUT_OF_MEMORY_STORING,
+/// Writes the outcome of a storage command.
+#[inline]
+pub(crate) fn stored(reply: &ReplyStyle<'_>, outcome: &StoreOutcome, out: &mut Outgoing) {
+    match reply {
+        ReplyStyle::Text { .. } => out.bytes.extend_from_slice(text::stored(outcome)),
+        ReplyStyle::None | ReplyStyle::Words(_) => {}
     }
 }
 
-fn deleted(outcome: &DeleteOutcome) -> &'static [u8] {
-    match outcome {
-        DeleteOutcome::Deleted => reply::DELETED,
-        DeleteOutcome::NotFound => reply::NOT_FOUND,
-        DeleteOutcome::Exists => reply::EXISTS,
+fn deleted(reply: &ReplyStyle<'_>, outcome: &DeleteOutcome, out: &mut Outgoing) {
+    match reply {
+        ReplyStyle::Text { .. } => out.bytes.extend_from_slice(text::deleted(outcome)),
+        ReplyStyle::None | ReplyStyle::Words(_) => {}
     }
 }
 
-fn touched(outcome: &TouchOutcome) -> &'static [u8] {
-    match outcome {
-        TouchOutcome::Touched => reply::TOUCHED,
-        TouchOutcome::NotFound => reply::NOT_FOUND,
+fn arithmetic(reply: &ReplyStyle<'_>, outcome: &ArithOutcome, out: &mut Outgoing) {
+    match reply {
+        ReplyStyle::Text { .. } => text::arithmetic(outcome, &mut out.bytes),
+        ReplyStyle::None | ReplyStyle::Words(_) => {}
+    }
+}
+
+fn touched(reply: &ReplyStyle<'_>, outcome: &TouchOutcome, out: &mut Outgoing) {
+    match reply {
+        ReplyStyle::Text { .. } => out.bytes.extend_from_slice(text::touched(outcome)),
+        ReplyStyle::None | ReplyStyle::Words(_) => {}
     }
 }
