@@ -34,6 +34,6 @@ pub use api::{
 };
 pub use budget::Budget;
 pub use config::EngineConfig;
-pub use engine::{Engine, Hit, PinnedValue, Staged};
+pub use engine::{Engine, Hit, PinnedValue, Staged, WalkCursor, WalkedItem};
 pub use stats::{ClassStats, EngineStats};
 pub use types::{Deadline, ItemHandle, KeyHash, KeyHasher, Seconds};

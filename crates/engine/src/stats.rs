@@ -67,11 +67,14 @@ pub struct EngineStats {
     reason = "the names are those of memcached's `stats items` and `stats slabs`, described in docs/protocol.md"
 )]
 pub struct ClassStats {
-    /// Number of the class, from 1.
+    /// Number of the class, from 1. Where users see one class, there may be several of neighbouring chunk sizes: its
+    /// counters are then their sums, its ages and chunk size those of the largest.
     pub class_id: u8,
     pub chunk_size: u64,
     pub chunks_per_page: u64,
     pub total_pages: u64,
+    /// Bytes of its pages.
+    pub page_bytes: u64,
     pub total_chunks: u64,
     pub used_chunks: u64,
     pub free_chunks: u64,
@@ -101,4 +104,43 @@ pub struct ClassStats {
     pub cas_hits: u64,
     pub cas_badval: u64,
     pub touch_hits: u64,
+}
+
+impl ClassStats {
+    /// Takes in the counters of the class with the next larger chunks.
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.chunk_size = other.chunk_size;
+        self.chunks_per_page = other.chunks_per_page;
+        self.age = self.age.max(other.age);
+        self.evicted_time = self.evicted_time.max(other.evicted_time);
+        for (sum, more) in [
+            (&mut self.total_pages, other.total_pages),
+            (&mut self.page_bytes, other.page_bytes),
+            (&mut self.total_chunks, other.total_chunks),
+            (&mut self.used_chunks, other.used_chunks),
+            (&mut self.free_chunks, other.free_chunks),
+            (&mut self.number, other.number),
+            (&mut self.mem_requested, other.mem_requested),
+            (&mut self.evicted, other.evicted),
+            (&mut self.evicted_nonzero, other.evicted_nonzero),
+            (&mut self.outofmemory, other.outofmemory),
+            (&mut self.tailrepairs, other.tailrepairs),
+            (&mut self.reclaimed, other.reclaimed),
+            (&mut self.expired_unfetched, other.expired_unfetched),
+            (&mut self.evicted_unfetched, other.evicted_unfetched),
+            (&mut self.crawler_reclaimed, other.crawler_reclaimed),
+            (&mut self.crawler_items_checked, other.crawler_items_checked),
+            (&mut self.lrutail_reflocked, other.lrutail_reflocked),
+            (&mut self.get_hits, other.get_hits),
+            (&mut self.cmd_set, other.cmd_set),
+            (&mut self.delete_hits, other.delete_hits),
+            (&mut self.incr_hits, other.incr_hits),
+            (&mut self.decr_hits, other.decr_hits),
+            (&mut self.cas_hits, other.cas_hits),
+            (&mut self.cas_badval, other.cas_badval),
+            (&mut self.touch_hits, other.touch_hits),
+        ] {
+            *sum += more;
+        }
+    }
 }

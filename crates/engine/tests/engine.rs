@@ -8,3 +8,5 @@ mod model;
 mod support;
 #[path = "engine/verbs.rs"]
 mod verbs;
+#[path = "engine/walk.rs"]
+mod walk;

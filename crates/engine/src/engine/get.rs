@@ -61,10 +61,13 @@ impl<'a> Hit<'a> {
         self.fetched_before
     }
 
-    /// The slab class of the item (of its first chunk).
+    /// The slab class of the item (of its first chunk), as shown to users.
     #[must_use]
     pub fn class_id(&self) -> u8 {
-        self.items.slabs.class_of(self.chunk)
+        self.items
+            .slabs
+            .sizes
+            .shown_id(self.items.slabs.class_of(self.chunk))
     }
 
     /// Length of the value.

@@ -3,7 +3,8 @@
 //! ```text
 //! get store reserve arith touch   verbs, one file each
 //! memory  evict  steal            where memory comes from: free chunk, page, eviction in the class, another class's page
-//! sweep  report  integrity        background expiry, statistics, self-check
+//! sweep  walk                     background expiry; visiting all items, for dumps
+//! report  integrity               statistics, self-check
 //! clock  pins  policy             time and flushes, items being sent, choice of victims
 //! ```
 
@@ -22,6 +23,7 @@ mod steal;
 mod store;
 mod sweep;
 mod touch;
+mod walk;
 
 use std::io;
 use std::sync::Arc;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 pub use self::get::Hit;
 pub use self::pin::PinnedValue;
 pub use self::stage::Staged;
+pub use self::walk::{WalkCursor, WalkedItem};
 
 use self::clock::Clock;
 use self::evict::Hand;
@@ -80,6 +83,8 @@ pub struct Engine {
     steal_cursor: u32,
     sweep: SweepCursor,
     pieces: Vec<Piece>,
+    /// Items of one step of [`Self::walk`].
+    walked: Vec<ChunkRef>,
 }
 
 /// Why a lookup finds nothing although the item is there.
@@ -129,6 +134,7 @@ impl Engine {
             steal_cursor: 0,
             sweep: SweepCursor::default(),
             pieces: Vec::new(),
+            walked: Vec::new(),
         })
     }
 

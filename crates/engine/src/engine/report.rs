@@ -42,12 +42,21 @@ impl Engine {
         }
     }
 
-    /// The counters of each slab class, those without pages included.
-    pub fn class_stats(&self) -> impl Iterator<Item = ClassStats> {
-        self.classes
-            .iter()
-            .skip(usize::from(INDEX_CLASS) + 1)
-            .map(|class| self.fill_class(*class))
+    /// The counters of each slab class as users know them, 1 to 63, those without pages included.
+    #[must_use]
+    pub fn class_stats(&self) -> Vec<ClassStats> {
+        let mut shown: Vec<ClassStats> = Vec::new();
+        for class in self.classes.iter().skip(usize::from(INDEX_CLASS) + 1) {
+            let class = ClassStats {
+                class_id: self.items.slabs.sizes.shown_id(class.class_id),
+                ..self.fill_class(*class)
+            };
+            match shown.last_mut() {
+                Some(last) if last.class_id == class.class_id => last.join(&class),
+                _ => shown.push(class),
+            }
+        }
+        shown
     }
 
     fn fill_class(&self, class: ClassStats) -> ClassStats {
@@ -61,6 +70,7 @@ impl Engine {
             .filter(|head| head.is_linked());
         ClassStats {
             total_pages,
+            page_bytes: total_pages * slabs.page_bytes() as u64,
             total_chunks,
             used_chunks,
             free_chunks: total_chunks - used_chunks,

@@ -213,9 +213,12 @@ impl Leaf {
 
     /// Appends all entries to `out`.
     pub(crate) fn collect(&self, slabs: &Slabs, out: &mut Vec<Entry>) {
-        for index in 0..self.buckets() {
-            out.extend(self.bucket(slabs, index).entries());
-        }
+        out.extend(self.entries(slabs));
+    }
+
+    /// All entries.
+    pub(crate) fn entries(&self, slabs: &Slabs) -> impl Iterator<Item = Entry> {
+        (0..self.buckets()).flat_map(|index| self.bucket(slabs, index).entries())
     }
 
     /// Takes the extents out, leaving the leaf empty.

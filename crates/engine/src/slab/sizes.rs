@@ -9,6 +9,8 @@ use crate::config::EngineConfig;
 
 /// Upper bound of the number of classes, class 0 included.
 const CLASSES_MAX: usize = 250;
+/// Classes that memcached's users and tools know: numbers from 1 to this.
+const SHOWN_MAX: usize = 63;
 /// Smallest chunk of the default sizes: the header of an item, a key and a value of a few bytes.
 const CHUNK_MIN: usize = 24;
 /// Up to here the default sizes go in steps of the granule.
@@ -70,6 +72,16 @@ impl Sizes {
         self.sizes[usize::from(class)] as usize
     }
 
+    /// The number under which users see a class, 1 to [`SHOWN_MAX`]: neighbours share one where there are more classes.
+    pub(crate) fn shown_id(&self, class: u8) -> u8 {
+        let items = self.len() - 1;
+        if items <= SHOWN_MAX {
+            class
+        } else {
+            (1 + (usize::from(class) - 1) * SHOWN_MAX / items) as u8
+        }
+    }
+
     /// The largest chunk of an item.
     #[inline]
     pub(crate) fn chunk_max(&self) -> usize {
@@ -128,7 +140,7 @@ fn geometric(config: &EngineConfig, header_bytes: usize, granule: usize) -> Vec<
     let factor = config.growth_factor.unwrap_or(1.25).max(1.001);
     let mut sizes = Vec::new();
     let mut size = (header_bytes + config.chunk_min.unwrap_or(48)).next_multiple_of(granule);
-    while (size as f64) <= largest as f64 / factor && sizes.len() < CLASSES_MAX - 2 {
+    while (size as f64) <= largest as f64 / factor && sizes.len() < SHOWN_MAX - 1 {
         sizes.push(size);
         let next = ((size as f64 * factor) as usize).next_multiple_of(granule);
         size = next.max(size + granule);
@@ -143,7 +155,7 @@ fn explicit(given: &[usize], config: &EngineConfig, granule: usize) -> Vec<usize
         .iter()
         .map(|&size| size.max(CHUNK_MIN).next_multiple_of(granule))
         .filter(|&size| size < largest)
-        .take(CLASSES_MAX - 2)
+        .take(SHOWN_MAX - 1)
         .collect();
     sizes.sort_unstable();
     sizes.dedup();
@@ -208,11 +220,21 @@ mod tests {
     }
 
     #[test]
+    fn users_see_63_classes_in_order() {
+        let sizes = sizes(&EngineConfig::default());
+        let shown: Vec<u8> = (1..sizes.len() as u8)
+            .map(|class| sizes.shown_id(class))
+            .collect();
+        assert!(shown.is_sorted());
+        assert_eq!((shown.first(), shown.last()), (Some(&1), Some(&63)));
+    }
+
+    #[test]
     fn a_tiny_factor_ends() {
         let config = EngineConfig {
             growth_factor: Some(1.0001),
             ..EngineConfig::default()
         };
-        assert!(sizes(&config).len() <= CLASSES_MAX);
+        assert_eq!(sizes(&config).len(), 1 + SHOWN_MAX);
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use corecached_engine::{
     Arith, ArithOp, ArithOutcome, Budget, Deadline, DeleteOutcome, Engine, EngineConfig, Fetch,
     ItemHandle, Piece, Reserve, Seconds, Staged, Store, StoreMode, StoreOutcome, TouchOutcome,
+    WalkCursor,
 };
 
 use crate::support::{Rng, config, hash};
@@ -591,12 +592,36 @@ impl Model {
                 while self.engine.trim(1) {}
                 self.budget.set_limit_bytes(self.limit);
             }
-            2..=4 => {
+            2 => self.walk(),
+            3 | 4 => {
                 let budget = self.rng.below(3000);
                 self.engine.sweep(self.now(), budget);
             }
             _ => self.engine.maintain(self.now()),
         }
+    }
+
+    /// Everything shown is known and alive, and everything known that was not evicted is shown.
+    fn walk(&mut self) {
+        let mut shown = 0;
+        let mut cursor = WalkCursor::default();
+        let budget = 1 + self.rng.below(500);
+        let (map, now) = (&self.map, Seconds(self.now));
+        while self.engine.walk(&mut cursor, now, budget, |item| {
+            let entry = map.get(item.key).expect("a walk shows what was stored");
+            assert!(!entry.deadline.has_passed(now), "a walk shows what lives");
+            assert_eq!(
+                (item.value_bytes, item.client_flags, item.deadline),
+                (entry.value.len(), entry.flags, entry.deadline)
+            );
+            shown += 1;
+        }) {}
+        let keys: Vec<&Vec<u8>> = map.keys().collect();
+        let live = keys
+            .iter()
+            .filter(|key| self.engine.get(key, hash(key), now, Fetch::Quiet).is_some())
+            .count();
+        assert_eq!(shown, live, "a walk shows every live item once");
     }
 
     fn step(&mut self) {

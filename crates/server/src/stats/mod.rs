@@ -30,7 +30,7 @@ impl ShardReport {
         ShardReport {
             shard,
             engine: engine.stats(),
-            classes: engine.class_stats().collect(),
+            classes: engine.class_stats(),
         }
     }
 }

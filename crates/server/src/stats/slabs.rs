@@ -11,7 +11,7 @@ pub(crate) fn render(reports: &[&ShardReport]) -> Vec<u8> {
     }
     let malloced = classes
         .iter()
-        .map(|class| class.sum(|class| class.chunk_size * class.total_chunks))
+        .map(|class| class.sum(|class| class.page_bytes))
         .sum();
     lines.number("active_slabs", classes.len() as u64);
     lines.number("total_malloced", malloced);

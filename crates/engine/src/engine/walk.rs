@@ -1,0 +1,145 @@
+//! Visiting every live item in bounded steps: for `lru_crawler metadump` and the like.
+//!
+//! The walk follows the index in the order of [`crate::index`]'s spans and pauses anywhere, also inside a leaf, where it
+//! goes up the tags:
+//!
+//! ```text
+//!          done       | leaf being visited                | to come
+//! |-------------------|-- tags < tag: done -- tag.. : to come --|------------------|
+//! 0                 from                                  to                  2^32
+//! ```
+//!
+//! An item that is in the cache from the first step to the last is visited, wherever its memory moves meanwhile. It is
+//! visited once, but for a leaf that is split between two steps that visit it. Items that come, change or go meanwhile
+//! are visited as they are at that moment, or not.
+
+use super::Engine;
+use crate::index::{SPAN_END, position_of};
+use crate::slab::ChunkRef;
+use crate::types::{Deadline, Seconds};
+
+/// One more than the largest tag.
+const TAGS: u32 = 1 << 16;
+/// Items asked for ahead of the one being visited.
+const PREFETCH_AHEAD: usize = 8;
+
+/// Where a walk over all items is; the default is its beginning.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WalkCursor {
+    from: u64,
+    to: u64,
+    tag: u32,
+}
+
+impl WalkCursor {
+    /// Whether every item has been visited.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.from >= SPAN_END
+    }
+}
+
+/// An item as [`Engine::walk`] shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WalkedItem<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// When it dies.
+    pub deadline: Deadline,
+    /// When it was last used.
+    pub last_access: Seconds,
+    /// The cas unique, 0 with cas disabled.
+    pub cas: u64,
+    /// Whether a lookup has fetched it since it was stored.
+    pub fetched: bool,
+    /// The slab class of its first chunk, as shown to users.
+    pub class_id: u8,
+    /// Bytes of header, key and value, as `bytes` counts them.
+    pub item_bytes: usize,
+    /// Bytes of the value.
+    pub value_bytes: usize,
+    /// The client flags.
+    pub client_flags: u32,
+}
+
+impl Engine {
+    /// Visits the next live items, some `budget` of them, and moves the cursor; true while there are more to visit.
+    ///
+    /// Marks and counts nothing. Between two steps, anything may happen to the items.
+    pub fn walk(
+        &mut self,
+        cursor: &mut WalkCursor,
+        now: Seconds,
+        budget: usize,
+        mut visit: impl FnMut(&WalkedItem<'_>),
+    ) -> bool {
+        self.clock.advance(now);
+        let mut chunks = std::mem::take(&mut self.walked);
+        // A leaf without items counts as one, so that an empty table is no endless walk.
+        let mut looked = 0;
+        while looked < budget && !cursor.is_done() {
+            chunks.clear();
+            self.next_items(cursor, budget - looked, &mut chunks);
+            looked += chunks.len().max(1);
+            for at in 0..chunks.len() {
+                if let Some(&ahead) = chunks.get(at + PREFETCH_AHEAD) {
+                    let address = self.items.slabs.address(ahead);
+                    self.items.slabs.segment.prefetch(address);
+                }
+                self.show(chunks[at], &mut visit);
+            }
+        }
+        self.walked = chunks;
+        !cursor.is_done()
+    }
+
+    /// Collects items from the cursor on, of one leaf at most, and moves the cursor behind them.
+    fn next_items(&self, cursor: &mut WalkCursor, wanted: usize, chunks: &mut Vec<ChunkRef>) {
+        let span = self.index.span_at(cursor.from);
+        if cursor.tag == 0 || cursor.to > span.to {
+            cursor.to = span.to;
+        }
+        let tags = (wanted as u64 * u64::from(TAGS) / span.items.max(1) as u64).max(1);
+        let end = tags
+            .saturating_add(u64::from(cursor.tag))
+            .min(u64::from(TAGS)) as u32;
+        let slabs = &self.items.slabs;
+        self.index
+            .collect_tags(slabs, cursor.from, cursor.tag..end, chunks);
+        // After a merge the leaf is larger than what is to be visited.
+        let part = cursor.from..cursor.to;
+        if span.from != part.start || span.to != part.end {
+            chunks.retain(|&chunk| {
+                part.contains(&position_of(self.items.hash_of(self.hasher, chunk)))
+            });
+        }
+        cursor.tag = end;
+        if end == TAGS {
+            cursor.from = cursor.to;
+            cursor.tag = 0;
+        }
+    }
+
+    fn show(&self, chunk: ChunkRef, visit: &mut impl FnMut(&WalkedItem<'_>)) {
+        let item = self.items.item(chunk);
+        if self.death(&item).is_some() {
+            return;
+        }
+        let age = self.clock.age(item.head.last_access());
+        visit(&WalkedItem {
+            key: item.key(),
+            deadline: item.deadline(),
+            last_access: Seconds(self.clock.now().0.saturating_sub(age)),
+            cas: item.cas(),
+            fetched: item.head.is_fetched(),
+            class_id: self
+                .items
+                .slabs
+                .sizes
+                .shown_id(self.items.slabs.class_of(chunk)),
+            item_bytes: item.requested_bytes(),
+            value_bytes: item.value_bytes(),
+            client_flags: item.client_flags(),
+        });
+    }
+}
