@@ -49,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) reqs_per_event: u32,
     /// `-B`. Which protocols a connection may speak.
     pub(crate) binding_protocol: BindingProtocol,
+    /// Whether connections are encrypted where `-l` says nothing else.
+    pub(crate) tls: TlsKind,
     /// `-o read_buf_mem_limit`, in bytes; 0 = none. No effect: buffers belong to the shards' rings.
     pub(crate) read_buf_mem_limit_bytes: u64,
 
@@ -178,6 +180,7 @@ impl Default for Config {
             idle_timeout_seconds: 0,
             reqs_per_event: 20,
             binding_protocol: BindingProtocol::Auto,
+            tls: TlsKind::None,
             read_buf_mem_limit_bytes: 0,
             threads: cpus.len().clamp(1, THREADS_MAX),
             cpus,
@@ -260,6 +263,8 @@ pub(crate) enum BindingProtocol {
     Auto,
     /// Text (classic and meta) only.
     Ascii,
+    /// The binary protocol only.
+    Binary,
 }
 
 impl BindingProtocol {
@@ -268,8 +273,20 @@ impl BindingProtocol {
         match self {
             BindingProtocol::Auto => "auto-negotiate",
             BindingProtocol::Ascii => "ascii",
+            BindingProtocol::Binary => "binary",
         }
     }
+}
+
+/// Whether connections are encrypted, and whether clients show certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TlsKind {
+    /// Not encrypted.
+    None,
+    /// Encrypted; clients need no certificate. `btls:` of `-l`.
+    OneWay,
+    /// Encrypted; clients show a certificate, which is verified. `mtls:` of `-l`.
+    Mutual,
 }
 
 /// One address of `-l`.
@@ -281,6 +298,8 @@ pub(crate) struct ListenAddress {
     pub(crate) port: Option<Port>,
     /// The protocols of this listener; `None` = those of `-B`.
     pub(crate) protocol: Option<BindingProtocol>,
+    /// `notls:`, `btls:` or `mtls:`; `None` = as all others.
+    pub(crate) tls: Option<TlsKind>,
     /// A name of up to 8 characters that connections inherit. No effect without a proxy.
     pub(crate) tag: Option<String>,
 }
@@ -292,6 +311,7 @@ impl ListenAddress {
             host: Some(host.to_owned()),
             port: None,
             protocol: None,
+            tls: None,
             tag: None,
         }
     }

@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use crate::batch::ReplyTo;
+use crate::listen::ListenerId;
 use crate::shard::ShardId;
 
 /// What one thread asks of a shard's network side.
@@ -11,6 +12,8 @@ pub(crate) enum Control {
     Adopt {
         /// The socket.
         fd: OwnedFd,
+        /// The address that it came in by.
+        listener: ListenerId,
     },
     /// Describe your connections, for `stats conns`.
     DescribeConns {

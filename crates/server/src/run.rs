@@ -80,6 +80,7 @@ fn build(
     let shared = Arc::new(Shared {
         verbosity: AtomicU8::new(config.verbosity),
         config,
+        listeners: listeners.infos(),
         budget,
         hasher,
         clock: Clock::start(),
@@ -101,17 +102,8 @@ fn build(
 }
 
 fn parts_of(shard: usize, owner: Owner<Core>, router: Router, listeners: &Listeners) -> ShardParts {
-    let sockets = listeners
-        .of_shard(shard)
-        .zip(listeners.by_source_port())
-        .enumerate();
-    let listeners = sockets
-        .map(|(number, (fd, by_source_port))| Listener {
-            fd,
-            number: number as u16,
-            by_source_port,
-        })
-        .collect();
+    let listeners = listeners.of_shard(shard);
+    let listeners = listeners.map(|(id, fd)| Listener { fd, id }).collect();
     ShardParts {
         id: ShardId(shard as u16),
         owner,

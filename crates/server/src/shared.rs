@@ -12,6 +12,7 @@ use corecached_reactor::{DoorbellTarget, Waker};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
+use crate::listen::{ListenerId, ListenerInfo};
 use crate::shard::ShardId;
 use crate::shard::core::Core;
 
@@ -19,6 +20,8 @@ use crate::shard::core::Core;
 pub(crate) struct Shared {
     /// The command line.
     pub(crate) config: Config,
+    /// The listening addresses, by [`ListenerId`].
+    pub(crate) listeners: Vec<ListenerInfo>,
     /// The memory limit.
     pub(crate) budget: Arc<Budget>,
     /// The hash that decides shard and place.
@@ -44,6 +47,12 @@ impl Shared {
     #[inline]
     pub(crate) fn owner_of(&self, hash: KeyHash) -> ShardId {
         ShardId((((hash.0 >> 32) * self.shards.len() as u64) >> 32) as u16)
+    }
+
+    /// What connections inherit from an address.
+    #[inline]
+    pub(crate) fn listener(&self, id: ListenerId) -> &ListenerInfo {
+        &self.listeners[id.index()]
     }
 
     /// The way to a shard.

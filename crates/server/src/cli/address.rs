@@ -2,11 +2,11 @@
 //!
 //! ```text
 //!   list     address { (',' | ';') address }
-//!   address  ['notls:'] ['proto[' name ']:'] ['tag[' name ']:' | 'tag_' name '_:'] host [':' port]
+//!   address  ['notls:' | 'btls:' | 'mtls:'] ['proto[' name ']:'] ['tag[' name ']:' | 'tag_' name '_:'] host [':' port]
 //!   host     IPv4 | '[' IPv6 ']' | IPv6 without port | name | '*'
 //! ```
 
-use crate::config::{BindingProtocol, ListenAddress, Port};
+use crate::config::{BindingProtocol, ListenAddress, Port, TlsKind};
 
 use super::number::leading_integer;
 use super::{CliError, later};
@@ -41,7 +41,7 @@ fn invalid_port(text: &str) -> CliError {
 }
 
 fn parse(text: &str) -> Result<ListenAddress, CliError> {
-    let rest = transport(text)?;
+    let (tls, rest) = tls(text)?;
     let (protocol, rest) = protocol(rest)?;
     let (tag, rest) = tag(rest)?;
     let (host, port) = host_and_port(rest, text)?;
@@ -49,17 +49,26 @@ fn parse(text: &str) -> Result<ListenAddress, CliError> {
         host: (host != "*").then(|| host.to_owned()),
         port: port.map(parse_port).transpose()?,
         protocol,
+        tls,
         tag: tag.map(str::to_owned),
     })
 }
 
-fn transport(text: &str) -> Result<&str, CliError> {
-    for prefix in ["mtls:", "btls:"] {
-        if text.starts_with(prefix) {
-            return Err(later::refuse(&format!("-l {text}"), "TLS"));
+fn tls(text: &str) -> Result<(Option<TlsKind>, &str), CliError> {
+    let kinds = [
+        ("notls:", TlsKind::None),
+        ("btls:", TlsKind::OneWay),
+        ("mtls:", TlsKind::Mutual),
+    ];
+    for (prefix, kind) in kinds {
+        if let Some(rest) = text.strip_prefix(prefix) {
+            return match kind {
+                TlsKind::None => Ok((Some(kind), rest)),
+                _ => Err(later::refuse(&format!("-l {text}"), "TLS")),
+            };
         }
     }
-    Ok(text.strip_prefix("notls:").unwrap_or(text))
+    Ok((None, text))
 }
 
 fn protocol(text: &str) -> Result<(Option<BindingProtocol>, &str), CliError> {
@@ -69,7 +78,7 @@ fn protocol(text: &str) -> Result<(Option<BindingProtocol>, &str), CliError> {
     let protocol = match name {
         "ascii" => BindingProtocol::Ascii,
         "negotiating" => BindingProtocol::Auto,
-        "binary" => return Err(later::refuse("-l proto[binary]", "the binary protocol")),
+        "binary" => BindingProtocol::Binary,
         "proxy" => return Err(later::refuse("-l proto[proxy]", "the proxy")),
         _ => {
             return Err(CliError::usage(format!(
@@ -176,6 +185,7 @@ mod tests {
     fn prefixes_come_before_the_host() {
         let address = one("notls:proto[ascii]:tag[front]:127.0.0.1:5002");
         assert_eq!(address.protocol, Some(BindingProtocol::Ascii));
+        assert_eq!(address.tls, Some(TlsKind::None));
         assert_eq!(address.tag.as_deref(), Some("front"));
         assert_eq!(address.host.as_deref(), Some("127.0.0.1"));
         assert_eq!(address.port, Some(Port::Fixed(5002)));
@@ -183,6 +193,10 @@ mod tests {
         assert_eq!(
             one("proto[negotiating]:*").protocol,
             Some(BindingProtocol::Auto)
+        );
+        assert_eq!(
+            one("proto[binary]:[::1]:5").protocol,
+            Some(BindingProtocol::Binary)
         );
     }
 
@@ -206,7 +220,7 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["mtls:h", "btls:h", "proto[binary]:h", "proto[proxy]:h"] {
+        for text in ["mtls:h", "btls:h", "proto[proxy]:h"] {
             let message = parse_list(text).unwrap_err().message;
             assert!(
                 message.contains("not supported by this version"),

@@ -140,7 +140,7 @@ fn connections(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> 
         config.binding_protocol = match value {
             "auto" => BindingProtocol::Auto,
             "ascii" => BindingProtocol::Ascii,
-            "binary" => return Err(later::refuse("-B binary", "the binary protocol")),
+            "binary" => BindingProtocol::Binary,
             _ => {
                 return Err(CliError::usage(format!(
                     "Invalid value for binding protocol: {value}\n -- should be one of auto, binary, or ascii"

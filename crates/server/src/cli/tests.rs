@@ -196,7 +196,9 @@ fn connection_and_shard_options() {
         64,
         "Invalid value for binding protocol: foo\n -- should be one of auto, binary, or ascii",
     );
-    comes_later(&["-B", "binary"]);
+    check(&["-B", "binary"], |config| {
+        config.binding_protocol = BindingProtocol::Binary;
+    });
     let warnings = try_draft(&["-t", "65"]).unwrap().warnings;
     assert!(warnings[0].starts_with("WARNING: Setting a high number of worker threads"));
 }

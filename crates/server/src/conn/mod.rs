@@ -28,6 +28,7 @@ pub(crate) use table::{ConnId, ConnTable};
 use crate::batch::ReplyTo;
 use crate::config::BindingProtocol;
 use crate::execute::{Access, execute};
+use crate::listen::ListenerId;
 use crate::op::Op;
 use crate::replies::{Replies, ReplySeq};
 use crate::shard::router::Router;
@@ -125,6 +126,8 @@ pub(crate) struct Conn {
     pub(crate) fd: OwnedFd,
     /// Its place in the table.
     pub(crate) id: ConnId,
+    /// The address that it came in by.
+    pub(crate) listener: ListenerId,
     codec: Option<Codec>,
     phase: Phase,
     input: Input,
@@ -150,10 +153,11 @@ pub(crate) struct Conn {
 
 impl Conn {
     /// A fresh connection.
-    pub(crate) fn new(fd: OwnedFd, id: ConnId, now: Seconds) -> Conn {
+    pub(crate) fn new(fd: OwnedFd, id: ConnId, listener: ListenerId, now: Seconds) -> Conn {
         Conn {
             fd,
             id,
+            listener,
             codec: None,
             phase: Phase::default(),
             input: Input::default(),
@@ -222,15 +226,24 @@ impl Conn {
                 _ => (0, Stop::Dry),
             };
         };
-        match *self.codec.get_or_insert_with(|| Codec::detect(first)) {
-            Codec::Text => text::consume(self, bytes, cx),
-            Codec::Binary if cx.shared.config.binding_protocol == BindingProtocol::Ascii => {
-                self.codec = Some(Codec::Text);
-                text::consume(self, bytes, cx)
-            }
+        match self.codec.or_else(|| self.choose_codec(first, cx)) {
+            Some(Codec::Text) => text::consume(self, bytes, cx),
             // The binary protocol has its place here; until then such a connection is closed (docs/protocol.md).
-            Codec::Binary => (0, Stop::Close),
+            Some(Codec::Binary) | None => (0, Stop::Close),
         }
+    }
+
+    /// The protocol for good, by the first byte and by what the listener allows; `None` if they do not agree.
+    fn choose_codec(&mut self, first: u8, cx: &Cx<'_>) -> Option<Codec> {
+        self.codec = match cx.shared.listener(self.listener).protocol {
+            BindingProtocol::Auto => Some(Codec::detect(first)),
+            // A first byte of the binary protocol is then part of an unknown command.
+            BindingProtocol::Ascii => Some(Codec::Text),
+            BindingProtocol::Binary => {
+                Some(Codec::Binary).filter(|&codec| codec == Codec::detect(first))
+            }
+        };
+        self.codec
     }
 
     /// Whether no further request may be executed for now.

@@ -6,7 +6,7 @@
 use std::io;
 use std::os::fd::AsRawFd;
 
-use super::{Address, Group};
+use super::Group;
 
 /// Offsets from here on are counted from the network header (linux/filter.h: SKF_NET_OFF).
 const NETWORK_HEADER: u32 = (-0x10_0000_i32) as u32;
@@ -17,7 +17,7 @@ const IPV6_HEADER_BYTES: u32 = 40;
 
 /// Attaches the program to the sockets of `group`, which listen already.
 pub(super) fn attach(group: &Group, shards: usize) -> io::Result<()> {
-    let (Address::Tcp(address), Some(socket)) = (&group.address, group.sockets.first()) else {
+    let (Some(address), Some(socket)) = (group.address, group.sockets.first()) else {
         return Ok(());
     };
     let header_bytes = if address.is_ipv4() {

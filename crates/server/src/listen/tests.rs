@@ -3,9 +3,10 @@
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use super::*;
+use crate::config::{BindingProtocol, ListenAddress, Port, TlsKind};
 
 fn config(hosts: &[&str], port: Port) -> Config {
     Config {
@@ -22,10 +23,8 @@ fn temporary(name: &str) -> PathBuf {
 }
 
 fn port_of(listeners: &Listeners, group: usize) -> u16 {
-    match listeners.groups[group].address {
-        Address::Tcp(address) => address.port(),
-        Address::Unix => panic!("a unix socket has no port"),
-    }
+    let address = listeners.groups[group].address;
+    address.expect("a unix socket has no port").port()
 }
 
 #[test]
@@ -34,7 +33,7 @@ fn each_shard_has_a_socket_on_the_same_port() {
     let port = port_of(&listeners, 0);
     let mut fds = Vec::new();
     for shard in 0..3 {
-        let of_shard: Vec<RawFd> = listeners.of_shard(shard).collect();
+        let of_shard: Vec<RawFd> = listeners.of_shard(shard).map(|(_, fd)| fd).collect();
         assert_eq!(of_shard.len(), 1);
         assert_eq!(local_address(of_shard[0]), format!("tcp:127.0.0.1:{port}"));
         assert!(!fds.contains(&of_shard[0]));
@@ -100,6 +99,29 @@ fn addresses_have_their_own_ports() {
 }
 
 #[test]
+fn connections_inherit_what_the_address_says() {
+    let mut config = config(&["127.0.0.1", "127.0.0.2"], Port::Ephemeral);
+    config.binding_protocol = BindingProtocol::Ascii;
+    config.tls = TlsKind::OneWay;
+    config.listen[1].protocol = Some(BindingProtocol::Binary);
+    config.listen[1].tls = Some(TlsKind::None);
+    config.listen[1].tag = Some("back".into());
+    let listeners = bind(&config, 2).unwrap();
+    let infos = listeners.infos();
+    assert_eq!(infos.len(), 2);
+    assert_eq!(
+        (infos[0].protocol, infos[0].tls, infos[0].tag.as_deref()),
+        (BindingProtocol::Ascii, TlsKind::OneWay, None)
+    );
+    assert_eq!(
+        (infos[1].protocol, infos[1].tls, infos[1].tag.as_deref()),
+        (BindingProtocol::Binary, TlsKind::None, Some("back"))
+    );
+    let numbers: Vec<u16> = listeners.of_shard(1).map(|(id, _)| id.0).collect();
+    assert_eq!(numbers, [0, 1]);
+}
+
+#[test]
 fn nothing_to_listen_on_is_an_error() {
     assert!(bind(&config(&["127.0.0.1"], Port::Off), 1).is_err());
     assert!(bind(&config(&["no.such.name.invalid"], Port::Ephemeral), 1).is_err());
@@ -138,7 +160,7 @@ fn the_unix_socket_has_its_mode_and_replaces_a_stale_one() {
     );
     assert_eq!(listeners.of_shard(1).count(), 1);
     let name = format!("unix:{}", path.display());
-    assert_eq!(local_address(listeners.of_shard(0).next().unwrap()), name);
+    assert_eq!(local_address(listeners.of_shard(0).next().unwrap().1), name);
 
     let mut client = UnixStream::connect(&path).unwrap();
     let (accepted, _) = SockRef::from(&listeners.groups[0].sockets[1])

@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 use crate::conn::{Conn, ConnId, Reading};
 use crate::control::Control;
 use crate::execute::Access;
+use crate::listen::ListenerId;
 use crate::stats;
 
 use super::core::Core;
@@ -27,7 +28,7 @@ impl Net {
     }
 
     /// A new connection, on the shard that the kernel chose.
-    pub(super) fn accepted(&mut self, listener: u16, fd: OwnedFd) {
+    pub(super) fn accepted(&mut self, listener: ListenerId, fd: OwnedFd) {
         let limit = u64::from(self.shared.config.conn_limit);
         let one_more = |open| (open < limit).then_some(open + 1);
         let (set, fetch) = (Ordering::SeqCst, Ordering::SeqCst);
@@ -44,21 +45,21 @@ impl Net {
             Some(shard) => {
                 let handle = self.shared.shard(shard);
                 handle.net.curr_connections.fetch_add(1, Ordering::Relaxed);
-                handle.post(Control::Adopt { fd });
+                handle.post(Control::Adopt { fd, listener });
             }
             None => {
                 self.handle()
                     .net
                     .curr_connections
                     .fetch_add(1, Ordering::Relaxed);
-                self.adopt(fd);
+                self.adopt(fd, listener);
             }
         }
     }
 
     /// The least loaded shard, if it has clearly fewer connections than this one and the client has no say in it.
-    fn less_loaded_shard(&self, listener: u16) -> Option<ShardId> {
-        if self.listeners[usize::from(listener)].by_source_port {
+    fn less_loaded_shard(&self, listener: ListenerId) -> Option<ShardId> {
+        if self.shared.listener(listener).by_source_port {
             return None;
         }
         let load = |shard: usize| {
@@ -75,16 +76,16 @@ impl Net {
     }
 
     /// Takes a connection in, its place being counted already.
-    fn adopt(&mut self, fd: OwnedFd) {
+    fn adopt(&mut self, fd: OwnedFd, listener: ListenerId) {
         let now = self.now;
         let raw = fd.as_raw_fd();
-        let id = self.conns.insert(|id| Conn::new(fd, id, now));
+        let id = self.conns.insert(|id| Conn::new(fd, id, listener, now));
         debug!(fd = raw, shard = self.id.0, "new client connection");
         self.reactor.recv(raw, id.token());
     }
 
     /// More connections than `-c` allows: says so and closes, or keeps this one waiting and stops accepting.
-    fn refuse(&mut self, listener: u16, fd: OwnedFd) {
+    fn refuse(&mut self, listener: ListenerId, fd: OwnedFd) {
         if self.shared.config.maxconns_fast {
             self.handle().net.rejected_connections.add(1);
             crate::listen::send_once(&fd, reply::TOO_MANY_CONNECTIONS);
@@ -105,10 +106,10 @@ impl Net {
     }
 
     /// Accepting has ended by itself, for lack of descriptors or memory.
-    pub(super) fn accept_failed(&mut self, listener: u16, errno: i32) {
+    pub(super) fn accept_failed(&mut self, listener: ListenerId, errno: i32) {
         // The reactor tries again by itself after a while.
         warn!(
-            listener,
+            listener = listener.0,
             "cannot accept: {}",
             std::io::Error::from_raw_os_error(errno)
         );
@@ -196,9 +197,9 @@ impl Net {
     pub(super) fn handle_control(&mut self) {
         for message in self.handle().take_control() {
             match message {
-                Control::Adopt { fd } => {
+                Control::Adopt { fd, listener } => {
                     self.handle().net.adopted.add(1);
-                    self.adopt(fd);
+                    self.adopt(fd, listener);
                 }
                 Control::DescribeConns { origin, reply_to } => {
                     let conns =

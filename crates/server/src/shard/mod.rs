@@ -18,6 +18,7 @@ use corecached_mesh::Owner;
 use corecached_reactor::{Event, Reactor, Token};
 
 use crate::conn::{ConnId, ConnTable};
+use crate::listen::ListenerId;
 use crate::shared::{ShardHandle, Shared};
 use core::Core;
 use router::Router;
@@ -35,14 +36,12 @@ pub(crate) struct Listener {
     /// The socket.
     pub(crate) fd: RawFd,
     /// Its number, the same on every shard.
-    pub(crate) number: u16,
-    /// Whether its clients choose their shard: their connections are not handed over.
-    pub(crate) by_source_port: bool,
+    pub(crate) id: ListenerId,
 }
 
 impl Listener {
     fn token(&self) -> Token {
-        Token(LISTENER_TOKEN | u64::from(self.number))
+        Token(LISTENER_TOKEN | u64::from(self.id.0))
     }
 }
 
@@ -76,7 +75,7 @@ struct Net {
     /// When accepting stopped because of `-c`.
     deaf_since: Option<Instant>,
     /// Accepted, but over the limit `-c`: they wait until one of the others closes.
-    waiting_room: VecDeque<(u16, OwnedFd)>,
+    waiting_room: VecDeque<(ListenerId, OwnedFd)>,
     /// Connections with input that could be worked on at once.
     ready: Vec<ConnId>,
     /// Connections with replies to send.

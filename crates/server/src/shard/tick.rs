@@ -21,6 +21,7 @@ use corecached_reactor::{Event, Outgoing, RecvBuf, Token};
 
 use crate::conn::{ConnId, Cx, Reading};
 use crate::execute::Access;
+use crate::listen::ListenerId;
 
 use super::core::Core;
 use super::{LISTENER_TOKEN, Net, Shard};
@@ -177,9 +178,9 @@ impl Net {
                 self.unpin(&inserts, core);
                 self.doom(ConnId::from_token(token));
             }
-            Event::Accepted { token, fd } => self.accepted(listener_number(token), fd),
+            Event::Accepted { token, fd } => self.accepted(listener_id(token), fd),
             Event::AcceptFailed { token, errno } => {
-                self.accept_failed(listener_number(token), errno);
+                self.accept_failed(listener_id(token), errno);
             }
             Event::Doorbell | Event::Wake | Event::Tick => {}
         }
@@ -303,7 +304,7 @@ fn first_key(bytes: &[u8]) -> Option<&[u8]> {
     Some(&after_word[..end])
 }
 
-fn listener_number(token: Token) -> u16 {
+fn listener_id(token: Token) -> ListenerId {
     debug_assert!(token.0 & LISTENER_TOKEN != 0, "only listeners accept");
-    token.0 as u16
+    ListenerId(token.0 as u16)
 }

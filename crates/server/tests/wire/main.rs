@@ -5,6 +5,7 @@
 //! transcript/         parses and plays them: whole, byte by byte, pipelined
 //! played.rs           one test per transcript, number of shards and way of playing
 //! keys.rs             gets of many keys: order, duplicates, misses
+//! listeners.rs        addresses of -l with facts of their own
 //! statistics.rs       the names, order and meaning of the statistics
 //! faults/             limits, slow and broken clients, signals, full memory
 //! concurrent.rs       several clients on the same keys
@@ -21,6 +22,7 @@ mod client;
 mod concurrent;
 mod faults;
 mod keys;
+mod listeners;
 mod played;
 mod process;
 mod server;

@@ -1,0 +1,77 @@
+//! What connections inherit from the address that they came in by.
+
+use crate::config::{BindingProtocol, Config, ListenAddress, TlsKind};
+
+/// The number of a listening address, the same on every shard: its place in `Shared::listeners`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ListenerId(pub(crate) u16);
+
+impl ListenerId {
+    /// As an index.
+    #[inline]
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// How bytes travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// A TCP connection.
+    Tcp,
+    /// A connection over a unix socket.
+    Unix,
+}
+
+impl Transport {
+    /// As the port file names it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Transport::Tcp => "TCP",
+            Transport::Unix => "UNIX",
+        }
+    }
+}
+
+/// One listening address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ListenerInfo {
+    /// How bytes travel.
+    pub(crate) transport: Transport,
+    /// Which protocols its connections may speak.
+    pub(crate) protocol: BindingProtocol,
+    /// Whether its connections are encrypted, and how their clients prove who they are.
+    pub(crate) tls: TlsKind,
+    /// The name that `-l` gave it.
+    pub(crate) tag: Option<String>,
+    /// Whether the client chooses its shard by its source port: such a connection is not handed over.
+    pub(crate) by_source_port: bool,
+}
+
+impl ListenerInfo {
+    /// Of an address of `-l`.
+    pub(super) fn of_address(
+        config: &Config,
+        address: &ListenAddress,
+        transport: Transport,
+    ) -> Self {
+        Self {
+            transport,
+            protocol: address.protocol.unwrap_or(config.binding_protocol),
+            tls: address.tls.unwrap_or(config.tls),
+            tag: address.tag.clone(),
+            by_source_port: false,
+        }
+    }
+
+    /// Of the unix socket, which stays inside the machine: no TLS, as in memcached.
+    pub(super) fn of_unix_socket(config: &Config) -> Self {
+        Self {
+            transport: Transport::Unix,
+            protocol: config.binding_protocol,
+            tls: TlsKind::None,
+            tag: None,
+            by_source_port: false,
+        }
+    }
+}

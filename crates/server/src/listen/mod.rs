@@ -1,0 +1,150 @@
+//! Listening sockets: one per shard for each TCP address, so that the kernel spreads connections over the shards.
+//!
+//! ```text
+//!   -l 10.0.0.1 -l [::1]:5001 -s /run/c.sock -t 3
+//!
+//!     number   address           shard 0    shard 1    shard 2
+//!        0     10.0.0.1:11211    socket     socket     socket      SO_REUSEPORT: the kernel chooses by a hash
+//!        1     [::1]:5001        socket     socket     socket
+//!        2     /run/c.sock       socket     dup        dup         one queue: who comes first accepts
+//! ```
+//!
+//! With SO_REUSEPORT a second server of the same user could take half of the connections of the first without anybody
+//! noticing. So each port is first bound without it, which fails if somebody listens there. Between that and the real
+//! bind another process could slip in; only another server being started at that very moment would.
+//!
+//! The number is the [`ListenerId`] that a connection keeps for life, also on another shard: `Shared::listeners` says by it
+//! which protocols the connection may speak.
+
+mod info;
+mod names;
+mod source_port;
+mod tcp;
+mod unix;
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+
+use socket2::SockRef;
+
+use crate::config::Config;
+use crate::error::StartError;
+
+pub(crate) use info::{ListenerId, ListenerInfo};
+pub(crate) use names::{local_address, peer_address};
+
+/// All listening sockets of the server.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    groups: Vec<Group>,
+}
+
+/// The sockets of one address, by shard.
+#[derive(Debug)]
+struct Group {
+    sockets: Vec<OwnedFd>,
+    /// The address, with the port that it got; a unix socket has none.
+    address: Option<SocketAddr>,
+    info: ListenerInfo,
+}
+
+impl Listeners {
+    /// One shard's sockets, each with its number. They stay open as long as this lives.
+    pub(crate) fn of_shard(&self, shard: usize) -> impl Iterator<Item = (ListenerId, RawFd)> {
+        let groups = self.groups.iter().enumerate();
+        groups.map(move |(number, group)| {
+            let id = ListenerId(number as u16);
+            (id, group.sockets[shard].as_raw_fd())
+        })
+    }
+
+    /// What connections inherit from each address, by number.
+    pub(crate) fn infos(&self) -> Vec<ListenerInfo> {
+        self.groups.iter().map(|group| group.info.clone()).collect()
+    }
+
+    /// What the file of MEMCACHED_PORT_FILENAME says: a line for each TCP and UDP socket, as memcached writes it.
+    pub(crate) fn port_lines(&self) -> String {
+        let mut lines = String::new();
+        for group in &self.groups {
+            let Some(address) = group.address else {
+                continue;
+            };
+            let family = if address.is_ipv4() { "INET" } else { "INET6" };
+            let _ = writeln!(
+                lines,
+                "{} {family}: {}",
+                group.info.transport.name(),
+                address.port()
+            );
+        }
+        lines
+    }
+}
+
+/// Makes all sockets and listens on them, `shards` for each address.
+///
+/// # Errors
+/// If an address cannot be had; the message says which one and what to do.
+pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartError> {
+    let mut groups = Vec::new();
+    for address in &config.listen {
+        let port = address.port.unwrap_or(config.tcp_port);
+        tcp::groups(config, address, port, shards, &mut groups)?;
+    }
+    if config.shard_port != 0 {
+        groups.extend(tcp::shard_port_groups(config, shards)?);
+    }
+    if let Some(path) = &config.unix_socket {
+        groups.push(unix::group(config, path, shards)?);
+    }
+    if groups.is_empty() {
+        return Err(message(
+            "there is nothing to listen on: -p 0 turns TCP off, and -s names a unix socket",
+        ));
+    }
+    // All are bound: now nothing that follows fails for reasons that the user can mend.
+    for socket in groups.iter().flat_map(|group| &group.sockets) {
+        SockRef::from(socket)
+            .listen(config.backlog)
+            .map_err(|error| {
+                message(format!(
+                    "cannot listen with a backlog of {}: {error}",
+                    config.backlog
+                ))
+            })?;
+    }
+    // The sockets have joined their groups in the order of the shards, which is what the program's result counts.
+    for group in groups.iter().filter(|group| group.info.by_source_port) {
+        source_port::attach(group, shards)
+            .map_err(|error| message(format!("-o shard_port: cannot attach a program: {error}")))?;
+    }
+    Ok(Listeners { groups })
+}
+
+fn message(text: impl Into<String>) -> StartError {
+    StartError::Message(text.into())
+}
+
+/// Writes the ports to `file` for whoever started the server, by way of `file.lck`, so that no half of it is seen.
+pub(crate) fn write_port_file(file: &std::ffi::OsStr, listeners: &Listeners) -> io::Result<()> {
+    let mut draft = OsString::from(file);
+    draft.push(".lck");
+    let draft = PathBuf::from(draft);
+    fs::write(&draft, listeners.port_lines())?;
+    fs::rename(draft, file)
+}
+
+/// Sends to a connection that is about to be closed what fits in its send buffer; never waits.
+pub(crate) fn send_once(fd: &OwnedFd, bytes: &[u8]) {
+    // What fails here cannot be told to anybody: the client learns from the close.
+    let _ = SockRef::from(fd).send_with_flags(bytes, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL);
+}
+
+#[cfg(test)]
+mod tests;

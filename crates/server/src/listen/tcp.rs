@@ -1,0 +1,196 @@
+//! TCP addresses: from a name and a port to one socket per shard.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tracing::{info, warn};
+
+use crate::config::{Config, ListenAddress, Port};
+use crate::error::StartError;
+
+use super::info::{ListenerInfo, Transport};
+use super::{Group, message};
+
+/// How long a busy port may take to become free, and how often it is tried.
+const BUSY_PORT_PATIENCE: Duration = Duration::from_secs(1);
+const BUSY_PORT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The sockets of one `-l`, whose name may stand for several addresses.
+pub(super) fn groups(
+    config: &Config,
+    listen: &ListenAddress,
+    port: Port,
+    shards: usize,
+    groups: &mut Vec<Group>,
+) -> Result<(), StartError> {
+    let info = ListenerInfo::of_address(config, listen, Transport::Tcp);
+    let port = match port {
+        Port::Off => return Ok(()),
+        Port::Ephemeral => None,
+        Port::Fixed(port) => Some(port),
+    };
+    // Where several addresses are meant, one that this machine does not have (IPv6 turned off) is left out.
+    let optional = listen.host.is_none() || config.listen_text.is_none();
+    for ip in resolve(listen)? {
+        let wanted = port.or_else(|| chosen_before(groups));
+        let bound = match tcp_group(config, ip, wanted, shards) {
+            Err(error) if port.is_none() && is_busy(&error) => tcp_group(config, ip, None, shards),
+            bound => bound,
+        };
+        match bound {
+            Ok((sockets, address)) => groups.push(Group {
+                sockets,
+                address: Some(address),
+                info: info.clone(),
+            }),
+            Err(error) if optional && is_absent(&error) => {
+                info!(%ip, "not listening on an address that this machine does not have");
+            }
+            Err(error) => return Err(tcp_message(ip, port, &error)),
+        }
+    }
+    Ok(())
+}
+
+/// The sockets of `-o shard_port`: on every address of `-l`, whatever port that names.
+pub(super) fn shard_port_groups(config: &Config, shards: usize) -> Result<Vec<Group>, StartError> {
+    let mut groups = Vec::new();
+    for address in &config.listen {
+        let port = Port::Fixed(config.shard_port);
+        self::groups(config, address, port, shards, &mut groups)?;
+    }
+    for group in &mut groups {
+        group.info.by_source_port = true;
+    }
+    Ok(groups)
+}
+
+/// With `-p -1`: the port that the kernel chose for an earlier address, which is to be the port of all if it is free.
+fn chosen_before(groups: &[Group]) -> Option<u16> {
+    groups.iter().find_map(|group| Some(group.address?.port()))
+}
+
+fn is_busy(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrInUse
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT)
+    )
+}
+
+/// The addresses that `-l` means, without duplicates.
+fn resolve(listen: &ListenAddress) -> Result<Vec<IpAddr>, StartError> {
+    let Some(host) = &listen.host else {
+        return Ok(vec![
+            Ipv4Addr::UNSPECIFIED.into(),
+            Ipv6Addr::UNSPECIFIED.into(),
+        ]);
+    };
+    let found = (host.as_str(), 0).to_socket_addrs().map_err(|error| {
+        message(format!(
+            "cannot listen on {host}: no address of that name ({error}); check -l"
+        ))
+    })?;
+    let mut ips: Vec<IpAddr> = Vec::new();
+    for ip in found.map(|address| address.ip()) {
+        if !ips.contains(&ip) {
+            ips.push(ip);
+        }
+    }
+    Ok(ips)
+}
+
+/// What keeps an address from being listened on, and what to do.
+fn tcp_message(ip: IpAddr, port: Option<u16>, error: &io::Error) -> StartError {
+    let port = port.unwrap_or(0);
+    let at = SocketAddr::new(ip, port);
+    message(match error.raw_os_error() {
+        Some(libc::EADDRINUSE) => format!(
+            "failed to listen on TCP port {port}: {at} is in use by another process; \
+             stop that one (ss -ltnp 'sport = :{port}' shows it) or choose another port with -p"
+        ),
+        Some(libc::EACCES) => format!(
+            "failed to listen on TCP port {port}: {at} needs root or CAP_NET_BIND_SERVICE, as all ports below net.ipv4.ip_unprivileged_port_start do"
+        ),
+        Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT) => {
+            format!(
+                "failed to listen on TCP port {port}: this machine does not have the address {ip}; check -l"
+            )
+        }
+        Some(libc::EMFILE | libc::ENFILE) => {
+            format!(
+                "failed to listen on TCP port {port}: too few file descriptors ({error}); raise ulimit -n"
+            )
+        }
+        _ => format!("failed to listen on TCP port {port}: {at}: {error}"),
+    })
+}
+
+/// The sockets of one address, and the address with the port that they got.
+fn tcp_group(
+    config: &Config,
+    ip: IpAddr,
+    port: Option<u16>,
+    shards: usize,
+) -> io::Result<(Vec<OwnedFd>, SocketAddr)> {
+    let mut address = SocketAddr::new(ip, port.unwrap_or(0));
+    if port.is_some() {
+        claim(config, address)?;
+    }
+    let mut sockets = Vec::with_capacity(shards);
+    for _ in 0..shards {
+        let socket = tcp_socket(config, address)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&address.into())?;
+        // With port 0 the first socket gets one from the kernel; the others join it there.
+        address = socket.local_addr()?.as_socket().unwrap_or(address);
+        sockets.push(socket.into());
+    }
+    Ok((sockets, address))
+}
+
+/// Fails if anybody listens at `address`, also one who would share.
+///
+/// A server that was killed holds its port until the kernel has taken its rings down, some tenths of a second later: who
+/// starts it again at once should not have to know that.
+fn claim(config: &Config, address: SocketAddr) -> io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        // The socket is closed at once.
+        match tcp_socket(config, address)?.bind(&address.into()) {
+            Err(error) if is_busy(&error) && begun.elapsed() < BUSY_PORT_PATIENCE => {
+                thread::sleep(BUSY_PORT_PAUSE);
+            }
+            bound => return bound,
+        }
+    }
+}
+
+/// A socket with the options that accepted connections inherit.
+fn tcp_socket(config: &Config, address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        // IPv4 has its own sockets.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_keepalive(true)?;
+    socket.set_tcp_nodelay(true)?;
+    if config.socket_mark != 0
+        && let Err(error) = socket.set_mark(config.socket_mark)
+    {
+        warn!("-o sock_cookie_id has no effect: {error}");
+    }
+    Ok(socket)
+}
