@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::StartError;
 use crate::listen::{self, Listeners};
-use crate::process;
+use crate::process::{self, Reloads};
 use crate::shard::core::Core;
 use crate::shard::router::{PeerQueues, QUEUE_BATCHES, Router};
 use crate::shard::{Listener, Shard, ShardId, ShardParts};
@@ -44,7 +44,7 @@ pub(crate) fn run(config: Config) -> Result<(), StartError> {
     let executors = start(&shared, parts)?;
     process::started(&shared.config, &listeners)?;
     info!(shards, "corecached is ready");
-    let signal = process::wait_for_signal();
+    let signal = process::wait_for_signal(&shared.reloads);
     info!(signal, "ending");
     shared.stop();
     for executor in executors {
@@ -89,6 +89,7 @@ fn build(
         connections: AtomicU64::new(0),
         deaf_shards: AtomicU64::new(0),
         cmd_flush: AtomicU64::new(0),
+        reloads: Reloads::default(),
     });
     let parts = owners.into_iter().enumerate().map(|(shard, owner)| {
         let router = Router::new(

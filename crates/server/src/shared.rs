@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
 use crate::listen::{ListenerId, ListenerInfo};
+use crate::process::Reloads;
 use crate::shard::ShardId;
 use crate::shard::core::Core;
 
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) deaf_shards: AtomicU64,
     /// `flush_all` commands, over all shards.
     pub(crate) cmd_flush: AtomicU64,
+    /// What SIGHUP reads again.
+    pub(crate) reloads: Reloads,
 }
 
 impl Shared {

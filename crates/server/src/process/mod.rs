@@ -10,18 +10,21 @@
 //!                 lock memory ... once all of it is mapped
 //!                 become -u ..... once the rings exist: the memlock limit is root's until then
 //!                 let go of the terminal and of the waiting parent (-d)
-//!   wait_for_signal ... ended     removes the pid file
+//!   wait_for_signal ... SIGHUP: `Reloads`
+//!   ended         removes the pid file
 //! ```
 
 mod daemon;
 mod files;
 mod limits;
 mod logging;
+mod reload;
 mod signals;
 mod user;
 
 pub(crate) use limits::{Usage, reserved_descriptors, usage};
 pub(crate) use logging::set_verbosity;
+pub(crate) use reload::Reloads;
 pub(crate) use signals::{raise, wait_for_signal};
 pub(crate) use user::user_to_become;
 

@@ -3,13 +3,13 @@
 use std::io;
 use std::mem::MaybeUninit;
 
-use tracing::info;
-
 use crate::error::StartError;
+
+use super::Reloads;
 
 /// Signals that end the server.
 const ENDING: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGUSR1];
-/// Asks memcached to read its password file and certificates again. There are none here yet.
+/// Asks to read the password file and the certificates again.
 const RELOADING: libc::c_int = libc::SIGHUP;
 
 /// Blocks the signals that [`wait_for_signal`] waits for, in this thread and in all that it starts, and ignores SIGPIPE.
@@ -29,15 +29,15 @@ pub(super) fn block() -> Result<(), StartError> {
     Ok(())
 }
 
-/// Waits for a signal that ends the server, and returns its name.
-pub(crate) fn wait_for_signal() -> &'static str {
+/// Waits for a signal that ends the server, and returns its name. Runs `reloads` when asked to.
+pub(crate) fn wait_for_signal(reloads: &Reloads) -> &'static str {
     let signals = awaited();
     loop {
         let mut signal = 0;
         // SAFETY: the set is initialised, the number is written to a variable that lives here.
         let result = unsafe { libc::sigwait(&raw const signals, &raw mut signal) };
         if result == 0 && signal == RELOADING {
-            info!("SIGHUP: there is nothing to read again");
+            reloads.run();
         } else if result == 0 {
             return name(signal);
         }

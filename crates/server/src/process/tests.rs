@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -91,4 +93,19 @@ fn verbosity_can_be_set_before_and_after_the_start() {
     logging::start(0);
     logging::start(1);
     set_verbosity(0);
+}
+
+#[test]
+fn one_that_cannot_be_read_again_keeps_no_other_from_it() {
+    let reloads = Reloads::default();
+    let count = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&count);
+    reloads.subscribe("bad file", || Err("it is bad".into()));
+    reloads.subscribe("good file", move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    });
+    reloads.run();
+    reloads.run();
+    assert_eq!(count.load(Ordering::Relaxed), 2);
 }

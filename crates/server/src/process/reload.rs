@@ -1,0 +1,63 @@
+//! What is read again while the server runs: SIGHUP asks for it, as in memcached (password file, certificates).
+//!
+//! ```text
+//!   start:    shared.reloads.subscribe("password file", move || users.read_again())
+//!   SIGHUP:   main thread -> every subscriber in turn; one that fails says so on stderr and keeps what it had
+//! ```
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use tracing::{error, info};
+
+type Reload = Box<dyn Fn() -> Result<(), String> + Send>;
+
+/// Who wants to hear of SIGHUP.
+#[derive(Default)]
+pub(crate) struct Reloads {
+    subscribers: Mutex<Vec<(&'static str, Reload)>>,
+}
+
+impl Reloads {
+    /// Calls `reload` at every SIGHUP, on the main thread, which may block. `what` is named in messages.
+    ///
+    /// An error leaves things as they were before: `reload` must not keep half of something.
+    #[allow(
+        dead_code,
+        reason = "its subscribers, passwords and certificates, come with -Y, -S and -Z"
+    )]
+    pub(crate) fn subscribe(
+        &self,
+        what: &'static str,
+        reload: impl Fn() -> Result<(), String> + Send + 'static,
+    ) {
+        let mut subscribers = self
+            .subscribers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        subscribers.push((what, Box::new(reload)));
+    }
+
+    /// Everything is read again, in the order of the subscriptions.
+    pub(super) fn run(&self) {
+        let subscribers = self
+            .subscribers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if subscribers.is_empty() {
+            info!("SIGHUP: there is nothing to read again");
+        }
+        for (what, reload) in subscribers.iter() {
+            match reload() {
+                Ok(()) => info!("SIGHUP: read again: {what}"),
+                Err(why) => error!("SIGHUP: the old {what} stays in force: {why}"),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Reloads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reloads")
+    }
+}
