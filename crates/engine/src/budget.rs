@@ -53,6 +53,11 @@ impl Budget {
             .is_ok()
     }
 
+    /// Charges `bytes`, beyond the limit if need be: memory that is there already.
+    pub(crate) fn charge_anyway(&self, bytes: u64) {
+        self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Gives back `bytes` that were charged.
     pub(crate) fn release(&self, bytes: u64) {
         let before = self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);

@@ -1,6 +1,18 @@
 //! What a shard's engine is told at its start.
 
+use std::fs::File;
+use std::sync::Arc;
+
 use crate::types::KeyHasher;
+
+/// Where a shard's segment lies in a file, so that its items can outlive the process.
+#[derive(Clone, Debug)]
+pub struct MemoryFile {
+    /// The file, open for reading and writing, at least `offset` + `segment_bytes` long (with holes).
+    pub file: Arc<File>,
+    /// Where the segment begins: a multiple of 4096.
+    pub offset: u64,
+}
 
 /// Configuration of one [`crate::Engine`].
 #[derive(Clone, Debug)]
@@ -34,6 +46,8 @@ pub struct EngineConfig {
     pub reserve_bytes: usize,
     /// Whether to ask the kernel for huge pages (`-L`).
     pub huge_pages: bool,
+    /// The file that holds the segment (`-e`); `None` for anonymous memory.
+    pub memory_file: Option<MemoryFile>,
 }
 
 /// Pages that a shard should have at least, so that each of its slab classes can have one.
@@ -68,6 +82,7 @@ impl Default for EngineConfig {
             hasher: KeyHasher::new(0),
             reserve_bytes: 0,
             huge_pages: false,
+            memory_file: None,
         }
     }
 }

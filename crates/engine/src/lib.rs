@@ -33,7 +33,7 @@ pub use api::{
     StoreOutcome, SweepProgress, TouchOutcome,
 };
 pub use budget::Budget;
-pub use config::EngineConfig;
-pub use engine::{Engine, Hit, PinnedValue, Staged, WalkCursor, WalkedItem};
+pub use config::{EngineConfig, MemoryFile};
+pub use engine::{Engine, Hit, PinnedValue, RestoreError, Staged, WalkCursor, WalkedItem};
 pub use stats::{ClassStats, EngineStats};
 pub use types::{Deadline, ItemHandle, KeyHash, KeyHasher, Seconds};

@@ -1,7 +1,7 @@
 //! The address space of one shard: the only file of the engine that maps memory or follows a raw pointer.
 //!
-//! One anonymous mapping, not populated and not reserved: an address costs memory from its first write until
-//! [`Segment::discard`]. Everything above sees byte slices and plain records at offsets, borrowed from the segment, so
+//! One mapping, not populated and not reserved: an address costs memory from its first write until [`Segment::discard`].
+//! It is anonymous, or a part of a file whose contents outlive the process (`-e`). Everything above sees byte slices and plain records at offsets, borrowed from the segment, so
 //! that the borrow checker rules over them as over any `Vec<u8>`. An offset outside the segment is a panic, never a
 //! stray access.
 //!
@@ -12,10 +12,13 @@
 //! +----------+-------------------------+-------------------------+---------------------+
 //! ```
 
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 
 use crate::api::Piece;
+use crate::config::MemoryFile;
 
 /// A record that may be viewed in the segment's bytes.
 ///
@@ -29,6 +32,7 @@ pub(crate) unsafe trait Plain: Copy {}
 pub(crate) struct Segment {
     base: NonNull<u8>,
     bytes: usize,
+    file: Option<MemoryFile>,
 }
 
 // SAFETY: the segment owns its mapping alone; all access goes through `&self` or `&mut self`.
@@ -37,18 +41,38 @@ unsafe impl Send for Segment {}
 unsafe impl Send for Piece {}
 
 impl Segment {
-    /// Maps `bytes` of address space, a multiple of 4096.
+    /// Maps `bytes` of address space, a multiple of 4096, backed by `file` if there is one.
     ///
     /// # Errors
     ///
-    /// The kernel refuses the mapping.
-    pub(crate) fn new(bytes: usize, huge_pages: bool) -> io::Result<Self> {
+    /// The kernel refuses the mapping, or the file has no room for its first page.
+    pub(crate) fn new(
+        bytes: usize,
+        huge_pages: bool,
+        file: Option<MemoryFile>,
+    ) -> io::Result<Self> {
         assert!(
             bytes > 0 && bytes.is_multiple_of(4096),
             "segment of {bytes} bytes"
         );
-        let base = map(bytes, huge_pages)?;
-        Ok(Self { base, bytes })
+        let base = map(bytes, huge_pages, file.as_ref())?;
+        let mut segment = Self { base, bytes, file };
+        segment.back(0, 4096)?;
+        Ok(segment)
+    }
+
+    /// Makes sure that `len` bytes at `at` can be written: a file system that is full says so here, and not by a fault
+    /// at the first write. Anonymous memory needs nothing.
+    ///
+    /// # Errors
+    ///
+    /// The file system has no room, or the file cannot be written.
+    pub(crate) fn back(&mut self, at: usize, len: usize) -> io::Result<()> {
+        self.check(at, len);
+        match &self.file {
+            Some(file) => allocate(&file.file, 0, file.offset + at as u64, len),
+            None => Ok(()),
+        }
     }
 
     #[inline]
@@ -123,7 +147,14 @@ impl Segment {
     /// Gives the memory behind `len` bytes at `at` back to the kernel; they read as zero afterwards.
     pub(crate) fn discard(&mut self, at: usize, len: usize) {
         self.check(at, len);
-        discard(self.base, at, len);
+        let Some(file) = &self.file else {
+            return discard(self.base, at, len);
+        };
+        let punch = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        if allocate(&file.file, punch, file.offset + at as u64, len).is_err() {
+            // A file system without holes keeps the memory; what is promised is that it reads as zero.
+            self.bytes_mut(at, len).fill(0);
+        }
     }
 }
 
@@ -146,12 +177,37 @@ pub(crate) fn prefetch(address: *const u8) {
     let _ = address;
 }
 
+/// `fallocate(2)`; file systems without it are taken to have room.
+fn allocate(file: &File, mode: libc::c_int, at: u64, len: usize) -> io::Result<()> {
+    // SAFETY: fallocate touches no memory of this process; the file is open while it is borrowed.
+    let result = unsafe {
+        libc::fallocate(
+            file.as_raw_fd(),
+            mode,
+            at as libc::off_t,
+            len as libc::off_t,
+        )
+    };
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        _ if result == 0 => Ok(()),
+        Some(libc::EOPNOTSUPP) if mode == 0 => Ok(()),
+        _ => Err(error),
+    }
+}
+
 #[cfg(not(miri))]
-fn map(bytes: usize, huge_pages: bool) -> io::Result<NonNull<u8>> {
+fn map(bytes: usize, huge_pages: bool, file: Option<&MemoryFile>) -> io::Result<NonNull<u8>> {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: a new anonymous mapping at an address of the kernel's choice touches no existing memory.
-    let address = unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, flags, -1, 0) };
+    let (flags, fd, offset) = match file {
+        Some(file) => (libc::MAP_SHARED, file.file.as_raw_fd(), file.offset),
+        None => (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0),
+    };
+    let flags = flags | libc::MAP_NORESERVE;
+    let offset = offset as libc::off_t;
+    // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory. A file is locked by the
+    // caller against other servers; whoever else writes to it breaks items as whoever writes to this process's memory.
+    let address = unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, flags, fd, offset) };
     if address == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }
@@ -186,7 +242,7 @@ fn layout(bytes: usize) -> std::alloc::Layout {
 }
 
 #[cfg(miri)]
-fn map(bytes: usize, _huge_pages: bool) -> io::Result<NonNull<u8>> {
+fn map(bytes: usize, _: bool, _: Option<&MemoryFile>) -> io::Result<NonNull<u8>> {
     // SAFETY: the layout has a size above 0.
     let address = unsafe { std::alloc::alloc_zeroed(layout(bytes)) };
     NonNull::new(address).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
@@ -210,7 +266,7 @@ mod tests {
 
     #[test]
     fn writes_are_read_back_and_discarded() {
-        let mut segment = Segment::new(1 << 16, false).unwrap();
+        let mut segment = Segment::new(1 << 16, false, None).unwrap();
         segment.bytes_mut(4096, 5).copy_from_slice(b"hello");
         segment.copy(4096, 4098, 5);
         assert_eq!(segment.bytes(4096, 7), b"hehello");
@@ -221,14 +277,14 @@ mod tests {
     #[test]
     #[should_panic(expected = "beyond the segment")]
     fn an_offset_outside_panics() {
-        let segment = Segment::new(1 << 16, false).unwrap();
+        let segment = Segment::new(1 << 16, false, None).unwrap();
         let _ = segment.bytes(1 << 16, 1);
     }
 
     #[test]
     #[should_panic(expected = "beyond the segment")]
     fn a_range_that_wraps_panics() {
-        let segment = Segment::new(1 << 16, false).unwrap();
+        let segment = Segment::new(1 << 16, false, None).unwrap();
         let _ = segment.bytes(8, usize::MAX);
     }
 }

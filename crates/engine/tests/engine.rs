@@ -4,6 +4,8 @@
 
 #[path = "engine/model.rs"]
 mod model;
+#[path = "engine/restart.rs"]
+mod restart;
 #[path = "engine/support.rs"]
 mod support;
 #[path = "engine/verbs.rs"]

@@ -4,11 +4,13 @@
 //! accesses are stamped at least one second later, be it in the future, so an item stored in the same second as the
 //! flush lives, and the order is exact however many flushes a second brings. Nothing is walked.
 
+use serde::{Deserialize, Serialize};
+
 use crate::item::ACCESS_MODULUS;
 use crate::types::Seconds;
 
 /// See the head of this file.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Clock {
     /// The latest time given.
     now: u32,

@@ -18,6 +18,7 @@ mod pin;
 mod pins;
 mod policy;
 mod report;
+mod saved;
 mod stage;
 mod steal;
 mod store;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 
 pub use self::get::Hit;
 pub use self::pin::PinnedValue;
+pub use self::saved::RestoreError;
 pub use self::stage::Staged;
 pub use self::walk::{WalkCursor, WalkedItem};
 

@@ -89,6 +89,14 @@ impl Pins {
         })
     }
 
+    /// Unpins everything; returns what was pinned and whether it had left the index.
+    pub(crate) fn take(&mut self) -> Vec<(ChunkRef, bool)> {
+        self.pins
+            .drain()
+            .map(|(chunk, pin)| (chunk, pin.detached))
+            .collect()
+    }
+
     /// The pinned items, and whether they have left the index.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ChunkRef, bool)> {
         self.pins.iter().map(|(&chunk, pin)| (chunk, pin.detached))

@@ -187,6 +187,15 @@ impl Engine {
         }
     }
 
+    /// Gives up the emptying of a page that is under way.
+    pub(super) fn stop_drain(&mut self) {
+        if let Some(drain) = self.drain.take()
+            && self.items.slabs.page(drain.page).class != NO_CLASS
+        {
+            self.items.slabs.stop_draining(drain.page);
+        }
+    }
+
     fn end_drain(&mut self, drain: Drain) {
         if self.items.slabs.page(drain.page).class != NO_CLASS {
             self.stats.slab_reassign_busy_items += 1;

@@ -64,6 +64,14 @@ impl Engine {
         self.sweep.page == page && self.sweep.offset > 0
     }
 
+    /// Gives up the walk, so that no page has the bound of a part of its items: that page is walked in any case.
+    pub(super) fn break_off_walk(&mut self) {
+        if self.sweep.page != 0 && self.sweep.page < self.items.slabs.pages_end() {
+            self.items.slabs.page_mut(self.sweep.page).deadline_min = 0;
+        }
+        self.sweep = SweepCursor::default();
+    }
+
     /// One chunk, or the step to the next page.
     fn sweep_step(&mut self, progress: &mut SweepProgress) {
         let id = self.sweep.page;

@@ -9,6 +9,8 @@
 //! The home bucket of an item is its tag scaled to the number of buckets, so growing or shrinking a leaf needs nothing
 //! but what the slots hold. A full bucket passes on to the next one.
 
+use serde::{Deserialize, Serialize};
+
 use super::bucket::{BUCKET_BYTES, Bucket, Entry, SLOTS};
 use crate::slab::{ChunkRef, Slabs};
 
@@ -28,7 +30,7 @@ pub(crate) const LEAF_ITEMS_MAX: usize = EXTENTS_MAX * EXTENT_SLOTS;
 const SHRINK_SLACK: usize = 24;
 
 /// See the head of this file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[repr(C, align(64))]
 pub(crate) struct Leaf {
     extents: [ChunkRef; EXTENTS_MAX],

@@ -14,11 +14,13 @@
 
 mod bucket;
 mod leaf;
+mod saved;
 mod span;
 
 use self::bucket::Entry;
 pub(crate) use self::leaf::{EXTENT_BYTES, Position};
 use self::leaf::{EXTENT_SLOTS, EXTENTS_MAX, LEAF_ITEMS_MAX, Leaf, extents_for};
+pub(crate) use self::saved::SavedIndex;
 pub(crate) use self::span::{SPAN_END, position_of};
 use crate::item::Items;
 use crate::slab::{ChunkRef, INDEX_CLASS, Slabs};

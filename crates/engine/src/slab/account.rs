@@ -42,6 +42,13 @@ impl Account {
         granted
     }
 
+    /// Charges `bytes` whether or not they fit under the limit.
+    pub(crate) fn charge_anyway(&mut self, bytes: u64) {
+        let more = self.charged(self.held_bytes + bytes) - self.charged(self.held_bytes);
+        self.budget.charge_anyway(more);
+        self.held_bytes += bytes;
+    }
+
     /// Gives `bytes` back.
     pub(crate) fn release(&mut self, bytes: u64) {
         debug_assert!(

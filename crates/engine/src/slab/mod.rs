@@ -6,12 +6,16 @@
 
 mod account;
 mod page;
+mod saved;
 mod sizes;
 
 use std::io;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub(crate) use self::page::{NO_CLASS, NO_DEADLINE, Page, PageId};
+pub(crate) use self::saved::SavedSlabs;
 pub(crate) use self::sizes::Sizes;
 
 use self::account::Account;
@@ -27,7 +31,7 @@ pub(crate) const INDEX_CLASS: u8 = 0;
 const POOL_PAGES_MAX: u32 = 8;
 
 /// Address of a chunk in granules; 0 is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(transparent)]
 pub(crate) struct ChunkRef(pub(crate) u32);
 
@@ -41,7 +45,7 @@ impl ChunkRef {
 }
 
 /// Pages of one slab class.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Class {
     all: List,
     available: List,
@@ -98,7 +102,7 @@ impl Slabs {
         let mut pages = Vec::with_capacity(pages_max);
         pages.push(Page::VACANT);
         Ok(Self {
-            segment: Segment::new(segment_bytes, config.huge_pages)?,
+            segment: Segment::new(segment_bytes, config.huge_pages, config.memory_file.clone())?,
             classes: vec![Class::default(); sizes.len()],
             sizes,
             pages,
@@ -109,6 +113,11 @@ impl Slabs {
             granule_shift,
             pages_max,
         })
+    }
+
+    /// Bytes of address space.
+    pub(crate) fn segment_bytes(&self) -> usize {
+        self.pages_max << self.page_shift
     }
 
     /// Bytes of a page.
@@ -317,10 +326,20 @@ impl Slabs {
         if !room || !self.account.charge(self.page_bytes() as u64) {
             return None;
         }
-        self.vacant.pop(&mut self.pages, Which::All).or_else(|| {
-            self.pages.push(Page::VACANT);
-            Some(self.pages.len() as PageId - 1)
-        })
+        let id = self
+            .vacant
+            .pop(&mut self.pages, Which::All)
+            .unwrap_or_else(|| {
+                self.pages.push(Page::VACANT);
+                self.pages.len() as PageId - 1
+            });
+        let (address, bytes) = (self.page_address(id), self.page_bytes());
+        if self.segment.back(address, bytes).is_err() {
+            self.vacant.push(&mut self.pages, id, Which::All);
+            self.account.release(bytes as u64);
+            return None;
+        }
+        Some(id)
     }
 
     /// Takes an empty page out of its class.

@@ -8,6 +8,8 @@
 //!
 //! "Available" pages have a chunk to give: a freed one, or one never given yet (`carved`).
 
+use serde::{Deserialize, Serialize};
+
 use crate::slab::ChunkRef;
 
 /// Number of a page: its address divided by the page size. Page 0 does not exist, so 0 ends lists.
@@ -20,7 +22,7 @@ pub(crate) const NO_CLASS: u8 = u8::MAX;
 pub(crate) const NO_DEADLINE: u32 = u32::MAX;
 
 /// State of one page.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Page {
     /// Slab class, or [`NO_CLASS`].
     pub(crate) class: u8,
@@ -60,7 +62,7 @@ impl Page {
 }
 
 /// Neighbours in a list; 0 is none.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Links {
     pub(crate) prev: PageId,
     pub(crate) next: PageId,
@@ -74,7 +76,7 @@ pub(crate) enum Which {
 }
 
 /// A list of pages.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct List {
     pub(crate) first: PageId,
     pub(crate) len: u32,

@@ -15,7 +15,7 @@ use corecached_engine::{
     WalkCursor,
 };
 
-use crate::support::{Rng, config, hash};
+use crate::support::{Rng, config, hash, memory_file};
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -57,6 +57,8 @@ struct Model {
     hits: u64,
     /// Whether pages are taken from the shard.
     shrinks: bool,
+    /// Items that an engine before the last restart may have lost.
+    lost_before: u64,
 }
 
 /// The largest lengths of values, each taken with equal chance.
@@ -89,6 +91,7 @@ impl Model {
             lengths,
             hits: 0,
             shrinks: true,
+            lost_before: 0,
         }
     }
 
@@ -161,7 +164,8 @@ impl Model {
     fn forget(&mut self, key: &[u8]) {
         if self.expected(key).is_some() {
             let stats = self.engine.stats();
-            let lost = stats.evictions + stats.store_no_memory + stats.store_too_large;
+            let lost =
+                self.lost_before + stats.evictions + stats.store_no_memory + stats.store_too_large;
             assert!(
                 lost > 0,
                 "a live item is gone although nothing was evicted: {}",
@@ -636,13 +640,36 @@ impl Model {
             92..94 => self.unpin(),
             94..98 => self.housekeeping(),
             98 => self.tick(),
-            _ => {
-                if self.rng.one_in(50) {
-                    self.flush();
-                }
-            }
+            _ => match self.rng.below(50) {
+                0 => self.flush(),
+                1 if self.config.memory_file.is_some() => self.restart(),
+                _ => {}
+            },
         }
         assert!(self.budget.used_bytes() <= self.limit, "the limit is hard");
+    }
+
+    /// Ends the engine gracefully and begins another with its items, perhaps with another limit.
+    fn restart(&mut self) {
+        self.pins.clear();
+        self.uploads.clear();
+        let stats = self.engine.stats();
+        self.lost_before += stats.evictions + stats.store_no_memory + stats.store_too_large;
+        let saved = self
+            .engine
+            .save(self.rng.next().to_le_bytes().repeat(2).try_into().unwrap());
+        if self.rng.one_in(3) {
+            self.limit = (self.limit / 2).max(1 << 20) + self.rng.below(2 << 20) as u64;
+        }
+        self.budget = Budget::new(self.limit);
+        let budget = Arc::clone(&self.budget);
+        self.engine = Engine::restore(self.config.clone(), budget, &saved).unwrap();
+        assert!(
+            Engine::restore(self.config.clone(), Budget::new(64 << 20), &saved).is_err(),
+            "a state is restored once"
+        );
+        while self.engine.trim(1) {}
+        self.engine.check_integrity();
     }
 
     fn finish(mut self) {
@@ -783,6 +810,19 @@ fn no_cas_and_few_classes() {
     run(
         Model::new(seed() + 5, config, 4 << 20, 600, MIXED),
         steps(50_000),
+        100,
+    );
+}
+
+#[test]
+fn items_survive_restarts() {
+    let config = EngineConfig {
+        memory_file: Some(memory_file(config().segment_bytes)),
+        ..config()
+    };
+    run(
+        Model::new(seed() + 7, config, 3 << 20, 500, MIXED),
+        steps(60_000),
         100,
     );
 }

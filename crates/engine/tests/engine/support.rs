@@ -1,8 +1,10 @@
 //! Small helpers: a generator of numbers, an engine of a given size.
 
+use std::fs::{self, File};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use corecached_engine::{Budget, Engine, EngineConfig, KeyHash, KeyHasher};
+use corecached_engine::{Budget, Engine, EngineConfig, KeyHash, KeyHasher, MemoryFile};
 
 /// SplitMix64: seeds a whole run with one number.
 #[derive(Clone, Debug)]
@@ -43,6 +45,24 @@ pub(crate) fn config() -> EngineConfig {
 
 pub(crate) fn hash(key: &[u8]) -> KeyHash {
     KeyHasher::new(42).hash(key)
+}
+
+/// A file without a name, all hole, for a segment of `bytes`.
+pub(crate) fn memory_file(bytes: usize) -> MemoryFile {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("corecached-{}-{number}", std::process::id()));
+    let file = File::create_new(&path).unwrap();
+    let file = {
+        drop(file);
+        File::options().read(true).write(true).open(&path).unwrap()
+    };
+    fs::remove_file(&path).unwrap();
+    file.set_len(bytes as u64).unwrap();
+    MemoryFile {
+        file: Arc::new(file),
+        offset: 0,
+    }
 }
 
 pub(crate) fn engine(limit_bytes: u64) -> Engine {
