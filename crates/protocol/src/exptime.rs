@@ -42,14 +42,14 @@ pub const fn deadline(exptime: i64, now_seconds: u32, process_started_unix: i64)
 /// No delay, 0, a negative one and a time that has passed all mean now.
 #[must_use]
 pub const fn flush_at(
-    exptime: Option<i32>,
+    exptime: Option<i64>,
     now_seconds: u32,
     process_started_unix: i64,
 ) -> Option<u32> {
     let Some(exptime) = exptime else {
         return None;
     };
-    let at = deadline(exptime as i64, now_seconds, process_started_unix);
+    let at = deadline(exptime, now_seconds, process_started_unix);
     if at > now_seconds { Some(at) } else { None }
 }
 

@@ -1,10 +1,11 @@
 //! Messages of the control plane: rare, between threads of any kind, through a locked inbox.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 
 use crate::batch::ReplyTo;
 use crate::listen::ListenerId;
 use crate::shard::ShardId;
+use crate::stats::Pairs;
 
 /// What one thread asks of a shard's network side.
 pub(crate) enum Control {
@@ -22,12 +23,12 @@ pub(crate) enum Control {
         /// Where the answer goes.
         reply_to: ReplyTo,
     },
-    /// The answer: lines of `stats conns`.
+    /// The answer, for `stats conns`.
     ConnsDescribed {
         /// Where it goes.
         reply_to: ReplyTo,
-        /// The lines, by descriptor.
-        conns: Vec<(i32, Vec<u8>)>,
+        /// What is told of each, by descriptor.
+        conns: Vec<(RawFd, Pairs)>,
     },
     /// A connection has closed somewhere: accept again, if that had stopped.
     RoomForConnections,

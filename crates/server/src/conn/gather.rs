@@ -1,17 +1,23 @@
 //! Commands that concern every shard: sent to all, answered when the last has done its part. Until then the connection
 //! executes nothing further, so that the effect comes before anything later on it.
 
+use std::os::fd::RawFd;
+
 use corecached_engine::{KeyHash, Seconds};
 use corecached_protocol::text::StatsRequest;
 use corecached_protocol::{exptime, reply};
+use corecached_reactor::Outgoing;
 
 use crate::batch::ReplyTo;
 use crate::control::Control;
-use crate::execute::execute;
-use crate::op::{Op, TEXT, Verb};
+use crate::execute::{
+    counters_reset, execute, flush_refused, flushed, no_such_statistics, statistics,
+};
+use crate::op::{Op, ReplyStyle, TEXT, Verb};
 use crate::replies::ReplySeq;
 use crate::shard::ShardId;
-use crate::stats::{self, ShardReport};
+use crate::shared::Shared;
+use crate::stats::{self, Pairs, ShardReport};
 
 use super::{Conn, Cx};
 
@@ -50,19 +56,27 @@ pub(crate) struct Gather {
     kind: GatherKind,
     /// The place of its reply; `None` for `noreply`.
     seq: Option<ReplySeq>,
+    /// How its outcome is told.
+    reply: ReplyStyle<'static>,
     /// Shards that have not answered yet.
     missing: usize,
     /// By shard id.
     reports: Vec<Option<Box<ShardReport>>>,
-    /// Lines of `stats conns`, by descriptor.
-    conns: Vec<(i32, Vec<u8>)>,
+    /// Connections for `stats conns`, by descriptor.
+    conns: Vec<(RawFd, Pairs)>,
 }
 
 impl Gather {
-    fn new(kind: GatherKind, seq: Option<ReplySeq>, shards: usize) -> Gather {
+    fn new(
+        kind: GatherKind,
+        seq: Option<ReplySeq>,
+        reply: ReplyStyle<'static>,
+        shards: usize,
+    ) -> Gather {
         Gather {
             kind,
             seq,
+            reply,
             missing: shards,
             reports: (0..shards).map(|_| None).collect(),
             conns: Vec::new(),
@@ -87,42 +101,50 @@ impl Gather {
     }
 
     /// Keeps a shard's description of its connections.
-    pub(crate) fn add_conns(&mut self, conns: Vec<(i32, Vec<u8>)>) {
+    pub(crate) fn add_conns(&mut self, conns: Vec<(RawFd, Pairs)>) {
         self.conns.extend(conns);
     }
 
-    /// The reply, once every shard has answered.
-    pub(crate) fn render(&mut self, shared: &crate::shared::Shared) -> Vec<u8> {
+    /// Appends the reply, once every shard has answered.
+    pub(crate) fn tell(&mut self, shared: &Shared, out: &mut Outgoing) {
         let reports: Vec<&ShardReport> = self.reports.iter().flatten().map(Box::as_ref).collect();
-        match self.kind {
-            GatherKind::Flush => reply::OK.to_vec(),
-            GatherKind::Reset => reply::RESET.to_vec(),
+        let pairs = match self.kind {
+            GatherKind::Flush => return flushed(&self.reply, out),
+            GatherKind::Reset => return counters_reset(&self.reply, out),
             GatherKind::General => stats::general::render(shared, &reports),
             GatherKind::Items => stats::items::render(shared, &reports),
             GatherKind::Slabs => stats::slabs::render(&reports),
             GatherKind::Shards => stats::shards::render(shared, &reports),
             GatherKind::Conns => stats::conns::render(&mut self.conns),
-        }
+        };
+        statistics(&self.reply, &pairs, out);
     }
 }
 
 /// `flush_all`.
-pub(super) fn flush_all(conn: &mut Conn, delay: Option<i32>, noreply: bool, cx: &mut Cx<'_>) {
+pub(super) fn flush_all(
+    conn: &mut Conn,
+    delay: Option<i64>,
+    reply: ReplyStyle<'static>,
+    cx: &mut Cx<'_>,
+) {
     cx.shared
         .cmd_flush
         .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     if !cx.shared.config.flush_enabled {
-        if !noreply {
-            conn.say(reply::FLUSH_DISABLED, cx);
-        }
-        return;
+        return conn.tell(cx, |out| flush_refused(&reply, out));
     }
     let at = exptime::flush_at(delay, cx.access.now.0, cx.shared.clock.unix_origin()).map(Seconds);
-    broadcast(conn, GatherKind::Flush, at, noreply, cx);
+    broadcast(conn, GatherKind::Flush, at, reply, cx);
 }
 
 /// `stats` and its subcommands.
-pub(super) fn stats(conn: &mut Conn, request: StatsRequest<'_>, cx: &mut Cx<'_>) {
+pub(super) fn stats(
+    conn: &mut Conn,
+    request: StatsRequest<'_>,
+    reply: ReplyStyle<'static>,
+    cx: &mut Cx<'_>,
+) {
     let kind = match request {
         StatsRequest::General => GatherKind::General,
         StatsRequest::Reset => {
@@ -131,19 +153,23 @@ pub(super) fn stats(conn: &mut Conn, request: StatsRequest<'_>, cx: &mut Cx<'_>)
         }
         StatsRequest::Items => GatherKind::Items,
         StatsRequest::Slabs => GatherKind::Slabs,
-        StatsRequest::Conns => return describe_conns(conn, cx),
+        StatsRequest::Conns => return describe_conns(conn, reply, cx),
         StatsRequest::Settings => {
-            let lines = stats::settings::render(cx.shared);
-            return conn.say(&lines, cx);
+            let pairs = stats::settings::render(cx.shared);
+            return conn.tell(cx, |out| statistics(&reply, &pairs, out));
         }
-        // Only with -o track_sizes, which is not there yet, are there sizes to show.
-        StatsRequest::Sizes => return conn.say(b"STAT sizes_status disabled\r\nEND\r\n", cx),
+        StatsRequest::Sizes => {
+            // Only with -o track_sizes, which is not there yet, are there sizes to show.
+            let mut pairs = Pairs::default();
+            pairs.text("sizes_status", "disabled");
+            return conn.tell(cx, |out| statistics(&reply, &pairs, out));
+        }
         StatsRequest::Detail(_) => return later(conn, "stats detail", cx),
         StatsRequest::Cachedump { .. } => return later(conn, "stats cachedump", cx),
         StatsRequest::Other(b"shards") => GatherKind::Shards,
-        StatsRequest::Other(_) => return conn.say(reply::ERROR, cx),
+        StatsRequest::Other(_) => return conn.tell(cx, |out| no_such_statistics(&reply, out)),
     };
-    broadcast(conn, kind, None, false, cx);
+    broadcast(conn, kind, None, reply, cx);
 }
 
 fn later(conn: &mut Conn, name: &str, cx: &mut Cx<'_>) {
@@ -152,9 +178,10 @@ fn later(conn: &mut Conn, name: &str, cx: &mut Cx<'_>) {
     conn.say(&line, cx);
 }
 
-fn begin(conn: &mut Conn, kind: GatherKind, noreply: bool, cx: &Cx<'_>) -> ReplyTo {
-    let seq = (!noreply).then(|| conn.replies.expect());
-    conn.gather = Some(Box::new(Gather::new(kind, seq, cx.shared.shards.len())));
+fn begin(conn: &mut Conn, kind: GatherKind, reply: ReplyStyle<'static>, cx: &Cx<'_>) -> ReplyTo {
+    let seq = (!reply.is_none()).then(|| conn.replies.expect());
+    let gather = Gather::new(kind, seq, reply, cx.shared.shards.len());
+    conn.gather = Some(Box::new(gather));
     // The place of the reply is known to the gather; the shards only say that they are done.
     ReplyTo {
         conn: conn.id,
@@ -166,10 +193,10 @@ fn broadcast(
     conn: &mut Conn,
     kind: GatherKind,
     at: Option<Seconds>,
-    noreply: bool,
+    reply: ReplyStyle<'static>,
     cx: &mut Cx<'_>,
 ) {
-    let done = begin(conn, kind, noreply, cx);
+    let done = begin(conn, kind, reply, cx);
     let op = Op {
         key: &[],
         hash: KeyHash(0),
@@ -189,8 +216,8 @@ fn broadcast(
 }
 
 /// `stats conns`: asked of the shards' network sides, which cannot be borrowed.
-fn describe_conns(conn: &mut Conn, cx: &mut Cx<'_>) {
-    let reply_to = begin(conn, GatherKind::Conns, false, cx);
+fn describe_conns(conn: &mut Conn, reply: ReplyStyle<'static>, cx: &mut Cx<'_>) {
+    let reply_to = begin(conn, GatherKind::Conns, reply, cx);
     for shard in &cx.shared.shards {
         shard.post(Control::DescribeConns {
             origin: cx.access.shard,

@@ -284,10 +284,14 @@ impl Conn {
     /// Appends reply bytes made here.
     #[inline]
     fn say(&mut self, bytes: &[u8], cx: &mut Cx<'_>) {
-        self.replies.write(
-            || cx.spare.take().unwrap_or_default(),
-            |out| out.bytes.extend_from_slice(bytes),
-        );
+        self.tell(cx, |out| out.bytes.extend_from_slice(bytes));
+    }
+
+    /// Appends a reply made here by `write`.
+    #[inline]
+    fn tell(&mut self, cx: &mut Cx<'_>, write: impl FnOnce(&mut Outgoing)) {
+        self.replies
+            .write(|| cx.spare.take().unwrap_or_default(), write);
     }
 
     /// An awaited reply has come from another shard.
@@ -319,9 +323,15 @@ impl Conn {
             return;
         };
         if let Some(seq) = gather.seq() {
-            let reply = gather.render(shared);
-            self.replies
-                .fulfil(seq, || spare.take().unwrap_or_default(), &reply, &[], 0);
+            let mut reply = Outgoing::default();
+            gather.tell(shared, &mut reply);
+            self.replies.fulfil(
+                seq,
+                || spare.take().unwrap_or_default(),
+                &reply.bytes,
+                &reply.inserts,
+                0,
+            );
         }
     }
 

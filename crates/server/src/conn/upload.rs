@@ -205,10 +205,7 @@ impl Upload {
         if owner == cx.access.shard {
             let mode = self.announced.mode;
             let outcome = cx.access.engine.commit(self.staged, mode, cx.access.now);
-            conn.replies.write(
-                || cx.spare.take().unwrap_or_default(),
-                |out| stored(&reply, &outcome, out),
-            );
+            conn.tell(cx, |out| stored(&reply, &outcome, out));
             return;
         }
         let op = Op {

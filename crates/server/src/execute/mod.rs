@@ -12,11 +12,12 @@ use corecached_engine::{
     Arith, ArithOutcome, DeleteOutcome, Engine, Fetch, Hit, ItemHandle, Seconds, Store, StoreMode,
     StoreOutcome, TouchOutcome,
 };
+use corecached_protocol::reply;
 use corecached_reactor::{Insert, Outgoing};
 
 use crate::op::{Op, Refusal, ReplyStyle, Verb};
 use crate::shard::ShardId;
-use crate::stats::ShardReport;
+use crate::stats::{Pairs, ShardReport};
 
 /// Values from this size on are sent from slab memory instead of being copied; docs/benchmarks.md has the measurement.
 pub(crate) const SEND_IN_PLACE_BYTES: usize = 16 * 1024;
@@ -201,6 +202,46 @@ fn arithmetic(reply: &ReplyStyle<'_>, outcome: &ArithOutcome, out: &mut Outgoing
 fn touched(reply: &ReplyStyle<'_>, outcome: &TouchOutcome, out: &mut Outgoing) {
     match reply {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(text::touched(outcome)),
+        ReplyStyle::None | ReplyStyle::Words(_) => {}
+    }
+}
+
+/// Writes that `flush_all` is done.
+pub(crate) fn flushed(style: &ReplyStyle<'_>, out: &mut Outgoing) {
+    match style {
+        ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::OK),
+        ReplyStyle::None | ReplyStyle::Words(_) => {}
+    }
+}
+
+/// Writes that `flush_all` is not allowed.
+pub(crate) fn flush_refused(style: &ReplyStyle<'_>, out: &mut Outgoing) {
+    match style {
+        ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::FLUSH_DISABLED),
+        ReplyStyle::None | ReplyStyle::Words(_) => {}
+    }
+}
+
+/// Writes that `stats reset` is done.
+pub(crate) fn counters_reset(style: &ReplyStyle<'_>, out: &mut Outgoing) {
+    match style {
+        ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::RESET),
+        ReplyStyle::None | ReplyStyle::Words(_) => {}
+    }
+}
+
+/// Writes the statistics that were asked for.
+pub(crate) fn statistics(reply: &ReplyStyle<'_>, pairs: &Pairs, out: &mut Outgoing) {
+    match reply {
+        ReplyStyle::Text { .. } => text::statistics(pairs, &mut out.bytes),
+        ReplyStyle::None | ReplyStyle::Words(_) => {}
+    }
+}
+
+/// Writes that there are no statistics of the name asked for.
+pub(crate) fn no_such_statistics(style: &ReplyStyle<'_>, out: &mut Outgoing) {
+    match style {
+        ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::ERROR),
         ReplyStyle::None | ReplyStyle::Words(_) => {}
     }
 }

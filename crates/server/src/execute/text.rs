@@ -3,6 +3,8 @@
 use corecached_engine::{ArithOutcome, DeleteOutcome, Hit, StoreOutcome, TouchOutcome};
 use corecached_protocol::reply;
 
+use crate::stats::Pairs;
+
 /// The line before the value of a hit.
 #[inline]
 pub(super) fn hit(key: &[u8], hit: &Hit<'_>, with_cas: bool, out: &mut Vec<u8>) {
@@ -50,4 +52,12 @@ pub(super) fn touched(outcome: &TouchOutcome) -> &'static [u8] {
         TouchOutcome::Touched => reply::TOUCHED,
         TouchOutcome::NotFound => reply::NOT_FOUND,
     }
+}
+
+/// Appends the reply to `stats`.
+pub(super) fn statistics(pairs: &Pairs, out: &mut Vec<u8>) {
+    for (name, value) in pairs.iter() {
+        reply::stat_line(out, name, value);
+    }
+    out.extend_from_slice(reply::END);
 }

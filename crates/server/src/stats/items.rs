@@ -3,30 +3,30 @@
 
 use crate::shared::Shared;
 
-use super::{ClassTotal, Lines, ShardReport, class_totals};
+use super::{ClassTotal, Pairs, ShardReport, class_totals};
 
 /// The whole reply.
-pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Vec<u8> {
-    let mut lines = Lines::default();
+pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
+    let mut pairs = Pairs::default();
     for class in class_totals(reports, |class| class.number > 0) {
-        let mut class_lines = Class {
-            lines: &mut lines,
+        let mut class_pairs = Class {
+            pairs: &mut pairs,
             id: class.class_id,
         };
-        class_lines.counts(&class, shared.config.lru_maintainer);
-        class_lines.outcomes(&class, shared.config.lru_maintainer);
+        class_pairs.counts(&class, shared.config.lru_maintainer);
+        class_pairs.outcomes(&class, shared.config.lru_maintainer);
     }
-    lines.end()
+    pairs
 }
 
 struct Class<'a> {
-    lines: &'a mut Lines,
+    pairs: &'a mut Pairs,
     id: u8,
 }
 
 impl Class<'_> {
     fn number(&mut self, name: &str, value: u64) {
-        self.lines
+        self.pairs
             .number(&format!("items:{}:{name}", self.id), value);
     }
 

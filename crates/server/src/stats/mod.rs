@@ -4,14 +4,16 @@
 pub(crate) mod conns;
 pub(crate) mod general;
 pub(crate) mod items;
+mod pairs;
 pub(crate) mod settings;
 pub(crate) mod shards;
 pub(crate) mod slabs;
 
 use corecached_engine::{ClassStats, Engine, EngineStats};
-use corecached_protocol::reply;
 
 use crate::shard::ShardId;
+
+pub(crate) use pairs::Pairs;
 
 /// A copy of one shard's statistics.
 #[derive(Clone, Debug)]
@@ -32,25 +34,6 @@ impl ShardReport {
             engine: engine.stats(),
             classes: engine.class_stats(),
         }
-    }
-}
-
-/// Lines of a `stats` reply.
-#[derive(Debug, Default)]
-struct Lines(Vec<u8>);
-
-impl Lines {
-    fn number(&mut self, name: &str, value: u64) {
-        reply::stat_number(&mut self.0, name, value);
-    }
-
-    fn text(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        reply::stat_line(&mut self.0, name, value);
-    }
-
-    fn end(mut self) -> Vec<u8> {
-        self.0.extend_from_slice(reply::END);
-        self.0
     }
 }
 

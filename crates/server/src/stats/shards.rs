@@ -6,27 +6,27 @@ use corecached_engine::KeyHasher;
 
 use crate::shared::Shared;
 
-use super::{Lines, ShardReport};
+use super::{Pairs, ShardReport};
 
 /// The whole reply.
-pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Vec<u8> {
-    let mut lines = Lines::default();
-    lines.text("corecached_version", env!("CARGO_PKG_VERSION"));
-    lines.number("shards", shared.shards.len() as u64);
-    lines.text("hash", KeyHasher::NAME);
-    lines.number("hash_seed", shared.hasher.seed());
-    lines.number("shard_port", u64::from(shared.config.shard_port));
-    lines.text("mapping", "((hash>>32)*shards)>>32");
+pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
+    let mut pairs = Pairs::default();
+    pairs.text("corecached_version", env!("CARGO_PKG_VERSION"));
+    pairs.number("shards", shared.shards.len() as u64);
+    pairs.text("hash", KeyHasher::NAME);
+    pairs.number("hash_seed", shared.hasher.seed());
+    pairs.number("shard_port", u64::from(shared.config.shard_port));
+    pairs.text("mapping", "((hash>>32)*shards)>>32");
     for report in reports {
-        shard_lines(&mut lines, shared, report);
+        shard_pairs(&mut pairs, shared, report);
     }
-    lines.end()
+    pairs
 }
 
-fn shard_lines(lines: &mut Lines, shared: &Shared, report: &ShardReport) {
+fn shard_pairs(pairs: &mut Pairs, shared: &Shared, report: &ShardReport) {
     let net = &shared.shard(report.shard).net;
     let mut number =
-        |name: &str, value: u64| lines.number(&format!("{}:{name}", report.shard.0), value);
+        |name: &str, value: u64| pairs.number(&format!("{}:{name}", report.shard.0), value);
     number(
         "curr_connections",
         net.curr_connections.load(Ordering::Relaxed),

@@ -1,24 +1,24 @@
 //! `stats slabs`: the pages and chunks of each slab class.
 
-use super::{ClassTotal, Lines, ShardReport, class_totals};
+use super::{ClassTotal, Pairs, ShardReport, class_totals};
 
 /// The whole reply.
-pub(crate) fn render(reports: &[&ShardReport]) -> Vec<u8> {
-    let mut lines = Lines::default();
+pub(crate) fn render(reports: &[&ShardReport]) -> Pairs {
+    let mut pairs = Pairs::default();
     let classes = class_totals(reports, |class| class.total_pages > 0);
     for class in &classes {
-        class_lines(&mut lines, class);
+        class_pairs(&mut pairs, class);
     }
     let malloced = classes
         .iter()
         .map(|class| class.sum(|class| class.page_bytes))
         .sum();
-    lines.number("active_slabs", classes.len() as u64);
-    lines.number("total_malloced", malloced);
-    lines.end()
+    pairs.number("active_slabs", classes.len() as u64);
+    pairs.number("total_malloced", malloced);
+    pairs
 }
 
-fn class_lines(lines: &mut Lines, class: &ClassTotal<'_>) {
+fn class_pairs(pairs: &mut Pairs, class: &ClassTotal<'_>) {
     for (name, value) in [
         ("chunk_size", class.max(|class| class.chunk_size)),
         ("chunks_per_page", class.max(|class| class.chunks_per_page)),
@@ -36,6 +36,6 @@ fn class_lines(lines: &mut Lines, class: &ClassTotal<'_>) {
         ("cas_badval", class.sum(|class| class.cas_badval)),
         ("touch_hits", class.sum(|class| class.touch_hits)),
     ] {
-        lines.number(&format!("{}:{name}", class.class_id), value);
+        pairs.number(&format!("{}:{name}", class.class_id), value);
     }
 }

@@ -4,6 +4,7 @@ use corecached_protocol::reply;
 use corecached_protocol::text::{Request, ShutdownMode};
 
 use crate::conn::{Conn, Cx, gather};
+use crate::op::{ReplyStyle, TEXT};
 
 use super::{Step, say_unless};
 
@@ -27,18 +28,18 @@ pub(super) fn command(
             crate::process::set_verbosity(level as u8);
             say_unless(conn, noreply, reply::OK, cx);
         }
-        Request::FlushAll { exptime, noreply } => gather::flush_all(conn, exptime, noreply, cx),
-        Request::Stats(stats) => gather::stats(conn, stats, cx),
+        Request::FlushAll { exptime, noreply } => {
+            let delay = exptime.map(i64::from);
+            gather::flush_all(conn, delay, ReplyStyle::text_unless(noreply), cx);
+        }
+        Request::Stats(stats) => gather::stats(conn, stats, TEXT, cx),
         Request::CacheMemlimit { megabytes, noreply } => {
             let line = set_memory_limit(megabytes, cx);
             say_unless(conn, noreply, line, cx);
         }
         Request::Shutdown { mode, noreply } => return shutdown(conn, mode, noreply, line, cx),
         Request::Later { name } => {
-            conn.replies.write(
-                || cx.spare.take().unwrap_or_default(),
-                |out| reply::not_supported_yet(&mut out.bytes, name),
-            );
+            conn.tell(cx, |out| reply::not_supported_yet(&mut out.bytes, name));
         }
         _ => unreachable_request(conn, cx),
     }
