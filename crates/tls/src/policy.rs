@@ -1,0 +1,201 @@
+//! From settings to what rustls asks for: one configuration for each way in which clients are asked for certificates.
+//!
+//! A session that is resumed is not asked for a certificate again. So policies never share tickets or sessions: what was
+//! begun at a `btls:` listener cannot be resumed at a `mtls:` one. A reload makes fresh ones, too, because the clients'
+//! issuers may have changed.
+
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{
+    NoServerSessionStorage, ServerSessionMemoryCache, WebPkiClientVerifier,
+    danger::ClientCertVerifier,
+};
+use rustls::{InconsistentKeys, RootCertStore, ServerConfig, SupportedProtocolVersion, version};
+
+use crate::ciphers::{self, is_of};
+use crate::error::LoadError;
+use crate::files;
+use crate::settings::{MinVersion, Settings, VerifyMode};
+
+/// Sessions kept with `ssl_session_cache`: as many as OpenSSL keeps by default.
+const SESSIONS_MAX: usize = 20 * 1024;
+
+/// How a listener treats clients' certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// As `ssl_verify_mode` says.
+    Default,
+    /// `btls:`: none is asked for.
+    Basic,
+    /// `mtls:`: one is needed.
+    Mutual,
+}
+
+/// What the sessions of a listener begin with.
+pub type Policy = Arc<ServerConfig>;
+
+/// The policies of all listeners, made from the same files.
+#[derive(Clone, Debug)]
+pub struct Policies {
+    default: Policy,
+    basic: Policy,
+    /// Only with `ssl_ca_cert`.
+    mutual: Option<Policy>,
+}
+
+impl Policies {
+    /// Reads all files.
+    ///
+    /// # Errors
+    /// If one cannot be used; the text says which and why.
+    pub(crate) fn load(settings: &Settings) -> Result<Policies, LoadError> {
+        let material = Material::read(settings)?;
+        let make = |mode| policy(settings, mode, &material);
+        let basic = make(VerifyMode::None)?;
+        let mutual = match material.roots {
+            Some(_) => Some(make(VerifyMode::Require)?),
+            None => None,
+        };
+        let default = match (settings.verify_mode, &mutual) {
+            (VerifyMode::None, _) => Arc::clone(&basic),
+            (VerifyMode::Require | VerifyMode::Once, Some(mutual)) => Arc::clone(mutual),
+            (mode, _) => make(mode)?,
+        };
+        Ok(Policies {
+            default,
+            basic,
+            mutual,
+        })
+    }
+
+    /// The policy of a listener; `None` for one that needs clients' certificates where there is no `ssl_ca_cert`.
+    pub fn of(&self, auth: ClientAuth) -> Option<&Policy> {
+        match auth {
+            ClientAuth::Default => Some(&self.default),
+            ClientAuth::Basic => Some(&self.basic),
+            ClientAuth::Mutual => self.mutual.as_ref(),
+        }
+    }
+}
+
+/// What is in the files.
+struct Material {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    roots: Option<Arc<RootCertStore>>,
+}
+
+impl Material {
+    fn read(settings: &Settings) -> Result<Material, LoadError> {
+        let key = settings.key.as_ref().unwrap_or(&settings.chain_cert);
+        let roots = settings.ca_cert.as_deref().map(files::roots);
+        Ok(Material {
+            chain: files::chain(&settings.chain_cert)?,
+            key: files::key(key, settings.key_format)?,
+            roots: roots.transpose()?.map(Arc::new),
+        })
+    }
+}
+
+fn policy(settings: &Settings, mode: VerifyMode, material: &Material) -> Result<Policy, LoadError> {
+    let provider = Arc::new(provider(settings)?);
+    let versions = versions(settings, &provider)?;
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&versions)
+        .map_err(|error| LoadError::Settings(error.to_string()))?;
+    let builder = match verifier(settings, mode, material.roots.as_ref(), &provider)? {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder
+        .with_single_cert(material.chain.clone(), material.key.clone_key())
+        .map_err(|error| unusable(settings, &error))?;
+    config.ticketer =
+        ring::Ticketer::new().map_err(|error| LoadError::Settings(error.to_string()))?;
+    config.session_storage = match settings.session_cache {
+        true => ServerSessionMemoryCache::new(SESSIONS_MAX),
+        false => Arc::new(NoServerSessionStorage {}),
+    };
+    Ok(Arc::new(config))
+}
+
+fn provider(settings: &Settings) -> Result<CryptoProvider, LoadError> {
+    let mut provider = ring::default_provider();
+    if let Some(list) = &settings.ciphers {
+        provider.cipher_suites = ciphers::parse(list).map_err(LoadError::Settings)?.suites;
+    }
+    Ok(provider)
+}
+
+/// The versions that are allowed and for which there is a cipher suite.
+fn versions(
+    settings: &Settings,
+    provider: &CryptoProvider,
+) -> Result<Vec<&'static SupportedProtocolVersion>, LoadError> {
+    let allowed: &[_] = match settings.min_version {
+        MinVersion::Tls12 => &[&version::TLS13, &version::TLS12],
+        MinVersion::Tls13 => &[&version::TLS13],
+    };
+    let possible = |version: &&&SupportedProtocolVersion| {
+        provider
+            .cipher_suites
+            .iter()
+            .any(|suite| is_of(suite, version))
+    };
+    let versions: Vec<_> = allowed.iter().filter(possible).copied().collect();
+    if versions.is_empty() {
+        return Err(LoadError::Settings(
+            "no version of TLS is left: ssl_ciphers names none of the suites of ssl_min_version"
+                .into(),
+        ));
+    }
+    Ok(versions)
+}
+
+fn verifier(
+    settings: &Settings,
+    mode: VerifyMode,
+    roots: Option<&Arc<RootCertStore>>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, LoadError> {
+    if mode == VerifyMode::None {
+        return Ok(None);
+    }
+    let (Some(roots), Some(path)) = (roots, &settings.ca_cert) else {
+        return Err(LoadError::Settings(format!(
+            "ssl_verify_mode={} needs ssl_ca_cert: the certificates of those who issue the clients'",
+            mode.number()
+        )));
+    };
+    let builder =
+        WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider));
+    let builder = match mode {
+        VerifyMode::Request => builder.allow_unauthenticated(),
+        _ => builder,
+    };
+    let verifier = builder.build();
+    verifier
+        .map(Some)
+        .map_err(|error| files::content("CA certificate", path, error.to_string()))
+}
+
+/// What rustls has against a certificate or a key that could be read.
+fn unusable(settings: &Settings, error: &rustls::Error) -> LoadError {
+    let key = settings.key.as_ref().unwrap_or(&settings.chain_cert);
+    match error {
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => files::content(
+            "private key",
+            key,
+            format!(
+                "it does not belong to the certificate in {}",
+                settings.chain_cert.display()
+            ),
+        ),
+        rustls::Error::InvalidCertificate(_) => {
+            files::content("certificate chain", &settings.chain_cert, error.to_string())
+        }
+        _ => files::content("private key", key, error.to_string()),
+    }
+}
