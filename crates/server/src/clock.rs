@@ -12,6 +12,8 @@ const FIRST_SECOND: u32 = 2;
 pub(crate) struct Clock {
     start_monotonic: i64,
     start_unix: i64,
+    /// The server's time at the start: later than [`FIRST_SECOND`] if it goes on from an earlier process.
+    first_second: u32,
 }
 
 impl Clock {
@@ -23,24 +25,37 @@ impl Clock {
         Clock {
             start_monotonic: monotonic(),
             start_unix: unix,
+            first_second: FIRST_SECOND,
+        }
+    }
+
+    /// A clock that goes on from that of an earlier process, which ended at `end` and whose second 0 was at
+    /// `unix_origin`: deadlines keep their meaning. Should the system's clock have been set back meanwhile, it goes on
+    /// from `end`.
+    pub(crate) fn resume(unix_origin: i64, end: Seconds) -> Clock {
+        let fresh = Clock::start();
+        let passed = u32::try_from(fresh.start_unix - unix_origin).unwrap_or(end.0);
+        Clock {
+            first_second: passed.max(end.0),
+            ..fresh
         }
     }
 
     /// Now. A coarse clock is enough: memcached's own clock ticks once a second.
     #[inline]
     pub(crate) fn now(&self) -> Seconds {
-        Seconds((monotonic() - self.start_monotonic) as u32 + FIRST_SECOND)
+        Seconds((monotonic() - self.start_monotonic) as u32 + self.first_second)
     }
 
     /// Seconds since the start.
     pub(crate) fn uptime(&self) -> u32 {
-        self.now().0 - FIRST_SECOND
+        self.now().0 - self.first_second
     }
 
     /// Unix time of the server's second 0; absolute times are turned into the server's seconds by it once, so that a
     /// later change of the system's clock shifts nothing (PROTOCOL: C2).
     pub(crate) fn unix_origin(&self) -> i64 {
-        self.start_unix - i64::from(FIRST_SECOND)
+        self.start_unix - i64::from(self.first_second)
     }
 
     /// Unix time now, by the server's clock.

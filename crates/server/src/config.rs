@@ -77,6 +77,8 @@ pub(crate) struct Config {
     pub(crate) slab_chunk_max: u64,
     /// `-L`. Asks for huge pages.
     pub(crate) large_pages: bool,
+    /// `-e`. The file that holds the items, so that they outlive a graceful end.
+    pub(crate) memory_file: Option<PathBuf>,
     /// `-k`. Locks all memory.
     pub(crate) lock_memory: bool,
     /// `-C` turns it off. Whether items have a cas unique.
@@ -192,6 +194,7 @@ impl Default for Config {
             slab_sizes: None,
             slab_chunk_max: SLAB_PAGE_BYTES / 2,
             large_pages: false,
+            memory_file: None,
             lock_memory: false,
             cas_enabled: true,
             hashpower: 0,

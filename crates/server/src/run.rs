@@ -1,31 +1,27 @@
 //! From a configuration to a running server, and back: sets everything up, starts one executor per shard, waits for a
 //! signal, ends in order.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Barrier};
 
-use corecached_engine::{Budget, Engine, EngineConfig, KeyHasher};
 use corecached_mesh::{Owner, loanable, spsc};
 use corecached_reactor::{Reactor, ReactorConfig};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use tracing::{info, warn};
 
 use crate::batch::BoxedBatch;
-use crate::clock::Clock;
 use crate::config::Config;
+use crate::engines::{self, Engines};
 use crate::error::StartError;
 use crate::listen::{self, Listeners};
+use crate::memory_file::Memory;
 use crate::process::{self, Reloads};
 use crate::shard::core::Core;
 use crate::shard::router::{PeerQueues, QUEUE_BATCHES, Router};
 use crate::shard::{Listener, Shard, ShardId, ShardParts};
 use crate::shared::{Links, ShardHandle, Shared};
 
-/// A shard's own part of the memory limit, which no other can take: this share of its fair part.
-const RESERVED_SHARE: u64 = 8;
 /// glommio sets memory aside for registered buffers, which the data path here does not use: as little as it takes.
 const EXECUTOR_IO_MEMORY: usize = 64 * 1024;
 /// Entries of each of glommio's rings; it serves timers and the eventfd only.
@@ -40,7 +36,11 @@ pub(crate) fn run(config: Config) -> Result<(), StartError> {
     process::prepare(&config)?;
     let shards = config.threads;
     let listeners = listen::bind(&config, shards)?;
-    let (shared, parts) = build(config, &listeners)?;
+    let Built {
+        shared,
+        parts,
+        mut memory,
+    } = build(config, &listeners)?;
     let executors = start(&shared, parts)?;
     process::started(&shared.config, &listeners)?;
     info!(shards, "corecached is ready");
@@ -52,26 +52,38 @@ pub(crate) fn run(config: Config) -> Result<(), StartError> {
             warn!("a shard ended early: {error}");
         }
     }
+    if let Some(memory) = &mut memory
+        && signal == process::GRACEFUL
+    {
+        engines::save(&shared, memory);
+    }
     process::ended(&shared.config);
     Ok(())
 }
 
+/// A server that is ready to be started.
+struct Built {
+    shared: Arc<Shared>,
+    parts: Vec<ShardParts>,
+    /// The file of `-e`.
+    memory: Option<Memory>,
+}
+
 /// Makes the shards' parts and what they share.
-fn build(
-    config: Config,
-    listeners: &Listeners,
-) -> Result<(Arc<Shared>, Vec<ShardParts>), StartError> {
+fn build(config: Config, listeners: &Listeners) -> Result<Built, StartError> {
     let shards = config.threads;
-    check_address_space(&config)?;
-    let budget = Budget::new(config.memory_limit_bytes);
-    let hasher = KeyHasher::new(RandomState::new().build_hasher().finish());
+    let Engines {
+        engines,
+        budget,
+        hasher,
+        clock,
+        memory,
+    } = engines::make(&config)?;
     let mut requests = queues(shards);
     let mut replies = queues(shards);
     let mut owners = Vec::new();
     let mut handles = Vec::new();
-    for shard in 0..shards {
-        let engine = Engine::new(engine_config(&config, shard, hasher), Arc::clone(&budget))
-            .map_err(StartError::Memory)?;
+    for (shard, engine) in engines.into_iter().enumerate() {
         let inbound = requests.consumers[shard].drain(..).collect();
         let (owner, core) = loanable(Core { engine, inbound });
         owners.push(owner);
@@ -83,7 +95,7 @@ fn build(
         listeners: listeners.infos(),
         budget,
         hasher,
-        clock: Clock::start(),
+        clock,
         shards: handles,
         stopping: AtomicBool::new(false),
         connections: AtomicU64::new(0),
@@ -99,7 +111,11 @@ fn build(
         parts_of(shard, owner, router, listeners)
     });
     let parts = parts.collect();
-    Ok((shared, parts))
+    Ok(Built {
+        shared,
+        parts,
+        memory,
+    })
 }
 
 fn parts_of(shard: usize, owner: Owner<Core>, router: Router, listeners: &Listeners) -> ShardParts {
@@ -110,39 +126,6 @@ fn parts_of(shard: usize, owner: Owner<Core>, router: Router, listeners: &Listen
         owner,
         router,
         listeners,
-    }
-}
-
-/// A shard names its chunks by 32 bits, so its segment is bounded; a larger `-m` needs more shards.
-fn check_address_space(config: &Config) -> Result<(), StartError> {
-    let segment_bytes = EngineConfig::default().segment_bytes as u64;
-    let wanted = config.memory_limit_bytes.div_ceil(segment_bytes);
-    if wanted > config.threads as u64 {
-        let most = segment_bytes >> 30;
-        return Err(StartError::Message(format!(
-            "a shard can use {most} GiB, so this memory limit needs at least -t {wanted}"
-        )));
-    }
-    Ok(())
-}
-
-fn engine_config(config: &Config, shard: usize, hasher: KeyHasher) -> EngineConfig {
-    let limit = config.memory_limit_bytes;
-    EngineConfig {
-        page_bytes: EngineConfig::page_bytes_for(limit, config.threads),
-        item_size_max: config.item_size_max as usize,
-        growth_factor: config.growth_factor,
-        chunk_min: config.chunk_size_min.map(|bytes| bytes as usize),
-        slab_sizes: config.slab_sizes.clone(),
-        chunk_max: config.slab_chunk_max as usize,
-        cas_enabled: config.cas_enabled,
-        evictions_enabled: config.evictions,
-        cas_first: 1 + shard as u64,
-        cas_step: config.threads as u64,
-        hasher,
-        reserve_bytes: (limit / config.threads as u64 / RESERVED_SHARE) as usize,
-        huge_pages: config.large_pages,
-        ..EngineConfig::default()
     }
 }
 

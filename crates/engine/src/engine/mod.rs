@@ -140,6 +140,12 @@ impl Engine {
         })
     }
 
+    /// Bytes of a page: what [`EngineConfig`] said, or the process that the shard was restored from.
+    #[must_use]
+    pub fn page_bytes(&self) -> usize {
+        self.items.slabs.page_bytes()
+    }
+
     /// Asks the processor for the index's cache line of `hash`. Changes nothing.
     #[inline]
     pub fn prefetch(&self, hash: KeyHash) {

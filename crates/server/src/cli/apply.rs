@@ -50,9 +50,6 @@ fn refuse_later(matches: &ArgMatches) -> Result<(), CliError> {
     if matches.contains_id("auth-file") {
         return Err(later::refuse("-Y", "authentication"));
     }
-    if matches.contains_id("memory-file") {
-        return Err(later::refuse("-e", "a restart that keeps the items"));
-    }
     Ok(())
 }
 
@@ -181,6 +178,7 @@ fn memory(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     config.cas_enabled = !matches.get_flag("disable-cas");
     config.large_pages = matches.get_flag("enable-largepages");
     config.lock_memory = matches.get_flag("lock-memory");
+    config.memory_file = text(matches, "memory-file").map(PathBuf::from);
     Ok(())
 }
 

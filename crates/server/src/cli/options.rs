@@ -132,6 +132,12 @@ fn memory() -> Vec<Arg> {
         ),
         flag('C', "disable-cas", "No cas uniques"),
         flag('L', "enable-largepages", "Ask for huge pages"),
+        value(
+            'e',
+            "memory-file",
+            "file",
+            "Keep items in this file (on a tmpfs or DAX file system), so that they are there after a graceful restart (SIGUSR1)",
+        ),
         flag(
             'k',
             "lock-memory",
@@ -211,7 +217,6 @@ fn later() -> Vec<Arg> {
         flag('S', "enable-sasl", "").hide(true),
         flag('Z', "enable-ssl", "").hide(true),
         value('Y', "auth-file", "file", "").hide(true),
-        value('e', "memory-file", "file", "").hide(true),
     ]
 }
 

@@ -225,6 +225,9 @@ fn memory_options() {
     check(&["--disable-cas"], |config| config.cas_enabled = false);
     check(&["-L"], |config| config.large_pages = true);
     check(&["--enable-largepages"], |config| config.large_pages = true);
+    check(&["--memory-file=/mnt/items"], |config| {
+        config.memory_file = Some("/mnt/items".into());
+    });
     check(&["-k"], |config| config.lock_memory = true);
     check(&["--lock-memory"], |config| config.lock_memory = true);
     check(&["-I", "2m"], |config| config.item_size_max = 2 << 20);
@@ -324,8 +327,6 @@ fn features_of_later_versions_are_refused() {
     comes_later(&["--enable-ssl"]);
     comes_later(&["-Y", "/etc/passwords"]);
     comes_later(&["--auth-file=/etc/passwords"]);
-    comes_later(&["-e", "/mnt/items"]);
-    comes_later(&["--memory-file=/mnt/items"]);
     for suboption in [
         "ssl_chain_cert=c.pem",
         "ssl_key=k.pem",

@@ -25,7 +25,7 @@ mod user;
 pub(crate) use limits::{Usage, reserved_descriptors, usage};
 pub(crate) use logging::set_verbosity;
 pub(crate) use reload::Reloads;
-pub(crate) use signals::{raise, wait_for_signal};
+pub(crate) use signals::{GRACEFUL, raise, wait_for_signal};
 pub(crate) use user::user_to_become;
 
 use crate::config::Config;

@@ -9,6 +9,8 @@ use super::Reloads;
 
 /// Signals that end the server.
 const ENDING: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGUSR1];
+/// The name of the signal that saves the items of `-e`.
+pub(crate) const GRACEFUL: &str = "SIGUSR1";
 /// Asks to read the password file and the certificates again.
 const RELOADING: libc::c_int = libc::SIGHUP;
 
@@ -54,7 +56,7 @@ fn name(signal: libc::c_int) -> &'static str {
     match signal {
         libc::SIGINT => "SIGINT",
         libc::SIGTERM => "SIGTERM",
-        libc::SIGUSR1 => "SIGUSR1",
+        libc::SIGUSR1 => GRACEFUL,
         _ => "signal",
     }
 }

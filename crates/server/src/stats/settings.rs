@@ -120,6 +120,10 @@ fn buffer_pairs(pairs: &mut Pairs, config: &Config) {
         pairs.text("drop_privileges", "yes");
     }
     pairs.number("num_napi_ids", u64::from(config.napi_ids));
-    pairs.text("memory_file", "NULL");
+    let memory_file = config.memory_file.as_ref().map(|path| path.display());
+    pairs.text(
+        "memory_file",
+        memory_file.map_or_else(|| "NULL".to_owned(), |path| path.to_string()),
+    );
     pairs.number("client_flags_size", CLIENT_FLAGS_BYTES);
 }

@@ -11,6 +11,7 @@
 //! concurrent.rs       several clients on the same keys
 //! process.rs          daemon, pid file, change of user, errors at the start
 //! shard_port.rs       clients that choose their shard
+//! warm_restart.rs     items that outlive the process
 //! ```
 //!
 //! `CORECACHED_BIN=/usr/bin/memcached` runs them against another server, which is how they were
@@ -29,3 +30,4 @@ mod server;
 mod shard_port;
 mod statistics;
 mod transcript;
+mod warm_restart;

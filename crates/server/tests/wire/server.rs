@@ -139,7 +139,8 @@ impl Server {
         Duration::from_nanos(nanos)
     }
 
-    fn stderr_text(&self) -> String {
+    /// What the server has said.
+    pub(crate) fn stderr_text(&self) -> String {
         let bytes = self.stderr.lock().expect("no panic holds the lock");
         String::from_utf8_lossy(&bytes).into_owned()
     }

@@ -1,0 +1,168 @@
+//! How the shards' engines come to be: empty, or as an earlier process left them in the file of `-e`.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+
+use corecached_engine::{Budget, Engine, EngineConfig, KeyHasher};
+use tracing::{info, warn};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::StartError;
+use crate::memory_file::{self, Memory, Saved};
+use crate::shared::Shared;
+
+/// A shard's own part of the memory limit, which no other can take: this share of its fair part.
+const RESERVED_SHARE: u64 = 8;
+
+/// The engines, and what belongs to them.
+pub(crate) struct Engines {
+    /// By shard.
+    pub(crate) engines: Vec<Engine>,
+    /// The memory limit that they share.
+    pub(crate) budget: Arc<Budget>,
+    /// The hash of keys.
+    pub(crate) hasher: KeyHasher,
+    /// The clock that deadlines count by.
+    pub(crate) clock: Clock,
+    /// The file of `-e`, open until the end.
+    pub(crate) memory: Option<Memory>,
+}
+
+/// Makes an engine for each shard.
+///
+/// # Errors
+/// If memory cannot be mapped or the file of `-e` not be used. That there is nothing to restore is no error: it is said,
+/// and the cache is empty.
+pub(crate) fn make(config: &Config) -> Result<Engines, StartError> {
+    check_address_space(config)?;
+    let Some(path) = &config.memory_file else {
+        return empty(config, None);
+    };
+    let segment_bytes = EngineConfig::default().segment_bytes as u64;
+    let mut memory = Memory::open(path, segment_bytes)?;
+    let restored = memory
+        .saved(config.threads)
+        .and_then(|saved| restore(config, &memory, &saved));
+    memory.forget_saved()?;
+    match restored {
+        Ok(engines) => {
+            let items: u64 = engines
+                .engines
+                .iter()
+                .map(|engine| engine.stats().curr_items)
+                .sum();
+            info!(items, "the items of the last run are back");
+            Ok(Engines {
+                memory: Some(memory),
+                ..engines
+            })
+        }
+        Err(why) => {
+            // Said without -v, too: who asks for a warm restart wants to know.
+            eprintln!("-e {}: the cache is empty: {why}", path.display());
+            memory.clear(config.threads)?;
+            empty(config, Some(memory))
+        }
+    }
+}
+
+fn empty(config: &Config, memory: Option<Memory>) -> Result<Engines, StartError> {
+    let budget = Budget::new(config.memory_limit_bytes);
+    let hasher = KeyHasher::new(RandomState::new().build_hasher().finish());
+    let page_bytes = EngineConfig::page_bytes_for(config.memory_limit_bytes, config.threads);
+    let engines = (0..config.threads).map(|shard| {
+        let config = engine_config(config, shard, hasher, page_bytes, memory.as_ref());
+        Engine::new(config, Arc::clone(&budget)).map_err(StartError::Memory)
+    });
+    Ok(Engines {
+        engines: engines.collect::<Result<_, _>>()?,
+        budget,
+        hasher,
+        clock: Clock::start(),
+        memory,
+    })
+}
+
+/// The engines of an earlier process, or why there are none.
+fn restore(config: &Config, memory: &Memory, saved: &Saved) -> Result<Engines, String> {
+    let budget = Budget::new(config.memory_limit_bytes);
+    let hasher = saved.hasher();
+    let engines = saved.shards.iter().enumerate().map(|(shard, state)| {
+        let config = engine_config(config, shard, hasher, saved.page_bytes, Some(memory));
+        Engine::restore(config, Arc::clone(&budget), state).map_err(|why| why.to_string())
+    });
+    Ok(Engines {
+        engines: engines.collect::<Result<_, _>>()?,
+        budget,
+        hasher,
+        clock: Clock::resume(saved.unix_origin, saved.now()),
+        memory: None,
+    })
+}
+
+/// Saves what [`make`] restores. The shards have ended.
+pub(crate) fn save(shared: &Shared, memory: &mut Memory) {
+    let mark = memory_file::new_mark();
+    let mut shards = Vec::new();
+    let mut page_bytes = 0;
+    for shard in &shared.shards {
+        let Some(mut core) = shard.core.try_borrow() else {
+            return warn!("a shard is still running: its items cannot be saved");
+        };
+        page_bytes = core.engine.page_bytes();
+        shards.push(core.engine.save(mark));
+    }
+    let saved = Saved {
+        now: shared.clock.now().0,
+        unix_origin: shared.clock.unix_origin(),
+        page_bytes,
+        hash_seed: shared.hasher.seed(),
+        shards,
+    };
+    match memory.save(&saved) {
+        Ok(()) => info!("the items are saved for the next start"),
+        Err(error) => eprintln!("-e: the items cannot be saved: {error}"),
+    }
+}
+
+/// A shard names its chunks by 32 bits, so its segment is bounded; a larger `-m` needs more shards.
+fn check_address_space(config: &Config) -> Result<(), StartError> {
+    let segment_bytes = EngineConfig::default().segment_bytes as u64;
+    let wanted = config.memory_limit_bytes.div_ceil(segment_bytes);
+    if wanted > config.threads as u64 {
+        let most = segment_bytes >> 30;
+        return Err(StartError::Message(format!(
+            "a shard can use {most} GiB, so this memory limit needs at least -t {wanted}"
+        )));
+    }
+    Ok(())
+}
+
+fn engine_config(
+    config: &Config,
+    shard: usize,
+    hasher: KeyHasher,
+    page_bytes: usize,
+    memory: Option<&Memory>,
+) -> EngineConfig {
+    let limit = config.memory_limit_bytes;
+    EngineConfig {
+        page_bytes,
+        item_size_max: config.item_size_max as usize,
+        growth_factor: config.growth_factor,
+        chunk_min: config.chunk_size_min.map(|bytes| bytes as usize),
+        slab_sizes: config.slab_sizes.clone(),
+        chunk_max: config.slab_chunk_max as usize,
+        cas_enabled: config.cas_enabled,
+        evictions_enabled: config.evictions,
+        cas_first: 1 + shard as u64,
+        cas_step: config.threads as u64,
+        hasher,
+        reserve_bytes: (limit / config.threads as u64 / RESERVED_SHARE) as usize,
+        huge_pages: config.large_pages,
+        memory_file: memory.map(|memory| memory.part(shard)),
+        ..EngineConfig::default()
+    }
+}

@@ -1,0 +1,199 @@
+//! `-e`: items that outlive a graceful end, and an empty start after any other.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::client::Client;
+use crate::server::{Server, binary, command};
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+const ITEMS: usize = 20_000;
+
+/// A memory file of one test; it is removed at the end, with its companion.
+struct MemoryFile(PathBuf);
+
+impl MemoryFile {
+    fn new(name: &str) -> MemoryFile {
+        let name = format!("corecached-{name}-{}", std::process::id());
+        MemoryFile(std::env::temp_dir().join(name))
+    }
+
+    fn start(&self, shards: usize, options: &[&str]) -> Server {
+        let path = self.0.to_str().expect("a path of letters");
+        Server::start(shards, &[&["-e", path], options].concat())
+    }
+}
+
+impl Drop for MemoryFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_file(format!("{}.meta", self.0.display()));
+    }
+}
+
+fn end(mut server: Server, signal: Signal) {
+    server.signal(signal);
+    server.wait_for_exit(TIMEOUT);
+}
+
+fn set(client: &mut Client, key: &str, exptime: u32, value: &[u8]) {
+    client.send(format!("set {key} 5 {exptime} {}\r\n", value.len()));
+    client.send(value);
+    client.send("\r\n");
+    assert_eq!(client.line(), "STORED");
+}
+
+fn fill(server: &Server) -> u64 {
+    let mut client = server.connect();
+    for number in 0..ITEMS {
+        client.send(format!("set key-{number} 0 0 5 noreply\r\n{number:05}\r\n"));
+    }
+    set(&mut client, "large", 0, &[b'x'; 700_000]);
+    set(&mut client, "flags", 0, b"and a value");
+    set(&mut client, "soon", 4, b"gone");
+    set(&mut client, "number", 0, b"41");
+    client.stat("curr_items")
+}
+
+fn check(server: &Server) {
+    let mut client = server.connect();
+    for number in (0..ITEMS).step_by(37) {
+        client.send(format!("get key-{number}\r\n"));
+        assert_eq!(client.line(), format!("VALUE key-{number} 0 5"));
+        assert_eq!(client.line(), format!("{number:05}"));
+        assert_eq!(client.line(), "END");
+    }
+    client.send("get large\r\n");
+    assert_eq!(client.line(), "VALUE large 5 700000");
+    assert_eq!(client.line(), "x".repeat(700_000));
+    assert_eq!(client.line(), "END");
+    assert_eq!(client.ask("get flags"), "VALUE flags 5 11");
+    assert_eq!(client.line(), "and a value");
+    assert_eq!(client.line(), "END");
+}
+
+fn restarts(shards: usize) {
+    if binary().ends_with("memcached") {
+        return;
+    }
+    let file = MemoryFile::new(&format!("restart-{shards}"));
+    let server = file.start(shards, &["-m", "64"]);
+    let items = fill(&server);
+    end(server, Signal::USR1);
+    // More memory, then less: what fits stays.
+    let server = file.start(shards, &["-m", "100"]);
+    check(&server);
+    let mut client = server.connect();
+    assert_eq!(client.stat("curr_items"), items);
+    assert_eq!(client.ask("incr number 1"), "42");
+    set(&mut client, "later", 0, b"second life");
+    end(server, Signal::USR1);
+    let server = file.start(shards, &["-m", "48"]);
+    check(&server);
+    let mut client = server.connect();
+    assert_eq!(client.ask("get later"), "VALUE later 5 11");
+    assert_eq!(client.line(), "second life");
+    assert_eq!(client.line(), "END");
+    assert_eq!(client.ask("incr number 1"), "43");
+    thread::sleep(Duration::from_secs(4));
+    assert_eq!(
+        client.ask("get soon"),
+        "END",
+        "deadlines go on over a restart"
+    );
+    drop(client);
+    end(server, Signal::USR1);
+}
+
+#[test]
+fn items_are_there_after_a_graceful_restart_of_one_shard() {
+    restarts(1);
+}
+
+#[test]
+fn items_are_there_after_a_graceful_restart_of_four_shards() {
+    restarts(4);
+}
+
+#[test]
+fn any_other_end_leaves_an_empty_cache() {
+    if binary().ends_with("memcached") {
+        return;
+    }
+    let file = MemoryFile::new("crash");
+    for (signal, shards, options, why) in [
+        (Signal::KILL, 2, &[][..], "no saved state"),
+        (Signal::TERM, 2, &[], "no saved state"),
+        (Signal::USR1, 3, &[], "-t 2"),
+        (Signal::USR1, 2, &["-C"], "other settings"),
+        (Signal::USR1, 2, &["-f", "1.7"], "other settings"),
+    ] {
+        let server = file.start(2, &[]);
+        fill(&server);
+        end(server, signal);
+        let server = file.start(shards, options);
+        assert!(
+            server.stderr_text().contains(why),
+            "{}",
+            server.stderr_text()
+        );
+        let mut client = server.connect();
+        assert_eq!(client.stat("curr_items"), 0, "{why}");
+        assert_eq!(client.ask("get flags"), "END");
+        set(&mut client, "new", 0, b"begun");
+        end(server, Signal::TERM);
+    }
+}
+
+#[test]
+fn values_half_received_or_half_sent_at_the_end_are_no_items() {
+    if binary().ends_with("memcached") {
+        return;
+    }
+    let file = MemoryFile::new("half");
+    let server = file.start(2, &["-m", "64"]);
+    let items = fill(&server);
+    let mut uploading = server.connect();
+    uploading.send("set half 0 0 900000\r\n");
+    uploading.send([b'h'; 500_000]);
+    let mut downloading: Vec<Client> = (0..4).map(|_| server.connect()).collect();
+    for client in &mut downloading {
+        for _ in 0..30 {
+            client.send("get large\r\n");
+        }
+    }
+    thread::sleep(Duration::from_millis(300));
+    end(server, Signal::USR1);
+    let server = file.start(2, &["-m", "64"]);
+    let mut client = server.connect();
+    assert_eq!(client.stat("curr_items"), items);
+    assert_eq!(client.ask("get half"), "END");
+    check(&server);
+    assert_eq!(client.ask("flush_all"), "OK");
+    for _ in 0..100 {
+        set(&mut client, "large", 0, &[b'y'; 800_000]);
+    }
+}
+
+#[test]
+fn a_file_in_use_is_refused() {
+    if binary().ends_with("memcached") {
+        return;
+    }
+    let file = MemoryFile::new("locked");
+    let _server = file.start(1, &[]);
+    let second = command()
+        .args(["-l", "127.0.0.1", "-p", "0", "-s"])
+        .arg(file.0.with_extension("sock"))
+        .arg("-e")
+        .arg(&file.0)
+        .output()
+        .expect("the server binary can be executed");
+    assert!(!second.status.success());
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(said.contains("another process uses this file"), "{said}");
+}
