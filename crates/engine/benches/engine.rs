@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use corecached_engine::{
-    Budget, Deadline, Engine, EngineConfig, Fetch, KeyHash, KeyHasher, Seconds, Store, StoreMode,
-    StoreOutcome,
+    Budget, Deadline, Engine, EngineConfig, Fetch, KeyHash, KeyHasher, Seconds, Store, StoreExtras,
+    StoreMode, StoreOutcome,
 };
 
 const HASHER: KeyHasher = KeyHasher::new(7);
@@ -63,6 +63,7 @@ fn set(engine: &mut Engine, key: &Key, value: &[u8], now: Seconds) -> bool {
         hash: key.hash(),
         client_flags: 0,
         deadline,
+        extras: StoreExtras::default(),
         value,
     };
     matches!(engine.store(&store, now), StoreOutcome::Stored { .. })

@@ -9,8 +9,57 @@ pub enum Fetch {
     Count,
     /// `gat`: counted as touch, marked as used, and the deadline replaced.
     Touch(Deadline),
+    /// `mg`: counted as one of these two, and what else its flags ask for.
+    Meta(MetaFetch),
+    /// `me`: counted as such, and not marked.
+    Inspect,
     /// Neither counted nor marked.
     Quiet,
+}
+
+/// What `mg` may ask for besides the item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetaFetch {
+    /// Whether the item is marked as used.
+    pub bump: bool,
+    /// A new deadline; the lookup then counts as touch.
+    pub deadline: Option<Deadline>,
+    /// Which items a client is to fetch anew, besides stale ones.
+    pub recache: Recache,
+    /// Creates an empty item on a miss.
+    pub create: Option<Create>,
+}
+
+impl MetaFetch {
+    /// As `get`, but for stale items, which one client wins.
+    pub const PLAIN: Self = Self {
+        bump: true,
+        deadline: None,
+        recache: Recache::Never,
+        create: None,
+    };
+}
+
+/// Which items one client is told to fetch anew, if none has been told so yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recache {
+    /// Stale ones only.
+    Never,
+    /// Those that die before this deadline.
+    Below(Deadline),
+    /// Every one.
+    Always,
+}
+
+/// An item to be created on a miss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Create {
+    /// When it dies.
+    pub deadline: Deadline,
+    /// Its cas unique, if not the next one.
+    pub new_cas: Option<u64>,
+    /// Whether its key came in base64.
+    pub binary_key: bool,
 }
 
 /// When a store takes effect.
@@ -30,6 +79,25 @@ pub enum StoreMode {
     Cas(u64),
 }
 
+/// What a store may ask for besides its mode; the default is none of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreExtras {
+    /// The cas unique of the item, if not the next one. One that does not fit 48 bits makes the item 2 bytes larger.
+    pub new_cas: Option<u64>,
+    /// [`StoreMode::Append`] and [`StoreMode::Prepend`]: only if the present item has this cas unique.
+    pub compare: Option<u64>,
+    /// [`StoreMode::Append`] and [`StoreMode::Prepend`]: stores the value as it is where there is no item.
+    pub create: bool,
+    /// [`StoreMode::Cas`]: a cas unique below the present item's stores too. The item is then stale, with the deadline of
+    /// the one before it, and a client that has won that one has won this one.
+    pub invalidate: bool,
+    /// Whether the key came in base64.
+    pub binary_key: bool,
+    /// In every mode as [`StoreMode::Set`] does: the present item goes when the store is refused for its size or for want
+    /// of memory.
+    pub drops_old: bool,
+}
+
 /// A whole value to be stored.
 #[derive(Clone, Copy, Debug)]
 pub struct Store<'a> {
@@ -43,6 +111,8 @@ pub struct Store<'a> {
     pub client_flags: u32,
     /// When the item dies.
     pub deadline: Deadline,
+    /// What else is asked for.
+    pub extras: StoreExtras,
     /// The value.
     pub value: &'a [u8],
 }
@@ -58,6 +128,8 @@ pub struct Reserve<'a> {
     pub client_flags: u32,
     /// When the item dies.
     pub deadline: Deadline,
+    /// As they will be given to [`crate::Engine::commit`].
+    pub extras: StoreExtras,
     /// Length of the whole value.
     pub value_bytes: usize,
 }
@@ -69,6 +141,8 @@ pub enum StoreOutcome {
     Stored {
         /// The cas unique.
         cas: u64,
+        /// Length of the item's value.
+        value_bytes: usize,
     },
     /// The condition of the mode does not hold.
     NotStored,
@@ -82,6 +156,32 @@ pub enum StoreOutcome {
     OutOfMemory,
 }
 
+impl StoreOutcome {
+    /// The cas unique of the item that was stored, if it was.
+    #[must_use]
+    pub const fn cas(&self) -> Option<u64> {
+        match self {
+            Self::Stored { cas, .. } => Some(*cas),
+            _ => None,
+        }
+    }
+}
+
+/// What becomes of an item that is deleted; by default it goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delete {
+    /// Only if the item has this cas unique.
+    pub compare: Option<u64>,
+    /// Keeps the item, marks it as stale for one client to fetch it anew, and gives it a new cas unique.
+    pub stale: bool,
+    /// Keeps the item without its value, with these client flags and, unless told otherwise, for ever.
+    pub empty: Option<u32>,
+    /// A new deadline for an item that is kept.
+    pub deadline: Option<Deadline>,
+    /// The cas unique of an item that is kept, if not the next one.
+    pub new_cas: Option<u64>,
+}
+
 /// Outcome of a delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeleteOutcome {
@@ -91,6 +191,8 @@ pub enum DeleteOutcome {
     NotFound,
     /// The item has another cas unique.
     Exists,
+    /// An item that is kept found no memory for what it needs.
+    OutOfMemory,
 }
 
 /// Direction of [`Arith`].
@@ -109,8 +211,23 @@ pub struct Arith {
     pub op: ArithOp,
     /// By how much.
     pub delta: u64,
+    /// What else is asked for.
+    pub extras: ArithExtras,
+}
+
+/// What `incr` and `decr` may ask for besides; the default is none of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ArithExtras {
     /// Only if the item has this cas unique.
     pub compare: Option<u64>,
+    /// The cas unique of the item, if not the next one.
+    pub new_cas: Option<u64>,
+    /// A new deadline for a present item.
+    pub deadline: Option<Deadline>,
+    /// Creates this number, with this deadline, on a miss.
+    pub create: Option<(u64, Deadline)>,
+    /// Whether the key of an item that is created came in base64.
+    pub binary_key: bool,
 }
 
 /// Outcome of an [`Arith`].
@@ -122,6 +239,10 @@ pub enum ArithOutcome {
         value: u64,
         /// The new cas unique.
         cas: u64,
+        /// The deadline as it was, or as an item has it that was just created.
+        deadline: Deadline,
+        /// Whether there was no item before.
+        created: bool,
     },
     /// No such item.
     NotFound,

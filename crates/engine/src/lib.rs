@@ -29,8 +29,9 @@ mod stats;
 mod types;
 
 pub use api::{
-    Arith, ArithOp, ArithOutcome, DeleteOutcome, Fetch, Piece, Reserve, Store, StoreMode,
-    StoreOutcome, SweepProgress, TouchOutcome,
+    Arith, ArithExtras, ArithOp, ArithOutcome, Create, Delete, DeleteOutcome, Fetch, MetaFetch,
+    Piece, Recache, Reserve, Store, StoreExtras, StoreMode, StoreOutcome, SweepProgress,
+    TouchOutcome,
 };
 pub use budget::Budget;
 pub use config::{EngineConfig, MemoryFile};

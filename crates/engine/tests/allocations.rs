@@ -4,8 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use corecached_engine::{
-    Arith, ArithOp, Budget, Deadline, Engine, EngineConfig, Fetch, KeyHasher, Reserve, Seconds,
-    Store, StoreMode, StoreOutcome,
+    Arith, ArithExtras, ArithOp, Budget, Deadline, Delete, Engine, EngineConfig, Fetch, KeyHasher,
+    Reserve, Seconds, Store, StoreExtras, StoreMode, StoreOutcome,
 };
 
 thread_local! {
@@ -54,6 +54,7 @@ fn round(engine: &mut Engine, number: u64, now: Seconds) {
         hash,
         client_flags: 0,
         deadline,
+        extras: StoreExtras::default(),
         value: &value[..length],
     };
     assert!(matches!(
@@ -70,10 +71,10 @@ fn round(engine: &mut Engine, number: u64, now: Seconds) {
     engine.arith(
         key,
         hash,
-        Arith {
+        &Arith {
             op: ArithOp::Incr,
             delta: 1,
-            compare: None,
+            extras: ArithExtras::default(),
         },
         now,
     );
@@ -82,13 +83,14 @@ fn round(engine: &mut Engine, number: u64, now: Seconds) {
         hash,
         client_flags: 1,
         deadline,
+        extras: StoreExtras::default(),
         value_bytes: 30_000,
     };
     let mut staged = engine.reserve(&reserve, now).expect("memory");
     engine.staged_write(&mut staged, &value[..30_000]);
-    engine.commit(staged, StoreMode::Set, now);
+    engine.commit(staged, StoreMode::Set, &StoreExtras::default(), now);
     if number.is_multiple_of(2) {
-        engine.delete(key, hash, None, now);
+        engine.delete(key, hash, &Delete::default(), now);
     }
     engine.sweep(now, 20);
     engine.maintain(now);

@@ -8,7 +8,9 @@
 //! [`Batch`](crate::batch::Batch) when it travels to another shard. It names no connection: who gets the reply is the
 //! business of the carrier.
 
-use corecached_engine::{ArithOp, Deadline, Fetch, ItemHandle, KeyHash, Seconds, StoreMode};
+use corecached_engine::{
+    Arith, Deadline, Delete, Fetch, ItemHandle, KeyHash, Seconds, StoreExtras, StoreMode,
+};
 
 /// One operation on one shard.
 #[derive(Clone, Copy, Debug)]
@@ -39,32 +41,24 @@ pub(crate) enum Verb<'a> {
         client_flags: u32,
         /// Deadline of the new item.
         deadline: Deadline,
+        /// What else is asked for.
+        extras: StoreExtras,
         /// The value.
         value: &'a [u8],
     },
     /// `delete`.
-    Delete {
-        /// Only if the item has this cas unique.
-        compare: Option<u64>,
-    },
+    Delete(Delete),
     /// `incr` and `decr`.
-    Arith {
-        /// Which of them.
-        op: ArithOp,
-        /// By how much.
-        delta: u64,
-        /// Only if the item has this cas unique.
-        compare: Option<u64>,
-    },
+    Arith(Arith),
     /// `touch`.
     Touch {
         /// The new deadline.
         deadline: Deadline,
     },
-    /// A value too large for `-I` under this key was announced: count it, and drop the old value if it was a `set`.
+    /// A value under this key was announced that is not taken: count it.
     Refuse {
-        /// The storage command.
-        mode: StoreMode,
+        /// Whether the old value is dropped, as that of a `set` is.
+        drops_old: bool,
         /// Why it is refused.
         why: Refusal,
     },
@@ -101,18 +95,20 @@ impl<'a> Verb<'a> {
                 mode,
                 client_flags,
                 deadline,
+                extras,
                 ..
             } => Verb::Store {
                 mode,
                 client_flags,
                 deadline,
+                extras,
                 value,
             },
             Verb::Get { fetch } => Verb::Get { fetch },
-            Verb::Delete { compare } => Verb::Delete { compare },
-            Verb::Arith { op, delta, compare } => Verb::Arith { op, delta, compare },
+            Verb::Delete(delete) => Verb::Delete(delete),
+            Verb::Arith(arith) => Verb::Arith(arith),
             Verb::Touch { deadline } => Verb::Touch { deadline },
-            Verb::Refuse { mode, why } => Verb::Refuse { mode, why },
+            Verb::Refuse { drops_old, why } => Verb::Refuse { drops_old, why },
             Verb::FlushAll { at } => Verb::FlushAll { at },
             Verb::ResetStats => Verb::ResetStats,
             Verb::Report => Verb::Report,

@@ -1,27 +1,41 @@
 //! incr and decr.
 
 use super::Engine;
-use crate::api::{Arith, ArithOp, ArithOutcome, StoreOutcome};
+use crate::api::{Arith, ArithExtras, ArithOp, ArithOutcome};
 use crate::index::Place;
-use crate::item::Fields;
+use crate::item::{Fields, Marks};
 use crate::slab::ChunkRef;
-use crate::types::{KeyHash, Seconds};
+use crate::types::{Deadline, KeyHash, Seconds};
 
 /// Digits of the largest 64-bit number.
 const DIGITS_MAX: usize = 20;
 
 impl Engine {
-    /// Adds to or subtracts from a decimal number, keeping client flags and deadline.
+    /// Adds to or subtracts from a decimal number, keeping client flags and, unless told otherwise, deadline.
     ///
-    /// A result that is not longer is written in place, padded with spaces, unless the item is pinned.
-    pub fn arith(&mut self, key: &[u8], hash: KeyHash, arith: Arith, now: Seconds) -> ArithOutcome {
+    /// A result that is not longer is written in place, padded with spaces, unless the item is pinned or has no room for
+    /// the deadline or the cas unique it is to get.
+    pub fn arith(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        arith: &Arith,
+        now: Seconds,
+    ) -> ArithOutcome {
         self.clock.advance(now);
         let Some((place, chunk)) = self.look_up(key, hash) else {
-            self.count_arith_miss(arith.op);
-            return ArithOutcome::NotFound;
+            return match arith.extras.create {
+                Some((initial, deadline)) => {
+                    self.create_number(key, hash, initial, deadline, &arith.extras)
+                }
+                None => {
+                    self.count_arith_miss(arith.op);
+                    ArithOutcome::NotFound
+                }
+            };
         };
         let item = self.items.item(chunk);
-        if arith.compare.is_some_and(|cas| cas != item.cas()) {
+        if arith.extras.compare.is_some_and(|cas| cas != item.cas()) {
             return ArithOutcome::Exists;
         }
         let number = if item.head.is_chain() {
@@ -36,55 +50,100 @@ impl Engine {
             ArithOp::Incr => number.wrapping_add(arith.delta),
             ArithOp::Decr => number.saturating_sub(arith.delta),
         };
-        let mut buffer = [0; DIGITS_MAX];
-        let digits = format(value, &mut buffer);
-        let in_place = digits.len() <= item.value_bytes() && !self.is_pinned(chunk);
-        let cas = if in_place {
-            Some(self.write_number(chunk, digits))
-        } else {
-            self.replace_number(key, hash, (place, chunk), digits)
-        };
-        match cas {
+        let deadline = item.deadline();
+        match self.change_number(key, hash, (place, chunk), value, &arith.extras) {
             Some(cas) => {
                 self.count_arith_hit(arith.op, key, hash);
-                ArithOutcome::Number { value, cas }
+                ArithOutcome::Number {
+                    value,
+                    cas,
+                    deadline,
+                    created: false,
+                }
             }
             None => ArithOutcome::OutOfMemory,
         }
     }
 
+    /// Writes a number in place of the present one. Returns the new cas unique; `None` without memory.
+    fn change_number(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        found: (Place, ChunkRef),
+        value: u64,
+        extras: &ArithExtras,
+    ) -> Option<u64> {
+        let chunk = found.1;
+        let item = self.items.item(chunk);
+        let (head, deadline) = (item.head, extras.deadline.unwrap_or(item.deadline()));
+        let mut buffer = [0; DIGITS_MAX];
+        let digits = format(value, &mut buffer);
+        let in_place = digits.len() <= item.value_bytes()
+            && self
+                .items
+                .has_room(head, deadline, extras.new_cas.unwrap_or(0))
+            && !self.is_pinned(chunk);
+        if in_place {
+            if head.has_deadline() {
+                self.items.set_deadline(chunk, deadline);
+            }
+            return Some(self.write_number(chunk, digits, extras.new_cas));
+        }
+        let fields = Fields {
+            key,
+            client_flags: item.client_flags(),
+            deadline,
+            cas: extras.new_cas,
+            marks: head.marks(),
+            deadline_room: false,
+            value_bytes: digits.len(),
+        };
+        let class = self.single_class(&fields);
+        self.put(fields, hash, digits, class, Some(found)).cas()
+    }
+
     /// Writes digits over the value, padded with spaces. Returns the new cas unique.
-    fn write_number(&mut self, chunk: ChunkRef, digits: &[u8]) -> u64 {
+    fn write_number(&mut self, chunk: ChunkRef, digits: &[u8], new_cas: Option<u64>) -> u64 {
         let (at, len) = self.items.value_range(chunk);
         let value = self.items.slabs.segment.bytes_mut(at, len);
         value[..digits.len()].copy_from_slice(digits);
         value[digits.len()..].fill(b' ');
-        let cas = self.next_cas();
+        let cas = self.cas_or_next(new_cas);
         self.items.set_cas(chunk, cas);
         self.mark_used(chunk, false);
         cas
     }
 
-    /// Replaces the item by one with the digits as value. Returns the new cas unique.
-    fn replace_number(
+    /// Stores a number under a key that has no item. It counts neither as a hit nor as a miss.
+    fn create_number(
         &mut self,
         key: &[u8],
         hash: KeyHash,
-        found: (Place, ChunkRef),
-        digits: &[u8],
-    ) -> Option<u64> {
-        let item = self.items.item(found.1);
+        value: u64,
+        deadline: Deadline,
+        extras: &ArithExtras,
+    ) -> ArithOutcome {
+        let mut buffer = [0; DIGITS_MAX];
+        let digits = format(value, &mut buffer);
         let fields = Fields {
             key,
-            client_flags: item.client_flags(),
-            deadline: item.deadline(),
-            cas: 0,
+            client_flags: 0,
+            deadline,
+            cas: extras.new_cas,
+            marks: Marks::NONE.with_binary_key(extras.binary_key),
+            deadline_room: false,
             value_bytes: digits.len(),
         };
         let class = self.single_class(&fields);
-        match self.put(fields, hash, digits, class, Some(found)) {
-            StoreOutcome::Stored { cas } => Some(cas),
-            _ => None,
+        match self.put(fields, hash, digits, class, None).cas() {
+            Some(cas) => ArithOutcome::Number {
+                value,
+                cas,
+                deadline,
+                created: true,
+            },
+            None => ArithOutcome::OutOfMemory,
         }
     }
 

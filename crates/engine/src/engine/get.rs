@@ -1,8 +1,9 @@
 //! Lookup, and what it finds.
 
 use super::Engine;
-use crate::api::Fetch;
-use crate::item::{Item, Items};
+use super::clock::Clock;
+use crate::api::{Create, Fetch, MetaFetch, Recache};
+use crate::item::{Fields, Head, Item, Items, Marks};
 use crate::slab::ChunkRef;
 use crate::types::{Deadline, ItemHandle, KeyHash, Seconds};
 
@@ -10,10 +11,22 @@ use crate::types::{Deadline, ItemHandle, KeyHash, Seconds};
 #[derive(Debug)]
 pub struct Hit<'a> {
     items: &'a Items,
+    clock: &'a Clock,
     item: Item<'a>,
+    found: Found,
+}
+
+/// What a lookup has found and done.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    /// Where the item is now.
     chunk: ChunkRef,
-    fetched_before: bool,
-    accessed_before: Seconds,
+    /// Its head before this lookup.
+    before: Head,
+    /// Its deadline before it got another one.
+    deadline_before: Option<Deadline>,
+    won: bool,
+    created: bool,
 }
 
 impl<'a> Hit<'a> {
@@ -49,16 +62,63 @@ impl<'a> Hit<'a> {
         self.item.deadline()
     }
 
+    /// The deadline before this lookup; that of an item that it created is the one it got.
+    #[must_use]
+    pub fn deadline_before(&self) -> Deadline {
+        self.found.deadline_before.unwrap_or(self.deadline())
+    }
+
+    /// Seconds since the item was used before this lookup.
+    #[must_use]
+    pub fn idle_seconds(&self) -> u32 {
+        self.clock.age(self.found.before.last_access())
+    }
+
     /// When the item was last used, before this lookup.
     #[must_use]
     pub fn last_access(&self) -> Seconds {
-        self.accessed_before
+        Seconds(self.clock.now().0.saturating_sub(self.idle_seconds()))
     }
 
     /// Whether a lookup had fetched the item before this one.
     #[must_use]
     pub fn fetched(&self) -> bool {
-        self.fetched_before
+        self.found.before.is_fetched()
+    }
+
+    /// Whether the key came in base64 when the item was stored.
+    #[inline]
+    #[must_use]
+    pub fn has_binary_key(&self) -> bool {
+        self.found.before.marks().has_binary_key()
+    }
+
+    /// Whether the value is out of date.
+    #[inline]
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.found.before.marks().is_stale()
+    }
+
+    /// Whether an earlier lookup has won the item.
+    #[inline]
+    #[must_use]
+    pub fn was_won(&self) -> bool {
+        self.found.before.marks().is_won()
+    }
+
+    /// Whether this lookup is the one that wins the item: whoever asked is to fetch the value anew.
+    #[inline]
+    #[must_use]
+    pub fn has_won(&self) -> bool {
+        self.found.won
+    }
+
+    /// Whether this lookup has created the item.
+    #[inline]
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.found.created
     }
 
     /// The slab class of the item (of its first chunk), as shown to users.
@@ -67,7 +127,7 @@ impl<'a> Hit<'a> {
         self.items
             .slabs
             .sizes
-            .shown_id(self.items.slabs.class_of(self.chunk))
+            .shown_id(self.items.slabs.class_of(self.found.chunk))
     }
 
     /// Length of the value.
@@ -86,13 +146,13 @@ impl<'a> Hit<'a> {
 
     /// The value, piece by piece.
     pub fn value_chunks(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
-        self.items.value_chunks(self.chunk)
+        self.items.value_chunks(self.found.chunk)
     }
 
     /// Names the item for [`Engine::pin`].
     #[must_use]
     pub fn handle(&self) -> ItemHandle {
-        ItemHandle(self.chunk.0)
+        ItemHandle(self.found.chunk.0)
     }
 
     /// Bytes of header, key and value, as `bytes` counts them.
@@ -105,8 +165,8 @@ impl<'a> Hit<'a> {
 impl Engine {
     /// Finds a live item.
     ///
-    /// With [`Fetch::Touch`], `None` may also mean that a new deadline needed memory and there was none (only with
-    /// evictions disabled); the item is then as before.
+    /// With a new deadline, `None` may also mean that the deadline needed memory and there was none (only with evictions
+    /// disabled); the item is then as before.
     #[inline]
     pub fn get(
         &mut self,
@@ -116,52 +176,158 @@ impl Engine {
         fetch: Fetch,
     ) -> Option<Hit<'_>> {
         self.clock.advance(now);
-        let Some((_, chunk)) = self.look_up(key, hash) else {
-            self.count_miss(fetch);
-            return None;
-        };
-        let before = self.items.head(chunk);
-        let fetched_before = before.is_fetched();
-        let accessed_before = Seconds(
-            self.clock
-                .now()
-                .0
-                .saturating_sub(self.clock.age(before.last_access())),
-        );
-        let chunk = match fetch {
-            Fetch::Quiet => chunk,
-            Fetch::Count => {
-                self.mark_used(chunk, true);
-                self.stats.cmd_get += 1;
-                self.stats.get_hits += 1;
-                self.class_of(chunk).get_hits += 1;
-                chunk
-            }
-            Fetch::Touch(deadline) => {
-                self.mark_used(chunk, true);
-                self.touch_found(key, hash, chunk, deadline)?
-            }
+        let found = match self.look_up(key, hash) {
+            Some((_, chunk)) => self.found(key, hash, chunk, fetch)?,
+            None => self.missed(key, hash, fetch)?,
         };
         Some(Hit {
-            item: self.items.item(chunk),
+            item: self.items.item(found.chunk),
             items: &self.items,
-            chunk,
-            fetched_before,
-            accessed_before,
+            clock: &self.clock,
+            found,
         })
     }
 
-    fn count_miss(&mut self, fetch: Fetch) {
+    /// Does to a present item what the lookup asks for.
+    #[inline]
+    fn found(&mut self, key: &[u8], hash: KeyHash, chunk: ChunkRef, fetch: Fetch) -> Option<Found> {
+        let mut found = Found {
+            chunk,
+            before: self.items.head(chunk),
+            deadline_before: None,
+            won: false,
+            created: false,
+        };
         match fetch {
-            Fetch::Count => {
-                self.stats.cmd_get += 1;
-                self.stats.get_misses += 1;
-            }
-            Fetch::Touch(_) => {
-                self.stats.cmd_touch += 1;
-                self.stats.touch_misses += 1;
-            }
             Fetch::Quiet => {}
+            Fetch::Inspect => self.stats.cmd_meta += 1,
+            Fetch::Count => {
+                self.mark_used(chunk, true);
+                self.count_get_hit(chunk);
+            }
+            Fetch::Touch(deadline) => {
+                self.mark_used(chunk, true);
+                found.deadline_before = Some(self.items.item(chunk).deadline());
+                found.chunk = self.touch_found(key, hash, chunk, deadline)?;
+            }
+            Fetch::Meta(meta) => {
+                if meta.bump {
+                    self.mark_used(chunk, true);
+                }
+                let is_plain = meta.deadline.is_none() && meta.recache == Recache::Never;
+                if is_plain && !found.before.marks().is_stale() {
+                    self.count_get_hit(chunk);
+                } else {
+                    self.fetch_meta(key, hash, &mut found, &meta)?;
+                }
+            }
         }
+        Some(found)
+    }
+
+    /// Gives the item its new deadline, and the client the win if there is one to be had.
+    #[cold]
+    fn fetch_meta(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        found: &mut Found,
+        meta: &MetaFetch,
+    ) -> Option<()> {
+        let deadline_before = self.items.item(found.chunk).deadline();
+        found.deadline_before = Some(deadline_before);
+        match meta.deadline {
+            Some(deadline) => found.chunk = self.touch_found(key, hash, found.chunk, deadline)?,
+            None => self.count_get_hit(found.chunk),
+        }
+        let recaches = match meta.recache {
+            Recache::Never => false,
+            Recache::Below(limit) => {
+                deadline_before != Deadline::NEVER && deadline_before.0 < limit.0
+            }
+            Recache::Always => true,
+        };
+        let marks = found.before.marks();
+        if !marks.is_won() && (marks.is_stale() || recaches) {
+            found.won = true;
+            self.items.set_marks(found.chunk, marks.with_won(true));
+        }
+        Some(())
+    }
+
+    #[inline]
+    fn count_get_hit(&mut self, chunk: ChunkRef) {
+        self.stats.cmd_get += 1;
+        self.stats.get_hits += 1;
+        self.class_of(chunk).get_hits += 1;
+    }
+
+    /// A miss: counted, unless the item is created; that counts as a hit.
+    fn missed(&mut self, key: &[u8], hash: KeyHash, fetch: Fetch) -> Option<Found> {
+        match fetch {
+            Fetch::Count => self.count_get_miss(),
+            Fetch::Touch(_) => self.count_touch_miss(),
+            Fetch::Inspect => self.stats.cmd_meta += 1,
+            Fetch::Quiet => {}
+            Fetch::Meta(meta) => {
+                if let Some(create) = meta.create
+                    && let Some(found) = self.create_empty(key, hash, create, &meta)
+                {
+                    return Some(found);
+                }
+                if meta.deadline.is_some() {
+                    self.count_touch_miss();
+                } else {
+                    self.count_get_miss();
+                }
+            }
+        }
+        None
+    }
+
+    /// Stores an empty item, which this client wins. `None` without memory.
+    #[cold]
+    fn create_empty(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        create: Create,
+        meta: &MetaFetch,
+    ) -> Option<Found> {
+        let fields = Fields {
+            key,
+            client_flags: 0,
+            deadline: create.deadline,
+            cas: create.new_cas,
+            marks: Marks::NONE.with_binary_key(create.binary_key),
+            deadline_room: false,
+            value_bytes: 0,
+        };
+        let class = self.single_class(&fields);
+        self.put(fields, hash, &[], class, None).cas()?;
+        let (_, chunk) = self.find(key, hash)?;
+        let before = self.items.head(chunk);
+        self.items.set_marks(chunk, before.marks().with_won(true));
+        if meta.bump {
+            self.mark_used(chunk, true);
+        }
+        if meta.deadline.is_some() {
+            self.count_touch_hit(chunk);
+        } else {
+            self.count_get_hit(chunk);
+        }
+        Some(Found {
+            chunk,
+            before,
+            deadline_before: None,
+            won: true,
+            created: true,
+        })
+    }
+
+    #[inline]
+    fn count_get_miss(&mut self) {
+        self.stats.cmd_get += 1;
+        self.stats.get_misses += 1;
     }
 }

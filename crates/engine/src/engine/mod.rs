@@ -1,7 +1,8 @@
 //! One shard's cache: joins slabs, items and index, and decides what lives and dies.
 //!
 //! ```text
-//! get store reserve arith touch   verbs, one file each
+//! get store stage arith touch delete  verbs, one file each
+//! reshape                         items whose header has to grow
 //! memory  evict  steal            where memory comes from: free chunk, page, eviction in the class, another class's page
 //! sweep  walk                     background expiry; visiting all items, for dumps
 //! report  integrity               statistics, self-check
@@ -10,6 +11,7 @@
 
 mod arith;
 mod clock;
+mod delete;
 mod evict;
 mod get;
 mod integrity;
@@ -18,6 +20,7 @@ mod pin;
 mod pins;
 mod policy;
 mod report;
+mod reshape;
 mod saved;
 mod stage;
 mod steal;
@@ -41,7 +44,7 @@ use self::pins::Pins;
 use self::policy::{Chosen, Policy};
 use self::steal::Drain;
 use self::sweep::SweepCursor;
-use crate::api::{DeleteOutcome, Piece};
+use crate::api::Piece;
 use crate::budget::Budget;
 use crate::config::EngineConfig;
 use crate::index::{EXTENT_BYTES, Index, Place};
@@ -162,28 +165,6 @@ impl Engine {
         }
     }
 
-    /// Deletes an item, if `compare` is `None` or its cas unique.
-    pub fn delete(
-        &mut self,
-        key: &[u8],
-        hash: KeyHash,
-        compare: Option<u64>,
-        now: Seconds,
-    ) -> DeleteOutcome {
-        self.clock.advance(now);
-        let Some((place, chunk)) = self.look_up(key, hash) else {
-            self.stats.delete_misses += 1;
-            return DeleteOutcome::NotFound;
-        };
-        if compare.is_some_and(|cas| cas != self.items.item(chunk).cas()) {
-            return DeleteOutcome::Exists;
-        }
-        self.stats.delete_hits += 1;
-        self.class_of(chunk).delete_hits += 1;
-        self.unlink(place, chunk);
-        DeleteOutcome::Deleted
-    }
-
     /// Kills every item: those present now, or those present when the clock reaches `at`, which replaces a pending
     /// flush. Takes constant time; memory comes back as items are met, by [`Self::sweep`] at the latest.
     pub fn flush_all(&mut self, at: Option<Seconds>, now: Seconds) {
@@ -251,6 +232,15 @@ impl Engine {
             self.cas_next = self.cas_first;
         }
         cas
+    }
+
+    /// The cas unique that was asked for, else the next one; 0 with cas disabled.
+    #[inline]
+    fn cas_or_next(&mut self, wanted: Option<u64>) -> u64 {
+        match wanted {
+            Some(cas) if self.items.cas_bytes != 0 => cas,
+            _ => self.next_cas(),
+        }
     }
 
     /// Whether an item is larger than memcached would take.

@@ -4,8 +4,9 @@
 //! until it is committed or aborted.
 
 use super::Engine;
-use crate::api::{Reserve, StoreMode, StoreOutcome};
-use crate::item::{Fields, State, TAIL_BYTES};
+use super::store::Decision;
+use crate::api::{Reserve, StoreExtras, StoreMode, StoreOutcome};
+use crate::item::{Fields, Marks, State, TAIL_BYTES};
 use crate::slab::ChunkRef;
 use crate::types::{KeyHash, Seconds};
 
@@ -52,7 +53,10 @@ impl Engine {
             key: reserve.key,
             client_flags: reserve.client_flags,
             deadline: reserve.deadline,
-            cas: 0,
+            cas: reserve.extras.new_cas,
+            marks: Marks::NONE.with_binary_key(reserve.extras.binary_key),
+            // It may take over the deadline of the item that it replaces.
+            deadline_room: reserve.extras.invalidate,
             value_bytes: reserve.value_bytes,
         };
         self.stage(&fields, reserve.hash)
@@ -185,8 +189,14 @@ impl Engine {
         }
     }
 
-    /// Links a staged item as `mode` says, or frees it. What was not written is what the memory held before.
-    pub fn commit(&mut self, staged: Staged, mode: StoreMode, now: Seconds) -> StoreOutcome {
+    /// Links a staged item as `mode` and `extras` say, or frees it. What was not written is what the memory held before.
+    pub fn commit(
+        &mut self,
+        staged: Staged,
+        mode: StoreMode,
+        extras: &StoreExtras,
+        now: Seconds,
+    ) -> StoreOutcome {
         self.clock.advance(now);
         debug_assert_eq!(
             staged.missing_bytes(),
@@ -198,34 +208,53 @@ impl Engine {
         let key = &mut key[..item.key().len()];
         key.copy_from_slice(item.key());
         self.count_set(staged.first);
-        if matches!(mode, StoreMode::Append | StoreMode::Prepend) {
-            return self.concatenate_staged(staged, key, mode);
-        }
         let hash = staged.hash;
         let found = self.look_up(key, hash);
-        if let Some(outcome) = self.refusal(mode, found) {
-            self.abort(staged);
-            return outcome;
+        let creates = extras.create && found.is_none();
+        if matches!(mode, StoreMode::Append | StoreMode::Prepend) && !creates {
+            return self.concatenate_staged(staged, key, mode, extras);
         }
-        let outcome = self.link_staged(staged, key);
+        match self.decide(mode, extras, found) {
+            Decision::Store => {}
+            Decision::StoreStale(deadline, marks) => {
+                self.items.set_deadline(staged.first, deadline);
+                self.items.set_marks(staged.first, marks);
+            }
+            Decision::Refuse(outcome) => {
+                self.abort(staged);
+                return outcome;
+            }
+        }
+        let outcome = self.link_staged(staged, key, extras.new_cas);
         if outcome == StoreOutcome::OutOfMemory {
-            self.refuse_store(key, hash, mode, false, now);
+            let drops_old = mode == StoreMode::Set || extras.drops_old;
+            self.refuse_store(key, hash, drops_old, false, now);
         }
         outcome
     }
 
     /// Gives a staged item its cas unique and puts it in the index.
-    pub(super) fn link_staged(&mut self, staged: Staged, key: &[u8]) -> StoreOutcome {
-        let Staged { first, hash, .. } = staged;
+    pub(super) fn link_staged(
+        &mut self,
+        staged: Staged,
+        key: &[u8],
+        new_cas: Option<u64>,
+    ) -> StoreOutcome {
+        let Staged {
+            first,
+            hash,
+            value_bytes,
+            ..
+        } = staged;
         if self.find(key, hash).is_none() && !self.prepare_index(hash) {
             self.abort(staged);
             return StoreOutcome::OutOfMemory;
         }
         self.guard(first, false);
-        let cas = self.next_cas();
+        let cas = self.cas_or_next(new_cas);
         self.items.set_cas(first, cas);
         self.link(first, key, hash);
-        StoreOutcome::Stored { cas }
+        StoreOutcome::Stored { cas, value_bytes }
     }
 
     /// Frees a staged item.
@@ -239,12 +268,19 @@ impl Engine {
         self.items.value_chunks(staged.first)
     }
 
-    fn concatenate_staged(&mut self, staged: Staged, key: &[u8], mode: StoreMode) -> StoreOutcome {
+    fn concatenate_staged(
+        &mut self,
+        staged: Staged,
+        key: &[u8],
+        mode: StoreMode,
+        extras: &StoreExtras,
+    ) -> StoreOutcome {
         // The staged item is no longer written to, so its chunks can be read while others are staged.
         let outcome = self.concatenate(
             key,
             staged.hash,
             mode,
+            extras,
             Addition::Item(staged.first, staged.value_bytes),
         );
         self.abort(staged);

@@ -3,58 +3,95 @@
 use super::Engine;
 use super::policy::{Chosen, Policy};
 use super::stage::{Addition, Staged};
-use crate::api::{Store, StoreMode, StoreOutcome};
+use crate::api::{Store, StoreExtras, StoreMode, StoreOutcome};
 use crate::index::Place;
-use crate::item::{Fields, State};
+use crate::item::{Fields, Marks, State};
 use crate::slab::ChunkRef;
-use crate::types::{KeyHash, Seconds};
+use crate::types::{Deadline, KeyHash, Seconds};
+
+/// Whether a store takes place.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Decision {
+    /// As it was asked for.
+    Store,
+    /// As a stale item with this deadline and these marks.
+    StoreStale(Deadline, Marks),
+    /// Not at all.
+    Refuse(StoreOutcome),
+}
 
 impl Engine {
     /// Stores a whole value.
     pub fn store(&mut self, store: &Store<'_>, now: Seconds) -> StoreOutcome {
         self.clock.advance(now);
+        let drops_old = store.mode == StoreMode::Set || store.extras.drops_old;
         if self.is_too_large(store.key.len(), store.value.len(), store.client_flags) {
-            self.refuse_store(store.key, store.hash, store.mode, true, now);
+            self.refuse_store(store.key, store.hash, drops_old, true, now);
             return StoreOutcome::TooLarge;
         }
         let fields = Fields {
             key: store.key,
             client_flags: store.client_flags,
             deadline: store.deadline,
-            cas: 0,
+            cas: store.extras.new_cas,
+            marks: Marks::NONE.with_binary_key(store.extras.binary_key),
+            deadline_room: false,
             value_bytes: store.value.len(),
         };
         self.stats.cmd_set += 1;
         let class = self.single_class(&fields);
         let counted = class.unwrap_or(self.items.slabs.sizes.len() as u8 - 1);
         self.classes[usize::from(counted)].cmd_set += 1;
-        let outcome = match store.mode {
-            StoreMode::Append | StoreMode::Prepend => self.concatenate(
-                store.key,
-                store.hash,
-                store.mode,
-                Addition::Bytes(store.value),
-            ),
-            mode => {
-                let found = self.look_up(store.key, store.hash);
-                match self.refusal(mode, found) {
-                    Some(outcome) => outcome,
-                    None => self.put(fields, store.hash, store.value, class, found),
+        let is_joining = matches!(store.mode, StoreMode::Append | StoreMode::Prepend);
+        let outcome = if is_joining {
+            self.store_joined(store, fields, class)
+        } else {
+            let found = self.look_up(store.key, store.hash);
+            match self.decide(store.mode, &store.extras, found) {
+                Decision::Store => self.put(fields, store.hash, store.value, class, found),
+                Decision::StoreStale(deadline, marks) => {
+                    let fields = Fields {
+                        deadline,
+                        marks,
+                        ..fields
+                    };
+                    let class = self.single_class(&fields);
+                    self.put(fields, store.hash, store.value, class, found)
                 }
+                Decision::Refuse(outcome) => outcome,
             }
         };
         if outcome == StoreOutcome::OutOfMemory {
-            self.refuse_store(store.key, store.hash, store.mode, false, now);
+            self.refuse_store(store.key, store.hash, drops_old && !is_joining, false, now);
         }
         outcome
     }
 
-    /// Counts a value that is refused without being read, and deletes the item that a set would have replaced.
+    /// append and prepend of a whole value.
+    fn store_joined(
+        &mut self,
+        store: &Store<'_>,
+        fields: Fields<'_>,
+        class: Option<u8>,
+    ) -> StoreOutcome {
+        if store.extras.create && self.look_up(store.key, store.hash).is_none() {
+            return self.put(fields, store.hash, store.value, class, None);
+        }
+        self.concatenate(
+            store.key,
+            store.hash,
+            store.mode,
+            &store.extras,
+            Addition::Bytes(store.value),
+        )
+    }
+
+    /// Counts a value that is refused without being read. `drops_old` deletes the item that it would have replaced.
     pub fn refuse_store(
         &mut self,
         key: &[u8],
         hash: KeyHash,
-        mode: StoreMode,
+        drops_old: bool,
         too_large: bool,
         now: Seconds,
     ) {
@@ -64,9 +101,7 @@ impl Engine {
         } else {
             self.stats.store_no_memory += 1;
         }
-        if mode == StoreMode::Set
-            && let Some((place, chunk)) = self.find(key, hash)
-        {
+        if drops_old && let Some((place, chunk)) = self.find(key, hash) {
             self.unlink(place, chunk);
         }
     }
@@ -77,37 +112,55 @@ impl Engine {
         self.class_of(chunk).cmd_set += 1;
     }
 
-    /// Why a store of this mode does not take place where `found` is the live item, if it does not.
+    /// Whether a store of this mode takes place where `found` is the live item, and how.
     #[inline]
-    pub(super) fn refusal(
+    pub(super) fn decide(
         &mut self,
         mode: StoreMode,
+        extras: &StoreExtras,
         found: Option<(Place, ChunkRef)>,
-    ) -> Option<StoreOutcome> {
+    ) -> Decision {
         match (mode, found) {
             (StoreMode::Add, Some((_, chunk))) => {
                 self.mark_used(chunk, false);
-                Some(StoreOutcome::NotStored)
+                Decision::Refuse(StoreOutcome::NotStored)
             }
-            (StoreMode::Replace, None) => Some(StoreOutcome::NotStored),
+            (StoreMode::Replace, None) => Decision::Refuse(StoreOutcome::NotStored),
             (StoreMode::Cas(_), None) => {
                 self.stats.cas_misses += 1;
-                Some(StoreOutcome::NotFound)
+                Decision::Refuse(StoreOutcome::NotFound)
             }
-            (StoreMode::Cas(cas), Some((_, chunk))) => {
-                // Without cas uniques none ever matches.
-                if self.items.cas_bytes > 0 && cas == self.items.item(chunk).cas() {
-                    self.stats.cas_hits += 1;
-                    self.class_of(chunk).cas_hits += 1;
-                    None
-                } else {
-                    self.stats.cas_badval += 1;
-                    self.class_of(chunk).cas_badval += 1;
-                    Some(StoreOutcome::Exists)
-                }
-            }
-            _ => None,
+            (StoreMode::Cas(cas), Some((_, chunk))) => self.decide_cas(cas, extras, chunk),
+            _ => Decision::Store,
         }
+    }
+
+    fn decide_cas(&mut self, cas: u64, extras: &StoreExtras, chunk: ChunkRef) -> Decision {
+        let item = self.items.item(chunk);
+        // 0 is no cas unique: without them none ever matches.
+        if cas != 0 && cas == item.cas() {
+            self.count_cas_hit(chunk);
+            Decision::Store
+        } else if extras.invalidate && cas != 0 && cas < item.cas() {
+            let marks = Marks::NONE
+                .with_binary_key(extras.binary_key)
+                .with_stale(true)
+                .with_won(item.head.marks().is_won());
+            Decision::StoreStale(item.deadline(), marks)
+        } else {
+            self.count_cas_badval(chunk);
+            Decision::Refuse(StoreOutcome::Exists)
+        }
+    }
+
+    fn count_cas_hit(&mut self, chunk: ChunkRef) {
+        self.stats.cas_hits += 1;
+        self.class_of(chunk).cas_hits += 1;
+    }
+
+    fn count_cas_badval(&mut self, chunk: ChunkRef) {
+        self.stats.cas_badval += 1;
+        self.class_of(chunk).cas_badval += 1;
     }
 
     /// Stores where `found` is the present item; the size has been checked.
@@ -136,15 +189,19 @@ impl Engine {
         let Some(chunk) = self.allocate(class) else {
             return StoreOutcome::OutOfMemory;
         };
-        let cas = self.next_cas();
-        let fields = Fields { cas, ..fields };
+        let cas = self.cas_or_next(fields.cas);
+        let fields = Fields {
+            cas: Some(cas),
+            ..fields
+        };
         self.write_single(chunk, &fields, value);
         if version == self.index.version() {
             self.link_at(found, chunk, hash);
         } else {
             self.link(chunk, fields.key, hash);
         }
-        StoreOutcome::Stored { cas }
+        let value_bytes = value.len();
+        StoreOutcome::Stored { cas, value_bytes }
     }
 
     fn write_single(&mut self, chunk: ChunkRef, fields: &Fields<'_>, value: &[u8]) {
@@ -162,11 +219,16 @@ impl Engine {
     fn overwrite(&mut self, fields: Fields<'_>, chunk: ChunkRef, value: &[u8]) -> StoreOutcome {
         // As a use of the item: the eviction hand may be about to pass it.
         let frequency = Chosen::accessed(self.items.head(chunk).frequency());
-        let cas = self.next_cas();
+        let cas = self.cas_or_next(fields.cas);
         self.note_unlinked(chunk);
-        self.write_single(chunk, &Fields { cas, ..fields }, value);
+        let fields = Fields {
+            cas: Some(cas),
+            ..fields
+        };
+        self.write_single(chunk, &fields, value);
         self.note_linked(chunk, frequency);
-        StoreOutcome::Stored { cas }
+        let value_bytes = value.len();
+        StoreOutcome::Stored { cas, value_bytes }
     }
 
     fn put_chain(&mut self, fields: &Fields<'_>, hash: KeyHash, value: &[u8]) -> StoreOutcome {
@@ -174,7 +236,7 @@ impl Engine {
             return StoreOutcome::OutOfMemory;
         };
         self.staged_write(&mut staged, value);
-        self.link_staged(staged, fields.key)
+        self.link_staged(staged, fields.key, fields.cas)
     }
 
     /// Puts a complete item in the index, in place of a present one if there is one. The index has room.
@@ -203,18 +265,30 @@ impl Engine {
         key: &[u8],
         hash: KeyHash,
         mode: StoreMode,
+        extras: &StoreExtras,
         addition: Addition<'_>,
     ) -> StoreOutcome {
         let Some((_, old)) = self.look_up(key, hash) else {
             return StoreOutcome::NotStored;
         };
         let item = self.items.item(old);
+        match extras.compare {
+            Some(cas) if cas != item.cas() => {
+                self.count_cas_badval(old);
+                return StoreOutcome::Exists;
+            }
+            Some(_) => self.count_cas_hit(old),
+            None => {}
+        }
+        let item = self.items.item(old);
         let value_bytes = item.value_bytes() + addition.len();
         let fields = Fields {
             key,
             client_flags: item.client_flags(),
             deadline: item.deadline(),
-            cas: 0,
+            cas: extras.new_cas,
+            marks: Marks::NONE.with_binary_key(item.head.marks().has_binary_key()),
+            deadline_room: false,
             value_bytes,
         };
         if self.is_too_large(key.len(), value_bytes, fields.client_flags) {
@@ -227,7 +301,7 @@ impl Engine {
         let staged = staged.map(|staged| self.join(staged, old, mode, addition));
         self.unpin_chunks(old);
         match staged {
-            Some(staged) => self.link_staged(staged, key),
+            Some(staged) => self.link_staged(staged, key, extras.new_cas),
             None => StoreOutcome::OutOfMemory,
         }
     }

@@ -52,6 +52,8 @@ pub struct WalkedItem<'a> {
     pub cas: u64,
     /// Whether a lookup has fetched it since it was stored.
     pub fetched: bool,
+    /// Whether its key came in base64 when it was stored.
+    pub binary_key: bool,
     /// The slab class of its first chunk, as shown to users.
     pub class_id: u8,
     /// Bytes of header, key and value, as `bytes` counts them.
@@ -132,6 +134,7 @@ impl Engine {
             last_access: Seconds(self.clock.now().0.saturating_sub(age)),
             cas: item.cas(),
             fetched: item.head.is_fetched(),
+            binary_key: item.head.marks().has_binary_key(),
             class_id: self
                 .items
                 .slabs

@@ -51,6 +51,10 @@ const FETCHED: u64 = 1 << 5;
 const FLAGS: u64 = 1 << 6;
 const DEADLINE: u64 = 1 << 7;
 const CAS64: u64 = 1 << 8;
+const BINARY_KEY: u64 = 1 << 9;
+const STALE: u64 = 1 << 10;
+const WON: u64 = 1 << 11;
+const MARKS_MASK: u64 = BINARY_KEY | STALE | WON;
 const LENGTH_SHIFT: u32 = 12;
 const LENGTH_MAX: usize = (1 << 20) - 1;
 const LENGTH_MASK: u64 = (LENGTH_MAX as u64) << LENGTH_SHIFT;
@@ -179,6 +183,18 @@ impl Head {
         self.with(CAS64, has)
     }
 
+    /// What the meta commands have noted of the item.
+    #[inline]
+    pub(crate) fn marks(self) -> Marks {
+        Marks(self.0 & MARKS_MASK)
+    }
+
+    #[inline]
+    #[must_use]
+    pub(crate) fn with_marks(self, marks: Marks) -> Self {
+        Self(self.0 & !MARKS_MASK | marks.0)
+    }
+
     #[inline]
     fn with(self, bit: u64, on: bool) -> Self {
         Self(if on { self.0 | bit } else { self.0 & !bit })
@@ -240,6 +256,56 @@ impl Head {
     }
 }
 
+/// What the meta commands note of an item.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks(u64);
+
+impl Marks {
+    /// None of them.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// Whether the key came in base64.
+    #[inline]
+    pub(crate) fn has_binary_key(self) -> bool {
+        self.0 & BINARY_KEY != 0
+    }
+
+    /// Whether the value is out of date.
+    #[inline]
+    pub(crate) fn is_stale(self) -> bool {
+        self.0 & STALE != 0
+    }
+
+    /// Whether a client has been told to fetch the value anew.
+    #[inline]
+    pub(crate) fn is_won(self) -> bool {
+        self.0 & WON != 0
+    }
+
+    #[inline]
+    #[must_use]
+    pub(crate) fn with_binary_key(self, on: bool) -> Self {
+        self.with(BINARY_KEY, on)
+    }
+
+    #[inline]
+    #[must_use]
+    pub(crate) fn with_stale(self, on: bool) -> Self {
+        self.with(STALE, on)
+    }
+
+    #[inline]
+    #[must_use]
+    pub(crate) fn with_won(self, on: bool) -> Self {
+        self.with(WON, on)
+    }
+
+    #[inline]
+    fn with(self, bit: u64, on: bool) -> Self {
+        Self(if on { self.0 | bit } else { self.0 & !bit })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,6 +317,7 @@ mod tests {
             .with_last_access(ACCESS_MODULUS + 5)
             .with_flags(true)
             .with_cas64(true)
+            .with_marks(Marks::NONE.with_stale(true).with_won(true))
             .with_fetched(true);
         assert_eq!(
             (head.key_bytes(), head.length(), head.last_access()),
@@ -262,7 +329,9 @@ mod tests {
             .with_frequency(1)
             .with_last_access(0)
             .with_state(State::LooseChain)
+            .with_marks(head.marks().with_stale(false).with_binary_key(true))
             .with_cas64(false);
+        assert!(head.marks().is_won() && head.marks().has_binary_key() && !head.marks().is_stale());
         assert_eq!(
             (head.key_bytes(), head.length(), head.last_access()),
             (250, LENGTH_MAX, 0)

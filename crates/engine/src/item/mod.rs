@@ -8,7 +8,7 @@ mod head;
 mod write;
 
 pub(crate) use self::head::{
-    ACCESS_MODULUS, CAS_BYTES, CHAIN_BYTES, HEAD_BYTES, Head, State, TAIL_BYTES,
+    ACCESS_MODULUS, CAS_BYTES, CHAIN_BYTES, HEAD_BYTES, Head, Marks, State, TAIL_BYTES,
 };
 pub(crate) use self::write::Fields;
 
@@ -92,6 +92,25 @@ impl Items {
     #[inline]
     pub(crate) fn hash_of(&self, hasher: KeyHasher, chunk: ChunkRef) -> KeyHash {
         hasher.hash(self.item(chunk).key())
+    }
+
+    /// Whether an item with this head can be given `deadline` and `cas` where it is.
+    #[inline]
+    pub(crate) fn has_room(&self, head: Head, deadline: Deadline, cas: u64) -> bool {
+        (head.has_deadline() || deadline == Deadline::NEVER)
+            && (head.has_cas64() || !self.is_wide(cas))
+    }
+
+    /// Whether `cas` takes more than the usual width.
+    #[inline]
+    pub(crate) fn is_wide(&self, cas: u64) -> bool {
+        self.cas_bytes != 0 && cas >> (8 * self.cas_bytes) != 0
+    }
+
+    /// Notes `marks` of the item at `chunk`, in place of those noted before.
+    pub(crate) fn set_marks(&mut self, chunk: ChunkRef, marks: Marks) {
+        let head = self.head(chunk);
+        self.set_head(chunk, head.with_marks(marks));
     }
 
     /// Replaces a cas unique by one of the same width.

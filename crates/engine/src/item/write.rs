@@ -1,6 +1,6 @@
 //! Writing the header and key of a new item.
 
-use super::{CHAIN_BYTES, HEAD_BYTES, Head, Items, State};
+use super::{CHAIN_BYTES, HEAD_BYTES, Head, Items, Marks, State};
 use crate::slab::ChunkRef;
 use crate::types::Deadline;
 
@@ -10,7 +10,11 @@ pub(crate) struct Fields<'a> {
     pub(crate) key: &'a [u8],
     pub(crate) client_flags: u32,
     pub(crate) deadline: Deadline,
-    pub(crate) cas: u64,
+    /// `None` until the engine gives the item its next cas unique.
+    pub(crate) cas: Option<u64>,
+    pub(crate) marks: Marks,
+    /// Whether there is to be room for a deadline even if the item has none yet.
+    pub(crate) deadline_room: bool,
     /// Length of the whole value.
     pub(crate) value_bytes: usize,
 }
@@ -35,7 +39,7 @@ impl Items {
     /// The shape of an item with these fields that is not a chain.
     #[inline]
     fn shape(&self, fields: &Fields<'_>) -> Shape {
-        let cas_width = if self.cas_bytes != 0 && fields.cas >> (8 * self.cas_bytes) != 0 {
+        let cas_width = if fields.cas.is_some_and(|cas| self.is_wide(cas)) {
             8
         } else {
             self.cas_bytes
@@ -43,7 +47,7 @@ impl Items {
         Shape {
             cas_width,
             flags: fields.client_flags != 0,
-            deadline: fields.deadline != Deadline::NEVER,
+            deadline: fields.deadline != Deadline::NEVER || fields.deadline_room,
         }
     }
 
@@ -59,6 +63,11 @@ impl Items {
     #[inline]
     pub(crate) fn single_bytes(&self, fields: &Fields<'_>) -> usize {
         self.shape(fields).header_bytes() + fields.key.len() + fields.value_bytes
+    }
+
+    /// Bytes before the value in an item that is not a chain.
+    pub(crate) fn single_value_at(&self, fields: &Fields<'_>) -> usize {
+        self.shape(fields).header_bytes() + fields.key.len()
     }
 
     /// Bytes before the value in the first chunk of a chain.
@@ -86,13 +95,15 @@ impl Items {
         let head = head
             .with_flags(shape.flags)
             .with_deadline(shape.deadline)
-            .with_cas64(shape.cas_width == 8);
+            .with_cas64(shape.cas_width == 8)
+            .with_marks(fields.marks);
         let value_at = head.value_at(self.cas_bytes);
         let address = self.slabs.address(chunk);
         let bytes = self.slabs.segment.bytes_mut(address, value_at);
         bytes[..HEAD_BYTES].copy_from_slice(&head.0.to_le_bytes());
         let mut rest = &mut bytes[HEAD_BYTES..];
-        put(&mut rest, &fields.cas.to_le_bytes()[..shape.cas_width]);
+        let cas = fields.cas.unwrap_or(0).to_le_bytes();
+        put(&mut rest, &cas[..shape.cas_width]);
         if shape.flags {
             put(&mut rest, &fields.client_flags.to_le_bytes());
         }

@@ -10,9 +10,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use corecached_engine::{
-    Arith, ArithOp, ArithOutcome, Budget, Deadline, DeleteOutcome, Engine, EngineConfig, Fetch,
-    ItemHandle, Piece, Reserve, Seconds, Staged, Store, StoreMode, StoreOutcome, TouchOutcome,
-    WalkCursor,
+    Arith, ArithExtras, ArithOp, ArithOutcome, Budget, Create, Deadline, Delete, DeleteOutcome,
+    Engine, EngineConfig, Fetch, Hit, ItemHandle, MetaFetch, Piece, Recache, Reserve, Seconds,
+    Staged, Store, StoreExtras, StoreMode, StoreOutcome, TouchOutcome, WalkCursor,
 };
 
 use crate::support::{Rng, config, hash, memory_file};
@@ -23,6 +23,55 @@ struct Entry {
     flags: u32,
     deadline: Deadline,
     cas: u64,
+    binary_key: bool,
+    stale: bool,
+    won: bool,
+    /// Unknown after a number may or may not have been written in place.
+    fetched: Option<bool>,
+    used: u32,
+}
+
+impl Entry {
+    /// A lookup has found the item: it must be this one, and what the lookup has done to it is taken over.
+    fn see(&mut self, hit: &Hit<'_>, value: &[u8], fetch: Fetch, now: u32, has_flushed: bool) {
+        assert!(value == self.value, "another value");
+        assert_eq!(
+            (hit.client_flags(), hit.cas(), hit.deadline_before()),
+            (self.flags, self.cas, self.deadline)
+        );
+        assert_eq!(
+            (hit.is_stale(), hit.was_won(), hit.has_binary_key()),
+            (self.stale, self.won, self.binary_key)
+        );
+        assert!(self.fetched.is_none_or(|fetched| fetched == hit.fetched()));
+        if self.used != u32::MAX {
+            let idle = now - self.used;
+            assert!(hit.idle_seconds() <= idle, "{}", hit.idle_seconds());
+            assert!(has_flushed || hit.idle_seconds() == idle);
+        }
+        let (bump, deadline, recache) = match fetch {
+            Fetch::Count => (true, None, None),
+            Fetch::Touch(deadline) => (true, Some(deadline), None),
+            Fetch::Meta(meta) => (meta.bump, meta.deadline, Some(meta.recache)),
+            Fetch::Quiet | Fetch::Inspect => (false, None, None),
+        };
+        let recaches = match recache {
+            None => false,
+            Some(Recache::Never) => self.stale,
+            Some(Recache::Below(limit)) => {
+                self.stale || (self.deadline.0 != 0 && self.deadline.0 < limit.0)
+            }
+            Some(Recache::Always) => true,
+        };
+        assert_eq!(hit.has_won(), recaches && !self.won);
+        self.won |= hit.has_won();
+        self.deadline = deadline.unwrap_or(self.deadline);
+        assert_eq!(hit.deadline(), self.deadline);
+        if bump {
+            self.fetched = Some(true);
+            self.used = now;
+        }
+    }
 }
 
 struct Upload {
@@ -33,6 +82,7 @@ struct Upload {
     flags: u32,
     deadline: Deadline,
     mode: StoreMode,
+    extras: StoreExtras,
 }
 
 struct Pinned {
@@ -50,6 +100,8 @@ struct Model {
     map: HashMap<Vec<u8>, Entry>,
     now: u32,
     flush_at: Option<u32>,
+    /// After a flush, ages may be a second or more too small.
+    has_flushed: bool,
     uploads: Vec<Upload>,
     pins: Vec<Pinned>,
     keys: usize,
@@ -85,6 +137,7 @@ impl Model {
             map: HashMap::new(),
             now: 2,
             flush_at: None,
+            has_flushed: false,
             uploads: Vec::new(),
             pins: Vec::new(),
             keys,
@@ -175,14 +228,53 @@ impl Model {
         }
     }
 
+    /// Finds out whether the item is still there.
+    fn settle(&mut self, key: &[u8]) {
+        let found = self
+            .engine
+            .get(key, hash(key), Seconds(self.now), Fetch::Quiet);
+        if found.is_none() {
+            self.forget(key);
+        }
+    }
+
+    fn new_cas(&mut self) -> Option<u64> {
+        // Of all lengths, so that some need the wide field.
+        self.rng
+            .one_in(4)
+            .then(|| self.rng.next() >> self.rng.below(64))
+    }
+
+    fn compare(&mut self, expected: Option<&Entry>) -> Option<u64> {
+        let cas = expected.map_or(1, |entry| entry.cas);
+        self.rng
+            .one_in(3)
+            .then(|| cas.wrapping_add(self.rng.below(2) as u64))
+    }
+
+    fn extras(&mut self, expected: Option<&Entry>) -> StoreExtras {
+        if self.rng.one_in(2) {
+            return StoreExtras::default();
+        }
+        StoreExtras {
+            new_cas: self.new_cas(),
+            compare: self.compare(expected),
+            create: self.rng.one_in(3),
+            invalidate: self.rng.one_in(2),
+            binary_key: self.rng.one_in(4),
+            drops_old: self.rng.one_in(4),
+        }
+    }
+
     fn mode(&mut self, expected: Option<&Entry>) -> StoreMode {
-        match self.rng.below(10) {
+        match self.rng.below(11) {
             0 => StoreMode::Add,
             1 => StoreMode::Replace,
             2 => StoreMode::Append,
             3 => StoreMode::Prepend,
             4 => StoreMode::Cas(expected.map_or(5, |entry| entry.cas)),
             5 => StoreMode::Cas(self.rng.next()),
+            6 => StoreMode::Cas(expected.map_or(5, |entry| entry.cas).saturating_sub(1)),
             _ => StoreMode::Set,
         }
     }
@@ -192,82 +284,116 @@ impl Model {
         counted - 8 * usize::from(!self.config.cas_enabled) > self.config.item_size_max
     }
 
+    /// The item that a successful store has made.
+    fn made(&self, store: &Store<'_>, cas: u64) -> Entry {
+        let fresh = Entry {
+            value: store.value.to_vec(),
+            flags: store.client_flags,
+            deadline: store.deadline,
+            cas,
+            binary_key: store.extras.binary_key,
+            stale: false,
+            won: false,
+            fetched: Some(false),
+            used: self.now,
+        };
+        let joined = |value: Vec<u8>, old: &Entry| Entry {
+            value,
+            flags: old.flags,
+            deadline: old.deadline,
+            binary_key: old.binary_key,
+            ..fresh.clone()
+        };
+        let extras = store.extras;
+        match (store.mode, self.map.get(store.key)) {
+            (StoreMode::Append | StoreMode::Prepend, None) => {
+                assert!(extras.create, "nothing to append to");
+                fresh
+            }
+            (StoreMode::Replace | StoreMode::Cas(_), None) => {
+                panic!("{:?} stored although the key was never there", store.mode)
+            }
+            (StoreMode::Append | StoreMode::Prepend, Some(old))
+                if extras.compare.is_some_and(|cas| cas != old.cas) =>
+            {
+                panic!("appended in spite of another cas")
+            }
+            (StoreMode::Append, Some(old)) => joined([&old.value, store.value].concat(), old),
+            (StoreMode::Prepend, Some(old)) => joined([store.value, &old.value].concat(), old),
+            (StoreMode::Cas(given), Some(old)) if given != old.cas => {
+                assert!(
+                    extras.invalidate && given < old.cas,
+                    "cas stored over another"
+                );
+                Entry {
+                    deadline: old.deadline,
+                    stale: true,
+                    won: old.won,
+                    ..fresh
+                }
+            }
+            _ => fresh,
+        }
+    }
+
     /// Judges the outcome of a store and takes it over.
-    fn stored(
-        &mut self,
-        key: &[u8],
-        value: &[u8],
-        flags: u32,
-        deadline: Deadline,
-        mode: StoreMode,
-        outcome: StoreOutcome,
-    ) {
+    fn stored(&mut self, store: &Store<'_>, outcome: StoreOutcome) {
+        let Store {
+            key, mode, extras, ..
+        } = *store;
         let expected = self.expected(key);
+        let is_joining = matches!(mode, StoreMode::Append | StoreMode::Prepend);
         match outcome {
-            StoreOutcome::Stored { cas } => {
-                let entry = match (mode, expected) {
-                    (StoreMode::Append, Some(old)) => Entry {
-                        value: [&old.value, value].concat(),
-                        cas,
-                        ..old
-                    },
-                    (StoreMode::Prepend, Some(old)) => Entry {
-                        value: [value, &old.value].concat(),
-                        cas,
-                        ..old
-                    },
-                    (
-                        StoreMode::Append
-                        | StoreMode::Prepend
-                        | StoreMode::Replace
-                        | StoreMode::Cas(_),
-                        None,
-                    ) => {
-                        panic!("{mode:?} stored although the key was never there")
-                    }
-                    (StoreMode::Cas(given), Some(old)) if given != old.cas => {
-                        panic!("cas stored over another")
-                    }
-                    _ => Entry {
-                        value: value.to_vec(),
-                        flags,
-                        deadline,
-                        cas,
-                    },
-                };
+            StoreOutcome::Stored { cas, value_bytes } => {
+                self.check_new_cas(extras.new_cas, cas);
+                let entry = self.made(store, cas);
+                assert_eq!(value_bytes, entry.value.len());
                 self.map.insert(key.to_vec(), entry);
             }
             StoreOutcome::NotStored if mode == StoreMode::Add => {
-                assert!(expected.is_some(), "add found nothing known");
+                let entry = self.map.get_mut(key).expect("add found nothing known");
+                entry.used = self.now;
             }
             StoreOutcome::NotStored => {
-                assert!(matches!(
-                    mode,
-                    StoreMode::Replace | StoreMode::Append | StoreMode::Prepend
-                ));
-                if !self.is_too_large_joined(mode, key, value, expected.as_ref()) {
+                assert!(is_joining || mode == StoreMode::Replace);
+                if !self.is_too_large_joined(mode, key, store.value, expected.as_ref()) {
+                    assert!(!is_joining || !extras.create);
                     self.forget(key);
                 }
             }
             StoreOutcome::Exists => {
                 let old = expected.expect("exists");
-                assert!(
-                    matches!(mode, StoreMode::Cas(given) if given != old.cas || !self.config.cas_enabled)
-                );
+                let given = match mode {
+                    StoreMode::Cas(given) => given,
+                    _ => extras.compare.filter(|_| is_joining).expect("a cas"),
+                };
+                assert!(given != old.cas || given == 0);
+                assert!(is_joining || !extras.invalidate || given >= old.cas || given == 0);
             }
             StoreOutcome::NotFound => {
                 assert!(matches!(mode, StoreMode::Cas(_)));
                 self.forget(key);
             }
             StoreOutcome::TooLarge => {
-                self.judge_too_large(key, value.len(), mode);
-            }
-            StoreOutcome::OutOfMemory => {
-                self.judge_out_of_memory();
-                if mode == StoreMode::Set {
+                assert!(self.too_large(key, store.value.len(), u32::MAX));
+                if mode == StoreMode::Set || extras.drops_old {
                     self.map.remove(key);
                 }
             }
+            StoreOutcome::OutOfMemory => {
+                self.judge_out_of_memory();
+                if mode == StoreMode::Set || (extras.drops_old && !is_joining) {
+                    self.map.remove(key);
+                }
+            }
+        }
+    }
+
+    fn check_new_cas(&self, wanted: Option<u64>, cas: u64) {
+        if !self.config.cas_enabled {
+            assert_eq!(cas, 0);
+        } else if let Some(wanted) = wanted {
+            assert_eq!(cas, wanted);
         }
     }
 
@@ -281,13 +407,6 @@ impl Model {
     ) -> bool {
         let joined = |old: &Entry| self.too_large(key, value.len() + old.value.len(), old.flags);
         mode != StoreMode::Replace && old.is_some_and(joined)
-    }
-
-    fn judge_too_large(&mut self, key: &[u8], len: usize, mode: StoreMode) {
-        assert!(self.too_large(key, len, u32::MAX));
-        if mode == StoreMode::Set {
-            self.map.remove(key);
-        }
     }
 
     fn judge_out_of_memory(&self) {
@@ -305,64 +424,99 @@ impl Model {
         let (client_flags, deadline) = (self.flags(), self.deadline());
         let expected = self.expected(&key);
         let mode = self.mode(expected.as_ref());
+        let extras = self.extras(expected.as_ref());
+        self.settle(&key);
         let store = Store {
             mode,
             key: &key,
             hash: hash(&key),
             client_flags,
             deadline,
+            extras,
             value: &value,
         };
         let outcome = self.engine.store(&store, Seconds(self.now));
-        self.stored(&key, &value, client_flags, deadline, mode, outcome);
+        self.stored(&store, outcome);
+    }
+
+    fn meta_fetch(&mut self) -> MetaFetch {
+        let recache = match self.rng.below(4) {
+            0 => Recache::Below(Deadline(self.now + self.rng.below(60) as u32)),
+            1 => Recache::Always,
+            _ => Recache::Never,
+        };
+        let create = self.rng.one_in(4).then(|| Create {
+            deadline: self.deadline(),
+            new_cas: self.new_cas(),
+            binary_key: self.rng.one_in(4),
+        });
+        MetaFetch {
+            bump: self.rng.one_in(2),
+            deadline: self.rng.one_in(4).then(|| self.deadline()),
+            recache,
+            create,
+        }
+    }
+
+    fn fetch(&mut self) -> Fetch {
+        match self.rng.below(8) {
+            0 => Fetch::Touch(self.deadline()),
+            1 => Fetch::Quiet,
+            2 => Fetch::Inspect,
+            3 | 4 => Fetch::Meta(self.meta_fetch()),
+            _ => Fetch::Count,
+        }
     }
 
     fn get(&mut self) {
         let key = self.key();
-        let expected = self.expected(&key);
-        let fetch = match self.rng.below(6) {
-            0 => Fetch::Touch(self.deadline()),
-            1 => Fetch::Quiet,
-            _ => Fetch::Count,
-        };
+        let fetch = self.fetch();
+        self.expected(&key);
         let pin = self.rng.one_in(20) && self.pins.len() < 4;
         let Some(hit) = self.engine.get(&key, hash(&key), Seconds(self.now), fetch) else {
-            let no_memory_for_deadline =
-                matches!(fetch, Fetch::Touch(_)) && !self.config.evictions_enabled;
-            if !no_memory_for_deadline {
-                self.forget(&key);
-            }
-            return;
+            return self.missed(&key, fetch);
         };
         let value: Vec<u8> = hit.value_chunks().flatten().copied().collect();
-        let expected = expected.unwrap_or_else(|| panic!("a hit of what is dead or never was"));
-        assert!(
-            value == expected.value,
-            "another value of {}",
-            String::from_utf8_lossy(&key)
-        );
-        assert_eq!(
-            (hit.key(), hit.value_len(), hit.client_flags()),
-            (&key[..], value.len(), expected.flags)
-        );
-        assert_eq!(
-            hit.cas(),
-            if self.config.cas_enabled {
-                expected.cas
-            } else {
-                0
-            }
-        );
+        assert_eq!((hit.key(), hit.value_len()), (&key[..], value.len()));
         assert!(hit.single_chunk().is_none_or(|chunk| chunk == value));
-        let deadline = if let Fetch::Touch(deadline) = fetch {
-            deadline
-        } else {
-            expected.deadline
-        };
-        assert_eq!(hit.deadline(), deadline);
         let handle = hit.handle();
-        self.hits += 1;
-        self.map.get_mut(&key).unwrap().deadline = deadline;
+        if hit.is_new() {
+            let Fetch::Meta(MetaFetch {
+                create: Some(create),
+                bump,
+                ..
+            }) = fetch
+            else {
+                panic!("{fetch:?} created an item");
+            };
+            assert!(hit.has_won() && !hit.was_won() && !hit.is_stale() && !hit.fetched());
+            assert_eq!(hit.idle_seconds(), 0);
+            let entry = Entry {
+                value: Vec::new(),
+                flags: hit.client_flags(),
+                deadline: hit.deadline(),
+                cas: hit.cas(),
+                binary_key: hit.has_binary_key(),
+                stale: false,
+                won: true,
+                fetched: Some(bump),
+                used: self.now,
+            };
+            assert_eq!(
+                (entry.flags, entry.deadline, entry.binary_key, value.len()),
+                (0, create.deadline, create.binary_key, 0)
+            );
+            self.check_new_cas(create.new_cas, entry.cas);
+            self.forget(&key);
+            self.map.insert(key, entry);
+        } else {
+            let entry = self
+                .map
+                .get_mut(&key)
+                .unwrap_or_else(|| panic!("a hit of what is dead or never was"));
+            entry.see(&hit, &value, fetch, self.now, self.has_flushed);
+            self.hits += 1;
+        }
         if pin {
             let pieces = self.engine.pin(handle).pieces().to_vec();
             self.pins.push(Pinned {
@@ -370,6 +524,26 @@ impl Model {
                 pieces,
                 value,
             });
+        }
+    }
+
+    fn missed(&mut self, key: &[u8], fetch: Fetch) {
+        let is_touch = match fetch {
+            Fetch::Touch(_) => true,
+            Fetch::Meta(meta) => {
+                if meta.create.is_some() {
+                    self.judge_out_of_memory();
+                }
+                meta.deadline.is_some()
+            }
+            _ => false,
+        };
+        if !is_touch || self.config.evictions_enabled {
+            self.forget(key);
+        } else if let Some(entry) = self.map.get_mut(key) {
+            // There was no memory for the deadline, but it may have been marked.
+            entry.fetched = None;
+            entry.used = u32::MAX;
         }
     }
 
@@ -393,24 +567,68 @@ impl Model {
     fn delete(&mut self) {
         let key = self.key();
         let expected = self.expected(&key);
-        let compare = self
-            .rng
-            .one_in(3)
-            .then(|| expected.as_ref().map_or(1, |entry| entry.cas) + self.rng.below(2) as u64);
+        let keeps = self.rng.one_in(2);
+        let delete = Delete {
+            compare: self.compare(expected.as_ref()),
+            stale: keeps && !self.rng.one_in(3),
+            empty: (keeps && self.rng.one_in(2)).then(|| self.flags()),
+            deadline: self.rng.one_in(3).then(|| self.deadline()),
+            new_cas: self.new_cas(),
+        };
         match self
             .engine
-            .delete(&key, hash(&key), compare, Seconds(self.now))
+            .delete(&key, hash(&key), &delete, Seconds(self.now))
         {
             DeleteOutcome::Deleted => {
                 let entry = expected.expect("deleted");
-                assert!(compare.is_none_or(|cas| cas == entry.cas));
+                assert!(delete.compare.is_none_or(|cas| cas == entry.cas));
                 self.map.remove(&key);
+                if delete.stale || delete.empty.is_some() {
+                    self.kept(key, &delete, entry);
+                }
             }
             DeleteOutcome::NotFound => self.forget(&key),
             DeleteOutcome::Exists => {
-                assert!(compare != expected.map(|entry| entry.cas) || !self.config.cas_enabled);
+                assert!(delete.compare.is_some());
+                assert_ne!(delete.compare, expected.map(|entry| entry.cas));
+            }
+            DeleteOutcome::OutOfMemory => {
+                assert!(delete.stale || delete.empty.is_some());
+                self.judge_out_of_memory();
             }
         }
+    }
+
+    /// Takes over an item that a delete has kept.
+    fn kept(&mut self, key: Vec<u8>, delete: &Delete, old: Entry) {
+        let now = Seconds(self.now);
+        let previous_cas = old.cas;
+        let mut entry = match delete.empty {
+            Some(flags) => Entry {
+                value: Vec::new(),
+                flags,
+                deadline: delete.deadline.unwrap_or(Deadline::NEVER),
+                fetched: Some(false),
+                used: self.now,
+                ..old
+            },
+            None => Entry {
+                deadline: delete.deadline.unwrap_or(old.deadline),
+                ..old
+            },
+        };
+        if entry.deadline.has_passed(now) {
+            return;
+        }
+        entry.stale = delete.stale;
+        entry.won = false;
+        let hit = self.engine.get(&key, hash(&key), now, Fetch::Quiet);
+        entry.cas = hit.expect("an item that is kept").cas();
+        self.check_new_cas(delete.new_cas, entry.cas);
+        if delete.new_cas.is_none() && self.config.cas_enabled {
+            assert_eq!(entry.cas == previous_cas, !delete.stale);
+        }
+        self.map.insert(key, entry);
     }
 
     fn arith(&mut self) {
@@ -422,49 +640,99 @@ impl Model {
             ArithOp::Decr
         };
         let delta = self.rng.next() >> self.rng.below(64);
-        match self.engine.arith(
-            &key,
-            hash(&key),
-            Arith {
-                op,
-                delta,
-                compare: None,
-            },
-            Seconds(self.now),
-        ) {
-            ArithOutcome::Number { value, cas } => {
-                let entry = self.map.get_mut(&key).expect("a number");
-                let text = String::from_utf8_lossy(&entry.value);
-                let number: u64 = text.split_whitespace().next().unwrap().parse().unwrap();
-                let result = match op {
-                    ArithOp::Incr => number.wrapping_add(delta),
-                    ArithOp::Decr => number.saturating_sub(delta),
-                };
-                assert_eq!(value, result);
-                let hit = self
-                    .engine
-                    .get(&key, hash(&key), Seconds(self.now), Fetch::Quiet)
-                    .unwrap();
-                let now: Vec<u8> = hit.value_chunks().flatten().copied().collect();
-                let padded = format!("{result:<width$}", width = entry.value.len()).into_bytes();
-                assert!(now == padded || now == result.to_string().into_bytes());
-                *entry = Entry {
-                    value: now,
+        let extras = if self.rng.one_in(2) {
+            ArithExtras::default()
+        } else {
+            ArithExtras {
+                compare: self.compare(expected.as_ref()),
+                new_cas: self.new_cas(),
+                deadline: self.rng.one_in(3).then(|| self.deadline()),
+                create: self
+                    .rng
+                    .one_in(2)
+                    .then(|| (self.rng.next() >> self.rng.below(64), self.deadline())),
+                binary_key: self.rng.one_in(4),
+            }
+        };
+        let arith = Arith { op, delta, extras };
+        match self
+            .engine
+            .arith(&key, hash(&key), &arith, Seconds(self.now))
+        {
+            ArithOutcome::Number {
+                value,
+                cas,
+                deadline,
+                created: true,
+            } => {
+                assert_eq!(extras.create, Some((value, deadline)));
+                self.check_new_cas(extras.new_cas, cas);
+                self.forget(&key);
+                let entry = Entry {
+                    value: value.to_string().into_bytes(),
+                    flags: 0,
+                    deadline,
                     cas,
-                    ..entry.clone()
+                    binary_key: extras.binary_key,
+                    stale: false,
+                    won: false,
+                    fetched: Some(false),
+                    used: self.now,
                 };
+                self.map.insert(key, entry);
             }
-            ArithOutcome::NotFound => self.forget(&key),
+            ArithOutcome::Number {
+                value,
+                cas,
+                deadline,
+                created: false,
+            } => {
+                self.check_new_cas(extras.new_cas, cas);
+                assert_eq!(deadline, expected.expect("a number").deadline);
+                self.changed(&key, &arith, value, cas);
+            }
+            ArithOutcome::NotFound => {
+                assert!(extras.create.is_none());
+                self.forget(&key);
+            }
             ArithOutcome::NonNumeric => assert!(expected.is_some()),
-            ArithOutcome::Exists => panic!("no cas was given"),
-            ArithOutcome::OutOfMemory => {
-                assert!(
-                    !self.config.evictions_enabled
-                        || !self.uploads.is_empty()
-                        || !self.pins.is_empty()
-                );
+            ArithOutcome::Exists => {
+                assert!(extras.compare.is_some());
+                assert_ne!(extras.compare, expected.map(|entry| entry.cas));
             }
+            ArithOutcome::OutOfMemory => self.judge_out_of_memory(),
         }
+    }
+
+    /// Takes over a number that was changed.
+    fn changed(&mut self, key: &[u8], arith: &Arith, value: u64, cas: u64) {
+        let now = Seconds(self.now);
+        let entry = self.map.get_mut(key).expect("a number");
+        assert!(arith.extras.compare.is_none_or(|cas| cas == entry.cas));
+        let text = String::from_utf8_lossy(&entry.value);
+        let number: u64 = text.split_whitespace().next().unwrap().parse().unwrap();
+        let result = match arith.op {
+            ArithOp::Incr => number.wrapping_add(arith.delta),
+            ArithOp::Decr => number.saturating_sub(arith.delta),
+        };
+        assert_eq!(value, result);
+        let deadline = arith.extras.deadline.unwrap_or(entry.deadline);
+        if deadline.has_passed(now) {
+            self.map.remove(key);
+            return;
+        }
+        let hit = self.engine.get(key, hash(key), now, Fetch::Quiet).unwrap();
+        let shown: Vec<u8> = hit.value_chunks().flatten().copied().collect();
+        let padded = format!("{result:<width$}", width = entry.value.len()).into_bytes();
+        assert!(shown == padded || shown == result.to_string().into_bytes());
+        *entry = Entry {
+            value: shown,
+            cas,
+            deadline,
+            fetched: None,
+            used: self.now,
+            ..entry.clone()
+        };
     }
 
     fn touch(&mut self) {
@@ -475,13 +743,24 @@ impl Model {
             .engine
             .touch(&key, hash(&key), deadline, Seconds(self.now))
         {
-            TouchOutcome::Touched => self.map.get_mut(&key).expect("touched").deadline = deadline,
+            TouchOutcome::Touched => {
+                let entry = self.map.get_mut(&key).expect("touched");
+                entry.deadline = deadline;
+                entry.fetched = Some(true);
+                entry.used = self.now;
+            }
             TouchOutcome::NotFound if self.config.evictions_enabled => self.forget(&key),
-            TouchOutcome::NotFound => {}
+            TouchOutcome::NotFound => {
+                if let Some(entry) = self.map.get_mut(&key) {
+                    entry.fetched = None;
+                    entry.used = u32::MAX;
+                }
+            }
         }
     }
 
     fn flush(&mut self) {
+        self.has_flushed = true;
         if self.rng.one_in(2) {
             self.engine.flush_all(None, Seconds(self.now));
             self.flush_at = None;
@@ -509,11 +788,13 @@ impl Model {
         let (flags, deadline) = (self.flags(), self.deadline());
         let expected = self.expected(&key);
         let mode = self.mode(expected.as_ref());
+        let extras = self.extras(expected.as_ref());
         let reserve = Reserve {
             key: &key,
             hash: hash(&key),
             client_flags: flags,
             deadline,
+            extras,
             value_bytes: value.len(),
         };
         match self.engine.reserve(&reserve, Seconds(self.now)) {
@@ -525,6 +806,7 @@ impl Model {
                 flags,
                 deadline,
                 mode,
+                extras,
             }),
             Err(StoreOutcome::TooLarge) => assert!(self.too_large(&key, value.len(), flags)),
             Err(outcome) => {
@@ -566,8 +848,10 @@ impl Model {
             flags,
             deadline,
             mode,
+            extras,
             ..
         } = upload;
+        self.settle(&key);
         let copied: Vec<u8> = self
             .engine
             .staged_value(&staged)
@@ -576,13 +860,22 @@ impl Model {
             .collect();
         assert!(copied == value, "a staged value is what was written");
         // Its own memory is an excuse for running out.
-        let outcome = self.engine.commit(staged, mode, Seconds(self.now));
+        let outcome = self.engine.commit(staged, mode, &extras, Seconds(self.now));
         if outcome == StoreOutcome::OutOfMemory
             && matches!(mode, StoreMode::Append | StoreMode::Prepend)
         {
             return;
         }
-        self.stored(&key, &value, flags, deadline, mode, outcome);
+        let store = Store {
+            mode,
+            key: &key,
+            hash: hash(&key),
+            client_flags: flags,
+            deadline,
+            extras,
+            value: &value,
+        };
+        self.stored(&store, outcome);
     }
 
     fn housekeeping(&mut self) {
@@ -615,8 +908,13 @@ impl Model {
             let entry = map.get(item.key).expect("a walk shows what was stored");
             assert!(!entry.deadline.has_passed(now), "a walk shows what lives");
             assert_eq!(
-                (item.value_bytes, item.client_flags, item.deadline),
-                (entry.value.len(), entry.flags, entry.deadline)
+                (item.value_bytes, item.client_flags, item.deadline, item.cas),
+                (entry.value.len(), entry.flags, entry.deadline, entry.cas)
+            );
+            assert_eq!(item.binary_key, entry.binary_key);
+            assert!(
+                entry.fetched.is_none_or(|fetched| fetched == item.fetched),
+                "whether it was fetched"
             );
             shown += 1;
         }) {}

@@ -1,8 +1,8 @@
 //! Warm restart: what comes back, and what is refused.
 
 use corecached_engine::{
-    Budget, Deadline, Engine, EngineConfig, Fetch, RestoreError, Seconds, Store, StoreMode,
-    StoreOutcome,
+    Budget, Deadline, Engine, EngineConfig, Fetch, RestoreError, Seconds, Store, StoreExtras,
+    StoreMode, StoreOutcome,
 };
 
 use crate::support::{config, hash, memory_file};
@@ -25,6 +25,7 @@ fn set(engine: &mut Engine, key: &str, value: &[u8], deadline: Deadline) {
         hash: hash(key.as_bytes()),
         client_flags: 7,
         deadline,
+        extras: StoreExtras::default(),
         value,
     };
     let outcome = engine.store(&store, NOW);

@@ -1,8 +1,9 @@
 //! One behaviour at a time.
 
 use corecached_engine::{
-    Arith, ArithOp, ArithOutcome, Budget, Deadline, DeleteOutcome, Engine, EngineConfig, Fetch,
-    Reserve, Seconds, Store, StoreMode, StoreOutcome, TouchOutcome,
+    Arith, ArithExtras, ArithOp, ArithOutcome, Budget, Deadline, Delete, DeleteOutcome, Engine,
+    EngineConfig, Fetch, Reserve, Seconds, Store, StoreExtras, StoreMode, StoreOutcome,
+    TouchOutcome,
 };
 
 use crate::support::{config, engine, engine_with, hash};
@@ -17,6 +18,7 @@ fn store(engine: &mut Engine, mode: StoreMode, key: &str, value: &[u8]) -> Store
         hash: hash(key),
         client_flags: 0,
         deadline: Deadline::NEVER,
+        extras: StoreExtras::default(),
         value,
     };
     engine.store(&store, NOW)
@@ -24,7 +26,7 @@ fn store(engine: &mut Engine, mode: StoreMode, key: &str, value: &[u8]) -> Store
 
 fn set(engine: &mut Engine, key: &str, value: &[u8]) -> u64 {
     match store(engine, StoreMode::Set, key, value) {
-        StoreOutcome::Stored { cas } => cas,
+        StoreOutcome::Stored { cas, .. } => cas,
         other => panic!("{other:?}"),
     }
 }
@@ -42,10 +44,10 @@ fn arith(engine: &mut Engine, key: &str, op: ArithOp, delta: u64) -> ArithOutcom
     engine.arith(
         key.as_bytes(),
         hash(key.as_bytes()),
-        Arith {
+        &Arith {
             op,
             delta,
-            compare: None,
+            extras: ArithExtras::default(),
         },
         NOW,
     )
@@ -166,6 +168,7 @@ fn the_size_limit_is_memcacheds() {
         hash: hash(b"k"),
         client_flags: 1,
         deadline: Deadline::NEVER,
+        extras: StoreExtras::default(),
         value: &vec![1; longest],
     };
     assert_eq!(engine.store(&with_flags, NOW), StoreOutcome::TooLarge);
@@ -182,6 +185,7 @@ fn items_die_at_their_deadline() {
         hash: hash(key),
         client_flags: 7,
         deadline: Deadline(105),
+        extras: StoreExtras::default(),
         value: b"v",
     };
     assert!(matches!(
@@ -241,15 +245,31 @@ fn deletes_compare() {
     let mut engine = engine(8 << 20);
     let cas = set(&mut engine, "k", b"v");
     assert_eq!(
-        engine.delete(b"k", hash(b"k"), Some(cas + 1), NOW),
+        engine.delete(
+            b"k",
+            hash(b"k"),
+            &Delete {
+                compare: Some(cas + 1),
+                ..Delete::default()
+            },
+            NOW
+        ),
         DeleteOutcome::Exists
     );
     assert_eq!(
-        engine.delete(b"k", hash(b"k"), Some(cas), NOW),
+        engine.delete(
+            b"k",
+            hash(b"k"),
+            &Delete {
+                compare: Some(cas),
+                ..Delete::default()
+            },
+            NOW
+        ),
         DeleteOutcome::Deleted
     );
     assert_eq!(
-        engine.delete(b"k", hash(b"k"), None, NOW),
+        engine.delete(b"k", hash(b"k"), &Delete::default(), NOW),
         DeleteOutcome::NotFound
     );
 }
@@ -343,6 +363,7 @@ fn a_staged_value_is_invisible_until_committed() {
         hash: hash(b"k"),
         client_flags: 3,
         deadline: Deadline::NEVER,
+        extras: StoreExtras::default(),
         value_bytes,
     };
     let mut staged = engine.reserve(&reserve, NOW).unwrap();
@@ -352,7 +373,7 @@ fn a_staged_value_is_invisible_until_committed() {
     }
     assert_eq!(staged.missing_bytes(), 0);
     assert!(matches!(
-        engine.commit(staged, StoreMode::Set, NOW),
+        engine.commit(staged, StoreMode::Set, &StoreExtras::default(), NOW),
         StoreOutcome::Stored { .. }
     ));
     assert!(value(&mut engine, "k").unwrap() == vec![5; 300_000]);
@@ -377,6 +398,7 @@ fn the_sweep_frees_what_is_dead() {
             hash: hash(key.as_bytes()),
             client_flags: 0,
             deadline,
+            extras: StoreExtras::default(),
             value: &[0; 50],
         };
         assert!(matches!(

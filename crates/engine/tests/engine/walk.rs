@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use corecached_engine::{Deadline, Engine, Fetch, Seconds, Store, StoreMode, WalkCursor};
+use corecached_engine::{
+    Deadline, Delete, Engine, Fetch, Seconds, Store, StoreExtras, StoreMode, WalkCursor,
+};
 
 use crate::support::{Rng, config, engine, engine_with, hash};
 
@@ -15,6 +17,7 @@ fn set(engine: &mut Engine, key: &str, value_bytes: usize, deadline: Deadline) {
         hash: hash(key.as_bytes()),
         client_flags: value_bytes as u32,
         deadline,
+        extras: StoreExtras::default(),
         value: &vec![b'v'; value_bytes],
     };
     engine.store(&store, NOW);
@@ -120,7 +123,12 @@ fn what_stays_is_visited_while_the_table_grows_and_shrinks() {
                 } else if next > 0 {
                     next -= 1;
                     let key = format!("other-{next}");
-                    engine.delete(key.as_bytes(), hash(key.as_bytes()), None, NOW);
+                    engine.delete(
+                        key.as_bytes(),
+                        hash(key.as_bytes()),
+                        &Delete::default(),
+                        NOW,
+                    );
                 }
             }
         });
@@ -151,7 +159,12 @@ fn items_that_move_are_visited() {
     // Makes room in most pages, so that the pages given back below move their items instead of evicting them.
     for number in (0..40_000).filter(|number| number % 3 != 0) {
         let key = format!("key-{number}");
-        engine.delete(key.as_bytes(), hash(key.as_bytes()), None, NOW);
+        engine.delete(
+            key.as_bytes(),
+            hash(key.as_bytes()),
+            &Delete::default(),
+            NOW,
+        );
     }
     let mut rng = Rng::new(3);
     let seen = walk(&mut engine, &mut rng, |engine, _| {

@@ -4,7 +4,7 @@
 //! The memory comes from the shard of the connection, so that half-sent values are bounded by `-m` like everything else.
 //! If another shard owns the key, the whole value is sent to it at the end.
 
-use corecached_engine::{Deadline, KeyHash, Reserve, Staged, StoreMode, StoreOutcome};
+use corecached_engine::{Deadline, KeyHash, Reserve, Staged, StoreExtras, StoreMode, StoreOutcome};
 use corecached_protocol::reply::{BAD_DATA_CHUNK, CRLF};
 
 use crate::execute::{Access, stored};
@@ -28,6 +28,8 @@ pub(super) struct Announced<'a> {
     pub(super) client_flags: u32,
     /// Deadline of the new item.
     pub(super) deadline: Deadline,
+    /// What else is asked for.
+    pub(super) extras: StoreExtras,
     /// Length of the value.
     pub(super) value_bytes: usize,
     /// What ends the value: `\r\n`, or nothing in binary.
@@ -83,6 +85,7 @@ fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
         hash: announced.hash,
         client_flags: announced.client_flags,
         deadline: announced.deadline,
+        extras: announced.extras,
         value_bytes: announced.value_bytes,
     };
     match cx.access.engine.reserve(&reserve, cx.access.now) {
@@ -93,8 +96,8 @@ fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
             } else {
                 Refusal::NoMemory
             };
-            let mode = announced.mode;
-            conn.submit(&announced.op(Verb::Refuse { mode, why }), cx);
+            let drops_old = announced.mode == StoreMode::Set || announced.extras.drops_old;
+            conn.submit(&announced.op(Verb::Refuse { drops_old, why }), cx);
             conn.phase = Phase::Swallow((announced.value_bytes + announced.line_end.len()) as u64);
         }
     }
@@ -115,6 +118,7 @@ impl<'a> Announced<'a> {
             mode: self.mode,
             client_flags: self.client_flags,
             deadline: self.deadline,
+            extras: self.extras,
             value,
         }
     }
@@ -161,6 +165,7 @@ impl Upload {
                 mode: announced.mode,
                 client_flags: announced.client_flags,
                 deadline: announced.deadline,
+                extras: announced.extras,
                 value_bytes: announced.value_bytes,
                 line_end: announced.line_end,
                 reply: announced.reply.with_words(&[]),
@@ -203,8 +208,9 @@ impl Upload {
         let reply = self.announced.reply.with_words(&self.words);
         let owner = cx.shared.owner_of(self.announced.hash);
         if owner == cx.access.shard {
-            let mode = self.announced.mode;
-            let outcome = cx.access.engine.commit(self.staged, mode, cx.access.now);
+            let Announced { mode, extras, .. } = self.announced;
+            let engine = &mut cx.access.engine;
+            let outcome = engine.commit(self.staged, mode, &extras, cx.access.now);
             conn.tell(cx, |out| stored(&reply, &outcome, out));
             return;
         }

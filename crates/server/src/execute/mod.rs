@@ -9,8 +9,8 @@
 mod text;
 
 use corecached_engine::{
-    Arith, ArithOutcome, DeleteOutcome, Engine, Fetch, Hit, ItemHandle, Seconds, Store, StoreMode,
-    StoreOutcome, TouchOutcome,
+    ArithOutcome, DeleteOutcome, Engine, Fetch, Hit, ItemHandle, Seconds, Store, StoreOutcome,
+    TouchOutcome,
 };
 use corecached_protocol::reply;
 use corecached_reactor::{Insert, Outgoing};
@@ -47,6 +47,7 @@ pub(crate) fn execute(
             mode,
             client_flags,
             deadline,
+            extras,
             value,
         } => {
             let store = Store {
@@ -55,33 +56,25 @@ pub(crate) fn execute(
                 hash: op.hash,
                 client_flags,
                 deadline,
+                extras,
                 value,
             };
             let outcome = access.engine.store(&store, now);
             stored(&op.reply, &outcome, out);
         }
-        Verb::Delete { compare } => {
-            let outcome = access.engine.delete(op.key, op.hash, compare, now);
+        Verb::Delete(delete) => {
+            let outcome = access.engine.delete(op.key, op.hash, &delete, now);
             deleted(&op.reply, &outcome, out);
         }
-        Verb::Arith {
-            op: direction,
-            delta,
-            compare,
-        } => {
-            let arith = Arith {
-                op: direction,
-                delta,
-                compare,
-            };
-            let outcome = access.engine.arith(op.key, op.hash, arith, now);
+        Verb::Arith(arith) => {
+            let outcome = access.engine.arith(op.key, op.hash, &arith, now);
             arithmetic(&op.reply, &outcome, out);
         }
         Verb::Touch { deadline } => {
             let outcome = access.engine.touch(op.key, op.hash, deadline, now);
             touched(&op.reply, &outcome, out);
         }
-        Verb::Refuse { mode, why } => refuse(access, op, mode, why, out),
+        Verb::Refuse { drops_old, why } => refuse(access, op, drops_old, why, out),
         Verb::FlushAll { at } => access.engine.flush_all(at, now),
         Verb::ResetStats => access.engine.reset_stats(),
         Verb::Report => return Some(Box::new(ShardReport::of(access.shard, access.engine))),
@@ -163,11 +156,11 @@ impl PinCookie {
     }
 }
 
-fn refuse(access: &mut Access<'_>, op: &Op<'_>, mode: StoreMode, why: Refusal, out: &mut Outgoing) {
+fn refuse(access: &mut Access<'_>, op: &Op<'_>, drops_old: bool, why: Refusal, out: &mut Outgoing) {
     let too_large = why == Refusal::TooLarge;
     access
         .engine
-        .refuse_store(op.key, op.hash, mode, too_large, access.now);
+        .refuse_store(op.key, op.hash, drops_old, too_large, access.now);
     let outcome = if too_large {
         StoreOutcome::TooLarge
     } else {

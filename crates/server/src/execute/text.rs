@@ -31,6 +31,7 @@ pub(super) fn deleted(outcome: &DeleteOutcome) -> &'static [u8] {
         DeleteOutcome::Deleted => reply::DELETED,
         DeleteOutcome::NotFound => reply::NOT_FOUND,
         DeleteOutcome::Exists => reply::EXISTS,
+        DeleteOutcome::OutOfMemory => reply::OUT_OF_MEMORY,
     }
 }
 

@@ -88,7 +88,7 @@ fn command_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
     pairs.number("cmd_set", total(reports, |stats| stats.cmd_set));
     pairs.number("cmd_flush", shared.cmd_flush.load(Ordering::Relaxed));
     pairs.number("cmd_touch", total(reports, |stats| stats.cmd_touch));
-    pairs.number("cmd_meta", 0);
+    pairs.number("cmd_meta", total(reports, |stats| stats.cmd_meta));
     pairs.number("get_hits", total(reports, |stats| stats.get_hits));
     pairs.number("get_misses", total(reports, |stats| stats.get_misses));
     pairs.number("get_expired", total(reports, |stats| stats.get_expired));

@@ -4,7 +4,7 @@ mod admin;
 mod get;
 mod store;
 
-use corecached_engine::{ArithOp, Deadline};
+use corecached_engine::{Arith, ArithExtras, ArithOp, Deadline, Delete};
 use corecached_protocol::exptime;
 use corecached_protocol::text::{self, Parsed, Request};
 
@@ -120,7 +120,7 @@ fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             cx,
         ),
         Request::Delete { key, noreply } => {
-            keyed(conn, key, Verb::Delete { compare: None }, noreply, cx);
+            keyed(conn, key, Verb::Delete(Delete::default()), noreply, cx);
         }
         Request::Arith {
             key,
@@ -129,12 +129,9 @@ fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             noreply,
         } => {
             let op = if incr { ArithOp::Incr } else { ArithOp::Decr };
-            let verb = Verb::Arith {
-                op,
-                delta,
-                compare: None,
-            };
-            keyed(conn, key, verb, noreply, cx);
+            let extras = ArithExtras::default();
+            let arith = Arith { op, delta, extras };
+            keyed(conn, key, Verb::Arith(arith), noreply, cx);
         }
         Request::Error {
             reply,

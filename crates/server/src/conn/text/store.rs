@@ -1,6 +1,6 @@
 //! The six storage commands.
 
-use corecached_engine::StoreMode;
+use corecached_engine::{StoreExtras, StoreMode};
 use corecached_protocol::text::{StoreRequest, StoreVerb};
 
 use crate::conn::upload::{self, Announced, Progress, Taken};
@@ -23,6 +23,7 @@ pub(super) fn store(
         mode: store_mode(request),
         client_flags: request.client_flags,
         deadline: deadline(request.exptime, cx),
+        extras: StoreExtras::default(),
         value_bytes: request.value_bytes as usize,
         line_end: upload::LINE_END,
         reply: ReplyStyle::text_unless(request.noreply),
