@@ -1,0 +1,16 @@
+//! Compares eviction policies; see the crate's documentation and docs/design/002-eviction.md.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use corecached_eviction::run::{Options, run};
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("corecached-eviction: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! From options to results.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use corecached_engine::EngineConfig;
+
+use crate::engine::{EngineCache, ITEM_OVERHEAD_BYTES};
+use crate::memcached::Memcached;
+use crate::model::{Cache, Clock, Lru, Model, S3Fifo, Segmented, Sieve};
+use crate::report;
+use crate::stream::{Op, STREAMS, Spec, Stream};
+
+/// Part of the requests that fill the caches and are not counted.
+const WARM_UP: f64 = 1.0 / 3.0;
+/// A round of upkeep comes so often in a second.
+const ROUNDS: u64 = 10;
+
+/// Compares eviction policies on generated streams: the engine, a real memcached, and reference policies.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "corecached-eviction", version)]
+pub struct Options {
+    /// Requests of each stream; the first third is not counted
+    #[arg(long, default_value_t = 6_000_000)]
+    pub requests: u64,
+    /// Memory of memcached (-m); ours gets what that used, hash table included
+    #[arg(long, default_value_t = 64)]
+    pub megabytes: u64,
+    /// Different keys of a stream, without those asked for once
+    #[arg(long, default_value_t = 2_000_000)]
+    pub universe: u64,
+    /// Requests in a second of the streams' own time
+    #[arg(long, default_value_t = 200_000)]
+    pub rate: u64,
+    /// Seed of all streams
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Only streams whose name contains this
+    #[arg(long, default_value = "")]
+    pub streams: String,
+    /// The memcached to compare with; empty for none
+    #[arg(long, default_value = "memcached")]
+    pub memcached: String,
+    /// Leaves the reference policies out
+    #[arg(long)]
+    pub no_models: bool,
+    /// Small numbers, to see that everything works
+    #[arg(long)]
+    pub quick: bool,
+    /// Directory for 002-eviction.csv and 002-eviction.svg
+    #[arg(long)]
+    pub output: Option<PathBuf>,
+}
+
+impl Options {
+    /// The same with small numbers where quick ones were asked for.
+    fn effective(&self) -> Self {
+        if !self.quick {
+            return self.clone();
+        }
+        Self {
+            requests: self.requests.min(60_000),
+            megabytes: self.megabytes.min(1),
+            universe: self.universe.min(400_000),
+            rate: self.rate.min(10_000),
+            ..self.clone()
+        }
+    }
+}
+
+/// What one cache did with a stream.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Name of the cache.
+    pub cache: String,
+    /// Whether it is a reference policy and not a whole cache.
+    pub is_model: bool,
+    /// Misses in a hundred read-throughs.
+    pub miss_percent: f64,
+    /// Items held at the end.
+    pub items: u64,
+    /// Time for all requests.
+    pub taken: Duration,
+}
+
+/// A stream and what each cache did with it: memcached first if it ran, then engines, then models.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// The stream.
+    pub spec: Spec,
+    /// Memory that memcached and the engines had.
+    pub limit_bytes: u64,
+    /// One for each cache.
+    pub outcomes: Vec<Outcome>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    reads: u64,
+    misses: u64,
+}
+
+impl Counts {
+    fn count(&mut self, hit: bool) {
+        self.reads += 1;
+        self.misses += u64::from(!hit);
+    }
+
+    fn miss_percent(self) -> f64 {
+        100.0 * self.misses as f64 / self.reads.max(1) as f64
+    }
+}
+
+/// Runs everything, prints a table, and writes files if asked.
+///
+/// # Errors
+///
+/// memcached does not start or breaks, or a file cannot be written.
+pub fn run(options: &Options) -> io::Result<()> {
+    let options = options.effective();
+    let mut comparisons = Vec::new();
+    for spec in STREAMS {
+        if spec.name.contains(&options.streams) {
+            let comparison = compare(&options, spec)?;
+            eprintln!("{}", report::progress(&comparison));
+            comparisons.push(comparison);
+        }
+    }
+    print!("{}", report::table(&comparisons));
+    if let Some(directory) = &options.output {
+        std::fs::write(
+            directory.join("002-eviction.csv"),
+            report::csv(&comparisons),
+        )?;
+        crate::plot::write(&directory.join("002-eviction.svg"), &comparisons)?;
+    }
+    Ok(())
+}
+
+fn compare(options: &Options, spec: Spec) -> io::Result<Comparison> {
+    let mut outcomes = Vec::new();
+    let mut limit_bytes = options.megabytes << 20;
+    if !options.memcached.is_empty() {
+        let (outcome, memory_bytes) = run_memcached(options, spec)?;
+        outcomes.push(outcome);
+        limit_bytes = memory_bytes;
+    }
+    let mut held_bytes = 0;
+    for (name, config) in engines() {
+        let mut cache = EngineCache::new(limit_bytes, config)?;
+        outcomes.push(drive(options, spec, &name, &mut cache, EngineCache::upkeep));
+        held_bytes = cache.engine().stats().bytes;
+        if cache.refused > 0 {
+            return Err(io::Error::other("the engine had no memory"));
+        }
+    }
+    if !options.no_models {
+        for (name, mut cache) in models(held_bytes) {
+            let outcome = drive(options, spec, name, &mut cache, |_, _| {});
+            outcomes.push(Outcome {
+                is_model: true,
+                ..outcome
+            });
+        }
+    }
+    Ok(Comparison {
+        spec,
+        limit_bytes,
+        outcomes,
+    })
+}
+
+/// The engines under comparison.
+fn engines() -> Vec<(String, EngineConfig)> {
+    vec![("engine".to_owned(), EngineConfig::default())]
+}
+
+fn models(bytes: u64) -> Vec<(&'static str, Box<dyn Cache>)> {
+    let overhead = ITEM_OVERHEAD_BYTES;
+    vec![
+        (
+            "segmented LRU",
+            Box::new(Model::new(Segmented, bytes, overhead)) as Box<dyn Cache>,
+        ),
+        ("LRU", Box::new(Model::new(Lru, bytes, overhead))),
+        ("CLOCK 2 bits", Box::new(Model::new(Clock, bytes, overhead))),
+        (
+            "S3-FIFO",
+            Box::new(Model::new(S3Fifo::default(), bytes, overhead)),
+        ),
+        (
+            "SIEVE",
+            Box::new(Model::new(Sieve::default(), bytes, overhead)),
+        ),
+    ]
+}
+
+impl Cache for Box<dyn Cache> {
+    fn request(&mut self, request: &crate::stream::Request, now: u32) -> bool {
+        (**self).request(request, now)
+    }
+
+    fn items(&self) -> u64 {
+        (**self).items()
+    }
+}
+
+fn drive<C: Cache>(
+    options: &Options,
+    spec: Spec,
+    name: &str,
+    cache: &mut C,
+    mut upkeep: impl FnMut(&mut C, u32),
+) -> Outcome {
+    let start = Instant::now();
+    let warm_up = (options.requests as f64 * WARM_UP) as u64;
+    let mut counts = Counts::default();
+    let stream = Stream::new(spec, options.universe, options.seed);
+    for (number, request) in (0..options.requests).zip(stream) {
+        let now = 2 + (number / options.rate) as u32;
+        let hit = cache.request(&request, now);
+        if number >= warm_up && request.op == Op::ReadThrough {
+            counts.count(hit);
+        }
+        if number % (options.rate / ROUNDS) == 0 {
+            upkeep(cache, now);
+        }
+    }
+    Outcome {
+        cache: name.to_owned(),
+        is_model: false,
+        miss_percent: counts.miss_percent(),
+        items: cache.items(),
+        taken: start.elapsed(),
+    }
+}
+
+/// Returns also the memory it used.
+fn run_memcached(options: &Options, spec: Spec) -> io::Result<(Outcome, u64)> {
+    let start = Instant::now();
+    let warm_up = (options.requests as f64 * WARM_UP) as u64;
+    let mut memcached = Memcached::start(&options.memcached, options.megabytes)?;
+    let mut counts = Counts::default();
+    let stream = Stream::new(spec, options.universe, options.seed);
+    for (number, request) in (0..options.requests).zip(stream) {
+        if number == warm_up {
+            memcached.flush(&mut |_| {})?;
+            counts = Counts::default();
+        }
+        // Where items die by the clock, requests come by the clock.
+        if spec.mortal > 0.0 && number.is_multiple_of(options.rate / 100) {
+            let due = Duration::from_secs_f64(number as f64 / options.rate as f64);
+            std::thread::sleep(due.saturating_sub(start.elapsed()));
+        }
+        memcached.request(request, &mut |hit| counts.count(hit))?;
+    }
+    memcached.flush(&mut |hit| counts.count(hit))?;
+    let held = memcached.held()?;
+    if held.refused > 0 {
+        eprintln!("memcached refused {} values", held.refused);
+    }
+    let outcome = Outcome {
+        cache: "memcached".to_owned(),
+        is_model: false,
+        miss_percent: counts.miss_percent(),
+        items: held.items,
+        taken: start.elapsed(),
+    };
+    Ok((outcome, held.memory_bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quick_run_compares_every_cache_on_every_stream() {
+        let options = Options::parse_from(["eviction", "--quick", "--memcached", ""]).effective();
+        for spec in STREAMS {
+            let comparison = compare(&options, spec).unwrap();
+            assert_eq!(comparison.outcomes.len(), engines().len() + 5);
+            for outcome in &comparison.outcomes {
+                assert!(
+                    (5.0..98.0).contains(&outcome.miss_percent),
+                    "{}: {outcome:?}",
+                    spec.name
+                );
+                assert!(outcome.items > 500, "{}: {outcome:?}", spec.name);
+            }
+            assert!(report::table(&[comparison]).contains(spec.name));
+        }
+    }
+}
