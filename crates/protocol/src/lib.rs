@@ -16,12 +16,14 @@
 pub mod binary;
 pub mod client_text;
 mod codec;
+pub mod dump;
 pub mod exptime;
 pub mod meta;
 pub mod reply;
 mod scan;
 mod step;
 pub mod text;
+pub mod uri;
 
 pub use codec::Codec;
 pub use step::Step;

@@ -81,6 +81,51 @@ pub const CACHEDUMP_CLASS: &[u8] = b"CLIENT_ERROR Illegal slab id\r\n";
 /// `stats cachedump` with `-X`.
 pub const CACHEDUMP_DISABLED: &[u8] = b"CLIENT_ERROR stats cachedump not allowed\r\n";
 
+/// `watch` with `-W`.
+pub const WATCH_DISABLED: &[u8] = b"CLIENT_ERROR watch commands not allowed\r\n";
+/// `watch` behind commands whose replies are not sent yet.
+pub const WATCH_PIPELINED: &[u8] = b"ERROR cannot pipeline other commands before watch\r\n";
+/// More watchers than there may be.
+pub const WATCHER_TOO_MANY: &[u8] = b"WATCHER_TOO_MANY log watcher limit reached\r\n";
+/// `slabs reassign` with `-o no_slab_reassign`.
+pub const REASSIGN_DISABLED: &[u8] = b"CLIENT_ERROR slab reassignment disabled\r\n";
+/// `slabs reassign` while another is under way.
+pub const REASSIGN_BUSY: &[u8] = b"BUSY currently processing reassign request\r\n";
+/// `slabs reassign` of a class that does not exist.
+pub const REASSIGN_BAD_CLASS: &[u8] = b"BADCLASS invalid src or dst class id\r\n";
+/// `slabs reassign` from a class that has too few pages.
+pub const REASSIGN_NO_SPARE: &[u8] = b"NOSPARE source class has no spare pages\r\n";
+/// `slabs reassign` from a class to itself.
+pub const REASSIGN_SAME: &[u8] = b"SAME src and dst class are identical\r\n";
+/// `slabs automove window` out of range.
+pub const AUTOMOVE_WINDOW: &[u8] = b"CLIENT_ERROR automove window too low or too high\r\n";
+/// `lru tune` with too large shares.
+pub const LRU_TUNE_PERCENT: &[u8] = b"ERROR hot and warm pcts must not exceed 80\r\n";
+/// `lru tune` with a factor that is not positive.
+pub const LRU_TUNE_FACTOR: &[u8] = b"ERROR hot/warm age factors must be greater than 0\r\n";
+/// `lru_crawler enable` when it is.
+pub const CRAWLER_NOT_STARTED: &[u8] = b"ERROR failed to start lru crawler thread\r\n";
+/// `lru_crawler sleep` of more than a second.
+pub const CRAWLER_SLEEP: &[u8] = b"CLIENT_ERROR sleep must be one second or less\r\n";
+/// A crawl or dump while another is under way.
+pub const CRAWLER_BUSY: &[u8] = b"BUSY currently processing crawler request\r\n";
+/// A crawl of a class that cannot exist.
+pub const CRAWLER_BAD_CLASS: &[u8] = b"BADCLASS invalid class id\r\n";
+/// A crawl of no class.
+pub const CRAWLER_NOTHING: &[u8] = b"NOTSTARTED no items to crawl\r\n";
+/// A crawl in the order of the hash table, which only dumps know.
+pub const CRAWLER_UNKNOWN: &[u8] = b"ERROR an unknown error happened\r\n";
+/// A crawl or dump with the crawler turned off.
+pub const CRAWLER_DISABLED: &[u8] = b"CLIENT_ERROR lru crawler disabled\r\n";
+/// `lru_crawler metadump` with `-X`.
+pub const METADUMP_DISABLED: &[u8] = b"ERROR metadump not allowed\r\n";
+/// `lru_crawler mgdump` with `-X`.
+pub const MGDUMP_DISABLED: &[u8] = b"ERROR key dump not allowed\r\n";
+/// `lru_crawler metadump` behind commands whose replies are not sent yet.
+pub const METADUMP_PIPELINED: &[u8] = b"ERROR cannot pipeline other commands before metadump\r\n";
+/// `lru_crawler mgdump` behind commands whose replies are not sent yet.
+pub const MGDUMP_PIPELINED: &[u8] = b"ERROR cannot pipeline other commands before mgdump\r\n";
+
 /// Appends `VALUE <key> <client flags> <bytes>[ <cas>]\r\n`; the value and its line end follow.
 #[inline]
 pub fn value_header(

@@ -8,10 +8,9 @@ use corecached_engine::KeyHash;
 use corecached_reactor::{Insert, Outgoing};
 
 use crate::conn::ConnId;
-use crate::execute::{Access, execute};
+use crate::execute::{Access, Part, execute};
 use crate::op::{Op, ReplyStyle, Verb};
 use crate::replies::ReplySeq;
-use crate::stats::ShardReport;
 
 /// Arenas above this capacity are not kept for the next batch.
 const ARENA_BYTES_KEPT: usize = 256 * 1024;
@@ -51,7 +50,7 @@ pub(crate) struct Batch {
     replies: Outgoing,
     /// For each operation with a reply: where its bytes and inserts end.
     ends: Vec<(usize, usize)>,
-    reports: Vec<ShardReport>,
+    parts: Vec<Part>,
 }
 
 impl Batch {
@@ -121,9 +120,8 @@ impl Batch {
                 verb: packed.verb.with_value(value),
                 reply: packed.reply.with_words(words),
             };
-            if let Some(report) = execute(access, &op, &mut self.replies) {
-                self.reports.push(*report);
-            }
+            let part = execute(access, &op, &mut self.replies);
+            self.parts.extend(part);
             if packed.reply_to.is_some() {
                 self.ends
                     .push((self.replies.bytes.len(), self.replies.inserts.len()));
@@ -147,16 +145,18 @@ impl Batch {
     /// `deliver` gets the reply's bytes, its inserts and the offset that the inserts' positions count from.
     pub(crate) fn deliver(&mut self, mut deliver: impl FnMut(ReplyTo, Reply<'_>)) {
         let (mut start, mut first) = (0, 0);
-        let mut reports = self.reports.drain(..);
+        let mut parts = self.parts.drain(..);
         let answered = self
             .ops
             .iter()
             .filter_map(|packed| Some((packed.reply_to?, &packed.verb)));
         for ((reply_to, verb), &(end, last)) in answered.zip(&self.ends) {
             let reply = match verb {
-                Verb::Report => reports
-                    .next()
-                    .map_or(Reply::Done, |report| Reply::Report(Box::new(report))),
+                Verb::Report => parts.next().map_or(Reply::Done, Reply::Part),
+                Verb::Walk(_) => parts.next().map_or(Reply::Done, |part| Reply::Walked {
+                    bytes: &self.replies.bytes[start..end],
+                    part,
+                }),
                 Verb::FlushAll { .. } | Verb::ResetStats => Reply::Done,
                 _ => Reply::Bytes {
                     bytes: &self.replies.bytes[start..end],
@@ -167,7 +167,7 @@ impl Batch {
             deliver(reply_to, reply);
             (start, first) = (end, last);
         }
-        drop(reports);
+        drop(parts);
         self.clear();
     }
 
@@ -195,6 +195,13 @@ pub(crate) enum Reply<'a> {
     },
     /// This shard has done its part of a broadcast.
     Done,
-    /// This shard's statistics.
-    Report(Box<ShardReport>),
+    /// What this shard gives to a broadcast.
+    Part(Part),
+    /// A step of a walk.
+    Walked {
+        /// What it shows.
+        bytes: &'a [u8],
+        /// How far it has come.
+        part: Part,
+    },
 }

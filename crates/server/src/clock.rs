@@ -1,5 +1,6 @@
 //! The server's clock: whole seconds since a little before the start, monotonic, read once a tick.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use corecached_engine::Seconds;
@@ -7,14 +8,24 @@ use corecached_engine::Seconds;
 /// The clock starts here, so that 0 and 1 lie in the past (an item that is dead on arrival gets the deadline 1).
 const FIRST_SECOND: u32 = 2;
 
+/// `debugtime` sets the clock forward by half the range of seconds at most.
+const FORWARD_MAX: i64 = i32::MAX as i64;
+
 /// Turns the kernel's clocks into the server's seconds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Clock {
     start_monotonic: i64,
     start_unix: i64,
     /// The server's time at the start: later than [`FIRST_SECOND`] if it goes on from an earlier process.
     first_second: u32,
+    /// Seconds that `debugtime` has set the clock forward by.
+    ahead: AtomicI64,
+    /// The second at which `debugtime p` has stopped it, or [`RUNNING`].
+    paused_at: AtomicI64,
 }
+
+/// A clock that `debugtime` has not stopped.
+const RUNNING: i64 = -1;
 
 impl Clock {
     /// A clock that starts now.
@@ -26,6 +37,8 @@ impl Clock {
             start_monotonic: monotonic(),
             start_unix: unix,
             first_second: FIRST_SECOND,
+            ahead: AtomicI64::new(0),
+            paused_at: AtomicI64::new(RUNNING),
         }
     }
 
@@ -44,7 +57,30 @@ impl Clock {
     /// Now. A coarse clock is enough: memcached's own clock ticks once a second.
     #[inline]
     pub(crate) fn now(&self) -> Seconds {
-        Seconds((monotonic() - self.start_monotonic) as u32 + self.first_second)
+        let paused_at = self.paused_at.load(Ordering::Relaxed);
+        let running = match paused_at {
+            RUNNING => monotonic() - self.start_monotonic + i64::from(self.first_second),
+            paused_at => paused_at,
+        };
+        Seconds((running + self.ahead.load(Ordering::Relaxed)) as u32)
+    }
+
+    /// `debugtime`, for tests: sets the clock forward. The engine's time never goes back.
+    pub(crate) fn set_forward(&self, seconds: i64) {
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        let bounded = ahead.saturating_add(seconds).clamp(0, FORWARD_MAX);
+        self.ahead.store(bounded, Ordering::Relaxed);
+    }
+
+    /// `debugtime p` and `debugtime r`: stops the clock, or lets it go on.
+    pub(crate) fn pause(&self, paused: bool) {
+        if !paused {
+            self.paused_at.store(RUNNING, Ordering::Relaxed);
+        } else if self.paused_at.load(Ordering::Relaxed) == RUNNING {
+            let ahead = self.ahead.load(Ordering::Relaxed);
+            self.paused_at
+                .store(i64::from(self.now().0) - ahead, Ordering::Relaxed);
+        }
     }
 
     /// Seconds since the start.
@@ -72,4 +108,26 @@ fn monotonic() -> i64 {
     // SAFETY: `time` is a valid timespec for the kernel to fill in; the clock id is one every supported kernel has.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut time) };
     time.tv_sec
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_may_set_the_clock_forward_and_stop_it() {
+        let clock = Clock::start();
+        let before = clock.now().0;
+        clock.set_forward(100);
+        clock.pause(true);
+        let stopped = clock.now().0;
+        assert!((before + 100..before + 160).contains(&stopped), "{stopped}");
+        clock.set_forward(1);
+        assert_eq!(clock.now().0, stopped + 1);
+        clock.set_forward(i64::MIN);
+        assert!(clock.now().0 <= stopped - 100);
+        clock.set_forward(i64::MAX);
+        clock.pause(false);
+        assert!(clock.now().0 > i32::MAX as u32);
+    }
 }

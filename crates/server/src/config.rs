@@ -137,6 +137,8 @@ pub(crate) struct Config {
     pub(crate) prefix_delimiter: u8,
     /// Whether `stats detail` counts from the start; `-D` turns it on.
     pub(crate) detail_enabled: bool,
+    /// `-o debugtime`, hidden: whether `debugtime` is a command, for tests that would have to wait for exptimes.
+    pub(crate) debugtime: bool,
     /// `-o track_sizes`. Whether `stats sizes` counts.
     pub(crate) track_sizes: bool,
     /// `-o watcher_logbuf_size`, in bytes.
@@ -222,6 +224,7 @@ impl Default for Config {
             watch_enabled: true,
             prefix_delimiter: b':',
             detail_enabled: false,
+            debugtime: false,
             track_sizes: false,
             watcher_logbuf_bytes: 256 * 1024,
             worker_logbuf_bytes: 64 * 1024,

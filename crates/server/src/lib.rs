@@ -9,6 +9,7 @@ mod clock;
 mod config;
 mod conn;
 mod control;
+mod crawler;
 mod engines;
 mod error;
 mod execute;
@@ -21,6 +22,7 @@ mod run;
 mod shard;
 mod shared;
 mod stats;
+mod tuning;
 
 use std::process::ExitCode;
 

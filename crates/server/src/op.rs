@@ -12,6 +12,8 @@ use corecached_engine::{
     Arith, Deadline, Delete, Fetch, ItemHandle, KeyHash, Seconds, StoreExtras, StoreMode,
 };
 
+use crate::crawler::WalkStep;
+
 /// One operation on one shard.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Op<'a> {
@@ -71,6 +73,8 @@ pub(crate) enum Verb<'a> {
     ResetStats,
     /// A copy of the shard's statistics, for `stats` and its subcommands.
     Report,
+    /// One step of a walk over the shard's items: `lru_crawler metadump` and the like.
+    Walk(WalkStep),
     /// A value sent from slab memory has left; its chunks may be freed.
     Unpin {
         /// The item that was pinned.
@@ -112,6 +116,7 @@ impl<'a> Verb<'a> {
             Verb::FlushAll { at } => Verb::FlushAll { at },
             Verb::ResetStats => Verb::ResetStats,
             Verb::Report => Verb::Report,
+            Verb::Walk(step) => Verb::Walk(step),
             Verb::Unpin { item } => Verb::Unpin { item },
         }
     }

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use crate::batch::BoxedBatch;
 use crate::config::Config;
+use crate::crawler::Crawler;
 use crate::engines::{self, Engines};
 use crate::error::StartError;
 use crate::listen::{self, Listeners};
@@ -21,6 +22,7 @@ use crate::shard::core::Core;
 use crate::shard::router::{PeerQueues, QUEUE_BATCHES, Router};
 use crate::shard::{Listener, Shard, ShardId, ShardParts};
 use crate::shared::{Links, ShardHandle, Shared};
+use crate::tuning::Tuning;
 
 /// glommio sets memory aside for registered buffers, which the data path here does not use: as little as it takes.
 const EXECUTOR_IO_MEMORY: usize = 64 * 1024;
@@ -91,6 +93,8 @@ fn build(config: Config, listeners: &Listeners) -> Result<Built, StartError> {
     }
     let shared = Arc::new(Shared {
         verbosity: AtomicU8::new(config.verbosity),
+        tuning: Tuning::new(&config),
+        crawler: Crawler::default(),
         config,
         listeners: listeners.infos(),
         budget,

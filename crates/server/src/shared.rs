@@ -12,10 +12,12 @@ use corecached_reactor::{DoorbellTarget, Waker};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
+use crate::crawler::Crawler;
 use crate::listen::{ListenerId, ListenerInfo};
 use crate::process::Reloads;
 use crate::shard::ShardId;
 use crate::shard::core::Core;
+use crate::tuning::Tuning;
 
 /// State of the whole process.
 pub(crate) struct Shared {
@@ -23,6 +25,10 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     /// The listening addresses, by [`ListenerId`].
     pub(crate) listeners: Vec<ListenerInfo>,
+    /// What of it commands have changed.
+    pub(crate) tuning: Tuning,
+    /// Crawls and dumps.
+    pub(crate) crawler: Crawler,
     /// The memory limit.
     pub(crate) budget: Arc<Budget>,
     /// The hash that decides shard and place.
@@ -67,6 +73,7 @@ impl Shared {
     /// The network side's part of `stats reset`.
     pub(crate) fn reset_counters(&self) {
         self.cmd_flush.store(0, Ordering::Relaxed);
+        self.crawler.reset();
         for shard in &self.shards {
             shard.net.reset();
         }
@@ -110,6 +117,8 @@ pub(crate) struct ShardHandle {
     pub(crate) memory_bytes: AtomicU64,
     /// Pages that other shards would like it to give back; its upkeep does so.
     pub(crate) pages_wanted: AtomicU64,
+    /// A crawl for dead items is asked for; its upkeep does it.
+    pub(crate) crawl_wanted: AtomicBool,
     /// Whether it sleeps.
     bell: Bell,
     /// Set by peers that have pushed a batch.
@@ -135,6 +144,7 @@ impl ShardHandle {
             net: NetCounters::default(),
             memory_bytes: AtomicU64::new(0),
             pages_wanted: AtomicU64::new(0),
+            crawl_wanted: AtomicBool::new(false),
             bell: Bell::new(),
             has_mail: AtomicBool::new(false),
             inbox: Mutex::new(Vec::new()),

@@ -22,7 +22,7 @@ pub(super) const fn encoded_bytes(bytes: usize) -> usize {
 }
 
 /// Appends `bytes` in base64.
-pub(super) fn encode(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn encode(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(encoded_bytes(bytes.len()));
     for group in bytes.chunks(3) {
         let [a, b, c] = [

@@ -24,6 +24,7 @@ pub mod reply;
 mod set;
 
 pub use arith::{ArithMode, MetaArith};
+pub(crate) use base64::encode as encode_base64;
 pub use debug::MetaDebug;
 pub use delete::MetaDelete;
 pub use flags::{Flag, Flags};

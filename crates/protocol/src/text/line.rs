@@ -1,7 +1,10 @@
 //! From buffered bytes to one command line, and from its first word to the verb's own parser.
 
 use super::request::{Request, StoreVerb};
-use super::{admin, arith, delete, flush, get, later, stats, store, tokens, touch};
+use super::{
+    admin, arith, debugtime, delete, flush, get, later, lru, lru_crawler, slabs, stats, store,
+    tokens, touch, watch,
+};
 use crate::reply;
 use crate::scan::find;
 
@@ -19,7 +22,7 @@ const LINE_BYTES_MIN: usize = 4;
 const LEADING_SPACES_MAX: usize = 100;
 
 /// What the bytes at the start of a buffer are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Parsed<'a> {
     /// Not a whole line yet: read more. [`parse_after`] need not search these bytes again.
     Incomplete,
@@ -110,6 +113,11 @@ fn dispatch(line: &[u8]) -> Request<'_> {
         b"mn" => Request::MetaNoop,
         b"shutdown" => admin::parse_shutdown(rest),
         b"cache_memlimit" => admin::parse_cache_memlimit(rest),
+        b"watch" => watch::parse(rest),
+        b"slabs" => slabs::parse(rest),
+        b"lru" => lru::parse(rest),
+        b"lru_crawler" => lru_crawler::parse(rest),
+        b"debugtime" => debugtime::parse(rest),
         _ => later::parse(word, rest).unwrap_or_else(|| unknown(line)),
     }
 }

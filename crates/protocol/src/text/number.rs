@@ -54,6 +54,12 @@ pub(crate) fn c_u32(word: &[u8]) -> Option<u32> {
     u32::try_from(c_u64(word)?).ok()
 }
 
+/// A finite decimal fraction.
+pub(crate) fn c_f64(word: &[u8]) -> Option<f64> {
+    let value: f64 = str::from_utf8(word).ok()?.parse().ok()?;
+    value.is_finite().then_some(value)
+}
+
 /// `+` and digits without the `+`; any other word as it is.
 #[inline]
 fn without_plus(word: &[u8]) -> &[u8] {

@@ -1,9 +1,9 @@
 //! What a command line can ask for.
 
-use super::Keys;
+use super::{CrawlerRequest, DebugTime, Keys, LruRequest, SlabsRequest, Streams};
 
 /// One parsed command line. Keys are 1 to 250 bytes without spaces.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Request<'a> {
     /// `get`, `gets`.
     Get {
@@ -86,6 +86,39 @@ pub enum Request<'a> {
     },
     /// `stats` and its subcommands.
     Stats(StatsRequest<'a>),
+    /// `watch`.
+    Watch {
+        /// The streams, or the reply to words that are none.
+        streams: Result<Streams, &'static [u8]>,
+    },
+    /// `slabs`.
+    Slabs {
+        /// What about them.
+        request: SlabsRequest,
+        /// Whether the reply is suppressed.
+        noreply: bool,
+    },
+    /// `lru`.
+    Lru {
+        /// What about it.
+        request: LruRequest,
+        /// Whether the reply is suppressed.
+        noreply: bool,
+    },
+    /// `lru_crawler`.
+    LruCrawler {
+        /// What about it.
+        request: CrawlerRequest,
+        /// Whether the reply is suppressed.
+        noreply: bool,
+    },
+    /// `debugtime`, where it is allowed; elsewhere it is no command.
+    DebugTime {
+        /// What becomes of the clock.
+        time: DebugTime,
+        /// Whether the reply is suppressed.
+        noreply: bool,
+    },
     /// A command of memcached that a later release brings; answer with [`crate::reply::not_supported_yet`].
     Later {
         /// The command word.

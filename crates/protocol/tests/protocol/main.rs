@@ -1,5 +1,6 @@
 //! Tests of the protocols through the crate's public interface.
 
+mod admin_requests;
 mod binary_replies;
 mod binary_requests;
 mod client_text;

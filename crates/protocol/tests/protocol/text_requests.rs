@@ -30,6 +30,8 @@ enum Meaning {
     Stats(StatsRequest<'static>),
     StatsOther(String),
     Later(&'static str),
+    /// See `admin_requests.rs`.
+    Admin,
     /// reply, swallow, noreply
     Error(&'static [u8], usize, bool),
     CloseSilently,
@@ -110,6 +112,7 @@ fn meaning(request: Request<'_>) -> Meaning {
             close: false,
         } => M::Error(reply, swallow, noreply),
         Request::Error { .. } => panic!("only the HTTP guard closes: {request:?}"),
+        _ => M::Admin,
     }
 }
 

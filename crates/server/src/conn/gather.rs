@@ -11,7 +11,7 @@ use corecached_reactor::Outgoing;
 use crate::batch::ReplyTo;
 use crate::control::Control;
 use crate::execute::{
-    counters_reset, execute, flush_refused, flushed, no_such_statistics, statistics,
+    Part, Walked, counters_reset, execute, flush_refused, flushed, no_such_statistics, statistics,
 };
 use crate::op::{Op, ReplyStyle, TEXT, Verb};
 use crate::replies::ReplySeq;
@@ -19,6 +19,7 @@ use crate::shard::ShardId;
 use crate::shared::Shared;
 use crate::stats::{self, Pairs, ShardReport};
 
+use super::crawl::{self, CrawlKind};
 use super::{Conn, Cx};
 
 /// What is being gathered.
@@ -38,6 +39,8 @@ pub(crate) enum GatherKind {
     Shards,
     /// `stats conns`.
     Conns,
+    /// One step of a walk, on one shard.
+    Walk,
 }
 
 impl GatherKind {
@@ -64,9 +67,19 @@ pub(crate) struct Gather {
     reports: Vec<Option<Box<ShardReport>>>,
     /// Connections for `stats conns`, by descriptor.
     conns: Vec<(RawFd, Pairs)>,
+    /// A step of a walk.
+    walked: Option<Walked>,
 }
 
 impl Gather {
+    /// Waits for one step of a walk on another shard.
+    pub(super) fn walk() -> Gather {
+        Gather {
+            missing: 1,
+            ..Gather::new(GatherKind::Walk, None, ReplyStyle::None, 0)
+        }
+    }
+
     fn new(
         kind: GatherKind,
         seq: Option<ReplySeq>,
@@ -80,6 +93,7 @@ impl Gather {
             missing: shards,
             reports: (0..shards).map(|_| None).collect(),
             conns: Vec::new(),
+            walked: None,
         }
     }
 
@@ -94,10 +108,20 @@ impl Gather {
         self.missing == 0
     }
 
-    /// Keeps a shard's statistics.
-    pub(crate) fn add_report(&mut self, report: Box<ShardReport>) {
-        let shard = usize::from(report.shard.0);
-        self.reports[shard] = Some(report);
+    /// Keeps what a shard has given.
+    pub(crate) fn add_part(&mut self, part: Part) {
+        match part {
+            Part::Report(report) => {
+                let shard = usize::from(report.shard.0);
+                self.reports[shard] = Some(report);
+            }
+            Part::Walked(walked) => self.walked = Some(walked),
+        }
+    }
+
+    /// What a step of a walk has come to, if that is what was awaited.
+    pub(super) fn take_walked(&mut self) -> Option<Walked> {
+        self.walked.take()
     }
 
     /// Keeps a shard's description of its connections.
@@ -111,6 +135,7 @@ impl Gather {
         let pairs = match self.kind {
             GatherKind::Flush => return flushed(&self.reply, out),
             GatherKind::Reset => return counters_reset(&self.reply, out),
+            GatherKind::Walk => return,
             GatherKind::General => stats::general::render(shared, &reports),
             GatherKind::Items => stats::items::render(shared, &reports),
             GatherKind::Slabs => stats::slabs::render(&reports),
@@ -158,18 +183,33 @@ pub(super) fn stats(
             let pairs = stats::settings::render(cx.shared);
             return conn.tell(cx, |out| statistics(&reply, &pairs, out));
         }
+        StatsRequest::Sizes if cx.shared.config.track_sizes => {
+            return crawl::begin(conn, CrawlKind::Sizes(reply), u64::MAX, cx);
+        }
         StatsRequest::Sizes => {
-            // Only with -o track_sizes, which is not there yet, are there sizes to show.
             let mut pairs = Pairs::default();
             pairs.text("sizes_status", "disabled");
             return conn.tell(cx, |out| statistics(&reply, &pairs, out));
         }
         StatsRequest::Detail(_) => return later(conn, "stats detail", cx),
-        StatsRequest::Cachedump { .. } => return later(conn, "stats cachedump", cx),
+        StatsRequest::Cachedump { class, limit } => return cachedump(conn, class, limit, cx),
         StatsRequest::Other(b"shards") => GatherKind::Shards,
         StatsRequest::Other(_) => return conn.tell(cx, |out| no_such_statistics(&reply, out)),
     };
     broadcast(conn, kind, None, reply, cx);
+}
+
+fn cachedump(conn: &mut Conn, class: u32, limit: u32, cx: &mut Cx<'_>) {
+    if !cx.shared.config.dump_enabled {
+        return conn.say(reply::CACHEDUMP_DISABLED, cx);
+    }
+    let kind = CrawlKind::Cachedump {
+        limit: match limit {
+            0 => u32::MAX,
+            limit => limit,
+        },
+    };
+    crawl::begin(conn, kind, 1 << class, cx);
 }
 
 fn later(conn: &mut Conn, name: &str, cx: &mut Cx<'_>) {
@@ -208,9 +248,9 @@ fn broadcast(
             cx.router.push(shard, &op, Some(done));
         }
     }
-    let report = execute(&mut cx.access, &op, &mut cx.unwanted);
-    if let (Some(gather), Some(report)) = (conn.gather_mut(), report) {
-        gather.add_report(report);
+    let part = execute(&mut cx.access, &op, &mut cx.unwanted);
+    if let (Some(gather), Some(part)) = (conn.gather_mut(), part) {
+        gather.add_part(part);
     }
     part_done(conn, cx);
 }

@@ -10,6 +10,7 @@
 //! multi-get is being worked off. A connection pauses when its peer does not read, when it waits for a broadcast, and after
 //! `-R` requests in one turn; what it has received meanwhile is kept in `input`, and beyond a limit it is no longer read.
 
+mod crawl;
 mod gather;
 mod input;
 mod table;
@@ -33,6 +34,7 @@ use crate::op::Op;
 use crate::replies::{Replies, ReplySeq};
 use crate::shard::router::Router;
 use crate::shared::{NetCounters, Shared};
+use crawl::Crawl;
 use input::Input;
 use text::KeyRun;
 use upload::Upload;
@@ -91,6 +93,8 @@ enum Phase {
     Swallow(u64),
     /// A multi-get whose replies did not all fit the output limit.
     Keys(Box<KeyRun>),
+    /// A walk over all items.
+    Crawl(Box<Crawl>),
 }
 
 /// Whether the socket is being read.
@@ -205,7 +209,7 @@ impl Conn {
     fn consume_all(&mut self, bytes: &[u8], cx: &mut Cx<'_>) -> usize {
         let (used, stop) = self.consume(bytes, cx);
         self.stalled = matches!(stop, Stop::Yield | Stop::Paused);
-        if stop == Stop::Yield {
+        if stop == Stop::Yield && !matches!(self.phase, Phase::Crawl(_)) {
             cx.net.conn_yields.add(1);
         }
         if stop == Stop::Close {
@@ -223,6 +227,9 @@ impl Conn {
                 // It may have been paused since it was put on the list of those that can go on.
                 Phase::Keys(_) if self.is_paused() => (0, Stop::Paused),
                 Phase::Keys(_) => (0, text::resume_keys(self, cx)),
+                Phase::Crawl(_) if self.is_paused() => (0, Stop::Paused),
+                Phase::Crawl(_) if self.output_is_full() => (0, Stop::Yield),
+                Phase::Crawl(_) => (0, crawl::resume(self, cx)),
                 _ => (0, Stop::Dry),
             };
         };
@@ -322,6 +329,9 @@ impl Conn {
         let Some(mut gather) = self.gather.take() else {
             return;
         };
+        if let (Phase::Crawl(crawl), Some(walked)) = (&mut self.phase, gather.take_walked()) {
+            crawl.go_on(walked);
+        }
         if let Some(seq) = gather.seq() {
             let mut reply = Outgoing::default();
             gather.tell(shared, &mut reply);
@@ -335,9 +345,14 @@ impl Conn {
         }
     }
 
-    /// Whether a multi-get is in the middle of its keys.
+    /// Whether replies to earlier requests are not sent yet.
+    fn owes_replies(&self) -> bool {
+        self.replies.outstanding() > 0 || self.replies.has_ready()
+    }
+
+    /// Whether a multi-get is in the middle of its keys, or a walk in the middle of the items.
     fn is_mid_run(&self) -> bool {
-        matches!(self.phase, Phase::Keys(_))
+        matches!(self.phase, Phase::Keys(_) | Phase::Crawl(_))
     }
 
     /// Takes the replies to send now, unless the socket is still busy with earlier ones.
@@ -392,9 +407,11 @@ impl Conn {
     }
 
     /// Gives back what the connection holds in the engine; returns the values in slab memory that will not be sent.
-    pub(crate) fn abandon(&mut self, access: &mut Access<'_>) -> Vec<Insert> {
-        if let Phase::Value(upload) = std::mem::take(&mut self.phase) {
-            upload.abort(access);
+    pub(crate) fn abandon(&mut self, access: &mut Access<'_>, shared: &Shared) -> Vec<Insert> {
+        match std::mem::take(&mut self.phase) {
+            Phase::Value(upload) => upload.abort(access),
+            Phase::Crawl(crawl) => crawl.abandon(shared),
+            _ => {}
         }
         self.replies.abandon()
     }
@@ -407,6 +424,7 @@ impl Conn {
             Phase::Value(_) => "conn_nread",
             Phase::Swallow(_) => "conn_swallow",
             Phase::Keys(_) => "conn_parse_cmd",
+            Phase::Crawl(_) => "conn_watch",
             Phase::Command if self.gather.is_some() => "conn_parse_cmd",
             Phase::Command if !self.input.is_empty() && self.input.awaits_value() => "conn_nread",
             Phase::Command if self.replies.outstanding() > 0 => "conn_io_queue",

@@ -7,6 +7,7 @@
 //! ```
 
 mod text;
+mod walk;
 
 use corecached_engine::{
     ArithOutcome, DeleteOutcome, Engine, Fetch, Hit, ItemHandle, Seconds, Store, StoreOutcome,
@@ -18,6 +19,8 @@ use corecached_reactor::{Insert, Outgoing};
 use crate::op::{Op, Refusal, ReplyStyle, Verb};
 use crate::shard::ShardId;
 use crate::stats::{Pairs, ShardReport};
+
+pub(crate) use walk::Walked;
 
 /// Values from this size on are sent from slab memory instead of being copied; docs/benchmarks.md has the measurement.
 pub(crate) const SEND_IN_PLACE_BYTES: usize = 16 * 1024;
@@ -32,14 +35,17 @@ pub(crate) struct Access<'a> {
     pub(crate) now: Seconds,
 }
 
+/// What an operation on a whole shard gives besides bytes.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// The shard's statistics.
+    Report(Box<ShardReport>),
+    /// How far a walk has come.
+    Walked(Walked),
+}
+
 /// Runs `op` and appends its reply, if it has one, to `out`.
-///
-/// Returns the statistics for [`Verb::Report`].
-pub(crate) fn execute(
-    access: &mut Access<'_>,
-    op: &Op<'_>,
-    out: &mut Outgoing,
-) -> Option<Box<ShardReport>> {
+pub(crate) fn execute(access: &mut Access<'_>, op: &Op<'_>, out: &mut Outgoing) -> Option<Part> {
     let now = access.now;
     match op.verb {
         Verb::Get { fetch } => get(access, op, fetch, out),
@@ -77,7 +83,11 @@ pub(crate) fn execute(
         Verb::Refuse { drops_old, why } => refuse(access, op, drops_old, why, out),
         Verb::FlushAll { at } => access.engine.flush_all(at, now),
         Verb::ResetStats => access.engine.reset_stats(),
-        Verb::Report => return Some(Box::new(ShardReport::of(access.shard, access.engine))),
+        Verb::Report => {
+            let report = ShardReport::of(access.shard, access.engine);
+            return Some(Part::Report(Box::new(report)));
+        }
+        Verb::Walk(step) => return Some(Part::Walked(walk::step(access, step, out))),
         Verb::Unpin { item } => access.engine.unpin(item),
     }
     None

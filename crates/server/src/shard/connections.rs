@@ -181,7 +181,7 @@ impl Net {
                 shard: self.id,
                 now: self.now,
             };
-            let unsent = conn.abandon(&mut access);
+            let unsent = conn.abandon(&mut access, &self.shared);
             self.unpin(&unsent, core);
             debug!(fd = conn.raw_fd(), shard = self.id.0, "connection closed");
             self.reactor.close(conn.fd, id.token());

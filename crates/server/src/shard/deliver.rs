@@ -36,7 +36,11 @@ impl Net {
                 base,
             } => self.deliver_bytes(to, bytes, inserts, base),
             Reply::Done => self.part_done(to, |_| {}),
-            Reply::Report(report) => self.part_done(to, |gather| gather.add_report(report)),
+            Reply::Part(part) => self.part_done(to, |gather| gather.add_part(part)),
+            Reply::Walked { bytes, part } => {
+                self.deliver_bytes(to, bytes, &[], 0);
+                self.part_done(to, |gather| gather.add_part(part));
+            }
         }
         self.after_input(to.conn);
     }

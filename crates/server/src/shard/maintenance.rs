@@ -22,6 +22,8 @@ const ROUND: Duration = Duration::from_millis(100);
 const IDLE_ROUND: Duration = Duration::from_secs(1);
 /// Steps of the sweep in one round. At some 25 us a step, a sweep takes 0.25% of the core.
 const STEPS: usize = 10;
+/// The same for a crawl that was asked for: some 5% of the core.
+const CRAWL_STEPS: usize = 200;
 /// Chunks looked at in one step.
 const SWEPT_CHUNKS: usize = 256;
 /// Pages given back in one step while the limit is exceeded.
@@ -83,13 +85,23 @@ fn upkeep(shared: &Shared, id: ShardId, sweep: &mut Sweep) {
             break;
         }
     }
-    if sweep.is_resting() {
+    if shared.shard(id).crawl_wanted.swap(false, Ordering::Acquire) {
+        sweep.crawl();
+    } else if sweep.is_resting() || !shared.tuning.lru_crawler.is_on() {
         return;
     }
-    for _ in 0..STEPS {
+    let steps = if sweep.is_crawling() {
+        CRAWL_STEPS
+    } else {
+        STEPS
+    };
+    for _ in 0..steps {
         if !with_engine(&mut |engine| sweep.go_on(engine.sweep(now, SWEPT_CHUNKS))) {
             break;
         }
+    }
+    if sweep.has_crawled() {
+        shared.crawler.crawled();
     }
 }
 
@@ -154,9 +166,31 @@ struct Sweep {
     reclaimed: usize,
     rest: u32,
     rest_rounds: u32,
+    /// `lru_crawler crawl`: times that the walk has still to come to the end of the memory.
+    crawl: Option<u8>,
 }
 
 impl Sweep {
+    /// Looks at all memory, from now on: a walk that is under way is ended first.
+    fn crawl(&mut self) {
+        self.crawl = Some(if self.looked > 0 { 2 } else { 1 });
+        self.rest = 0;
+    }
+
+    /// Whether a crawl was asked for that has not ended.
+    fn is_crawling(&self) -> bool {
+        self.crawl.is_some()
+    }
+
+    /// Whether such a crawl has just ended.
+    fn has_crawled(&mut self) -> bool {
+        let ended = self.crawl == Some(0);
+        if ended {
+            self.crawl = None;
+        }
+        ended
+    }
+
     /// Counts a round of rest, if it rests.
     fn is_resting(&mut self) -> bool {
         let resting = self.rest > 0;
@@ -170,6 +204,13 @@ impl Sweep {
         self.reclaimed += step.reclaimed;
         if !step.wrapped {
             return true;
+        }
+        if let Some(walks) = &mut self.crawl {
+            *walks -= 1;
+            if *walks > 0 {
+                (self.looked, self.reclaimed) = (0, 0);
+                return true;
+            }
         }
         let worthwhile = self.reclaimed * WORTHWHILE_SHARE > self.looked;
         self.rest_rounds = match worthwhile {

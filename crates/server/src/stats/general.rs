@@ -173,8 +173,11 @@ fn slab_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
         pairs.number("slabs_moved", total(reports, |stats| stats.slabs_moved));
     }
     if shared.config.lru_crawler {
-        pairs.number("lru_crawler_running", 0);
-        pairs.number("lru_crawler_starts", 0);
+        pairs.number(
+            "lru_crawler_running",
+            u64::from(shared.crawler.is_running()),
+        );
+        pairs.number("lru_crawler_starts", shared.crawler.starts());
     }
     if shared.config.lru_maintainer {
         pairs.number("lru_maintainer_juggles", 0);

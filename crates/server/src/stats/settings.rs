@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use crate::config::{Config, SLAB_PAGE_BYTES};
 use crate::shared::Shared;
+use crate::tuning::Tuning;
 
 use super::Pairs;
 
@@ -19,10 +20,10 @@ pub(crate) fn render(shared: &Shared) -> Pairs {
     let config = &shared.config;
     pairs.number("maxbytes", shared.budget.limit_bytes());
     connection_pairs(&mut pairs, config, shared.verbosity.load(Ordering::Relaxed));
-    memory_pairs(&mut pairs, config);
-    command_pairs(&mut pairs, config);
-    maintenance_pairs(&mut pairs, config);
-    lru_pairs(&mut pairs, config);
+    memory_pairs(&mut pairs, config, &shared.tuning);
+    command_pairs(&mut pairs, config, &shared.tuning);
+    maintenance_pairs(&mut pairs, config, &shared.tuning);
+    lru_pairs(&mut pairs, config, &shared.tuning);
     buffer_pairs(&mut pairs, config);
     pairs
 }
@@ -47,7 +48,7 @@ fn connection_pairs(pairs: &mut Pairs, config: &Config, verbosity: u8) {
     pairs.text("shutdown_command", yes_no(config.shutdown_enabled));
 }
 
-fn memory_pairs(pairs: &mut Pairs, config: &Config) {
+fn memory_pairs(pairs: &mut Pairs, config: &Config, tuning: &Tuning) {
     pairs.text(
         "growth_factor",
         format!(
@@ -62,7 +63,7 @@ fn memory_pairs(pairs: &mut Pairs, config: &Config) {
     pairs.number("num_threads", config.threads as u64);
     pairs.number("num_threads_per_udp", config.threads as u64);
     pairs.text("stat_key_prefix", [config.prefix_delimiter]);
-    pairs.text("detail_enabled", yes_no(config.detail_enabled));
+    pairs.text("detail_enabled", yes_no(tuning.detail.is_on()));
     pairs.number("reqs_per_event", u64::from(config.reqs_per_event));
     pairs.text("cas_enabled", yes_no(config.cas_enabled));
     pairs.text("tcp_backlog", config.backlog.to_string());
@@ -73,40 +74,52 @@ fn memory_pairs(pairs: &mut Pairs, config: &Config) {
     pairs.text("maxconns_fast", yes_no(config.maxconns_fast));
     pairs.number("hashpower_init", u64::from(config.hashpower));
     pairs.text("slab_reassign", yes_no(config.slab_reassign));
-    pairs.number("slab_automove", u64::from(config.slab_automove));
+    pairs.number("slab_automove", u64::from(tuning.slab_automove.get()));
     pairs.text(
         "slab_automove_ratio",
-        format!("{:.2}", config.slab_automove_ratio),
+        format!("{:.2}", tuning.slab_automove_ratio.get()),
     );
     pairs.number(
         "slab_automove_window",
-        u64::from(config.slab_automove_window),
+        u64::from(tuning.slab_automove_window.get()),
     );
     pairs.number("slab_chunk_max", config.slab_chunk_max.min(SLAB_PAGE_BYTES));
 }
 
-fn command_pairs(pairs: &mut Pairs, config: &Config) {
-    pairs.text("lru_crawler", yes_no(config.lru_crawler));
-    pairs.number("lru_crawler_sleep", u64::from(config.lru_crawler_sleep));
-    pairs.number("lru_crawler_tocrawl", u64::from(config.lru_crawler_tocrawl));
+fn command_pairs(pairs: &mut Pairs, config: &Config, tuning: &Tuning) {
+    pairs.text("lru_crawler", yes_no(tuning.lru_crawler.is_on()));
+    pairs.number(
+        "lru_crawler_sleep",
+        u64::from(tuning.lru_crawler_sleep.get()),
+    );
+    pairs.number(
+        "lru_crawler_tocrawl",
+        u64::from(tuning.lru_crawler_tocrawl.get()),
+    );
     pairs.number("tail_repair_time", u64::from(config.tail_repair_time));
     pairs.text("flush_enabled", yes_no(config.flush_enabled));
     pairs.text("dump_enabled", yes_no(config.dump_enabled));
 }
 
-fn maintenance_pairs(pairs: &mut Pairs, config: &Config) {
+fn maintenance_pairs(pairs: &mut Pairs, config: &Config, tuning: &Tuning) {
     pairs.text("hash_algorithm", config.hash_algorithm);
     pairs.text("lru_maintainer_thread", yes_no(config.lru_maintainer));
-    pairs.text("lru_segmented", yes_no(config.lru_segmented));
+    pairs.text("lru_segmented", yes_no(tuning.lru_segmented.is_on()));
 }
 
-fn lru_pairs(pairs: &mut Pairs, config: &Config) {
-    pairs.number("hot_lru_pct", u64::from(config.hot_lru_pct));
-    pairs.number("warm_lru_pct", u64::from(config.warm_lru_pct));
-    pairs.text("hot_max_factor", format!("{:.2}", config.hot_max_factor));
-    pairs.text("warm_max_factor", format!("{:.2}", config.warm_max_factor));
-    pairs.text("temp_lru", yes_no(config.temp_lru));
-    pairs.number("temporary_ttl", u64::from(config.temporary_ttl));
+fn lru_pairs(pairs: &mut Pairs, config: &Config, tuning: &Tuning) {
+    pairs.number("hot_lru_pct", u64::from(tuning.hot_lru_pct.get()));
+    pairs.number("warm_lru_pct", u64::from(tuning.warm_lru_pct.get()));
+    pairs.text(
+        "hot_max_factor",
+        format!("{:.2}", tuning.hot_max_factor.get()),
+    );
+    pairs.text(
+        "warm_max_factor",
+        format!("{:.2}", tuning.warm_max_factor.get()),
+    );
+    pairs.text("temp_lru", yes_no(tuning.temp_lru.is_on()));
+    pairs.number("temporary_ttl", u64::from(tuning.temporary_ttl.get()));
     pairs.number("idle_timeout", u64::from(config.idle_timeout_seconds));
 }
 

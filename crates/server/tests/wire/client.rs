@@ -67,6 +67,18 @@ impl Client {
         String::from_utf8(line).expect("replies of these tests are text")
     }
 
+    /// The next line of a log or dump, which may end in a line feed alone.
+    pub(crate) fn log_line(&mut self) -> String {
+        let mut line = String::new();
+        self.reader.read_line(&mut line).expect("a line in time");
+        assert!(line.ends_with('\n'), "not a whole line: {line:?}");
+        line.pop();
+        if line.ends_with('\r') {
+            line.pop();
+        }
+        line
+    }
+
     /// Exactly `length` bytes.
     pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];

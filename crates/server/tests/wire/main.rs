@@ -7,6 +7,7 @@
 //! keys.rs             gets of many keys: order, duplicates, misses
 //! listeners.rs        addresses of -l with facts of their own
 //! statistics.rs       the names, order and meaning of the statistics
+//! dump.rs             lru_crawler metadump and mgdump, stats sizes and cachedump
 //! faults/             limits, slow and broken clients, signals, full memory
 //! concurrent.rs       several clients on the same keys
 //! process.rs          daemon, pid file, change of user, errors at the start
@@ -21,6 +22,7 @@
 
 mod client;
 mod concurrent;
+mod dump;
 mod faults;
 mod keys;
 mod listeners;

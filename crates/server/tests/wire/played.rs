@@ -49,6 +49,8 @@ transcripts! {
     arithmetic_padding
     cas
     cas_off
+    debugtime
+    dump
     exptime
     exptime_range
     flush_all
@@ -76,6 +78,8 @@ transcripts! {
     storage
     storage_errors
     touch_delete
+    tuning
+    tuning_off
     two_connections
     version
 }

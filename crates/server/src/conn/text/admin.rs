@@ -6,7 +6,7 @@ use corecached_protocol::text::{Request, ShutdownMode};
 use crate::conn::{Conn, Cx, gather};
 use crate::op::{ReplyStyle, TEXT};
 
-use super::{Step, say_unless};
+use super::{Step, say_unless, tune};
 
 /// Bounds of `cache_memlimit`, in MiB.
 const MEMLIMIT_MEGABYTES: std::ops::RangeInclusive<u32> = 8..=1_000_000_000;
@@ -38,6 +38,13 @@ pub(super) fn command(
             say_unless(conn, noreply, line, cx);
         }
         Request::Shutdown { mode, noreply } => return shutdown(conn, mode, noreply, line, cx),
+        Request::Slabs { request, noreply } => tune::slabs(conn, request, noreply, cx),
+        Request::Lru { request, noreply } => tune::lru(conn, request, noreply, cx),
+        Request::LruCrawler { request, noreply } => tune::lru_crawler(conn, request, noreply, cx),
+        Request::DebugTime { time, noreply } => tune::debugtime(conn, time, noreply, cx),
+        Request::Watch { .. } => conn.tell(cx, |out| {
+            reply::not_supported_yet(&mut out.bytes, "watch");
+        }),
         Request::Later { name } => {
             conn.tell(cx, |out| reply::not_supported_yet(&mut out.bytes, name));
         }

@@ -3,6 +3,7 @@
 mod admin;
 mod get;
 mod store;
+mod tune;
 
 use corecached_engine::{Arith, ArithExtras, ArithOp, Deadline, Delete};
 use corecached_protocol::exptime;
@@ -12,7 +13,7 @@ use tracing::debug;
 
 use crate::op::{Op, ReplyStyle, Verb};
 
-use super::{Conn, Cx, Phase, Stop};
+use super::{Conn, Cx, Phase, Stop, crawl};
 
 pub(super) use get::{KeyRun, resume_keys};
 
@@ -57,6 +58,10 @@ pub(super) fn consume(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize,
             Phase::Value(_) => store::value(conn, rest, cx),
             Phase::Swallow(_) => swallow(conn, rest),
             Phase::Keys(_) => match resume_keys(conn, cx) {
+                Stop::Dry => Step::Used(0),
+                stop => Step::UsedAll(0, stop),
+            },
+            Phase::Crawl(_) => match crawl::resume(conn, cx) {
                 Stop::Dry => Step::Used(0),
                 stop => Step::UsedAll(0, stop),
             },

@@ -1,0 +1,33 @@
+//! `debugtime <seconds>`, `debugtime p`, `debugtime r`: the server's clock in a test's hand. memcached has the command in
+//! its debug build only.
+
+use super::number::c_i64;
+use super::request::Request;
+use super::tokens::{Tokens, wants_no_reply};
+
+/// What becomes of the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DebugTime {
+    /// `p`: it stands still.
+    Pause,
+    /// `r`: it goes on.
+    Resume,
+    /// It is set forward by that many seconds.
+    Forward(i64),
+    /// Neither: `ERROR`.
+    Unknown,
+}
+
+/// Parses what follows the command word.
+pub(super) fn parse(rest: &[u8]) -> Request<'_> {
+    let time = match Tokens::new(rest).next() {
+        Some(b"p") => DebugTime::Pause,
+        Some(b"r") => DebugTime::Resume,
+        Some(word) => c_i64(word).map_or(DebugTime::Unknown, DebugTime::Forward),
+        None => DebugTime::Unknown,
+    };
+    Request::DebugTime {
+        time,
+        noreply: wants_no_reply(rest),
+    }
+}

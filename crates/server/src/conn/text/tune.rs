@@ -1,0 +1,105 @@
+//! Commands that change settings while the server runs: `slabs automove`, `lru`, `lru_crawler`, `debugtime`.
+
+use corecached_protocol::reply;
+use corecached_protocol::text::{CrawlerRequest, DebugTime, LruRequest, SlabsRequest};
+
+use crate::conn::{Conn, Cx, crawl};
+
+use super::say_unless;
+
+/// `slabs`.
+pub(super) fn slabs(conn: &mut Conn, request: SlabsRequest, noreply: bool, cx: &mut Cx<'_>) {
+    let tuning = &cx.shared.tuning;
+    match request {
+        SlabsRequest::Reassign(_) if !cx.shared.config.slab_reassign => {
+            return say_unless(conn, noreply, reply::REASSIGN_DISABLED, cx);
+        }
+        SlabsRequest::Reassign(None) => {
+            return say_unless(conn, noreply, reply::BAD_FORMAT, cx);
+        }
+        SlabsRequest::Reassign(Some(_)) => {
+            return say_unless(conn, noreply, reply::REASSIGN_NO_SPARE, cx);
+        }
+        SlabsRequest::Automove(level) => tuning.slab_automove.set(level),
+        SlabsRequest::AutomoveRatio(ratio) => tuning.slab_automove_ratio.set(ratio),
+        // Belongs to memcached's flash tier, and is not shown without it.
+        SlabsRequest::AutomoveFreeRatio(_) => {}
+        SlabsRequest::AutomoveWindow(seconds) => tuning.slab_automove_window.set(seconds),
+    }
+    say_unless(conn, noreply, reply::OK, cx);
+}
+
+/// `lru`.
+pub(super) fn lru(conn: &mut Conn, request: LruRequest, noreply: bool, cx: &mut Cx<'_>) {
+    let tuning = &cx.shared.tuning;
+    match request {
+        LruRequest::Tune {
+            hot_pct,
+            warm_pct,
+            hot_factor,
+            warm_factor,
+        } => {
+            tuning.hot_lru_pct.set(hot_pct);
+            tuning.warm_lru_pct.set(warm_pct);
+            tuning.hot_max_factor.set(hot_factor);
+            tuning.warm_max_factor.set(warm_factor);
+        }
+        _ if !cx.shared.config.lru_maintainer => {
+            return say_unless(conn, noreply, reply::ERROR, cx);
+        }
+        LruRequest::Segmented(on) => {
+            tuning.lru_segmented.turn(on);
+        }
+        LruRequest::TempTtl(seconds) => {
+            tuning.temp_lru.turn(seconds.is_some());
+            if let Some(seconds) = seconds {
+                tuning.temporary_ttl.set(seconds);
+            }
+        }
+    }
+    say_unless(conn, noreply, reply::OK, cx);
+}
+
+/// `lru_crawler`.
+pub(super) fn lru_crawler(
+    conn: &mut Conn,
+    request: CrawlerRequest,
+    noreply: bool,
+    cx: &mut Cx<'_>,
+) {
+    let tuning = &cx.shared.tuning;
+    let line = match request {
+        CrawlerRequest::Enable if tuning.lru_crawler.turn(true) => reply::CRAWLER_NOT_STARTED,
+        CrawlerRequest::Enable => reply::OK,
+        CrawlerRequest::Disable => {
+            tuning.lru_crawler.turn(false);
+            reply::OK
+        }
+        CrawlerRequest::Sleep(microseconds) => {
+            tuning.lru_crawler_sleep.set(microseconds);
+            reply::OK
+        }
+        CrawlerRequest::ToCrawl(items) => {
+            tuning.lru_crawler_tocrawl.set(items);
+            reply::OK
+        }
+        CrawlerRequest::Crawl(target) => crawl::crawl(target, cx),
+        CrawlerRequest::Metadump(_) | CrawlerRequest::Mgdump(_) => {
+            return crawl::dump(conn, request, cx);
+        }
+    };
+    say_unless(conn, noreply, line, cx);
+}
+
+/// `debugtime`.
+pub(super) fn debugtime(conn: &mut Conn, time: DebugTime, noreply: bool, cx: &mut Cx<'_>) {
+    let clock = &cx.shared.clock;
+    match time {
+        _ if !cx.shared.config.debugtime => return say_unless(conn, noreply, reply::ERROR, cx),
+        DebugTime::Unknown => return say_unless(conn, noreply, reply::ERROR, cx),
+        DebugTime::Pause => clock.pause(true),
+        DebugTime::Resume => clock.pause(false),
+        DebugTime::Forward(seconds) => clock.set_forward(seconds),
+    }
+    say_unless(conn, noreply, reply::OK, cx);
+}

@@ -1,0 +1,114 @@
+//! Walks over all items of all shards: `lru_crawler`'s dumps and crawls, `stats sizes`, `stats cachedump`.
+//!
+//! ```text
+//!   connection (conn/crawl.rs)          shard being walked (execute/walk.rs)
+//!   Walk { cursor } ------------------> some 64 items shown, in its own turn or under a loan
+//!   bytes, next cursor <--------------- (nothing is remembered there between two steps)
+//! ```
+//!
+//! The connection that asked drives its walk, one step a tick, and only while its output has room: a slow reader stops
+//! its walk and nothing else, and a closed connection has none. A crawl for dead items is done by the shards' upkeep.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use corecached_engine::WalkCursor;
+
+use crate::shared::Shared;
+
+/// Items that one step looks at: some 10 us, which is what it adds to a request that comes at the same time.
+pub(crate) const STEP_ITEMS: usize = 64;
+
+/// One step of a walk over one shard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WalkStep {
+    /// Where the walk is.
+    pub(crate) cursor: WalkCursor,
+    /// The slab classes that are shown, a bit each.
+    pub(crate) classes: u64,
+    /// What is shown of an item.
+    pub(crate) form: WalkForm,
+    /// Unix time of the server's second 0.
+    pub(crate) unix_origin: i64,
+}
+
+/// What a walk shows of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WalkForm {
+    /// A line of `lru_crawler metadump`.
+    Metadump,
+    /// A line of `lru_crawler mgdump`.
+    Mgdump,
+    /// A line of `stats cachedump`.
+    Cachedump {
+        /// Lines wanted.
+        limit: u32,
+        /// Bytes that they may have.
+        bytes_max: usize,
+    },
+    /// Its size, counted.
+    Sizes,
+}
+
+/// Items by size: the multiple of 32 bytes that has room for them.
+pub(crate) type Sizes = BTreeMap<usize, u64>;
+
+/// What all shards know of crawls and dumps, of which there is one at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Crawler {
+    running: AtomicBool,
+    starts: AtomicU64,
+    /// Shards that have not ended a crawl for dead items.
+    sweeping: AtomicUsize,
+}
+
+impl Crawler {
+    /// Begins a dump, unless something is running. Whoever gets true calls [`Self::end`].
+    #[must_use]
+    pub(crate) fn begin(&self) -> bool {
+        let begun = !self.running.swap(true, Ordering::Relaxed);
+        if begun {
+            self.starts.fetch_add(1, Ordering::Relaxed);
+        }
+        begun
+    }
+
+    /// Ends a dump.
+    pub(crate) fn end(&self) {
+        self.running.store(false, Ordering::Relaxed);
+    }
+
+    /// Has every shard look at all its memory for dead items, soon; false if something is running.
+    pub(crate) fn crawl(&self, shared: &Shared) -> bool {
+        if !self.begin() {
+            return false;
+        }
+        self.sweeping.store(shared.shards.len(), Ordering::Relaxed);
+        for shard in &shared.shards {
+            shard.crawl_wanted.store(true, Ordering::Release);
+        }
+        true
+    }
+
+    /// A shard has ended the crawl it was asked for.
+    pub(crate) fn crawled(&self) {
+        if self.sweeping.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.end();
+        }
+    }
+
+    /// Whether a crawl or dump is running.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// Crawls and dumps begun.
+    pub(crate) fn starts(&self) -> u64 {
+        self.starts.load(Ordering::Relaxed)
+    }
+
+    /// `stats reset`.
+    pub(crate) fn reset(&self) {
+        self.starts.store(0, Ordering::Relaxed);
+    }
+}
