@@ -8,6 +8,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::auth::Authentication;
+
 /// memcached's slab page, which limits the size of a chunk. The engine may choose smaller pages for small `-m`.
 pub(crate) const SLAB_PAGE_BYTES: u64 = 1024 * 1024;
 /// The port that memcached clients try first.
@@ -146,6 +148,9 @@ pub(crate) struct Config {
     /// `-o worker_logbuf_size`, in bytes.
     pub(crate) worker_logbuf_bytes: u64,
 
+    /// `-Y`, `-S`. How clients authenticate.
+    pub(crate) authentication: Authentication,
+
     // Process.
     /// `-v`, `-vv`, `-vvv`: 0 to 3 (and more, as memcached counts).
     pub(crate) verbosity: u8,
@@ -228,6 +233,7 @@ impl Default for Config {
             track_sizes: false,
             watcher_logbuf_bytes: 256 * 1024,
             worker_logbuf_bytes: 64 * 1024,
+            authentication: Authentication::None,
             verbosity: 0,
             daemonize: false,
             pidfile: None,

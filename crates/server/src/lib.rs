@@ -3,6 +3,7 @@
 //! The program is [`main`]. It is a library so that a fuzz target can drive a connection and its engine without a
 //! socket (`fuzzing`, which only test and fuzz builds have); nothing else is public.
 
+mod auth;
 mod batch;
 mod cli;
 mod clock;

@@ -11,6 +11,7 @@
 use corecached_engine::{
     Arith, Deadline, Delete, Fetch, ItemHandle, KeyHash, Seconds, StoreExtras, StoreMode,
 };
+use corecached_protocol::binary::Head;
 
 use crate::crawler::WalkStep;
 
@@ -132,6 +133,8 @@ pub(crate) enum ReplyStyle<'a> {
         /// Whether a hit shows the cas unique (`gets`, `gats`).
         with_cas: bool,
     },
+    /// A packet of the binary protocol, or none: the opcode says which outcomes are told.
+    Binary(Head),
     /// Keeps the lifetime until a style with words of its own uses it.
     #[expect(dead_code, reason = "meta commands carry their flags here")]
     Words(&'a [u8]),
@@ -158,7 +161,7 @@ impl<'a> ReplyStyle<'a> {
     pub(crate) fn words(&self) -> &'a [u8] {
         match *self {
             ReplyStyle::Words(words) => words,
-            ReplyStyle::None | ReplyStyle::Text { .. } => &[],
+            ReplyStyle::None | ReplyStyle::Text { .. } | ReplyStyle::Binary(_) => &[],
         }
     }
 
@@ -168,6 +171,7 @@ impl<'a> ReplyStyle<'a> {
         match self {
             ReplyStyle::None => ReplyStyle::None,
             ReplyStyle::Text { with_cas } => ReplyStyle::Text { with_cas },
+            ReplyStyle::Binary(head) => ReplyStyle::Binary(head),
             ReplyStyle::Words(_) => ReplyStyle::Words(words),
         }
     }

@@ -10,6 +10,7 @@ use corecached_reactor::{Reactor, ReactorConfig};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use tracing::{info, warn};
 
+use crate::auth::Auth;
 use crate::batch::BoxedBatch;
 use crate::config::Config;
 use crate::crawler::Crawler;
@@ -74,6 +75,8 @@ struct Built {
 /// Makes the shards' parts and what they share.
 fn build(config: Config, listeners: &Listeners) -> Result<Built, StartError> {
     let shards = config.threads;
+    let auth = Auth::open(&config.authentication).map_err(StartError::Message)?;
+    let auth = auth.map(Arc::new);
     let Engines {
         engines,
         budget,
@@ -105,8 +108,14 @@ fn build(config: Config, listeners: &Listeners) -> Result<Built, StartError> {
         connections: AtomicU64::new(0),
         deaf_shards: AtomicU64::new(0),
         cmd_flush: AtomicU64::new(0),
+        auth,
         reloads: Reloads::default(),
     });
+    if let Some(auth) = &shared.auth {
+        let auth = Arc::clone(auth);
+        let reload = move || auth.reload();
+        shared.reloads.subscribe("password file", reload);
+    }
     let parts = owners.into_iter().enumerate().map(|(shard, owner)| {
         let router = Router::new(
             ShardId(shard as u16),

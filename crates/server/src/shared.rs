@@ -9,6 +9,7 @@ use corecached_engine::{Budget, KeyHash, KeyHasher};
 use corecached_mesh::{Bell, Loanable};
 use corecached_reactor::{DoorbellTarget, Waker};
 
+use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) deaf_shards: AtomicU64,
     /// `flush_all` commands, over all shards.
     pub(crate) cmd_flush: AtomicU64,
+    /// Who may use the server; `None` if anyone may.
+    pub(crate) auth: Option<Arc<Auth>>,
     /// What SIGHUP reads again.
     pub(crate) reloads: Reloads,
 }
@@ -246,6 +249,10 @@ pub(crate) struct NetCounters {
     pub(crate) conn_yields: Counter,
     /// Connections closed by `idle_timeout`.
     pub(crate) idle_kicks: Counter,
+    /// Attempts to authenticate.
+    pub(crate) auth_cmds: Counter,
+    /// Those that failed.
+    pub(crate) auth_errors: Counter,
     /// Bytes received.
     pub(crate) bytes_read: Counter,
     /// Bytes handed to the kernel.
@@ -276,6 +283,8 @@ impl NetCounters {
             &self.listen_disabled_us,
             &self.conn_yields,
             &self.idle_kicks,
+            &self.auth_cmds,
+            &self.auth_errors,
             &self.bytes_read,
             &self.bytes_written,
             &self.ticks,

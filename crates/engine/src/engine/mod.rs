@@ -245,7 +245,8 @@ impl Engine {
 
     /// Whether an item is larger than memcached would take.
     #[inline]
-    fn is_too_large(&self, key_bytes: usize, value_bytes: usize, client_flags: u32) -> bool {
+    #[must_use]
+    pub fn is_too_large(&self, key_bytes: usize, value_bytes: usize, client_flags: u32) -> bool {
         let flags = if client_flags == 0 {
             0
         } else {

@@ -8,7 +8,7 @@ use super::request::BinaryRequest;
 #[inline]
 pub(super) fn parse_get<'a>(packet: &Packet<'a>) -> Option<BinaryRequest<'a>> {
     let valid = packet.is_keyed() && packet.extras.is_empty();
-    let with_key = matches!(packet.opcode, Opcode::GetK | Opcode::GetKQ);
+    let with_key = packet.opcode.returns_key();
     valid.then_some(BinaryRequest::Get {
         key: packet.key,
         with_key,
@@ -26,7 +26,7 @@ pub(super) fn parse_touch<'a>(packet: &Packet<'a>) -> Option<BinaryRequest<'a>> 
     if packet.opcode == Opcode::Touch {
         return Some(BinaryRequest::Touch { key, exptime });
     }
-    let with_key = matches!(packet.opcode, Opcode::GatK | Opcode::GatKQ);
+    let with_key = packet.opcode.returns_key();
     Some(BinaryRequest::GetAndTouch {
         key,
         exptime,

@@ -102,6 +102,7 @@ opcodes! {
 
 impl Opcode {
     /// Whether the ordinary answer is not sent.
+    #[inline]
     #[must_use]
     pub const fn is_quiet(self) -> bool {
         use Opcode::{
@@ -124,6 +125,14 @@ impl Opcode {
                 | QuitQ
                 | FlushQ
         )
+    }
+
+    /// Whether the answer to a fetch carries the key, that of a miss too.
+    #[inline]
+    #[must_use]
+    pub const fn returns_key(self) -> bool {
+        use Opcode::{GatK, GatKQ, GetK, GetKQ};
+        matches!(self, GetK | GetKQ | GatK | GatKQ)
     }
 
     /// Whether a success comes with a value that may be large.

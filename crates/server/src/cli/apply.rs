@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::config::{BindingProtocol, ListenAddress, Port, THREADS_MAX};
 
 use super::number::{leading_float, leading_integer, size_in_bytes};
-use super::{CliError, Draft, address, extended, later};
+use super::{CliError, Draft, address, auth, extended, later};
 
 /// memcached warns above this number of threads.
 const THREADS_ADVISED: usize = 64;
@@ -16,6 +16,7 @@ pub(super) fn all(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliErro
     refuse_later(matches)?;
     sockets(matches, draft)?;
     connections(matches, draft)?;
+    auth::apply(matches, draft)?;
     memory(matches, draft)?;
     commands(matches, draft)?;
     process(matches, draft)?;
@@ -41,14 +42,8 @@ fn texts<'a>(matches: &'a ArgMatches, id: &str) -> impl Iterator<Item = &'a str>
 }
 
 fn refuse_later(matches: &ArgMatches) -> Result<(), CliError> {
-    if matches.get_flag("enable-sasl") {
-        return Err(later::refuse("-S", "SASL authentication"));
-    }
     if matches.get_flag("enable-ssl") {
         return Err(later::refuse("-Z", "TLS"));
-    }
-    if matches.contains_id("auth-file") {
-        return Err(later::refuse("-Y", "authentication"));
     }
     Ok(())
 }

@@ -8,11 +8,11 @@
 //! memcached reads numbers with `atoi`: `-m 64m` is 64 there, and here. Where it takes a word without any digit for 0,
 //! this refuses to start: `-p abc` would mean no port at all.
 //!
-//! Options of features that do not exist yet are refused (`later.rs`), so that nobody believes to be protected by a
-//! password that is not asked for. Options that have no meaning here are accepted; `-v` says so.
+//! Options of features that do not exist yet are refused (`later.rs`), so that nobody believes to have what is not there. Options that have no meaning here are accepted; `-v` says so.
 
 mod address;
 mod apply;
+mod auth;
 mod check;
 mod extended;
 mod later;
@@ -29,6 +29,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::config::Config;
+use auth::SaslEnvironment;
 
 /// Exit code of most bad values, as memcached's.
 const EXIT_FAILURE: u8 = 1;
@@ -95,7 +96,14 @@ impl Draft {
 /// been said then.
 pub(crate) fn parse_or_exit() -> Result<Config, ExitCode> {
     let port_file = std::env::var_os("MEMCACHED_PORT_FILENAME");
-    match parse(std::env::args_os()) {
+    let parsed = parse(std::env::args_os()).and_then(|request| match request {
+        Request::Run(mut draft) => {
+            SaslEnvironment::of_process().complete(&mut draft.config)?;
+            Ok(Request::Run(draft))
+        }
+        print => Ok(print),
+    });
+    match parsed {
         Ok(Request::Run(draft)) => {
             say_about(&draft);
             Ok(Config {

@@ -151,6 +151,8 @@ fn memory() -> Vec<Arg> {
 
 fn commands() -> Vec<Arg> {
     vec![
+        flag('S', "enable-sasl", "Turn on SASL authentication (PLAIN, binary protocol only); passwords in the file of MEMCACHED_SASL_PWDB"),
+        value('Y', "auth-file", "file", "Enable ASCII protocol authentication (text protocols only). Up to 8 lines user:password"),
         flag('A', "enable-shutdown", "Allow the command \"shutdown\""),
         flag('F', "disable-flush-all", "Refuse the command \"flush_all\""),
         flag('X', "disable-dumping", "Refuse the commands that list keys"),
@@ -213,11 +215,7 @@ fn other() -> Vec<Arg> {
 
 /// Options whose feature does not exist yet. Not in the help, which tools search for features.
 fn later() -> Vec<Arg> {
-    vec![
-        flag('S', "enable-sasl", "").hide(true),
-        flag('Z', "enable-ssl", "").hide(true),
-        value('Y', "auth-file", "file", "").hide(true),
-    ]
+    vec![flag('Z', "enable-ssl", "").hide(true)]
 }
 
 /// clap's error in the words of getopt and memcached.

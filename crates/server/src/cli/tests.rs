@@ -1,5 +1,6 @@
 //! Every option that memcached 1.6.45 has, one by one, and the words for bad values.
 
+mod auth;
 mod extended;
 
 use super::*;
@@ -321,12 +322,8 @@ fn process_options() {
 
 #[test]
 fn features_of_later_versions_are_refused() {
-    comes_later(&["-S"]);
-    comes_later(&["--enable-sasl"]);
     comes_later(&["-Z"]);
     comes_later(&["--enable-ssl"]);
-    comes_later(&["-Y", "/etc/passwords"]);
-    comes_later(&["--auth-file=/etc/passwords"]);
     for suboption in [
         "ssl_chain_cert=c.pem",
         "ssl_key=k.pem",
@@ -428,7 +425,7 @@ fn what_is_printed() {
         assert!(help.contains(&long), "{long}");
     }
     // Tools search the help for features, so those that do not exist are not in it.
-    for absent in ["sasl", "ssl", "ext_path", "proxy", "auth-file"] {
+    for absent in ["ssl", "ext_path", "proxy"] {
         assert!(!help.contains(absent), "{absent}");
     }
     assert!(printed(&["-i"]).contains("Apache License"));

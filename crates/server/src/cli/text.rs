@@ -33,7 +33,8 @@ Extended options (-o name=value,name,...; switches have a form with no_, too):
   read_buf_mem_limit, resp_obj_mem_limit, inline_ascii_resp, drop_privileges
 
 The environment variable MEMCACHED_PORT_FILENAME names a file that gets the
-ports it listens on.
+ports it listens on. With -S, MEMCACHED_SASL_PWDB names a file with a line
+user:password for each user. SIGHUP reads password files again.
 ";
 
 /// `-h`. The first line is what memcached's is, since clients' test suites read the version from it.

@@ -191,7 +191,7 @@ pub(super) fn stats(
             pairs.text("sizes_status", "disabled");
             return conn.tell(cx, |out| statistics(&reply, &pairs, out));
         }
-        StatsRequest::Detail(_) => return later(conn, "stats detail", cx),
+        StatsRequest::Detail(_) => return later(conn, "stats detail", &reply, cx),
         StatsRequest::Cachedump { class, limit } => return cachedump(conn, class, limit, cx),
         StatsRequest::Other(b"shards") => GatherKind::Shards,
         StatsRequest::Other(_) => return conn.tell(cx, |out| no_such_statistics(&reply, out)),
@@ -212,10 +212,11 @@ fn cachedump(conn: &mut Conn, class: u32, limit: u32, cx: &mut Cx<'_>) {
     crawl::begin(conn, kind, 1 << class, cx);
 }
 
-fn later(conn: &mut Conn, name: &str, cx: &mut Cx<'_>) {
-    let mut line = Vec::new();
-    reply::not_supported_yet(&mut line, name);
-    conn.say(&line, cx);
+fn later(conn: &mut Conn, name: &str, style: &ReplyStyle<'_>, cx: &mut Cx<'_>) {
+    conn.tell(cx, |out| match style {
+        ReplyStyle::Text { .. } => reply::not_supported_yet(&mut out.bytes, name),
+        _ => no_such_statistics(style, out),
+    });
 }
 
 fn begin(conn: &mut Conn, kind: GatherKind, reply: ReplyStyle<'static>, cx: &Cx<'_>) -> ReplyTo {

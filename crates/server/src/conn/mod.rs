@@ -10,9 +10,13 @@
 //! multi-get is being worked off. A connection pauses when its peer does not read, when it waits for a broadcast, and after
 //! `-R` requests in one turn; what it has received meanwhile is kept in `input`, and beyond a limit it is no longer read.
 
+mod ahead;
+mod binary;
 mod crawl;
 mod gather;
 mod input;
+mod password;
+mod steps;
 mod table;
 mod text;
 mod upload;
@@ -21,6 +25,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use corecached_engine::{KeyHash, Seconds};
 use corecached_protocol::Codec;
+use corecached_protocol::binary::HEADER_BYTES;
 use corecached_reactor::{Insert, Outgoing};
 
 pub(crate) use gather::Gather;
@@ -133,6 +138,10 @@ pub(crate) struct Conn {
     /// The address that it came in by.
     pub(crate) listener: ListenerId,
     codec: Option<Codec>,
+    /// Whether it may do more than authenticate.
+    admitted: bool,
+    /// Whether the next SASL step is one.
+    sasl_started: bool,
     phase: Phase,
     input: Input,
     /// Bytes at the beginning of the input that are known to hold no line end.
@@ -156,13 +165,21 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    /// A fresh connection.
-    pub(crate) fn new(fd: OwnedFd, id: ConnId, listener: ListenerId, now: Seconds) -> Conn {
+    /// A fresh connection; not `admitted` if it has to authenticate first.
+    pub(crate) fn new(
+        fd: OwnedFd,
+        id: ConnId,
+        listener: ListenerId,
+        admitted: bool,
+        now: Seconds,
+    ) -> Conn {
         Conn {
             fd,
             id,
             listener,
             codec: None,
+            admitted,
+            sasl_started: false,
             phase: Phase::default(),
             input: Input::default(),
             searched: 0,
@@ -234,9 +251,8 @@ impl Conn {
             };
         };
         match self.codec.or_else(|| self.choose_codec(first, cx)) {
-            Some(Codec::Text) => text::consume(self, bytes, cx),
-            // The binary protocol has its place here; until then such a connection is closed (docs/protocol.md).
-            Some(Codec::Binary) | None => (0, Stop::Close),
+            Some(codec) => steps::consume(self, codec, bytes, cx),
+            None => (0, Stop::Close),
         }
     }
 
@@ -426,9 +442,17 @@ impl Conn {
             Phase::Keys(_) => "conn_parse_cmd",
             Phase::Crawl(_) => "conn_watch",
             Phase::Command if self.gather.is_some() => "conn_parse_cmd",
-            Phase::Command if !self.input.is_empty() && self.input.awaits_value() => "conn_nread",
+            Phase::Command if self.awaits_value() => "conn_nread",
             Phase::Command if self.replies.outstanding() > 0 => "conn_io_queue",
             Phase::Command => "conn_read",
+        }
+    }
+
+    /// Whether a command has come whose value is what is missing.
+    fn awaits_value(&self) -> bool {
+        match self.codec {
+            Some(Codec::Binary) => self.input.len() >= HEADER_BYTES,
+            _ => self.input.awaits_value(),
         }
     }
 

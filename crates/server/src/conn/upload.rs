@@ -96,11 +96,16 @@ fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
             } else {
                 Refusal::NoMemory
             };
-            let drops_old = announced.mode == StoreMode::Set || announced.extras.drops_old;
-            conn.submit(&announced.op(Verb::Refuse { drops_old, why }), cx);
-            conn.phase = Phase::Swallow((announced.value_bytes + announced.line_end.len()) as u64);
+            refuse(conn, announced, why, cx);
         }
     }
+}
+
+/// Drops the value, all of which is still to come, and says so.
+pub(super) fn refuse(conn: &mut Conn, announced: &Announced<'_>, why: Refusal, cx: &mut Cx<'_>) {
+    let drops_old = announced.mode == StoreMode::Set || announced.extras.drops_old;
+    conn.submit(&announced.op(Verb::Refuse { drops_old, why }), cx);
+    conn.swallow(announced.value_bytes + announced.line_end.len());
 }
 
 impl<'a> Announced<'a> {
@@ -259,6 +264,13 @@ pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, P
 }
 
 impl Conn {
+    /// Drops the next `bytes` bytes unread.
+    pub(super) fn swallow(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.phase = Phase::Swallow(bytes as u64);
+        }
+    }
+
     fn say_malformed(&mut self, told: bool, cx: &mut Cx<'_>) {
         if told {
             self.say(BAD_DATA_CHUNK, cx);

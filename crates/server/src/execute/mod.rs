@@ -6,6 +6,7 @@
 //!                             +-> binary
 //! ```
 
+mod binary;
 mod text;
 mod walk;
 
@@ -13,6 +14,7 @@ use corecached_engine::{
     ArithOutcome, DeleteOutcome, Engine, Fetch, Hit, ItemHandle, Seconds, Store, StoreOutcome,
     TouchOutcome,
 };
+use corecached_protocol::binary::Status;
 use corecached_protocol::reply;
 use corecached_reactor::{Insert, Outgoing};
 
@@ -96,19 +98,37 @@ pub(crate) fn execute(access: &mut Access<'_>, op: &Op<'_>, out: &mut Outgoing) 
 #[inline]
 fn get(access: &mut Access<'_>, op: &Op<'_>, fetch: Fetch, out: &mut Outgoing) {
     let Some(hit) = access.engine.get(op.key, op.hash, access.now, fetch) else {
-        return;
+        return missed(op, out);
     };
-    match op.reply {
-        ReplyStyle::Text { with_cas } => text::hit(op.key, &hit, with_cas, &mut out.bytes),
+    let line_end: &[u8] = match op.reply {
+        ReplyStyle::Text { with_cas } => {
+            text::hit(op.key, &hit, with_cas, &mut out.bytes);
+            reply::CRLF
+        }
+        ReplyStyle::Binary(head) => {
+            if !binary::hit(head, op.key, &hit, &mut out.bytes) {
+                return;
+            }
+            b""
+        }
         ReplyStyle::None | ReplyStyle::Words(_) => return,
-    }
+    };
     if hit.value_len() >= SEND_IN_PLACE_BYTES {
         let item = hit.handle();
         send_in_place(access, item, out);
     } else {
         copy_value(&hit, &mut out.bytes);
     }
-    out.bytes.extend_from_slice(b"\r\n");
+    out.bytes.extend_from_slice(line_end);
+}
+
+#[inline]
+fn missed(op: &Op<'_>, out: &mut Outgoing) {
+    match op.reply {
+        ReplyStyle::Binary(head) => binary::miss(head, op.key, &mut out.bytes),
+        // The line that ends the reply says it all.
+        ReplyStyle::Text { .. } | ReplyStyle::None | ReplyStyle::Words(_) => {}
+    }
 }
 
 #[inline]
@@ -171,6 +191,9 @@ fn refuse(access: &mut Access<'_>, op: &Op<'_>, drops_old: bool, why: Refusal, o
     access
         .engine
         .refuse_store(op.key, op.hash, drops_old, too_large, access.now);
+    if let ReplyStyle::Binary(head) = op.reply {
+        return binary::refused(head, why, &mut out.bytes);
+    }
     let outcome = if too_large {
         StoreOutcome::TooLarge
     } else {
@@ -184,6 +207,7 @@ fn refuse(access: &mut Access<'_>, op: &Op<'_>, drops_old: bool, why: Refusal, o
 pub(crate) fn stored(reply: &ReplyStyle<'_>, outcome: &StoreOutcome, out: &mut Outgoing) {
     match reply {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(text::stored(outcome)),
+        ReplyStyle::Binary(head) => binary::stored(*head, outcome, &mut out.bytes),
         ReplyStyle::None | ReplyStyle::Words(_) => {}
     }
 }
@@ -191,6 +215,7 @@ pub(crate) fn stored(reply: &ReplyStyle<'_>, outcome: &StoreOutcome, out: &mut O
 fn deleted(reply: &ReplyStyle<'_>, outcome: &DeleteOutcome, out: &mut Outgoing) {
     match reply {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(text::deleted(outcome)),
+        ReplyStyle::Binary(head) => binary::deleted(*head, outcome, &mut out.bytes),
         ReplyStyle::None | ReplyStyle::Words(_) => {}
     }
 }
@@ -198,6 +223,7 @@ fn deleted(reply: &ReplyStyle<'_>, outcome: &DeleteOutcome, out: &mut Outgoing) 
 fn arithmetic(reply: &ReplyStyle<'_>, outcome: &ArithOutcome, out: &mut Outgoing) {
     match reply {
         ReplyStyle::Text { .. } => text::arithmetic(outcome, &mut out.bytes),
+        ReplyStyle::Binary(head) => binary::arithmetic(*head, outcome, &mut out.bytes),
         ReplyStyle::None | ReplyStyle::Words(_) => {}
     }
 }
@@ -205,6 +231,8 @@ fn arithmetic(reply: &ReplyStyle<'_>, outcome: &ArithOutcome, out: &mut Outgoing
 fn touched(reply: &ReplyStyle<'_>, outcome: &TouchOutcome, out: &mut Outgoing) {
     match reply {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(text::touched(outcome)),
+        // TOUCH answers with the item's flags and cas unique: it is a fetch there.
+        ReplyStyle::Binary(_) => {}
         ReplyStyle::None | ReplyStyle::Words(_) => {}
     }
 }
@@ -213,6 +241,7 @@ fn touched(reply: &ReplyStyle<'_>, outcome: &TouchOutcome, out: &mut Outgoing) {
 pub(crate) fn flushed(style: &ReplyStyle<'_>, out: &mut Outgoing) {
     match style {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::OK),
+        ReplyStyle::Binary(head) => binary::done(*head, 0, &mut out.bytes),
         ReplyStyle::None | ReplyStyle::Words(_) => {}
     }
 }
@@ -221,6 +250,7 @@ pub(crate) fn flushed(style: &ReplyStyle<'_>, out: &mut Outgoing) {
 pub(crate) fn flush_refused(style: &ReplyStyle<'_>, out: &mut Outgoing) {
     match style {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::FLUSH_DISABLED),
+        ReplyStyle::Binary(head) => binary::error(*head, Status::AuthError, &mut out.bytes),
         ReplyStyle::None | ReplyStyle::Words(_) => {}
     }
 }
@@ -229,6 +259,7 @@ pub(crate) fn flush_refused(style: &ReplyStyle<'_>, out: &mut Outgoing) {
 pub(crate) fn counters_reset(style: &ReplyStyle<'_>, out: &mut Outgoing) {
     match style {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::RESET),
+        ReplyStyle::Binary(head) => binary::done(*head, 0, &mut out.bytes),
         ReplyStyle::None | ReplyStyle::Words(_) => {}
     }
 }
@@ -237,6 +268,7 @@ pub(crate) fn counters_reset(style: &ReplyStyle<'_>, out: &mut Outgoing) {
 pub(crate) fn statistics(reply: &ReplyStyle<'_>, pairs: &Pairs, out: &mut Outgoing) {
     match reply {
         ReplyStyle::Text { .. } => text::statistics(pairs, &mut out.bytes),
+        ReplyStyle::Binary(head) => binary::statistics(*head, pairs, &mut out.bytes),
         ReplyStyle::None | ReplyStyle::Words(_) => {}
     }
 }
@@ -245,6 +277,7 @@ pub(crate) fn statistics(reply: &ReplyStyle<'_>, pairs: &Pairs, out: &mut Outgoi
 pub(crate) fn no_such_statistics(style: &ReplyStyle<'_>, out: &mut Outgoing) {
     match style {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::ERROR),
+        ReplyStyle::Binary(head) => binary::error(*head, Status::NotFound, &mut out.bytes),
         ReplyStyle::None | ReplyStyle::Words(_) => {}
     }
 }

@@ -22,10 +22,6 @@ impl Reloads {
     /// Calls `reload` at every SIGHUP, on the main thread, which may block. `what` is named in messages.
     ///
     /// An error leaves things as they were before: `reload` must not keep half of something.
-    #[allow(
-        dead_code,
-        reason = "its subscribers, passwords and certificates, come with -Y, -S and -Z"
-    )]
     pub(crate) fn subscribe(
         &self,
         what: &'static str,

@@ -79,7 +79,10 @@ impl Net {
     fn adopt(&mut self, fd: OwnedFd, listener: ListenerId) {
         let now = self.now;
         let raw = fd.as_raw_fd();
-        let id = self.conns.insert(|id| Conn::new(fd, id, listener, now));
+        let admitted = self.shared.auth.is_none();
+        let id = self
+            .conns
+            .insert(|id| Conn::new(fd, id, listener, admitted, now));
         debug!(fd = raw, shard = self.id.0, "new client connection");
         self.reactor.recv(raw, id.token());
     }

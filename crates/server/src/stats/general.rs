@@ -112,8 +112,8 @@ fn command_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
         "store_no_memory",
         total(reports, |stats| stats.store_no_memory),
     );
-    pairs.number("auth_cmds", 0);
-    pairs.number("auth_errors", 0);
+    pairs.number("auth_cmds", net_total(shared, |net| &net.auth_cmds));
+    pairs.number("auth_errors", net_total(shared, |net| &net.auth_errors));
 }
 
 fn network_pairs(pairs: &mut Pairs, shared: &Shared) {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::auth::Authentication;
 use crate::config::{Config, SLAB_PAGE_BYTES};
 use crate::shared::Shared;
 use crate::tuning::Tuning;
@@ -68,8 +69,13 @@ fn memory_pairs(pairs: &mut Pairs, config: &Config, tuning: &Tuning) {
     pairs.text("cas_enabled", yes_no(config.cas_enabled));
     pairs.text("tcp_backlog", config.backlog.to_string());
     pairs.text("binding_protocol", config.binding_protocol.name());
-    pairs.text("auth_enabled_sasl", "no");
-    pairs.text("auth_enabled_ascii", "no");
+    let (sasl, ascii) = match &config.authentication {
+        Authentication::None => ("no", &b"no"[..]),
+        Authentication::Text(file) => ("no", file.as_os_str().as_encoded_bytes()),
+        Authentication::Sasl(_) => ("yes", &b"no"[..]),
+    };
+    pairs.text("auth_enabled_sasl", sasl);
+    pairs.text("auth_enabled_ascii", ascii);
     pairs.number("item_size_max", config.item_size_max);
     pairs.text("maxconns_fast", yes_no(config.maxconns_fast));
     pairs.number("hashpower_init", u64::from(config.hashpower));

@@ -47,6 +47,23 @@ transcripts! {
     admin
     arithmetic
     arithmetic_padding
+    ascii_only
+    binary_admin
+    binary_arithmetic
+    binary_cas
+    binary_cas_off
+    binary_flush_off
+    binary_large
+    binary_large_small
+    binary_lengths
+    binary_malformed
+    binary_only
+    binary_quiet
+    binary_quit
+    binary_storage
+    binary_touch
+    binary_unknown
+    binary_unknown_body
     cas
     cas_off
     debugtime

@@ -185,13 +185,24 @@ pub(crate) fn free_port() -> u16 {
     panic!("all {PORT_COUNT} test ports are in use");
 }
 
+/// The answer to a request for the version, in whichever protocol there is one.
 fn ask_version(address: SocketAddr) -> Option<String> {
+    ask(address, b"version\r\n").or_else(|| {
+        let packet = b"\x80\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        let answer = ask(address, packet)?;
+        Some(format!("VERSION {}", answer.get(24..)?))
+    })
+}
+
+fn ask(address: SocketAddr, request: &[u8]) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(START_TIMEOUT)).ok()?;
-    stream.write_all(b"version\r\n").ok()?;
+    stream.write_all(request).ok()?;
     let mut answer = [0; 64];
     let length = stream.read(&mut answer).ok()?;
-    (length > 0).then(|| String::from_utf8_lossy(&answer[..length]).into_owned())
+    // One byte, one char: lengths in it stay what they are.
+    let text = answer[..length].iter().copied().map(char::from).collect();
+    (length > 0).then_some(text)
 }
 
 /// Keeps what the server prints, so that a failed test can show it.

@@ -3,10 +3,11 @@
 use corecached_protocol::reply;
 use corecached_protocol::text::{Request, ShutdownMode};
 
+use crate::conn::steps::Step;
 use crate::conn::{Conn, Cx, gather};
 use crate::op::{ReplyStyle, TEXT};
 
-use super::{Step, say_unless, tune};
+use super::{say_unless, tune};
 
 /// Bounds of `cache_memlimit`, in MiB.
 const MEMLIMIT_MEGABYTES: std::ops::RangeInclusive<u32> = 8..=1_000_000_000;

@@ -4,13 +4,12 @@ use corecached_engine::{Deadline, Fetch, KeyHash};
 use corecached_protocol::reply;
 use corecached_protocol::text::{self, Keys, Parsed, Request};
 
+use crate::conn::ahead::{self, Get, LOOKAHEAD};
+use crate::conn::steps::Step;
 use crate::conn::{Conn, Cx, Phase, Stop};
 use crate::op::{Op, ReplyStyle, Verb};
 
-use super::{Step, log_request};
-
-/// Keys that are hashed and prefetched together: enough to overlap their cache misses, few enough for the line buffers.
-const LOOKAHEAD: usize = 16;
+use super::log_request;
 
 /// A multi-get that could not be answered at once: the keys that are left.
 #[derive(Debug)]
@@ -21,16 +20,7 @@ pub(in crate::conn) struct KeyRun {
     touch: Option<Deadline>,
 }
 
-/// A pipelined get whose bucket has been asked for.
-#[derive(Clone, Copy)]
-struct GetAhead<'b> {
-    key: &'b [u8],
-    hash: KeyHash,
-    with_cas: bool,
-}
-
-/// Answers a single-key get and, if more of them follow in the pipeline, those too: their buckets and then their items
-/// are prefetched together, so that the cache misses of a pipeline overlap.
+/// Answers a single-key get, and those that follow it in `bytes`.
 #[inline]
 pub(super) fn run(
     conn: &mut Conn,
@@ -40,47 +30,16 @@ pub(super) fn run(
     bytes: &[u8],
     cx: &mut Cx<'_>,
 ) -> Step {
-    let hash = Conn::hash(cx, key);
-    if line == bytes.len() {
-        answer_get(
-            conn,
-            &GetAhead {
-                key,
-                hash,
-                with_cas,
-            },
-            cx,
-        );
-        return Step::Used(line);
-    }
-    let mut ahead = [GetAhead {
+    let first = Get {
         key,
-        hash,
-        with_cas,
-    }; LOOKAHEAD];
-    cx.prefetch(hash);
-    let (mut used, mut count) = (line, 1);
-    while count < LOOKAHEAD
-        && let Some((next, line)) = next_get(conn, &bytes[used..], cx)
-    {
-        ahead[count] = next;
-        count += 1;
-        used += line;
-    }
-    for get in &ahead[..count] {
-        cx.prefetch_item(get.hash);
-    }
-    for get in &ahead[..count] {
-        answer_get(conn, get, cx);
-    }
-    Step::UsedRun {
-        bytes: used,
-        requests: count as u32,
-    }
+        reply: ReplyStyle::Text { with_cas },
+        bytes: line,
+    };
+    ahead::run(conn, first, bytes, next, reply::END, cx)
 }
 
-/// The single-key get that `bytes` begins with, if it does, and the length of its line.
-fn next_get<'b>(conn: &Conn, bytes: &'b [u8], cx: &Cx<'_>) -> Option<(GetAhead<'b>, usize)> {
+/// The single-key get that `bytes` begins with, if it does.
+fn next<'b>(conn: &Conn, bytes: &'b [u8]) -> Option<Get<'b>> {
     let Parsed::Request {
         request: Request::Get { keys, with_cas },
         consumed,
@@ -90,34 +49,11 @@ fn next_get<'b>(conn: &Conn, bytes: &'b [u8], cx: &Cx<'_>) -> Option<(GetAhead<'
     };
     let key = keys.single()?;
     log_request(conn, &bytes[..consumed]);
-    let hash = Conn::hash(cx, key);
-    cx.prefetch(hash);
-    Some((
-        GetAhead {
-            key,
-            hash,
-            with_cas,
-        },
-        consumed,
-    ))
-}
-
-#[inline]
-fn answer_get(conn: &mut Conn, get: &GetAhead<'_>, cx: &mut Cx<'_>) {
-    conn.submit(
-        &Op {
-            key: get.key,
-            hash: get.hash,
-            verb: Verb::Get {
-                fetch: Fetch::Count,
-            },
-            reply: ReplyStyle::Text {
-                with_cas: get.with_cas,
-            },
-        },
-        cx,
-    );
-    conn.say(reply::END, cx);
+    Some(Get {
+        key,
+        reply: ReplyStyle::Text { with_cas },
+        bytes: consumed,
+    })
 }
 
 /// Answers a get of several keys, or of one that is not pipelined.

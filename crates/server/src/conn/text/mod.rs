@@ -13,80 +13,13 @@ use tracing::debug;
 
 use crate::op::{Op, ReplyStyle, Verb};
 
-use super::{Conn, Cx, Phase, Stop, crawl};
+use super::steps::Step;
+use super::{Conn, Cx, Phase};
 
 pub(super) use get::{KeyRun, resume_keys};
 
-/// What a step came to.
-enum Step {
-    /// That many bytes are used up.
-    Used(usize),
-    /// That many bytes of several requests are used up.
-    UsedRun { bytes: usize, requests: u32 },
-    /// Likewise, and that is all for now.
-    UsedAll(usize, Stop),
-    /// The rest of the input is the beginning of something.
-    Incomplete,
-    /// The connection is to be closed.
-    Close,
-}
-
-/// Works on `bytes` until they are used up or it is time to stop; returns how many were used and why it stopped.
-pub(super) fn consume(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, Stop) {
-    let mut used = 0;
-    let mut requests = 0;
-    loop {
-        if conn.is_paused() {
-            return (used, Stop::Paused);
-        }
-        if requests >= cx.shared.config.reqs_per_event
-            || conn.output_is_full()
-            || cx.router.is_congested()
-        {
-            return (
-                used,
-                if used < bytes.len() || conn.is_mid_run() {
-                    Stop::Yield
-                } else {
-                    Stop::Dry
-                },
-            );
-        }
-        let rest = &bytes[used..];
-        let step = match &mut conn.phase {
-            Phase::Command => command(conn, rest, cx),
-            Phase::Value(_) => store::value(conn, rest, cx),
-            Phase::Swallow(_) => swallow(conn, rest),
-            Phase::Keys(_) => match resume_keys(conn, cx) {
-                Stop::Dry => Step::Used(0),
-                stop => Step::UsedAll(0, stop),
-            },
-            Phase::Crawl(_) => match crawl::resume(conn, cx) {
-                Stop::Dry => Step::Used(0),
-                stop => Step::UsedAll(0, stop),
-            },
-        };
-        requests += 1;
-        match step {
-            Step::Used(n) => used += n,
-            Step::UsedRun {
-                bytes,
-                requests: more,
-            } => {
-                used += bytes;
-                requests += more - 1;
-            }
-            Step::UsedAll(n, stop) => return (used + n, stop),
-            Step::Incomplete => return (used, Stop::Dry),
-            Step::Close => return (used, Stop::Close),
-        }
-    }
-}
-
-fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
-    if bytes.is_empty() {
-        return Step::Incomplete;
-    }
+/// One command, which `bytes` begins with.
+pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     let searched = std::mem::take(&mut conn.searched);
     let (request, line) = match text::parse_after(bytes, searched) {
         Parsed::Request { request, consumed } => (request, consumed),
@@ -205,19 +138,4 @@ fn error(
         conn.phase = Phase::Swallow(swallow as u64);
     }
     Step::Used(used)
-}
-
-fn swallow(conn: &mut Conn, bytes: &[u8]) -> Step {
-    let Phase::Swallow(left) = &mut conn.phase else {
-        return Step::Incomplete;
-    };
-    let dropped = bytes
-        .len()
-        .min(usize::try_from(*left).unwrap_or(usize::MAX));
-    *left -= dropped as u64;
-    if *left == 0 {
-        conn.phase = Phase::Command;
-        return Step::Used(dropped);
-    }
-    Step::UsedAll(dropped, Stop::Dry)
 }

@@ -3,11 +3,12 @@
 use corecached_engine::{StoreExtras, StoreMode};
 use corecached_protocol::text::{StoreRequest, StoreVerb};
 
-use crate::conn::upload::{self, Announced, Progress, Taken};
-use crate::conn::{Conn, Cx, Stop};
+use crate::conn::steps::Step;
+use crate::conn::upload::{self, Announced, Taken};
+use crate::conn::{Conn, Cx};
 use crate::op::ReplyStyle;
 
-use super::{Step, deadline};
+use super::deadline;
 
 /// A storage command; `data` is what has come after its line.
 pub(super) fn store(
@@ -33,14 +34,6 @@ pub(super) fn store(
         Taken::Done(used) => Step::Used(line + used),
         Taken::Begun => Step::Used(line),
         Taken::Incomplete => Step::Incomplete,
-    }
-}
-
-/// More of a large value has come.
-pub(super) fn value(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
-    match upload::go_on(conn, bytes, cx) {
-        (used, Progress::Incomplete) => Step::UsedAll(used, Stop::Dry),
-        (used, _) => Step::Used(used),
     }
 }
 

@@ -7,6 +7,7 @@
 //! # a comment
 //! > set a 5 0 {x*1000}     send the text and \r\n
 //! >- get a                 send the text only
+//! b> get k=a               a packet of the binary protocol, b< and b<old likewise: packet.rs
 //! < STORED                 the reply must be the text and \r\n
 //! <old ERROR               ...instead of the `<` lines just above, from memcached before 1.6.41
 //! ! sleep 1.5              seconds
@@ -20,8 +21,9 @@
 //! number, `{any}` the rest of a line, and any other `{name}` captures a number, to be
 //! compared and sent (`{name}` again) later. `{now+5}` sends the Unix time in 5 seconds.
 //!
-//! At the end every open connection must answer `mn` with nothing left over before it.
+//! At the end every open connection must answer `mn`, or NOOP if it is binary, with nothing left over before it.
 
+mod packet;
 mod parse;
 mod play;
 mod text;

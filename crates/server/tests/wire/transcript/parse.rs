@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::packet;
 use super::play::Way;
 use super::text::{self, Text};
 
@@ -81,6 +82,18 @@ impl Transcript {
         let action = match kind {
             ">" => Action::Send(with_line_end(rest)?),
             ">-" => Action::Send(text::parse(rest)?),
+            "b>" => Action::Send(packet::request(rest)?),
+            "b<" => Action::Expect {
+                reply: packet::reply(rest)?,
+                from: From::All,
+            },
+            "b<old" => {
+                self.mark_replies_above_as_current();
+                Action::Expect {
+                    reply: packet::reply(rest)?,
+                    from: From::Old,
+                }
+            }
             "<" => Action::Expect {
                 reply: with_line_end(rest)?,
                 from: From::All,

@@ -1,6 +1,6 @@
 //! Plays a transcript against a server, in one of three ways.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::net::TcpStream;
 use std::thread;
@@ -29,6 +29,10 @@ const WRITES_MAX: usize = 1500;
 /// Pause between the pieces, so that most reach the server one by one.
 const PIECE_PAUSE: Duration = Duration::from_micros(20);
 
+/// A NOOP packet, and its reply.
+const NOOP: &[u8] = b"\x80\x0a\0\0\0\0\0\0\0\0\0\0mark\0\0\0\0\0\0\0\0";
+const NOOP_REPLY: &[u8] = b"\x81\x0a\0\0\0\0\0\0\0\0\0\0mark\0\0\0\0\0\0\0\0";
+
 /// A server ends within this time.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -44,6 +48,7 @@ pub(crate) fn play(transcript: &Transcript, shards: usize, way: Way) {
         way,
         server: Server::start(shards, &options),
         connections: HashMap::new(),
+        binary: HashSet::new(),
         current: "main".to_owned(),
         captured: HashMap::new(),
         input: Vec::new(),
@@ -63,6 +68,8 @@ struct Player<'a> {
     way: Way,
     server: Server,
     connections: HashMap<String, Client>,
+    /// Those whose first byte is that of a packet.
+    binary: HashSet<String>,
     current: String,
     captured: HashMap<String, Vec<u8>>,
     /// Input not sent yet, and the replies to it.
@@ -87,9 +94,15 @@ impl<'a> Player<'a> {
     }
 
     fn add_input(&mut self, line: usize, text: &Text) {
-        let uses_capture = text.iter().any(|piece| matches!(piece, Piece::Named(_)));
+        let uses_capture = text
+            .iter()
+            .any(|piece| matches!(piece, Piece::Named(_) | Piece::Bytes(..)));
         if uses_capture || (self.way != Way::Pipelined && !self.replies.is_empty()) {
             self.exchange();
+        }
+        let begins = self.input.is_empty() && !self.connections.contains_key(&self.current);
+        if begins && matches!(text.first(), Some(Piece::Literal(bytes)) if bytes[0] == NOOP[0]) {
+            self.binary.insert(self.current.clone());
         }
         for piece in text {
             match piece {
@@ -102,7 +115,13 @@ impl<'a> Player<'a> {
                     let date = unix_time() + seconds;
                     self.input.extend_from_slice(date.to_string().as_bytes());
                 }
-                Piece::Number | Piece::Any => self.fail(line, "a pattern cannot be sent"),
+                Piece::Bytes(Some(name), _) => match self.captured.get(name) {
+                    Some(bytes) => self.input.extend_from_slice(bytes),
+                    None => self.fail(line, &format!("cas {name} is not known yet")),
+                },
+                Piece::Number | Piece::Any | Piece::Bytes(None, _) => {
+                    self.fail(line, "a pattern cannot be sent");
+                }
             }
         }
     }
@@ -152,6 +171,7 @@ impl<'a> Player<'a> {
             let right = match piece {
                 Piece::Literal(bytes) => self.take_literal(bytes, &mut got),
                 Piece::Any => self.take_while(|byte| byte != b'\r', &mut got).is_some(),
+                Piece::Bytes(name, length) => self.take_bytes(name.as_deref(), *length, &mut got),
                 Piece::Number | Piece::Now(_) => self.take_number(&mut got).is_some(),
                 Piece::Named(name) => match self.take_number(&mut got) {
                     None => false,
@@ -179,6 +199,25 @@ impl<'a> Player<'a> {
             got.extend(self.connection().byte().ok().flatten());
         }
         taken == wanted.len()
+    }
+
+    /// Takes so many bytes; under a name that is known they must be the same again.
+    fn take_bytes(&mut self, name: Option<&str>, length: usize, got: &mut Vec<u8>) -> bool {
+        let mut taken = Vec::new();
+        while taken.len() < length
+            && let Ok(Some(byte)) = self.connection().byte()
+        {
+            taken.push(byte);
+        }
+        got.extend_from_slice(&taken);
+        let whole = taken.len() == length;
+        match name {
+            Some(name) => {
+                let known = self.captured.entry(name.to_owned());
+                whole && *known.or_insert_with(|| taken.clone()) == taken
+            }
+            None => whole,
+        }
     }
 
     fn take_number(&mut self, got: &mut Vec<u8>) -> Option<Vec<u8>> {
@@ -239,8 +278,13 @@ impl<'a> Player<'a> {
         let names: Vec<String> = self.connections.keys().cloned().collect();
         for name in names {
             self.current = name;
-            self.connection().send("mn\r\n");
-            self.expect(0, &vec![Piece::Literal(b"MN\r\n".to_vec())]);
+            if self.binary.contains(&self.current) {
+                self.connection().send(NOOP);
+                self.expect(0, &vec![Piece::Literal(NOOP_REPLY.to_vec())]);
+            } else {
+                self.connection().send("mn\r\n");
+                self.expect(0, &vec![Piece::Literal(b"MN\r\n".to_vec())]);
+            }
         }
     }
 

@@ -13,6 +13,8 @@ pub(crate) enum Piece {
     Named(String),
     /// The Unix time so many seconds from now.
     Now(u64),
+    /// So many bytes, known by name or not.
+    Bytes(Option<String>, usize),
 }
 
 /// A parsed text.
@@ -119,6 +121,7 @@ pub(crate) fn show_text(text: &Text) -> String {
             Piece::Any => "{any}".to_owned(),
             Piece::Named(name) => format!("{{{name}}}"),
             Piece::Now(seconds) => format!("{{now+{seconds}}}"),
+            Piece::Bytes(name, length) => format!("{{{length} bytes {name:?}}}"),
         })
         .collect()
 }

@@ -1,0 +1,156 @@
+//! The binary protocol: parsed packets become operations. Which packets are answered, and how, is decided where outcomes
+//! become packets (`execute/binary.rs`), but for those that no shard is asked about.
+
+mod get;
+mod sasl;
+mod store;
+
+use corecached_engine::{Arith, ArithExtras, ArithOp, Deadline, Delete, Fetch};
+use corecached_protocol::binary::{self, BinaryRequest, Head, Opcode, Parsed, Status, reply};
+use corecached_protocol::exptime;
+use corecached_protocol::reply::COMPATIBILITY_VERSION;
+
+use tracing::debug;
+
+use crate::op::{Op, ReplyStyle, Verb};
+
+use super::steps::Step;
+use super::{Conn, Cx, gather};
+
+/// One packet, which `bytes` begins with.
+pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
+    let (used, head, request) = match binary::parse(bytes) {
+        Parsed::Packet {
+            consumed,
+            head,
+            request,
+        } => (consumed, head, request),
+        Parsed::Incomplete => return Step::Incomplete,
+        Parsed::NotAPacket => return Step::Close,
+    };
+    log_request(conn, head);
+    if !conn.is_admitted() && !sasl::is_open(head, &request) {
+        return fail(conn, head, Status::AuthError, used, true, cx);
+    }
+    match request {
+        BinaryRequest::Get { key, .. } => return get::run(conn, key, head, used, bytes, cx),
+        BinaryRequest::GetAndTouch { key, exptime, .. } | BinaryRequest::Touch { key, exptime } => {
+            let fetch = Fetch::Touch(deadline(exptime, cx));
+            keyed(conn, head, key, Verb::Get { fetch }, cx);
+        }
+        BinaryRequest::Store(store) => {
+            return store::store(conn, head, &store, &bytes[used..], used, cx);
+        }
+        BinaryRequest::Delete { key, cas, .. } => {
+            let delete = Delete {
+                compare: compare(cas),
+                ..Delete::default()
+            };
+            keyed(conn, head, key, Verb::Delete(delete), cx);
+        }
+        BinaryRequest::Arith { .. } => arith(conn, head, &request, cx),
+        BinaryRequest::Flush { exptime, .. } => {
+            gather::flush_all(conn, exptime.map(i64::from), ReplyStyle::Binary(head), cx);
+        }
+        BinaryRequest::Stat(stats) => gather::stats(conn, stats, ReplyStyle::Binary(head), cx),
+        BinaryRequest::Noop => conn.tell(cx, |out| reply::done(&mut out.bytes, head, 0)),
+        BinaryRequest::Version => conn.tell(cx, |out| {
+            let version = COMPATIBILITY_VERSION.as_bytes();
+            reply::body(&mut out.bytes, head, Status::Ok, version);
+        }),
+        BinaryRequest::Quit { quiet } => {
+            if !quiet {
+                conn.tell(cx, |out| reply::done(&mut out.bytes, head, 0));
+            }
+            return Step::Close;
+        }
+        BinaryRequest::SaslList
+        | BinaryRequest::SaslAuth { .. }
+        | BinaryRequest::SaslStep { .. } => {
+            return sasl::command(conn, head, &request, &bytes[used..], used, cx);
+        }
+        BinaryRequest::Error {
+            status,
+            swallow,
+            close,
+        } => {
+            conn.swallow(swallow);
+            return fail(conn, head, status, used, close, cx);
+        }
+    }
+    Step::Used(used)
+}
+
+/// `-vv` shows every request.
+#[inline]
+fn log_request(conn: &Conn, head: Head) {
+    debug!(
+        "<{} binary {:?} opaque {:#x}",
+        conn.raw_fd(),
+        Opcode::from_byte(head.opcode),
+        head.opaque
+    );
+}
+
+/// Answers with an error, and closes if it is one after which the stream cannot be trusted.
+fn fail(
+    conn: &mut Conn,
+    head: Head,
+    status: Status,
+    used: usize,
+    close: bool,
+    cx: &mut Cx<'_>,
+) -> Step {
+    conn.tell(cx, |out| reply::error(&mut out.bytes, head, status));
+    if close { Step::Close } else { Step::Used(used) }
+}
+
+/// An exptime is unsigned here: a number that would be negative in text is a date far ahead.
+fn deadline(exptime: u32, cx: &Cx<'_>) -> Deadline {
+    Deadline(exptime::deadline(
+        i64::from(exptime),
+        cx.access.now.0,
+        cx.shared.clock.unix_origin(),
+    ))
+}
+
+#[inline]
+fn keyed(conn: &mut Conn, head: Head, key: &[u8], verb: Verb<'_>, cx: &mut Cx<'_>) {
+    let hash = Conn::hash(cx, key);
+    conn.submit(
+        &Op {
+            key,
+            hash,
+            verb,
+            reply: ReplyStyle::Binary(head),
+        },
+        cx,
+    );
+}
+
+fn arith(conn: &mut Conn, head: Head, request: &BinaryRequest<'_>, cx: &mut Cx<'_>) {
+    let BinaryRequest::Arith {
+        key,
+        incr,
+        delta,
+        create,
+        cas,
+        ..
+    } = *request
+    else {
+        return;
+    };
+    let extras = ArithExtras {
+        compare: compare(cas),
+        create: create.map(|(initial, exptime)| (initial, deadline(exptime, cx))),
+        ..ArithExtras::default()
+    };
+    let op = if incr { ArithOp::Incr } else { ArithOp::Decr };
+    let arith = Arith { op, delta, extras };
+    keyed(conn, head, key, Verb::Arith(arith), cx);
+}
+
+/// The cas unique of a header, if it is to be compared.
+fn compare(cas: u64) -> Option<u64> {
+    (cas != 0).then_some(cas)
+}

@@ -1,0 +1,124 @@
+//! SASL list, auth and step (`-S`). PLAIN is the only mechanism; its one message comes with auth or, if that came without,
+//! with step.
+//!
+//! ```text
+//!   AUTH PLAIN message -> 0 Authenticated, or 0x20
+//!   AUTH PLAIN         -> 0x21; STEP PLAIN message -> 0 Authenticated, or 0x20
+//! ```
+//!
+//! As in memcached, each of the three packets undoes an earlier authentication of its connection.
+
+use corecached_protocol::binary::{
+    BinaryRequest, Head, MECHANISM_BYTES_MAX, Opcode, Status, reply,
+};
+
+use crate::auth::plain;
+use crate::conn::steps::Step;
+use crate::conn::{Conn, Cx};
+
+use super::fail;
+
+/// Longest message; a longer one finds no memory.
+const MESSAGE_BYTES_MAX: usize = 4096;
+
+/// Whether a packet is answered without authentication.
+pub(super) fn is_open(head: Head, request: &BinaryRequest<'_>) -> bool {
+    let open = [
+        Opcode::Version,
+        Opcode::SaslList,
+        Opcode::SaslAuth,
+        Opcode::SaslStep,
+    ];
+    // Lengths that contradict each other are an error before anything else is looked at.
+    let nonsense = matches!(
+        request,
+        BinaryRequest::Error {
+            status: Status::UnknownCommand,
+            close: true,
+            ..
+        }
+    );
+    nonsense || Opcode::from_byte(head.opcode).is_some_and(|opcode| open.contains(&opcode))
+}
+
+/// One of the three packets; `data` is what has come after its key.
+pub(super) fn command(
+    conn: &mut Conn,
+    head: Head,
+    request: &BinaryRequest<'_>,
+    data: &[u8],
+    used: usize,
+    cx: &mut Cx<'_>,
+) -> Step {
+    let (mechanism, value_bytes) = match *request {
+        BinaryRequest::SaslAuth {
+            mechanism,
+            value_bytes,
+        }
+        | BinaryRequest::SaslStep {
+            mechanism,
+            value_bytes,
+        } => (mechanism, value_bytes as usize),
+        _ => return list(conn, head, used, cx),
+    };
+    let refusal = if cx.shared.auth.is_none() {
+        Some(Status::UnknownCommand)
+    } else if mechanism.len() > MECHANISM_BYTES_MAX {
+        Some(Status::Invalid)
+    } else if value_bytes > MESSAGE_BYTES_MAX {
+        Some(Status::OutOfMemory)
+    } else {
+        None
+    };
+    if let Some(status) = refusal {
+        conn.swallow(value_bytes);
+        return fail(conn, head, status, used, false, cx);
+    }
+    let Some(message) = data.get(..value_bytes) else {
+        return Step::Incomplete;
+    };
+    let status = match request {
+        BinaryRequest::SaslAuth { .. } => begin(conn, mechanism, message, cx),
+        _ => go_on(conn, message, cx),
+    };
+    conn.tell(cx, |out| match status {
+        Status::Ok => reply::body(&mut out.bytes, head, status, reply::AUTHENTICATED),
+        status => reply::error(&mut out.bytes, head, status),
+    });
+    Step::Used(used + value_bytes)
+}
+
+fn list(conn: &mut Conn, head: Head, used: usize, cx: &mut Cx<'_>) -> Step {
+    if cx.shared.auth.is_none() {
+        return fail(conn, head, Status::UnknownCommand, used, false, cx);
+    }
+    conn.admitted = false;
+    conn.tell(cx, |out| {
+        reply::body(&mut out.bytes, head, Status::Ok, plain::MECHANISM);
+    });
+    Step::Used(used)
+}
+
+fn begin(conn: &mut Conn, mechanism: &[u8], message: &[u8], cx: &Cx<'_>) -> Status {
+    let known = mechanism.eq_ignore_ascii_case(plain::MECHANISM);
+    conn.sasl_started = known && message.is_empty();
+    if conn.sasl_started {
+        conn.admitted = false;
+        return Status::AuthContinue;
+    }
+    finish(conn, Some(message).filter(|_| known), cx)
+}
+
+fn go_on(conn: &mut Conn, message: &[u8], cx: &Cx<'_>) -> Status {
+    let started = std::mem::take(&mut conn.sasl_started);
+    finish(conn, Some(message).filter(|_| started), cx)
+}
+
+/// The end of an exchange: with the message, or without one that could be taken.
+fn finish(conn: &mut Conn, message: Option<&[u8]>, cx: &Cx<'_>) -> Status {
+    if conn.authenticate(message.and_then(plain::parse), cx) {
+        Status::Ok
+    } else {
+        Status::AuthError
+    }
+}

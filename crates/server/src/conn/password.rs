@@ -1,0 +1,132 @@
+//! Authentication in the text protocols (`-Y`): until it has succeeded, the only command is a `set` of any key whose
+//! value is `user password`.
+//!
+//! ```text
+//!   set <any> <any> <any> <bytes>\r\n
+//!   <user> <password>\r\n            -> STORED, and from now on the connection is like any other
+//! ```
+
+use corecached_protocol::reply;
+
+use super::steps::Step;
+use super::{Conn, Cx, Phase};
+
+/// A line has at least so many bytes before its `\n`, or the connection is closed.
+const LINE_BYTES_MIN: usize = 6;
+/// With more than that and no line end, the connection is closed.
+const LINE_BYTES_MAX: usize = 2048;
+/// Longest value.
+const TOKEN_BYTES_MAX: u64 = 16 * 1024;
+
+/// One line, which `bytes` begins with, and the value that follows it.
+pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
+    let Some(end) = memchr::memchr(b'\n', bytes) else {
+        return if bytes.len() > LINE_BYTES_MAX {
+            Step::Close
+        } else {
+            Step::Incomplete
+        };
+    };
+    if end < LINE_BYTES_MIN {
+        return Step::Close;
+    }
+    let used = end + 1;
+    let Some(value_bytes) = announced(&bytes[..end]) else {
+        conn.say(reply::UNAUTHENTICATED, cx);
+        return Step::Used(used);
+    };
+    if value_bytes > TOKEN_BYTES_MAX {
+        conn.say(reply::AUTH_TOKEN_TOO_LONG, cx);
+        conn.phase = Phase::Swallow(value_bytes.saturating_add(reply::CRLF.len() as u64));
+        return Step::Used(used);
+    }
+    let whole = value_bytes as usize + reply::CRLF.len();
+    let Some(value) = bytes[used..].get(..whole) else {
+        return Step::Incomplete;
+    };
+    let answer = answer(conn, value, cx);
+    conn.say(answer, cx);
+    Step::Used(used + whole)
+}
+
+/// The length of the value, if the line is a `set`.
+fn announced(line: &[u8]) -> Option<u64> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let mut words = line
+        .split(|&byte| byte == b' ')
+        .filter(|word| !word.is_empty());
+    if words.next()? != b"set" {
+        return None;
+    }
+    let length = words.nth(3)?;
+    if !length.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    // A number of more digits than fit is a value that is too long.
+    let digits = length.iter().map(|digit| u64::from(digit - b'0'));
+    Some(digits.fold(0, |number: u64, digit| {
+        number.saturating_mul(10).saturating_add(digit)
+    }))
+}
+
+/// Admits the connection if `value` names a user and the right password.
+fn answer(conn: &mut Conn, value: &[u8], cx: &Cx<'_>) -> &'static [u8] {
+    let Some(value) = value.strip_suffix(reply::CRLF) else {
+        return reply::AUTH_BAD_TERMINATION;
+    };
+    let Some(space) = memchr::memchr(b' ', value) else {
+        return reply::AUTH_BAD_TOKEN;
+    };
+    if conn.authenticate(Some((&value[..space], &value[space + 1..])), cx) {
+        reply::STORED
+    } else {
+        reply::AUTH_FAILURE
+    }
+}
+
+impl Conn {
+    /// Whether it may do more than authenticate.
+    #[inline]
+    pub(super) fn is_admitted(&self) -> bool {
+        self.admitted
+    }
+
+    /// Admits the connection if these are a user and the right password, and counts. `None` is what is neither.
+    pub(super) fn authenticate(
+        &mut self,
+        credentials: Option<(&[u8], &[u8])>,
+        cx: &Cx<'_>,
+    ) -> bool {
+        let auth = cx.shared.auth.as_deref().zip(credentials);
+        self.admitted = auth.is_some_and(|(auth, (user, password))| auth.admits(user, password));
+        cx.net.auth_cmds.add(1);
+        if !self.admitted {
+            cx.net.auth_errors.add(1);
+        }
+        self.admitted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::announced;
+
+    #[test]
+    fn only_a_set_announces_a_value() {
+        for (line, length) in [
+            (&b"set a 0 0 11\r"[..], Some(11)),
+            (b"set a b c 11", Some(11)),
+            (b"  set  a  b  c  0  more", Some(0)),
+            (b"set a 0 0 99999999999999999999999\r", Some(u64::MAX)),
+            (b"set a 0 0", None),
+            (b"set a 0 0 -1", None),
+            (b"set a 0 0 1x", None),
+            (b"SET a 0 0 1", None),
+            (b"add a 0 0 1", None),
+            (b"get a", None),
+            (b"       ", None),
+        ] {
+            assert_eq!(announced(line), length, "{line:?}");
+        }
+    }
+}

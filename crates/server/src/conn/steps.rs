@@ -1,0 +1,108 @@
+//! The loop over a connection's input, the same for every protocol: one step takes a request, a piece of a value, or
+//! bytes to drop, until the input is used up or it is time to stop.
+
+use corecached_protocol::Codec;
+
+use super::upload::{self, Progress};
+use super::{Conn, Cx, Phase, Stop, binary, crawl, password, text};
+
+/// What a step came to.
+pub(super) enum Step {
+    /// That many bytes are used up.
+    Used(usize),
+    /// That many bytes of several requests are used up.
+    UsedRun { bytes: usize, requests: u32 },
+    /// Likewise, and that is all for now.
+    UsedAll(usize, Stop),
+    /// The rest of the input is the beginning of something.
+    Incomplete,
+    /// The connection is to be closed.
+    Close,
+}
+
+/// Works on `bytes` until they are used up or it is time to stop; returns how many were used and why it stopped.
+pub(super) fn consume(
+    conn: &mut Conn,
+    codec: Codec,
+    bytes: &[u8],
+    cx: &mut Cx<'_>,
+) -> (usize, Stop) {
+    let mut used = 0;
+    let mut requests = 0;
+    loop {
+        if conn.is_paused() {
+            return (used, Stop::Paused);
+        }
+        if requests >= cx.shared.config.reqs_per_event
+            || conn.output_is_full()
+            || cx.router.is_congested()
+        {
+            return (
+                used,
+                if used < bytes.len() || conn.is_mid_run() {
+                    Stop::Yield
+                } else {
+                    Stop::Dry
+                },
+            );
+        }
+        requests += 1;
+        match step(conn, codec, &bytes[used..], cx) {
+            Step::Used(n) => used += n,
+            Step::UsedRun {
+                bytes,
+                requests: more,
+            } => {
+                used += bytes;
+                requests += more - 1;
+            }
+            Step::UsedAll(n, stop) => return (used + n, stop),
+            Step::Incomplete => return (used, Stop::Dry),
+            Step::Close => return (used, Stop::Close),
+        }
+    }
+}
+
+fn step(conn: &mut Conn, codec: Codec, rest: &[u8], cx: &mut Cx<'_>) -> Step {
+    match &mut conn.phase {
+        Phase::Command if rest.is_empty() => Step::Incomplete,
+        Phase::Command => match codec {
+            Codec::Binary => binary::command(conn, rest, cx),
+            Codec::Text if conn.is_admitted() => text::command(conn, rest, cx),
+            Codec::Text => password::command(conn, rest, cx),
+        },
+        Phase::Value(_) => value(conn, rest, cx),
+        Phase::Swallow(_) => swallow(conn, rest),
+        Phase::Keys(_) => match text::resume_keys(conn, cx) {
+            Stop::Dry => Step::Used(0),
+            stop => Step::UsedAll(0, stop),
+        },
+        Phase::Crawl(_) => match crawl::resume(conn, cx) {
+            Stop::Dry => Step::Used(0),
+            stop => Step::UsedAll(0, stop),
+        },
+    }
+}
+
+/// More of a large value has come.
+fn value(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
+    match upload::go_on(conn, bytes, cx) {
+        (used, Progress::Incomplete) => Step::UsedAll(used, Stop::Dry),
+        (used, _) => Step::Used(used),
+    }
+}
+
+fn swallow(conn: &mut Conn, bytes: &[u8]) -> Step {
+    let Phase::Swallow(left) = &mut conn.phase else {
+        return Step::Incomplete;
+    };
+    let dropped = bytes
+        .len()
+        .min(usize::try_from(*left).unwrap_or(usize::MAX));
+    *left -= dropped as u64;
+    if *left == 0 {
+        conn.phase = Phase::Command;
+        return Step::Used(dropped);
+    }
+    Step::UsedAll(dropped, Stop::Dry)
+}
