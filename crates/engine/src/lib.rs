@@ -35,6 +35,9 @@ pub use api::{
 };
 pub use budget::Budget;
 pub use config::{EngineConfig, MemoryFile};
-pub use engine::{Engine, Hit, PinnedValue, RestoreError, Staged, WalkCursor, WalkedItem};
+pub use engine::{
+    Engine, EngineEvent, Hit, Observed, PinnedValue, Presence, ReassignOutcome, RestoreError,
+    Staged, WalkCursor, WalkedItem,
+};
 pub use stats::{ClassStats, EngineStats};
 pub use types::{Deadline, ItemHandle, KeyHash, KeyHasher, Seconds};

@@ -48,6 +48,8 @@ pub struct EngineStats {
     /// Pages held that no class uses.
     pub slab_global_page_pool: u64,
     pub slabs_moved: u64,
+    /// 1 while a page is on its way from one class to another.
+    pub slab_reassign_running: u64,
     /// Items moved to another chunk so that their page could go.
     pub slab_reassign_rescues: u64,
     /// Live items evicted so that their page could go.

@@ -17,6 +17,7 @@ pub mod binary;
 pub mod client_text;
 mod codec;
 pub mod dump;
+pub mod event;
 pub mod exptime;
 pub mod meta;
 pub mod reply;

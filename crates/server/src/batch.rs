@@ -4,6 +4,8 @@
 //! replies by the origin, emptied and used again. Keys, words and values are copied into one arena, so that a batch does not
 //! depend on receive buffers and needs no allocation once it is warm.
 
+use std::os::fd::RawFd;
+
 use corecached_engine::KeyHash;
 use corecached_reactor::{Insert, Outgoing};
 
@@ -37,6 +39,8 @@ struct Packed {
     words_bytes: usize,
     value_bytes: usize,
     reply_to: Option<ReplyTo>,
+    /// The connection that it is run for.
+    descriptor: RawFd,
 }
 
 /// A batch as it travels: the queues between shards carry the box, not the fields.
@@ -55,7 +59,7 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// Adds an operation; `reply_to` is `None` for one that wants no reply.
-    pub(crate) fn push(&mut self, op: &Op<'_>, reply_to: Option<ReplyTo>) {
+    pub(crate) fn push(&mut self, op: &Op<'_>, reply_to: Option<ReplyTo>, descriptor: RawFd) {
         let (words, value) = (op.reply.words(), op.verb.value());
         self.arena.extend_from_slice(op.key);
         self.arena.extend_from_slice(words);
@@ -68,6 +72,7 @@ impl Batch {
             words_bytes: words.len(),
             value_bytes: value.len(),
             reply_to,
+            descriptor,
         });
     }
 
@@ -77,8 +82,9 @@ impl Batch {
         op: &Op<'_>,
         pieces: impl Iterator<Item = &'v [u8]>,
         reply_to: Option<ReplyTo>,
+        descriptor: RawFd,
     ) {
-        self.push(op, reply_to);
+        self.push(op, reply_to, descriptor);
         let before = self.arena.len();
         for piece in pieces {
             self.arena.extend_from_slice(piece);
@@ -120,6 +126,7 @@ impl Batch {
                 verb: packed.verb.with_value(value),
                 reply: packed.reply.with_words(words),
             };
+            access.descriptor = packed.descriptor;
             let part = execute(access, &op, &mut self.replies);
             self.parts.extend(part);
             if packed.reply_to.is_some() {
@@ -152,7 +159,9 @@ impl Batch {
             .filter_map(|packed| Some((packed.reply_to?, &packed.verb)));
         for ((reply_to, verb), &(end, last)) in answered.zip(&self.ends) {
             let reply = match verb {
-                Verb::Report => parts.next().map_or(Reply::Done, Reply::Part),
+                Verb::Report | Verb::Prefixes | Verb::Reassign { .. } => {
+                    parts.next().map_or(Reply::Done, Reply::Part)
+                }
                 Verb::Walk(_) => parts.next().map_or(Reply::Done, |part| Reply::Walked {
                     bytes: &self.replies.bytes[start..end],
                     part,

@@ -3,6 +3,7 @@
 use std::os::fd::{OwnedFd, RawFd};
 
 use crate::batch::ReplyTo;
+use crate::conn::ConnId;
 use crate::listen::ListenerId;
 use crate::shard::ShardId;
 use crate::stats::Pairs;
@@ -29,6 +30,11 @@ pub(crate) enum Control {
         reply_to: ReplyTo,
         /// What is told of each, by descriptor.
         conns: Vec<(RawFd, Pairs)>,
+    },
+    /// Lines have come for a connection that watches.
+    Watched {
+        /// The connection.
+        conn: ConnId,
     },
     /// A connection has closed somewhere: accept again, if that had stopped.
     RoomForConnections,

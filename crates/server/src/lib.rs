@@ -24,6 +24,7 @@ mod shard;
 mod shared;
 mod stats;
 mod tuning;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -60,6 +60,8 @@ pub(crate) enum Verb<'a> {
     },
     /// A value under this key was announced that is not taken: count it.
     Refuse {
+        /// The storage command.
+        mode: StoreMode,
         /// Whether the old value is dropped, as that of a `set` is.
         drops_old: bool,
         /// Why it is refused.
@@ -74,6 +76,15 @@ pub(crate) enum Verb<'a> {
     ResetStats,
     /// A copy of the shard's statistics, for `stats` and its subcommands.
     Report,
+    /// A copy of the shard's counts of `stats detail`.
+    Prefixes,
+    /// `slabs reassign` on one shard.
+    Reassign {
+        /// The class that gives a page; `None` = any.
+        source: Option<u8>,
+        /// The class that gets it; 0 = the pool.
+        destination: u8,
+    },
     /// One step of a walk over the shard's items: `lru_crawler metadump` and the like.
     Walk(WalkStep),
     /// A value sent from slab memory has left; its chunks may be freed.
@@ -113,10 +124,26 @@ impl<'a> Verb<'a> {
             Verb::Delete(delete) => Verb::Delete(delete),
             Verb::Arith(arith) => Verb::Arith(arith),
             Verb::Touch { deadline } => Verb::Touch { deadline },
-            Verb::Refuse { drops_old, why } => Verb::Refuse { drops_old, why },
+            Verb::Refuse {
+                mode,
+                drops_old,
+                why,
+            } => Verb::Refuse {
+                mode,
+                drops_old,
+                why,
+            },
             Verb::FlushAll { at } => Verb::FlushAll { at },
             Verb::ResetStats => Verb::ResetStats,
             Verb::Report => Verb::Report,
+            Verb::Prefixes => Verb::Prefixes,
+            Verb::Reassign {
+                source,
+                destination,
+            } => Verb::Reassign {
+                source,
+                destination,
+            },
             Verb::Walk(step) => Verb::Walk(step),
             Verb::Unpin { item } => Verb::Unpin { item },
         }
@@ -148,6 +175,11 @@ impl<'a> ReplyStyle<'a> {
     #[inline]
     pub(crate) fn text_unless(noreply: bool) -> ReplyStyle<'static> {
         if noreply { ReplyStyle::None } else { TEXT }
+    }
+
+    /// Whether the request was a meta command.
+    pub(crate) fn is_meta(&self) -> bool {
+        matches!(self, ReplyStyle::Words(_))
     }
 
     /// Whether the outcome is never told.

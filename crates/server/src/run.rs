@@ -24,6 +24,7 @@ use crate::shard::router::{PeerQueues, QUEUE_BATCHES, Router};
 use crate::shard::{Listener, Shard, ShardId, ShardParts};
 use crate::shared::{Links, ShardHandle, Shared};
 use crate::tuning::Tuning;
+use crate::watch::{Observer, Watch};
 
 /// glommio sets memory aside for registered buffers, which the data path here does not use: as little as it takes.
 const EXECUTOR_IO_MEMORY: usize = 64 * 1024;
@@ -84,13 +85,18 @@ fn build(config: Config, listeners: &Listeners) -> Result<Built, StartError> {
         clock,
         memory,
     } = engines::make(&config)?;
+    let watch = Arc::new(Watch::new(&config));
     let mut requests = queues(shards);
     let mut replies = queues(shards);
     let mut owners = Vec::new();
     let mut handles = Vec::new();
     for (shard, engine) in engines.into_iter().enumerate() {
         let inbound = requests.consumers[shard].drain(..).collect();
-        let (owner, core) = loanable(Core { engine, inbound });
+        let (owner, core) = loanable(Core {
+            engine,
+            observer: Observer::new(Arc::clone(&watch)),
+            inbound,
+        });
         owners.push(owner);
         handles.push(ShardHandle::new(core));
     }
@@ -98,6 +104,7 @@ fn build(config: Config, listeners: &Listeners) -> Result<Built, StartError> {
         verbosity: AtomicU8::new(config.verbosity),
         tuning: Tuning::new(&config),
         crawler: Crawler::default(),
+        watch,
         config,
         listeners: listeners.infos(),
         budget,

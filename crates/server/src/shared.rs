@@ -19,6 +19,7 @@ use crate::process::Reloads;
 use crate::shard::ShardId;
 use crate::shard::core::Core;
 use crate::tuning::Tuning;
+use crate::watch::Watch;
 
 /// State of the whole process.
 pub(crate) struct Shared {
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) tuning: Tuning,
     /// Crawls and dumps.
     pub(crate) crawler: Crawler,
+    /// Who watches, and `stats detail`.
+    pub(crate) watch: Arc<Watch>,
     /// The memory limit.
     pub(crate) budget: Arc<Budget>,
     /// The hash that decides shard and place.
@@ -77,6 +80,7 @@ impl Shared {
     pub(crate) fn reset_counters(&self) {
         self.cmd_flush.store(0, Ordering::Relaxed);
         self.crawler.reset();
+        self.watch.reset();
         for shard in &self.shards {
             shard.net.reset();
         }

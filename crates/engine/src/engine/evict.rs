@@ -132,6 +132,7 @@ impl Engine {
 
     /// Removes a live item for its memory and counts it.
     pub(super) fn evict_item(&mut self, chunk: ChunkRef) {
+        self.note_eviction(chunk);
         let item = self.items.item(chunk);
         let age = u64::from(self.clock.age(item.head.last_access()));
         let mortal = u64::from(item.deadline() != Deadline::NEVER);

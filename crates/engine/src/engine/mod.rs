@@ -4,6 +4,7 @@
 //! get store stage arith touch delete  verbs, one file each
 //! reshape                         items whose header has to grow
 //! memory  evict  steal            where memory comes from: free chunk, page, eviction in the class, another class's page
+//! observe  events  reassign       looking without touching; what the engine does by itself; pages moved on request
 //! sweep  walk                     background expiry; visiting all items, for dumps
 //! report  integrity               statistics, self-check
 //! clock  pins  policy             time and flushes, items being sent, choice of victims
@@ -12,13 +13,16 @@
 mod arith;
 mod clock;
 mod delete;
+mod events;
 mod evict;
 mod get;
 mod integrity;
 mod memory;
+mod observe;
 mod pin;
 mod pins;
 mod policy;
+mod reassign;
 mod report;
 mod reshape;
 mod saved;
@@ -32,13 +36,17 @@ mod walk;
 use std::io;
 use std::sync::Arc;
 
+pub use self::events::EngineEvent;
 pub use self::get::Hit;
+pub use self::observe::{Observed, Presence};
 pub use self::pin::PinnedValue;
+pub use self::reassign::ReassignOutcome;
 pub use self::saved::RestoreError;
 pub use self::stage::Staged;
 pub use self::walk::{WalkCursor, WalkedItem};
 
 use self::clock::Clock;
+use self::events::Events;
 use self::evict::Hand;
 use self::pins::Pins;
 use self::policy::{Chosen, Policy};
@@ -90,6 +98,7 @@ pub struct Engine {
     pieces: Vec<Piece>,
     /// Items of one step of [`Self::walk`].
     walked: Vec<ChunkRef>,
+    events: Events,
 }
 
 /// Why a lookup finds nothing although the item is there.
@@ -140,6 +149,7 @@ impl Engine {
             sweep: SweepCursor::default(),
             pieces: Vec::new(),
             walked: Vec::new(),
+            events: Events::default(),
         })
     }
 

@@ -11,6 +11,7 @@ impl Engine {
         let hash_bytes = self.index.bytes();
         EngineStats {
             hash_bytes,
+            slab_reassign_running: u64::from(self.is_reassigning()),
             hash_power_level: u64::from((self.index.slots().max(1)).ilog2()),
             pages: self.items.slabs.pages_held(),
             slab_global_page_pool: u64::from(self.items.slabs.pool_len()),

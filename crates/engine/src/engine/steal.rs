@@ -9,7 +9,7 @@ use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId};
 use crate::types::Seconds;
 
 /// Pages compared before one is taken.
-const PAGES_COMPARED: usize = 8;
+pub(super) const PAGES_COMPARED: usize = 8;
 /// Items of a page whose age is looked at in the comparison.
 const CHUNKS_SAMPLED: u32 = 8;
 /// Chunks that one step of the emptying of a page looks at.
@@ -72,7 +72,7 @@ impl Engine {
     }
 
     /// Mean age of a page's items, from a sample; empty chunks count as old.
-    fn page_age(&self, id: PageId) -> u64 {
+    pub(super) fn page_age(&self, id: PageId) -> u64 {
         let slabs = &self.items.slabs;
         let chunk_bytes = slabs.sizes.chunk_bytes(slabs.page(id).class) as u32;
         let chunks = slabs.page(id).carved / chunk_bytes;
@@ -208,7 +208,8 @@ impl Engine {
         }
     }
 
-    fn start_drain(&mut self, page: PageId, heir: Option<u8>) {
+    pub(super) fn start_drain(&mut self, page: PageId, heir: Option<u8>) {
+        self.note_page_move(self.items.slabs.page(page).class, heir);
         self.items.slabs.start_draining(page);
         self.items.slabs.retire_if_empty(page);
         self.drain = Some(Drain {

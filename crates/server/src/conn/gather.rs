@@ -3,15 +3,16 @@
 
 use std::os::fd::RawFd;
 
-use corecached_engine::{KeyHash, Seconds};
-use corecached_protocol::text::StatsRequest;
+use corecached_engine::{KeyHash, ReassignOutcome, Seconds};
+use corecached_protocol::text::{DetailMode, StatsRequest};
 use corecached_protocol::{exptime, reply};
 use corecached_reactor::Outgoing;
 
 use crate::batch::ReplyTo;
 use crate::control::Control;
 use crate::execute::{
-    Part, Walked, counters_reset, execute, flush_refused, flushed, no_such_statistics, statistics,
+    Part, Walked, counters_reset, detail_refused, detail_turned, execute, flush_refused, flushed,
+    no_such_statistics, prefix_counts, reassigned, statistics,
 };
 use crate::op::{Op, ReplyStyle, TEXT, Verb};
 use crate::replies::ReplySeq;
@@ -19,8 +20,13 @@ use crate::shard::ShardId;
 use crate::shared::Shared;
 use crate::stats::{self, Pairs, ShardReport};
 
+use crate::watch::Prefixes;
+
 use super::crawl::{self, CrawlKind};
 use super::{Conn, Cx};
+
+/// The source of `slabs reassign` that means any class.
+const ANY_CLASS: i32 = -1;
 
 /// What is being gathered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +47,15 @@ pub(crate) enum GatherKind {
     Conns,
     /// One step of a walk, on one shard.
     Walk,
+    /// `stats detail dump`.
+    Detail,
+    /// `slabs reassign`.
+    Reassign {
+        /// The class that gives a page; `None` = any.
+        source: Option<u8>,
+        /// The class that gets it; 0 = the pool.
+        destination: u8,
+    },
 }
 
 impl GatherKind {
@@ -48,6 +63,14 @@ impl GatherKind {
         match self {
             GatherKind::Flush => Verb::FlushAll { at },
             GatherKind::Reset => Verb::ResetStats,
+            GatherKind::Detail => Verb::Prefixes,
+            GatherKind::Reassign {
+                source,
+                destination,
+            } => Verb::Reassign {
+                source,
+                destination,
+            },
             _ => Verb::Report,
         }
     }
@@ -69,6 +92,8 @@ pub(crate) struct Gather {
     conns: Vec<(RawFd, Pairs)>,
     /// A step of a walk.
     walked: Option<Walked>,
+    prefixes: Prefixes,
+    reassigned: Vec<ReassignOutcome>,
 }
 
 impl Gather {
@@ -94,6 +119,8 @@ impl Gather {
             reports: (0..shards).map(|_| None).collect(),
             conns: Vec::new(),
             walked: None,
+            prefixes: Prefixes::default(),
+            reassigned: Vec::new(),
         }
     }
 
@@ -116,6 +143,8 @@ impl Gather {
                 self.reports[shard] = Some(report);
             }
             Part::Walked(walked) => self.walked = Some(walked),
+            Part::Prefixes(prefixes) => self.prefixes.add(prefixes),
+            Part::Reassigned(outcome) => self.reassigned.push(outcome),
         }
     }
 
@@ -136,6 +165,10 @@ impl Gather {
             GatherKind::Flush => return flushed(&self.reply, out),
             GatherKind::Reset => return counters_reset(&self.reply, out),
             GatherKind::Walk => return,
+            GatherKind::Detail => return prefix_counts(&self.reply, &self.prefixes, out),
+            GatherKind::Reassign { .. } => {
+                return reassigned(&self.reply, &self.reassigned, out);
+            }
             GatherKind::General => stats::general::render(shared, &reports),
             GatherKind::Items => stats::items::render(shared, &reports),
             GatherKind::Slabs => stats::slabs::render(&reports),
@@ -191,7 +224,18 @@ pub(super) fn stats(
             pairs.text("sizes_status", "disabled");
             return conn.tell(cx, |out| statistics(&reply, &pairs, out));
         }
-        StatsRequest::Detail(_) => return later(conn, "stats detail", &reply, cx),
+        StatsRequest::Detail(_) if !cx.shared.config.dump_enabled => {
+            return conn.tell(cx, |out| detail_refused(&reply, out));
+        }
+        StatsRequest::Detail(DetailMode::Dump) => GatherKind::Detail,
+        StatsRequest::Detail(mode) => {
+            let on = mode == DetailMode::On;
+            cx.shared.tuning.detail.turn(on);
+            cx.shared.watch.count_prefixes(on);
+            // What follows in the same pipeline is counted, or not.
+            cx.access.observer.sync(cx.access.engine);
+            return conn.tell(cx, |out| detail_turned(&reply, out));
+        }
         StatsRequest::Cachedump { class, limit } => return cachedump(conn, class, limit, cx),
         StatsRequest::Other(b"shards") => GatherKind::Shards,
         StatsRequest::Other(_) => return conn.tell(cx, |out| no_such_statistics(&reply, out)),
@@ -212,11 +256,30 @@ fn cachedump(conn: &mut Conn, class: u32, limit: u32, cx: &mut Cx<'_>) {
     crawl::begin(conn, kind, 1 << class, cx);
 }
 
-fn later(conn: &mut Conn, name: &str, style: &ReplyStyle<'_>, cx: &mut Cx<'_>) {
-    conn.tell(cx, |out| match style {
-        ReplyStyle::Text { .. } => reply::not_supported_yet(&mut out.bytes, name),
-        _ => no_such_statistics(style, out),
-    });
+/// `slabs reassign`: the shards whose source has a page to spare move one each.
+pub(super) fn reassign(
+    conn: &mut Conn,
+    (source, destination): (i32, i32),
+    reply: ReplyStyle<'static>,
+    cx: &mut Cx<'_>,
+) {
+    let class = |id: i32| u8::try_from(id).ok();
+    let kind = match (source, class(source), class(destination)) {
+        (_, _, None) => None,
+        (ANY_CLASS, _, Some(destination)) => Some((None, destination)),
+        (_, None, _) => None,
+        (_, source, Some(destination)) => Some((source, destination)),
+    };
+    let Some((source, destination)) = kind else {
+        return conn.tell(cx, |out| {
+            reassigned(&reply, &[ReassignOutcome::BadClass], out);
+        });
+    };
+    let kind = GatherKind::Reassign {
+        source,
+        destination,
+    };
+    broadcast(conn, kind, None, reply, cx);
 }
 
 fn begin(conn: &mut Conn, kind: GatherKind, reply: ReplyStyle<'static>, cx: &Cx<'_>) -> ReplyTo {

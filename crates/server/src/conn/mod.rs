@@ -20,12 +20,15 @@ mod steps;
 mod table;
 mod text;
 mod upload;
+mod watch;
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 
 use corecached_engine::{KeyHash, Seconds};
 use corecached_protocol::Codec;
 use corecached_protocol::binary::HEADER_BYTES;
+use corecached_protocol::event::{CloseReason, Peer};
 use corecached_reactor::{Insert, Outgoing};
 
 pub(crate) use gather::Gather;
@@ -39,6 +42,7 @@ use crate::op::Op;
 use crate::replies::{Replies, ReplySeq};
 use crate::shard::router::Router;
 use crate::shared::{NetCounters, Shared};
+use crate::watch::Watcher;
 use crawl::Crawl;
 use input::Input;
 use text::KeyRun;
@@ -100,6 +104,8 @@ enum Phase {
     Keys(Box<KeyRun>),
     /// A walk over all items.
     Crawl(Box<Crawl>),
+    /// Nothing but lines of a log, until the connection ends.
+    Watching(Arc<Watcher>),
 }
 
 /// Whether the socket is being read.
@@ -148,6 +154,10 @@ pub(crate) struct Conn {
     searched: usize,
     replies: Replies,
     gather: Option<Box<Gather>>,
+    /// Its client, if somebody watches connections.
+    pub(crate) peer: Option<Box<Peer>>,
+    /// Why it is closed, when it is.
+    pub(crate) close_reason: Option<CloseReason>,
     /// When it last sent something.
     pub(crate) last_activity: Seconds,
     /// Whether the socket is being read.
@@ -185,6 +195,8 @@ impl Conn {
             searched: 0,
             replies: Replies::default(),
             gather: None,
+            peer: None,
+            close_reason: None,
             last_activity: now,
             reading: Reading::On,
             send_blocked: false,
@@ -203,7 +215,7 @@ impl Conn {
     /// Works on received bytes; keeps what it cannot use yet.
     pub(crate) fn receive(&mut self, bytes: &[u8], cx: &mut Cx<'_>) {
         self.last_activity = cx.access.now;
-        if self.closing {
+        if self.closing || self.is_watching() {
             return;
         }
         if self.input.is_empty() {
@@ -230,6 +242,8 @@ impl Conn {
             cx.net.conn_yields.add(1);
         }
         if stop == Stop::Close {
+            // Whoever says so politely has set it.
+            self.close_reason.get_or_insert(CloseReason::Error);
             self.closing = true;
             return bytes.len();
         }
@@ -414,6 +428,7 @@ impl Conn {
 
     /// Ends the connection once the replies to what it has already asked are sent.
     pub(crate) fn end(&mut self) {
+        self.close_reason = Some(CloseReason::Shutdown);
         self.closing = true;
     }
 
@@ -427,6 +442,7 @@ impl Conn {
         match std::mem::take(&mut self.phase) {
             Phase::Value(upload) => upload.abort(access),
             Phase::Crawl(crawl) => crawl.abandon(shared),
+            Phase::Watching(watcher) => shared.watch.remove(&watcher),
             _ => {}
         }
         self.replies.abandon()
@@ -436,6 +452,7 @@ impl Conn {
     pub(crate) fn state_name(&self) -> &'static str {
         match self.phase {
             _ if self.closing => "conn_closing",
+            Phase::Watching(_) => "conn_watch",
             _ if self.send_blocked => "conn_mwrite",
             Phase::Value(_) => "conn_nread",
             Phase::Swallow(_) => "conn_swallow",

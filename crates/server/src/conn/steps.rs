@@ -77,6 +77,7 @@ fn step(conn: &mut Conn, codec: Codec, rest: &[u8], cx: &mut Cx<'_>) -> Step {
             Stop::Dry => Step::Used(0),
             stop => Step::UsedAll(0, stop),
         },
+        Phase::Watching(_) => Step::UsedAll(rest.len(), Stop::Dry),
         Phase::Crawl(_) => match crawl::resume(conn, cx) {
             Stop::Dry => Step::Used(0),
             stop => Step::UsedAll(0, stop),

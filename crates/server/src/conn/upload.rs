@@ -10,6 +10,8 @@ use corecached_protocol::reply::{BAD_DATA_CHUNK, CRLF};
 use crate::execute::{Access, stored};
 use crate::op::{Op, Refusal, ReplyStyle, Verb};
 
+use crate::watch::{Committed, committed};
+
 use super::{Conn, Cx, Phase};
 
 /// Values up to this size are kept with their command until they are whole; larger ones go to slab memory at once.
@@ -104,7 +106,13 @@ fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
 /// Drops the value, all of which is still to come, and says so.
 pub(super) fn refuse(conn: &mut Conn, announced: &Announced<'_>, why: Refusal, cx: &mut Cx<'_>) {
     let drops_old = announced.mode == StoreMode::Set || announced.extras.drops_old;
-    conn.submit(&announced.op(Verb::Refuse { drops_old, why }), cx);
+    let mode = announced.mode;
+    let verb = Verb::Refuse {
+        mode,
+        drops_old,
+        why,
+    };
+    conn.submit(&announced.op(verb), cx);
     conn.swallow(announced.value_bytes + announced.line_end.len());
 }
 
@@ -214,8 +222,15 @@ impl Upload {
         let owner = cx.shared.owner_of(self.announced.hash);
         if owner == cx.access.shard {
             let Announced { mode, extras, .. } = self.announced;
-            let engine = &mut cx.access.engine;
-            let outcome = engine.commit(self.staged, mode, &extras, cx.access.now);
+            let value = Committed {
+                key: &self.key,
+                hash: self.announced.hash,
+                mode,
+                value_bytes: self.announced.value_bytes,
+            };
+            let outcome = committed(&mut cx.access, &value, |engine, now| {
+                engine.commit(self.staged, mode, &extras, now)
+            });
             conn.tell(cx, |out| stored(&reply, &outcome, out));
             return;
         }

@@ -10,9 +10,11 @@ mod binary;
 mod text;
 mod walk;
 
+use std::os::fd::RawFd;
+
 use corecached_engine::{
-    ArithOutcome, DeleteOutcome, Engine, Fetch, Hit, ItemHandle, Seconds, Store, StoreOutcome,
-    TouchOutcome,
+    ArithOutcome, DeleteOutcome, Engine, Fetch, Hit, ItemHandle, ReassignOutcome, Seconds, Store,
+    StoreOutcome, TouchOutcome,
 };
 use corecached_protocol::binary::Status;
 use corecached_protocol::reply;
@@ -21,6 +23,7 @@ use corecached_reactor::{Insert, Outgoing};
 use crate::op::{Op, Refusal, ReplyStyle, Verb};
 use crate::shard::ShardId;
 use crate::stats::{Pairs, ShardReport};
+use crate::watch::{Observer, Prefixes, observed};
 
 pub(crate) use walk::Walked;
 
@@ -31,10 +34,14 @@ pub(crate) const SEND_IN_PLACE_BYTES: usize = 16 * 1024;
 pub(crate) struct Access<'a> {
     /// The shard's cache.
     pub(crate) engine: &'a mut Engine,
+    /// Who sees what is done to it.
+    pub(crate) observer: &'a mut Observer,
     /// Which shard it is.
     pub(crate) shard: ShardId,
     /// The server's clock.
     pub(crate) now: Seconds,
+    /// The connection that operations are run for; logs name it.
+    pub(crate) descriptor: RawFd,
 }
 
 /// What an operation on a whole shard gives besides bytes.
@@ -44,10 +51,25 @@ pub(crate) enum Part {
     Report(Box<ShardReport>),
     /// How far a walk has come.
     Walked(Walked),
+    /// The shard's counts of `stats detail`.
+    Prefixes(Prefixes),
+    /// What has become of `slabs reassign`.
+    Reassigned(ReassignOutcome),
 }
 
 /// Runs `op` and appends its reply, if it has one, to `out`.
+#[inline]
 pub(crate) fn execute(access: &mut Access<'_>, op: &Op<'_>, out: &mut Outgoing) -> Option<Part> {
+    if access.observer.is_idle() {
+        run(access, op, out)
+    } else {
+        observed(access, op, out)
+    }
+}
+
+/// The same, seen by nobody.
+#[inline]
+pub(crate) fn run(access: &mut Access<'_>, op: &Op<'_>, out: &mut Outgoing) -> Option<Part> {
     let now = access.now;
     match op.verb {
         Verb::Get { fetch } => get(access, op, fetch, out),
@@ -82,12 +104,24 @@ pub(crate) fn execute(access: &mut Access<'_>, op: &Op<'_>, out: &mut Outgoing) 
             let outcome = access.engine.touch(op.key, op.hash, deadline, now);
             touched(&op.reply, &outcome, out);
         }
-        Verb::Refuse { drops_old, why } => refuse(access, op, drops_old, why, out),
+        Verb::Refuse { drops_old, why, .. } => refuse(access, op, drops_old, why, out),
         Verb::FlushAll { at } => access.engine.flush_all(at, now),
-        Verb::ResetStats => access.engine.reset_stats(),
+        Verb::ResetStats => {
+            access.engine.reset_stats();
+            access.observer.reset();
+        }
         Verb::Report => {
             let report = ShardReport::of(access.shard, access.engine);
             return Some(Part::Report(Box::new(report)));
+        }
+        Verb::Prefixes => return Some(Part::Prefixes(access.observer.prefixes())),
+        Verb::Reassign {
+            source,
+            destination,
+        } => {
+            let outcome = access.engine.reassign(source, destination, now);
+            access.observer.collect(access.engine);
+            return Some(Part::Reassigned(outcome));
         }
         Verb::Walk(step) => return Some(Part::Walked(walk::step(access, step, out))),
         Verb::Unpin { item } => access.engine.unpin(item),
@@ -279,5 +313,44 @@ pub(crate) fn no_such_statistics(style: &ReplyStyle<'_>, out: &mut Outgoing) {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::ERROR),
         ReplyStyle::Binary(head) => binary::error(*head, Status::NotFound, &mut out.bytes),
         ReplyStyle::None | ReplyStyle::Words(_) => {}
+    }
+}
+
+/// Writes that `stats detail` is turned on or off.
+pub(crate) fn detail_turned(style: &ReplyStyle<'_>, out: &mut Outgoing) {
+    match style {
+        ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::OK),
+        _ => statistics(style, &Pairs::default(), out),
+    }
+}
+
+/// Writes that `stats detail` is not allowed.
+pub(crate) fn detail_refused(style: &ReplyStyle<'_>, out: &mut Outgoing) {
+    match style {
+        ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::STATS_DETAIL_DISABLED),
+        _ => no_such_statistics(style, out),
+    }
+}
+
+/// Writes the counts of `stats detail dump`; in binary they are one value, of the name that memcached gives it.
+pub(crate) fn prefix_counts(style: &ReplyStyle<'_>, prefixes: &Prefixes, out: &mut Outgoing) {
+    match style {
+        ReplyStyle::Text { .. } => text::prefix_counts(prefixes, &mut out.bytes),
+        _ => {
+            let mut lines = Vec::new();
+            text::prefix_counts(prefixes, &mut lines);
+            let mut pairs = Pairs::default();
+            pairs.text("detailed", lines);
+            statistics(style, &pairs, out);
+        }
+    }
+}
+
+/// Writes what has become of `slabs reassign` on all shards.
+pub(crate) fn reassigned(style: &ReplyStyle<'_>, shards: &[ReassignOutcome], out: &mut Outgoing) {
+    match style {
+        ReplyStyle::Text { .. } => out.bytes.extend_from_slice(text::reassigned(shards)),
+        // Only text has the command.
+        ReplyStyle::None | ReplyStyle::Binary(_) | ReplyStyle::Words(_) => {}
     }
 }

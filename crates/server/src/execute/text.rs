@@ -1,9 +1,12 @@
 //! Outcomes as classic text.
 
-use corecached_engine::{ArithOutcome, DeleteOutcome, Hit, StoreOutcome, TouchOutcome};
+use corecached_engine::{
+    ArithOutcome, DeleteOutcome, Hit, ReassignOutcome, StoreOutcome, TouchOutcome,
+};
 use corecached_protocol::reply;
 
 use crate::stats::Pairs;
+use crate::watch::Prefixes;
 
 /// The line before the value of a hit.
 #[inline]
@@ -61,4 +64,39 @@ pub(super) fn statistics(pairs: &Pairs, out: &mut Vec<u8>) {
         reply::stat_line(out, name, value);
     }
     out.extend_from_slice(reply::END);
+}
+
+/// Appends the reply to `stats detail dump`.
+pub(super) fn prefix_counts(prefixes: &Prefixes, out: &mut Vec<u8>) {
+    for (prefix, counts) in prefixes.sorted() {
+        out.extend_from_slice(b"PREFIX ");
+        out.extend_from_slice(prefix);
+        for (name, count) in [
+            (" get ", counts.get),
+            (" hit ", counts.hit),
+            (" set ", counts.set),
+            (" del ", counts.del),
+        ] {
+            out.extend_from_slice(name.as_bytes());
+            reply::number(out, count);
+        }
+        out.extend_from_slice(reply::CRLF);
+    }
+    out.extend_from_slice(reply::END);
+}
+
+/// The reply line of `slabs reassign`: a page that moves anywhere is success.
+pub(super) fn reassigned(shards: &[ReassignOutcome]) -> &'static [u8] {
+    let any = |outcome| shards.contains(&outcome);
+    if any(ReassignOutcome::Started) {
+        reply::OK
+    } else if any(ReassignOutcome::Busy) {
+        reply::REASSIGN_BUSY
+    } else if any(ReassignOutcome::Same) {
+        reply::REASSIGN_SAME
+    } else if any(ReassignOutcome::BadClass) {
+        reply::REASSIGN_BAD_CLASS
+    } else {
+        reply::REASSIGN_NO_SPARE
+    }
 }

@@ -36,7 +36,7 @@ use crate::config::Config;
 use crate::error::StartError;
 
 pub(crate) use info::{ListenerId, ListenerInfo};
-pub(crate) use names::{local_address, peer_address};
+pub(crate) use names::{local_address, peer, peer_address};
 
 /// All listening sockets of the server.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, RawFd};
 
+use corecached_protocol::event::Peer;
 use socket2::{SockAddr, SockRef};
 
 /// The address of a socket's own end, as `stats conns` shows it: `tcp:127.0.0.1:11211`, `tcp6:[::1]:11211`, `unix:/path`.
@@ -19,14 +20,41 @@ pub(crate) fn peer_address(fd: RawFd) -> String {
     })
 }
 
-fn named(fd: RawFd, address: impl FnOnce(SockRef<'_>) -> io::Result<SockAddr>) -> String {
+/// A connection's other end, as watchers are told of it.
+pub(crate) fn peer(fd: RawFd) -> Peer {
+    let address = with_socket(fd, |socket| socket.peer_addr());
+    let unknown = Peer {
+        address: "unix".to_owned(),
+        port: 0,
+        transport: "local",
+        descriptor: fd,
+    };
+    match address.and_then(|address| address.as_socket()) {
+        Some(address) => Peer {
+            address: address.ip().to_string(),
+            port: address.port(),
+            transport: "tcp",
+            ..unknown
+        },
+        None => unknown,
+    }
+}
+
+fn with_socket(
+    fd: RawFd,
+    address: impl FnOnce(SockRef<'_>) -> io::Result<SockAddr>,
+) -> Option<SockAddr> {
     if fd < 0 {
-        return "<unknown>".into();
+        return None;
     }
     // SAFETY: the descriptor is not -1, and it is borrowed for these calls only. The callers' connections own theirs; for
     // one that is closed the calls fail with EBADF or name another socket, which harms nobody.
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-    let Ok(address) = address(SockRef::from(&borrowed)) else {
+    address(SockRef::from(&borrowed)).ok()
+}
+
+fn named(fd: RawFd, address: impl FnOnce(SockRef<'_>) -> io::Result<SockAddr>) -> String {
+    let Some(address) = with_socket(fd, address) else {
         return "<unknown>".into();
     };
     match address.as_socket() {

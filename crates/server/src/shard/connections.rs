@@ -4,12 +4,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use corecached_protocol::event::{self, CloseReason};
 use corecached_protocol::reply;
+use corecached_protocol::text::Streams;
 use tracing::{debug, warn};
 
 use crate::conn::{Conn, ConnId, Reading};
 use crate::control::Control;
-use crate::execute::Access;
 use crate::listen::ListenerId;
 use crate::stats;
 
@@ -83,6 +84,7 @@ impl Net {
         let id = self
             .conns
             .insert(|id| Conn::new(fd, id, listener, admitted, now));
+        self.note_opened(id);
         debug!(fd = raw, shard = self.id.0, "new client connection");
         self.reactor.recv(raw, id.token());
     }
@@ -164,12 +166,44 @@ impl Net {
     pub(super) fn sent(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(id) {
             conn.send_done();
+            conn.take_watched();
             self.after_input(id);
         }
     }
 
-    /// To be closed at the next occasion.
+    /// For watchers of connections: a new one. Its address is kept until it closes, when it may be too late to ask.
+    fn note_opened(&mut self, id: ConnId) {
+        if !self.log.wants(Streams::CONNEVENTS) {
+            return;
+        }
+        if let Some(conn) = self.conns.get_mut(id) {
+            let peer = crate::listen::peer(conn.raw_fd());
+            self.log
+                .add(Streams::CONNEVENTS, |out| event::conn_new(out, &peer));
+            conn.peer = Some(Box::new(peer));
+        }
+    }
+
+    /// For watchers of connections: the end of one.
+    fn note_closed(&mut self, conn: &mut Conn) {
+        if !self.log.wants(Streams::CONNEVENTS) {
+            return;
+        }
+        let peer = match conn.peer.take() {
+            Some(peer) => *peer,
+            None => crate::listen::peer(conn.raw_fd()),
+        };
+        let reason = conn.close_reason.unwrap_or_default();
+        self.log.add(Streams::CONNEVENTS, |out| {
+            event::conn_close(out, &peer, reason);
+        });
+    }
+
+    /// To be closed at the next occasion, because something failed.
     pub(super) fn doom(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.close_reason.get_or_insert(CloseReason::Error);
+        }
         self.doomed.push(id);
     }
 
@@ -179,11 +213,8 @@ impl Net {
             let Some(mut conn) = self.conns.remove(id) else {
                 continue;
             };
-            let mut access = Access {
-                engine: &mut core.engine,
-                shard: self.id,
-                now: self.now,
-            };
+            self.note_closed(&mut conn);
+            let mut access = core.access(self.id, self.now, conn.raw_fd());
             let unsent = conn.abandon(&mut access, &self.shared);
             self.unpin(&unsent, core);
             debug!(fd = conn.raw_fd(), shard = self.id.0, "connection closed");
@@ -215,6 +246,12 @@ impl Net {
                     self.part_done(reply_to, |gather| gather.add_conns(conns));
                     self.after_input(reply_to.conn);
                 }
+                Control::Watched { conn: id } => {
+                    if let Some(conn) = self.conns.get_mut(id) {
+                        conn.take_watched();
+                        self.after_input(id);
+                    }
+                }
                 Control::RoomForConnections => self.accept_again(),
                 Control::Second => self.each_second(),
             }
@@ -231,10 +268,16 @@ impl Net {
         let idle: Vec<ConnId> = self
             .conns
             .iter()
+            .filter(|conn| !conn.is_watching())
             .filter(|conn| now.saturating_sub(conn.last_activity.0) > timeout)
             .map(|conn| conn.id)
             .collect();
         self.handle().net.idle_kicks.add(idle.len() as u64);
+        for &id in &idle {
+            if let Some(conn) = self.conns.get_mut(id) {
+                conn.close_reason = Some(CloseReason::IdleTimeout);
+            }
+        }
         self.doomed.extend(idle);
     }
 

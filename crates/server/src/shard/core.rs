@@ -1,9 +1,15 @@
 //! The part of a shard that can be lent: its engine and the requests that others have sent to it.
 
-use corecached_engine::Engine;
+use std::os::fd::RawFd;
+
+use corecached_engine::{Engine, Seconds};
 use corecached_mesh::spsc::Consumer;
 
 use crate::batch::BoxedBatch;
+use crate::execute::Access;
+use crate::watch::Observer;
+
+use super::ShardId;
 
 /// A shard's engine with its inbound queues, behind the ownership word.
 ///
@@ -12,6 +18,22 @@ use crate::batch::BoxedBatch;
 pub(crate) struct Core {
     /// The cache.
     pub(crate) engine: Engine,
+    /// Who sees what is done to it.
+    pub(crate) observer: Observer,
     /// Batches from each shard, by its id; its own place is unused.
     pub(crate) inbound: Vec<Consumer<BoxedBatch>>,
+}
+
+impl Core {
+    /// Access to the engine for operations of the connection `descriptor`.
+    #[inline]
+    pub(crate) fn access(&mut self, shard: ShardId, now: Seconds, descriptor: RawFd) -> Access<'_> {
+        Access {
+            engine: &mut self.engine,
+            observer: &mut self.observer,
+            shard,
+            now,
+            descriptor,
+        }
+    }
 }

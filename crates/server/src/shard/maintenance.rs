@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use corecached_engine::{Engine, SweepProgress};
+use corecached_engine::{Engine, Seconds, SweepProgress};
+use corecached_protocol::event::{self, CrawlerStatus};
+use corecached_protocol::text::Streams;
 use glommio::timer::sleep;
 use glommio::{Latency, Shares};
 
@@ -61,6 +63,7 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId) {
             sleep(if is_idle { IDLE_ROUND } else { ROUND }).await;
             upkeep(&shared, id, &mut sweep);
             pages.balance(&shared, id);
+            wake_for_watchers(&shared, id);
             chores.tell(&shared, id);
         }
     };
@@ -96,12 +99,34 @@ fn upkeep(shared: &Shared, id: ShardId, sweep: &mut Sweep) {
         STEPS
     };
     for _ in 0..steps {
-        if !with_engine(&mut |engine| sweep.go_on(engine.sweep(now, SWEPT_CHUNKS))) {
+        if !with_engine(&mut |engine| sweep.go_on(engine.sweep(now, SWEPT_CHUNKS), now)) {
             break;
         }
     }
+    if let Some(status) = sweep.ended.take() {
+        tell_watchers(shared, id, status);
+    }
     if sweep.has_crawled() {
         shared.crawler.crawled();
+    }
+}
+
+/// Writes down that a walk has ended; the shard's next tick shows it to watchers.
+fn tell_watchers(shared: &Shared, id: ShardId, status: CrawlerStatus) {
+    let crawler = id.0;
+    let status = CrawlerStatus { crawler, ..status };
+    if let Some(mut core) = shared.shard(id).core.try_borrow() {
+        let log = &mut core.observer.log;
+        log.add(Streams::SYSEVENTS, |out| event::lru_crawler(out, &status));
+    }
+}
+
+/// Has the shard tick soon if the engine has done something that watchers are to see.
+fn wake_for_watchers(shared: &Shared, id: ShardId) {
+    let handle = shared.shard(id);
+    let core = handle.core.try_borrow();
+    if core.is_some_and(|core| core.engine.has_events() || core.observer.log.has_lines()) {
+        handle.wake();
     }
 }
 
@@ -168,6 +193,11 @@ struct Sweep {
     rest_rounds: u32,
     /// `lru_crawler crawl`: times that the walk has still to come to the end of the memory.
     crawl: Option<u8>,
+    /// When the walk under way and the one before it began.
+    began: u32,
+    began_before: u32,
+    /// What the walk that has just ended came to.
+    ended: Option<CrawlerStatus>,
 }
 
 impl Sweep {
@@ -199,12 +229,22 @@ impl Sweep {
     }
 
     /// Notes what a step did; `true` if the walk goes on.
-    fn go_on(&mut self, step: SweepProgress) -> bool {
+    fn go_on(&mut self, step: SweepProgress, now: Seconds) -> bool {
+        if self.looked == 0 {
+            self.began_before = std::mem::replace(&mut self.began, now.0);
+        }
         self.looked += step.looked;
         self.reclaimed += step.reclaimed;
         if !step.wrapped {
             return true;
         }
+        self.ended = Some(CrawlerStatus {
+            since_run: self.began.saturating_sub(self.began_before),
+            elapsed: now.0.saturating_sub(self.began),
+            examined: self.looked as u64,
+            reclaimed: self.reclaimed as u64,
+            ..CrawlerStatus::default()
+        });
         if let Some(walks) = &mut self.crawl {
             *walks -= 1;
             if *walks > 0 {

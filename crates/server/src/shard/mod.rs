@@ -20,6 +20,7 @@ use corecached_reactor::{Event, Reactor, Token};
 use crate::conn::{ConnId, ConnTable};
 use crate::listen::ListenerId;
 use crate::shared::{ShardHandle, Shared};
+use crate::watch::EventLog;
 use core::Core;
 use router::Router;
 
@@ -84,6 +85,8 @@ struct Net {
     doomed: Vec<ConnId>,
     /// A warm buffer for the next replies.
     spare: Option<Vec<u8>>,
+    /// What the network side writes down for watchers.
+    log: EventLog,
     now: Seconds,
     stopping_since: Option<Instant>,
 }
@@ -94,6 +97,7 @@ impl Shard {
         let net = Net {
             id: parts.id,
             now: shared.clock.now(),
+            log: EventLog::new(Arc::clone(&shared.watch)),
             shared,
             reactor,
             router: parts.router,

@@ -10,6 +10,8 @@
 //! Order: a borrower first runs its own messages that are still queued at B, so that one connection's operations on one
 //! key take effect in the order they were sent.
 
+use std::os::fd::RawFd;
+
 use corecached_engine::Seconds;
 use corecached_mesh::spsc::{Consumer, Producer};
 use corecached_reactor::Reactor;
@@ -18,6 +20,7 @@ use crate::batch::{Batch, BoxedBatch, ReplyTo};
 use crate::execute::Access;
 use crate::op::Op;
 use crate::shared::{NetCounters, ShardHandle, Shared};
+use crate::watch::Lines;
 
 use super::ShardId;
 use super::core::Core;
@@ -32,6 +35,8 @@ const LOAN_BYTES_MAX: usize = 128 * 1024;
 const OUTBOX_OPS_MAX: usize = 4096;
 /// Likewise for bytes of values.
 const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Stands for no connection at all.
+const NOBODY: RawFd = -1;
 /// Empty batches kept for use.
 const SPARE_BATCHES: usize = 32;
 
@@ -61,6 +66,10 @@ pub(crate) struct Router {
     /// Batches whose replies are there, to be delivered to their connections.
     completed: Vec<BoxedBatch>,
     congested: bool,
+    /// The connection whose operations are being pushed; logs name it.
+    descriptor: RawFd,
+    /// Lines written under loans, to be published.
+    seen: Vec<Lines>,
 }
 
 impl Router {
@@ -78,12 +87,26 @@ impl Router {
             spare: Vec::with_capacity(SPARE_BATCHES),
             completed: Vec::new(),
             congested: false,
+            descriptor: NOBODY,
+            seen: Vec::new(),
         }
+    }
+
+    /// Says whose operations are pushed from now on.
+    #[inline]
+    pub(crate) fn push_for(&mut self, descriptor: RawFd) {
+        self.descriptor = descriptor;
+    }
+
+    /// Takes the lines written under loans.
+    pub(crate) fn take_seen(&mut self) -> Vec<Lines> {
+        std::mem::take(&mut self.seen)
     }
 
     /// Adds an operation for another shard.
     pub(crate) fn push(&mut self, to: ShardId, op: &Op<'_>, reply_to: Option<ReplyTo>) {
-        self.with_outbox(to, |outbox| outbox.push(op, reply_to));
+        let descriptor = self.descriptor;
+        self.with_outbox(to, |outbox| outbox.push(op, reply_to, descriptor));
     }
 
     /// Adds a storage operation whose value comes in pieces.
@@ -94,7 +117,10 @@ impl Router {
         pieces: impl Iterator<Item = &'v [u8]>,
         reply_to: Option<ReplyTo>,
     ) {
-        self.with_outbox(to, |outbox| outbox.push_pieces(op, pieces, reply_to));
+        let descriptor = self.descriptor;
+        self.with_outbox(to, |outbox| {
+            outbox.push_pieces(op, pieces, reply_to, descriptor);
+        });
     }
 
     fn with_outbox(&mut self, to: ShardId, add: impl FnOnce(&mut Batch)) {
@@ -137,10 +163,14 @@ impl Router {
             let Some(peer) = peer else { continue };
             let mut access = Access {
                 engine: &mut core.engine,
+                observer: &mut core.observer,
                 shard: self.me,
                 now,
+                descriptor: NOBODY,
             };
             while let Some(mut batch) = inbound.pop() {
+                // What somebody began to watch before the batch was sent is seen in it.
+                access.observer.sync(access.engine);
                 batch.run(&mut access);
                 let pushed = peer.queues.answers.push(batch);
                 debug_assert!(
@@ -173,6 +203,7 @@ impl Router {
                     self.me,
                     now,
                     &mut self.completed,
+                    &mut self.seen,
                 ) {
                     net.loans.add(1);
                     net.remote_ops.add(ops);
@@ -230,6 +261,7 @@ impl Peer {
         me: ShardId,
         now: Seconds,
         completed: &mut Vec<BoxedBatch>,
+        seen: &mut Vec<Lines>,
     ) -> bool {
         if self.outbox.len() > LOAN_OPS_MAX || self.outbox.arena_bytes() > LOAN_BYTES_MAX {
             return false;
@@ -238,10 +270,13 @@ impl Peer {
             return false;
         };
         let core: &mut Core = &mut loan;
+        core.observer.sync(&mut core.engine);
         let mut access = Access {
             engine: &mut core.engine,
+            observer: &mut core.observer,
             shard,
             now,
+            descriptor: NOBODY,
         };
         while let Some(mut earlier) = core.inbound[usize::from(me.0)].pop() {
             earlier.run(&mut access);
@@ -249,6 +284,7 @@ impl Peer {
             completed.push(earlier);
         }
         self.outbox.run(&mut access);
+        seen.extend(core.observer.take(&mut core.engine));
         true
     }
 

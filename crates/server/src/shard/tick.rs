@@ -20,8 +20,9 @@ use corecached_engine::KeyHash;
 use corecached_reactor::{Event, Outgoing, RecvBuf, Token};
 
 use crate::conn::{ConnId, Cx, Reading};
-use crate::execute::Access;
 use crate::listen::ListenerId;
+
+use crate::watch::Lines;
 
 use super::core::Core;
 use super::{LISTENER_TOKEN, Net, Shard};
@@ -98,9 +99,12 @@ impl Shard {
         let net = &mut self.net;
         net.now = net.shared.clock.now();
         net.handle().net.ticks.add(1);
+        let seen;
         {
             let mut turn = self.owner.resume();
             let core: &mut Core = &mut turn;
+            core.observer.sync(&mut core.engine);
+            net.log.sync();
             net.router.serve(core, net.now);
             let mut events = self.events.drain(..);
             while !events.as_slice().is_empty() {
@@ -114,9 +118,11 @@ impl Shard {
             }
             net.work_on_ready(core);
             net.close_doomed(core);
+            seen = core.observer.take(&mut core.engine);
         }
         net.handle_control();
         net.exchange();
+        net.publish(seen);
         net.send_replies();
         net.check_stopping();
     }
@@ -194,12 +200,9 @@ impl Net {
         if let Some(conn) = self.conns.get_mut(id) {
             let bytes = self.reactor.bytes(&buf);
             counters.bytes_read.add(bytes.len() as u64);
+            self.router.push_for(conn.raw_fd());
             let mut cx = Cx {
-                access: Access {
-                    engine: &mut core.engine,
-                    shard: self.id,
-                    now: self.now,
-                },
+                access: core.access(self.id, self.now, conn.raw_fd()),
                 router: &mut self.router,
                 shared: &self.shared,
                 net: counters,
@@ -223,12 +226,9 @@ impl Net {
                 continue;
             };
             conn.queued = false;
+            self.router.push_for(conn.raw_fd());
             let mut cx = Cx {
-                access: Access {
-                    engine: &mut core.engine,
-                    shard: self.id,
-                    now: self.now,
-                },
+                access: core.access(self.id, self.now, conn.raw_fd()),
                 router: &mut self.router,
                 shared: &self.shared,
                 net: &self.shared.shard(self.id).net,
@@ -264,6 +264,14 @@ impl Net {
                 self.reactor.recv(conn.raw_fd(), id.token());
             }
             _ => {}
+        }
+    }
+
+    /// Shows watchers what has been written down in this tick, by the shard's own operations (`seen`) and others.
+    fn publish(&mut self, seen: Option<Lines>) {
+        let under_loans = self.router.take_seen();
+        for lines in seen.iter().chain(&under_loans).chain(&self.log.take()) {
+            self.shared.watch.publish(lines, &self.shared);
         }
     }
 

@@ -1,7 +1,7 @@
 //! `stats`: exactly memcached's names, in its order. Names of mechanisms that do not exist here stay at 0, so that
 //! monitoring finds them.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use corecached_protocol::reply::COMPATIBILITY_VERSION;
 use corecached_reactor::ReactorConfig;
@@ -20,7 +20,7 @@ pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
     network_pairs(&mut pairs, shared);
     index_pairs(&mut pairs, reports);
     slab_pairs(&mut pairs, shared, reports);
-    log_pairs(&mut pairs, reports);
+    log_pairs(&mut pairs, shared, reports);
     item_pairs(&mut pairs, shared, reports);
     pairs
 }
@@ -169,7 +169,10 @@ fn slab_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
         pairs.number("slab_reassign_busy_deletes", 0);
         pairs.number("slab_reassign_busy_nomem", 0);
         pairs.number("slab_reassign_last_busy_status", 0);
-        pairs.number("slab_reassign_running", 0);
+        pairs.number(
+            "slab_reassign_running",
+            total(reports, |stats| stats.slab_reassign_running).min(1),
+        );
         pairs.number("slabs_moved", total(reports, |stats| stats.slabs_moved));
     }
     if shared.config.lru_crawler {
@@ -184,13 +187,15 @@ fn slab_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
     }
 }
 
-fn log_pairs(pairs: &mut Pairs, reports: &[&ShardReport]) {
+fn log_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
     pairs.number("malloc_fails", total(reports, |stats| stats.malloc_fails));
-    pairs.number("log_worker_dropped", 0);
-    pairs.number("log_worker_written", 0);
-    pairs.number("log_watcher_skipped", 0);
-    pairs.number("log_watcher_sent", 0);
-    pairs.number("log_watchers", 0);
+    let watch = &shared.watch;
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    pairs.number("log_worker_dropped", count(&watch.dropped));
+    pairs.number("log_worker_written", count(&watch.written));
+    pairs.number("log_watcher_skipped", count(&watch.skipped));
+    pairs.number("log_watcher_sent", count(&watch.sent));
+    pairs.number("log_watchers", watch.watchers());
     pairs.number("unexpected_napi_ids", 0);
     pairs.number("round_robin_fallback", 0);
 }

@@ -8,6 +8,7 @@
 //! listeners.rs        addresses of -l with facts of their own
 //! statistics.rs       the names, order and meaning of the statistics
 //! dump.rs             lru_crawler metadump and mgdump, stats sizes and cachedump
+//! watch.rs            streams of events, fast and slow watchers
 //! faults/             limits, slow and broken clients, signals, full memory
 //! concurrent.rs       several clients on the same keys
 //! process.rs          daemon, pid file, change of user, errors at the start
@@ -33,3 +34,4 @@ mod shard_port;
 mod statistics;
 mod transcript;
 mod warm_restart;
+mod watch;

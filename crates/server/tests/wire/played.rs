@@ -67,6 +67,8 @@ transcripts! {
     cas
     cas_off
     debugtime
+    detail
+    detail_delimiter
     dump
     exptime
     exptime_range
@@ -87,6 +89,7 @@ transcripts! {
     noreply
     noreply_errors
     quit
+    reassign
     retrieval
     short_lines
     shutdown
@@ -99,6 +102,8 @@ transcripts! {
     tuning_off
     two_connections
     version
+    watch_off
+    watch_words
 }
 
 #[test]

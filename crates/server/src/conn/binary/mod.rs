@@ -7,6 +7,7 @@ mod store;
 
 use corecached_engine::{Arith, ArithExtras, ArithOp, Deadline, Delete, Fetch};
 use corecached_protocol::binary::{self, BinaryRequest, Head, Opcode, Parsed, Status, reply};
+use corecached_protocol::event::CloseReason;
 use corecached_protocol::exptime;
 use corecached_protocol::reply::COMPATIBILITY_VERSION;
 
@@ -62,6 +63,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             if !quiet {
                 conn.tell(cx, |out| reply::done(&mut out.bytes, head, 0));
             }
+            conn.close_reason = Some(CloseReason::Normal);
             return Step::Close;
         }
         BinaryRequest::SaslList

@@ -1,10 +1,11 @@
 //! Commands that are not about one key: statistics, settings, the end.
 
+use corecached_protocol::event::CloseReason;
 use corecached_protocol::reply;
 use corecached_protocol::text::{Request, ShutdownMode};
 
 use crate::conn::steps::Step;
-use crate::conn::{Conn, Cx, gather};
+use crate::conn::{Conn, Cx, gather, watch};
 use crate::op::{ReplyStyle, TEXT};
 
 use super::{say_unless, tune};
@@ -43,9 +44,7 @@ pub(super) fn command(
         Request::Lru { request, noreply } => tune::lru(conn, request, noreply, cx),
         Request::LruCrawler { request, noreply } => tune::lru_crawler(conn, request, noreply, cx),
         Request::DebugTime { time, noreply } => tune::debugtime(conn, time, noreply, cx),
-        Request::Watch { .. } => conn.tell(cx, |out| {
-            reply::not_supported_yet(&mut out.bytes, "watch");
-        }),
+        Request::Watch { streams } => watch::watch(conn, streams, cx),
         Request::Later { name } => {
             conn.tell(cx, |out| reply::not_supported_yet(&mut out.bytes, name));
         }
@@ -81,14 +80,15 @@ fn shutdown(
     let refusal = match mode {
         _ if !cx.shared.config.shutdown_enabled => reply::SHUTDOWN_DISABLED,
         ShutdownMode::Unknown => reply::SHUTDOWN_MODE,
-        ShutdownMode::Now => return end_process(libc::SIGINT),
-        ShutdownMode::Graceful => return end_process(libc::SIGUSR1),
+        ShutdownMode::Now => return end_process(conn, libc::SIGINT),
+        ShutdownMode::Graceful => return end_process(conn, libc::SIGUSR1),
     };
     say_unless(conn, noreply, refusal, cx);
     Step::Used(line)
 }
 
-fn end_process(signal: i32) -> Step {
+fn end_process(conn: &mut Conn, signal: i32) -> Step {
+    conn.close_reason = Some(CloseReason::Shutdown);
     crate::process::raise(signal);
     Step::Close
 }

@@ -6,6 +6,7 @@ mod store;
 mod tune;
 
 use corecached_engine::{Arith, ArithExtras, ArithOp, Deadline, Delete};
+use corecached_protocol::event::CloseReason;
 use corecached_protocol::exptime;
 use corecached_protocol::text::{self, Parsed, Request};
 
@@ -77,7 +78,10 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             noreply,
             close,
         } => return error(conn, reply, swallow, noreply, close, line, cx),
-        Request::Quit => return Step::Close,
+        Request::Quit => {
+            conn.close_reason = Some(CloseReason::Normal);
+            return Step::Close;
+        }
         other => return admin::command(conn, &other, line, cx),
     }
     Step::Used(line)

@@ -3,7 +3,8 @@
 use corecached_protocol::reply;
 use corecached_protocol::text::{CrawlerRequest, DebugTime, LruRequest, SlabsRequest};
 
-use crate::conn::{Conn, Cx, crawl};
+use crate::conn::{Conn, Cx, crawl, gather};
+use crate::op::ReplyStyle;
 
 use super::say_unless;
 
@@ -17,8 +18,8 @@ pub(super) fn slabs(conn: &mut Conn, request: SlabsRequest, noreply: bool, cx: &
         SlabsRequest::Reassign(None) => {
             return say_unless(conn, noreply, reply::BAD_FORMAT, cx);
         }
-        SlabsRequest::Reassign(Some(_)) => {
-            return say_unless(conn, noreply, reply::REASSIGN_NO_SPARE, cx);
+        SlabsRequest::Reassign(Some(classes)) => {
+            return gather::reassign(conn, classes, ReplyStyle::text_unless(noreply), cx);
         }
         SlabsRequest::Automove(level) => tuning.slab_automove.set(level),
         SlabsRequest::AutomoveRatio(ratio) => tuning.slab_automove_ratio.set(ratio),

@@ -1,0 +1,123 @@
+//! `slabs reassign`: a page moves from one slab class to another because somebody says so.
+
+use super::Engine;
+use crate::slab::{INDEX_CLASS, NO_CLASS, PageId};
+use crate::types::Seconds;
+
+/// Pages that a class, as shown to users, has to have before it may give one away.
+const SPARE_PAGES_MIN: u32 = 2;
+
+/// What became of a request to move a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReassignOutcome {
+    /// A page is on its way.
+    Started,
+    /// Another one still is.
+    Busy,
+    /// There is no such class.
+    BadClass,
+    /// The source has no page to spare.
+    NoSpare,
+    /// Source and destination are the same.
+    Same,
+}
+
+impl Engine {
+    /// Begins to move a page between slab classes as shown to users; class 0 is the pool of free pages. Without a
+    /// `source`, the class with most pages gives it.
+    pub fn reassign(
+        &mut self,
+        source: Option<u8>,
+        destination: u8,
+        now: Seconds,
+    ) -> ReassignOutcome {
+        self.clock.advance(now);
+        let largest = self.shown_class(self.items.slabs.sizes.len() as u8 - 1);
+        if self.drain.is_some() {
+            return ReassignOutcome::Busy;
+        }
+        if source == Some(destination) {
+            return ReassignOutcome::Same;
+        }
+        if destination > largest || source.is_some_and(|source| source > largest) {
+            return ReassignOutcome::BadClass;
+        }
+        let heir = self.heir_in(destination);
+        if source == Some(0) {
+            return self.give_from_pool(heir);
+        }
+        let Some(source) = source.or_else(|| self.richest_class(destination)) else {
+            return ReassignOutcome::NoSpare;
+        };
+        if self.shown_pages(source) < SPARE_PAGES_MIN {
+            return ReassignOutcome::NoSpare;
+        }
+        match self.oldest_page_in(source) {
+            Some(page) => {
+                self.start_drain(page, heir);
+                ReassignOutcome::Started
+            }
+            None => ReassignOutcome::NoSpare,
+        }
+    }
+
+    /// Whether a page is on its way from one class to another.
+    #[must_use]
+    pub fn is_reassigning(&self) -> bool {
+        self.drain.is_some()
+    }
+
+    fn give_from_pool(&mut self, heir: Option<u8>) -> ReassignOutcome {
+        match heir {
+            Some(class)
+                if self.items.slabs.pool_len() > 0 && self.items.slabs.add_page(class, 0) =>
+            {
+                self.stats.slabs_moved += 1;
+                self.note_page_move(INDEX_CLASS, heir);
+                ReassignOutcome::Started
+            }
+            _ => ReassignOutcome::NoSpare,
+        }
+    }
+
+    /// The class among those shown as `shown` that evicts most; none for the pool.
+    fn heir_in(&self, shown: u8) -> Option<u8> {
+        self.classes_shown_as(shown)
+            .max_by_key(|&class| self.classes[usize::from(class)].evicted)
+    }
+
+    fn classes_shown_as(&self, shown: u8) -> impl Iterator<Item = u8> {
+        (INDEX_CLASS + 1..self.items.slabs.sizes.len() as u8)
+            .filter(move |&class| self.shown_class(class) == shown)
+    }
+
+    fn shown_pages(&self, shown: u8) -> u32 {
+        self.classes_shown_as(shown)
+            .map(|class| self.items.slabs.page_count(class))
+            .sum()
+    }
+
+    /// The shown class with most pages, other than `except`.
+    fn richest_class(&self, except: u8) -> Option<u8> {
+        let largest = self.shown_class(self.items.slabs.sizes.len() as u8 - 1);
+        (1..=largest)
+            .filter(|&shown| shown != except)
+            .max_by_key(|&shown| self.shown_pages(shown))
+    }
+
+    /// The page with the oldest items among those of a shown class that can be emptied.
+    fn oldest_page_in(&self, shown: u8) -> Option<PageId> {
+        let fit = |&id: &PageId| {
+            let page = self.items.slabs.page(id);
+            page.class != NO_CLASS
+                && page.class != INDEX_CLASS
+                && page.guarded == 0
+                && !page.draining
+                && self.shown_class(page.class) == shown
+        };
+        (1..self.items.slabs.pages_end())
+            .filter(fit)
+            .take(super::steal::PAGES_COMPARED)
+            .max_by_key(|&id| self.page_age(id))
+    }
+}

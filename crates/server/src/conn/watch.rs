@@ -1,0 +1,46 @@
+//! `watch`: from its `OK` on, a connection only receives lines.
+
+use corecached_protocol::reply;
+use corecached_protocol::text::Streams;
+
+use super::{Conn, Cx, Phase};
+
+/// The command.
+pub(super) fn watch(conn: &mut Conn, streams: Result<Streams, &'static [u8]>, cx: &mut Cx<'_>) {
+    let refusal = match streams {
+        _ if !cx.shared.config.watch_enabled => reply::WATCH_DISABLED,
+        _ if conn.owes_replies() => reply::WATCH_PIPELINED,
+        Err(line) => line,
+        Ok(streams) => match cx.shared.watch.add(cx.access.shard, conn.id, streams) {
+            None => reply::WATCHER_TOO_MANY,
+            Some(watcher) => {
+                conn.say(reply::OK, cx);
+                conn.phase = Phase::Watching(watcher);
+                return;
+            }
+        },
+    };
+    conn.say(refusal, cx);
+}
+
+impl Conn {
+    /// Whether it only receives lines; what it sends is dropped.
+    pub(crate) fn is_watching(&self) -> bool {
+        matches!(self.phase, Phase::Watching(_))
+    }
+
+    /// Takes the lines that wait for it, unless it is still busy with earlier ones: then they wait in their buffer, and
+    /// more of them may get lost.
+    pub(crate) fn take_watched(&mut self) {
+        if self.send_blocked {
+            return;
+        }
+        if let Phase::Watching(watcher) = &self.phase {
+            let lines = watcher.take();
+            if !lines.is_empty() {
+                self.replies
+                    .write(Vec::new, |out| out.bytes.extend_from_slice(&lines));
+            }
+        }
+    }
+}

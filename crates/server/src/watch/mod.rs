@@ -1,0 +1,230 @@
+//! `watch`: what the server does, as lines to whoever asks; and what `stats detail` counts on the way.
+//!
+//! ```text
+//!   shard 0                                  shard 1                        shard of a watcher
+//!   operation -> Observer (in the core)      operation -> Observer          connection
+//!   connection opened -> EventLog (net)        |                              ^
+//!        |                                     |                              | Control::Watched, when the
+//!        +-- end of the tick: Watch::publish --+--> Watcher (bounded) --------+ buffer was empty
+//! ```
+//!
+//! Without watchers an operation tests one number, [`Observer::is_idle`]. With some, its lines are written into the log of
+//! the shard it ran on, bounded by `-o worker_logbuf_size`, and appended to each watcher's buffer, bounded by
+//! `-o watcher_logbuf_size`, at the end of the tick: whoever reads too slowly loses lines and is told how many. The locks
+//! here are taken only while somebody watches, and never while an operation runs.
+
+mod log;
+mod observer;
+mod prefixes;
+
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use corecached_protocol::event;
+use corecached_protocol::text::Streams;
+
+use crate::config::Config;
+use crate::conn::ConnId;
+use crate::control::Control;
+use crate::shard::ShardId;
+use crate::shared::Shared;
+
+pub(crate) use log::{EventLog, Lines};
+pub(crate) use observer::{Committed, Observer, committed, observed};
+pub(crate) use prefixes::{PrefixCounts, Prefixes};
+
+use prefixes::PrefixNames;
+
+/// Watchers that there may be.
+const WATCHERS_MAX: usize = 20;
+/// Room for a `skipped=<n>` line.
+const SKIPPED_BYTES_MAX: usize = 32;
+/// Stands for `stats detail` among the bits of the streams.
+const DETAIL: u16 = 1 << 15;
+
+/// What all shards know of watching.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// The streams that anybody watches, and [`DETAIL`].
+    wanted: AtomicU16,
+    ids: AtomicU64,
+    watchers: Mutex<Vec<Arc<Watcher>>>,
+    watcher_bytes_max: usize,
+    log_bytes_max: usize,
+    /// Events written to shards' logs.
+    pub(crate) written: AtomicU64,
+    /// Events that a shard's log had no room for.
+    pub(crate) dropped: AtomicU64,
+    /// Lines that a watcher's buffer had no room for.
+    pub(crate) skipped: AtomicU64,
+    /// Lines put into watchers' buffers.
+    pub(crate) sent: AtomicU64,
+    prefix_names: PrefixNames,
+    prefix_delimiter: u8,
+}
+
+/// A connection that watches.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    shard: ShardId,
+    conn: ConnId,
+    streams: Streams,
+    /// Events before this one are none of its business.
+    first_id: u64,
+    buffer: Mutex<Buffer>,
+}
+
+/// Lines for one watcher.
+#[derive(Debug, Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    /// Lines lost since the last one that found room.
+    skipped: u64,
+    /// Its shard knows that there is something to take.
+    told: bool,
+}
+
+impl Watch {
+    /// Nobody watches yet.
+    pub(crate) fn new(config: &Config) -> Watch {
+        let watch = Watch {
+            wanted: AtomicU16::new(0),
+            ids: AtomicU64::new(1),
+            watchers: Mutex::default(),
+            watcher_bytes_max: config.watcher_logbuf_bytes as usize,
+            log_bytes_max: config.worker_logbuf_bytes as usize,
+            written: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            prefix_names: PrefixNames::default(),
+            prefix_delimiter: config.prefix_delimiter,
+        };
+        watch.count_prefixes(config.detail_enabled);
+        watch
+    }
+
+    /// What operations have to note at all; 0 = nothing.
+    #[inline]
+    fn wanted(&self) -> u16 {
+        self.wanted.load(Ordering::Acquire)
+    }
+
+    /// Turns `stats detail` on or off.
+    pub(crate) fn count_prefixes(&self, on: bool) {
+        if on {
+            self.wanted.fetch_or(DETAIL, Ordering::Release);
+        } else {
+            self.wanted.fetch_and(!DETAIL, Ordering::Release);
+        }
+    }
+
+    /// `stats reset`.
+    pub(crate) fn reset(&self) {
+        for counter in [&self.written, &self.dropped, &self.skipped, &self.sent] {
+            counter.store(0, Ordering::Relaxed);
+        }
+        self.prefix_names.clear();
+    }
+
+    fn list(&self) -> MutexGuard<'_, Vec<Arc<Watcher>>> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Number of watchers.
+    pub(crate) fn watchers(&self) -> u64 {
+        self.list().len() as u64
+    }
+
+    /// Adds a watcher, if there is room for one. From its return on every shard notes what it wants to see.
+    pub(crate) fn add(
+        &self,
+        shard: ShardId,
+        conn: ConnId,
+        streams: Streams,
+    ) -> Option<Arc<Watcher>> {
+        let mut list = self.list();
+        if list.len() >= WATCHERS_MAX {
+            return None;
+        }
+        let watcher = Arc::new(Watcher {
+            shard,
+            conn,
+            streams,
+            first_id: self.ids.load(Ordering::Relaxed),
+            buffer: Mutex::default(),
+        });
+        list.push(Arc::clone(&watcher));
+        self.set_wanted(&list);
+        Some(watcher)
+    }
+
+    /// A watcher has gone.
+    pub(crate) fn remove(&self, watcher: &Arc<Watcher>) {
+        let mut list = self.list();
+        list.retain(|other| !Arc::ptr_eq(other, watcher));
+        self.set_wanted(&list);
+    }
+
+    fn set_wanted(&self, list: &[Arc<Watcher>]) {
+        let streams = list
+            .iter()
+            .fold(Streams::NOTHING, |all, one| all.with(one.streams));
+        let update = |wanted| Some(wanted & DETAIL | streams.bits());
+        let (set, fetch) = (Ordering::Release, Ordering::Relaxed);
+        // The closure never gives up.
+        let _ = self.wanted.fetch_update(set, fetch, update);
+    }
+
+    /// Appends a log's lines to the buffers of those who want to see them.
+    pub(crate) fn publish(&self, lines: &Lines, shared: &Shared) {
+        self.written.fetch_add(lines.written(), Ordering::Relaxed);
+        self.dropped.fetch_add(lines.dropped(), Ordering::Relaxed);
+        for watcher in self.list().iter() {
+            if watcher.append(lines, self) {
+                let conn = watcher.conn;
+                shared.shard(watcher.shard).post(Control::Watched { conn });
+            }
+        }
+    }
+}
+
+impl Watcher {
+    fn buffer(&self) -> MutexGuard<'_, Buffer> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends what concerns it; whether its shard is to be told.
+    fn append(&self, lines: &Lines, watch: &Watch) -> bool {
+        let mut buffer = self.buffer();
+        let (mut sent, mut skipped) = (0, 0);
+        for (streams, id, line) in lines.iter() {
+            if !streams.has(self.streams) || id < self.first_id {
+                continue;
+            }
+            if buffer.bytes.len() + line.len() + SKIPPED_BYTES_MAX > watch.watcher_bytes_max {
+                buffer.skipped += 1;
+                skipped += 1;
+                continue;
+            }
+            let lost = std::mem::take(&mut buffer.skipped);
+            if lost > 0 {
+                event::skipped(&mut buffer.bytes, lost);
+            }
+            buffer.bytes.extend_from_slice(line);
+            sent += 1;
+        }
+        watch.sent.fetch_add(sent, Ordering::Relaxed);
+        watch.skipped.fetch_add(skipped, Ordering::Relaxed);
+        let tell = !buffer.told && !buffer.bytes.is_empty();
+        buffer.told |= tell;
+        tell
+    }
+
+    /// Takes its lines; its shard is told of later ones again.
+    pub(crate) fn take(&self) -> Vec<u8> {
+        let mut buffer = self.buffer();
+        buffer.told = false;
+        std::mem::take(&mut buffer.bytes)
+    }
+}
