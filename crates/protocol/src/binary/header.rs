@@ -177,6 +177,16 @@ pub fn parse(buf: &[u8]) -> Parsed<'_> {
     answer(HEADER_BYTES + rest.len(), request)
 }
 
+/// Where the key of the packet at the start of `buf` should be, for a look ahead: nothing is checked but that it is there.
+#[inline]
+#[must_use]
+pub fn first_key(buf: &[u8]) -> Option<&[u8]> {
+    let header = Header::of(buf.first_chunk()?);
+    let start = HEADER_BYTES + header.extras_bytes;
+    buf.get(start..start + header.key_bytes)
+        .filter(|key| !key.is_empty())
+}
+
 /// What a packet asks for; `None` if its lengths are not those of its opcode.
 #[inline]
 fn request<'a>(packet: &Packet<'a>) -> Option<BinaryRequest<'a>> {

@@ -27,7 +27,7 @@ mod stat;
 mod status;
 mod store;
 
-pub use header::{BODY_BYTES_MAX, HEADER_BYTES, Head, Parsed, parse};
+pub use header::{BODY_BYTES_MAX, HEADER_BYTES, Head, Parsed, first_key, parse};
 pub use opcode::Opcode;
 pub use request::{BinaryRequest, BinaryStore};
 pub use sasl::MECHANISM_BYTES_MAX;

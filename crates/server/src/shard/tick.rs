@@ -17,6 +17,7 @@ use std::io;
 use std::time::Duration;
 
 use corecached_engine::KeyHash;
+use corecached_protocol::{Codec, binary};
 use corecached_reactor::{Event, Outgoing, RecvBuf, Token};
 
 use crate::conn::{ConnId, Cx, Reading};
@@ -302,10 +303,14 @@ impl Net {
     }
 }
 
-/// What is probably the key of the request that `bytes` is: its second word. A wrong guess costs a useless prefetch.
+/// What is probably the key of the request that `bytes` is: its second word, or where the header of a packet says that it
+/// is. A wrong guess costs a useless prefetch.
 fn first_key(bytes: &[u8]) -> Option<&[u8]> {
     if bytes.len() > SINGLE_REQUEST_BYTES {
         return None;
+    }
+    if Codec::detect(*bytes.first()?) == Codec::Binary {
+        return binary::first_key(bytes);
     }
     let after_word = &bytes[memchr::memchr(b' ', bytes)? + 1..];
     let end = after_word.iter().position(|&byte| byte <= b' ')?;

@@ -6,6 +6,7 @@
 //! played.rs           one test per transcript, number of shards and way of playing
 //! keys.rs             gets of many keys: order, duplicates, misses
 //! listeners.rs        addresses of -l with facts of their own
+//! auth.rs             authentication, on every protocol and transport
 //! statistics.rs       the names, order and meaning of the statistics
 //! dump.rs             lru_crawler metadump and mgdump, stats sizes and cachedump
 //! watch.rs            streams of events, fast and slow watchers
@@ -21,6 +22,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod auth;
 mod client;
 mod concurrent;
 mod dump;

@@ -48,6 +48,7 @@ transcripts! {
     arithmetic
     arithmetic_padding
     ascii_only
+    auth_text
     binary_admin
     binary_arithmetic
     binary_cas
@@ -91,6 +92,7 @@ transcripts! {
     quit
     reassign
     retrieval
+    sasl
     short_lines
     shutdown
     shutdown_graceful

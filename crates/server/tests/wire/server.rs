@@ -35,21 +35,31 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server with `shards` threads and `options`, and waits until it answers.
     pub(crate) fn start(shards: usize, options: &[&str]) -> Self {
+        Self::start_with(shards, options, &[])
+    }
+
+    /// The same with environment variables.
+    pub(crate) fn start_with(
+        shards: usize,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         for _ in 0..START_ATTEMPTS {
-            if let Some(server) = Self::try_start(shards, options) {
+            if let Some(server) = Self::try_start(shards, options, environment) {
                 return server;
             }
         }
         panic!("the server did not start with {options:?}");
     }
 
-    fn try_start(shards: usize, options: &[&str]) -> Option<Self> {
+    fn try_start(shards: usize, options: &[&str], environment: &[(&str, &str)]) -> Option<Self> {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let mut child = command()
             .args(["-l", "127.0.0.1", "-U", "0", "-p"])
             .arg(address.port().to_string())
             .args(["-t", &shards.to_string()])
             .args(options)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

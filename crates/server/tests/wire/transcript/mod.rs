@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! ! server -A -I 2m        options of the server (first lines of a file)
+//! ! passwords a:b c:d      lines of a password file: {passwords} in options, and MEMCACHED_SASL_PWDB
 //! ! ways whole bytes       ways of playing that make sense (default: all three)
 //! ! skip-old pipelined     ways that memcached before 1.6.41 does not stand
 //! # a comment

@@ -11,6 +11,8 @@ use super::text::{self, Text};
 pub(crate) struct Transcript {
     pub(crate) name: &'static str,
     pub(crate) server_options: Vec<String>,
+    /// Lines of the password file.
+    pub(crate) passwords: Vec<String>,
     pub(crate) ways: Vec<Way>,
     /// Ways that memcached before 1.6.41 does not stand.
     pub(crate) ways_not_old: Vec<Way>,
@@ -62,6 +64,7 @@ impl Transcript {
         let mut transcript = Self {
             name,
             server_options: Vec::new(),
+            passwords: Vec::new(),
             ways: vec![Way::Whole, Way::Bytes, Way::Pipelined],
             ways_not_old: Vec::new(),
             steps: Vec::new(),
@@ -139,6 +142,10 @@ impl Transcript {
         let action = match words[..] {
             ["server", ref options @ ..] => {
                 self.server_options = options.iter().map(ToString::to_string).collect();
+                return Ok(None);
+            }
+            ["passwords", ref lines @ ..] => {
+                self.passwords = lines.iter().map(ToString::to_string).collect();
                 return Ok(None);
             }
             ["ways", ref ways @ ..] => {

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::parse::{Action, Step, Transcript};
 use super::text::{Piece, Text, show, show_text};
+use crate::auth::Passwords;
 use crate::client::Client;
 use crate::server::Server;
 
@@ -38,15 +39,21 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Plays `transcript` on a server of its own.
 pub(crate) fn play(transcript: &Transcript, shards: usize, way: Way) {
+    let file = format!("{}-{shards}-{way:?}", transcript.name);
+    let passwords = Passwords::new(&file, &transcript.passwords.join("\n"));
     let options: Vec<&str> = transcript
         .server_options
         .iter()
-        .map(String::as_str)
+        .map(|option| match option.as_str() {
+            "{passwords}" => passwords.path(),
+            option => option,
+        })
         .collect();
+    let environment = [("MEMCACHED_SASL_PWDB", passwords.path())];
     let mut player = Player {
         name: transcript.name,
         way,
-        server: Server::start(shards, &options),
+        server: Server::start_with(shards, &options, &environment),
         connections: HashMap::new(),
         binary: HashSet::new(),
         current: "main".to_owned(),
