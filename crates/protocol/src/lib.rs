@@ -6,6 +6,7 @@
 //!                             meta::parse    -> MetaRequest     meta::client::Command    -> bytes
 //!                             binary::parse  -> BinaryRequest   binary::client::render   -> bytes
 //!   bytes <- reply, meta::reply, binary::reply                  *::ReplyParser           <- bytes
+//!   datagram -> udp::request ... udp::frame -> datagrams
 //! ```
 //!
 //! Nothing here knows a socket, an executor, a clock or the engine. The reference is memcached 1.6.45; where an older
@@ -24,6 +25,7 @@ pub mod reply;
 mod scan;
 mod step;
 pub mod text;
+pub mod udp;
 pub mod uri;
 
 pub use codec::Codec;

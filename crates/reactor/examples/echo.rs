@@ -147,7 +147,12 @@ impl Server {
                 self.close(token);
             }
             Event::AcceptFailed { errno, .. } => eprintln!("accept failed: {errno}"),
-            Event::RecvStopped { .. } | Event::Doorbell | Event::Wake | Event::Tick => {}
+            Event::RecvStopped { .. }
+            | Event::Datagram { .. }
+            | Event::DatagramsFailed { .. }
+            | Event::Doorbell
+            | Event::Wake
+            | Event::Tick => {}
         }
     }
 

@@ -70,11 +70,11 @@ impl Buffers {
         Ok(buffers)
     }
 
-    /// Offers the buffers to `ring`, which must be closed before `self` is dropped.
-    pub(crate) fn register(&self, ring: &Ring) -> io::Result<()> {
+    /// Offers the buffers to `ring` as `group`, which must be closed before `self` is dropped.
+    pub(crate) fn register(&self, ring: &Ring, group: u16) -> io::Result<()> {
         let address = self.entries.base as u64;
         // SAFETY: the mapping is page-aligned, holds `count` entries, and the reactor drops the ring before it.
-        unsafe { ring.register_buffers(address, self.count) }
+        unsafe { ring.register_buffers(address, self.count, group) }
     }
 
     /// Takes note of a completion that carries buffer `index` with `len` bytes.

@@ -27,6 +27,11 @@ pub struct ReactorConfig {
     pub send_buffer_bytes_max: usize,
     /// The pool of send buffers keeps at most this many bytes of capacity.
     pub send_pool_bytes_max: usize,
+    /// Receive buffers for UDP, a power of two; mapped when the first UDP socket is received from. Each has room for the
+    /// largest datagram, 68 KiB, of which the kernel touches what arrives.
+    pub datagram_buffers: u16,
+    /// Bytes of UDP replies that the kernel has not taken yet; more are not accepted.
+    pub datagram_bytes_max: usize,
     /// How long to leave a listener alone after the process or system ran out of descriptors or memory.
     pub accept_retry: Duration,
 }
@@ -42,6 +47,8 @@ impl Default for ReactorConfig {
             send_buffer_bytes: 2 * 1024,
             send_buffer_bytes_max: 64 * 1024,
             send_pool_bytes_max: 2 * 1024 * 1024,
+            datagram_buffers: 128,
+            datagram_bytes_max: 16 * 1024 * 1024,
             accept_retry: Duration::from_millis(50),
         }
     }

@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use crate::buffers::RecvBuf;
+use crate::datagram::DatagramBuf;
 
 /// The caller's name for a connection or listener: an index and a generation, say. Less than 2^56.
 ///
@@ -125,6 +126,20 @@ pub enum Event {
         errno: i32,
         /// The inserts of the send: their memory is the caller's again.
         inserts: Vec<Insert>,
+    },
+    /// A datagram arrived: read it with [`crate::Reactor::datagram`], then [`crate::Reactor::recycle_datagram`] the buffer.
+    Datagram {
+        /// The UDP socket.
+        token: Token,
+        /// The datagram.
+        buf: DatagramBuf,
+    },
+    /// Receiving datagrams has ended with an error that does not pass.
+    DatagramsFailed {
+        /// The UDP socket.
+        token: Token,
+        /// Why.
+        errno: i32,
     },
     /// A peer rang with [`crate::Reactor::doorbell`]. Several rings may be one event.
     Doorbell,

@@ -11,17 +11,19 @@
 //!     multishot accept  -> Accepted          multishot recv -> Received (a buffer of the ring)
 //!     send did not fit  -> SendBlocked       peer's MSG_RING -> Doorbell
 //!     timer             -> Tick              Waker::wake()   -> Wake
+//!     multishot recvmsg -> Datagram          send_datagrams(): a reply in pieces
 //!                 nothing for a whole warm window: park(), asleep inside glommio
 //! ```
 //!
 //! Not here: protocol, connections and their limits. The reactor moves bytes and reports what the kernel said.
 //!
-//! Unsafe code is in `ring`, `buffers`, `send` and `descriptor`; `probe` reads a limit, and `park` and `reactor` each take
+//! Unsafe code is in `ring`, `buffers`, `send`, `datagram` and `descriptor`; `probe` reads a limit, and `park` and `reactor` each take
 //! over one descriptor.
 
 mod accept;
 mod buffers;
 mod config;
+mod datagram;
 mod descriptor;
 mod event;
 mod gather;
@@ -41,6 +43,7 @@ mod waker;
 
 pub use buffers::RecvBuf;
 pub use config::ReactorConfig;
+pub use datagram::{DatagramBuf, Peer};
 pub use event::{Event, Insert, Outgoing, Token};
 pub use probe::{Features, probe};
 pub use reactor::Reactor;

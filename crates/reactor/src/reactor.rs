@@ -10,6 +10,7 @@ use io_uring::cqueue;
 use crate::accept::{Action, Listeners};
 use crate::buffers::{Buffers, RecvBuf};
 use crate::config::ReactorConfig;
+use crate::datagram::{self, DatagramBuf, Datagrams, Peer};
 use crate::descriptor;
 use crate::event::{Event, Outgoing, Token};
 use crate::park::Parking;
@@ -31,6 +32,8 @@ pub struct Reactor {
     sends: Sends,
     receivers: Receivers,
     listeners: Listeners,
+    datagrams: Datagrams,
+    datagram_buffers: u16,
     pool: BufferPool,
     pub(crate) tick: TickTimer,
     /// Events that did not come out of the ring, for the next turn.
@@ -54,7 +57,7 @@ impl Reactor {
         let buffers = Buffers::new(config.buffers, config.buffer_bytes)
             .map_err(StartError::io("map receive buffers"))?;
         buffers
-            .register(&ring)
+            .register(&ring, Ring::RECV_GROUP)
             .map_err(StartError::io("register receive buffers"))?;
         let (wake_pipe, write_end) = descriptor::pipe().map_err(StartError::io("create a pipe"))?;
         ring.read_wake(wake_pipe.as_raw_fd());
@@ -67,6 +70,8 @@ impl Reactor {
             sends: Sends::default(),
             receivers: Receivers::default(),
             listeners: Listeners::default(),
+            datagrams: Datagrams::new(config.datagram_bytes_max),
+            datagram_buffers: config.datagram_buffers,
             pool: BufferPool::new(
                 config.send_buffer_bytes,
                 config.send_buffer_bytes_max,
@@ -168,6 +173,44 @@ impl Reactor {
         self.ring.close(fd);
     }
 
+    /// Receives datagrams from the UDP socket `fd`, which stays open as long as this reactor or until the turn after
+    /// [`Reactor::stop_datagrams`].
+    ///
+    /// # Errors
+    /// If the receive buffers, which the first socket asks for, cannot be had.
+    pub fn recv_datagrams(&mut self, fd: RawFd, token: Token) -> io::Result<()> {
+        self.datagrams
+            .start(&mut self.ring, fd, token, self.datagram_buffers)
+    }
+
+    /// Receives no more datagrams from the socket of `token`.
+    pub fn stop_datagrams(&mut self, token: Token) {
+        self.datagrams.stop(&mut self.ring, token);
+    }
+
+    /// The sender and the bytes of a datagram; `None` if it did not arrive whole.
+    pub fn datagram(&self, buf: &DatagramBuf) -> Option<(Peer, &[u8])> {
+        self.datagrams.open(buf)
+    }
+
+    /// Gives the buffer of a datagram back.
+    pub fn recycle_datagram(&mut self, buf: DatagramBuf) {
+        self.datagrams.recycle(buf);
+    }
+
+    /// Sends `bytes` from the UDP socket `fd`, `step` bytes in each datagram but the last, with the next turn. What the
+    /// socket has no room for waits, up to [`ReactorConfig::datagram_bytes_max`] for all: `false` if that is exceeded, and
+    /// nothing is sent.
+    pub fn send_datagrams(&mut self, fd: RawFd, peer: &Peer, bytes: Vec<u8>, step: usize) -> bool {
+        match self.datagrams.send(&mut self.ring, fd, peer, bytes, step) {
+            Ok(()) => true,
+            Err(bytes) => {
+                self.pool.give(bytes);
+                false
+            }
+        }
+    }
+
     /// Rings a peer: [`Event::Doorbell`] in its next turn, also if it is parked. Sent with the next turn of this one.
     pub fn doorbell(&mut self, peer: &DoorbellTarget) {
         self.ring.message(peer.ring, UserData::DOORBELL);
@@ -231,6 +274,7 @@ impl Reactor {
     /// Gives the kernel what the caller gave back. True if connections wait for buffers although there are some.
     pub(crate) fn prepare(&mut self) -> bool {
         self.buffers.publish();
+        self.datagrams.prepare(&mut self.ring);
         self.receivers
             .rearm(&mut self.ring, self.buffers.available())
     }
@@ -271,6 +315,7 @@ impl Reactor {
                 sent.push(Event::SendDone { token, inserts });
             }
         });
+        self.datagrams.settle(|bytes| pool.give(bytes));
         if !self.sent.is_empty() {
             events.splice(first..first, self.sent.drain(..));
         }
@@ -295,6 +340,13 @@ impl Reactor {
                 events.push(Event::Wake);
             }
             Kind::Doorbell => events.push(Event::Doorbell),
+            Kind::RecvDatagram => self.complete_datagram(token, result, flags, events),
+            Kind::SendDatagram => {
+                let payload = user_data.payload();
+                if let Some(bytes) = self.datagrams.complete(&mut self.ring, payload, result) {
+                    self.pool.give(bytes);
+                }
+            }
             Kind::Ignored => {}
         }
     }
@@ -310,6 +362,25 @@ impl Reactor {
         }
         if !cqueue::more(flags) {
             events.extend(self.receivers.ended(&mut self.ring, token, result));
+        }
+    }
+
+    fn complete_datagram(
+        &mut self,
+        token: Token,
+        result: i32,
+        flags: u32,
+        events: &mut Vec<Event>,
+    ) {
+        if let Some(index) = cqueue::buffer_select(flags)
+            && let Some(buf) = self.datagrams.received(index, result.max(0) as u32)
+        {
+            events.push(Event::Datagram { token, buf });
+        }
+        if !cqueue::more(flags)
+            && let datagram::Ended::Failed(errno) = self.datagrams.ended(token, result)
+        {
+            events.push(Event::DatagramsFailed { token, errno });
         }
     }
 

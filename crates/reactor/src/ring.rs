@@ -14,11 +14,9 @@ use io_uring::types::{CancelBuilder, Fd, TimeoutFlags, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
 use crate::config::ReactorConfig;
+use crate::datagram::empty_header;
 use crate::probe::Features;
 use crate::user_data::UserData;
-
-/// The buffer group of the receive buffers; the ring has no other.
-const RECV_GROUP: u16 = 0;
 
 /// `IORING_REGISTER_RING_FDS`.
 const REGISTER_RING_FDS: u32 = 20;
@@ -75,11 +73,17 @@ pub(crate) struct Ring {
 struct Fixed {
     warm_window: Timespec,
     accept_retry: Timespec,
+    datagram_header: libc::msghdr,
     /// What is read from the waker's pipe; nobody looks at it.
     wakes: [u8; 64],
 }
 
 impl Ring {
+    /// The buffer group of connections.
+    pub(crate) const RECV_GROUP: u16 = 0;
+    /// The buffer group of UDP sockets.
+    pub(crate) const DATAGRAM_GROUP: u16 = 1;
+
     /// Sets the ring up for the calling thread.
     pub(crate) fn new(config: &ReactorConfig, features: &Features) -> io::Result<Ring> {
         let io = match build(config, true) {
@@ -89,6 +93,7 @@ impl Ring {
         let fixed = Fixed {
             warm_window: config.warm_window.into(),
             accept_retry: config.accept_retry.into(),
+            datagram_header: empty_header(),
             wakes: [0; 64],
         };
         let registered_index = register_ring_fd(io.as_raw_fd());
@@ -115,9 +120,16 @@ impl Ring {
 
     pub(crate) fn recv(&mut self, fd: RawFd, user_data: UserData) {
         self.push_plain(
-            opcode::RecvMulti::new(Fd(fd), RECV_GROUP).build(),
+            opcode::RecvMulti::new(Fd(fd), Self::RECV_GROUP).build(),
             user_data,
         );
+    }
+
+    /// Receives datagrams with the addresses of their senders.
+    pub(crate) fn recv_datagrams(&mut self, fd: RawFd, user_data: UserData) {
+        let header = &raw const self.fixed.datagram_header;
+        let entry = opcode::RecvMsgMulti::new(Fd(fd), header, Self::DATAGRAM_GROUP);
+        self.push_plain(entry.build(), user_data);
     }
 
     /// Cancels the operation submitted as `target`; its own completion follows.
@@ -246,14 +258,19 @@ impl Ring {
         self.io.submitter().unregister_eventfd()
     }
 
-    /// Offers the buffer ring at `address`.
+    /// Offers the buffer ring at `address` as `group`.
     ///
     /// # Safety
     /// `address` holds `entries` buffer entries, page-aligned, that outlive this ring.
-    pub(crate) unsafe fn register_buffers(&self, address: u64, entries: u16) -> io::Result<()> {
+    pub(crate) unsafe fn register_buffers(
+        &self,
+        address: u64,
+        entries: u16,
+        group: u16,
+    ) -> io::Result<()> {
         let submitter = self.io.submitter();
         // SAFETY: the caller's promise.
-        unsafe { submitter.register_buf_ring_with_flags(address, entries, RECV_GROUP, 0) }
+        unsafe { submitter.register_buf_ring_with_flags(address, entries, group, 0) }
     }
 
     fn flush_backlog(&mut self) {

@@ -31,9 +31,13 @@ pub(crate) enum Kind {
     Wake = 6,
     /// A message from a peer's ring.
     Doorbell = 7,
+    /// Multishot receive of datagrams; the payload is the socket's token.
+    RecvDatagram = 8,
+    /// A datagram of a reply; the payload names it.
+    SendDatagram = 9,
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 10] = [
     Kind::Ignored,
     Kind::Accept,
     Kind::AcceptRetry,
@@ -42,6 +46,8 @@ const KINDS: [Kind; 8] = [
     Kind::Tick,
     Kind::Wake,
     Kind::Doorbell,
+    Kind::RecvDatagram,
+    Kind::SendDatagram,
 ];
 
 /// Kind and payload, packed.
@@ -67,6 +73,11 @@ impl UserData {
     /// The send in `slot`.
     pub(crate) fn send(slot: u32) -> Self {
         Self::of(Kind::Send, u64::from(slot))
+    }
+
+    /// A datagram of a reply.
+    pub(crate) fn send_datagram(payload: u64) -> Self {
+        Self::of(Kind::SendDatagram, payload)
     }
 
     /// What it is; a kind nobody submits (a message of a foreign ring) counts as ignored.

@@ -8,6 +8,7 @@
 mod accept;
 mod close;
 mod common;
+mod datagram;
 mod idle;
 mod park;
 mod receive;

@@ -1,0 +1,396 @@
+//! UDP: a multishot receive per socket into buffers of its own, and replies of one or many datagrams.
+//!
+//! ```text
+//!   buffer of the ring:   | io_uring_recvmsg_out | peer's address | datagram ........ |
+//!
+//!   reply:                bytes   | datagram 0 | datagram 1 | ... | last |      one buffer, `step` bytes each but the last
+//!                         parts   | msghdr, iovec, address | ...               one send each
+//! ```
+//!
+//! Sends follow the rule of `send.rs`: first with `MSG_DONTWAIT` and without a completion when they succeed, so after a turn
+//! that submitted everything those without a completion are out. One that finds the socket full goes once more and waits in
+//! the kernel for room. What waits is bounded (`datagram_bytes_max`): beyond it replies are not taken, as UDP may lose them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::RawFd;
+
+use io_uring::types::{Fd, RecvMsgOut};
+use io_uring::{opcode, squeue};
+
+use crate::buffers::{Buffers, RecvBuf};
+use crate::event::Token;
+use crate::ring::Ring;
+use crate::user_data::{Kind, UserData};
+
+/// Longest address of a peer.
+pub(crate) const PEER_BYTES_MAX: usize = size_of::<libc::sockaddr_in6>();
+/// Bytes of one receive buffer: the largest datagram, what the kernel writes before it, and up to the next page.
+const BUFFER_BYTES: u32 = 17 * 4096;
+const _: () = assert!(BUFFER_BYTES as usize > 65_535 + 16 + PEER_BYTES_MAX);
+/// A slot keeps the memory of so many parts for its next reply.
+const PARTS_KEPT: usize = 64;
+
+const FLAGS_WAITING: u32 = libc::MSG_NOSIGNAL as u32;
+const FLAGS_INLINE: u32 = FLAGS_WAITING | libc::MSG_DONTWAIT as u32;
+
+/// Where a datagram came from, and where its reply goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    address: [u8; PEER_BYTES_MAX],
+    length: u32,
+}
+
+impl Peer {
+    fn new(name: &[u8]) -> Peer {
+        let length = name.len().min(PEER_BYTES_MAX);
+        let mut address = [0; PEER_BYTES_MAX];
+        address[..length].copy_from_slice(&name[..length]);
+        Peer {
+            address,
+            length: length as u32,
+        }
+    }
+
+    /// As an address; `None` if it is of another family than IPv4 and IPv6.
+    pub fn address(&self) -> Option<SocketAddr> {
+        let at = |offset: usize| [self.address[offset], self.address[offset + 1]];
+        let port = u16::from_be_bytes(at(2));
+        let (family, length) = (i32::from(u16::from_ne_bytes(at(0))), self.length as usize);
+        let ip: IpAddr = match family {
+            libc::AF_INET if length >= size_of::<libc::sockaddr_in>() => {
+                Ipv4Addr::from(*self.address[4..].first_chunk::<4>()?).into()
+            }
+            libc::AF_INET6 if length >= size_of::<libc::sockaddr_in6>() => {
+                Ipv6Addr::from(*self.address[8..].first_chunk::<16>()?).into()
+            }
+            _ => return None,
+        };
+        Some(SocketAddr::new(ip, port))
+    }
+}
+
+/// A datagram in a buffer of the reactor. Give it back with [`crate::Reactor::recycle_datagram`].
+#[derive(Debug)]
+#[must_use = "a receive buffer goes back with Reactor::recycle_datagram"]
+pub struct DatagramBuf(RecvBuf);
+
+/// A receiving socket.
+struct Socket {
+    token: Token,
+    fd: RawFd,
+    is_armed: bool,
+    is_stopped: bool,
+}
+
+/// What the end of a receive means for the caller.
+pub(crate) enum Ended {
+    /// It goes on, or was asked to stop.
+    Expected,
+    /// The socket is of no use any more.
+    Failed(i32),
+}
+
+/// The UDP side of a reactor; empty, and without buffers, until a socket is received from.
+pub(crate) struct Datagrams {
+    sockets: Vec<Socket>,
+    buffers: Option<Buffers>,
+    /// As given to the kernel with each receive: tells how long an address it leaves room for.
+    header: libc::msghdr,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// Slots whose submission has not been settled.
+    fresh: Vec<u32>,
+    /// Bytes of all replies that the kernel has not taken yet.
+    queued_bytes: usize,
+    queued_bytes_max: usize,
+}
+
+/// One reply.
+#[derive(Default)]
+struct Slot {
+    fd: RawFd,
+    bytes: Vec<u8>,
+    parts: Vec<Part>,
+    /// Parts that wait in the kernel for room.
+    waiting: usize,
+    is_fresh: bool,
+}
+
+/// One datagram of a reply, as the kernel reads it; it stays in place while the kernel may.
+struct Part {
+    header: libc::msghdr,
+    piece: libc::iovec,
+    peer: Peer,
+}
+
+impl Datagrams {
+    pub(crate) fn new(queued_bytes_max: usize) -> Datagrams {
+        Datagrams {
+            sockets: Vec::new(),
+            buffers: None,
+            header: empty_header(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            fresh: Vec::new(),
+            queued_bytes: 0,
+            queued_bytes_max,
+        }
+    }
+
+    /// Receives from `fd` as `token` until `stop`.
+    pub(crate) fn start(
+        &mut self,
+        ring: &mut Ring,
+        fd: RawFd,
+        token: Token,
+        buffers: u16,
+    ) -> std::io::Result<()> {
+        if self.buffers.is_none() {
+            let buffers = Buffers::new(buffers, BUFFER_BYTES)?;
+            buffers.register(ring, Ring::DATAGRAM_GROUP)?;
+            self.buffers = Some(buffers);
+        }
+        if self.sockets.iter().all(|socket| socket.token != token) {
+            self.sockets.push(Socket {
+                token,
+                fd,
+                is_armed: true,
+                is_stopped: false,
+            });
+            ring.recv_datagrams(fd, UserData::token(Kind::RecvDatagram, token));
+        }
+        Ok(())
+    }
+
+    /// Receives no more from the socket of `token`.
+    pub(crate) fn stop(&mut self, ring: &mut Ring, token: Token) {
+        for socket in self.sockets.iter_mut().filter(|it| it.token == token) {
+            socket.is_stopped = true;
+            if socket.is_armed {
+                ring.cancel(UserData::token(Kind::RecvDatagram, token));
+            }
+        }
+    }
+
+    /// Gives the kernel what the caller gave back, and receives again where buffers had run out.
+    pub(crate) fn prepare(&mut self, ring: &mut Ring) {
+        let Some(buffers) = &mut self.buffers else {
+            return;
+        };
+        buffers.publish();
+        if buffers.available() == 0 {
+            return;
+        }
+        for socket in &mut self.sockets {
+            if !socket.is_armed && !socket.is_stopped {
+                socket.is_armed = true;
+                ring.recv_datagrams(socket.fd, UserData::token(Kind::RecvDatagram, socket.token));
+            }
+        }
+    }
+
+    /// A datagram has come into buffer `index`.
+    pub(crate) fn received(&mut self, index: u16, len: u32) -> Option<DatagramBuf> {
+        let buffers = self.buffers.as_mut()?;
+        Some(DatagramBuf(buffers.received(index, len)))
+    }
+
+    /// The receive of `token` has ended.
+    pub(crate) fn ended(&mut self, token: Token, result: i32) -> Ended {
+        let Some(socket) = self.sockets.iter_mut().find(|it| it.token == token) else {
+            return Ended::Expected;
+        };
+        socket.is_armed = false;
+        // Without buffers it goes on when some are back, otherwise in the next turn.
+        match -result {
+            libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN | libc::ENOMEM => {
+                Ended::Expected
+            }
+            ..=0 => Ended::Expected,
+            errno => {
+                socket.is_stopped = true;
+                Ended::Failed(errno)
+            }
+        }
+    }
+
+    /// What is in a buffer; `None` if the kernel had to cut it, or its sender has no address.
+    pub(crate) fn open(&self, buf: &DatagramBuf) -> Option<(Peer, &[u8])> {
+        let bytes = self.buffers.as_ref()?.bytes(&buf.0);
+        let message = RecvMsgOut::parse(bytes, &self.header).ok()?;
+        if message.is_payload_truncated() || message.name_data().is_empty() {
+            return None;
+        }
+        // A borrow of the buffer, not of `message`.
+        let start = bytes.len() - message.payload_data().len();
+        Some((Peer::new(message.name_data()), &bytes[start..]))
+    }
+
+    /// Gives a buffer back.
+    pub(crate) fn recycle(&mut self, buf: DatagramBuf) {
+        if let Some(buffers) = &mut self.buffers {
+            buffers.recycle(buf.0);
+        }
+    }
+
+    /// Queues a reply, `step` bytes a datagram; gives the bytes back if too much waits already.
+    pub(crate) fn send(
+        &mut self,
+        ring: &mut Ring,
+        fd: RawFd,
+        peer: &Peer,
+        bytes: Vec<u8>,
+        step: usize,
+    ) -> Result<(), Vec<u8>> {
+        if bytes.is_empty() || self.queued_bytes + bytes.len() > self.queued_bytes_max {
+            return Err(bytes);
+        }
+        self.queued_bytes += bytes.len();
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            (self.slots.len() - 1) as u32
+        });
+        self.fresh.push(index);
+        let slot = &mut self.slots[index as usize];
+        (slot.fd, slot.bytes, slot.is_fresh) = (fd, bytes, true);
+        slot.cut(peer, step);
+        for part in 0..slot.parts.len() {
+            slot.submit(ring, index, part, false);
+        }
+        Ok(())
+    }
+
+    /// A send has a completion: it failed, or it waited. Returns the buffer of a reply that has ended with it.
+    pub(crate) fn complete(
+        &mut self,
+        ring: &mut Ring,
+        payload: u64,
+        result: i32,
+    ) -> Option<Vec<u8>> {
+        let SendId {
+            slot: index,
+            part,
+            waited,
+        } = SendId::unpack(payload);
+        let slot = &mut self.slots[index as usize];
+        if waited {
+            slot.waiting -= 1;
+        } else if -result == libc::EAGAIN {
+            slot.waiting += 1;
+            slot.submit(ring, index, part, true);
+        }
+        // Any other failure loses this datagram, which is what UDP is.
+        self.end_if_done(index)
+    }
+
+    /// Ends the replies whose datagrams are all out. To be called only when the kernel has taken every entry and every
+    /// completion has been looked at.
+    pub(crate) fn settle(&mut self, mut done: impl FnMut(Vec<u8>)) {
+        let mut fresh = std::mem::take(&mut self.fresh);
+        for index in fresh.drain(..) {
+            self.slots[index as usize].is_fresh = false;
+            if let Some(buffer) = self.end_if_done(index) {
+                done(buffer);
+            }
+        }
+        self.fresh = fresh;
+    }
+
+    fn end_if_done(&mut self, index: u32) -> Option<Vec<u8>> {
+        let slot = &mut self.slots[index as usize];
+        if slot.is_fresh || slot.waiting > 0 {
+            return None;
+        }
+        slot.parts.clear();
+        slot.parts.shrink_to(PARTS_KEPT);
+        let bytes = std::mem::take(&mut slot.bytes);
+        self.queued_bytes -= bytes.len();
+        self.free.push(index);
+        Some(bytes)
+    }
+}
+
+impl Slot {
+    /// Makes a part of each `step` bytes.
+    fn cut(&mut self, peer: &Peer, step: usize) {
+        self.parts.clear();
+        self.parts.extend(self.bytes.chunks(step).map(|piece| Part {
+            header: empty_header(),
+            piece: libc::iovec {
+                iov_base: piece.as_ptr().cast_mut().cast(),
+                iov_len: piece.len(),
+            },
+            peer: *peer,
+        }));
+        // The parts stay where they are from here on: now they can point to themselves.
+        for part in &mut self.parts {
+            part.header.msg_name = (&raw mut part.peer.address).cast();
+            part.header.msg_namelen = part.peer.length;
+            part.header.msg_iov = &raw mut part.piece;
+            part.header.msg_iovlen = 1;
+        }
+    }
+
+    fn submit(&self, ring: &mut Ring, slot: u32, part: usize, waited: bool) {
+        let (message_flags, entry_flags) = match waited {
+            true => (FLAGS_WAITING, squeue::Flags::empty()),
+            false => (FLAGS_INLINE, squeue::Flags::SKIP_SUCCESS),
+        };
+        let header = &raw const self.parts[part].header;
+        let id = SendId { slot, part, waited };
+        let entry = opcode::SendMsg::new(Fd(self.fd), header).flags(message_flags);
+        let entry = entry.build().flags(entry_flags);
+        // SAFETY: the entry points to the slot's parts and they to its bytes. Neither is moved or freed before
+        // `end_if_done` finds that no part is with the kernel: after the completion of those that wait, and for the others
+        // after `settle` of a turn that submitted everything. Heap memory of a `Vec` stays put when the slot moves.
+        unsafe { ring.push(entry.user_data(UserData::send_datagram(id.pack()).0)) }
+    }
+}
+
+/// Names a datagram on its way: `waited (1 bit) | part (23 bits) | slot (32 bits)`.
+struct SendId {
+    slot: u32,
+    part: usize,
+    waited: bool,
+}
+
+impl SendId {
+    fn pack(&self) -> u64 {
+        u64::from(self.waited) << 55 | (self.part as u64) << 32 | u64::from(self.slot)
+    }
+
+    fn unpack(payload: u64) -> SendId {
+        SendId {
+            slot: payload as u32,
+            part: (payload >> 32) as usize & ((1 << 23) - 1),
+            waited: payload >> 55 & 1 == 1,
+        }
+    }
+}
+
+/// A header of a message without pieces; with room for the address of a peer when something is received by it.
+pub(crate) fn empty_header() -> libc::msghdr {
+    // SAFETY: a `msghdr` of zeroes is valid: no name, no pieces, no control data.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    header.msg_namelen = PEER_BYTES_MAX as libc::socklen_t;
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_sends_pack_and_unpack() {
+        for (slot, part, waited) in [(0, 0, false), (u32::MAX, 65_534, true), (7, 1, true)] {
+            let id = SendId::unpack(SendId { slot, part, waited }.pack());
+            assert_eq!((id.slot, id.part, id.waited), (slot, part, waited));
+        }
+    }
+
+    #[test]
+    fn peers_of_no_known_family_have_no_address() {
+        assert_eq!(Peer::new(&[]).address(), None);
+        assert_eq!(Peer::new(&[1, 0, 0, 0]).address(), None);
+    }
+}
