@@ -56,6 +56,8 @@ pub const OUT_OF_MEMORY_READING: &[u8] = b"SERVER_ERROR Out of memory during rea
 pub const OUT_OF_MEMORY: &[u8] = b"SERVER_ERROR out of memory\r\n";
 /// More than `-c` connections.
 pub const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
+/// A reply that may not be sent by UDP. Our own: memcached has no such limit.
+pub const TOO_LARGE_FOR_UDP: &[u8] = b"SERVER_ERROR reply too large for UDP\r\n";
 
 /// Anything but a `set` before authentication.
 pub const UNAUTHENTICATED: &[u8] = b"CLIENT_ERROR unauthenticated\r\n";
@@ -98,6 +100,8 @@ pub const WATCH_DISABLED: &[u8] = b"CLIENT_ERROR watch commands not allowed\r\n"
 pub const WATCH_PIPELINED: &[u8] = b"ERROR cannot pipeline other commands before watch\r\n";
 /// More watchers than there may be.
 pub const WATCHER_TOO_MANY: &[u8] = b"WATCHER_TOO_MANY log watcher limit reached\r\n";
+/// `watch` where lines cannot be sent later: by UDP.
+pub const WATCHER_FAILED: &[u8] = b"WATCHER_FAILED failed to add log watcher\r\n";
 /// `slabs reassign` with `-o no_slab_reassign`.
 pub const REASSIGN_DISABLED: &[u8] = b"CLIENT_ERROR slab reassignment disabled\r\n";
 /// `slabs reassign` while another is under way.

@@ -53,6 +53,22 @@ impl Outgoing {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// What is sent, in order: bytes and inserts in turns.
+    ///
+    /// # Safety
+    /// The memory of all inserts stays valid and unchanged while the pieces are in use.
+    pub unsafe fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let mut from = 0;
+        let before = self.inserts.iter().flat_map(move |insert| {
+            let bytes = &self.bytes[std::mem::replace(&mut from, insert.at)..insert.at];
+            // SAFETY: the caller's promise.
+            let inserted = unsafe { std::slice::from_raw_parts(insert.ptr, insert.len) };
+            [bytes, inserted]
+        });
+        let last = self.inserts.last().map_or(0, |insert| insert.at);
+        before.chain(std::iter::once(&self.bytes[last..]))
+    }
 }
 
 impl From<Vec<u8>> for Outgoing {

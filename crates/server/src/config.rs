@@ -25,8 +25,10 @@ pub(crate) struct Config {
     pub(crate) tcp_port: Port,
     /// `-o shard_port`, our own. The port of shard-aware clients, on the same addresses; 0 = none.
     pub(crate) shard_port: u16,
-    /// `-U`. The UDP port; 0 = none.
-    pub(crate) udp_port: u16,
+    /// `-U`. The UDP port of all addresses that do not name their own.
+    pub(crate) udp_port: Port,
+    /// What may leave the machine by UDP.
+    pub(crate) udp_limits: UdpLimits,
     /// `-s`. The path of the unix socket.
     pub(crate) unix_socket: Option<PathBuf>,
     /// `-a`. Mode of the unix socket.
@@ -172,12 +174,14 @@ pub(crate) struct Config {
 
 impl Default for Config {
     /// The settings of a start without any option.
+    #[allow(clippy::too_many_lines, reason = "a line for each setting")]
     fn default() -> Self {
         let cpus = cpus_allowed();
         Self {
             tcp_port: Port::Fixed(DEFAULT_PORT),
             shard_port: 0,
-            udp_port: 0,
+            udp_port: Port::Off,
+            udp_limits: UdpLimits::default(),
             unix_socket: None,
             unix_mask: 0o700,
             listen: ListenAddress::loopback(),
@@ -246,10 +250,10 @@ impl Default for Config {
     }
 }
 
-/// A TCP port as the command line gives it.
+/// A port as the command line gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Port {
-    /// `0`: no TCP.
+    /// `0`: none.
     Off,
     /// `-1`: the kernel chooses.
     Ephemeral,
@@ -264,6 +268,24 @@ impl Port {
             Port::Off => 0,
             Port::Ephemeral => -1,
             Port::Fixed(port) => i32::from(port),
+        }
+    }
+}
+
+/// Limits of replies by UDP to other machines, whose addresses may be forged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UdpLimits {
+    /// `-o udp_reply_max`, our own. Bytes of the largest reply; 0 = no limit.
+    pub(crate) reply_bytes_max: u32,
+    /// `-o udp_rate`, our own. Bytes a second that each shard sends to one network; 0 = no limit.
+    pub(crate) bytes_per_second: u32,
+}
+
+impl Default for UdpLimits {
+    fn default() -> Self {
+        Self {
+            reply_bytes_max: 64 * 1024,
+            bytes_per_second: 4 * 1024 * 1024,
         }
     }
 }

@@ -14,6 +14,21 @@ pub(crate) enum StartError {
     Executor(String),
     /// A sentence that says it all.
     Message(String),
+    /// The same, where the system refuses something: an address, a limit, a change of user.
+    System(String),
+    /// The user of `-u` does not exist.
+    NoUser(String),
+}
+
+impl StartError {
+    /// The exit code: memcached's, which are those of sysexits.h.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            StartError::NoUser(_) => 67,
+            StartError::System(_) => 71,
+            _ => 1,
+        }
+    }
 }
 
 impl fmt::Display for StartError {
@@ -27,7 +42,9 @@ impl fmt::Display for StartError {
                 )
             }
             StartError::Executor(error) => write!(f, "cannot start an executor: {error}"),
-            StartError::Message(message) => f.write_str(message),
+            StartError::Message(message)
+            | StartError::System(message)
+            | StartError::NoUser(message) => f.write_str(message),
         }
     }
 }

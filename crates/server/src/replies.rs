@@ -179,6 +179,11 @@ impl Replies {
         self.ready.bytes.len() + self.side.bytes.len() + self.inserted_bytes
     }
 
+    /// The same without the values in slab memory: heap memory.
+    pub(crate) fn copied_bytes(&self) -> usize {
+        self.ready.bytes.len() + self.side.bytes.len()
+    }
+
     /// Takes what may be sent now.
     pub(crate) fn take_ready(&mut self) -> Outgoing {
         self.inserted_bytes -= inserted(&self.ready.inserts);

@@ -269,6 +269,8 @@ pub(crate) struct NetCounters {
     pub(crate) messages: Counter,
     /// Doorbells rung.
     pub(crate) doorbells: Counter,
+    /// Datagrams that were no request, and replies by UDP that could not or may not be sent.
+    pub(crate) udp_dropped: Counter,
     /// Operations for keys of other shards.
     pub(crate) remote_ops: Counter,
     /// Times the shard went to sleep in glommio.
@@ -295,6 +297,7 @@ impl NetCounters {
             &self.loans,
             &self.messages,
             &self.doorbells,
+            &self.udp_dropped,
             &self.remote_ops,
             &self.parks,
             &self.adopted,

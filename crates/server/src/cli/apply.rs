@@ -53,10 +53,11 @@ fn sockets(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     if let Some(value) = text(matches, "port") {
         config.tcp_port = address::parse_port(value)?;
     }
-    if let Some(value) = text(matches, "udp-port")
-        && address::parse_port(value)? != Port::Off
-    {
-        return Err(later::refuse("-U", "UDP"));
+    if let Some(value) = text(matches, "udp-port") {
+        config.udp_port = address::parse_port(value)?;
+        if config.udp_port != Port::Off && !matches.contains_id("port") {
+            config.tcp_port = config.udp_port;
+        }
     }
     if let Some(value) = text(matches, "unix-mask") {
         config.unix_mask = octal_mode(value)?;
@@ -76,9 +77,6 @@ fn sockets(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     }
     if let Some(path) = text(matches, "unix-socket") {
         config.unix_socket = Some(PathBuf::from(path));
-        if lists.is_empty() && !matches.contains_id("port") {
-            config.listen.clear();
-        }
     }
     if config.listen.iter().any(|address| address.tag.is_some()) {
         draft.note("tags of -l have no effect in corecached");

@@ -7,7 +7,7 @@ use clap::ArgMatches;
 
 use super::{CliError, Draft};
 use crate::auth::{Authentication, check_mechanisms};
-use crate::config::{BindingProtocol, Config};
+use crate::config::{BindingProtocol, Config, Port};
 
 /// Applies the two options; the options on sockets have been.
 pub(super) fn apply(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
@@ -42,7 +42,7 @@ pub(super) fn apply(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliEr
         return Err(CliError::usage(words.protocol));
     }
     config.binding_protocol = protocol;
-    if config.udp_port != 0 {
+    if config.udp_port != Port::Off {
         return Err(CliError::usage(words.udp));
     }
     Ok(())
@@ -56,7 +56,7 @@ struct Words {
 
 const ASCII: Words = Words {
     protocol: "ERROR: You cannot allow the BINARY protocol while using ascii authentication tokens.",
-    udp: "ERROR: Cannot enable UDP while using ascii authentication tokens.",
+    udp: "Cannot use UDP with ascii authentication enabled (-U 0 to disable)",
 };
 const SASL: Words = Words {
     protocol: "ERROR: You cannot allow the ASCII protocol while using SASL.",

@@ -3,7 +3,7 @@
 use crate::config::{Config, SLAB_PAGE_BYTES};
 
 use super::number::{leading_float, leading_integer, whole_u32};
-use super::{CliError, Draft, later};
+use super::{CliError, Draft, flash, later};
 
 type Switch = fn(&mut Config);
 type Setter = fn(&mut Config, &str) -> Result<(), CliError>;
@@ -45,7 +45,7 @@ const SWITCHES: [(&str, Switch); 21] = [
 ];
 
 /// Sub-options with a value, and what memcached says when it is missing (nothing: it may be).
-const VALUES: [(&str, &str, Setter); 21] = [
+const VALUES: [(&str, &str, Setter); 23] = [
     (
         "hashpower",
         "Missing numeric argument for hashpower",
@@ -114,6 +114,18 @@ const VALUES: [(&str, &str, Setter); 21] = [
     ),
     ("shard_port", "Missing shard_port argument", shard_port),
     (
+        "udp_reply_max",
+        "Missing udp_reply_max argument",
+        |config, text| {
+            config.udp_limits.reply_bytes_max = unsigned("udp_reply_max", text)?;
+            Ok(())
+        },
+    ),
+    ("udp_rate", "Missing udp_rate argument", |config, text| {
+        config.udp_limits.bytes_per_second = unsigned("udp_rate", text)?;
+        Ok(())
+    }),
+    (
         "watcher_logbuf_size",
         "Missing watcher_logbuf_size argument",
         |config, text| {
@@ -173,6 +185,13 @@ const WITHOUT_EFFECT: [&str; 22] = [
     "relaxed_privileges",
 ];
 
+/// All of them, but for those of flash storage and of features to come.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    let switches = SWITCHES.iter().map(|(name, _)| *name);
+    switches.chain(VALUES.iter().map(|(name, _, _)| *name))
+}
+
 /// Applies one `-o` to the settings.
 pub(super) fn apply(list: &str, draft: &mut Draft) -> Result<(), CliError> {
     let mut rest = list;
@@ -194,6 +213,10 @@ fn apply_one(suboption: &str, draft: &mut Draft) -> Result<(), CliError> {
     }
     if let Some((_, switch)) = SWITCHES.iter().find(|(known, _)| *known == name) {
         switch(&mut draft.config);
+        return Ok(());
+    }
+    if flash::apply(name, value)? {
+        draft.note(format!("-o {name} has no effect without ext_path"));
         return Ok(());
     }
     if let Some((_, missing, set)) = VALUES.iter().find(|(known, _, _)| *known == name) {

@@ -15,6 +15,7 @@ mod apply;
 mod auth;
 mod check;
 mod extended;
+mod flash;
 mod later;
 mod number;
 mod options;

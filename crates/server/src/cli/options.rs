@@ -57,10 +57,10 @@ fn sockets() -> Vec<Arg> {
         value('p', "port", "num", "TCP port (default: 11211; 0: none, -1: the kernel chooses)"),
         value('l', "listen", "addr", "Addresses to listen on, separated by commas or repeated: host, host:port, [ipv6]:port, * for all (default: 127.0.0.1,[::1])")
             .action(ArgAction::Append),
-        value('s', "unix-socket", "file", "Unix socket; alone, it is the only one, with -p or -l it comes on top"),
+        value('s', "unix-socket", "file", "Unix socket to listen on; then on nothing else: no TCP, no UDP"),
         value('a', "unix-mask", "mask", "Mode of the unix socket, in octal (default: 700)"),
         value('b', "listen-backlog", "num", "Connections that wait to be accepted (default: 1024)"),
-        value('U', "udp-port", "num", "UDP port (default: 0, none)").hide(true),
+        value('U', "udp-port", "num", "UDP port (default: 0, none; -1: the kernel chooses); without -p it is the TCP port, too"),
     ]
     .into_iter()
     .map(|arg| arg.help_heading(SOCKETS))

@@ -1,6 +1,7 @@
 //! Every option that memcached 1.6.45 has, one by one, and the words for bad values.
 
 mod auth;
+mod documented;
 mod extended;
 
 use super::*;
@@ -129,21 +130,39 @@ fn socket_options() {
         "Invalid unix socket mask 999: it is an octal mode up to 777",
     );
     refused(&["-b", "x"], 1, "Invalid listen backlog: x");
-    comes_later(&["-U", "11211"]);
 }
 
 #[test]
-fn a_unix_socket_alone_is_the_only_one() {
-    let path = Some("/run/c.sock".into());
+fn the_udp_port_is_that_of_tcp_unless_that_is_given() {
+    check(&["-U", "5001"], |config| {
+        config.udp_port = Port::Fixed(5001);
+        config.tcp_port = Port::Fixed(5001);
+    });
+    check(&["--udp-port=-1"], |config| {
+        config.udp_port = Port::Ephemeral;
+        config.tcp_port = Port::Ephemeral;
+    });
+    check(&["-U5001", "-p", "5000"], |config| {
+        config.udp_port = Port::Fixed(5001);
+        config.tcp_port = Port::Fixed(5000);
+    });
+    check(&["-p", "0", "-U", "5001"], |config| {
+        config.udp_port = Port::Fixed(5001);
+        config.tcp_port = Port::Off;
+    });
+    check(&["-o", "udp_reply_max=0,udp_rate=1000"], |config| {
+        config.udp_limits.reply_bytes_max = 0;
+        config.udp_limits.bytes_per_second = 1000;
+    });
+    refused(&["-U", "65536"], 64, "ERROR: Invalid port number 65536.");
+}
+
+#[test]
+fn a_unix_socket_changes_no_other_setting() {
+    // `listen::bind` leaves everything else out.
     check(&["-s", "/run/c.sock"], |config| {
-        config.unix_socket = path.clone();
-        config.listen.clear();
+        config.unix_socket = Some("/run/c.sock".into());
     });
-    check(&["-s", "/run/c.sock", "-p", "11211"], |config| {
-        config.unix_socket = path.clone();
-    });
-    let both = config(&["--unix-socket=/run/c.sock", "-l", "127.0.0.1"]);
-    assert_eq!((both.unix_socket, both.listen.len()), (path, 1));
 }
 
 #[test]
@@ -336,20 +355,6 @@ fn features_of_later_versions_are_refused() {
         "ssl_kernel_tls",
         "ssl_min_version=3",
         "ext_path=/f:1G",
-        "ext_page_size=64",
-        "ext_wbuf_size=4",
-        "ext_threads=1",
-        "ext_io_depth=1",
-        "ext_item_size=512",
-        "ext_item_age=1",
-        "ext_low_ttl=1",
-        "ext_recache_rate=1",
-        "ext_compact_under=1",
-        "ext_drop_under=1",
-        "ext_max_frag=0.8",
-        "ext_max_sleep=1",
-        "ext_drop_unread",
-        "slab_automove_freeratio=0.01",
         "proxy_config=x",
         "proxy_arg=x",
         "proxy_uring",

@@ -14,6 +14,11 @@ Extended options (-o name=value,name,...; switches have a form with no_, too):
                          they wait until there is room
   shard_port=<n>         port where the source port chooses the shard, for
                          shard-aware clients (default: none)
+  udp_reply_max=<n>      bytes of the largest reply by UDP to another machine
+                         (default: 65536; 0: no limit)
+  udp_rate=<n>           bytes a second by UDP from each shard to one network
+                         (/24, IPv6 /56), not loopback (default: 4194304; 0:
+                         no limit)
   idle_timeout=<s>       close connections silent for so long (default: never)
   slab_chunk_max=<kb>    largest chunk; larger items are chains (default: 512)
   slab_sizes=<a-b-c>     explicit chunk sizes
@@ -30,7 +35,8 @@ Extended options (-o name=value,name,...; switches have a form with no_, too):
   tail_repair_time, slab_automove_ratio, slab_automove_window,
   lru_crawler_sleep, lru_crawler_tocrawl, lru_maintainer, hot_lru_pct,
   warm_lru_pct, hot_max_factor, warm_max_factor, temporary_ttl,
-  read_buf_mem_limit, resp_obj_mem_limit, inline_ascii_resp, drop_privileges
+  read_buf_mem_limit, resp_obj_mem_limit, inline_ascii_resp, drop_privileges,
+  and what tunes storage on flash (ext_item_size and so on; there is none)
 
 The environment variable MEMCACHED_PORT_FILENAME names a file that gets the
 ports it listens on. With -S, MEMCACHED_SASL_PWDB names a file with a line

@@ -15,6 +15,7 @@ mod binary;
 mod crawl;
 mod gather;
 mod input;
+mod link;
 mod password;
 mod steps;
 mod table;
@@ -22,7 +23,7 @@ mod text;
 mod upload;
 mod watch;
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use corecached_engine::{KeyHash, Seconds};
@@ -32,6 +33,7 @@ use corecached_protocol::event::{CloseReason, Peer};
 use corecached_reactor::{Insert, Outgoing};
 
 pub(crate) use gather::Gather;
+pub(crate) use link::Link;
 pub(crate) use table::{ConnId, ConnTable};
 
 use crate::batch::ReplyTo;
@@ -137,8 +139,7 @@ enum Stop {
 /// One client.
 #[derive(Debug)]
 pub(crate) struct Conn {
-    /// The socket.
-    pub(crate) fd: OwnedFd,
+    link: Link,
     /// Its place in the table.
     pub(crate) id: ConnId,
     /// The address that it came in by.
@@ -168,6 +169,8 @@ pub(crate) struct Conn {
     stalled: bool,
     /// Ends once its replies are sent.
     closing: bool,
+    /// A datagram whose reply has become too large: it was not read to its end.
+    pub(crate) cut_short: bool,
     /// Is in the shard's list of connections with something to send.
     pub(crate) dirty: bool,
     /// Is in the shard's list of connections with input left.
@@ -177,14 +180,18 @@ pub(crate) struct Conn {
 impl Conn {
     /// A fresh connection; not `admitted` if it has to authenticate first.
     pub(crate) fn new(
-        fd: OwnedFd,
+        link: Link,
         id: ConnId,
         listener: ListenerId,
         admitted: bool,
         now: Seconds,
     ) -> Conn {
+        let reading = match link {
+            Link::Socket(_) => Reading::On,
+            Link::Datagram { .. } => Reading::Ended,
+        };
         Conn {
-            fd,
+            link,
             id,
             listener,
             codec: None,
@@ -198,10 +205,11 @@ impl Conn {
             peer: None,
             close_reason: None,
             last_activity: now,
-            reading: Reading::On,
+            reading,
             send_blocked: false,
             stalled: false,
             closing: false,
+            cut_short: false,
             dirty: false,
             queued: false,
         }
@@ -209,7 +217,27 @@ impl Conn {
 
     /// The socket, for the reactor.
     pub(crate) fn raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+        self.link.raw_fd()
+    }
+
+    /// The other side.
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// The other side, of a connection that has ended.
+    pub(crate) fn into_link(self) -> Link {
+        self.link
+    }
+
+    /// Whether it is one request datagram, which can be answered but not talked to.
+    pub(crate) fn is_datagram(&self) -> bool {
+        matches!(self.link, Link::Datagram { .. })
+    }
+
+    /// The protocol, once its first byte has come.
+    pub(crate) fn codec(&self) -> Option<Codec> {
+        self.codec
     }
 
     /// Works on received bytes; keeps what it cannot use yet.
@@ -246,6 +274,10 @@ impl Conn {
             self.close_reason.get_or_insert(CloseReason::Error);
             self.closing = true;
             return bytes.len();
+        }
+        if self.is_datagram() && self.output_is_full() {
+            self.cut_short = true;
+            self.stalled = false;
         }
         self.closing |= self.reading == Reading::Ended && !self.stalled;
         used
@@ -290,7 +322,12 @@ impl Conn {
 
     /// Whether its output is so large that it has to be sent first.
     fn output_is_full(&self) -> bool {
-        self.replies.queued_bytes() > OUTPUT_BYTES_MAX
+        let bytes = match self.link {
+            Link::Socket(_) => self.replies.queued_bytes(),
+            // Its reply waits until it is complete, so what lies elsewhere does not count.
+            Link::Datagram { .. } => self.replies.copied_bytes(),
+        };
+        bytes > OUTPUT_BYTES_MAX
     }
 
     /// Runs an operation here, or hands it to the shard that owns the key.
@@ -413,11 +450,25 @@ impl Conn {
 
     /// Whether it should be closed now: it ends, and nothing is left to send.
     pub(crate) fn is_finished(&self) -> bool {
-        self.closing
-            && !self.send_blocked
-            && self.gather.is_none()
-            && self.replies.outstanding() == 0
-            && !self.replies.has_ready()
+        self.is_answered() && !self.send_blocked && !self.replies.has_ready()
+    }
+
+    /// Whether all replies are there that will ever be.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.closing && self.gather.is_none() && self.replies.outstanding() == 0
+    }
+
+    /// Takes all replies at once.
+    pub(crate) fn take_all_output(&mut self) -> Outgoing {
+        self.replies.take_ready()
+    }
+
+    /// Whether its end concerns others: see [`Conn::abandon`].
+    pub(crate) fn must_be_abandoned(&self) -> bool {
+        !matches!(
+            self.phase,
+            Phase::Command | Phase::Swallow(_) | Phase::Keys(_)
+        )
     }
 
     /// The peer has sent its last byte; what it has asked for is still answered.

@@ -10,6 +10,8 @@ pub(super) fn watch(conn: &mut Conn, streams: Result<Streams, &'static [u8]>, cx
     let refusal = match streams {
         _ if !cx.shared.config.watch_enabled => reply::WATCH_DISABLED,
         _ if conn.owes_replies() => reply::WATCH_PIPELINED,
+        // A datagram is answered once.
+        _ if conn.is_datagram() => reply::WATCHER_FAILED,
         Err(line) => line,
         Ok(streams) => match cx.shared.watch.add(cx.access.shard, conn.id, streams) {
             None => reply::WATCHER_TOO_MANY,

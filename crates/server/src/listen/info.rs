@@ -21,14 +21,17 @@ pub(crate) enum Transport {
     Tcp,
     /// A connection over a unix socket.
     Unix,
+    /// Datagrams.
+    Udp,
 }
 
 impl Transport {
-    /// As the port file names it.
+    /// As the port file and messages name it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Transport::Tcp => "TCP",
             Transport::Unix => "UNIX",
+            Transport::Udp => "UDP",
         }
     }
 }
@@ -58,7 +61,11 @@ impl ListenerInfo {
         Self {
             transport,
             protocol: address.protocol.unwrap_or(config.binding_protocol),
-            tls: address.tls.unwrap_or(config.tls),
+            // There is no TLS for datagrams here, as there is none in memcached.
+            tls: match transport {
+                Transport::Udp => TlsKind::None,
+                _ => address.tls.unwrap_or(config.tls),
+            },
             tag: address.tag.clone(),
             by_source_port: false,
         }

@@ -1,12 +1,17 @@
-//! Listening sockets: one per shard for each TCP address, so that the kernel spreads connections over the shards.
+//! Listening sockets: one per shard for each address, so that the kernel spreads connections and datagrams over the shards.
 //!
 //! ```text
-//!   -l 10.0.0.1 -l [::1]:5001 -s /run/c.sock -t 3
+//!   -l 10.0.0.1 -l [::1]:5001 -U 11212 -t 3
 //!
-//!     number   address           shard 0    shard 1    shard 2
-//!        0     10.0.0.1:11211    socket     socket     socket      SO_REUSEPORT: the kernel chooses by a hash
-//!        1     [::1]:5001        socket     socket     socket
-//!        2     /run/c.sock       socket     dup        dup         one queue: who comes first accepts
+//!     number   address               shard 0    shard 1    shard 2
+//!        0     TCP 10.0.0.1:11211    socket     socket     socket      SO_REUSEPORT: the kernel chooses by a hash
+//!        1     TCP [::1]:5001        socket     socket     socket
+//!        2     UDP 10.0.0.1:11212    socket     socket     socket      the same: one client's datagrams go to one shard
+//!        3     UDP [::1]:5001        socket     socket     socket
+//!
+//!   -s /run/c.sock -t 3
+//!
+//!        0     /run/c.sock           socket     dup        dup         one queue: who comes first accepts
 //! ```
 //!
 //! With SO_REUSEPORT a second server of the same user could take half of the connections of the first without anybody
@@ -16,10 +21,10 @@
 //! The number is the [`ListenerId`] that a connection keeps for life, also on another shard: `Shared::listeners` says by it
 //! which protocols the connection may speak.
 
+mod inet;
 mod info;
 mod names;
 mod source_port;
-mod tcp;
 mod unix;
 
 use std::ffi::OsString;
@@ -35,7 +40,7 @@ use socket2::SockRef;
 use crate::config::Config;
 use crate::error::StartError;
 
-pub(crate) use info::{ListenerId, ListenerInfo};
+pub(crate) use info::{ListenerId, ListenerInfo, Transport};
 pub(crate) use names::{local_address, peer, peer_address};
 
 /// All listening sockets of the server.
@@ -92,24 +97,20 @@ impl Listeners {
 /// # Errors
 /// If an address cannot be had; the message says which one and what to do.
 pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartError> {
-    let mut groups = Vec::new();
-    for address in &config.listen {
-        let port = address.port.unwrap_or(config.tcp_port);
-        tcp::groups(config, address, port, shards, &mut groups)?;
-    }
-    if config.shard_port != 0 {
-        groups.extend(tcp::shard_port_groups(config, shards)?);
-    }
-    if let Some(path) = &config.unix_socket {
-        groups.push(unix::group(config, path, shards)?);
-    }
+    let groups = match &config.unix_socket {
+        Some(path) => vec![unix::group(config, path, shards)?],
+        None => inet::groups(config, shards)?,
+    };
     if groups.is_empty() {
         return Err(message(
-            "there is nothing to listen on: -p 0 turns TCP off, and -s names a unix socket",
+            "there is nothing to listen on: -p 0 turns TCP off, -U a port turns UDP on, and -s names a unix socket",
         ));
     }
     // All are bound: now nothing that follows fails for reasons that the user can mend.
-    for socket in groups.iter().flat_map(|group| &group.sockets) {
+    let streams = groups
+        .iter()
+        .filter(|group| group.info.transport != Transport::Udp);
+    for socket in streams.flat_map(|group| &group.sockets) {
         SockRef::from(socket)
             .listen(config.backlog)
             .map_err(|error| {
@@ -128,7 +129,7 @@ pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartErr
 }
 
 fn message(text: impl Into<String>) -> StartError {
-    StartError::Message(text.into())
+    StartError::System(text.into())
 }
 
 /// Writes the ports to `file` for whoever started the server, by way of `file.lck`, so that no half of it is seen.

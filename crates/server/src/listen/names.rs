@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, RawFd};
 
 use corecached_protocol::event::Peer;
-use socket2::{SockAddr, SockRef};
+use socket2::{SockAddr, SockRef, Type};
 
 /// The address of a socket's own end, as `stats conns` shows it: `tcp:127.0.0.1:11211`, `tcp6:[::1]:11211`, `unix:/path`.
 pub(crate) fn local_address(fd: RawFd) -> String {
@@ -40,26 +40,27 @@ pub(crate) fn peer(fd: RawFd) -> Peer {
     }
 }
 
-fn with_socket(
-    fd: RawFd,
-    address: impl FnOnce(SockRef<'_>) -> io::Result<SockAddr>,
-) -> Option<SockAddr> {
+fn with_socket<T>(fd: RawFd, ask: impl FnOnce(SockRef<'_>) -> io::Result<T>) -> Option<T> {
     if fd < 0 {
         return None;
     }
     // SAFETY: the descriptor is not -1, and it is borrowed for these calls only. The callers' connections own theirs; for
     // one that is closed the calls fail with EBADF or name another socket, which harms nobody.
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-    address(SockRef::from(&borrowed)).ok()
+    ask(SockRef::from(&borrowed)).ok()
 }
 
 fn named(fd: RawFd, address: impl FnOnce(SockRef<'_>) -> io::Result<SockAddr>) -> String {
     let Some(address) = with_socket(fd, address) else {
         return "<unknown>".into();
     };
+    let transport = match with_socket(fd, |socket| socket.r#type()) {
+        Some(Type::DGRAM) => "udp",
+        _ => "tcp",
+    };
     match address.as_socket() {
-        Some(SocketAddr::V4(address)) => format!("tcp:{address}"),
-        Some(SocketAddr::V6(address)) => format!("tcp6:{address}"),
+        Some(SocketAddr::V4(address)) => format!("{transport}:{address}"),
+        Some(SocketAddr::V6(address)) => format!("{transport}6:{address}"),
         None => match address.as_pathname() {
             Some(path) => format!("unix:{}", path.display()),
             None => "unix:<unnamed>".into(),

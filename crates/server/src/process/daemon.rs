@@ -1,7 +1,7 @@
 //! `-d`: the server goes on in a child, and the parent ends when it knows how that went.
 //!
 //! memcached's parent ends at once, so a server that cannot bind its port fails unseen. Here the two share a pipe: the
-//! child writes a byte when it serves; the pipe closes without one when it dies. Until then the child keeps the terminal,
+//! child writes a byte when it serves; the pipe closes without one when it dies, and its exit code is the parent's then. Until then the child keeps the terminal,
 //! so that its complaints are seen.
 
 use std::fs::File;
@@ -31,16 +31,27 @@ pub(super) fn fork() -> Result<(), StartError> {
             unsafe { libc::setsid() };
             Ok(())
         }
-        _ => {
+        child => {
             drop(writer);
             let mut byte = [0];
             let code = match reader.read(&mut byte) {
                 Ok(1) => libc::EXIT_SUCCESS,
-                _ => libc::EXIT_FAILURE,
+                _ => exit_code_of(child),
             };
             // SAFETY: _exit ends the process without running anything: buffers and files are the child's now.
             unsafe { libc::_exit(code) }
         }
+    }
+}
+
+/// The code that the child ends with.
+fn exit_code_of(child: libc::pid_t) -> libc::c_int {
+    let mut status = 0;
+    // SAFETY: the status is written to a variable that lives here; the child is this process's own.
+    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    match waited == child && libc::WIFEXITED(status) {
+        true => libc::WEXITSTATUS(status),
+        false => libc::EXIT_FAILURE,
     }
 }
 
@@ -71,7 +82,7 @@ pub(super) fn let_go(config: &Config) -> Result<(), StartError> {
 }
 
 fn failed(what: &str, error: &io::Error) -> StartError {
-    StartError::Message(format!(
+    StartError::System(format!(
         "failed to daemon() in order to daemonize: {what}: {error}"
     ))
 }

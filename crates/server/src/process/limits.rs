@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, Port};
 use crate::error::StartError;
 
 /// Descriptors of the process as a whole: a sum, with room.
@@ -26,7 +26,8 @@ pub(crate) fn reserved_descriptors(shards: usize) -> u64 {
 
 /// Descriptors for everything: connections, listening sockets (a name may stand for two addresses), and the reserve.
 fn descriptors_needed(config: &Config) -> u64 {
-    let addresses = 2 * config.listen.len() as u64 + u64::from(config.unix_socket.is_some());
+    let ports = 1 + u64::from(config.shard_port != 0) + u64::from(config.udp_port != Port::Off);
+    let addresses = 2 * ports * config.listen.len() as u64;
     u64::from(config.conn_limit)
         + addresses * config.threads as u64
         + reserved_descriptors(config.threads)
@@ -45,7 +46,7 @@ pub(super) fn raise_descriptors(config: &Config) -> Result<(), StartError> {
         rlim_max: limit.rlim_max.max(needed),
     };
     set(libc::RLIMIT_NOFILE, &wanted).map_err(|error| {
-        StartError::Message(format!(
+        StartError::System(format!(
             "failed to set rlimit for open files: -c {} needs {needed} descriptors, the hard limit is {} ({error}). \
              Raise it (ulimit -Hn, LimitNOFILE= of the unit, or start as root) or request a smaller -c",
             config.conn_limit, limit.rlim_max
@@ -65,7 +66,7 @@ pub(super) fn raise_core() -> Result<(), StartError> {
     let mut limit = get(libc::RLIMIT_CORE).map_err(|error| failed("getrlimit", &error))?;
     limit.rlim_cur = limit.rlim_max;
     if limit.rlim_cur == 0 || set(libc::RLIMIT_CORE, &limit).is_err() {
-        return Err(StartError::Message(
+        return Err(StartError::System(
             "failed to ensure corefile creation: the hard limit on core files is 0 (ulimit -Hc)"
                 .into(),
         ));
@@ -144,5 +145,5 @@ fn set(resource: Resource, limit: &libc::rlimit) -> io::Result<()> {
 }
 
 fn failed(what: &str, error: &io::Error) -> StartError {
-    StartError::Message(format!("{what} failed: {error}"))
+    StartError::System(format!("{what} failed: {error}"))
 }

@@ -11,7 +11,7 @@
 //!                 become -u ..... once the rings exist: the memlock limit is root's until then
 //!                 let go of the terminal and of the waiting parent (-d)
 //!   wait_for_signal ... SIGHUP: `Reloads`
-//!   ended         removes the pid file
+//!   ended         removes the pid file (-d)
 //! ```
 
 mod daemon;
@@ -57,7 +57,9 @@ pub(crate) fn prepare(config: &Config) -> Result<(), StartError> {
 /// # Errors
 /// If a file cannot be written, or the user cannot be become.
 pub(crate) fn started(config: &Config, listeners: &Listeners) -> Result<(), StartError> {
-    if let Some(file) = &config.port_file {
+    if let Some(file) = &config.port_file
+        && config.unix_socket.is_none()
+    {
         listen::write_port_file(file, listeners).map_err(|error| {
             StartError::Message(format!("cannot write {}: {error}", file.display()))
         })?;
@@ -82,7 +84,9 @@ pub(crate) fn started(config: &Config, listeners: &Listeners) -> Result<(), Star
 
 /// What is left to do at the end.
 pub(crate) fn ended(config: &Config) {
-    if let Some(file) = &config.pidfile {
+    if let Some(file) = &config.pidfile
+        && config.daemonize
+    {
         files::remove_pidfile(file);
     }
 }

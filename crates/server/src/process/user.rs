@@ -35,7 +35,7 @@ pub(crate) fn user_to_become(config: &Config) -> Result<Option<User>, StartError
     match look_up(name) {
         Ok(Some(user)) if user.uid == 0 => Ok(None),
         Ok(Some(user)) => Ok(Some(user)),
-        Ok(None) => Err(StartError::Message(format!(
+        Ok(None) => Err(StartError::NoUser(format!(
             "can't find the user {name} to switch to: name another with -u (-u root stays root)"
         ))),
         Err(error) => Err(StartError::Message(format!(
@@ -92,14 +92,14 @@ pub(super) fn become_user(user: &User, coredumps: bool) -> Result<(), StartError
     let done = group_set && unsafe { libc::setuid(user.uid) } == 0;
     if !done {
         let error = io::Error::last_os_error();
-        return Err(StartError::Message(format!(
+        return Err(StartError::System(format!(
             "failed to assume identity of user {}: {error}",
             user.name.to_string_lossy()
         )));
     }
     // SAFETY: takes a number. It must fail: otherwise the rights are not gone.
     if user.uid != 0 && unsafe { libc::setuid(0) } == 0 {
-        return Err(StartError::Message(
+        return Err(StartError::System(
             "could give up root but take it back again: not going on like this".into(),
         ));
     }

@@ -1,17 +1,18 @@
 //! Connections come and go: accepting within `-c`, balance over the shards, idle timeouts, and the end of the process.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use corecached_protocol::event::{self, CloseReason};
 use corecached_protocol::reply;
 use corecached_protocol::text::Streams;
+use corecached_reactor::Token;
 use tracing::{debug, warn};
 
-use crate::conn::{Conn, ConnId, Reading};
+use crate::conn::{Conn, ConnId, Link, Reading};
 use crate::control::Control;
-use crate::listen::ListenerId;
+use crate::listen::{ListenerId, Transport};
 use crate::stats;
 
 use super::core::Core;
@@ -23,9 +24,18 @@ const DRAIN_MAX: Duration = Duration::from_secs(2);
 impl Net {
     /// Arms every listener.
     pub(super) fn listen(&mut self) {
-        for listener in &self.listeners {
-            self.reactor.accept(listener.fd, listener.token());
+        for listener in self.stream_listeners() {
+            self.reactor.accept(listener.0, listener.1);
         }
+    }
+
+    /// Descriptor and token of each listener that accepts connections.
+    fn stream_listeners(&self) -> Vec<(RawFd, Token)> {
+        let listeners = self.listeners.iter();
+        listeners
+            .filter(|listener| self.shared.listener(listener.id).transport != Transport::Udp)
+            .map(|listener| (listener.fd, listener.token()))
+            .collect()
     }
 
     /// A new connection, on the shard that the kernel chose.
@@ -83,7 +93,7 @@ impl Net {
         let admitted = self.shared.auth.is_none();
         let id = self
             .conns
-            .insert(|id| Conn::new(fd, id, listener, admitted, now));
+            .insert(|id| Conn::new(Link::Socket(fd), id, listener, admitted, now));
         self.note_opened(id);
         debug!(fd = raw, shard = self.id.0, "new client connection");
         self.reactor.recv(raw, id.token());
@@ -104,8 +114,8 @@ impl Net {
             // Looks once more: a connection that closed just before this shard was counted told nobody.
             self.handle().post(Control::RoomForConnections);
             self.handle().net.listen_disabled.add(1);
-            for listener in &self.listeners {
-                self.reactor.stop_accept(listener.token());
+            for (_, token) in self.stream_listeners() {
+                self.reactor.stop_accept(token);
             }
         }
     }
@@ -186,7 +196,7 @@ impl Net {
 
     /// For watchers of connections: the end of one.
     fn note_closed(&mut self, conn: &mut Conn) {
-        if !self.log.wants(Streams::CONNEVENTS) {
+        if conn.is_datagram() || !self.log.wants(Streams::CONNEVENTS) {
             return;
         }
         let peer = match conn.peer.take() {
@@ -209,6 +219,9 @@ impl Net {
 
     /// Closes the connections that are to be closed.
     pub(super) fn close_doomed(&mut self, core: &mut Core) {
+        for insert in std::mem::take(&mut self.datagrams.copied) {
+            self.unpin(&[insert], core);
+        }
         for id in std::mem::take(&mut self.doomed) {
             let Some(mut conn) = self.conns.remove(id) else {
                 continue;
@@ -217,8 +230,15 @@ impl Net {
             let mut access = core.access(self.id, self.now, conn.raw_fd());
             let unsent = conn.abandon(&mut access, &self.shared);
             self.unpin(&unsent, core);
-            debug!(fd = conn.raw_fd(), shard = self.id.0, "connection closed");
-            self.reactor.close(conn.fd, id.token());
+            let fd = match conn.into_link() {
+                Link::Socket(fd) => fd,
+                Link::Datagram { slot, .. } => {
+                    self.datagrams.close(slot);
+                    continue;
+                }
+            };
+            debug!(fd = fd.as_raw_fd(), shard = self.id.0, "connection closed");
+            self.reactor.close(fd, id.token());
             self.handle()
                 .net
                 .curr_connections
@@ -236,8 +256,13 @@ impl Net {
                     self.adopt(fd, listener);
                 }
                 Control::DescribeConns { origin, reply_to } => {
-                    let conns =
-                        stats::conns::describe(&self.conns, &self.listeners, self.id, self.now);
+                    let conns = stats::conns::describe(
+                        &self.conns,
+                        &self.listeners,
+                        self.id,
+                        &self.shared,
+                        self.now,
+                    );
                     self.shared
                         .shard(origin)
                         .post(Control::ConnsDescribed { reply_to, conns });
@@ -269,6 +294,7 @@ impl Net {
             .conns
             .iter()
             .filter(|conn| !conn.is_watching())
+            .filter(|conn| !conn.is_datagram())
             .filter(|conn| now.saturating_sub(conn.last_activity.0) > timeout)
             .map(|conn| conn.id)
             .collect();
@@ -288,7 +314,9 @@ impl Net {
         }
         self.stopping_since = Some(Instant::now());
         for listener in &self.listeners {
+            // Each of these minds its own sockets only.
             self.reactor.stop_accept(listener.token());
+            self.reactor.stop_datagrams(listener.token());
         }
         for id in self.conns.ids() {
             if let Some(conn) = self.conns.get_mut(id) {

@@ -1,7 +1,9 @@
 //! One shard: an executor's network loop, its connections, and its engine, which it puts down whenever it enters the kernel.
 
+mod allowance;
 mod connections;
 pub(crate) mod core;
+mod datagrams;
 mod deliver;
 mod maintenance;
 pub(crate) mod router;
@@ -21,7 +23,9 @@ use crate::conn::{ConnId, ConnTable};
 use crate::listen::ListenerId;
 use crate::shared::{ShardHandle, Shared};
 use crate::watch::EventLog;
+use allowance::Allowance;
 use core::Core;
+use datagrams::Datagrams;
 use router::Router;
 
 /// Number of a shard, from 0.
@@ -72,6 +76,7 @@ struct Net {
     reactor: Reactor,
     router: Router,
     conns: ConnTable,
+    datagrams: Datagrams,
     listeners: Vec<Listener>,
     /// When accepting stopped because of `-c`.
     deaf_since: Option<Instant>,
@@ -94,11 +99,14 @@ struct Net {
 impl Shard {
     /// Sets a shard up on its own thread; it serves once `serve` is called.
     pub(crate) fn new(parts: ShardParts, shared: Arc<Shared>, reactor: Reactor) -> Shard {
+        let now = shared.clock.now();
+        let allowance = Allowance::of(&shared.config, now);
         let net = Net {
             id: parts.id,
-            now: shared.clock.now(),
+            now,
             log: EventLog::new(Arc::clone(&shared.watch)),
             shared,
+            datagrams: Datagrams::new(allowance),
             reactor,
             router: parts.router,
             conns: ConnTable::default(),
@@ -124,6 +132,7 @@ impl Shard {
     /// What the ring answers when it cannot go on.
     pub(crate) async fn serve(mut self) -> io::Result<()> {
         maintenance::spawn(Arc::clone(&self.net.shared), self.net.id);
+        self.net.open_datagrams();
         self.net.listen();
         self.run().await
     }

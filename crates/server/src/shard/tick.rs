@@ -17,7 +17,7 @@ use std::io;
 use std::time::Duration;
 
 use corecached_engine::KeyHash;
-use corecached_protocol::{Codec, binary};
+use corecached_protocol::{Codec, binary, udp};
 use corecached_reactor::{Event, Outgoing, RecvBuf, Token};
 
 use crate::conn::{ConnId, Cx, Reading};
@@ -136,6 +136,7 @@ impl Net {
             && self.ready.is_empty()
             && self.dirty.is_empty()
             && self.doomed.is_empty()
+            && self.datagrams.copied.is_empty()
             && self.router.may_sleep()
     }
 
@@ -148,10 +149,15 @@ impl Net {
         let mut hashes = [KeyHash(0); PREFETCHED_EVENTS];
         let mut count = 0;
         for event in events {
-            let Event::Received { buf, .. } = event else {
-                continue;
+            let bytes = match event {
+                Event::Received { buf, .. } => self.reactor.bytes(buf),
+                Event::Datagram { buf, .. } => match self.reactor.datagram(buf) {
+                    Some((_, bytes)) => bytes.get(udp::HEADER_BYTES..).unwrap_or_default(),
+                    None => continue,
+                },
+                _ => continue,
             };
-            let Some(key) = first_key(self.reactor.bytes(buf)) else {
+            let Some(key) = first_key(bytes) else {
                 continue;
             };
             let hash = self.shared.hasher.hash(key);
@@ -188,6 +194,10 @@ impl Net {
             Event::Accepted { token, fd } => self.accepted(listener_id(token), fd),
             Event::AcceptFailed { token, errno } => {
                 self.accept_failed(listener_id(token), errno);
+            }
+            Event::Datagram { token, buf } => self.datagram(listener_id(token), buf, core),
+            Event::DatagramsFailed { token, errno } => {
+                self.datagrams_failed(listener_id(token), errno);
             }
             Event::Doorbell | Event::Wake | Event::Tick => {}
         }
@@ -279,12 +289,18 @@ impl Net {
     /// One send for each connection that has replies.
     fn send_replies(&mut self) {
         let mut dirty = std::mem::take(&mut self.dirty);
-        let counters = &self.shared.shard(self.id).net;
         for id in dirty.drain(..) {
             let Some(conn) = self.conns.get_mut(id) else {
                 continue;
             };
             conn.dirty = false;
+            if conn.is_datagram() {
+                if conn.is_answered() {
+                    self.answer(id);
+                }
+                continue;
+            }
+            let counters = &self.shared.shard(self.id).net;
             if let Some(outgoing) = conn.take_output() {
                 counters.bytes_written.add(outgoing.len() as u64);
                 self.reactor.send(conn.raw_fd(), id.token(), outgoing);

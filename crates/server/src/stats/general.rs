@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use corecached_protocol::reply::COMPATIBILITY_VERSION;
 use corecached_reactor::ReactorConfig;
 
+use crate::listen::Transport;
 use crate::process::{self, Usage};
 use crate::shared::{Counter, NetCounters, Shared};
 
@@ -58,7 +59,7 @@ fn connection_pairs(pairs: &mut Pairs, shared: &Shared) {
     let buffer_count = shared.shards.len() as u64 * u64::from(buffers.buffers);
     let buffer_bytes = buffer_count * u64::from(buffers.buffer_bytes);
     pairs.number("max_connections", u64::from(shared.config.conn_limit));
-    pairs.number("curr_connections", open);
+    pairs.number("curr_connections", open + udp_sockets(shared));
     pairs.number(
         "total_connections",
         net_total(shared, |net| &net.total_connections),
@@ -114,6 +115,13 @@ fn command_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
     );
     pairs.number("auth_cmds", net_total(shared, |net| &net.auth_cmds));
     pairs.number("auth_errors", net_total(shared, |net| &net.auth_errors));
+}
+
+/// UDP sockets are connections to memcached, though not by the limit `-c`.
+fn udp_sockets(shared: &Shared) -> u64 {
+    let transports = shared.listeners.iter().map(|info| info.transport);
+    let addresses = transports.filter(|&it| it == Transport::Udp).count();
+    (addresses * shared.shards.len()) as u64
 }
 
 fn network_pairs(pairs: &mut Pairs, shared: &Shared) {

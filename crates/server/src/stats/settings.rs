@@ -36,7 +36,7 @@ fn yes_no(on: bool) -> &'static str {
 fn connection_pairs(pairs: &mut Pairs, config: &Config, verbosity: u8) {
     pairs.number("maxconns", u64::from(config.conn_limit));
     pairs.text("tcpport", config.tcp_port.number().to_string());
-    pairs.number("udpport", u64::from(config.udp_port));
+    pairs.text("udpport", config.udp_port.number().to_string());
     pairs.text("inter", config.listen_text.as_deref().unwrap_or("NULL"));
     pairs.number("verbosity", u64::from(verbosity));
     pairs.number("oldest", 0);

@@ -32,6 +32,7 @@ fn shard_pairs(pairs: &mut Pairs, shared: &Shared, report: &ShardReport) {
         net.curr_connections.load(Ordering::Relaxed),
     );
     number("adopted_connections", net.adopted.get());
+    number("udp_dropped", net.udp_dropped.get());
     number("curr_items", report.engine.curr_items);
     number("bytes", report.engine.bytes);
     number("memory_bytes", report.engine.charged_bytes);

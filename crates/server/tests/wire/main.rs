@@ -14,6 +14,8 @@
 //! concurrent.rs       several clients on the same keys
 //! process.rs          daemon, pid file, change of user, errors at the start
 //! shard_port.rs       clients that choose their shard
+//! udp.rs              datagrams
+//! unix_socket.rs      the unix socket
 //! warm_restart.rs     items that outlive the process
 //! ```
 //!
@@ -35,5 +37,7 @@ mod server;
 mod shard_port;
 mod statistics;
 mod transcript;
+mod udp;
+mod unix_socket;
 mod warm_restart;
 mod watch;

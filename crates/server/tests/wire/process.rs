@@ -129,3 +129,100 @@ fn its_versions_are_told() {
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(told.starts_with("memcached 1.6."), "{told}");
 }
+
+#[test]
+fn exit_codes_are_those_of_memcached() {
+    let port = free_port().to_string();
+    let mut cases = vec![
+        (vec!["-p", "70000"], 64),
+        (vec!["-B", "gopher"], 64),
+        (vec!["-I", "1"], 64),
+        (vec!["-f", "1"], 1),
+        (vec!["-o", "nothing"], 1),
+        (vec!["-z"], 1),
+        // TEST-NET-1 is nobody's address.
+        (vec!["-l", "192.0.2.1", "-p", &port], 71),
+        (vec!["-s", "/nonexistent/socket"], 71),
+        // The first process of a daemon waits to know.
+        (vec!["-d", "-s", "/nonexistent/socket"], 71),
+    ];
+    if geteuid().is_root() {
+        cases.push((vec!["-u", "no-such-user-here"], 67));
+    }
+    for (options, code) in cases {
+        let ended = run(command().args(&options));
+        assert_eq!(ended.status.code(), Some(code), "{options:?}: {ended:?}");
+        assert!(!ended.stderr.is_empty(), "{options:?}");
+    }
+}
+
+#[test]
+fn only_a_daemon_removes_its_pid_file() {
+    let folder = Folder::new("foreground");
+    let pidfile = folder.file("pid");
+    let path = pidfile.to_str().unwrap();
+    let mut server = Server::start(1, &["-P", path]);
+    wait_until("the pid is written", || pidfile.exists());
+    let pid = fs::read_to_string(&pidfile).unwrap();
+    assert_eq!(pid, format!("{}\n", server.pid()));
+    assert!(!folder.file("pid.tmp").exists());
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait_for_exit(TIMEOUT).code(), Some(0));
+    assert!(pidfile.exists());
+}
+
+#[test]
+fn signals_that_end_it_and_signals_that_do_not() {
+    for (ending, code) in [(Signal::USR1, 0), (Signal::INT, 0), (Signal::TERM, 0)] {
+        let mut server = Server::start(2, &[]);
+        let mut client = server.connect();
+        server.signal(Signal::PIPE);
+        if !server.is_old_memcached {
+            server.signal(Signal::HUP);
+        }
+        client.ask("mn");
+        server.signal(ending);
+        let status = server.wait_for_exit(TIMEOUT);
+        assert_eq!(status.code(), Some(code), "{ending:?}");
+        assert_eq!(client.byte().unwrap(), None);
+    }
+}
+
+#[test]
+fn cores_and_locked_memory_may_be_asked_for() {
+    // -k warns where it is not allowed, as memcached does; -r fails where the hard limit is 0, which it is not here.
+    let server = Server::start(2, &["-k", "-r", "-m", "16"]);
+    assert_eq!(server.connect().set("a", b"1"), "STORED");
+}
+
+#[test]
+fn a_unix_socket_has_no_ports_to_write() {
+    let folder = Folder::new("noports");
+    let (socket, ports) = (folder.file("socket"), folder.file("ports"));
+    let mut child = command()
+        .arg("-s")
+        .arg(&socket)
+        .env("MEMCACHED_PORT_FILENAME", &ports)
+        .spawn()
+        .unwrap();
+    wait_until("it listens", || {
+        std::os::unix::net::UnixStream::connect(&socket).is_ok()
+    });
+    assert!(!ports.exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn help_and_licence_are_told() {
+    for option in ["-h", "--help", "-i", "--license", "-V", "--version"] {
+        let told = run(command().arg(option));
+        assert!(told.status.success(), "{option}");
+        assert!(
+            !told.stdout.is_empty() && told.stderr.is_empty(),
+            "{option}"
+        );
+    }
+    let help = run(command().arg("-h")).stdout;
+    assert!(help.starts_with(b"memcached 1.6."));
+}

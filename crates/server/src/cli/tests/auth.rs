@@ -72,3 +72,18 @@ fn sasl_needs_a_password_file() {
         .unwrap();
     assert_eq!(without, Config::default());
 }
+
+#[test]
+fn neither_goes_with_udp() {
+    refused(
+        &["-Y", "f", "-U", "11211"],
+        EXIT_USAGE,
+        "Cannot use UDP with ascii authentication enabled (-U 0 to disable)",
+    );
+    refused(
+        &["-S", "-U", "-1"],
+        EXIT_USAGE,
+        "ERROR: Cannot enable UDP while using binary SASL authentication.",
+    );
+    config(&["-Y", "f", "-U", "0"]);
+}

@@ -290,3 +290,31 @@ fn extended_values_that_are_bad() {
     let many = format!("slab_sizes={}", many.join("-"));
     refused(&["-o", &many], 64, "too many slab classes specified");
 }
+
+#[test]
+fn what_tunes_flash_storage_is_read() {
+    check(
+        &["-o", "ext_page_size=64,ext_max_frag=0.5,ext_drop_unread"],
+        |_| {},
+    );
+    refused(
+        &["-o", "ext_item_size"],
+        1,
+        "Missing ext_item_size argument",
+    );
+    refused(
+        &["-o", "ext_item_size=x"],
+        1,
+        "could not parse argument to ext_item_size",
+    );
+    refused(
+        &["-o", "slab_automove_freeratio=x"],
+        1,
+        "could not parse argument to slab_automove_freeratio",
+    );
+    refused(
+        &["-o", "ext_path"],
+        1,
+        "missing argument to ext_path, ie: ext_path=/d/file:5G",
+    );
+}

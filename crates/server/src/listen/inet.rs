@@ -1,4 +1,4 @@
-//! TCP addresses: from a name and a port to one socket per shard.
+//! Addresses of TCP and UDP: from a name and a port to one socket per shard.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -18,27 +18,54 @@ use super::{Group, message};
 /// How long a busy port may take to become free, and how often it is tried.
 const BUSY_PORT_PATIENCE: Duration = Duration::from_secs(1);
 const BUSY_PORT_PAUSE: Duration = Duration::from_millis(50);
+/// Buffers asked for on UDP sockets.
+const DATAGRAM_SOCKET_BYTES: usize = 16 * 1024 * 1024;
+
+/// The sockets of all addresses: TCP, the ports of shard-aware clients, UDP.
+pub(super) fn groups(config: &Config, shards: usize) -> Result<Vec<Group>, StartError> {
+    let mut groups = Vec::new();
+    for address in &config.listen {
+        let port = address.port.unwrap_or(config.tcp_port);
+        address_groups(config, address, Transport::Tcp, port, shards, &mut groups)?;
+    }
+    if config.shard_port != 0 {
+        groups.extend(shard_port_groups(config, shards)?);
+    }
+    if config.udp_port != Port::Off {
+        let mut udp = Vec::new();
+        for address in &config.listen {
+            // An address with a port of its own has it for both, as in memcached.
+            let port = address.port.unwrap_or(config.udp_port);
+            address_groups(config, address, Transport::Udp, port, shards, &mut udp)?;
+        }
+        groups.append(&mut udp);
+    }
+    Ok(groups)
+}
 
 /// The sockets of one `-l`, whose name may stand for several addresses.
-pub(super) fn groups(
+fn address_groups(
     config: &Config,
     listen: &ListenAddress,
+    transport: Transport,
     port: Port,
     shards: usize,
     groups: &mut Vec<Group>,
 ) -> Result<(), StartError> {
-    let info = ListenerInfo::of_address(config, listen, Transport::Tcp);
     let port = match port {
         Port::Off => return Ok(()),
         Port::Ephemeral => None,
         Port::Fixed(port) => Some(port),
     };
+    let info = ListenerInfo::of_address(config, listen, transport);
     // Where several addresses are meant, one that this machine does not have (IPv6 turned off) is left out.
     let optional = listen.host.is_none() || config.listen_text.is_none();
     for ip in resolve(listen)? {
         let wanted = port.or_else(|| chosen_before(groups));
-        let bound = match tcp_group(config, ip, wanted, shards) {
-            Err(error) if port.is_none() && is_busy(&error) => tcp_group(config, ip, None, shards),
+        let bound = match bind_all(config, transport, ip, wanted, shards) {
+            Err(error) if port.is_none() && is_busy(&error) => {
+                bind_all(config, transport, ip, None, shards)
+            }
             bound => bound,
         };
         match bound {
@@ -50,18 +77,18 @@ pub(super) fn groups(
             Err(error) if optional && is_absent(&error) => {
                 info!(%ip, "not listening on an address that this machine does not have");
             }
-            Err(error) => return Err(tcp_message(ip, port, &error)),
+            Err(error) => return Err(explain(transport, ip, port, &error)),
         }
     }
     Ok(())
 }
 
 /// The sockets of `-o shard_port`: on every address of `-l`, whatever port that names.
-pub(super) fn shard_port_groups(config: &Config, shards: usize) -> Result<Vec<Group>, StartError> {
+fn shard_port_groups(config: &Config, shards: usize) -> Result<Vec<Group>, StartError> {
     let mut groups = Vec::new();
     for address in &config.listen {
         let port = Port::Fixed(config.shard_port);
-        self::groups(config, address, port, shards, &mut groups)?;
+        address_groups(config, address, Transport::Tcp, port, shards, &mut groups)?;
     }
     for group in &mut groups {
         group.info.by_source_port = true;
@@ -69,7 +96,7 @@ pub(super) fn shard_port_groups(config: &Config, shards: usize) -> Result<Vec<Gr
     Ok(groups)
 }
 
-/// With `-p -1`: the port that the kernel chose for an earlier address, which is to be the port of all if it is free.
+/// With the port -1: the one that the kernel chose for an earlier address, which is to be the port of all if it is free.
 fn chosen_before(groups: &[Group]) -> Option<u16> {
     groups.iter().find_map(|group| Some(group.address?.port()))
 }
@@ -108,45 +135,47 @@ fn resolve(listen: &ListenAddress) -> Result<Vec<IpAddr>, StartError> {
 }
 
 /// What keeps an address from being listened on, and what to do.
-fn tcp_message(ip: IpAddr, port: Option<u16>, error: &io::Error) -> StartError {
+fn explain(transport: Transport, ip: IpAddr, port: Option<u16>, error: &io::Error) -> StartError {
     let port = port.unwrap_or(0);
     let at = SocketAddr::new(ip, port);
+    let (name, letter) = match transport {
+        Transport::Udp => ("UDP", 'U'),
+        _ => ("TCP", 'p'),
+    };
+    let failed = format!("failed to listen on {name} port {port}");
     message(match error.raw_os_error() {
         Some(libc::EADDRINUSE) => format!(
-            "failed to listen on TCP port {port}: {at} is in use by another process; \
-             stop that one (ss -ltnp 'sport = :{port}' shows it) or choose another port with -p"
+            "{failed}: {at} is in use by another process; \
+             stop that one (ss -lntup 'sport = :{port}' shows it) or choose another port with -{letter}"
         ),
         Some(libc::EACCES) => format!(
-            "failed to listen on TCP port {port}: {at} needs root or CAP_NET_BIND_SERVICE, as all ports below net.ipv4.ip_unprivileged_port_start do"
+            "{failed}: {at} needs root or CAP_NET_BIND_SERVICE, as all ports below net.ipv4.ip_unprivileged_port_start do"
         ),
         Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT) => {
-            format!(
-                "failed to listen on TCP port {port}: this machine does not have the address {ip}; check -l"
-            )
+            format!("{failed}: this machine does not have the address {ip}; check -l")
         }
         Some(libc::EMFILE | libc::ENFILE) => {
-            format!(
-                "failed to listen on TCP port {port}: too few file descriptors ({error}); raise ulimit -n"
-            )
+            format!("{failed}: too few file descriptors ({error}); raise ulimit -n")
         }
-        _ => format!("failed to listen on TCP port {port}: {at}: {error}"),
+        _ => format!("{failed}: {at}: {error}"),
     })
 }
 
 /// The sockets of one address, and the address with the port that they got.
-fn tcp_group(
+fn bind_all(
     config: &Config,
+    transport: Transport,
     ip: IpAddr,
     port: Option<u16>,
     shards: usize,
 ) -> io::Result<(Vec<OwnedFd>, SocketAddr)> {
     let mut address = SocketAddr::new(ip, port.unwrap_or(0));
     if port.is_some() {
-        claim(config, address)?;
+        claim(config, transport, address)?;
     }
     let mut sockets = Vec::with_capacity(shards);
     for _ in 0..shards {
-        let socket = tcp_socket(config, address)?;
+        let socket = socket(config, transport, address)?;
         socket.set_reuse_port(true)?;
         socket.bind(&address.into())?;
         // With port 0 the first socket gets one from the kernel; the others join it there.
@@ -160,11 +189,11 @@ fn tcp_group(
 ///
 /// A server that was killed holds its port until the kernel has taken its rings down, some tenths of a second later: who
 /// starts it again at once should not have to know that.
-fn claim(config: &Config, address: SocketAddr) -> io::Result<()> {
+fn claim(config: &Config, transport: Transport, address: SocketAddr) -> io::Result<()> {
     let begun = Instant::now();
     loop {
         // The socket is closed at once.
-        match tcp_socket(config, address)?.bind(&address.into()) {
+        match socket(config, transport, address)?.bind(&address.into()) {
             Err(error) if is_busy(&error) && begun.elapsed() < BUSY_PORT_PATIENCE => {
                 thread::sleep(BUSY_PORT_PAUSE);
             }
@@ -173,20 +202,27 @@ fn claim(config: &Config, address: SocketAddr) -> io::Result<()> {
     }
 }
 
-/// A socket with the options that accepted connections inherit.
-fn tcp_socket(config: &Config, address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+/// A socket with its options, which accepted connections inherit.
+fn socket(config: &Config, transport: Transport, address: SocketAddr) -> io::Result<Socket> {
+    let (kind, protocol) = match transport {
+        Transport::Udp => (Type::DGRAM, Protocol::UDP),
+        _ => (Type::STREAM, Protocol::TCP),
+    };
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     if address.is_ipv6() {
         // IPv4 has its own sockets.
         socket.set_only_v6(true)?;
     }
-    socket.set_reuse_address(true)?;
-    socket.set_keepalive(true)?;
-    socket.set_tcp_nodelay(true)?;
+    if transport == Transport::Udp {
+        // As much as the system allows (net.core.wmem_max, rmem_max): a large reply is many datagrams at once.
+        let _ = socket.set_send_buffer_size(DATAGRAM_SOCKET_BYTES);
+        let _ = socket.set_recv_buffer_size(DATAGRAM_SOCKET_BYTES);
+    } else {
+        // For UDP this would let two servers share a port unnoticed.
+        socket.set_reuse_address(true)?;
+        socket.set_keepalive(true)?;
+        socket.set_tcp_nodelay(true)?;
+    }
     if config.socket_mark != 0
         && let Err(error) = socket.set_mark(config.socket_mark)
     {

@@ -1,0 +1,70 @@
+//! Sub-options of memcached's storage on flash (extstore). There is none here: `ext_path`, which would turn it on, is refused;
+//! the others, which only tune it, are read and have no effect, as in memcached without `ext_path`.
+
+use super::number::leading_float;
+use super::{CliError, later};
+
+/// The sub-option that turns it on.
+const PATH: &str = "ext_path";
+/// A switch.
+const DROP_UNREAD: &str = "ext_drop_unread";
+/// Those with a whole number.
+const NUMBERS: [&str; 11] = [
+    "ext_page_size",
+    "ext_wbuf_size",
+    "ext_threads",
+    "ext_io_depth",
+    "ext_item_size",
+    "ext_item_age",
+    "ext_low_ttl",
+    "ext_recache_rate",
+    "ext_compact_under",
+    "ext_drop_under",
+    "ext_max_sleep",
+];
+/// Those with a fraction.
+const FRACTIONS: [&str; 2] = ["ext_max_frag", "slab_automove_freeratio"];
+
+/// All of them.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    NUMBERS
+        .into_iter()
+        .chain(FRACTIONS)
+        .chain([PATH, DROP_UNREAD])
+}
+
+/// Reads a sub-option; `false` if it is none of these.
+pub(super) fn apply(name: &str, value: Option<&str>) -> Result<bool, CliError> {
+    if name == PATH {
+        return match value {
+            None => Err(CliError::failure(
+                "missing argument to ext_path, ie: ext_path=/d/file:5G",
+            )),
+            Some(_) => Err(later::refuse(
+                "-o ext_path",
+                "storage of items on flash (extstore)",
+            )),
+        };
+    }
+    if name == DROP_UNREAD {
+        return Ok(true);
+    }
+    let (is_number, is_fraction) = (NUMBERS.contains(&name), FRACTIONS.contains(&name));
+    if !is_number && !is_fraction {
+        return Ok(false);
+    }
+    let Some(value) = value else {
+        return Err(CliError::failure(format!("Missing {name} argument")));
+    };
+    let is_read = match is_number {
+        true => value.parse::<u32>().is_ok(),
+        false => leading_float(value) > 0.0 || value.starts_with('0'),
+    };
+    match is_read {
+        true => Ok(true),
+        false => Err(CliError::failure(format!(
+            "could not parse argument to {name}"
+        ))),
+    }
+}

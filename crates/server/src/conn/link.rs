@@ -1,0 +1,28 @@
+//! Where a connection's bytes come from and its replies go.
+
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+/// The other side of a connection.
+#[derive(Debug)]
+pub(crate) enum Link {
+    /// A socket of its own.
+    Socket(OwnedFd),
+    /// One request datagram: a connection that has sent its last byte, whose replies go out together when the last of them is
+    /// there, and which ends with that.
+    Datagram {
+        /// The UDP socket; it belongs to the listener.
+        socket: RawFd,
+        /// The place of the sender and its request id in the shard's list of open datagrams.
+        slot: u32,
+    },
+}
+
+impl Link {
+    /// The descriptor, for messages and system calls while the connection is open.
+    pub(super) fn raw_fd(&self) -> RawFd {
+        match self {
+            Link::Socket(fd) => fd.as_raw_fd(),
+            Link::Datagram { socket, .. } => *socket,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! UDP: each request datagram becomes a connection that has already said everything, and whose replies go out as one
+//! message when the last of them is there, wherever it came from.
+//!
+//! ```text
+//!   datagram --> frame off --> Conn (Link::Datagram) --> the same codecs, engine and mesh as any connection
+//!                                 |
+//!        answered: frame on, cut into 1400 bytes --> reactor --> gone from the table
+//! ```
+//!
+//! Nothing here waits: a reply that the reactor has no room for, or that a sender's network may not have (see
+//! `allowance.rs`), is dropped and counted, as UDP may lose anything.
+
+use std::net::IpAddr;
+use std::os::fd::RawFd;
+use std::sync::atomic::Ordering;
+
+use corecached_protocol::{Codec, reply, udp};
+use corecached_reactor::{DatagramBuf, Insert, Outgoing, Peer};
+use tracing::{debug, error, warn};
+
+use crate::conn::{Conn, ConnId, Cx, Link};
+use crate::listen::{ListenerId, Transport};
+
+use super::Net;
+use super::allowance::Allowance;
+use super::core::Core;
+
+/// Request datagrams of a shard that wait for replies of other shards; beyond that they are dropped.
+const OPEN_MAX: usize = 1024;
+
+/// Who has sent a datagram, and what the reply begins with.
+#[derive(Clone, Copy, Debug)]
+struct Sender {
+    peer: Peer,
+    request: udp::RequestId,
+}
+
+impl Sender {
+    fn ip(&self) -> Option<IpAddr> {
+        Some(self.peer.address()?.ip())
+    }
+}
+
+/// The UDP side of a shard.
+pub(super) struct Datagrams {
+    /// By slot of a [`Link::Datagram`].
+    senders: Vec<Sender>,
+    free: Vec<u32>,
+    allowance: Allowance,
+    /// Values in slab memory whose bytes are in datagrams now.
+    pub(super) copied: Vec<Insert>,
+}
+
+impl Datagrams {
+    pub(super) fn new(allowance: Allowance) -> Datagrams {
+        Datagrams {
+            senders: Vec::new(),
+            free: Vec::new(),
+            allowance,
+            copied: Vec::new(),
+        }
+    }
+
+    /// Keeps a sender until its request is answered; `None` if too many wait.
+    fn open(&mut self, sender: Sender) -> Option<u32> {
+        if let Some(slot) = self.free.pop() {
+            self.senders[slot as usize] = sender;
+            return Some(slot);
+        }
+        let slot = self.senders.len();
+        (slot < OPEN_MAX).then(|| {
+            self.senders.push(sender);
+            slot as u32
+        })
+    }
+
+    /// Forgets a sender.
+    pub(super) fn close(&mut self, slot: u32) {
+        self.free.push(slot);
+    }
+}
+
+impl Net {
+    /// A datagram has come.
+    pub(super) fn datagram(&mut self, listener: ListenerId, buf: DatagramBuf, core: &mut Core) {
+        if self.admit(listener, &buf, core).is_none() {
+            self.handle().net.udp_dropped.add(1);
+        }
+        self.reactor.recycle_datagram(buf);
+    }
+
+    /// Runs what is in a datagram; `None` if it is no request.
+    fn admit(&mut self, listener: ListenerId, buf: &DatagramBuf, core: &mut Core) -> Option<()> {
+        if self.stopping_since.is_some() {
+            return None;
+        }
+        let (peer, bytes) = self.reactor.datagram(buf)?;
+        let counters = &self.shared.shard(self.id).net;
+        counters.bytes_read.add(bytes.len() as u64);
+        let (request, bytes) = udp::request(bytes)?;
+        let slot = self.datagrams.open(Sender { peer, request })?;
+        let socket = self.listeners[listener.index()].fd;
+        let link = Link::Datagram { socket, slot };
+        let (now, admitted) = (self.now, self.shared.auth.is_none());
+        let id = self
+            .conns
+            .insert(|id| Conn::new(link, id, listener, admitted, now));
+        let conn = self.conns.get_mut(id)?;
+        self.router.push_for(socket);
+        let mut cx = Cx {
+            access: core.access(self.id, now, socket),
+            router: &mut self.router,
+            shared: &self.shared,
+            net: counters,
+            spare: self.spare.take(),
+            unwanted: Outgoing::default(),
+        };
+        conn.receive(bytes, &mut cx);
+        self.spare = cx.spare.take();
+        self.after_input(id);
+        Some(())
+    }
+
+    /// Receiving from a UDP socket has ended for good.
+    pub(super) fn datagrams_failed(&self, listener: ListenerId, errno: i32) {
+        warn!(
+            listener = listener.0,
+            "no more datagrams are received: {}",
+            std::io::Error::from_raw_os_error(errno)
+        );
+    }
+
+    /// Sends the reply to a datagram, and ends it.
+    pub(super) fn answer(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
+        let Link::Datagram { socket, slot } = *conn.link() else {
+            return;
+        };
+        let (is_text, is_cut_short) = (conn.codec() == Some(Codec::Text), conn.cut_short);
+        let mut reply = conn.take_all_output();
+        if conn.must_be_abandoned() {
+            // Half of a large value came, say: that ends in `close_doomed`, which has the engine.
+            self.doomed.push(id);
+        } else {
+            self.conns.remove(id);
+            self.datagrams.close(slot);
+        }
+        let sender = self.datagrams.senders[slot as usize];
+        if is_cut_short || self.is_too_large(sender, reply.len()) {
+            self.handle().net.udp_dropped.add(1);
+            self.datagrams.copied.append(&mut reply.inserts);
+            reply.bytes.clear();
+            if is_text {
+                reply.bytes.extend_from_slice(reply::TOO_LARGE_FOR_UDP);
+            }
+        }
+        if !reply.is_empty() && !self.send_reply(socket, sender, &reply) {
+            self.handle().net.udp_dropped.add(1);
+        }
+        self.datagrams.copied.append(&mut reply.inserts);
+        self.reactor.give_buffer(reply.bytes);
+    }
+
+    fn is_too_large(&self, sender: Sender, bytes: usize) -> bool {
+        let is_refused = |ip| self.datagrams.allowance.is_too_large(ip, bytes);
+        bytes > udp::REPLY_BYTES_MAX || sender.ip().is_some_and(is_refused)
+    }
+
+    /// Frames a reply and hands it to the reactor; `false` if it may not be sent.
+    fn send_reply(&mut self, socket: RawFd, sender: Sender, reply: &Outgoing) -> bool {
+        let bytes = reply.len();
+        let wire_bytes = bytes + udp::datagrams(bytes) * udp::HEADER_BYTES;
+        let allowance = &mut self.datagrams.allowance;
+        if !sender
+            .ip()
+            .is_some_and(|ip| allowance.take(ip, wire_bytes, self.now))
+        {
+            debug!("a reply over the limit of udp_rate is dropped");
+            return false;
+        }
+        let mut framed = self.reactor.take_buffer();
+        // SAFETY: values in slab memory that a reply refers to are pinned: they stay as they are until the next tick unpins
+        // them, when it finds them in `copied`.
+        let pieces = unsafe { reply.pieces() };
+        udp::frame(sender.request, bytes, pieces, &mut framed);
+        let net = &self.shared.shard(self.id).net;
+        net.bytes_written.add(wire_bytes as u64);
+        self.reactor
+            .send_datagrams(socket, &sender.peer, framed, udp::DATAGRAM_BYTES_MAX)
+    }
+
+    /// Receives from the UDP sockets. They count as connections, as in memcached.
+    pub(super) fn open_datagrams(&mut self) {
+        for listener in &self.listeners {
+            if self.shared.listener(listener.id).transport != Transport::Udp {
+                continue;
+            }
+            let (fd, token) = (listener.fd, listener.token());
+            if let Err(error) = self.reactor.recv_datagrams(fd, token) {
+                error!("cannot receive datagrams: {error}");
+            }
+            let net = &self.shared.shard(self.id).net;
+            net.curr_connections.fetch_add(1, Ordering::Relaxed);
+            net.total_connections.add(1);
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! UDP: requests of one datagram, replies of one message whatever its size and wherever its parts come from.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use crate::client::{Client, pattern, set_request};
+use crate::server::{Server, command, free_port};
+
+/// No reply takes longer, on a busy machine either.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of the frame, and of the reply in each full datagram.
+const HEADER: usize = 8;
+const PAYLOAD: usize = 1392;
+
+struct Udp {
+    socket: UdpSocket,
+    next_id: u16,
+}
+
+impl Udp {
+    fn connect(address: SocketAddr) -> Udp {
+        let any: IpAddr = match address {
+            SocketAddr::V4(_) => [0; 4].into(),
+            SocketAddr::V6(_) => [0_u16; 8].into(),
+        };
+        let socket = UdpSocket::bind((any, 0)).unwrap();
+        socket.connect(address).unwrap();
+        socket.set_read_timeout(Some(REPLY_TIMEOUT)).unwrap();
+        Udp {
+            socket,
+            next_id: 0xfffe,
+        }
+    }
+
+    /// The server's port.
+    fn port(&self) -> u16 {
+        self.socket.peer_addr().unwrap().port()
+    }
+
+    fn send(&mut self, request: impl AsRef<[u8]>) -> u16 {
+        self.next_id = self.next_id.wrapping_add(1);
+        let id = self.next_id.to_be_bytes();
+        self.send_framed([id[0], id[1], 0, 0, 0, 1, 0, 0], request);
+        self.next_id
+    }
+
+    fn send_framed(&self, header: [u8; 8], request: impl AsRef<[u8]>) {
+        let datagram = [&header[..], request.as_ref()].concat();
+        let sent = self.socket.send(&datagram).unwrap();
+        assert_eq!(sent, datagram.len());
+    }
+
+    /// The next message, which must be a whole one in order, with its id.
+    fn message(&self) -> (u16, Vec<u8>) {
+        let mut pieces = BTreeMap::new();
+        let mut first = None;
+        loop {
+            let mut datagram = [0; 2000];
+            let length = self.socket.recv(&mut datagram).expect("a reply in time");
+            assert!((HEADER + 1..=1400).contains(&length), "{length} bytes");
+            let word = |at: usize| u16::from_be_bytes([datagram[at], datagram[at + 1]]);
+            let (id, number, total) = (word(0), word(2), word(4));
+            assert_eq!(word(6), 0, "the reserved word");
+            assert_eq!(*first.get_or_insert((id, total)), (id, total));
+            assert!(number < total && (number + 1 == total || length == 1400));
+            let fresh = pieces.insert(number, datagram[HEADER..length].to_vec());
+            assert!(fresh.is_none(), "datagram {number} twice");
+            if pieces.len() == usize::from(total) {
+                return (id, pieces.into_values().flatten().collect());
+            }
+        }
+    }
+
+    fn ask(&mut self, request: impl AsRef<[u8]>) -> String {
+        let id = self.send(request);
+        let (replied, reply) = self.message();
+        assert_eq!(replied, id, "the reply to another request");
+        String::from_utf8(reply).unwrap()
+    }
+}
+
+/// A server with UDP, and a client.
+fn start(shards: usize, options: &[&str]) -> (Server, Udp) {
+    let port = free_port();
+    let text = port.to_string();
+    let server = Server::start(shards, &[&["-U", &text][..], options].concat());
+    let udp = Udp::connect(([127, 0, 0, 1], port).into());
+    (server, udp)
+}
+
+#[test]
+fn classic_commands_are_answered() {
+    for shards in [1, 4] {
+        let (_server, mut udp) = start(shards, &[]);
+        for key in ["a", "b", "c", "d", "e"] {
+            assert_eq!(udp.ask(set_request(key, b"value")), "STORED\r\n");
+            let hit = format!("VALUE {key} 0 5\r\nvalue\r\nEND\r\n");
+            assert_eq!(udp.ask(format!("get {key}\r\n")), hit);
+            assert_eq!(udp.ask(format!("delete {key}\r\n")), "DELETED\r\n");
+            assert_eq!(udp.ask(format!("get {key}\r\n")), "END\r\n");
+            assert_eq!(udp.ask(format!("incr {key} 1\r\n")), "NOT_FOUND\r\n");
+        }
+        assert_eq!(udp.ask("no such command\r\n"), "ERROR\r\n");
+    }
+}
+
+#[test]
+fn what_wants_no_answer_gets_none() {
+    for shards in [1, 4] {
+        let (_server, mut udp) = start(shards, &[]);
+        for key in ["a", "b", "c", "d"] {
+            udp.send(format!("set {key} 0 0 1 noreply\r\n1\r\n"));
+            udp.send(format!("incr {key} 1 noreply\r\n"));
+        }
+        // Half a value, half a line, nothing: none of it is answered.
+        udp.send("set x 0 0 10\r\n123");
+        udp.send("get x");
+        udp.send("");
+        // Parts of longer requests are dropped.
+        udp.send_framed([0, 1, 0, 0, 0, 2, 0, 0], "get a\r\n");
+        udp.send_framed([0, 2, 0, 1, 1, 1, 0, 0], "get a\r\n");
+        udp.send_framed([0, 3, 0, 0, 0, 0, 0, 0], "get a\r\n");
+        udp.socket.send(b"get a\r\n").unwrap();
+        udp.socket.send(b"").unwrap();
+        // The number of the datagram and the reserved word are not looked at.
+        udp.send_framed([0x12, 0x34, 0, 9, 0, 1, 7, 7], "get d\r\n");
+        let (id, reply) = udp.message();
+        assert_eq!(
+            (id, &reply[..]),
+            (0x1234, &b"VALUE d 0 1\r\n2\r\nEND\r\n"[..])
+        );
+    }
+}
+
+#[test]
+fn large_replies_are_cut() {
+    for shards in [1, 4] {
+        let (server, mut udp) = start(shards, &[]);
+        let mut client = server.connect();
+        // Around the edges of datagrams, above 16 KiB, where values are not copied, and well above.
+        let overhead = "VALUE key 0 1000\r\n\r\nEND\r\n".len();
+        let edges =
+            (1..=2).flat_map(|n| (n * PAYLOAD - overhead - 2)..(n * PAYLOAD - overhead + 3));
+        for length in edges.chain([16_383, 16_384, 20_000, 100_000]) {
+            let data = pattern(length as u64, length);
+            for key in ["key", "other"] {
+                assert_eq!(client.set(key, &data), "STORED");
+                let reply = udp.ask(format!("get {key}\r\n"));
+                let head = format!("VALUE {key} 0 {length}\r\n");
+                let rest = reply.strip_prefix(&head).expect("the head");
+                let value = rest.strip_suffix("\r\nEND\r\n").expect("the end");
+                assert!(
+                    value.as_bytes() == data,
+                    "{length} bytes arrive as they were"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn large_requests_fit_one_datagram() {
+    let (server, mut udp) = start(2, &[]);
+    let mut client = server.connect();
+    for length in [1400, 9000, 40_000, 65_400] {
+        let data = pattern(length as u64, length);
+        assert_eq!(udp.ask(set_request("large", &data)), "STORED\r\n");
+        assert!(client.get("large").unwrap() == data);
+    }
+}
+
+#[test]
+fn a_multi_get_is_one_message_in_request_order() {
+    for shards in [1, 4] {
+        let (server, mut udp) = start(shards, &[]);
+        if server.is_old_memcached {
+            return;
+        }
+        let mut client = server.connect();
+        let keys: Vec<String> = (0..60).map(|n| format!("key{n}")).collect();
+        for (number, key) in keys.iter().enumerate() {
+            client.set(key, pattern(number as u64, 100 * (number % 3)));
+        }
+        let hits = |names: &[String]| {
+            let hits = names.iter().enumerate().map(|(number, key)| {
+                let data = pattern(number as u64, 100 * (number % 3));
+                let data = String::from_utf8(data).unwrap();
+                format!("VALUE {key} 0 {}\r\n{data}\r\n", data.len())
+            });
+            hits.collect::<String>() + "END\r\n"
+        };
+        for count in [2, 3, 10, 60] {
+            let request = format!("get {} miss\r\n", keys[..count].join(" "));
+            assert_eq!(udp.ask(request), hits(&keys[..count]), "{count} keys");
+        }
+    }
+}
+
+#[test]
+fn one_datagram_may_hold_many_commands() {
+    for shards in [1, 4] {
+        // Far more than -R allows in one turn.
+        let (server, mut udp) = start(shards, &["-R", "5"]);
+        if server.is_old_memcached {
+            return;
+        }
+        let sets: String = (0..100)
+            .map(|n| format!("set k{n} 0 0 2\r\n{n:02}\r\n"))
+            .collect();
+        assert_eq!(udp.ask(sets), "STORED\r\n".repeat(100));
+        let gets: String = (0..100).map(|n| format!("get k{n}\r\n")).collect();
+        let hits: String = (0..100)
+            .map(|n| format!("VALUE k{n} 0 2\r\n{n:02}\r\nEND\r\n"))
+            .collect();
+        assert_eq!(udp.ask(gets), hits);
+        // What follows quit is not run; what went before is answered.
+        let first = &hits[..hits.len() / 100];
+        assert_eq!(udp.ask("get k0\r\nquit\r\nget k2\r\n"), first);
+        // A broadcast comes in its place.
+        let reply = udp.ask("get k0\r\nflush_all\r\nget k0\r\nversion\r\n");
+        assert_eq!(reply, format!("{}OK\r\nEND\r\nVERSION 1.6.45\r\n", first));
+    }
+}
+
+#[test]
+fn many_clients_get_their_own_replies() {
+    let (_server, udp) = start(4, &[]);
+    let port = udp.port();
+    let threads: Vec<_> = (0..8)
+        .map(|number| {
+            std::thread::spawn(move || {
+                let mut udp = Udp::connect(([127, 0, 0, 1], port).into());
+                for round in 0..100 {
+                    let (key, data) = (format!("key{number}.{round}"), format!("{number}/{round}"));
+                    assert_eq!(udp.ask(set_request(&key, data.as_bytes())), "STORED\r\n");
+                    let hit = format!("VALUE {key} 0 {}\r\n{data}\r\nEND\r\n", data.len());
+                    assert_eq!(udp.ask(format!("get {key}\r\n")), hit);
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn replies_that_would_fill_memory_are_refused() {
+    let (server, mut udp) = start(2, &[]);
+    if server.is_old_memcached {
+        return;
+    }
+    let mut client = server.connect();
+    client.set("k", pattern(1, 10_000));
+    let before = server.resident_bytes();
+    // 30,000 keys of 10,000 bytes.
+    let request = format!("get{}\r\n", " k".repeat(30_000));
+    for _ in 0..5 {
+        assert_eq!(
+            udp.ask(&request),
+            "SERVER_ERROR reply too large for UDP\r\n"
+        );
+    }
+    assert!(server.resident_bytes() < before + (64 << 20));
+    assert_eq!(udp.ask("get miss\r\n"), "END\r\n");
+}
+
+#[test]
+fn its_sockets_are_told_of() {
+    let (server, mut udp) = start(2, &[]);
+    let port = udp.port();
+    let mut client = server.connect();
+    assert_eq!(client.stats("settings")["udpport"], port.to_string());
+    let conns = client.stats("conns");
+    let sockets: Vec<&String> = conns
+        .keys()
+        .filter_map(|name| name.strip_suffix(":UDP"))
+        .map(|fd| &conns[&format!("{fd}:addr")])
+        .collect();
+    assert_eq!(
+        sockets,
+        vec![&format!("udp:127.0.0.1:{port}"); sockets.len()]
+    );
+    assert!(!sockets.is_empty());
+    let states = conns.values().filter(|state| *state == "conn_read").count();
+    assert!(states >= sockets.len(), "{conns:?}");
+    // Each is a connection; the requests on it are none.
+    let connections = client.stat("curr_connections");
+    assert_eq!(connections, 1 + sockets.len() as u64);
+    let total = client.stat("total_connections");
+    for _ in 0..50 {
+        udp.ask("get a\r\n");
+    }
+    assert_eq!(client.stat("curr_connections"), connections);
+    assert_eq!(client.stat("total_connections"), total);
+    assert!(udp.ask("stats\r\n").contains("\r\nSTAT curr_connections "));
+    assert!(udp.ask("stats conns\r\n").ends_with("END\r\n"));
+    if !server.is_old_memcached {
+        // A datagram is answered once, so it cannot watch.
+        let refused = "WATCHER_FAILED failed to add log watcher\r\n";
+        assert_eq!(udp.ask("watch mutations\r\n"), refused);
+    }
+}
+
+#[test]
+fn several_addresses_and_both_families() {
+    let (second, v6, port) = (free_port(), free_port(), free_port());
+    // An address with a port of its own has it for UDP, too.
+    let list = format!("127.0.0.2:{second};[::1]:{v6};[::1]");
+    let text = port.to_string();
+    let _server = Server::start(2, &["-l", &list, "-U", &text]);
+    for address in [
+        format!("127.0.0.1:{port}"),
+        format!("127.0.0.2:{second}"),
+        format!("[::1]:{v6}"),
+        format!("[::1]:{port}"),
+    ] {
+        let mut udp = Udp::connect(address.parse().unwrap());
+        assert_eq!(udp.ask("get a\r\n"), "END\r\n", "{address}");
+    }
+}
+
+#[test]
+fn the_kernel_may_choose_the_ports() {
+    let file = std::env::temp_dir().join(format!("corecached-ports-{}", std::process::id()));
+    let mut child = command()
+        .args(["-t", "2", "-l", "127.0.0.1,[::1]", "-p", "-1", "-U", "-1"])
+        .env("MEMCACHED_PORT_FILENAME", &file)
+        .spawn()
+        .unwrap();
+    let end = std::time::Instant::now() + REPLY_TIMEOUT;
+    let text = loop {
+        if let Ok(text) = std::fs::read_to_string(&file) {
+            break text;
+        }
+        assert!(std::time::Instant::now() < end, "no port file");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let port = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("{name} in {text}"))
+            .parse::<u16>()
+            .unwrap()
+    };
+    let mut udp = Udp::connect(([127, 0, 0, 1], port("UDP INET: ")).into());
+    assert_eq!(udp.ask("get a\r\n"), "END\r\n");
+    let mut udp = Udp::connect(([0, 0, 0, 0, 0, 0, 0, 1], port("UDP INET6: ")).into());
+    assert_eq!(udp.ask("get a\r\n"), "END\r\n");
+    Client::connect(([127, 0, 0, 1], port("TCP INET: ")).into()).ask("version");
+    Client::connect(([0, 0, 0, 0, 0, 0, 0, 1], port("TCP INET6: ")).into()).ask("version");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn a_busy_udp_port_is_named() {
+    let (server, udp) = start(1, &[]);
+    if server.is_old_memcached {
+        return;
+    }
+    let port = udp.port().to_string();
+    let tcp = free_port().to_string();
+    let second = command()
+        .args(["-l", "127.0.0.1", "-p", &tcp, "-U", &port])
+        .output()
+        .unwrap();
+    assert!(!second.status.success());
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(
+        said.contains(&format!("failed to listen on UDP port {port}")),
+        "{said}"
+    );
+}
+
+#[test]
+fn without_the_option_there_is_no_udp() {
+    let server = Server::start(1, &[]);
+    let mut udp = Udp::connect(server.address());
+    udp.send("get a\r\n");
+    // The kernel says that nobody is there.
+    let error = udp.socket.recv(&mut [0; 10]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn each_datagram_chooses_its_protocol() {
+    /// A packet with extras, key and value.
+    fn packet(opcode: u8, extras: &[u8], key: &str, value: &str) -> Vec<u8> {
+        let body = extras.len() + key.len() + value.len();
+        let mut packet = vec![0x80, opcode, 0, key.len() as u8, extras.len() as u8];
+        packet.extend([0, 0, 0, 0, 0, 0, body as u8, 1, 2, 3, 4]);
+        packet.extend([0; 8]);
+        packet.extend_from_slice(extras);
+        packet.extend_from_slice(key.as_bytes());
+        packet.extend_from_slice(value.as_bytes());
+        packet
+    }
+    for shards in [1, 4] {
+        let (_server, mut udp) = start(shards, &[]);
+        for key in ["a", "b", "c", "d"] {
+            udp.send(packet(0x01, &[0; 8], key, "value"));
+            let (_, reply) = udp.message();
+            assert_eq!(reply.len(), 24);
+            assert_eq!(reply[..8], [0x81, 0x01, 0, 0, 0, 0, 0, 0]);
+            let hit = format!("VALUE {key} 0 5\r\nvalue\r\nEND\r\n");
+            assert_eq!(udp.ask(format!("get {key}\r\n")), hit);
+            // A quiet miss is silent; the NOOP behind it answers.
+            udp.send([packet(0x09, &[], "miss", ""), packet(0x0a, &[], "", "")].concat());
+            let (_, reply) = udp.message();
+            assert_eq!((reply.len(), reply[1]), (24, 0x0a));
+            udp.send(packet(0x09, &[], "miss", ""));
+            udp.send(packet(0x00, &[], key, ""));
+            let (id, reply) = udp.message();
+            assert_eq!(id, udp.next_id);
+            assert!(reply.ends_with(b"value") && reply.len() == 24 + 4 + 5);
+        }
+        // Half a packet is not answered, and does not hurt.
+        udp.send(&packet(0x01, &[0; 8], "half", "value")[..30]);
+        assert_eq!(udp.ask("get half\r\n"), "END\r\n");
+    }
+}
+
+#[test]
+fn there_is_no_udp_beside_authentication() {
+    let port = free_port().to_string();
+    for option in [&["-S"][..], &["-Y", "/dev/null"]] {
+        let ended = command()
+            .args(["-l", "127.0.0.1", "-p", &port, "-U", &port])
+            .args(option)
+            .output()
+            .unwrap();
+        assert!(!ended.status.success(), "{option:?}");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(said.contains("UDP"), "{said}");
+    }
+}
