@@ -23,6 +23,8 @@ pub const DELETED: &[u8] = b"DELETED\r\n";
 pub const TOUCHED: &[u8] = b"TOUCHED\r\n";
 /// Done.
 pub const OK: &[u8] = b"OK\r\n";
+/// `refresh_certs` where there are none.
+pub const TLS_DISABLED: &[u8] = b"Error TLS not enabled\r\n";
 /// End of a retrieval or of statistics.
 pub const END: &[u8] = b"END\r\n";
 /// Statistics were reset.

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::auth::Authentication;
+use crate::tls::SslOptions;
 
 /// memcached's slab page, which limits the size of a chunk. The engine may choose smaller pages for small `-m`.
 pub(crate) const SLAB_PAGE_BYTES: u64 = 1024 * 1024;
@@ -55,6 +56,8 @@ pub(crate) struct Config {
     pub(crate) binding_protocol: BindingProtocol,
     /// Whether connections are encrypted where `-l` says nothing else.
     pub(crate) tls: TlsKind,
+    /// `-o ssl_...`.
+    pub(crate) ssl: SslOptions,
     /// `-o read_buf_mem_limit`, in bytes; 0 = none. No effect: buffers belong to the shards' rings.
     pub(crate) read_buf_mem_limit_bytes: u64,
 
@@ -194,6 +197,7 @@ impl Default for Config {
             reqs_per_event: 20,
             binding_protocol: BindingProtocol::Auto,
             tls: TlsKind::None,
+            ssl: SslOptions::default(),
             read_buf_mem_limit_bytes: 0,
             threads: cpus.len().clamp(1, THREADS_MAX),
             cpus,
@@ -317,6 +321,8 @@ impl BindingProtocol {
 pub(crate) enum TlsKind {
     /// Not encrypted.
     None,
+    /// Encrypted; `ssl_verify_mode` says whether clients show a certificate. What `-Z` asks for.
+    Default,
     /// Encrypted; clients need no certificate. `btls:` of `-l`.
     OneWay,
     /// Encrypted; clients show a certificate, which is verified. `mtls:` of `-l`.

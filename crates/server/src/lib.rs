@@ -23,6 +23,7 @@ mod run;
 mod shard;
 mod shared;
 mod stats;
+mod tls;
 mod tuning;
 mod watch;
 

@@ -23,6 +23,7 @@ use crate::shard::core::Core;
 use crate::shard::router::{PeerQueues, QUEUE_BATCHES, Router};
 use crate::shard::{Listener, Shard, ShardId, ShardParts};
 use crate::shared::{Links, ShardHandle, Shared};
+use crate::tls::Tls;
 use crate::tuning::Tuning;
 use crate::watch::{Observer, Watch};
 
@@ -39,12 +40,15 @@ pub(crate) fn run(config: Config) -> Result<(), StartError> {
     corecached_reactor::probe()?;
     process::prepare(&config)?;
     let shards = config.threads;
+    // Before the ports are bound, and as root: the key may be readable for nobody else.
+    let tls = Tls::load(&config)?.map(Arc::new);
     let listeners = listen::bind(&config, shards)?;
     let Built {
         shared,
         parts,
         mut memory,
-    } = build(config, &listeners)?;
+    } = build(config, tls, &listeners)?;
+    reload_certificates(&shared);
     let executors = start(&shared, parts)?;
     process::started(&shared.config, &listeners)?;
     info!(shards, "corecached is ready");
@@ -65,6 +69,23 @@ pub(crate) fn run(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
+/// Has the certificates read again at SIGHUP.
+fn reload_certificates(shared: &Arc<Shared>) {
+    let Some(tls) = &shared.tls else { return };
+    tls.read_at(shared.clock.now().0);
+    // Weak, since `shared` owns what is subscribed.
+    let shared_later = Arc::downgrade(shared);
+    shared.reloads.subscribe("certificates", move || {
+        let Some(shared) = shared_later.upgrade() else {
+            return Ok(());
+        };
+        match &shared.tls {
+            Some(tls) => tls.refresh(shared.clock.now().0),
+            None => Ok(()),
+        }
+    });
+}
+
 /// A server that is ready to be started.
 struct Built {
     shared: Arc<Shared>,
@@ -74,7 +95,11 @@ struct Built {
 }
 
 /// Makes the shards' parts and what they share.
-fn build(config: Config, listeners: &Listeners) -> Result<Built, StartError> {
+fn build(
+    config: Config,
+    tls: Option<Arc<Tls>>,
+    listeners: &Listeners,
+) -> Result<Built, StartError> {
     let shards = config.threads;
     let auth = Auth::open(&config.authentication).map_err(StartError::Message)?;
     let auth = auth.map(Arc::new);
@@ -116,6 +141,7 @@ fn build(config: Config, listeners: &Listeners) -> Result<Built, StartError> {
         deaf_shards: AtomicU64::new(0),
         cmd_flush: AtomicU64::new(0),
         auth,
+        tls,
         reloads: Reloads::default(),
     });
     if let Some(auth) = &shared.auth {

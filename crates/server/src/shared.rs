@@ -18,6 +18,7 @@ use crate::listen::{ListenerId, ListenerInfo};
 use crate::process::Reloads;
 use crate::shard::ShardId;
 use crate::shard::core::Core;
+use crate::tls::Tls;
 use crate::tuning::Tuning;
 use crate::watch::Watch;
 
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) cmd_flush: AtomicU64,
     /// Who may use the server; `None` if anyone may.
     pub(crate) auth: Option<Arc<Auth>>,
+    /// Certificates, with `-Z`.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// What SIGHUP reads again.
     pub(crate) reloads: Reloads,
 }
@@ -261,6 +264,12 @@ pub(crate) struct NetCounters {
     pub(crate) bytes_read: Counter,
     /// Bytes handed to the kernel.
     pub(crate) bytes_written: Counter,
+    /// TLS sessions that began with certificates, not with those of an earlier one.
+    pub(crate) ssl_new_sessions: Counter,
+    /// TLS handshakes that failed.
+    pub(crate) ssl_handshake_errors: Counter,
+    /// TLS connections that ended with an error later.
+    pub(crate) ssl_proto_errors: Counter,
     /// Passes of the network loop.
     pub(crate) ticks: Counter,
     /// Batches run on a borrowed shard.
@@ -293,6 +302,9 @@ impl NetCounters {
             &self.auth_errors,
             &self.bytes_read,
             &self.bytes_written,
+            &self.ssl_new_sessions,
+            &self.ssl_handshake_errors,
+            &self.ssl_proto_errors,
             &self.ticks,
             &self.loans,
             &self.messages,

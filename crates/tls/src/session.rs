@@ -105,17 +105,15 @@ impl Session {
         )
     }
 
-    /// Keeps ciphertext for the next [`Session::receive`], which may be called later, with nothing more.
-    ///
-    /// # Errors
-    /// If that is more than any message has.
-    pub fn hold(&mut self, ciphertext: &[u8]) -> Result<(), SessionError> {
-        if self.partial.len() + ciphertext.len() > PARTIAL_BYTES_MAX {
-            self.phase = Phase::Failed;
-            return Err(SessionError::TooLong);
+    /// Keeps ciphertext for the next [`Session::receive`], which may be called later, with nothing more. `false` if more
+    /// would have to wait than any message of a handshake has: then it is time for `receive`.
+    #[must_use = "what is not kept has to go to receive"]
+    pub fn hold(&mut self, ciphertext: &[u8]) -> bool {
+        let has_room = self.partial.len() + ciphertext.len() <= PARTIAL_BYTES_MAX;
+        if has_room {
+            self.partial.extend_from_slice(ciphertext);
         }
-        self.partial.extend_from_slice(ciphertext);
-        Ok(())
+        has_room
     }
 
     /// Works on ciphertext. Plaintext goes to `plain`, a record at a time; what is to be sent is appended to `out`, also

@@ -1,4 +1,4 @@
-//! `verbosity <level>`, `shutdown [graceful]`, `cache_memlimit <MB>`.
+//! `verbosity <level>`, `shutdown [graceful]`, `cache_memlimit <MB>`, `refresh_certs`.
 
 use super::number::strict_u32;
 use super::request::{Request, ShutdownMode};
@@ -38,5 +38,12 @@ pub(super) fn parse_cache_memlimit(rest: &[u8]) -> Request<'_> {
     match Tokens::new(rest).next().and_then(strict_u32) {
         Some(megabytes) => Request::CacheMemlimit { megabytes, noreply },
         None => Request::error_unless(noreply, reply::ERROR),
+    }
+}
+
+/// Parses what follows `refresh_certs`.
+pub(super) fn parse_refresh_certs(rest: &[u8]) -> Request<'_> {
+    Request::RefreshCerts {
+        noreply: wants_no_reply(rest),
     }
 }

@@ -59,6 +59,6 @@ pub const COMMANDS: &[Command] = &[
     command("lru", Supported),
     command("lru_crawler", Supported),
     command("extstore", Supported),
-    command("refresh_certs", Later),
+    command("refresh_certs", Supported),
     command("debugtime", Supported),
 ];

@@ -118,6 +118,7 @@ fn dispatch(line: &[u8]) -> Request<'_> {
         b"lru" => lru::parse(rest),
         b"lru_crawler" => lru_crawler::parse(rest),
         b"debugtime" => debugtime::parse(rest),
+        b"refresh_certs" => admin::parse_refresh_certs(rest),
         _ => later::parse(word, rest).unwrap_or_else(|| unknown(line)),
     }
 }

@@ -84,6 +84,11 @@ pub enum Request<'a> {
         /// Whether the reply is suppressed.
         noreply: bool,
     },
+    /// `refresh_certs`: the files of certificates are to be read again.
+    RefreshCerts {
+        /// Whether the reply is suppressed.
+        noreply: bool,
+    },
     /// `stats` and its subcommands.
     Stats(StatsRequest<'a>),
     /// `watch`.

@@ -27,6 +27,7 @@ enum Meaning {
     MetaNoop,
     Shutdown(ShutdownMode, bool),
     CacheMemlimit(u32, bool),
+    RefreshCerts(bool),
     Stats(StatsRequest<'static>),
     StatsOther(String),
     Later(&'static str),
@@ -80,16 +81,10 @@ fn meaning(request: Request<'_>) -> Meaning {
         Request::Delete { key, noreply } => M::Delete(text(key), noreply),
         Request::Arith {
             key,
-            incr: true,
+            incr,
             delta,
             noreply,
-        } => M::Incr(text(key), delta, noreply),
-        Request::Arith {
-            key,
-            incr: false,
-            delta,
-            noreply,
-        } => M::Decr(text(key), delta, noreply),
+        } => (if incr { M::Incr } else { M::Decr })(text(key), delta, noreply),
         Request::FlushAll { exptime, noreply } => M::Flush(exptime, noreply),
         Request::Version => M::Version,
         Request::Verbosity { level, noreply } => M::Verbosity(level, noreply),
@@ -97,6 +92,7 @@ fn meaning(request: Request<'_>) -> Meaning {
         Request::MetaNoop => M::MetaNoop,
         Request::Shutdown { mode, noreply } => M::Shutdown(mode, noreply),
         Request::CacheMemlimit { megabytes, noreply } => M::CacheMemlimit(megabytes, noreply),
+        Request::RefreshCerts { noreply } => M::RefreshCerts(noreply),
         Request::Stats(stats) => stats_meaning(stats),
         Request::Later { name } => M::Later(name),
         Request::Error {
@@ -459,6 +455,8 @@ fn admin() {
         M::Shutdown(ShutdownMode::Unknown, false),
     );
     line("shutdown noreply", M::Shutdown(ShutdownMode::Unknown, true));
+    line("refresh_certs", M::RefreshCerts(false));
+    line("refresh_certs now noreply", M::RefreshCerts(true));
     line("cache_memlimit 64", M::CacheMemlimit(64, false));
     line(
         "cache_memlimit 4294967295 noreply",

@@ -41,7 +41,7 @@ fn invalid_port(text: &str) -> CliError {
 }
 
 fn parse(text: &str) -> Result<ListenAddress, CliError> {
-    let (tls, rest) = tls(text)?;
+    let (tls, rest) = tls(text);
     let (protocol, rest) = protocol(rest)?;
     let (tag, rest) = tag(rest)?;
     let (host, port) = host_and_port(rest, text)?;
@@ -54,7 +54,7 @@ fn parse(text: &str) -> Result<ListenAddress, CliError> {
     })
 }
 
-fn tls(text: &str) -> Result<(Option<TlsKind>, &str), CliError> {
+fn tls(text: &str) -> (Option<TlsKind>, &str) {
     let kinds = [
         ("notls:", TlsKind::None),
         ("btls:", TlsKind::OneWay),
@@ -62,13 +62,10 @@ fn tls(text: &str) -> Result<(Option<TlsKind>, &str), CliError> {
     ];
     for (prefix, kind) in kinds {
         if let Some(rest) = text.strip_prefix(prefix) {
-            return match kind {
-                TlsKind::None => Ok((Some(kind), rest)),
-                _ => Err(later::refuse(&format!("-l {text}"), "TLS")),
-            };
+            return (Some(kind), rest);
         }
     }
-    Ok((None, text))
+    (None, text)
 }
 
 fn protocol(text: &str) -> Result<(Option<BindingProtocol>, &str), CliError> {
@@ -189,6 +186,8 @@ mod tests {
         assert_eq!(address.tag.as_deref(), Some("front"));
         assert_eq!(address.host.as_deref(), Some("127.0.0.1"));
         assert_eq!(address.port, Some(Port::Fixed(5002)));
+        assert_eq!(one("btls:h").tls, Some(TlsKind::OneWay));
+        assert_eq!(one("mtls:tag[a]:h").tls, Some(TlsKind::Mutual));
         assert_eq!(one("tag_old_:localhost").tag.as_deref(), Some("old"));
         assert_eq!(
             one("proto[negotiating]:*").protocol,
@@ -220,12 +219,10 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["mtls:h", "btls:h", "proto[proxy]:h"] {
-            let message = parse_list(text).unwrap_err().message;
-            assert!(
-                message.contains("not supported by this version"),
-                "{text}: {message}"
-            );
-        }
+        let message = parse_list("proto[proxy]:h").unwrap_err().message;
+        assert!(
+            message.contains("not supported by this version"),
+            "{message}"
+        );
     }
 }

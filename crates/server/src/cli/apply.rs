@@ -3,23 +3,25 @@
 use clap::ArgMatches;
 use std::path::PathBuf;
 
-use crate::config::{BindingProtocol, ListenAddress, Port, THREADS_MAX};
+use crate::config::{BindingProtocol, ListenAddress, Port, THREADS_MAX, TlsKind};
 
 use super::number::{leading_float, leading_integer, size_in_bytes};
-use super::{CliError, Draft, address, auth, extended, later};
+use super::{CliError, Draft, address, auth, extended};
 
 /// memcached warns above this number of threads.
 const THREADS_ADVISED: usize = 64;
 
 /// Applies all options.
 pub(super) fn all(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
-    refuse_later(matches)?;
     sockets(matches, draft)?;
     connections(matches, draft)?;
     auth::apply(matches, draft)?;
     memory(matches, draft)?;
     commands(matches, draft)?;
     process(matches, draft)?;
+    if matches.get_flag("enable-ssl") {
+        draft.config.tls = TlsKind::Default;
+    }
     for list in texts(matches, "extended") {
         extended::apply(list, draft)?;
     }
@@ -39,13 +41,6 @@ fn texts<'a>(matches: &'a ArgMatches, id: &str) -> impl Iterator<Item = &'a str>
         .into_iter()
         .flatten()
         .map(String::as_str)
-}
-
-fn refuse_later(matches: &ArgMatches) -> Result<(), CliError> {
-    if matches.get_flag("enable-ssl") {
-        return Err(later::refuse("-Z", "TLS"));
-    }
-    Ok(())
 }
 
 fn sockets(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {

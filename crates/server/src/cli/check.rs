@@ -1,6 +1,6 @@
 //! What must hold between several options.
 
-use super::{CliError, Draft};
+use super::{CliError, Draft, ssl};
 use crate::config::{Config, SLAB_PAGE_BYTES};
 
 /// Bounds of `-I`.
@@ -22,6 +22,7 @@ pub(super) fn all(draft: &mut Draft) -> Result<(), CliError> {
             config.napi_ids, config.threads
         )));
     }
+    ssl::check(config)?;
     item_size(config)?;
     slab_chunk_max(config)?;
     slab_sizes(config)?;

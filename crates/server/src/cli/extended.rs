@@ -3,7 +3,7 @@
 use crate::config::{Config, SLAB_PAGE_BYTES};
 
 use super::number::{leading_float, leading_integer, whole_u32};
-use super::{CliError, Draft, flash, later};
+use super::{CliError, Draft, flash, later, ssl};
 
 type Switch = fn(&mut Config);
 type Setter = fn(&mut Config, &str) -> Result<(), CliError>;
@@ -224,6 +224,9 @@ fn apply_one(suboption: &str, draft: &mut Draft) -> Result<(), CliError> {
             None if !missing.is_empty() => Err(CliError::failure(*missing)),
             value => set(&mut draft.config, value.unwrap_or("")),
         };
+    }
+    if let Some(set) = ssl::suboption(name, value, draft) {
+        return set;
     }
     match later::family(name) {
         Some(feature) => Err(later::refuse(&format!("-o {name}"), feature)),

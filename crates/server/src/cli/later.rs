@@ -3,7 +3,7 @@
 use super::CliError;
 
 /// Sub-options of `-o` by the beginning of their names, and the feature that they belong to.
-const FAMILIES: [(&str, &str); 2] = [("ssl_", "TLS"), ("proxy_", "the proxy")];
+const FAMILIES: [(&str, &str); 1] = [("proxy_", "the proxy")];
 
 /// The refusal of an option.
 pub(super) fn refuse(option: &str, feature: &str) -> CliError {

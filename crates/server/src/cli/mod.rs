@@ -19,6 +19,7 @@ mod flash;
 mod later;
 mod number;
 mod options;
+mod ssl;
 mod text;
 
 #[cfg(test)]

@@ -30,7 +30,6 @@ pub(super) fn command() -> Command {
         .args(commands())
         .args(process())
         .args(other())
-        .args(later())
         .arg(Arg::new("extra").num_args(0..).hide(true))
 }
 
@@ -60,6 +59,7 @@ fn sockets() -> Vec<Arg> {
         value('s', "unix-socket", "file", "Unix socket to listen on; then on nothing else: no TCP, no UDP"),
         value('a', "unix-mask", "mask", "Mode of the unix socket, in octal (default: 700)"),
         value('b', "listen-backlog", "num", "Connections that wait to be accepted (default: 1024)"),
+        flag('Z', "enable-ssl", "Enable TLS/SSL; needs -o ssl_chain_cert"),
         value('U', "udp-port", "num", "UDP port (default: 0, none; -1: the kernel chooses); without -p it is the TCP port, too"),
     ]
     .into_iter()
@@ -211,11 +211,6 @@ fn other() -> Vec<Arg> {
     .into_iter()
     .map(|arg| arg.help_heading(OTHER))
     .collect()
-}
-
-/// Options whose feature does not exist yet. Not in the help, which tools search for features.
-fn later() -> Vec<Arg> {
-    vec![flag('Z', "enable-ssl", "").hide(true)]
 }
 
 /// clap's error in the words of getopt and memcached.

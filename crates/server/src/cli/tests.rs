@@ -3,6 +3,7 @@
 mod auth;
 mod documented;
 mod extended;
+mod ssl;
 
 use super::*;
 use crate::config::{BindingProtocol, ListenAddress, Port};
@@ -341,19 +342,7 @@ fn process_options() {
 
 #[test]
 fn features_of_later_versions_are_refused() {
-    comes_later(&["-Z"]);
-    comes_later(&["--enable-ssl"]);
     for suboption in [
-        "ssl_chain_cert=c.pem",
-        "ssl_key=k.pem",
-        "ssl_keyformat=1",
-        "ssl_verify_mode=2",
-        "ssl_ciphers=x",
-        "ssl_ca_cert=x",
-        "ssl_wbuf_size=16",
-        "ssl_session_cache",
-        "ssl_kernel_tls",
-        "ssl_min_version=3",
         "ext_path=/f:1G",
         "proxy_config=x",
         "proxy_arg=x",
@@ -430,7 +419,7 @@ fn what_is_printed() {
         assert!(help.contains(&long), "{long}");
     }
     // Tools search the help for features, so those that do not exist are not in it.
-    for absent in ["ssl", "ext_path", "proxy"] {
+    for absent in ["ext_path", "proxy"] {
         assert!(!help.contains(absent), "{absent}");
     }
     assert!(printed(&["-i"]).contains("Apache License"));

@@ -31,7 +31,17 @@ Extended options (-o name=value,name,...; switches have a form with no_, too):
                          buffers of \"watch\" (default: 256, 64)
   sock_cookie_id=<n>     SO_MARK of the listening sockets
   modern, no_modern      defaults of memcached 1.5 and later, or of 1.4
-  Accepted without effect: hashpower, no_hashexpand, hash_algorithm,
+  ssl_chain_cert=<file>  certificates of the server, its own first, in PEM
+  ssl_key=<file>         its private key, if not in ssl_chain_cert
+  ssl_keyformat=<n>      1: PEM (default), 2: DER
+  ssl_verify_mode=<n>    client certificates: 0 none (default), 1 requested,
+                         2 required, 3 required once
+  ssl_ca_cert=<file>     certificates of those who issue the clients', in PEM
+  ssl_ciphers=<a:b>      cipher suites by name (default: all there are)
+  ssl_min_version=<n>    2: TLS 1.2 (default), 3: TLS 1.3
+  ssl_session_cache      sessions can be resumed without tickets, too
+  Accepted without effect: ssl_wbuf_size, ssl_kernel_tls,
+ hashpower, no_hashexpand, hash_algorithm,
   tail_repair_time, slab_automove_ratio, slab_automove_window,
   lru_crawler_sleep, lru_crawler_tocrawl, lru_maintainer, hot_lru_pct,
   warm_lru_pct, hot_max_factor, warm_max_factor, temporary_ttl,

@@ -17,6 +17,7 @@ mod gather;
 mod input;
 mod link;
 mod password;
+mod secure;
 mod steps;
 mod table;
 mod text;
@@ -44,6 +45,7 @@ use crate::op::Op;
 use crate::replies::{Replies, ReplySeq};
 use crate::shard::router::Router;
 use crate::shared::{NetCounters, Shared};
+use crate::tls::Secure;
 use crate::watch::Watcher;
 use crawl::Crawl;
 use input::Input;
@@ -159,6 +161,10 @@ pub(crate) struct Conn {
     pub(crate) peer: Option<Box<Peer>>,
     /// Why it is closed, when it is.
     pub(crate) close_reason: Option<CloseReason>,
+    /// TLS, if it came in by such an address.
+    secure: Option<Box<Secure>>,
+    /// Bytes of replies that TLS has taken and not sent yet.
+    sealing_bytes: usize,
     /// When it last sent something.
     pub(crate) last_activity: Seconds,
     /// Whether the socket is being read.
@@ -184,6 +190,7 @@ impl Conn {
         id: ConnId,
         listener: ListenerId,
         admitted: bool,
+        secure: Option<Box<Secure>>,
         now: Seconds,
     ) -> Conn {
         let reading = match link {
@@ -204,6 +211,8 @@ impl Conn {
             gather: None,
             peer: None,
             close_reason: None,
+            secure,
+            sealing_bytes: 0,
             last_activity: now,
             reading,
             send_blocked: false,
@@ -241,7 +250,7 @@ impl Conn {
     }
 
     /// Works on received bytes; keeps what it cannot use yet.
-    pub(crate) fn receive(&mut self, bytes: &[u8], cx: &mut Cx<'_>) {
+    pub(crate) fn receive_plain(&mut self, bytes: &[u8], cx: &mut Cx<'_>) {
         self.last_activity = cx.access.now;
         if self.closing || self.is_watching() {
             return;
@@ -296,6 +305,10 @@ impl Conn {
                 _ => (0, Stop::Dry),
             };
         };
+        if self.codec.is_none() && secure::is_client_hello(bytes) {
+            // TLS at a plain address: its client could not read an answer.
+            return (0, Stop::Close);
+        }
         match self.codec.or_else(|| self.choose_codec(first, cx)) {
             Some(codec) => steps::consume(self, codec, bytes, cx),
             None => (0, Stop::Close),
@@ -323,7 +336,7 @@ impl Conn {
     /// Whether its output is so large that it has to be sent first.
     fn output_is_full(&self) -> bool {
         let bytes = match self.link {
-            Link::Socket(_) => self.replies.queued_bytes(),
+            Link::Socket(_) => self.replies.queued_bytes() + self.sealing_bytes,
             // Its reply waits until it is complete, so what lies elsewhere does not count.
             Link::Datagram { .. } => self.replies.copied_bytes(),
         };
@@ -450,7 +463,14 @@ impl Conn {
 
     /// Whether it should be closed now: it ends, and nothing is left to send.
     pub(crate) fn is_finished(&self) -> bool {
-        self.is_answered() && !self.send_blocked && !self.replies.has_ready()
+        if !self.closing || self.send_blocked {
+            return false;
+        }
+        match &self.secure {
+            Some(secure) if secure.has_failed() => secure.is_finished(),
+            Some(secure) if !secure.is_finished() => false,
+            _ => self.is_answered() && !self.replies.has_ready(),
+        }
     }
 
     /// Whether all replies are there that will ever be.
@@ -474,7 +494,7 @@ impl Conn {
     /// The peer has sent its last byte; what it has asked for is still answered.
     pub(crate) fn input_ended(&mut self) {
         self.reading = Reading::Ended;
-        self.closing |= !self.stalled;
+        self.closing |= !self.stalled && !self.handshake_waits();
     }
 
     /// Ends the connection once the replies to what it has already asked are sent.
@@ -496,7 +516,11 @@ impl Conn {
             Phase::Watching(watcher) => shared.watch.remove(&watcher),
             _ => {}
         }
-        self.replies.abandon()
+        let mut unsent = self.replies.abandon();
+        if let Some(secure) = &mut self.secure {
+            unsent.extend(secure.abandon());
+        }
+        unsent
     }
 
     /// Its state in the words of `stats conns`.

@@ -10,10 +10,12 @@ use corecached_protocol::text::Streams;
 use corecached_reactor::Token;
 use tracing::{debug, warn};
 
+use crate::config::TlsKind;
 use crate::conn::{Conn, ConnId, Link, Reading};
 use crate::control::Control;
 use crate::listen::{ListenerId, Transport};
 use crate::stats;
+use crate::tls::Tls;
 
 use super::core::Core;
 use super::{Net, ShardId};
@@ -90,10 +92,15 @@ impl Net {
     fn adopt(&mut self, fd: OwnedFd, listener: ListenerId) {
         let now = self.now;
         let raw = fd.as_raw_fd();
+        let info = self.shared.listener(listener);
+        let Ok(secure) = Tls::begin(self.shared.tls.as_deref(), info) else {
+            // There are no certificates for it, which the start has ruled out.
+            return self.forget_connection();
+        };
         let admitted = self.shared.auth.is_none();
         let id = self
             .conns
-            .insert(|id| Conn::new(Link::Socket(fd), id, listener, admitted, now));
+            .insert(|id| Conn::new(Link::Socket(fd), id, listener, admitted, secure, now));
         self.note_opened(id);
         debug!(fd = raw, shard = self.id.0, "new client connection");
         self.reactor.recv(raw, id.token());
@@ -103,7 +110,9 @@ impl Net {
     fn refuse(&mut self, listener: ListenerId, fd: OwnedFd) {
         if self.shared.config.maxconns_fast {
             self.handle().net.rejected_connections.add(1);
-            crate::listen::send_once(&fd, reply::TOO_MANY_CONNECTIONS);
+            if self.shared.listener(listener).tls == TlsKind::None {
+                crate::listen::send_once(&fd, reply::TOO_MANY_CONNECTIONS);
+            }
             return;
         }
         // The kernel may have accepted several before it heard of the stop; the rest waits in the backlog.
@@ -239,12 +248,15 @@ impl Net {
             };
             debug!(fd = fd.as_raw_fd(), shard = self.id.0, "connection closed");
             self.reactor.close(fd, id.token());
-            self.handle()
-                .net
-                .curr_connections
-                .fetch_sub(1, Ordering::Relaxed);
-            self.shared.connection_closed();
+            self.forget_connection();
         }
+    }
+
+    /// Counts a connection as closed.
+    fn forget_connection(&self) {
+        let open = &self.handle().net.curr_connections;
+        open.fetch_sub(1, Ordering::Relaxed);
+        self.shared.connection_closed();
     }
 
     /// Reads the control inbox.

@@ -104,7 +104,7 @@ impl Net {
         let (now, admitted) = (self.now, self.shared.auth.is_none());
         let id = self
             .conns
-            .insert(|id| Conn::new(link, id, listener, admitted, now));
+            .insert(|id| Conn::new(link, id, listener, admitted, None, now));
         let conn = self.conns.get_mut(id)?;
         self.router.push_for(socket);
         let mut cx = Cx {
@@ -115,7 +115,7 @@ impl Net {
             spare: self.spare.take(),
             unwanted: Outgoing::default(),
         };
-        conn.receive(bytes, &mut cx);
+        conn.receive_plain(bytes, &mut cx);
         self.spare = cx.spare.take();
         self.after_input(id);
         Some(())

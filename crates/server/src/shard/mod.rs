@@ -5,6 +5,7 @@ mod connections;
 pub(crate) mod core;
 mod datagrams;
 mod deliver;
+mod handshakes;
 mod maintenance;
 pub(crate) mod router;
 mod tick;
@@ -22,6 +23,7 @@ use corecached_reactor::{Event, Reactor, Token};
 use crate::conn::{ConnId, ConnTable};
 use crate::listen::ListenerId;
 use crate::shared::{ShardHandle, Shared};
+use crate::tls::Sealing;
 use crate::watch::EventLog;
 use allowance::Allowance;
 use core::Core;
@@ -86,12 +88,18 @@ struct Net {
     ready: Vec<ConnId>,
     /// Connections with replies to send.
     dirty: Vec<ConnId>,
+    /// Connections whose handshake waits for its turn.
+    handshakes: VecDeque<ConnId>,
     /// Connections to be closed.
     doomed: Vec<ConnId>,
     /// A warm buffer for the next replies.
     spare: Option<Vec<u8>>,
     /// What the network side writes down for watchers.
     log: EventLog,
+    /// A buffer to decrypt in.
+    scratch: Vec<u8>,
+    /// What encrypting needs and leaves behind.
+    sealing: Sealing,
     now: Seconds,
     stopping_since: Option<Instant>,
 }
@@ -115,8 +123,11 @@ impl Shard {
             waiting_room: VecDeque::new(),
             ready: Vec::new(),
             dirty: Vec::new(),
+            handshakes: VecDeque::new(),
             doomed: Vec::new(),
             spare: None,
+            scratch: Vec::new(),
+            sealing: Sealing::default(),
             stopping_since: None,
         };
         Shard {

@@ -107,6 +107,7 @@ impl Shard {
             core.observer.sync(&mut core.engine);
             net.log.sync();
             net.router.serve(core, net.now);
+            net.unpin_sealed(core);
             let mut events = self.events.drain(..);
             while !events.as_slice().is_empty() {
                 net.prefetch(
@@ -118,6 +119,7 @@ impl Shard {
                 }
             }
             net.work_on_ready(core);
+            net.work_on_handshakes(core);
             net.close_doomed(core);
             seen = core.observer.take(&mut core.engine);
         }
@@ -137,6 +139,8 @@ impl Net {
             && self.dirty.is_empty()
             && self.doomed.is_empty()
             && self.datagrams.copied.is_empty()
+            && self.handshakes.is_empty()
+            && self.sealing.inserts.is_empty()
             && self.router.may_sleep()
     }
 
@@ -210,7 +214,6 @@ impl Net {
         }
         if let Some(conn) = self.conns.get_mut(id) {
             let bytes = self.reactor.bytes(&buf);
-            counters.bytes_read.add(bytes.len() as u64);
             self.router.push_for(conn.raw_fd());
             let mut cx = Cx {
                 access: core.access(self.id, self.now, conn.raw_fd()),
@@ -220,7 +223,11 @@ impl Net {
                 spare: self.spare.take(),
                 unwanted: Outgoing::default(),
             };
-            conn.receive(bytes, &mut cx);
+            match conn.hold_handshake(bytes) {
+                None => conn.receive(bytes, &mut self.scratch, &mut cx),
+                Some(true) => self.handshakes.push_back(id),
+                Some(false) => {}
+            }
             self.spare = cx.spare.take();
             self.after_input(id);
         }
@@ -301,11 +308,17 @@ impl Net {
                 continue;
             }
             let counters = &self.shared.shard(self.id).net;
-            if let Some(outgoing) = conn.take_output() {
-                counters.bytes_written.add(outgoing.len() as u64);
+            let outgoing = if conn.is_secure() {
+                conn.take_sealed(self.reactor.take_buffer(), &mut self.sealing)
+            } else {
+                conn.take_output().inspect(|outgoing| {
+                    counters.bytes_written.add(outgoing.len() as u64);
+                })
+            };
+            if let Some(outgoing) = outgoing {
                 self.reactor.send(conn.raw_fd(), id.token(), outgoing);
-                if conn.is_closing() {
-                    // These may be its last replies: look again once the kernel has them.
+                if conn.is_closing() || conn.has_more_to_seal() {
+                    // These may be its last replies, or not all: look again once the kernel has them.
                     conn.dirty = true;
                     self.dirty.push(id);
                 }
@@ -316,13 +329,14 @@ impl Net {
         if self.dirty.is_empty() {
             self.dirty = dirty;
         }
+        self.after_sealing();
     }
 }
 
 /// What is probably the key of the request that `bytes` is: its second word, or where the header of a packet says that it
 /// is. A wrong guess costs a useless prefetch.
 fn first_key(bytes: &[u8]) -> Option<&[u8]> {
-    if bytes.len() > SINGLE_REQUEST_BYTES {
+    if bytes.len() > SINGLE_REQUEST_BYTES || bytes.first()? < &b' ' {
         return None;
     }
     if Codec::detect(*bytes.first()?) == Codec::Binary {

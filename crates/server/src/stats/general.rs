@@ -204,8 +204,29 @@ fn log_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
     pairs.number("log_watcher_skipped", count(&watch.skipped));
     pairs.number("log_watcher_sent", count(&watch.sent));
     pairs.number("log_watchers", watch.watchers());
+    tls_pairs(pairs, shared);
     pairs.number("unexpected_napi_ids", 0);
     pairs.number("round_robin_fallback", 0);
+}
+
+fn tls_pairs(pairs: &mut Pairs, shared: &Shared) {
+    let Some(tls) = &shared.tls else { return };
+    if shared.config.ssl.session_cache {
+        pairs.number(
+            "ssl_new_sessions",
+            net_total(shared, |net| &net.ssl_new_sessions),
+        );
+    }
+    pairs.number(
+        "ssl_handshake_errors",
+        net_total(shared, |net| &net.ssl_handshake_errors),
+    );
+    pairs.number(
+        "ssl_proto_errors",
+        net_total(shared, |net| &net.ssl_proto_errors),
+    );
+    let age = tls.seconds_since_refresh(shared.clock.now().0);
+    pairs.number("time_since_server_cert_refresh", u64::from(age));
 }
 
 fn item_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {

@@ -1,9 +1,10 @@
 //! `stats settings`: the command line as it is in force, under memcached's names and in its order.
 
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use crate::auth::Authentication;
-use crate::config::{Config, SLAB_PAGE_BYTES};
+use crate::config::{Config, SLAB_PAGE_BYTES, TlsKind};
 use crate::shared::Shared;
 use crate::tuning::Tuning;
 
@@ -129,6 +130,26 @@ fn lru_pairs(pairs: &mut Pairs, config: &Config, tuning: &Tuning) {
     pairs.number("idle_timeout", u64::from(config.idle_timeout_seconds));
 }
 
+/// Shown without `-Z`, too, as a memcached that is built with TLS shows them.
+fn ssl_pairs(pairs: &mut Pairs, config: &Config) {
+    let ssl = &config.ssl;
+    let file = |path: &Option<PathBuf>| match path {
+        Some(path) => path.as_os_str().as_encoded_bytes().to_vec(),
+        None => b"NULL".to_vec(),
+    };
+    pairs.text("ssl_enabled", yes_no(config.tls != TlsKind::None));
+    pairs.text("ssl_chain_cert", file(&ssl.chain_cert));
+    pairs.text("ssl_key", file(&ssl.key));
+    pairs.number("ssl_verify_mode", u64::from(ssl.verify_mode.number()));
+    pairs.number("ssl_keyformat", u64::from(ssl.key_format.number()));
+    pairs.text("ssl_ciphers", ssl.ciphers.as_deref().unwrap_or("NULL"));
+    pairs.text("ssl_ca_cert", file(&ssl.ca_cert));
+    pairs.number("ssl_wbuf_size", ssl.wbuf_bytes);
+    pairs.text("ssl_session_cache", yes_no(ssl.session_cache));
+    pairs.text("ssl_kernel_tls", yes_no(ssl.kernel_tls));
+    pairs.text("ssl_min_version", ssl.min_version.name());
+}
+
 fn buffer_pairs(pairs: &mut Pairs, config: &Config) {
     pairs.number("watcher_logbuf_size", config.watcher_logbuf_bytes);
     pairs.number("worker_logbuf_size", config.worker_logbuf_bytes);
@@ -138,6 +159,7 @@ fn buffer_pairs(pairs: &mut Pairs, config: &Config) {
     if config.drop_privileges {
         pairs.text("drop_privileges", "yes");
     }
+    ssl_pairs(pairs, config);
     pairs.number("num_napi_ids", u64::from(config.napi_ids));
     let memory_file = config.memory_file.as_ref().map(|path| path.display());
     pairs.text(

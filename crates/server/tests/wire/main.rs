@@ -14,6 +14,7 @@
 //! concurrent.rs       several clients on the same keys
 //! process.rs          daemon, pid file, change of user, errors at the start
 //! shard_port.rs       clients that choose their shard
+//! tls/                encrypted connections: certificates, versions, reload, limits
 //! udp.rs              datagrams
 //! unix_socket.rs      the unix socket
 //! warm_restart.rs     items that outlive the process
@@ -36,6 +37,7 @@ mod process;
 mod server;
 mod shard_port;
 mod statistics;
+mod tls;
 mod transcript;
 mod udp;
 mod unix_socket;

@@ -38,24 +38,43 @@ impl Server {
         Self::start_with(shards, options, &[])
     }
 
+    /// The same with prefixes before the address, which must be plain text.
+    pub(crate) fn start_at(listen: &str, shards: usize, options: &[&str]) -> Self {
+        Self::start_anywhere(listen, shards, options, &[])
+    }
+
     /// The same with environment variables.
     pub(crate) fn start_with(
         shards: usize,
         options: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
+        Self::start_anywhere("127.0.0.1", shards, options, environment)
+    }
+
+    fn start_anywhere(
+        listen: &str,
+        shards: usize,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         for _ in 0..START_ATTEMPTS {
-            if let Some(server) = Self::try_start(shards, options, environment) {
+            if let Some(server) = Self::try_start(listen, shards, options, environment) {
                 return server;
             }
         }
         panic!("the server did not start with {options:?}");
     }
 
-    fn try_start(shards: usize, options: &[&str], environment: &[(&str, &str)]) -> Option<Self> {
+    fn try_start(
+        listen: &str,
+        shards: usize,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Option<Self> {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let mut child = command()
-            .args(["-l", "127.0.0.1", "-U", "0", "-p"])
+            .args(["-l", listen, "-U", "0", "-p"])
             .arg(address.port().to_string())
             .args(["-t", &shards.to_string()])
             .args(options)

@@ -1,5 +1,7 @@
 //! Commands that are not about one key: statistics, settings, the end.
 
+use std::borrow::Cow;
+
 use corecached_protocol::event::CloseReason;
 use corecached_protocol::reply;
 use corecached_protocol::text::{Request, ShutdownMode};
@@ -39,6 +41,10 @@ pub(super) fn command(
             let line = set_memory_limit(megabytes, cx);
             say_unless(conn, noreply, line, cx);
         }
+        Request::RefreshCerts { noreply } => {
+            let line = refresh_certificates(cx);
+            say_unless(conn, noreply, &line, cx);
+        }
         Request::Shutdown { mode, noreply } => return shutdown(conn, mode, noreply, line, cx),
         Request::Slabs { request, noreply } => tune::slabs(conn, request, noreply, cx),
         Request::Lru { request, noreply } => tune::lru(conn, request, noreply, cx),
@@ -57,6 +63,17 @@ pub(super) fn command(
 fn unreachable_request(conn: &mut Conn, cx: &mut Cx<'_>) {
     debug_assert!(false, "a request without a handler");
     conn.say(reply::ERROR, cx);
+}
+
+/// A few small files are read on the shard, as memcached reads them on its worker; SIGHUP does it beside the shards.
+fn refresh_certificates(cx: &Cx<'_>) -> Cow<'static, [u8]> {
+    let Some(tls) = &cx.shared.tls else {
+        return reply::TLS_DISABLED.into();
+    };
+    match tls.refresh(cx.access.now.0) {
+        Ok(()) => reply::OK.into(),
+        Err(error) => format!("{error}\r\n").into_bytes().into(),
+    }
 }
 
 fn set_memory_limit(megabytes: u32, cx: &Cx<'_>) -> &'static [u8] {

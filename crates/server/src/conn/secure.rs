@@ -1,0 +1,107 @@
+//! The encrypted side of a connection: what it receives is decrypted before, and what it has to say is encrypted after all
+//! that the rest of `conn` does, which knows nothing of it.
+
+use corecached_reactor::Outgoing;
+use corecached_tls::{Established, SessionError};
+use tracing::{debug, info};
+
+use crate::tls::Sealing;
+
+use super::{Conn, Cx, Reading};
+
+/// How a connection begins that speaks TLS: a record of type 22, major version 3.
+pub(super) fn is_client_hello(bytes: &[u8]) -> bool {
+    matches!(bytes, [22] | [22, 3, ..])
+}
+
+impl Conn {
+    /// Whether it speaks TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.secure.is_some()
+    }
+
+    /// Works on received bytes. `scratch` is a buffer for those that are decrypted.
+    pub(crate) fn receive(&mut self, bytes: &[u8], scratch: &mut Vec<u8>, cx: &mut Cx<'_>) {
+        let Some(mut secure) = self.secure.take() else {
+            cx.net.bytes_read.add(bytes.len() as u64);
+            return self.receive_plain(bytes, cx);
+        };
+        self.last_activity = cx.access.now;
+        let was_handshaking = secure.is_handshaking();
+        let result = secure.receive(bytes, scratch, |plain| {
+            cx.net.bytes_read.add(plain.len() as u64);
+            self.receive_plain(plain, cx);
+        });
+        let established = secure.session().established();
+        if was_handshaking && established.is_some() {
+            debug!("<{} {}", self.raw_fd(), secure.session().describe());
+        }
+        if was_handshaking && established == Some(Established::Full) {
+            cx.net.ssl_new_sessions.add(1);
+        }
+        let peer_has_closed = secure.session().peer_has_closed();
+        self.secure = Some(secure);
+        match result {
+            Err(error) => self.tls_failed(&error, cx),
+            // The end may have come while the handshake waited for its turn.
+            Ok(()) if peer_has_closed || self.reading == Reading::Ended => self.input_ended(),
+            Ok(()) => {}
+        }
+    }
+
+    /// If the handshake is not over: keeps what was received, for [`Conn::receive`] to work on in its turn, and says
+    /// whether the connection is to be put on the list of those who wait for that. `None` if it is to be worked on now: a
+    /// client may send large requests right after its last message of the handshake, and they cannot all be kept.
+    pub(crate) fn hold_handshake(&mut self, bytes: &[u8]) -> Option<bool> {
+        let secure = self.secure.as_mut()?;
+        if !secure.is_handshaking() || !secure.hold(bytes) {
+            return None;
+        }
+        Some(!std::mem::replace(&mut secure.queued, true))
+    }
+
+    /// Whether something that it received waits for the handshake's turn.
+    pub(super) fn handshake_waits(&self) -> bool {
+        self.secure.as_ref().is_some_and(|secure| secure.queued)
+    }
+
+    /// Its turn has come.
+    pub(crate) fn leave_handshake_queue(&mut self) {
+        if let Some(secure) = &mut self.secure {
+            secure.queued = false;
+        }
+    }
+
+    /// The place where every failure of TLS is known, with its reason: `watch connevents` has its `conntlserr` from here.
+    fn tls_failed(&mut self, error: &SessionError, cx: &Cx<'_>) {
+        let counter = match error {
+            SessionError::NotTls | SessionError::Handshake(_) => &cx.net.ssl_handshake_errors,
+            _ => &cx.net.ssl_proto_errors,
+        };
+        counter.add(1);
+        info!("<{} TLS: {error}", self.raw_fd());
+        self.closing = true;
+    }
+
+    /// The next send, encrypted in `out`; as [`Conn::take_output`] otherwise.
+    pub(crate) fn take_sealed(
+        &mut self,
+        mut out: Vec<u8>,
+        sealing: &mut Sealing,
+    ) -> Option<Outgoing> {
+        if let Some(secure) = &mut self.secure
+            && !self.send_blocked
+        {
+            let closing = self.closing && self.gather.is_none() && self.replies.outstanding() == 0;
+            secure.seal(&mut out, &mut self.replies, closing, sealing);
+            self.sealing_bytes = secure.plain_bytes();
+            self.closing |= secure.has_failed();
+        }
+        sealing.send_or_keep(out)
+    }
+
+    /// Whether TLS has more to send than fitted the last send.
+    pub(crate) fn has_more_to_seal(&self) -> bool {
+        self.sealing_bytes > 0 || (self.is_secure() && self.replies.has_ready())
+    }
+}

@@ -1,0 +1,96 @@
+//! TLS in the server: what `-Z` asks for, the certificates in force, and the encrypted side of a connection.
+//!
+//! ```text
+//!   cli/ssl.rs -> SslOptions --start--> Tls (certificates) --accept--> Secure, part of a connection
+//!                  SIGHUP, refresh_certs --> Tls::refresh            received -> plaintext -> Conn
+//!                                                                    Conn's replies -> Plain -> records
+//! ```
+//!
+//! A handshake runs on the shard that serves the connection, a few at a time (`shard/handshakes.rs`).
+
+mod options;
+mod plain;
+mod secure;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use corecached_tls::{Certificates, ClientAuth, Session};
+use tracing::info;
+
+use crate::config::{Config, TlsKind};
+use crate::error::StartError;
+use crate::listen::ListenerInfo;
+
+pub(crate) use options::SslOptions;
+pub(crate) use plain::Plain;
+pub(crate) use secure::{Sealing, Secure};
+
+/// The certificates in force, for all shards.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    certificates: Certificates,
+    /// When they were read, in seconds of the server's clock.
+    refreshed: AtomicU32,
+}
+
+impl Tls {
+    /// Reads the certificates; `None` without `-Z`.
+    ///
+    /// # Errors
+    /// If a file cannot be used, or a listener wants more than the settings give.
+    pub(crate) fn load(config: &Config) -> Result<Option<Tls>, StartError> {
+        if config.tls == TlsKind::None {
+            return Ok(None);
+        }
+        let settings = config.ssl.settings().map_err(StartError::Message)?;
+        let certificates =
+            Certificates::load(settings).map_err(|error| StartError::Message(error.to_string()))?;
+        Ok(Some(Tls {
+            certificates,
+            refreshed: AtomicU32::new(0),
+        }))
+    }
+
+    /// The encrypted side of a connection that came in by `listener`; `None` if it is not to be encrypted.
+    ///
+    /// # Errors
+    /// Never after the checks of the start; the connection should be closed then.
+    pub(crate) fn begin(
+        tls: Option<&Tls>,
+        listener: &ListenerInfo,
+    ) -> Result<Option<Box<Secure>>, ()> {
+        let auth = match listener.tls {
+            TlsKind::None => return Ok(None),
+            TlsKind::Default => ClientAuth::Default,
+            TlsKind::OneWay => ClientAuth::Basic,
+            TlsKind::Mutual => ClientAuth::Mutual,
+        };
+        let session: Option<Session> = tls.and_then(|tls| tls.certificates.begin(auth));
+        session
+            .map(|session| Some(Box::new(Secure::new(session))))
+            .ok_or(())
+    }
+
+    /// Reads the certificates again, for new connections. `now` is the server's clock.
+    ///
+    /// # Errors
+    /// If a file cannot be used; those read before stay in force.
+    pub(crate) fn refresh(&self, now: u32) -> Result<(), String> {
+        self.certificates
+            .reload()
+            .map_err(|error| error.to_string())?;
+        self.refreshed.store(now, Ordering::Relaxed);
+        info!("certificates read again");
+        Ok(())
+    }
+
+    /// Notes that the certificates were read at the start.
+    pub(crate) fn read_at(&self, now: u32) {
+        self.refreshed.store(now, Ordering::Relaxed);
+    }
+
+    /// `time_since_server_cert_refresh`.
+    pub(crate) fn seconds_since_refresh(&self, now: u32) -> u32 {
+        now.saturating_sub(self.refreshed.load(Ordering::Relaxed))
+    }
+}

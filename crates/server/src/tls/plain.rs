@@ -1,0 +1,161 @@
+//! Replies on their way into records: one pass over a buffer and the values in slab memory that are spliced into it.
+//!
+//! ```text
+//!   Outgoing   bytes  VALUE k 0 40000\r\n|\r\nEND\r\n
+//!              insert                    ^ 40000 bytes of slab memory
+//!   pieces            [VALUE...][0 .......... 40000][\r\nEND\r\n]
+//!   records           [16384 bytes, joined  ][16384, in place][the rest, joined]
+//! ```
+//!
+//! A record is made of one run of memory. Where pieces are short they are joined in a stage buffer first; a whole record
+//! out of a large value is encrypted from where it lies.
+
+use corecached_reactor::{Insert, Outgoing};
+use corecached_tls::RECORD_BYTES_MAX;
+
+/// Replies, and how far they are encrypted.
+#[derive(Debug, Default)]
+pub(crate) struct Plain {
+    outgoing: Outgoing,
+    /// Bytes of the buffer that are done.
+    bytes_done: usize,
+    /// Inserts that are done.
+    inserts_done: usize,
+    /// Bytes of the next insert that are done.
+    insert_bytes_done: usize,
+    /// Bytes not done yet.
+    left: usize,
+}
+
+impl Plain {
+    /// Replies of which nothing is done yet.
+    pub(crate) fn new(outgoing: Outgoing) -> Plain {
+        Plain {
+            left: outgoing.len(),
+            outgoing,
+            ..Plain::default()
+        }
+    }
+
+    /// Bytes that are still to be encrypted.
+    pub(crate) fn left(&self) -> usize {
+        self.left
+    }
+
+    /// The next piece that lies in one place, at most `max` bytes of it; empty at the end.
+    fn piece(&self, max: usize) -> &[u8] {
+        if let Some(insert) = self.outgoing.inserts.get(self.inserts_done) {
+            if self.bytes_done < insert.at {
+                let end = insert.at.min(self.bytes_done + max);
+                return &self.outgoing.bytes[self.bytes_done..end];
+            }
+            let from = self.insert_bytes_done;
+            let length = (insert.len - from).min(max);
+            // SAFETY: an insert of a reply that has not been sent names memory of a pinned item, which by the contract of
+            // `Insert` stays valid and unchanged until the insert is given back (`into_parts`); `from + length` is at
+            // most `insert.len`.
+            return unsafe { std::slice::from_raw_parts(insert.ptr.add(from), length) };
+        }
+        let rest = &self.outgoing.bytes[self.bytes_done..];
+        &rest[..rest.len().min(max)]
+    }
+
+    /// Marks the first `length` bytes of the piece as done.
+    fn advance(&mut self, length: usize) {
+        self.left -= length;
+        match self.outgoing.inserts.get(self.inserts_done) {
+            Some(insert) if self.bytes_done == insert.at => {
+                self.insert_bytes_done += length;
+                if self.insert_bytes_done == insert.len {
+                    self.inserts_done += 1;
+                    self.insert_bytes_done = 0;
+                }
+            }
+            _ => self.bytes_done += length,
+        }
+    }
+
+    /// Calls `seal` with the plaintext of the next record and marks it as done. `stage` is a buffer to join pieces in.
+    pub(crate) fn next_record<R>(
+        &mut self,
+        stage: &mut Vec<u8>,
+        seal: impl FnOnce(&[u8]) -> R,
+    ) -> R {
+        let wanted = self.left.min(RECORD_BYTES_MAX);
+        let piece = self.piece(wanted);
+        if piece.len() == wanted {
+            let result = seal(piece);
+            self.advance(wanted);
+            return result;
+        }
+        stage.clear();
+        while stage.len() < wanted {
+            let piece = self.piece(wanted - stage.len());
+            stage.extend_from_slice(piece);
+            let length = piece.len();
+            self.advance(length);
+        }
+        seal(stage)
+    }
+
+    /// The buffer and the inserts, when all is done or nothing more will be.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Vec<Insert>) {
+        (self.outgoing.bytes, self.outgoing.inserts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn insert(at: usize, memory: &[u8]) -> Insert {
+        Insert {
+            at,
+            ptr: memory.as_ptr(),
+            len: memory.len(),
+            cookie: 1,
+        }
+    }
+
+    fn records(outgoing: Outgoing) -> Vec<Vec<u8>> {
+        let mut plain = Plain::new(outgoing);
+        let (mut stage, mut records) = (Vec::new(), Vec::new());
+        while plain.left() > 0 {
+            plain.next_record(&mut stage, |record| records.push(record.to_vec()));
+        }
+        records
+    }
+
+    #[test]
+    fn pieces_become_full_records_in_order() {
+        let large: Vec<u8> = (0..50_000).map(|n| n as u8).collect();
+        let small = b"small".to_vec();
+        let outgoing = Outgoing {
+            bytes: b"head\r\ntail\r\n".to_vec(),
+            inserts: vec![insert(6, &large), insert(6, &small), insert(12, &small)],
+        };
+        let wanted = [b"head\r\n", &large[..], &small, b"tail\r\n", &small].concat();
+        let records = records(outgoing);
+        assert_eq!(records.len(), wanted.len().div_ceil(RECORD_BYTES_MAX));
+        assert!(records.concat() == wanted);
+        assert!(
+            records[..3]
+                .iter()
+                .all(|record| record.len() == RECORD_BYTES_MAX)
+        );
+    }
+
+    #[test]
+    fn every_length_around_a_record_is_right() {
+        for length in RECORD_BYTES_MAX - 10..RECORD_BYTES_MAX + 10 {
+            let value: Vec<u8> = (0..length).map(|n| (n * 3) as u8).collect();
+            let outgoing = Outgoing {
+                bytes: b"<>".to_vec(),
+                inserts: vec![insert(1, &value)],
+            };
+            let wanted = [b"<", &value[..], b">"].concat();
+            assert!(records(outgoing).concat() == wanted, "{length}");
+        }
+        assert!(records(Outgoing::default()).is_empty());
+    }
+}

@@ -1,0 +1,59 @@
+//! Encrypted connections. Every server here has a plain address, too, which is where it is watched from.
+
+mod certificates;
+mod client;
+mod errors;
+mod handshakes;
+mod memory;
+mod reload;
+mod traffic;
+
+use std::net::SocketAddr;
+
+use certificates::Certificates;
+use client::{Settings, TlsClient};
+
+use crate::server::{Server, free_port};
+
+/// A server with a plain and an encrypted address.
+struct TlsServer {
+    server: Server,
+    certificates: Certificates,
+    /// The encrypted address.
+    address: SocketAddr,
+}
+
+impl TlsServer {
+    /// With `suboptions` of `-o` beside those for the server's own certificate.
+    fn start(shards: usize, suboptions: &str) -> TlsServer {
+        TlsServer::start_with(shards, suboptions, &[])
+    }
+
+    fn start_with(shards: usize, suboptions: &str, options: &[&str]) -> TlsServer {
+        let certificates = Certificates::new();
+        let port = free_port();
+        let listen = format!("127.0.0.1:{port}");
+        let extended = format!("{},{suboptions}", certificates.options());
+        let options = [&["-Z", "-l", &listen, "-o", &extended], options].concat();
+        let server = Server::start_at("notls:127.0.0.1", shards, &options);
+        TlsServer {
+            server,
+            certificates,
+            address: ([127, 0, 0, 1], port).into(),
+        }
+    }
+
+    /// A client that trusts the server's issuer and has no certificate.
+    fn settings(&self) -> Settings {
+        self.certificates.trusting()
+    }
+
+    fn connect(&self) -> TlsClient {
+        TlsClient::connect(self.address, &self.settings()).expect("the handshake succeeds")
+    }
+
+    /// One general statistic.
+    fn stat(&self, name: &str) -> u64 {
+        self.server.connect().stat(name)
+    }
+}
