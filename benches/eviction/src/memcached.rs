@@ -8,6 +8,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -50,7 +51,9 @@ impl Memcached {
     ///
     /// It does not start, or does not listen in time.
     pub fn start(program: &str, megabytes: u64) -> io::Result<Self> {
-        let name = format!("corecached-eviction-{}.sock", std::process::id());
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("corecached-eviction-{}-{number}.sock", std::process::id());
         let socket = std::env::temp_dir().join(name);
         let mut child = Command::new(program)
             .args(["-m", &megabytes.to_string(), "-t", "1", "-u", "root", "-s"])

@@ -2,10 +2,13 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use corecached_engine::EngineConfig;
+use corecached_engine::{EngineConfig, Eviction};
 
 use crate::engine::{EngineCache, ITEM_OVERHEAD_BYTES};
 use crate::memcached::Memcached;
@@ -23,13 +26,13 @@ const ROUNDS: u64 = 10;
 #[command(name = "corecached-eviction", version)]
 pub struct Options {
     /// Requests of each stream; the first third is not counted
-    #[arg(long, default_value_t = 6_000_000)]
+    #[arg(long, default_value_t = 8_000_000)]
     pub requests: u64,
     /// Memory of memcached (-m); ours gets what that used, hash table included
     #[arg(long, default_value_t = 64)]
     pub megabytes: u64,
     /// Different keys of a stream, without those asked for once
-    #[arg(long, default_value_t = 2_000_000)]
+    #[arg(long, default_value_t = 8_000_000)]
     pub universe: u64,
     /// Requests in a second of the streams' own time
     #[arg(long, default_value_t = 200_000)]
@@ -46,6 +49,9 @@ pub struct Options {
     /// Leaves the reference policies out
     #[arg(long)]
     pub no_models: bool,
+    /// Streams served at the same time
+    #[arg(long, default_value_t = 2)]
+    pub jobs: usize,
     /// Small numbers, to see that everything works
     #[arg(long)]
     pub quick: bool,
@@ -61,8 +67,8 @@ impl Options {
             return self.clone();
         }
         Self {
-            requests: self.requests.min(60_000),
-            megabytes: self.megabytes.min(1),
+            requests: self.requests.min(80_000),
+            megabytes: self.megabytes.min(2),
             universe: self.universe.min(400_000),
             rate: self.rate.min(10_000),
             ..self.clone()
@@ -120,14 +126,7 @@ impl Counts {
 /// memcached does not start or breaks, or a file cannot be written.
 pub fn run(options: &Options) -> io::Result<()> {
     let options = options.effective();
-    let mut comparisons = Vec::new();
-    for spec in STREAMS {
-        if spec.name.contains(&options.streams) {
-            let comparison = compare(&options, spec)?;
-            eprintln!("{}", report::progress(&comparison));
-            comparisons.push(comparison);
-        }
-    }
+    let comparisons = compare_all(&options)?;
     print!("{}", report::table(&comparisons));
     if let Some(directory) = &options.output {
         std::fs::write(
@@ -137,6 +136,35 @@ pub fn run(options: &Options) -> io::Result<()> {
         crate::plot::write(&directory.join("002-eviction.svg"), &comparisons)?;
     }
     Ok(())
+}
+
+/// Every stream that was asked for, several at a time.
+fn compare_all(options: &Options) -> io::Result<Vec<Comparison>> {
+    let wanted: Vec<Spec> = STREAMS
+        .into_iter()
+        .filter(|spec| spec.name.contains(&options.streams))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let done: Vec<OnceLock<io::Result<Comparison>>> =
+        wanted.iter().map(|_| OnceLock::new()).collect();
+    let work = || {
+        while let Some((spec, place)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            wanted.get(index).zip(done.get(index))
+        } {
+            let comparison = compare(options, *spec);
+            if let Ok(comparison) = &comparison {
+                eprintln!("{}", report::progress(comparison));
+            }
+            place.get_or_init(|| comparison);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..options.jobs.max(1) {
+            scope.spawn(work);
+        }
+    });
+    done.into_iter().filter_map(OnceLock::into_inner).collect()
 }
 
 fn compare(options: &Options, spec: Spec) -> io::Result<Comparison> {
@@ -174,7 +202,15 @@ fn compare(options: &Options, spec: Spec) -> io::Result<Comparison> {
 
 /// The engines under comparison.
 fn engines() -> Vec<(String, EngineConfig)> {
-    vec![("engine".to_owned(), EngineConfig::default())]
+    Eviction::ALL
+        .map(|eviction| {
+            let config = EngineConfig {
+                eviction,
+                ..EngineConfig::default()
+            };
+            (format!("engine, {}", eviction.name()), config)
+        })
+        .to_vec()
 }
 
 fn models(bytes: u64) -> Vec<(&'static str, Box<dyn Cache>)> {
@@ -252,7 +288,7 @@ fn run_memcached(options: &Options, spec: Spec) -> io::Result<(Outcome, u64)> {
         // Where items die by the clock, requests come by the clock.
         if spec.mortal > 0.0 && number.is_multiple_of(options.rate / 100) {
             let due = Duration::from_secs_f64(number as f64 / options.rate as f64);
-            std::thread::sleep(due.saturating_sub(start.elapsed()));
+            thread::sleep(due.saturating_sub(start.elapsed()));
         }
         memcached.request(request, &mut |hit| counts.count(hit))?;
     }

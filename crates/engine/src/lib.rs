@@ -34,7 +34,7 @@ pub use api::{
     TouchOutcome,
 };
 pub use budget::Budget;
-pub use config::{EngineConfig, MemoryFile};
+pub use config::{EngineConfig, Eviction, MemoryFile};
 pub use engine::{
     Engine, EngineEvent, Hit, Observed, PinnedValue, Presence, ReassignOutcome, RestoreError,
     Staged, WalkCursor, WalkedItem,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+#[path = "engine/eviction.rs"]
+mod eviction;
 #[path = "engine/model.rs"]
 mod model;
 #[path = "engine/restart.rs"]

@@ -8,6 +8,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use corecached_engine::Eviction;
+
 use crate::auth::Authentication;
 use crate::tls::SslOptions;
 
@@ -72,6 +74,8 @@ pub(crate) struct Config {
     pub(crate) memory_limit_bytes: u64,
     /// `-M` turns it off. Whether a full cache evicts; otherwise it answers with an error.
     pub(crate) evictions: bool,
+    /// `-o eviction`, our own. Which items go when memory is short.
+    pub(crate) eviction: Eviction,
     /// `-I`. The largest item: key, value and header.
     pub(crate) item_size_max: u64,
     /// `-f`. The factor between slab classes; `None` leaves the choice to the engine.
@@ -203,6 +207,7 @@ impl Default for Config {
             cpus,
             memory_limit_bytes: 64 * 1024 * 1024,
             evictions: true,
+            eviction: Eviction::default(),
             item_size_max: 1024 * 1024,
             growth_factor: None,
             chunk_size_min: None,

@@ -1,7 +1,7 @@
 //! Eviction within a slab class: a hand goes round the class's chunks.
 
 use super::Engine;
-use super::policy::{Chosen, Policy, Verdict};
+use super::policy::Verdict;
 use crate::item::Head;
 use crate::slab::{ChunkRef, PageId};
 use crate::types::Deadline;
@@ -28,9 +28,15 @@ pub(super) enum Reclaimer {
 }
 
 impl Engine {
-    /// Removes one item whose first chunk is in `class`: a dead one, or a live one if evictions are allowed. Looks at
-    /// `looks` chunks at most; false if it found none.
+    /// Removes one item whose first chunk is in `class`: a dead one, or a live one if evictions are allowed. The hand
+    /// looks at `looks` chunks at most; false if none was found.
     pub(super) fn evict_one(&mut self, class: u8, looks: usize) -> bool {
+        self.evict_on_probation(class, false)
+            || self.evict_by_hand(class, looks)
+            || self.evict_on_probation(class, true)
+    }
+
+    fn evict_by_hand(&mut self, class: u8, looks: usize) -> bool {
         let mut candidates = 0;
         let mut best: Option<(u8, ChunkRef)> = None;
         for _ in 0..looks {
@@ -49,8 +55,9 @@ impl Engine {
                 continue;
             }
             match self.judge(chunk, head) {
+                Verdict::Skip => continue,
                 Verdict::Evict => {
-                    self.evict_item(chunk);
+                    self.evict_at_hand(chunk);
                     return true;
                 }
                 Verdict::Keep(frequency) => {
@@ -65,13 +72,20 @@ impl Engine {
             }
         }
         if let Some((_, chunk)) = best {
-            self.evict_item(chunk);
+            self.evict_at_hand(chunk);
         }
         best.is_some()
     }
 
+    /// Evicts an item and notes its age: how long items of its class are kept, those on probation aside.
+    fn evict_at_hand(&mut self, chunk: ChunkRef) {
+        let age = self.clock.age(self.items.head(chunk).last_access());
+        self.class_of(chunk).evicted_time = u64::from(age);
+        self.evict_item(chunk);
+    }
+
     fn judge(&mut self, chunk: ChunkRef, head: Head) -> Verdict {
-        let verdict = Chosen::passed(head.frequency());
+        let verdict = self.eviction.passed(head.frequency());
         if let Verdict::Keep(frequency) = verdict {
             self.items.set_head(chunk, head.with_frequency(frequency));
         }
@@ -134,14 +148,12 @@ impl Engine {
     pub(super) fn evict_item(&mut self, chunk: ChunkRef) {
         self.note_eviction(chunk);
         let item = self.items.item(chunk);
-        let age = u64::from(self.clock.age(item.head.last_access()));
         let mortal = u64::from(item.deadline() != Deadline::NEVER);
         let unfetched = u64::from(!item.head.is_fetched());
         let class = self.class_of(chunk);
         class.evicted += 1;
         class.evicted_nonzero += mortal;
         class.evicted_unfetched += unfetched;
-        class.evicted_time = age;
         self.stats.evictions += 1;
         self.stats.evicted_unfetched += unfetched;
         let place = self.place_of(chunk);

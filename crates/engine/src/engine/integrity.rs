@@ -14,10 +14,15 @@ impl Engine {
             slabs.class_of(chunk) == INDEX_CLASS || self.items.head(chunk).state() == State::Free
         });
         let mut linked = HashSet::new();
-        self.index.check_integrity(
+        let index_chunks = self.index.check_integrity(
             slabs,
             |chunk| assert!(linked.insert(chunk), "an item is twice in the index"),
             |chunk| self.items.hash_of(self.hasher, chunk),
+        );
+        assert_eq!(
+            index_chunks + self.check_probation(&linked),
+            slabs.used_chunks(INDEX_CLASS),
+            "chunks of the index, and of the queues and ghosts of new items"
         );
         let mut chunks = slabs.used_chunks(INDEX_CLASS);
         let mut bytes = 0;

@@ -7,7 +7,8 @@
 //! observe  events  reassign       looking without touching; what the engine does by itself; pages moved on request
 //! sweep  walk                     background expiry; visiting all items, for dumps
 //! report  integrity               statistics, self-check
-//! clock  pins  policy             time and flushes, items being sent, choice of victims
+//! clock  pins                     time and flushes, items being sent
+//! policy probation queue ghosts   choice of victims
 //! ```
 
 mod arith;
@@ -16,12 +17,15 @@ mod delete;
 mod events;
 mod evict;
 mod get;
+mod ghosts;
 mod integrity;
 mod memory;
 mod observe;
 mod pin;
 mod pins;
 mod policy;
+mod probation;
+mod queue;
 mod reassign;
 mod report;
 mod reshape;
@@ -49,12 +53,12 @@ use self::clock::Clock;
 use self::events::Events;
 use self::evict::Hand;
 use self::pins::Pins;
-use self::policy::{Chosen, Policy};
+use self::probation::Probation;
 use self::steal::Drain;
 use self::sweep::SweepCursor;
 use crate::api::Piece;
 use crate::budget::Budget;
-use crate::config::EngineConfig;
+use crate::config::{EngineConfig, Eviction};
 use crate::index::{EXTENT_BYTES, Index, Place};
 use crate::item::{CAS_BYTES, HEAD_BYTES, Item, Items, State};
 use crate::slab::{ChunkRef, Slabs};
@@ -86,6 +90,10 @@ pub struct Engine {
     /// Counters by class; class 0 is the index.
     classes: Vec<ClassStats>,
     hands: Vec<Hand>,
+    eviction: Eviction,
+    /// Frequencies after an access, by those before.
+    accessed: [u8; 4],
+    probation: Probation,
     /// Evictions of each class when the balance was last looked at.
     evicted_before: Vec<u64>,
     stats: EngineStats,
@@ -130,6 +138,9 @@ impl Engine {
             .collect();
         Ok(Self {
             hands: vec![Hand::default(); classes.len()],
+            eviction: config.eviction,
+            accessed: config.eviction.accessed(),
+            probation: Probation::new(config.eviction, config.evictions_enabled, classes.len()),
             evicted_before: vec![0; classes.len()],
             items: Items { slabs, cas_bytes },
             index,
@@ -275,7 +286,7 @@ impl Engine {
     fn mark_used(&mut self, chunk: ChunkRef, fetched: bool) {
         let head = self.items.head(chunk);
         let used = head
-            .with_frequency(Chosen::accessed(head.frequency()))
+            .with_frequency(self.accessed[usize::from(head.frequency())])
             .with_fetched(head.is_fetched() || fetched)
             .with_last_access(self.clock.stamp());
         if used != head {

@@ -79,7 +79,7 @@ impl Engine {
         let (place, _) = self
             .find(fields.key, hash)
             .expect("a pinned item is not evicted");
-        let frequency = self.items.head(chunk).frequency();
+        let frequency = self.eviction.moved(self.items.head(chunk).frequency());
         self.note_unlinked(chunk);
         // The value first: in place, the new header ends where the old value begins.
         let to = self.items.slabs.address(target) + self.items.single_value_at(fields);
@@ -113,7 +113,7 @@ impl Engine {
         let head = self
             .items
             .head(chunk)
-            .with_frequency(before.frequency())
+            .with_frequency(self.eviction.moved(before.frequency()))
             .with_fetched(before.is_fetched())
             .with_last_access(before.last_access());
         self.items.set_head(chunk, head);

@@ -177,6 +177,7 @@ impl Engine {
         self.give_up_staged();
         self.free_dying(usize::MAX);
         self.stop_drain();
+        self.dissolve_probation();
         self.break_off_walk();
     }
 

@@ -246,9 +246,12 @@ impl Engine {
             value_bytes,
             ..
         } = staged;
-        if self.find(key, hash).is_none() && !self.prepare_index(hash) {
-            self.abort(staged);
-            return StoreOutcome::OutOfMemory;
+        if self.find(key, hash).is_none() {
+            if !self.prepare_index(hash) {
+                self.abort(staged);
+                return StoreOutcome::OutOfMemory;
+            }
+            self.prepare_probation(self.items.slabs.class_of(first), hash);
         }
         self.guard(first, false);
         let cas = self.cas_or_next(new_cas);

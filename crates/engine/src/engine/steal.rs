@@ -169,6 +169,9 @@ impl Engine {
         let (bytes, deadline) = (item.requested_bytes(), item.deadline());
         self.items.slabs.segment.copy(from, to, bytes);
         self.items.note_deadline(target, deadline);
+        let head = self.items.head(target);
+        let frequency = self.eviction.moved(head.frequency());
+        self.items.set_head(target, head.with_frequency(frequency));
         self.index.replace(&mut self.items.slabs, place, target);
         self.items.slabs.give(chunk);
         self.stats.slab_reassign_rescues += 1;
@@ -237,6 +240,7 @@ impl Engine {
     pub fn maintain(&mut self, now: Seconds) {
         self.clock.advance(now);
         self.free_dying(MAINTAIN_CHUNKS);
+        self.trim_probation();
         if self.drain.is_some() {
             self.work_on_drain(DRAIN_STEP);
         } else {

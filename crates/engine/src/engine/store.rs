@@ -1,7 +1,6 @@
 //! set, add, replace, cas, append and prepend.
 
 use super::Engine;
-use super::policy::{Chosen, Policy};
 use super::stage::{Addition, Staged};
 use crate::api::{Store, StoreExtras, StoreMode, StoreOutcome};
 use crate::index::Place;
@@ -185,6 +184,9 @@ impl Engine {
         if found.is_none() && !self.prepare_index(hash) {
             return StoreOutcome::OutOfMemory;
         }
+        if found.is_none() {
+            self.prepare_probation(class, hash);
+        }
         let version = self.index.version();
         let Some(chunk) = self.allocate(class) else {
             return StoreOutcome::OutOfMemory;
@@ -218,7 +220,7 @@ impl Engine {
     /// Replaces an item by one of the same class in its chunk.
     fn overwrite(&mut self, fields: Fields<'_>, chunk: ChunkRef, value: &[u8]) -> StoreOutcome {
         // As a use of the item: the eviction hand may be about to pass it.
-        let frequency = Chosen::accessed(self.items.head(chunk).frequency());
+        let frequency = self.accessed[usize::from(self.items.head(chunk).frequency())];
         let cas = self.cas_or_next(fields.cas);
         self.note_unlinked(chunk);
         let fields = Fields {
@@ -247,15 +249,17 @@ impl Engine {
 
     fn link_at(&mut self, found: Option<(Place, ChunkRef)>, chunk: ChunkRef, hash: KeyHash) {
         if let Some((place, old)) = found {
+            // As a use of the item, wherever its new place is.
+            let frequency = self.accessed[usize::from(self.items.head(old).frequency())];
             self.note_unlinked(old);
             self.index.replace(&mut self.items.slabs, place, chunk);
-            let is_chain = self.items.head(chunk).is_chain();
-            self.note_linked(chunk, Chosen::stored(is_chain));
+            self.note_linked(chunk, frequency);
             self.dispose(old);
         } else {
             self.index.insert(&mut self.items.slabs, hash, chunk);
             let is_chain = self.items.head(chunk).is_chain();
-            self.note_linked(chunk, Chosen::stored(is_chain));
+            self.note_linked(chunk, self.eviction.stored(is_chain));
+            self.enlist(chunk, hash);
         }
     }
 

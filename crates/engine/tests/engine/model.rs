@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use corecached_engine::{
     Arith, ArithExtras, ArithOp, ArithOutcome, Budget, Create, Deadline, Delete, DeleteOutcome,
-    Engine, EngineConfig, Fetch, Hit, ItemHandle, MetaFetch, Piece, Recache, Reserve, Seconds,
-    Staged, Store, StoreExtras, StoreMode, StoreOutcome, TouchOutcome, WalkCursor,
+    Engine, EngineConfig, Eviction, Fetch, Hit, ItemHandle, MetaFetch, Piece, Recache, Reserve,
+    Seconds, Staged, Store, StoreExtras, StoreMode, StoreOutcome, TouchOutcome, WalkCursor,
 };
 
 use crate::support::{Rng, config, hash, memory_file};
@@ -1071,6 +1071,33 @@ fn every_step_is_sound() {
         Model::new(seed() + 2, config(), 800 << 10, 200, MIXED),
         steps(8_000),
         1,
+    );
+}
+
+#[test]
+fn small_items_under_pressure_by_the_clock() {
+    let config = EngineConfig {
+        page_bytes: 8 << 10,
+        eviction: Eviction::Clock,
+        ..config()
+    };
+    run(
+        Model::new(seed() + 7, config, 300 << 10, 3000, SMALL),
+        steps(50_000),
+        500,
+    );
+}
+
+#[test]
+fn mixed_items_under_pressure_by_the_clock() {
+    let config = EngineConfig {
+        eviction: Eviction::Clock,
+        ..config()
+    };
+    run(
+        Model::new(seed() + 8, config, 2 << 20, 600, MIXED),
+        steps(50_000),
+        200,
     );
 }
 

@@ -1,5 +1,7 @@
 //! The values of `-o`: a list of `name` or `name=value`, as `getsubopt` splits it.
 
+use corecached_engine::Eviction;
+
 use crate::config::{Config, SLAB_PAGE_BYTES};
 
 use super::number::{leading_float, leading_integer, whole_u32};
@@ -45,7 +47,7 @@ const SWITCHES: [(&str, Switch); 21] = [
 ];
 
 /// Sub-options with a value, and what memcached says when it is missing (nothing: it may be).
-const VALUES: [(&str, &str, Setter); 23] = [
+const VALUES: [(&str, &str, Setter); 24] = [
     (
         "hashpower",
         "Missing numeric argument for hashpower",
@@ -113,6 +115,7 @@ const VALUES: [(&str, &str, Setter); 23] = [
         idle_timeout,
     ),
     ("shard_port", "Missing shard_port argument", shard_port),
+    ("eviction", "Missing eviction argument", eviction),
     (
         "udp_reply_max",
         "Missing udp_reply_max argument",
@@ -382,6 +385,12 @@ fn shard_port(config: &mut Config, text: &str) -> Result<(), CliError> {
         Some(port @ 1..=65535) => config.shard_port = port as u16,
         _ => return Err(CliError::failure("shard_port must be between 1 and 65535")),
     }
+    Ok(())
+}
+
+fn eviction(config: &mut Config, text: &str) -> Result<(), CliError> {
+    let known = Eviction::ALL.into_iter().find(|known| known.name() == text);
+    config.eviction = known.ok_or_else(|| CliError::failure("eviction must be s3fifo or clock"))?;
     Ok(())
 }
 

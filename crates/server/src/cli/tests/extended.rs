@@ -3,7 +3,7 @@
 use super::{check, refused};
 
 /// Sub-options that need a value, and what is said without one.
-const MISSING: [(&str, &str); 20] = [
+const MISSING: [(&str, &str); 21] = [
     ("hashpower", "Missing numeric argument for hashpower"),
     (
         "slab_automove_ratio",
@@ -27,6 +27,7 @@ const MISSING: [(&str, &str); 20] = [
     ("temporary_ttl", "Missing temporary_ttl argument"),
     ("idle_timeout", "Missing numeric argument for idle_timeout"),
     ("shard_port", "Missing shard_port argument"),
+    ("eviction", "Missing eviction argument"),
     (
         "watcher_logbuf_size",
         "Missing watcher_logbuf_size argument",
@@ -39,7 +40,7 @@ const MISSING: [(&str, &str); 20] = [
 ];
 
 /// Values that are refused one by one: exit code 1.
-const BAD: [(&str, &str); 24] = [
+const BAD: [(&str, &str); 25] = [
     (
         "hashpower=x",
         "Initial hashtable multiplier of 0 is too low",
@@ -87,6 +88,7 @@ const BAD: [(&str, &str); 24] = [
     ("hot_max_factor=0", "hot_max_factor must be > 0"),
     ("warm_max_factor=x", "warm_max_factor must be > 0"),
     ("temporary_ttl=x", "temporary_ttl takes a number, not \"x\""),
+    ("eviction=lru", "eviction must be s3fifo or clock"),
     (
         "idle_timeout=-1",
         "idle_timeout must be between 0 and 4294967295",
@@ -243,6 +245,10 @@ fn extended_values() {
     check(&["-o", "temporary_ttl=60"], |config| {
         (config.temp_lru, config.temporary_ttl) = (true, 60);
     });
+    check(&["-o", "eviction=clock"], |config| {
+        config.eviction = corecached_engine::Eviction::Clock;
+    });
+    check(&["-o", "eviction=s3fifo"], |_| {});
     check(&["-o", "idle_timeout=30"], |config| {
         config.idle_timeout_seconds = 30;
     });
