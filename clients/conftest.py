@@ -1,5 +1,6 @@
 """A server for each number of shards, shared by the tests of a module."""
 
+import glob
 import os
 import pathlib
 import socket
@@ -10,6 +11,11 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 START_TIMEOUT_SECONDS = 10
+
+# pylibmc's wheel brings libsasl2, but not the mechanisms, which are plug-ins of the system's (libsasl2-modules). The
+# library looks for them once, when pylibmc is imported.
+for plugin in glob.glob("/usr/lib/*/sasl2/libplain.so"):
+    os.environ.setdefault("SASL_PATH", os.path.dirname(plugin))
 
 
 class Server:
