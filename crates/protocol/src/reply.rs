@@ -83,8 +83,6 @@ pub const MEMLIMIT_NOT_BYTES: &[u8] =
     b"MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n";
 /// `cache_memlimit` that cannot be had.
 pub const MEMLIMIT_FAILED: &[u8] = b"MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n";
-/// `ms`, which a later release brings; as [`not_supported_yet`] has it.
-pub const META_SET_NOT_SUPPORTED: &[u8] = b"SERVER_ERROR ms is not supported yet\r\n";
 /// `stats detail` with another word.
 pub const STATS_DETAIL_USAGE: &[u8] = b"CLIENT_ERROR usage: stats detail on|off|dump\r\n";
 /// `stats detail` with `-X`.

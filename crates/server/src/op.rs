@@ -12,6 +12,7 @@ use corecached_engine::{
     Arith, Deadline, Delete, Fetch, ItemHandle, KeyHash, Seconds, StoreExtras, StoreMode,
 };
 use corecached_protocol::binary::Head;
+use corecached_protocol::meta::Flags;
 
 use crate::crawler::WalkStep;
 
@@ -162,9 +163,23 @@ pub(crate) enum ReplyStyle<'a> {
     },
     /// A packet of the binary protocol, or none: the opcode says which outcomes are told.
     Binary(Head),
-    /// Keeps the lifetime until a style with words of its own uses it.
-    #[expect(dead_code, reason = "meta commands carry their flags here")]
-    Words(&'a [u8]),
+    /// Meta commands.
+    Meta(MetaStyle<'a>),
+}
+
+/// What a meta command says about its reply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MetaStyle<'a> {
+    /// Its flags as sent: the reply returns what they ask for, in their order.
+    pub(crate) flags: Flags<'a>,
+    /// Whether its key came in base64.
+    pub(crate) base64: bool,
+    /// Length of the value that `ms` came with.
+    pub(crate) value_bytes: u32,
+    /// What `T` means.
+    pub(crate) touched: Deadline,
+    /// What `N` means.
+    pub(crate) created: Deadline,
 }
 
 /// Classic text without anything special.
@@ -179,7 +194,7 @@ impl<'a> ReplyStyle<'a> {
 
     /// Whether the request was a meta command.
     pub(crate) fn is_meta(&self) -> bool {
-        matches!(self, ReplyStyle::Words(_))
+        matches!(self, ReplyStyle::Meta(_))
     }
 
     /// Whether the outcome is never told.
@@ -192,7 +207,7 @@ impl<'a> ReplyStyle<'a> {
     #[inline]
     pub(crate) fn words(&self) -> &'a [u8] {
         match *self {
-            ReplyStyle::Words(words) => words,
+            ReplyStyle::Meta(style) => style.flags.words(),
             ReplyStyle::None | ReplyStyle::Text { .. } | ReplyStyle::Binary(_) => &[],
         }
     }
@@ -204,7 +219,10 @@ impl<'a> ReplyStyle<'a> {
             ReplyStyle::None => ReplyStyle::None,
             ReplyStyle::Text { with_cas } => ReplyStyle::Text { with_cas },
             ReplyStyle::Binary(head) => ReplyStyle::Binary(head),
-            ReplyStyle::Words(_) => ReplyStyle::Words(words),
+            ReplyStyle::Meta(style) => ReplyStyle::Meta(MetaStyle {
+                flags: style.flags.with_words(words),
+                ..style
+            }),
         }
     }
 }

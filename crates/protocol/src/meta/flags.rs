@@ -16,6 +16,12 @@ const KNOWN: Letters = Letters::of(b"CDEFIJLMNOPRTbcfhklqstuvx");
 /// Letters whose argument must be a number.
 const NUMBERS: Letters = Letters::of(b"CDEFJNRT");
 
+/// Letters that come back with a reply.
+const COMING_BACK: Letters = Letters::of(b"Ocfhklst");
+
+/// Letters that make `mg` do more than look up.
+const ACTING: Letters = Letters::of(b"NRTu");
+
 /// One flag: a letter and what is attached to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flag<'a> {
@@ -34,6 +40,12 @@ pub struct Flags<'a> {
 }
 
 impl<'a> Flags<'a> {
+    /// No flag at all.
+    pub const NONE: Self = Flags {
+        words: &[],
+        letters: Letters(0),
+    };
+
     /// Checks the flags in `words`, which `words_before` words of the command stand before.
     ///
     /// An unknown or a repeated letter is reported before a bad argument to its left, and of several bad arguments the
@@ -112,7 +124,31 @@ impl<'a> Flags<'a> {
     #[inline]
     #[must_use]
     pub const fn wants_flags_back(&self) -> bool {
-        self.letters.0 & Letters::of(b"Ocfhklst").0 != 0
+        self.letters.0 & COMING_BACK.0 != 0
+    }
+
+    /// Whether `mg` does anything but look the item up and mark it as used.
+    #[inline]
+    #[must_use]
+    pub const fn does_more_than_fetch(&self) -> bool {
+        self.letters.0 & ACTING.0 != 0
+    }
+
+    /// The flags as sent, for [`Flags::with_words`].
+    #[inline]
+    #[must_use]
+    pub const fn words(&self) -> &'a [u8] {
+        self.words
+    }
+
+    /// The same flags, their words being kept elsewhere: a copy of what [`Flags::words`] gave, or nothing in the meantime.
+    #[inline]
+    #[must_use]
+    pub const fn with_words<'b>(&self, words: &'b [u8]) -> Flags<'b> {
+        Flags {
+            words,
+            letters: self.letters,
+        }
     }
 
     /// `T`: new exptime.

@@ -28,6 +28,13 @@ impl<'a> MetaKey<'a> {
         self.base64
     }
 
+    /// The key's bytes, if they are those on the wire.
+    #[inline]
+    #[must_use]
+    pub const fn as_sent(&self) -> Option<&'a [u8]> {
+        if self.base64 { None } else { Some(self.wire) }
+    }
+
     /// The key's bytes, decoded into `scratch` if need be.
     #[inline]
     #[must_use]

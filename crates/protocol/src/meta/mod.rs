@@ -8,8 +8,7 @@
 //! ```
 //!
 //! A flag is one letter with its argument attached; what a letter does depends on the command, and letters without a
-//! meaning for it are accepted. [`parse`] takes one command line; framing is that of the text protocol, whose own
-//! parser reports these commands as [`Later`](crate::text::Request::Later) until the server executes them.
+//! meaning for it are accepted. Framing is that of the text protocol, whose parser hands these lines on to [`parse`].
 
 mod arith;
 mod base64;
@@ -33,7 +32,6 @@ pub use key::{KeyScratch, MetaKey};
 pub use set::{MetaSet, SetMode};
 
 use crate::KEY_BYTES_MAX;
-use crate::scan::find;
 use crate::text::tokens::Tokens;
 use error::LineError;
 
@@ -69,13 +67,18 @@ pub enum MetaRequest<'a> {
 #[inline]
 #[must_use]
 pub fn parse(line: &[u8]) -> Option<MetaRequest<'_>> {
-    let (word, rest) = line.split_at(find(b' ', line).unwrap_or(line.len()));
-    Some(match word {
-        b"mg" => get::parse(rest).map_or_else(refused, MetaRequest::Get),
-        b"ms" => set::parse(rest),
-        b"md" => delete::parse(rest).map_or_else(refused, MetaRequest::Delete),
-        b"ma" => arith::parse(rest).map_or_else(refused_arith, MetaRequest::Arith),
-        b"me" => debug::parse(rest).map_or_else(refused, MetaRequest::Debug),
+    let [b'm', letter, rest @ ..] = line else {
+        return None;
+    };
+    if !matches!(rest, [] | [b' ', ..]) {
+        return None;
+    }
+    Some(match letter {
+        b'g' => get::parse(rest).map_or_else(refused, MetaRequest::Get),
+        b's' => set::parse(rest),
+        b'd' => delete::parse(rest).map_or_else(refused, MetaRequest::Delete),
+        b'a' => arith::parse(rest).map_or_else(refused_arith, MetaRequest::Arith),
+        b'e' => debug::parse(rest).map_or_else(refused, MetaRequest::Debug),
         _ => return None,
     })
 }

@@ -112,6 +112,20 @@ impl<'o> Line<'o> {
         self.out.extend_from_slice(&[b' ', letter]);
     }
 
+    /// `Z`, `X` and `W`, in this order.
+    #[inline]
+    fn marks(&mut self, marks: Marks) {
+        for (set, letter) in [
+            (marks.win_sent, b'Z'),
+            (marks.stale, b'X'),
+            (marks.won, b'W'),
+        ] {
+            if set {
+                self.letter(letter);
+            }
+        }
+    }
+
     /// Ends the line.
     #[inline]
     pub fn end(self) {
@@ -151,12 +165,30 @@ pub struct Hit<'a> {
     pub fetched: bool,
     /// Seconds since the last access.
     pub idle_seconds: u32,
+    /// What is told at the end of the line.
+    pub marks: Marks,
+}
+
+/// What a hit of `mg` tells without being asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
     /// Whether a client is fetching the item anew already.
     pub win_sent: bool,
     /// Whether the item is stale.
     pub stale: bool,
     /// Whether this client is the one to fetch it anew.
     pub won: bool,
+}
+
+/// Appends the line of a hit of `mg` that asked for no flag back; `value_bytes` if the value and `\r\n` follow.
+#[inline]
+pub fn bare_hit(out: &mut Vec<u8>, value_bytes: Option<usize>, marks: Marks) {
+    let mut line = match value_bytes {
+        Some(value_bytes) => Line::value(out, value_bytes),
+        None => Line::status(out, Status::Hd),
+    };
+    line.marks(marks);
+    line.end();
 }
 
 /// Appends the line of a hit of `mg`; with [`Hit::with_value`] the value and `\r\n` follow.
@@ -171,11 +203,7 @@ pub fn get_hit(out: &mut Vec<u8>, flags: &Flags<'_>, hit: &Hit<'_>) {
     if flags.wants_flags_back() {
         hit_flags(&mut line, flags, hit);
     }
-    for (set, letter) in [(hit.win_sent, b'Z'), (hit.stale, b'X'), (hit.won, b'W')] {
-        if set {
-            line.letter(letter);
-        }
-    }
+    line.marks(hit.marks);
     line.end();
 }
 

@@ -19,7 +19,7 @@ pub enum CommandStatus {
     Later,
 }
 
-use CommandStatus::{Later, Supported};
+use CommandStatus::Supported;
 
 const fn command(word: &'static str, status: CommandStatus) -> Command {
     Command { word, status }
@@ -49,11 +49,11 @@ pub const COMMANDS: &[Command] = &[
     command("mn", Supported),
     command("shutdown", Supported),
     command("cache_memlimit", Supported),
-    command("mg", Later),
-    command("ms", Later),
-    command("md", Later),
-    command("ma", Later),
-    command("me", Later),
+    command("mg", Supported),
+    command("ms", Supported),
+    command("md", Supported),
+    command("ma", Supported),
+    command("me", Supported),
     command("watch", Supported),
     command("slabs", Supported),
     command("lru", Supported),

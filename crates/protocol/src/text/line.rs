@@ -5,8 +5,8 @@ use super::{
     admin, arith, debugtime, delete, flush, get, later, lru, lru_crawler, slabs, stats, store,
     tokens, touch, watch,
 };
-use crate::reply;
 use crate::scan::find;
+use crate::{meta, reply};
 
 /// Bytes that may be buffered without a line end before the connection is closed.
 pub const LINE_BYTES_UNTERMINATED_MAX: usize = 2048;
@@ -62,6 +62,7 @@ pub fn parse_after(buf: &[u8], searched: usize) -> Parsed<'_> {
     let request = match line {
         [b'g', b'e', b't', b' ', keys @ ..] => get::parse_get(keys, false),
         _ if consumed < LINE_BYTES_MIN => Request::error(reply::BAD_FORMAT),
+        [b'm', ..] if let Some(request) = meta::parse(line) => Request::Meta(request),
         _ => dispatch(line),
     };
     Parsed::Request { consumed, request }
@@ -119,7 +120,7 @@ fn dispatch(line: &[u8]) -> Request<'_> {
         b"lru_crawler" => lru_crawler::parse(rest),
         b"debugtime" => debugtime::parse(rest),
         b"refresh_certs" => admin::parse_refresh_certs(rest),
-        _ => later::parse(word, rest).unwrap_or_else(|| unknown(line)),
+        _ => later::parse(word).unwrap_or_else(|| unknown(line)),
     }
 }
 

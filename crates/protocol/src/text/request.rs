@@ -1,6 +1,7 @@
 //! What a command line can ask for.
 
 use super::{CrawlerRequest, DebugTime, Keys, LruRequest, SlabsRequest, Streams};
+use crate::meta::MetaRequest;
 
 /// One parsed command line. Keys are 1 to 250 bytes without spaces.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +69,8 @@ pub enum Request<'a> {
     },
     /// `quit`: close after pending replies; nothing after it runs.
     Quit,
+    /// `mg`, `ms`, `md`, `ma`, `me`.
+    Meta(MetaRequest<'a>),
     /// `mn`.
     MetaNoop,
     /// `shutdown`. Whether it is allowed is to be checked before its mode.

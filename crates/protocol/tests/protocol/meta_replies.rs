@@ -2,7 +2,7 @@
 
 use corecached_protocol::client_text::{DataPiece, ErrorKind, Malformed, Reply};
 use corecached_protocol::meta::client::{Command, Part, ReplyParser, Status, Step};
-use corecached_protocol::meta::reply::{self, Hit, Innards, Key, Number};
+use corecached_protocol::meta::reply::{self, Hit, Innards, Key, Marks, Number};
 use corecached_protocol::meta::{Flag, Flags, MetaRequest, SetMode, parse};
 use corecached_protocol::reply as text_reply;
 use proptest::collection::vec;
@@ -28,6 +28,10 @@ const HIT: Hit<'_> = Hit {
     ttl_created: None,
     fetched: true,
     idle_seconds: 3,
+    marks: NONE,
+};
+
+const NONE: Marks = Marks {
     win_sent: false,
     stale: false,
     won: false,
@@ -56,6 +60,19 @@ fn hit(line: &str, hit: Hit<'_>) -> String {
 #[test]
 fn hits() {
     assert_eq!(hit("mg foo", HIT), "HD\r\n");
+    let marks = Marks {
+        win_sent: true,
+        stale: true,
+        won: false,
+    };
+    assert_eq!(
+        written(|out| reply::bare_hit(out, None, marks)),
+        "HD Z X\r\n"
+    );
+    assert_eq!(
+        written(|out| reply::bare_hit(out, Some(12), NONE)),
+        "VA 12\r\n"
+    );
     assert_eq!(
         hit(
             "mg foo v",
@@ -110,7 +127,7 @@ fn hits_of_stale_and_created_items() {
     let created = Hit {
         ttl: None,
         ttl_created: Some(Some(30)),
-        won: true,
+        marks: Marks { won: true, ..NONE },
         value_bytes: 0,
         with_value: true,
         ..HIT
@@ -122,8 +139,11 @@ fn hits_of_stale_and_created_items() {
         hit(
             "mg foo c",
             Hit {
-                stale: true,
-                won: true,
+                marks: Marks {
+                    stale: true,
+                    won: true,
+                    ..NONE
+                },
                 ..HIT
             }
         ),
@@ -133,8 +153,11 @@ fn hits_of_stale_and_created_items() {
         hit(
             "mg foo",
             Hit {
-                stale: true,
-                win_sent: true,
+                marks: Marks {
+                    stale: true,
+                    win_sent: true,
+                    ..NONE
+                },
                 ..HIT
             }
         ),

@@ -1,6 +1,7 @@
 //! Every command and every error of the classic text protocol: what the line means, and that no prefix of it means
 //! anything else.
 
+use corecached_protocol::meta::MetaRequest;
 use corecached_protocol::reply;
 use corecached_protocol::text::{
     COMMANDS, CommandStatus, DetailMode, LINE_BYTES_MAX, Parsed, Request, ShutdownMode,
@@ -24,6 +25,7 @@ enum Meaning {
     Version,
     Verbosity(u32, bool),
     Quit,
+    Meta(&'static str),
     MetaNoop,
     Shutdown(ShutdownMode, bool),
     CacheMemlimit(u32, bool),
@@ -44,16 +46,23 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+fn meta_meaning(request: MetaRequest<'_>) -> Meaning {
+    M::Meta(match request {
+        MetaRequest::Get(_) => "mg",
+        MetaRequest::Set(_) => "ms",
+        MetaRequest::Delete(_) => "md",
+        MetaRequest::Arith(_) => "ma",
+        MetaRequest::Debug(_) => "me",
+        MetaRequest::Error { reply, swallow } => return M::Error(reply, swallow, false),
+    })
+}
+
 fn meaning(request: Request<'_>) -> Meaning {
     match request {
-        Request::Get {
-            keys,
-            with_cas: false,
-        } => M::Get(keys.map(text).collect()),
-        Request::Get {
-            keys,
-            with_cas: true,
-        } => M::Gets(keys.map(text).collect()),
+        Request::Get { keys, with_cas } => {
+            let meaning = if with_cas { M::Gets } else { M::Get };
+            meaning(keys.map(text).collect())
+        }
         Request::GetAndTouch {
             exptime,
             keys,
@@ -89,6 +98,7 @@ fn meaning(request: Request<'_>) -> Meaning {
         Request::Version => M::Version,
         Request::Verbosity { level, noreply } => M::Verbosity(level, noreply),
         Request::Quit => M::Quit,
+        Request::Meta(request) => meta_meaning(request),
         Request::MetaNoop => M::MetaNoop,
         Request::Shutdown { mode, noreply } => M::Shutdown(mode, noreply),
         Request::CacheMemlimit { megabytes, noreply } => M::CacheMemlimit(megabytes, noreply),
@@ -434,6 +444,20 @@ fn flush_and_the_small_commands() {
     line("quit now", M::Quit);
     check("mn\r\n", &M::MetaNoop);
     line("mn foo", M::MetaNoop);
+    line("mg k v", M::Meta("mg"));
+    line("ms k 5 T0", M::Meta("ms"));
+    line("md k", M::Meta("md"));
+    line("ma k", M::Meta("ma"));
+    line("me k", M::Meta("me"));
+    check("mg\r\n", &bad_format());
+    line("ms k x", bad_format());
+    line(
+        "ms k 5 !",
+        M::Error(b"CLIENT_ERROR bad command line format\r\n", 7, false),
+    );
+    for unknown in ["mgx k v", "m k v", "mx k v", "Mg k v", "mg\tk v"] {
+        line(unknown, M::Error(reply::ERROR, 0, false));
+    }
     line("verbosity 1", M::Verbosity(1, false));
     line("verbosity 9 noreply", M::Verbosity(2, true));
     line("verbosity 0 1", M::Verbosity(0, false));
@@ -470,15 +494,10 @@ fn admin() {
     );
     for command in COMMANDS
         .iter()
-        .filter(|command| command.status == CommandStatus::Later && command.word != "ms")
+        .filter(|command| command.status == CommandStatus::Later)
     {
         line(&format!("{} all", command.word), M::Later(command.word));
     }
-    line(
-        "ms k 5 T0",
-        M::Error(reply::META_SET_NOT_SUPPORTED, 7, false),
-    );
-    line("ms k x", bad_format());
 }
 
 #[test]

@@ -2,9 +2,10 @@
 //! cache misses overlap.
 
 use corecached_engine::{Fetch, KeyHash};
+use corecached_protocol::reply;
 
 use super::steps::Step;
-use super::{Conn, Cx};
+use super::{Conn, Cx, text};
 use crate::op::{Op, ReplyStyle, Verb};
 
 /// Keys that are hashed and prefetched together: enough to overlap their cache misses, few enough for the line buffers.
@@ -22,38 +23,40 @@ pub(super) struct Get<'b> {
 }
 
 /// Answers `first`, which `bytes` begins with, and the gets that follow it at once. `next` parses a get, or says that what
-/// follows is something else; `end` is what comes after each answer.
+/// follows is something else.
 #[inline]
 pub(super) fn run<'b>(
     conn: &mut Conn,
     first: Get<'b>,
     bytes: &'b [u8],
-    next: impl Fn(&Conn, &'b [u8]) -> Option<Get<'b>>,
-    end: &[u8],
+    next: impl Fn(&Conn, &'b [u8], &Cx<'_>) -> Option<Get<'b>>,
     cx: &mut Cx<'_>,
 ) -> Step {
     let hash = Conn::hash(cx, first.key);
     if first.bytes == bytes.len() {
-        answer(conn, &first, hash, end, cx);
+        answer(conn, &first, hash, cx);
         return Step::Used(first.bytes);
     }
-    let mut ahead = [(first, hash); LOOKAHEAD];
+    // Empty places cost a word each, not a copy of a get.
+    let mut ahead = [None; LOOKAHEAD];
+    ahead[0] = Some((first, hash));
     cx.prefetch(hash);
     let (mut used, mut count) = (first.bytes, 1);
     while count < LOOKAHEAD
-        && let Some(get) = next(conn, &bytes[used..])
+        && let Some(get) = next(conn, &bytes[used..], cx)
     {
         let hash = Conn::hash(cx, get.key);
         cx.prefetch(hash);
-        ahead[count] = (get, hash);
+        ahead[count] = Some((get, hash));
         count += 1;
         used += get.bytes;
     }
-    for &(_, hash) in &ahead[..count] {
-        cx.prefetch_item(hash);
+    let ahead = &ahead[..count];
+    for (_, hash) in ahead.iter().flatten() {
+        cx.prefetch_item(*hash);
     }
-    for (get, hash) in &ahead[..count] {
-        answer(conn, get, *hash, end, cx);
+    for (get, hash) in ahead.iter().flatten() {
+        answer(conn, get, *hash, cx);
     }
     Step::UsedRun {
         bytes: used,
@@ -62,19 +65,19 @@ pub(super) fn run<'b>(
 }
 
 #[inline]
-fn answer(conn: &mut Conn, get: &Get<'_>, hash: KeyHash, end: &[u8], cx: &mut Cx<'_>) {
-    conn.submit(
-        &Op {
-            key: get.key,
-            hash,
-            verb: Verb::Get {
-                fetch: Fetch::Count,
-            },
-            reply: get.reply,
-        },
-        cx,
-    );
-    if !end.is_empty() {
-        conn.say(end, cx);
+fn answer(conn: &mut Conn, get: &Get<'_>, hash: KeyHash, cx: &mut Cx<'_>) {
+    let fetch = match &get.reply {
+        ReplyStyle::Meta(style) => text::fetch(style, cx),
+        _ => Fetch::Count,
+    };
+    let op = Op {
+        key: get.key,
+        hash,
+        verb: Verb::Get { fetch },
+        reply: get.reply,
+    };
+    conn.submit(&op, cx);
+    if matches!(get.reply, ReplyStyle::Text { .. }) {
+        conn.say(reply::END, cx);
     }
 }

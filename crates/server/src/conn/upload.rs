@@ -231,7 +231,7 @@ impl Upload {
             let outcome = committed(&mut cx.access, &value, |engine, now| {
                 engine.commit(self.staged, mode, &extras, now)
             });
-            conn.tell(cx, |out| stored(&reply, &outcome, out));
+            conn.tell(cx, |out| stored(&self.key, &reply, &outcome, out));
             return;
         }
         let op = Op {

@@ -7,6 +7,7 @@
 //! ```
 
 mod binary;
+mod meta;
 mod text;
 mod walk;
 
@@ -90,15 +91,15 @@ pub(crate) fn run(access: &mut Access<'_>, op: &Op<'_>, out: &mut Outgoing) -> O
                 value,
             };
             let outcome = access.engine.store(&store, now);
-            stored(&op.reply, &outcome, out);
+            stored(op.key, &op.reply, &outcome, out);
         }
         Verb::Delete(delete) => {
             let outcome = access.engine.delete(op.key, op.hash, &delete, now);
-            deleted(&op.reply, &outcome, out);
+            deleted(op, &outcome, out);
         }
         Verb::Arith(arith) => {
             let outcome = access.engine.arith(op.key, op.hash, &arith, now);
-            arithmetic(&op.reply, &outcome, out);
+            arithmetic(op, &outcome, now, out);
         }
         Verb::Touch { deadline } => {
             let outcome = access.engine.touch(op.key, op.hash, deadline, now);
@@ -132,20 +133,26 @@ pub(crate) fn run(access: &mut Access<'_>, op: &Op<'_>, out: &mut Outgoing) -> O
 #[inline]
 fn get(access: &mut Access<'_>, op: &Op<'_>, fetch: Fetch, out: &mut Outgoing) {
     let Some(hit) = access.engine.get(op.key, op.hash, access.now, fetch) else {
-        return missed(op, out);
+        return missed(op, fetch, out);
     };
-    let line_end: &[u8] = match op.reply {
+    let line_end: &[u8] = match &op.reply {
         ReplyStyle::Text { with_cas } => {
-            text::hit(op.key, &hit, with_cas, &mut out.bytes);
+            text::hit(op.key, &hit, *with_cas, &mut out.bytes);
+            reply::CRLF
+        }
+        ReplyStyle::Meta(style) => {
+            if !meta::hit(style, &hit, fetch, access.now, &mut out.bytes) {
+                return;
+            }
             reply::CRLF
         }
         ReplyStyle::Binary(head) => {
-            if !binary::hit(head, op.key, &hit, &mut out.bytes) {
+            if !binary::hit(*head, op.key, &hit, &mut out.bytes) {
                 return;
             }
             b""
         }
-        ReplyStyle::None | ReplyStyle::Words(_) => return,
+        ReplyStyle::None => return,
     };
     if hit.value_len() >= SEND_IN_PLACE_BYTES {
         let item = hit.handle();
@@ -157,11 +164,12 @@ fn get(access: &mut Access<'_>, op: &Op<'_>, fetch: Fetch, out: &mut Outgoing) {
 }
 
 #[inline]
-fn missed(op: &Op<'_>, out: &mut Outgoing) {
-    match op.reply {
-        ReplyStyle::Binary(head) => binary::miss(head, op.key, &mut out.bytes),
+fn missed(op: &Op<'_>, fetch: Fetch, out: &mut Outgoing) {
+    match &op.reply {
+        ReplyStyle::Binary(head) => binary::miss(*head, op.key, &mut out.bytes),
+        ReplyStyle::Meta(style) => meta::miss(op.key, style, fetch, &mut out.bytes),
         // The line that ends the reply says it all.
-        ReplyStyle::Text { .. } | ReplyStyle::None | ReplyStyle::Words(_) => {}
+        ReplyStyle::Text { .. } | ReplyStyle::None => {}
     }
 }
 
@@ -233,32 +241,40 @@ fn refuse(access: &mut Access<'_>, op: &Op<'_>, drops_old: bool, why: Refusal, o
     } else {
         StoreOutcome::OutOfMemory
     };
-    stored(&op.reply, &outcome, out);
+    stored(op.key, &op.reply, &outcome, out);
 }
 
 /// Writes the outcome of a storage command.
 #[inline]
-pub(crate) fn stored(reply: &ReplyStyle<'_>, outcome: &StoreOutcome, out: &mut Outgoing) {
+pub(crate) fn stored(
+    key: &[u8],
+    reply: &ReplyStyle<'_>,
+    outcome: &StoreOutcome,
+    out: &mut Outgoing,
+) {
     match reply {
+        ReplyStyle::Meta(style) => meta::stored(key, style, outcome, &mut out.bytes),
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(text::stored(outcome)),
         ReplyStyle::Binary(head) => binary::stored(*head, outcome, &mut out.bytes),
-        ReplyStyle::None | ReplyStyle::Words(_) => {}
+        ReplyStyle::None => {}
     }
 }
 
-fn deleted(reply: &ReplyStyle<'_>, outcome: &DeleteOutcome, out: &mut Outgoing) {
-    match reply {
+fn deleted(op: &Op<'_>, outcome: &DeleteOutcome, out: &mut Outgoing) {
+    match &op.reply {
+        ReplyStyle::Meta(style) => meta::deleted(op.key, style, outcome, &mut out.bytes),
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(text::deleted(outcome)),
         ReplyStyle::Binary(head) => binary::deleted(*head, outcome, &mut out.bytes),
-        ReplyStyle::None | ReplyStyle::Words(_) => {}
+        ReplyStyle::None => {}
     }
 }
 
-fn arithmetic(reply: &ReplyStyle<'_>, outcome: &ArithOutcome, out: &mut Outgoing) {
-    match reply {
+fn arithmetic(op: &Op<'_>, outcome: &ArithOutcome, now: Seconds, out: &mut Outgoing) {
+    match &op.reply {
+        ReplyStyle::Meta(style) => meta::arithmetic(op.key, style, outcome, now, &mut out.bytes),
         ReplyStyle::Text { .. } => text::arithmetic(outcome, &mut out.bytes),
         ReplyStyle::Binary(head) => binary::arithmetic(*head, outcome, &mut out.bytes),
-        ReplyStyle::None | ReplyStyle::Words(_) => {}
+        ReplyStyle::None => {}
     }
 }
 
@@ -267,7 +283,7 @@ fn touched(reply: &ReplyStyle<'_>, outcome: &TouchOutcome, out: &mut Outgoing) {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(text::touched(outcome)),
         // TOUCH answers with the item's flags and cas unique: it is a fetch there.
         ReplyStyle::Binary(_) => {}
-        ReplyStyle::None | ReplyStyle::Words(_) => {}
+        ReplyStyle::Meta(_) | ReplyStyle::None => {}
     }
 }
 
@@ -276,7 +292,7 @@ pub(crate) fn flushed(style: &ReplyStyle<'_>, out: &mut Outgoing) {
     match style {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::OK),
         ReplyStyle::Binary(head) => binary::done(*head, 0, &mut out.bytes),
-        ReplyStyle::None | ReplyStyle::Words(_) => {}
+        ReplyStyle::Meta(_) | ReplyStyle::None => {}
     }
 }
 
@@ -285,7 +301,7 @@ pub(crate) fn flush_refused(style: &ReplyStyle<'_>, out: &mut Outgoing) {
     match style {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::FLUSH_DISABLED),
         ReplyStyle::Binary(head) => binary::error(*head, Status::AuthError, &mut out.bytes),
-        ReplyStyle::None | ReplyStyle::Words(_) => {}
+        ReplyStyle::Meta(_) | ReplyStyle::None => {}
     }
 }
 
@@ -294,7 +310,7 @@ pub(crate) fn counters_reset(style: &ReplyStyle<'_>, out: &mut Outgoing) {
     match style {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::RESET),
         ReplyStyle::Binary(head) => binary::done(*head, 0, &mut out.bytes),
-        ReplyStyle::None | ReplyStyle::Words(_) => {}
+        ReplyStyle::Meta(_) | ReplyStyle::None => {}
     }
 }
 
@@ -303,7 +319,7 @@ pub(crate) fn statistics(reply: &ReplyStyle<'_>, pairs: &Pairs, out: &mut Outgoi
     match reply {
         ReplyStyle::Text { .. } => text::statistics(pairs, &mut out.bytes),
         ReplyStyle::Binary(head) => binary::statistics(*head, pairs, &mut out.bytes),
-        ReplyStyle::None | ReplyStyle::Words(_) => {}
+        ReplyStyle::Meta(_) | ReplyStyle::None => {}
     }
 }
 
@@ -312,7 +328,7 @@ pub(crate) fn no_such_statistics(style: &ReplyStyle<'_>, out: &mut Outgoing) {
     match style {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::ERROR),
         ReplyStyle::Binary(head) => binary::error(*head, Status::NotFound, &mut out.bytes),
-        ReplyStyle::None | ReplyStyle::Words(_) => {}
+        ReplyStyle::Meta(_) | ReplyStyle::None => {}
     }
 }
 
@@ -351,6 +367,6 @@ pub(crate) fn reassigned(style: &ReplyStyle<'_>, shards: &[ReassignOutcome], out
     match style {
         ReplyStyle::Text { .. } => out.bytes.extend_from_slice(text::reassigned(shards)),
         // Only text has the command.
-        ReplyStyle::None | ReplyStyle::Binary(_) | ReplyStyle::Words(_) => {}
+        ReplyStyle::None | ReplyStyle::Binary(_) | ReplyStyle::Meta(_) => {}
     }
 }

@@ -87,6 +87,27 @@ transcripts! {
     leading_space
     line_length
     line_length_at_once
+    meta_arithmetic
+    meta_arithmetic_new
+    meta_base64
+    meta_cas_off
+    meta_debug
+    meta_delete
+    meta_delete_new
+    meta_errors
+    meta_errors_new
+    meta_get
+    meta_get_again
+    meta_large
+    meta_large_new
+    meta_quiet
+    meta_recache
+    meta_set
+    meta_set_new
+    meta_stale
+    meta_two_connections
+    meta_vivify
+    meta_vivify_new
     noreply
     noreply_errors
     quit

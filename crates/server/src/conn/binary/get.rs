@@ -24,10 +24,10 @@ pub(super) fn run(
         reply: ReplyStyle::Binary(head),
         bytes: used,
     };
-    ahead::run(conn, first, bytes, next, b"", cx)
+    ahead::run(conn, first, bytes, next, cx)
 }
 
-fn next<'b>(conn: &Conn, bytes: &'b [u8]) -> Option<Get<'b>> {
+fn next<'b>(conn: &Conn, bytes: &'b [u8], _: &Cx<'_>) -> Option<Get<'b>> {
     let Parsed::Packet {
         consumed,
         head,

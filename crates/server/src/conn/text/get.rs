@@ -1,6 +1,7 @@
-//! `get`, `gets`, `gat`, `gats`: runs of single-key gets in a pipeline, and gets of many keys.
+//! `get`, `gets`, `gat`, `gats`, `mg`: runs of single-key gets in a pipeline, and gets of many keys.
 
 use corecached_engine::{Deadline, Fetch, KeyHash};
+use corecached_protocol::meta::MetaRequest;
 use corecached_protocol::reply;
 use corecached_protocol::text::{self, Keys, Parsed, Request};
 
@@ -9,7 +10,7 @@ use crate::conn::steps::Step;
 use crate::conn::{Conn, Cx, Phase, Stop};
 use crate::op::{Op, ReplyStyle, Verb};
 
-use super::log_request;
+use super::{log_request, meta};
 
 /// A multi-get that could not be answered at once: the keys that are left.
 #[derive(Debug)]
@@ -30,28 +31,33 @@ pub(super) fn run(
     bytes: &[u8],
     cx: &mut Cx<'_>,
 ) -> Step {
+    let reply = ReplyStyle::Text { with_cas };
     let first = Get {
         key,
-        reply: ReplyStyle::Text { with_cas },
+        reply,
         bytes: line,
     };
-    ahead::run(conn, first, bytes, next, reply::END, cx)
+    ahead::run(conn, first, bytes, next, cx)
 }
 
-/// The single-key get that `bytes` begins with, if it does.
-fn next<'b>(conn: &Conn, bytes: &'b [u8]) -> Option<Get<'b>> {
-    let Parsed::Request {
-        request: Request::Get { keys, with_cas },
-        consumed,
-    } = text::parse(bytes)
-    else {
+/// The get of one key, classic or meta, that `bytes` begins with, if it does.
+#[inline]
+pub(super) fn next<'b>(conn: &Conn, bytes: &'b [u8], cx: &Cx<'_>) -> Option<Get<'b>> {
+    let Parsed::Request { request, consumed } = text::parse(bytes) else {
         return None;
     };
-    let key = keys.single()?;
+    let (key, reply) = match request {
+        Request::Get { keys, with_cas } => (keys.single()?, ReplyStyle::Text { with_cas }),
+        Request::Meta(MetaRequest::Get(get)) => {
+            let style = meta::get_style(&get, cx);
+            (get.key.as_sent()?, ReplyStyle::Meta(style))
+        }
+        _ => return None,
+    };
     log_request(conn, &bytes[..consumed]);
     Some(Get {
         key,
-        reply: ReplyStyle::Text { with_cas },
+        reply,
         bytes: consumed,
     })
 }

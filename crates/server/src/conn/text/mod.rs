@@ -1,7 +1,8 @@
-//! The classic text protocol: parsed requests become operations.
+//! The text protocol, classic and meta: parsed requests become operations.
 
 mod admin;
 mod get;
+mod meta;
 mod store;
 mod tune;
 
@@ -18,6 +19,7 @@ use super::steps::Step;
 use super::{Conn, Cx, Phase};
 
 pub(super) use get::{KeyRun, resume_keys};
+pub(super) use meta::fetch;
 
 /// One command, which `bytes` begins with.
 pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
@@ -44,6 +46,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             let deadline = deadline(exptime, cx);
             get::many(conn, keys, with_cas, Some(deadline), cx);
         }
+        Request::Meta(request) => return meta::command(conn, &request, line, bytes, cx),
         Request::Store(store) => return store::store(conn, &store, &bytes[line..], line, cx),
         Request::Touch {
             key,

@@ -18,6 +18,7 @@
 //! ! differ one two         two captured numbers are not equal
 //! ```
 //!
+//! `{30-}` is a number up to 30 and not much less, such as seconds running out, `{2+}` one of 2 or more.
 //! In texts `\r \n \t \0 \\ \{ \xHH` are escapes and `{x*1000}` repeats. In replies `{number}` is any
 //! number, `{any}` the rest of a line, and any other `{name}` captures a number, to be
 //! compared and sent (`{name}` again) later. `{now+5}` sends the Unix time in 5 seconds.

@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::net::TcpStream;
+use std::ops::RangeInclusive;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::parse::{Action, Step, Transcript};
-use super::text::{Piece, Text, show, show_text};
+use super::text::{COUNTDOWN, Piece, Text, show, show_text};
 use crate::auth::Passwords;
 use crate::client::Client;
 use crate::server::Server;
@@ -126,7 +127,11 @@ impl<'a> Player<'a> {
                     Some(bytes) => self.input.extend_from_slice(bytes),
                     None => self.fail(line, &format!("cas {name} is not known yet")),
                 },
-                Piece::Number | Piece::Any | Piece::Bytes(None, _) => {
+                Piece::Number
+                | Piece::Any
+                | Piece::Left(_)
+                | Piece::AtLeast(_)
+                | Piece::Bytes(None, _) => {
                     self.fail(line, "a pattern cannot be sent");
                 }
             }
@@ -180,6 +185,8 @@ impl<'a> Player<'a> {
                 Piece::Any => self.take_while(|byte| byte != b'\r', &mut got).is_some(),
                 Piece::Bytes(name, length) => self.take_bytes(name.as_deref(), *length, &mut got),
                 Piece::Number | Piece::Now(_) => self.take_number(&mut got).is_some(),
+                Piece::Left(most) => self.take_in(most.saturating_sub(COUNTDOWN)..=*most, &mut got),
+                Piece::AtLeast(least) => self.take_in(*least..=u64::MAX, &mut got),
                 Piece::Named(name) => match self.take_number(&mut got) {
                     None => false,
                     Some(number) => {
@@ -225,6 +232,12 @@ impl<'a> Player<'a> {
             }
             None => whole,
         }
+    }
+
+    fn take_in(&mut self, range: RangeInclusive<u64>, got: &mut Vec<u8>) -> bool {
+        let number = self.take_number(got);
+        let number = number.and_then(|digits| String::from_utf8(digits).ok()?.parse().ok());
+        number.is_some_and(|number| range.contains(&number))
     }
 
     fn take_number(&mut self, got: &mut Vec<u8>) -> Option<Vec<u8>> {

@@ -7,6 +7,10 @@ pub(crate) enum Piece {
     Literal(Vec<u8>),
     /// Any decimal number.
     Number,
+    /// A number up to this one, and at most [`COUNTDOWN`] less: seconds that are running out.
+    Left(u64),
+    /// This number or a larger one.
+    AtLeast(u64),
     /// Anything up to the line end.
     Any,
     /// A number known by name.
@@ -16,6 +20,9 @@ pub(crate) enum Piece {
     /// So many bytes, known by name or not.
     Bytes(Option<String>, usize),
 }
+
+/// A slow machine takes less than so many seconds between a time to live and a look at it.
+pub(crate) const COUNTDOWN: u64 = 20;
 
 /// A parsed text.
 pub(crate) type Text = Vec<Piece>;
@@ -89,9 +96,17 @@ fn braces<'a>(rest: &'a str, text: &mut Text) -> Result<&'a str, String> {
             let seconds = inside[4..].parse().map_err(|_| "bad number of seconds")?;
             text.push(Piece::Now(seconds));
         }
-        None => text.push(Piece::Named(inside.to_owned())),
+        None => text.push(bounded(inside).unwrap_or_else(|| Piece::Named(inside.to_owned()))),
     }
     Ok(after)
+}
+
+fn bounded(inside: &str) -> Option<Piece> {
+    if let Some(number) = inside.strip_suffix('-') {
+        return number.parse().ok().map(Piece::Left);
+    }
+    let number = inside.strip_suffix('+')?;
+    number.parse().ok().map(Piece::AtLeast)
 }
 
 /// Bytes in a form that fits a terminal: escaped, and long runs of one byte shortened.
@@ -119,6 +134,8 @@ pub(crate) fn show_text(text: &Text) -> String {
             Piece::Literal(bytes) => show(bytes),
             Piece::Number => "{number}".to_owned(),
             Piece::Any => "{any}".to_owned(),
+            Piece::Left(number) => format!("{{{number}-}}"),
+            Piece::AtLeast(number) => format!("{{{number}+}}"),
             Piece::Named(name) => format!("{{{name}}}"),
             Piece::Now(seconds) => format!("{{now+{seconds}}}"),
             Piece::Bytes(name, length) => format!("{{{length} bytes {name:?}}}"),
@@ -142,6 +159,8 @@ mod tests {
             Piece::Literal(b"{".to_vec()),
         ];
         assert_eq!(text, expected);
+        let bounds = vec![Piece::Left(30), Piece::AtLeast(2)];
+        assert_eq!(parse("{30-}{2+}").unwrap(), bounds);
         assert!(parse("{open").is_err());
         assert!(parse(r"\q").is_err());
     }
