@@ -32,6 +32,13 @@ const VALUES: [(&str, Setter); 8] = [
     ("ssl_min_version", min_version),
 ];
 
+/// All sub-options.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    let values = VALUES.iter().map(|(name, _)| *name);
+    values.chain(["ssl_session_cache", "ssl_kernel_tls"])
+}
+
 /// Applies one sub-option, if it is one of these.
 pub(super) fn suboption(
     name: &str,

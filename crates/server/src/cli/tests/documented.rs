@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{extended, flash, options};
+use super::super::{extended, flash, options, ssl};
 use super::{printed, try_draft};
 
 const PAGE: &str = include_str!("../../../../../docs/options.md");
@@ -95,7 +95,8 @@ fn every_sub_option_does_what_the_page_says() {
         check(row, &["-o", row.example]);
         documented.extend(row.options.iter().copied());
     }
-    for known in extended::names().chain(flash::names()) {
+    let names = extended::names().chain(flash::names());
+    for known in names.chain(ssl::names()) {
         assert!(documented.contains(known), "{known}");
     }
     // Several in one list, and several lists.
