@@ -284,3 +284,14 @@ pub struct Piece {
     /// Number of bytes.
     pub len: usize,
 }
+
+/// What a call of [`crate::Engine::release_page`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// A page went back to the budget.
+    Released,
+    /// A page is being emptied: call again.
+    Working,
+    /// No page is fit to go.
+    Nothing,
+}

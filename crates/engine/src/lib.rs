@@ -30,7 +30,7 @@ mod types;
 
 pub use api::{
     Arith, ArithExtras, ArithOp, ArithOutcome, Create, Delete, DeleteOutcome, Fetch, MetaFetch,
-    Piece, Recache, Reserve, Store, StoreExtras, StoreMode, StoreOutcome, SweepProgress,
+    Piece, Recache, Release, Reserve, Store, StoreExtras, StoreMode, StoreOutcome, SweepProgress,
     TouchOutcome,
 };
 pub use budget::Budget;

@@ -58,6 +58,11 @@ pub struct EngineStats {
     pub slab_reassign_busy_items: u64,
     /// Times a page was wanted and the budget had none.
     pub page_shortages: u64,
+    /// Allocations that had to wait until a page was emptied for them.
+    pub page_waits: u64,
+    /// Units of work that may take a cache miss or two: chunks looked at by eviction, sweep and the emptying of pages,
+    /// chunks of chains freed, slots of the index moved. What bounds these bounds the time of a call.
+    pub work: u64,
     /// Bytes charged to the budget by this shard.
     pub charged_bytes: u64,
     pub malloc_fails: u64,

@@ -87,7 +87,7 @@ fn round(engine: &mut Engine, number: u64, now: Seconds) {
         value_bytes: 30_000,
     };
     let mut staged = engine.reserve(&reserve, now).expect("memory");
-    engine.staged_write(&mut staged, &value[..30_000]);
+    assert!(engine.staged_write(&mut staged, &value[..30_000]));
     engine.commit(staged, StoreMode::Set, &StoreExtras::default(), now);
     if number.is_multiple_of(2) {
         engine.delete(key, hash, &Delete::default(), now);

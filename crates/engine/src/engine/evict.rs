@@ -37,11 +37,19 @@ impl Engine {
     }
 
     fn evict_by_hand(&mut self, class: u8, looks: usize) -> bool {
+        let top = self.items.slabs.sizes.len() as u8 - 1;
         let mut candidates = 0;
         let mut best: Option<(u8, ChunkRef)> = None;
         for _ in 0..looks {
             let Some(chunk) = self.advance_hand(class) else {
                 break;
+            };
+            self.stats.work += 1;
+            // The last chunk of a chain stands for its item where no item begins.
+            let chunk = if class == top {
+                chunk
+            } else {
+                self.owner_of(chunk)
             };
             let head = self.items.head(chunk);
             if !head.is_linked() || self.is_pinned(chunk) {
@@ -147,6 +155,7 @@ impl Engine {
     /// Removes a live item for its memory and counts it.
     pub(super) fn evict_item(&mut self, chunk: ChunkRef) {
         self.note_eviction(chunk);
+        self.note_pressure(self.items.slabs.class_of(chunk), chunk);
         let item = self.items.item(chunk);
         let mortal = u64::from(item.deadline() != Deadline::NEVER);
         let unfetched = u64::from(!item.head.is_fetched());

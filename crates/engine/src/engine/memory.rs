@@ -11,8 +11,16 @@ const DYING_STEP: usize = 32;
 /// Evictions in a class that may fail to free one of its chunks (the freed ones were of other classes) before a whole
 /// page is taken.
 const EVICTIONS_MAX: usize = 16;
-/// Chunks of a page on its way out that an allocation without a free chunk clears.
-const DRAIN_STEP: usize = 16;
+/// Steps of freeing dying chains before something else is evicted.
+const DYING_STEPS_MAX: usize = 8;
+/// Chunks of a page on its way out that are cleared at once by an allocation that cannot do without the page.
+const DRAIN_STEP: usize = 256;
+/// How many times larger a chunk may be than what is needed, while there is no page for the right one.
+const LARGER_MAX: usize = 3;
+/// Classes of larger chunks in which something is evicted then.
+const LARGER_TRIED: usize = 4;
+/// Pages that such an allocation tries to empty.
+const DRAINS_MAX: usize = 16;
 /// Chunks that the eviction hand looks at before a page is taken instead.
 const LOOKS_MAX: usize = 256;
 
@@ -20,6 +28,9 @@ impl Engine {
     /// A chunk of `class`, by eviction if need be and allowed.
     #[inline]
     pub(super) fn allocate(&mut self, class: u8) -> Option<ChunkRef> {
+        if self.drain.is_some() {
+            self.pay_for_drain(self.items.slabs.sizes.chunk_bytes(class));
+        }
         self.items
             .slabs
             .take(class)
@@ -28,9 +39,8 @@ impl Engine {
 
     #[cold]
     fn allocate_slow(&mut self, class: u8) -> Option<ChunkRef> {
-        self.work_on_drain(DRAIN_STEP);
         let keep = self.pool_reserve();
-        loop {
+        for _ in 0..DYING_STEPS_MAX {
             if let Some(chunk) = self.take_or_add(class, keep) {
                 return Some(chunk);
             }
@@ -53,7 +63,9 @@ impl Engine {
         match self.items.slabs.pages_held() {
             0..64 => 0,
             64..512 => 1,
-            _ => 2,
+            512..2048 => 2,
+            2048..8192 => 3,
+            _ => 4,
         }
     }
 
@@ -71,6 +83,7 @@ impl Engine {
     fn evict_for(&mut self, class: u8) -> Option<ChunkRef> {
         self.refill_pool();
         if class != INDEX_CLASS {
+            self.relieve(class);
             for _ in 0..EVICTIONS_MAX {
                 if !self.evict_one(class, LOOKS_MAX) {
                     break;
@@ -80,15 +93,63 @@ impl Engine {
                 }
             }
         }
-        loop {
-            if let Some(chunk) = self.take_or_add(class, 0) {
-                return Some(chunk);
-            }
-            if !self.evictions_enabled || !self.steal_page() {
-                break;
+        self.take_or_add(class, 0)
+            .or_else(|| self.take_larger(class))
+            .or_else(|| self.wait_for_page(class))
+            .or_else(|| self.evict_for_at_last(class))
+    }
+
+    /// The class has nothing to evict and the pool is empty, as when many new sizes come at once: takes a chunk that is
+    /// somewhat too large, and begins to empty a page for the class meanwhile.
+    #[cold]
+    fn take_larger(&mut self, class: u8) -> Option<ChunkRef> {
+        if class == INDEX_CLASS || !self.evictions_enabled {
+            return None;
+        }
+        if self.drain.is_none() {
+            self.move_any_page_to(class);
+        }
+        let sizes = &self.items.slabs.sizes;
+        let largest = sizes.chunk_bytes(class) * LARGER_MAX;
+        let end = sizes.len() as u8;
+        let fits = (class + 1..end).take_while(|&other| sizes.chunk_bytes(other) <= largest);
+        let larger = class + 1..class + 1 + fits.count() as u8;
+        if let Some(chunk) = larger
+            .clone()
+            .find_map(|other| self.items.slabs.take(other))
+        {
+            return Some(chunk);
+        }
+        let mut tried = 0;
+        for other in larger {
+            if self.items.slabs.page_count(other) > 0 && tried < LARGER_TRIED {
+                tried += 1;
+                self.evict_one(other, LOOKS_MAX);
+                if let Some(chunk) = self.items.slabs.take(other) {
+                    return Some(chunk);
+                }
             }
         }
-        self.evict_for_at_last(class)
+        None
+    }
+
+    /// The class has nothing to evict and the pool is empty: empties a page here and now.
+    #[cold]
+    fn wait_for_page(&mut self, class: u8) -> Option<ChunkRef> {
+        self.stats.page_waits += 1;
+        for _ in 0..DRAINS_MAX {
+            if !self.evictions_enabled || (self.drain.is_none() && !self.steal_page()) {
+                return None;
+            }
+            self.disinherit();
+            while self.drain.is_some() {
+                self.work_on_drain(DRAIN_STEP);
+                if let Some(chunk) = self.take_or_add(class, 0) {
+                    return Some(chunk);
+                }
+            }
+        }
+        None
     }
 
     /// No page can be taken as a whole: looks at every chunk of the class for something to evict.
@@ -131,6 +192,7 @@ impl Engine {
             if self.dying.is_null() {
                 return;
             }
+            self.stats.work += 1;
             let first = self.dying;
             let tail = self.items.chain_next(first);
             if tail.is_null() {
@@ -149,10 +211,13 @@ impl Engine {
     /// Once it is there, removals of other items leave it there.
     #[inline]
     pub(super) fn prepare_index(&mut self, hash: KeyHash) -> bool {
+        // Not both in one call, if it can wait: either takes some 10 us.
         if self.index.wants_split() {
             self.split_leaf();
-        }
-        if self.index.wants_extent(hash) {
+            if self.index.is_full_at(hash) {
+                self.grow_leaf(hash);
+            }
+        } else if self.index.wants_extent(hash) {
             self.grow_leaf(hash);
         }
         !self.index.is_full_at(hash) || self.evict_neighbour(hash)

@@ -3,8 +3,9 @@
 //! ```text
 //! get store stage arith touch delete  verbs, one file each
 //! reshape                         items whose header has to grow
-//! memory  evict  steal            where memory comes from: free chunk, page, eviction in the class, another class's page
 //! observe  events  reassign       looking without touching; what the engine does by itself; pages moved on request
+//! memory  evict  steal  drain     where memory comes from: free chunk, page, eviction in the class, another class's page
+//! upkeep                          housekeeping, memory given back
 //! sweep  walk                     background expiry; visiting all items, for dumps
 //! report  integrity               statistics, self-check
 //! clock  pins                     time and flushes, items being sent
@@ -15,6 +16,7 @@ mod arith;
 mod clock;
 mod delete;
 mod events;
+mod drain;
 mod evict;
 mod get;
 mod ghosts;
@@ -35,6 +37,7 @@ mod steal;
 mod store;
 mod sweep;
 mod touch;
+mod upkeep;
 mod walk;
 
 use std::io;
@@ -51,10 +54,11 @@ pub use self::walk::{WalkCursor, WalkedItem};
 
 use self::clock::Clock;
 use self::events::Events;
+use self::drain::Drain;
 use self::evict::Hand;
 use self::pins::Pins;
 use self::probation::Probation;
-use self::steal::Drain;
+use self::steal::Pressure;
 use self::sweep::SweepCursor;
 use crate::api::Piece;
 use crate::budget::Budget;
@@ -94,12 +98,13 @@ pub struct Engine {
     /// Frequencies after an access, by those before.
     accessed: [u8; 4],
     probation: Probation,
-    /// Evictions of each class when the balance was last looked at.
-    evicted_before: Vec<u64>,
+    pressures: Vec<Pressure>,
     stats: EngineStats,
     /// Chains being freed, linked by the field of their length.
     dying: ChunkRef,
     drain: Option<Drain>,
+    /// An item that must stay while memory is found for its successor.
+    shielded: ChunkRef,
     /// Where the search for a page to empty goes on.
     steal_cursor: u32,
     sweep: SweepCursor,
@@ -141,7 +146,7 @@ impl Engine {
             eviction: config.eviction,
             accessed: config.eviction.accessed(),
             probation: Probation::new(config.eviction, config.evictions_enabled, classes.len()),
-            evicted_before: vec![0; classes.len()],
+            pressures: vec![Pressure::default(); classes.len()],
             items: Items { slabs, cas_bytes },
             index,
             hasher: config.hasher,
@@ -156,6 +161,7 @@ impl Engine {
             stats: EngineStats::default(),
             dying: ChunkRef::NULL,
             drain: None,
+            shielded: ChunkRef::NULL,
             steal_cursor: 0,
             sweep: SweepCursor::default(),
             pieces: Vec::new(),

@@ -45,13 +45,25 @@ impl Engine {
         self.unpin_chunks(ChunkRef(item.0));
     }
 
-    pub(super) fn pin_chunks(&mut self, first: ChunkRef) {
+    /// Makes an item stay, and stay in the index, while memory is found for its successor.
+    pub(super) fn hold(&mut self, first: ChunkRef) {
+        self.pin_chunks(first);
+        self.shielded = first;
+    }
+
+    /// Undoes [`Self::hold`].
+    pub(super) fn let_go(&mut self, first: ChunkRef) {
+        self.shielded = ChunkRef::NULL;
+        self.unpin_chunks(first);
+    }
+
+    fn pin_chunks(&mut self, first: ChunkRef) {
         if self.pins.pin(first) {
             self.guard(first, true);
         }
     }
 
-    pub(super) fn unpin_chunks(&mut self, first: ChunkRef) {
+    fn unpin_chunks(&mut self, first: ChunkRef) {
         match self.pins.unpin(first) {
             Unpinned::StillPinned => {}
             Unpinned::Released => self.guard(first, false),
@@ -62,17 +74,10 @@ impl Engine {
         }
     }
 
-    /// Makes the pages of an item's chunks stay, or no longer.
+    /// Notes at the page of an item's first chunk that the item stays where it is, or no longer. The later chunks stay
+    /// with it, since they refer to it.
     pub(super) fn guard(&mut self, first: ChunkRef, on: bool) {
-        let mut chunk = first;
-        while !chunk.is_null() {
-            self.guard_chunk(chunk, on);
-            chunk = self.items.after(chunk);
-        }
-    }
-
-    pub(super) fn guard_chunk(&mut self, chunk: ChunkRef, on: bool) {
-        let id = self.items.slabs.page_of(chunk);
+        let id = self.items.slabs.page_of(first);
         let page = self.items.slabs.page_mut(id);
         if on {
             page.guarded += 1;

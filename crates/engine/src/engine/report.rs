@@ -12,6 +12,7 @@ impl Engine {
         EngineStats {
             hash_bytes,
             slab_reassign_running: u64::from(self.is_reassigning()),
+            work: self.work(),
             hash_power_level: u64::from((self.index.slots().max(1)).ilog2()),
             pages: self.items.slabs.pages_held(),
             slab_global_page_pool: u64::from(self.items.slabs.pool_len()),
@@ -30,7 +31,7 @@ impl Engine {
             bytes,
             ..EngineStats::default()
         };
-        self.evicted_before.fill(0);
+        self.reset_pressure();
         for class in &mut self.classes {
             *class = ClassStats {
                 class_id: class.class_id,

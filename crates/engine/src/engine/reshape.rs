@@ -69,9 +69,9 @@ impl Engine {
         let (from, len) = self.items.value_range(chunk);
         let moves = class != self.items.slabs.class_of(chunk) || self.is_pinned(chunk);
         let target = if moves {
-            self.pin_chunks(chunk);
+            self.hold(chunk);
             let target = self.allocate(class);
-            self.unpin_chunks(chunk);
+            self.let_go(chunk);
             target?
         } else {
             chunk
@@ -95,14 +95,18 @@ impl Engine {
 
     /// Copies an item to new chunks.
     fn restage(&mut self, fields: &Fields<'_>, hash: KeyHash, chunk: ChunkRef) -> Option<ChunkRef> {
-        self.pin_chunks(chunk);
-        let staged = self.stage(fields, hash);
-        let staged = staged.map(|mut staged| {
-            self.staged_copy(&mut staged, chunk);
-            staged
-        });
-        self.unpin_chunks(chunk);
+        self.hold(chunk);
+        let mut staged = self.stage(fields, hash);
+        let is_whole = match &mut staged {
+            Some(staged) => self.staged_copy(staged, chunk),
+            None => false,
+        };
+        self.let_go(chunk);
         let staged = staged?;
+        if !is_whole {
+            self.abort(staged);
+            return None;
+        }
         let target = staged.first;
         self.link_staged(staged, fields.key, fields.cas).cas()?;
         Some(target)

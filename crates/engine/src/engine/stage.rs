@@ -1,4 +1,4 @@
-//! Values that arrive in pieces, and every value that needs a chain: memory first, the index last.
+//! Values that arrive in pieces, and every value that needs a chain: memory as they come, the index last.
 //!
 //! A staged item is complete but for its value and is not in the index. Its pages are guarded, so it stays where it is
 //! until it is committed or aborted.
@@ -16,9 +16,9 @@ use crate::types::{KeyHash, Seconds};
 pub struct Staged {
     pub(super) first: ChunkRef,
     pub(super) hash: KeyHash,
-    /// The chunk being written, and the bytes of value in it.
-    cursor: ChunkRef,
-    filled: usize,
+    /// The last chunk, and what it has no value for yet.
+    last: ChunkRef,
+    room: usize,
     written: usize,
     value_bytes: usize,
 }
@@ -35,10 +35,15 @@ impl Staged {
     pub fn missing_bytes(&self) -> usize {
         self.value_bytes - self.written
     }
+
+    fn note_written(&mut self, len: usize) {
+        self.room -= len;
+        self.written += len;
+    }
 }
 
 impl Engine {
-    /// Takes the memory for a value that will be written by [`Self::staged_write`].
+    /// Takes the first of the memory for a value that will be written by [`Self::staged_write`], which takes the rest.
     ///
     /// # Errors
     ///
@@ -82,21 +87,15 @@ impl Engine {
                 (chunk, length)
             }
         };
-        self.guard_chunk(first, true);
-        let staged = Staged {
+        self.guard(first, true);
+        Some(Staged {
             first,
             hash,
-            cursor: first,
-            filled: 0,
+            last: first,
+            room: filled_first,
             written: 0,
             value_bytes: fields.value_bytes,
-        };
-        if self.stage_tails(first, fields.value_bytes - filled_first) {
-            Some(staged)
-        } else {
-            self.abort(staged);
-            None
-        }
+        })
     }
 
     /// The class of an item that needs no chain. Items so large that a later deadline would not fit are chains.
@@ -111,38 +110,43 @@ impl Engine {
         }
     }
 
-    /// Adds chunks for `missing` bytes to a chain; false if there is no memory.
-    fn stage_tails(&mut self, first: ChunkRef, mut missing: usize) -> bool {
-        let chunk_max = self.items.slabs.sizes.chunk_max();
-        let mut last = first;
-        while missing > 0 {
-            let length = missing.min(chunk_max - TAIL_BYTES);
-            let class = self
-                .items
-                .slabs
-                .sizes
-                .class_for(length + TAIL_BYTES)
-                .expect("a chunk of at most the largest");
-            let Some(chunk) = self.allocate(class) else {
-                return false;
-            };
-            self.items.write_tail(chunk, first, length);
-            self.items.append_chunk(first, last, chunk);
-            self.guard_chunk(chunk, true);
-            last = chunk;
-            missing -= length;
-        }
+    /// Adds a chunk to a chain; false if there is no memory.
+    fn grow_staged(&mut self, staged: &mut Staged) -> bool {
+        let length = staged
+            .missing_bytes()
+            .min(self.items.slabs.sizes.chunk_max() - TAIL_BYTES);
+        let class = self
+            .items
+            .slabs
+            .sizes
+            .class_for(length + TAIL_BYTES)
+            .expect("a chunk of at most the largest");
+        let Some(chunk) = self.allocate(class) else {
+            return false;
+        };
+        self.items.write_tail(chunk, staged.first, length);
+        self.items.append_chunk(staged.first, staged.last, chunk);
+        staged.last = chunk;
+        staged.room = length;
         true
     }
 
     /// Writes the next bytes of the value. Those beyond its length are an error of the caller.
-    pub fn staged_write(&mut self, staged: &mut Staged, mut bytes: &[u8]) {
+    ///
+    /// False if there is no memory for them: the value cannot be completed and has to be aborted.
+    #[must_use = "without memory the value has to be aborted"]
+    pub fn staged_write(&mut self, staged: &mut Staged, mut bytes: &[u8]) -> bool {
         assert!(
             bytes.len() <= staged.missing_bytes(),
             "more bytes than were reserved"
         );
+        if self.drain.is_some() {
+            self.pay_for_drain(bytes.len());
+        }
         while !bytes.is_empty() {
-            let (at, room) = self.staged_room(staged);
+            let Some((at, room)) = self.staged_room(staged) else {
+                return false;
+            };
             let len = room.min(bytes.len());
             self.items
                 .slabs
@@ -150,46 +154,41 @@ impl Engine {
                 .bytes_mut(at, len)
                 .copy_from_slice(&bytes[..len]);
             bytes = &bytes[len..];
-            staged.filled += len;
-            staged.written += len;
+            staged.note_written(len);
         }
+        true
     }
 
-    /// As [`Self::staged_write`], with the value of another item.
-    pub(super) fn staged_copy(&mut self, staged: &mut Staged, source: ChunkRef) {
+    /// As [`Self::staged_write`], with the value of another item, which stays where it is meanwhile.
+    pub(super) fn staged_copy(&mut self, staged: &mut Staged, source: ChunkRef) -> bool {
         let mut chunk = source;
         while !chunk.is_null() {
             let (mut from, mut left) = self.items.value_range(chunk);
             while left > 0 {
-                let (at, room) = self.staged_room(staged);
+                let Some((at, room)) = self.staged_room(staged) else {
+                    return false;
+                };
                 let len = room.min(left);
                 self.items.slabs.segment.copy(from, at, len);
                 from += len;
                 left -= len;
-                staged.filled += len;
-                staged.written += len;
+                staged.note_written(len);
             }
             chunk = self.items.after(chunk);
         }
+        true
     }
 
-    /// Where the next bytes go: offset in the segment, and how many fit there.
-    fn staged_room(&self, staged: &mut Staged) -> (usize, usize) {
-        loop {
-            let (at, len) = self.items.value_range(staged.cursor);
-            if staged.filled < len {
-                return (at + staged.filled, len - staged.filled);
-            }
-            staged.cursor = self.items.after(staged.cursor);
-            staged.filled = 0;
-            assert!(
-                !staged.cursor.is_null(),
-                "a chain has room for the whole value"
-            );
+    /// Where the next bytes go: offset in the segment, and how many fit there; `None` without memory.
+    fn staged_room(&mut self, staged: &mut Staged) -> Option<(usize, usize)> {
+        if staged.room == 0 && !self.grow_staged(staged) {
+            return None;
         }
+        let (at, len) = self.items.value_range(staged.last);
+        Some((at + len - staged.room, staged.room))
     }
 
-    /// Links a staged item as `mode` and `extras` say, or frees it. What was not written is what the memory held before.
+    /// Links a staged item as `mode` and `extras` say, or frees it. It must have been written to its end.
     pub fn commit(
         &mut self,
         staged: Staged,
@@ -198,7 +197,7 @@ impl Engine {
         now: Seconds,
     ) -> StoreOutcome {
         self.clock.advance(now);
-        debug_assert_eq!(
+        assert_eq!(
             staged.missing_bytes(),
             0,
             "a value is committed when it is whole"
@@ -266,7 +265,7 @@ impl Engine {
         self.free_item(staged.first);
     }
 
-    /// The value of a staged item, piece by piece: to send it to another shard.
+    /// What has been written of a staged value, piece by piece, when that is all of it: to send it to another shard.
     pub fn staged_value(&self, staged: &Staged) -> impl Iterator<Item = &[u8]> {
         self.items.value_chunks(staged.first)
     }

@@ -237,7 +237,10 @@ impl Engine {
         let Some(mut staged) = self.stage(fields, hash) else {
             return StoreOutcome::OutOfMemory;
         };
-        self.staged_write(&mut staged, value);
+        if !self.staged_write(&mut staged, value) {
+            self.abort(staged);
+            return StoreOutcome::OutOfMemory;
+        }
         self.link_staged(staged, fields.key, fields.cas)
     }
 
@@ -300,34 +303,35 @@ impl Engine {
             self.stats.store_too_large += 1;
             return StoreOutcome::NotStored;
         }
-        self.pin_chunks(old);
+        self.hold(old);
         let staged = self.stage(&fields, hash);
-        let staged = staged.map(|staged| self.join(staged, old, mode, addition));
-        self.unpin_chunks(old);
+        let staged = staged.and_then(|staged| self.join(staged, old, mode, addition));
+        self.let_go(old);
         match staged {
             Some(staged) => self.link_staged(staged, key, extras.new_cas),
             None => StoreOutcome::OutOfMemory,
         }
     }
 
+    /// Writes the joined value; frees what it has if the memory does not suffice.
     fn join(
         &mut self,
         mut staged: Staged,
         old: ChunkRef,
         mode: StoreMode,
         addition: Addition<'_>,
-    ) -> Staged {
-        let staged_ref = &mut staged;
-        if mode == StoreMode::Append {
-            self.staged_copy(staged_ref, old);
+    ) -> Option<Staged> {
+        let to = &mut staged;
+        let is_whole = (mode != StoreMode::Append || self.staged_copy(to, old))
+            && match addition {
+                Addition::Bytes(bytes) => self.staged_write(to, bytes),
+                Addition::Item(chunk, _) => self.staged_copy(to, chunk),
+            }
+            && (mode != StoreMode::Prepend || self.staged_copy(to, old));
+        if is_whole {
+            return Some(staged);
         }
-        match addition {
-            Addition::Bytes(bytes) => self.staged_write(staged_ref, bytes),
-            Addition::Item(chunk, _) => self.staged_copy(staged_ref, chunk),
-        }
-        if mode == StoreMode::Prepend {
-            self.staged_copy(staged_ref, old);
-        }
-        staged
+        self.abort(staged);
+        None
     }
 }

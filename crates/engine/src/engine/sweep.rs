@@ -12,6 +12,8 @@ use crate::types::{Deadline, Seconds};
 
 /// Ages are kept below half the modulus by the walk, so that they never wrap.
 const AGE_MAX: u32 = ACCESS_MODULUS / 2;
+/// Units of work after which a call ends, if its budget is no larger: removals make the index shrink.
+const WORK_MAX: u64 = 600;
 /// Chunks beyond the budget that finish a page's last item.
 const DYING_STEP: usize = 32;
 
@@ -32,8 +34,10 @@ impl Engine {
         self.clock.advance(now);
         self.free_dying(DYING_STEP);
         let mut progress = SweepProgress::default();
-        while progress.looked < budget && !progress.wrapped {
+        let work_max = self.work() + WORK_MAX.max(2 * budget as u64);
+        while progress.looked < budget && !progress.wrapped && self.work() < work_max {
             progress.looked += 1;
+            self.stats.work += 1;
             if self.sweep.page >= self.items.slabs.pages_end() || self.sweep.page == 0 {
                 progress.wrapped = self.sweep.page != 0;
                 self.begin_walk();

@@ -23,6 +23,7 @@ use self::leaf::{EXTENT_SLOTS, EXTENTS_MAX, LEAF_ITEMS_MAX, Leaf, extents_for};
 pub(crate) use self::saved::SavedIndex;
 pub(crate) use self::span::{SPAN_END, position_of};
 use crate::item::Items;
+use crate::segment::prefetch;
 use crate::slab::{ChunkRef, Slabs};
 use crate::types::{KeyHash, KeyHasher};
 
@@ -58,6 +59,8 @@ pub(crate) struct Index {
     items: usize,
     extents: u64,
     version: u64,
+    /// Slots filled by growth, splits and merges.
+    moved_slots: u64,
     scratch: Vec<Entry>,
 }
 
@@ -80,6 +83,7 @@ impl Index {
             items: 0,
             extents: 0,
             version: 0,
+            moved_slots: 0,
             scratch: Vec::with_capacity(2 * LEAF_ITEMS_MAX),
         })
     }
@@ -93,6 +97,11 @@ impl Index {
     /// Number of leaves.
     pub(crate) fn leaves(&self) -> usize {
         self.leaves
+    }
+
+    /// Slots that growth, splits and merges have filled.
+    pub(crate) fn moved_slots(&self) -> u64 {
+        self.moved_slots
     }
 
     /// Number of slots.
@@ -136,6 +145,12 @@ impl Index {
         {
             slabs.segment.prefetch(address);
         }
+    }
+
+    /// Asks for the cache line of the leaf, which [`Self::prefetch`] reads.
+    #[inline]
+    pub(crate) fn prefetch_leaf(&self, hash: KeyHash) {
+        prefetch(std::ptr::from_ref(self.leaf(self.leaf_of(hash))).cast());
     }
 
     /// The first chunk whose tag matches in the home bucket or those after it, whatever its key.
@@ -259,6 +274,7 @@ impl Index {
         count: usize,
         entries: &[Entry],
     ) {
+        self.moved_slots += entries.len() as u64;
         let leaf = self.leaf_mut(leaf);
         for extent in extents.take(count) {
             leaf.give_extent(slabs, extent);

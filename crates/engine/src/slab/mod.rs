@@ -27,8 +27,11 @@ use crate::segment::Segment;
 /// The class of the index's chunks.
 pub(crate) const INDEX_CLASS: u8 = 0;
 
-/// Pages without a class that a shard keeps for itself; more go back to the budget at once.
+/// Pages without a class that a shard keeps for itself; more go back to the budget, one in a step of the housekeeping.
 const POOL_PAGES_MAX: u32 = 8;
+
+/// Log2 of the ticks of a page.
+const TICKS_SHIFT: u32 = 4;
 
 /// Address of a chunk in granules; 0 is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -66,6 +69,8 @@ pub(crate) struct Slabs {
     page_shift: u32,
     granule_shift: u32,
     pages_max: usize,
+    /// Bytes of all chunks ever given: a clock of its own.
+    given_bytes: u64,
 }
 
 /// Log2 of the granule: 8 bytes as long as 32 bits then reach over the segment.
@@ -112,6 +117,7 @@ impl Slabs {
             page_shift: page_bytes.trailing_zeros(),
             granule_shift,
             pages_max,
+            given_bytes: 0,
         })
     }
 
@@ -222,6 +228,12 @@ impl Slabs {
         self.account.release(bytes);
     }
 
+    /// A clock that goes on by 1 for every sixteenth of a page that is given.
+    #[inline]
+    pub(crate) fn ticks(&self) -> u32 {
+        (self.given_bytes >> (self.page_shift - TICKS_SHIFT)) as u32
+    }
+
     /// Takes a chunk of `class` from the pages the class has.
     #[inline]
     pub(crate) fn take(&mut self, class: u8) -> Option<ChunkRef> {
@@ -230,7 +242,10 @@ impl Slabs {
             return None;
         }
         let chunk_bytes = self.sizes.chunk_bytes(class);
+        self.given_bytes += chunk_bytes as u64;
+        let now = self.ticks();
         let page = &mut self.pages[id as usize];
+        page.given_at = now;
         let chunk = if page.free.is_null() {
             let at = ((id as usize) << self.page_shift) + page.carved as usize;
             page.carved += chunk_bytes as u32;
@@ -357,9 +372,11 @@ impl Slabs {
             .remove(&mut self.pages, id, Which::All);
         self.pages[id as usize] = Page::VACANT;
         self.pool.push(&mut self.pages, id, Which::All);
-        if self.pool.len > POOL_PAGES_MAX {
-            self.release_pool_page();
-        }
+    }
+
+    /// Whether the pool has more pages than a shard should keep.
+    pub(crate) fn has_spare_page(&self) -> bool {
+        self.pool.len > POOL_PAGES_MAX
     }
 
     /// Gives a page of the pool back to the kernel and the budget; false if the pool is empty.

@@ -32,12 +32,14 @@ pub(crate) struct Page {
     pub(crate) available: bool,
     /// Chunks in use.
     pub(crate) in_use: u32,
-    /// Chunks that belong to pinned or half-received values; such a page stays.
+    /// First chunks of pinned or half-received values.
     pub(crate) guarded: u32,
     /// Bytes from the start of the page that have been cut into chunks.
     pub(crate) carved: u32,
     /// First of the freed chunks.
     pub(crate) free: ChunkRef,
+    /// When it last gave a chunk, in ticks of the slabs.
+    pub(crate) given_at: u32,
     /// No item of this page dies before.
     pub(crate) deadline_min: u32,
     /// Neighbours among the pages of the class, or in the pool or vacant list.
@@ -55,6 +57,7 @@ impl Page {
         guarded: 0,
         carved: 0,
         free: ChunkRef::NULL,
+        given_at: 0,
         deadline_min: NO_DEADLINE,
         all: Links { prev: 0, next: 0 },
         avail: Links { prev: 0, next: 0 },

@@ -835,8 +835,11 @@ impl Model {
         } else {
             upload.written + len
         };
-        self.engine
-            .staged_write(&mut upload.staged, &upload.value[upload.written..end]);
+        let bytes = &upload.value[upload.written..end];
+        if !self.engine.staged_write(&mut upload.staged, bytes) {
+            // The memory of what has been written is an excuse.
+            return self.engine.abort(upload.staged);
+        }
         upload.written = end;
         if upload.written < upload.value.len() {
             return self.uploads.push(upload);
@@ -882,11 +885,11 @@ impl Model {
         match self.rng.below(8) {
             0 | 1 if !self.shrinks => {}
             0 => {
-                self.engine.release_page();
+                self.engine.release_page(64);
             }
             1 => {
                 self.budget.set_limit_bytes(self.limit * 3 / 4);
-                while self.engine.trim(1) {}
+                while self.engine.trim(64) {}
                 self.budget.set_limit_bytes(self.limit);
             }
             2 => self.walk(),
@@ -894,7 +897,9 @@ impl Model {
                 let budget = self.rng.below(3000);
                 self.engine.sweep(self.now(), budget);
             }
-            _ => self.engine.maintain(self.now()),
+            _ => {
+                self.engine.maintain(self.now());
+            }
         }
     }
 

@@ -164,6 +164,8 @@ pub(super) enum Progress {
     Complete,
     /// The value is not followed by a line end.
     Malformed,
+    /// There is no memory for more of it.
+    NoMemory,
 }
 
 impl Upload {
@@ -196,9 +198,10 @@ impl Upload {
     fn feed(&mut self, bytes: &[u8], access: &mut Access<'_>) -> (usize, Progress) {
         let value_bytes = self.missing.min(bytes.len());
         if value_bytes > 0 {
-            access
-                .engine
-                .staged_write(&mut self.staged, &bytes[..value_bytes]);
+            let value = &bytes[..value_bytes];
+            if !access.engine.staged_write(&mut self.staged, value) {
+                return (0, Progress::NoMemory);
+            }
             self.missing -= value_bytes;
         }
         let expected = self.announced.line_end;
@@ -250,6 +253,24 @@ impl Upload {
         cx.access.engine.abort(self.staged);
     }
 
+    /// Refuses the value, and drops what is still to come of it.
+    fn give_up(self, conn: &mut Conn, cx: &mut Cx<'_>) {
+        let rest = self.missing + self.announced.line_end.len();
+        let drops_old = self.announced.mode == StoreMode::Set || self.announced.extras.drops_old;
+        let op = Op {
+            key: &self.key,
+            hash: self.announced.hash,
+            verb: Verb::Refuse {
+                drops_old,
+                why: Refusal::NoMemory,
+            },
+            reply: self.announced.reply.with_words(&self.words),
+        };
+        conn.submit(&op, cx);
+        conn.phase = Phase::Swallow(rest as u64);
+        cx.access.engine.abort(self.staged);
+    }
+
     /// Gives the memory back.
     pub(super) fn abort(self, access: &mut Access<'_>) {
         access.engine.abort(self.staged);
@@ -266,13 +287,15 @@ pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, P
         return (used, progress);
     }
     if let Phase::Value(upload) = std::mem::take(&mut conn.phase) {
-        if progress == Progress::Complete {
-            upload.finish(conn, cx);
-        } else {
-            let announced = &upload.announced;
-            let told = announced.reports_malformed || !announced.reply.is_none();
-            conn.say_malformed(told, cx);
-            upload.abort(&mut cx.access);
+        match progress {
+            Progress::Complete => upload.finish(conn, cx),
+            Progress::NoMemory => upload.give_up(conn, cx),
+            _ => {
+                let announced = &upload.announced;
+                let told = announced.reports_malformed || !announced.reply.is_none();
+                conn.say_malformed(told, cx);
+                upload.abort(&mut cx.access);
+            }
         }
     }
     (used, progress)

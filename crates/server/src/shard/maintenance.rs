@@ -22,16 +22,18 @@ use super::ShardId;
 const ROUND: Duration = Duration::from_millis(100);
 /// Between two rounds without traffic: waking the executor costs more than the round.
 const IDLE_ROUND: Duration = Duration::from_secs(1);
-/// Steps of the sweep in one round. At some 25 us a step, a sweep takes 0.25% of the core.
-const STEPS: usize = 10;
+/// Steps of the sweep in one round. At some 13 us a step, a sweep takes 0.25% of the core.
+const STEPS: usize = 20;
 /// The same for a crawl that was asked for: some 5% of the core.
-const CRAWL_STEPS: usize = 200;
+const CRAWL_STEPS: usize = 400;
 /// Chunks looked at in one step.
-const SWEPT_CHUNKS: usize = 256;
-/// Pages given back in one step while the limit is exceeded.
-const TRIMMED_PAGES: usize = 1;
-/// Steps of giving memory back in one round.
-const TRIM_STEPS: usize = 64;
+const SWEPT_CHUNKS: usize = 128;
+/// Steps of the housekeeping in one round.
+const MAINTAIN_STEPS: usize = 32;
+/// Chunks looked at in one step of giving a page back.
+const PAGE_CHUNKS: usize = 128;
+/// Steps of giving memory back in one round while the limit is exceeded.
+const TRIM_STEPS: usize = 512;
 /// Pages given to other shards in one round.
 const PAGES_RELEASED_MAX: u64 = 4;
 /// A shard asks for pages when another has more than this share of its own memory above it.
@@ -79,12 +81,13 @@ fn upkeep(shared: &Shared, id: ShardId, sweep: &mut Sweep) {
         core.is_some_and(|mut core| step(&mut core.engine))
     };
     let now = shared.clock.now();
-    with_engine(&mut |engine| {
-        engine.maintain(now);
-        true
-    });
+    for _ in 0..MAINTAIN_STEPS {
+        if !with_engine(&mut |engine| engine.maintain(now)) {
+            break;
+        }
+    }
     for _ in 0..TRIM_STEPS {
-        if !with_engine(&mut |engine| engine.trim(TRIMMED_PAGES)) {
+        if !with_engine(&mut |engine| engine.trim(PAGE_CHUNKS)) {
             break;
         }
     }
@@ -162,7 +165,7 @@ impl Pages {
             .swap(0, Ordering::Relaxed)
             .min(PAGES_RELEASED_MAX)
         {
-            core.engine.release_page();
+            core.engine.release_page(PAGE_CHUNKS);
         }
         let stats = core.engine.stats();
         drop(core);

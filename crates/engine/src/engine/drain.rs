@@ -1,0 +1,260 @@
+//! Emptying a page, in steps that the allocations meanwhile pay for.
+//!
+//! ```text
+//! page   | done: free | next batch: owners' heads, then index lines, then removal | to come |
+//!                     offset
+//! ```
+//!
+//! Items that are in nobody's way are moved to free chunks of their class, others are evicted. An item that is being
+//! sent leaves the index at once and its chunk with the end of the send: the page then leaves its class by itself. Only
+//! a half-received value keeps its page.
+
+use super::Engine;
+use super::evict::Reclaimer;
+use crate::item::State;
+use crate::slab::{ChunkRef, NO_CLASS, PageId};
+
+/// Chunks of a page that are looked at together, so that their cache misses overlap.
+const BATCH: usize = 16;
+/// Chunks of dying chains freed when one of them is in the way.
+const DYING_STEP: usize = 32;
+/// Chunks that one allocation clears at most.
+const PAYMENT_MAX: usize = 160;
+/// Units of work after which a step ends, whatever it has cleared: an index that shrinks moves many slots.
+const WORK_MAX: u64 = 800;
+/// Chunks that one allocation clears at least.
+const PAYMENT_MIN: usize = 4;
+
+/// A page on its way out of its class.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Drain {
+    page: PageId,
+    offset: u32,
+    /// The class that gets the page; without one it stays in the pool.
+    heir: Option<u8>,
+    /// Whether a half-received value was met, so that the page cannot be emptied now.
+    is_busy: bool,
+}
+
+/// What has become of a chunk that had to be vacated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Vacated {
+    /// It is free, or will be without more ado.
+    Yes,
+    /// It belongs to a value that is being received.
+    Busy,
+    /// It belongs to a chain whose chunks are being freed.
+    Dying,
+}
+
+impl Engine {
+    /// Begins to empty a page for `heir` or for the pool.
+    pub(super) fn start_drain(&mut self, page: PageId, heir: Option<u8>) {
+        debug_assert!(self.drain.is_none(), "one page is emptied at a time");
+        self.note_page_move(self.items.slabs.page(page).class, heir);
+        self.items.slabs.start_draining(page);
+        self.items.slabs.retire_if_empty(page);
+        self.drain = Some(Drain {
+            page,
+            offset: 0,
+            heir,
+            is_busy: false,
+        });
+    }
+
+    /// Whoever needs memory at once gets the page.
+    pub(super) fn disinherit(&mut self) {
+        if let Some(drain) = &mut self.drain {
+            drain.heir = None;
+        }
+    }
+
+    /// Clears more of the page on its way out than the `bytes` that are taken, so that the page is there in time.
+    #[cold]
+    pub(super) fn pay_for_drain(&mut self, bytes: usize) {
+        let Some(drain) = &self.drain else {
+            return;
+        };
+        let sizes = &self.items.slabs.sizes;
+        let bytes = bytes * 5 / 4;
+        let drained = match self.items.slabs.page(drain.page).class {
+            NO_CLASS => self.items.slabs.page_bytes(),
+            class => sizes.chunk_bytes(class),
+        };
+        self.work_on_drain(bytes.div_ceil(drained).clamp(PAYMENT_MIN, PAYMENT_MAX));
+    }
+
+    /// Clears up to `chunks` chunks of the page on its way out, if there is one; fewer if they are much work.
+    pub(super) fn work_on_drain(&mut self, chunks: usize) {
+        let Some(mut drain) = self.drain.take() else {
+            return;
+        };
+        let mut left = chunks;
+        let work_max = self.work() + WORK_MAX;
+        while left > 0 && !self.is_emptied(&drain) && self.work() < work_max {
+            let looked = self.drain_batch(&mut drain, left.min(BATCH));
+            if looked == 0 {
+                return self.give_up_drain(&drain);
+            }
+            left -= looked;
+        }
+        if self.is_emptied(&drain) {
+            self.stats.slabs_moved += 1;
+            if let Some(class) = drain.heir {
+                self.items.slabs.add_page(class, 0);
+            }
+        } else {
+            self.drain = Some(drain);
+        }
+    }
+
+    /// Gives up the emptying of a page that is under way.
+    pub(super) fn stop_drain(&mut self) {
+        if let Some(drain) = self.drain.take()
+            && !self.is_emptied(&drain)
+        {
+            self.items.slabs.stop_draining(drain.page);
+        }
+    }
+
+    /// Whether the page has left its class, and perhaps has another one already.
+    fn is_emptied(&self, drain: &Drain) -> bool {
+        let page = self.items.slabs.page(drain.page);
+        page.class == NO_CLASS || !page.draining
+    }
+
+    /// The end of the page is reached, but it is not empty.
+    fn give_up_drain(&mut self, drain: &Drain) {
+        if drain.is_busy {
+            self.stats.slab_reassign_busy_items += 1;
+            self.items.slabs.stop_draining(drain.page);
+        }
+        // Else what is left goes by itself, and the page with it.
+    }
+
+    /// Vacates up to `count` chunks; returns how many were looked at, 0 at the end of the page.
+    fn drain_batch(&mut self, drain: &mut Drain, count: usize) -> usize {
+        let slabs = &self.items.slabs;
+        let chunk_bytes = slabs.sizes.chunk_bytes(slabs.page(drain.page).class) as u32;
+        let mut batch = [ChunkRef::NULL; BATCH];
+        let mut len = 0;
+        while len < count {
+            let offset = drain.offset + len as u32 * chunk_bytes;
+            let Some(chunk) = slabs.chunk_in(drain.page, offset) else {
+                break;
+            };
+            batch[len] = chunk;
+            len += 1;
+        }
+        self.stats.work += len as u64;
+        self.prefetch_places(&batch[..len]);
+        for &chunk in &batch[..len] {
+            match self.vacate(chunk) {
+                Vacated::Yes => {}
+                Vacated::Busy => drain.is_busy = true,
+                Vacated::Dying => return len,
+            }
+            drain.offset += chunk_bytes;
+            if self.is_emptied(drain) {
+                break;
+            }
+        }
+        len
+    }
+
+    /// Asks for the index lines of the items that have these chunks.
+    pub(super) fn prefetch_places(&self, chunks: &[ChunkRef]) {
+        debug_assert!(chunks.len() <= BATCH, "a batch of {}", chunks.len());
+        let mut hashes = [None; BATCH];
+        for (hash, &chunk) in hashes.iter_mut().zip(chunks) {
+            let first = self.owner_of(chunk);
+            if self.items.head(first).is_linked() {
+                let of_item = self.items.hash_of(self.hasher, first);
+                self.index.prefetch_leaf(of_item);
+                *hash = Some(of_item);
+            }
+        }
+        for hash in hashes.into_iter().flatten() {
+            self.index.prefetch(&self.items.slabs, hash);
+        }
+    }
+
+    /// The first chunk of the item that a chunk belongs to.
+    pub(super) fn owner_of(&self, chunk: ChunkRef) -> ChunkRef {
+        match self.items.head(chunk).state() {
+            State::Tail => self.items.tail_first(chunk),
+            _ => chunk,
+        }
+    }
+
+    /// Removes the item that a chunk belongs to, or moves the chunk.
+    fn vacate(&mut self, chunk: ChunkRef) -> Vacated {
+        if self.items.head(chunk).state() == State::Free {
+            return Vacated::Yes;
+        }
+        let first = self.owner_of(chunk);
+        let head = self.items.head(first);
+        if head.is_linked() {
+            if first == self.shielded {
+                return Vacated::Busy;
+            }
+            if self.death(&self.items.item(first)).is_some() {
+                self.reclaim_item(first, Reclaimer::Hand);
+            } else if self.rescue(chunk, first) {
+                return Vacated::Yes;
+            } else {
+                self.stats.slab_reassign_evictions += 1;
+                self.evict_item(first);
+            }
+        }
+        self.free_if_dying(chunk, first)
+    }
+
+    /// How a chunk of an item that is not in the index stands.
+    fn free_if_dying(&mut self, chunk: ChunkRef, first: ChunkRef) -> Vacated {
+        let is_free = |engine: &Self| engine.items.head(chunk).state() == State::Free;
+        if is_free(self) || self.pins.contains(first) {
+            return Vacated::Yes;
+        }
+        if self.items.head(first).state() != State::Dying {
+            return Vacated::Busy;
+        }
+        self.free_dying(DYING_STEP);
+        if is_free(self) {
+            Vacated::Yes
+        } else {
+            Vacated::Dying
+        }
+    }
+
+    /// Moves a chunk of an item to a free chunk of its class elsewhere, if there is one.
+    fn rescue(&mut self, chunk: ChunkRef, first: ChunkRef) -> bool {
+        let is_chain = self.items.head(first).is_chain();
+        if self.is_pinned(first) || (is_chain && self.items.chunks(first).nth(CHAIN_MAX).is_some())
+        {
+            return false;
+        }
+        let class = self.items.slabs.class_of(chunk);
+        let Some(target) = self.items.slabs.take(class) else {
+            return false;
+        };
+        if chunk == first {
+            let place = self.place_of(first);
+            let deadline = self.items.item(first).deadline();
+            self.items.note_deadline(target, deadline);
+            self.index.replace(&mut self.items.slabs, place, target);
+        }
+        self.items.move_chunk(chunk, target, first);
+        if chunk == first {
+            let head = self.items.head(target);
+            let frequency = self.eviction.moved(head.frequency());
+            self.items.set_head(target, head.with_frequency(frequency));
+        }
+        self.items.slabs.give(chunk);
+        self.stats.slab_reassign_rescues += 1;
+        true
+    }
+}
+
+/// Chunks of a chain that is worth moving: each move goes through all of it.
+const CHAIN_MAX: usize = 40;
