@@ -295,3 +295,16 @@ pub enum Release {
     /// No page is fit to go.
     Nothing,
 }
+
+/// What a call of [`crate::Engine::reap`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReapProgress {
+    /// Chunks looked at, and some for the pages stepped over.
+    pub looked: usize,
+    /// Dead items reclaimed.
+    pub reclaimed: usize,
+    /// Whether the end of the memory was reached.
+    pub wrapped: bool,
+    /// Then: items that were probably dead when their pages were reached.
+    pub dead: u64,
+}

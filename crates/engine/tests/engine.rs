@@ -4,6 +4,8 @@
 
 #[path = "engine/eviction.rs"]
 mod eviction;
+#[path = "engine/expiry.rs"]
+mod expiry;
 #[path = "engine/model.rs"]
 mod model;
 #[path = "engine/restart.rs"]

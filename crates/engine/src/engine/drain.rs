@@ -15,7 +15,7 @@ use crate::item::State;
 use crate::slab::{ChunkRef, NO_CLASS, PageId};
 
 /// Chunks of a page that are looked at together, so that their cache misses overlap.
-const BATCH: usize = 16;
+pub(super) const BATCH: usize = 16;
 /// Chunks of dying chains freed when one of them is in the way.
 const DYING_STEP: usize = 32;
 /// Chunks that one allocation clears at most.

@@ -87,7 +87,10 @@ impl Engine {
         let id = self.items.slabs.page_of(first);
         let page = self.items.slabs.page(id);
         assert!(
-            deadline == 0 || self.is_sweeping(id) || page.deadline_min <= deadline,
+            deadline == 0
+                || self.is_sweeping(id)
+                || self.is_reaping(id)
+                || page.deadline_min <= deadline,
             "a page knows its first deadline"
         );
         count

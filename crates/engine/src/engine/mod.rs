@@ -6,7 +6,7 @@
 //! observe  events  reassign       looking without touching; what the engine does by itself; pages moved on request
 //! memory  evict  steal  drain     where memory comes from: free chunk, page, eviction in the class, another class's page
 //! upkeep                          housekeeping, memory given back
-//! sweep  walk                     background expiry; visiting all items, for dumps
+//! sweep  reap  walk               background expiry; visiting all items, for dumps
 //! report  integrity               statistics, self-check
 //! clock  pins                     time and flushes, items being sent
 //! policy probation queue ghosts   choice of victims
@@ -15,8 +15,8 @@
 mod arith;
 mod clock;
 mod delete;
-mod events;
 mod drain;
+mod events;
 mod evict;
 mod get;
 mod ghosts;
@@ -28,6 +28,7 @@ mod pins;
 mod policy;
 mod probation;
 mod queue;
+mod reap;
 mod reassign;
 mod report;
 mod reshape;
@@ -53,11 +54,12 @@ pub use self::stage::Staged;
 pub use self::walk::{WalkCursor, WalkedItem};
 
 use self::clock::Clock;
-use self::events::Events;
 use self::drain::Drain;
+use self::events::Events;
 use self::evict::Hand;
 use self::pins::Pins;
 use self::probation::Probation;
+use self::reap::ReapCursor;
 use self::steal::Pressure;
 use self::sweep::SweepCursor;
 use crate::api::Piece;
@@ -108,6 +110,7 @@ pub struct Engine {
     /// Where the search for a page to empty goes on.
     steal_cursor: u32,
     sweep: SweepCursor,
+    reaping: ReapCursor,
     pieces: Vec<Piece>,
     /// Items of one step of [`Self::walk`].
     walked: Vec<ChunkRef>,
@@ -164,6 +167,7 @@ impl Engine {
             shielded: ChunkRef::NULL,
             steal_cursor: 0,
             sweep: SweepCursor::default(),
+            reaping: ReapCursor::default(),
             pieces: Vec::new(),
             walked: Vec::new(),
             events: Events::default(),

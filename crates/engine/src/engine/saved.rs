@@ -25,7 +25,7 @@ use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, SavedSlabs};
 use crate::stats::EngineStats;
 
 /// Changes whenever the layout of items, pages or the index does.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Where the mark lies; page 0 holds nothing else.
 const MARK_AT: usize = 0;
 /// Bytes of the mark.
@@ -179,6 +179,7 @@ impl Engine {
         self.stop_drain();
         self.dissolve_probation();
         self.break_off_walk();
+        self.break_off_visit();
     }
 
     /// Frees values that were being received. With the pins gone, only their pages are guarded.

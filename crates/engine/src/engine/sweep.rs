@@ -7,7 +7,7 @@ use super::Engine;
 use super::evict::Reclaimer;
 use crate::api::SweepProgress;
 use crate::item::ACCESS_MODULUS;
-use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, NO_DEADLINE, PageId};
+use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId};
 use crate::types::{Deadline, Seconds};
 
 /// Ages are kept below half the modulus by the walk, so that they never wrap.
@@ -79,25 +79,25 @@ impl Engine {
     /// One chunk, or the step to the next page.
     fn sweep_step(&mut self, progress: &mut SweepProgress) {
         let id = self.sweep.page;
-        let page = *self.items.slabs.page(id);
-        if page.class != self.sweep.class {
-            self.sweep.class = page.class;
+        let page = self.items.slabs.page(id);
+        let (class, deadline_min) = (page.class, page.deadline_min);
+        if class != self.sweep.class {
+            self.sweep.class = class;
             self.sweep.offset = 0;
         }
         let offset = self.sweep.offset;
-        let no_items = page.class == NO_CLASS || page.class == INDEX_CLASS;
+        let no_items = class == NO_CLASS || class == INDEX_CLASS;
         if offset == 0 {
-            let all_live = page.deadline_min > self.clock.now().0 && self.clock.flushed().is_none();
+            let all_live = deadline_min > self.clock.now().0 && self.clock.flushed().is_none();
             if no_items || all_live {
                 self.sweep.page += 1;
                 return;
             }
-            // What is met, and what is stored meanwhile, lowers it again.
-            self.items.slabs.page_mut(id).deadline_min = NO_DEADLINE;
+            self.begin_visit(id);
         }
         match self.items.slabs.chunk_in(id, offset) {
             Some(chunk) if !no_items => {
-                self.sweep.offset += self.items.slabs.sizes.chunk_bytes(page.class) as u32;
+                self.sweep.offset += self.items.slabs.sizes.chunk_bytes(class) as u32;
                 progress.reclaimed += usize::from(self.sweep_chunk(chunk));
             }
             _ => {
@@ -108,6 +108,15 @@ impl Engine {
     }
 
     fn sweep_chunk(&mut self, chunk: ChunkRef) -> bool {
+        let dead = self.is_dead_or_note(chunk);
+        if dead {
+            self.reclaim_item(chunk, Reclaimer::Sweep);
+        }
+        dead
+    }
+
+    /// Whether a chunk begins a dead item. Of a live one its page learns the deadline, and its age is kept from wrapping.
+    pub(super) fn is_dead_or_note(&mut self, chunk: ChunkRef) -> bool {
         let head = self.items.head(chunk);
         if !head.is_linked() {
             return false;
@@ -117,7 +126,6 @@ impl Engine {
         let item = self.items.item(chunk);
         let deadline: Deadline = item.deadline();
         if self.death(&item).is_some() {
-            self.reclaim_item(chunk, Reclaimer::Sweep);
             return true;
         }
         self.items.note_deadline(chunk, deadline);

@@ -20,6 +20,7 @@ impl Engine {
     /// without. True while a page is being emptied, which more calls would finish.
     pub fn maintain(&mut self, now: Seconds) -> bool {
         self.clock.advance(now);
+        self.items.slabs.now = self.clock.now().0;
         if self.items.slabs.has_spare_page() {
             self.items.slabs.release_pool_page();
         }

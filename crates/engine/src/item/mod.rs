@@ -140,7 +140,7 @@ impl Items {
         if deadline != Deadline::NEVER {
             let page = self.slabs.page_of(chunk);
             let page = self.slabs.page_mut(page);
-            page.deadline_min = page.deadline_min.min(deadline.0);
+            page.note_deadline(deadline.0);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! It never evicts: when a class has nothing to give, [`Slabs::take`] says so and the engine decides.
 
 mod account;
+mod mortality;
 mod page;
 mod saved;
 mod sizes;
@@ -14,11 +15,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::page::{NO_CLASS, NO_DEADLINE, Page, PageId};
+pub(crate) use self::page::{NO_CLASS, Page, PageId};
 pub(crate) use self::saved::SavedSlabs;
 pub(crate) use self::sizes::Sizes;
 
 use self::account::Account;
+use self::mortality::Mortality;
 use self::page::{List, Which};
 use crate::budget::Budget;
 use crate::config::EngineConfig;
@@ -71,6 +73,8 @@ pub(crate) struct Slabs {
     pages_max: usize,
     /// Bytes of all chunks ever given: a clock of its own.
     given_bytes: u64,
+    /// The time, as of the last housekeeping: pages begin to count lives from it.
+    pub(crate) now: u32,
 }
 
 /// Log2 of the granule: 8 bytes as long as 32 bits then reach over the segment.
@@ -118,6 +122,7 @@ impl Slabs {
             granule_shift,
             pages_max,
             given_bytes: 0,
+            now: 0,
         })
     }
 
@@ -326,6 +331,7 @@ impl Slabs {
         };
         self.pages[id as usize] = Page {
             class,
+            mortality: Mortality::begin(self.now),
             ..Page::VACANT
         };
         self.classes[usize::from(class)]

@@ -10,6 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::mortality::Mortality;
 use crate::slab::ChunkRef;
 
 /// Number of a page: its address divided by the page size. Page 0 does not exist, so 0 ends lists.
@@ -42,6 +43,10 @@ pub(crate) struct Page {
     pub(crate) given_at: u32,
     /// No item of this page dies before.
     pub(crate) deadline_min: u32,
+    /// When its items die.
+    pub(crate) mortality: Mortality,
+    /// The flush in effect when it was last gone through.
+    pub(crate) flushed: u32,
     /// Neighbours among the pages of the class, or in the pool or vacant list.
     pub(crate) all: Links,
     /// Neighbours among the available pages of the class.
@@ -59,9 +64,27 @@ impl Page {
         free: ChunkRef::NULL,
         given_at: 0,
         deadline_min: NO_DEADLINE,
+        mortality: Mortality::EMPTY,
+        flushed: 0,
         all: Links { prev: 0, next: 0 },
         avail: Links { prev: 0, next: 0 },
     };
+}
+
+impl Page {
+    /// Forgets when its items die: they are looked at, one after the other, from now on.
+    pub(crate) fn begin_visit(&mut self, now: u32, flushed: u32) {
+        self.deadline_min = NO_DEADLINE;
+        self.mortality = Mortality::begin(now);
+        self.flushed = flushed;
+    }
+
+    /// An item in it dies at `deadline`.
+    #[inline]
+    pub(crate) fn note_deadline(&mut self, deadline: u32) {
+        self.deadline_min = self.deadline_min.min(deadline);
+        self.mortality.note(deadline);
+    }
 }
 
 /// Neighbours in a list; 0 is none.

@@ -893,7 +893,11 @@ impl Model {
                 self.budget.set_limit_bytes(self.limit);
             }
             2 => self.walk(),
-            3 | 4 => {
+            3 => {
+                let (budget, one_in) = (self.rng.below(3000), 1 + self.rng.below(100) as u32);
+                self.engine.reap(self.now(), budget, one_in);
+            }
+            4 => {
                 let budget = self.rng.below(3000);
                 self.engine.sweep(self.now(), budget);
             }

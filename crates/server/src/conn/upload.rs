@@ -261,6 +261,7 @@ impl Upload {
             key: &self.key,
             hash: self.announced.hash,
             verb: Verb::Refuse {
+                mode: self.announced.mode,
                 drops_old,
                 why: Refusal::NoMemory,
             },

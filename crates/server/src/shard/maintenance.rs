@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use corecached_engine::{Engine, Seconds, SweepProgress};
 use corecached_protocol::event::{self, CrawlerStatus};
@@ -17,6 +17,7 @@ use crate::control::Control;
 use crate::shared::{ShardHandle, Shared};
 
 use super::ShardId;
+use super::reaper::Reaper;
 
 /// Between two rounds of upkeep while there is traffic.
 const ROUND: Duration = Duration::from_millis(100);
@@ -58,11 +59,16 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId) {
         let mut sweep = Sweep::default();
         let mut pages = Pages::default();
         let mut chores = Chores::default();
+        let mut reaper = Reaper::new();
         let mut seen_bytes = 0;
         while !shared.is_stopping() {
             let read_bytes = shared.shard(id).net.bytes_read.get();
             let is_idle = read_bytes == std::mem::replace(&mut seen_bytes, read_bytes);
-            sleep(if is_idle { IDLE_ROUND } else { ROUND }).await;
+            let round = Instant::now() + if is_idle { IDLE_ROUND } else { ROUND };
+            while let Some(left) = time_until(round) {
+                sleep(left.min(reaper.wait())).await;
+                reap(&shared, id, &mut reaper);
+            }
             upkeep(&shared, id, &mut sweep);
             pages.balance(&shared, id);
             wake_for_watchers(&shared, id);
@@ -72,6 +78,23 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId) {
     if let Ok(task) = glommio::spawn_local_into(task, queue) {
         task.detach();
     }
+}
+
+fn time_until(instant: Instant) -> Option<Duration> {
+    instant
+        .checked_duration_since(Instant::now())
+        .filter(|left| !left.is_zero())
+}
+
+/// A slice of the search for dead items, if it is due.
+fn reap(shared: &Shared, id: ShardId, reaper: &mut Reaper) {
+    if !shared.tuning.lru_crawler.is_on() || shared.is_stopping() {
+        return;
+    }
+    reaper.work(shared.clock.now(), |step| {
+        let core = shared.shard(id).core.try_borrow();
+        core.map(|mut core| step(&mut core.engine)).is_some()
+    });
 }
 
 /// One round; every call into the engine is bounded, and the engine is put down between them.

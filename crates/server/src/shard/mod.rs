@@ -7,6 +7,7 @@ mod datagrams;
 mod deliver;
 mod handshakes;
 mod maintenance;
+mod reaper;
 pub(crate) mod router;
 mod tick;
 

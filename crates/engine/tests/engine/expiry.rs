@@ -1,0 +1,100 @@
+//! Dead items: their memory comes back soon, at a cost that is in proportion to what is dead.
+
+use corecached_engine::{Deadline, Engine, Seconds, Store, StoreMode};
+
+use crate::support::{Rng, engine, hash};
+
+const NOW: Seconds = Seconds(100);
+
+fn set(engine: &mut Engine, number: u32, value_bytes: usize, deadline: u32, now: Seconds) {
+    let key = number.to_be_bytes();
+    let store = Store {
+        mode: StoreMode::Set,
+        key: &key,
+        hash: hash(&key),
+        client_flags: 0,
+        deadline: Deadline(deadline),
+        value: &vec![1; value_bytes],
+        extras: Default::default(),
+    };
+    engine.store(&store, now);
+}
+
+/// One pass: chunks looked at, items reclaimed.
+fn reap(engine: &mut Engine, now: Seconds, one_in: u32) -> (usize, usize) {
+    let (mut looked, mut reclaimed) = (0, 0);
+    loop {
+        let progress = engine.reap(now, 128, one_in);
+        looked += progress.looked;
+        reclaimed += progress.reclaimed;
+        assert!(progress.looked <= 128 + 16);
+        if progress.wrapped {
+            return (looked, reclaimed);
+        }
+    }
+}
+
+#[test]
+fn the_reaper_goes_where_the_dead_are() {
+    let mut engine = engine(32 << 20);
+    engine.maintain(NOW);
+    for number in 0..100_000 {
+        set(&mut engine, number, 100, 0, NOW);
+    }
+    for number in 100_000..110_000 {
+        set(&mut engine, number, 100, NOW.0 + 10, NOW);
+    }
+    let (looked, reclaimed) = reap(&mut engine, Seconds(NOW.0 + 5), 16);
+    assert_eq!(reclaimed, 0);
+    assert!(looked < 200, "looked at {looked} chunks while all live");
+    let (looked, reclaimed) = reap(&mut engine, Seconds(NOW.0 + 11), 16);
+    assert_eq!(reclaimed, 10_000);
+    assert!(looked < 12_000, "looked at {looked} chunks for 10,000 dead");
+    engine.check_integrity();
+}
+
+#[test]
+fn what_a_flush_kills_is_reaped() {
+    let mut engine = engine(32 << 20);
+    for number in 0..50_000 {
+        set(&mut engine, number, number as usize % 300, 0, NOW);
+    }
+    engine.flush_all(None, NOW);
+    for number in 50_000..50_010 {
+        set(&mut engine, number, 100, 0, NOW);
+    }
+    let (_, reclaimed) = reap(&mut engine, NOW, 10_000);
+    assert_eq!((reclaimed, engine.stats().curr_items), (50_000, 10));
+    let (looked, _) = reap(&mut engine, NOW, 10_000);
+    assert!(
+        looked < 1000,
+        "looked at {looked} chunks after all was reaped"
+    );
+    engine.check_integrity();
+}
+
+/// Live items that are asked for steadily, beside many that live for ten seconds: once a second the reaper passes.
+#[test]
+fn short_lives_do_not_evict_long_ones() {
+    let mut engine = engine(16 << 20);
+    let mut rng = Rng::new(1);
+    let mut now = NOW;
+    for number in 0..50_000 {
+        set(&mut engine, number, 100, 0, now);
+    }
+    let room = (16 << 20) - engine.stats().charged_bytes;
+    // As many that live for ten seconds as fit beside the others, with a tenth to spare.
+    let rate = (room / 150 / 11) as u32;
+    let mut next = 1_000_000;
+    for _ in 0..100 {
+        now.0 += 1;
+        engine.maintain(now);
+        reap(&mut engine, now, 64);
+        for _ in 0..rate {
+            set(&mut engine, next, 90 + rng.below(20), now.0 + 10, now);
+            next += 1;
+        }
+    }
+    assert_eq!(engine.stats().evictions, 0, "{:?}", engine.stats());
+    engine.check_integrity();
+}
