@@ -16,7 +16,8 @@ use corecached_engine::WalkCursor;
 
 use crate::shared::Shared;
 
-/// Items that one step looks at: some 10 us, which is what it adds to a request that comes at the same time.
+/// Items that one step looks at: some 10 to 30 us, which is what it adds to a request that comes at the same time
+/// (docs/benchmarks.md).
 pub(crate) const STEP_ITEMS: usize = 64;
 
 /// One step of a walk over one shard.

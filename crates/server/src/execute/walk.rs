@@ -60,7 +60,9 @@ fn show(step: &WalkStep, item: &WalkedItem<'_>, out: &mut Vec<u8>, walked: &mut 
                 client_flags: item.client_flags,
             },
         ),
-        WalkForm::Mgdump => dump::mgdump_line(out, item.key, needs_base64(item.key)),
+        WalkForm::Mgdump => {
+            dump::mgdump_line(out, item.key, item.binary_key || needs_base64(item.key));
+        }
         WalkForm::Cachedump { limit, bytes_max } => {
             cachedump(item, exptime, (limit, bytes_max), out, walked);
         }
@@ -79,7 +81,7 @@ fn cachedump(
     walked: &mut Walked,
 ) {
     // A key that cannot stand in a line is left out, as memcached does.
-    if walked.is_full || needs_base64(item.key) {
+    if walked.is_full || item.binary_key || needs_base64(item.key) {
         return;
     }
     let before = out.len();

@@ -9,6 +9,7 @@
 //! auth.rs             authentication, on every protocol and transport
 //! statistics.rs       the names, order and meaning of the statistics
 //! dump.rs             lru_crawler metadump and mgdump, stats sizes and cachedump
+//! tuning.rs           settings at run time, slabs reassign
 //! watch.rs            streams of events, fast and slow watchers
 //! faults/             limits, slow and broken clients, signals, full memory
 //! concurrent.rs       several clients on the same keys
@@ -39,6 +40,7 @@ mod shard_port;
 mod statistics;
 mod tls;
 mod transcript;
+mod tuning;
 mod udp;
 mod unix_socket;
 mod warm_restart;

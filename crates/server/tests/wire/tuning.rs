@@ -1,0 +1,99 @@
+//! Settings changed at run time, and pages moved on request.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+use crate::server::Server;
+
+#[test]
+fn settings_show_what_commands_have_set() {
+    let server = Server::start(2, &[]);
+    let mut client = server.connect();
+    for command in [
+        "slabs automove 2",
+        "slabs automove ratio 0.55",
+        "slabs automove window 44",
+        "lru tune 11 22 0.33 4.4",
+        "lru mode flat",
+        "lru temp_ttl 77",
+        "lru_crawler disable",
+        "lru_crawler sleep 88",
+        "lru_crawler tocrawl 99",
+        "stats detail on",
+    ] {
+        assert_eq!(client.ask(command), "OK", "{command}");
+    }
+    let mut other = server.connect();
+    let settings = other.stats("settings");
+    for (name, value) in [
+        ("slab_automove", "2"),
+        ("slab_automove_ratio", "0.55"),
+        ("slab_automove_window", "44"),
+        ("hot_lru_pct", "11"),
+        ("warm_lru_pct", "22"),
+        ("hot_max_factor", "0.33"),
+        ("warm_max_factor", "4.40"),
+        ("lru_segmented", "no"),
+        ("temp_lru", "yes"),
+        ("temporary_ttl", "77"),
+        ("lru_crawler", "no"),
+        ("lru_crawler_sleep", "88"),
+        ("lru_crawler_tocrawl", "99"),
+        ("detail_enabled", "yes"),
+    ] {
+        assert_eq!(settings[name], value, "{name}");
+    }
+}
+
+/// The slab classes that have items, each with its pages.
+fn pages(client: &mut Client) -> Vec<(u32, u64)> {
+    let slabs = client.stats("slabs");
+    let pages = slabs.iter().filter_map(|(name, value)| {
+        let class = name.strip_suffix(":total_pages")?;
+        Some((class.parse().unwrap(), value.parse().unwrap()))
+    });
+    pages.collect()
+}
+
+fn pages_move_on_request(shards: usize) {
+    const ITEMS: usize = 4000;
+    let server = Server::start(shards, &["-m", "100"]);
+    let mut client = server.connect();
+    for number in 0..ITEMS {
+        assert_eq!(
+            client.set(&format!("key{number}"), vec![b'x'; 4000]),
+            "STORED"
+        );
+    }
+    let (class, before) = pages(&mut client)[0];
+    assert!(before >= 2 * shards as u64, "{before} pages");
+    assert_eq!(client.ask(&format!("slabs reassign {class} 1")), "OK");
+    let end = Instant::now() + Duration::from_secs(30);
+    while client.stat("slabs_moved") < shards as u64 {
+        assert!(Instant::now() < end, "no page has moved");
+        thread::sleep(Duration::from_millis(10));
+    }
+    let after = pages(&mut client);
+    let of = |wanted: u32| {
+        let found = after.iter().find(|(class, _)| *class == wanted);
+        found.map_or(0, |(_, pages)| *pages)
+    };
+    assert_eq!(of(1), shards as u64, "{after:?}");
+    // What lay in the pages that moved was evicted or has found room in others.
+    let evictions = client.stat("evictions");
+    let present = (0..ITEMS)
+        .filter(|number| client.get(&format!("key{number}")).is_some())
+        .count();
+    assert_eq!(present as u64 + evictions, ITEMS as u64);
+}
+
+#[test]
+fn pages_move_on_request_one_shard() {
+    pages_move_on_request(1);
+}
+
+#[test]
+fn pages_move_on_request_four_shards() {
+    pages_move_on_request(4);
+}
