@@ -158,7 +158,7 @@ pub(super) fn check(config: &Config) -> Result<(), CliError> {
         }
         return Ok(());
     }
-    if config.listen.is_empty() || config.tcp_port.number() == 0 {
+    if config.unix_socket.is_some() || config.tcp_port.number() == 0 {
         return Err(CliError::usage(
             "ERROR: You cannot enable SSL without a TCP port.",
         ));
