@@ -6,6 +6,7 @@
 //!    +--> engine      the real engine, one shard, under a limit in bytes
 //!    +--> memcached   a real memcached, read through over a Unix socket
 //!    +--> model       reference policies over plain lists, with the bytes of items that the engine held
+//!    +--> bound       what no cache can avoid, and what one that knows the future would miss
 //!    |
 //! report     table, CSV and plot of miss ratios
 //! ```
@@ -13,6 +14,7 @@
 //! A stream is served by memcached first: its slab pages and its hash table, as `stats` tells them, are then the limit of
 //! the engine, whose index counts inside. The models get the bytes of items that the engine held at the end.
 
+pub mod bound;
 pub mod engine;
 pub mod memcached;
 pub mod model;

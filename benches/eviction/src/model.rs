@@ -10,7 +10,7 @@ mod sieve;
 use crate::stream::{Op, Request};
 
 pub use self::clock::Clock;
-pub use self::lists::{Lists, Node, NodeId};
+pub use self::lists::{KeyMap, KeyMixer, Lists, Node, NodeId};
 pub use self::lru::Lru;
 pub use self::s3fifo::S3Fifo;
 pub use self::segmented::Segmented;

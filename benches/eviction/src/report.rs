@@ -26,15 +26,19 @@ pub fn table(comparisons: &[Comparison]) -> String {
     let Some(first) = comparisons.first() else {
         return text;
     };
-    text.push_str("| stream |");
+    text.push_str("| stream | unavoidable | clairvoyant |");
     for outcome in &first.outcomes {
         let _ = write!(text, " {} |", outcome.cache);
     }
-    text.push_str("\n| --- |");
+    text.push_str("\n| --- | --- | --- |");
     text.push_str(&" --- |".repeat(first.outcomes.len()));
     text.push('\n');
     for comparison in comparisons {
-        let _ = write!(text, "| {} |", comparison.spec.name);
+        let _ = write!(
+            text,
+            "| {} | {:.2} | {:.2} |",
+            comparison.spec.name, comparison.first_percent, comparison.clairvoyant_percent
+        );
         for outcome in &comparison.outcomes {
             let _ = write!(text, " {:.2} |", outcome.miss_percent);
         }
@@ -47,6 +51,17 @@ pub fn table(comparisons: &[Comparison]) -> String {
 pub fn csv(comparisons: &[Comparison]) -> String {
     let mut text = String::from("stream,limit_bytes,cache,miss_percent,items\n");
     for comparison in comparisons {
+        let bounds = [
+            ("unavoidable", comparison.first_percent),
+            ("clairvoyant", comparison.clairvoyant_percent),
+        ];
+        for (name, percent) in bounds {
+            let _ = writeln!(
+                text,
+                "\"{}\",{},{name},{percent:.4},",
+                comparison.spec.name, comparison.limit_bytes
+            );
+        }
         for outcome in &comparison.outcomes {
             let _ = writeln!(
                 text,

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use corecached_engine::{EngineConfig, Eviction};
 
-use crate::engine::{EngineCache, ITEM_OVERHEAD_BYTES};
+use crate::bound::{Bound, bound};
+use crate::engine::{EngineCache, ITEM_OVERHEAD_BYTES, KEY_BYTES};
 use crate::memcached::Memcached;
 use crate::model::{Cache, Clock, Lru, Model, S3Fifo, Segmented, Sieve};
 use crate::report;
-use crate::stream::{Op, STREAMS, Spec, Stream};
+use crate::stream::{Op, Request, STREAMS, Spec, Stream};
 
 /// Part of the requests that fill the caches and are not counted.
 const WARM_UP: f64 = 1.0 / 3.0;
@@ -96,6 +97,10 @@ pub struct Outcome {
 pub struct Comparison {
     /// The stream.
     pub spec: Spec,
+    /// First requests of a key, in a hundred read-throughs: misses for every cache.
+    pub first_percent: f64,
+    /// Misses of a cache that knows the future, in a hundred read-throughs.
+    pub clairvoyant_percent: f64,
     /// Memory that memcached and the engines had.
     pub limit_bytes: u64,
     /// One for each cache.
@@ -179,7 +184,7 @@ fn compare(options: &Options, spec: Spec) -> io::Result<Comparison> {
     for (name, config) in engines() {
         let mut cache = EngineCache::new(limit_bytes, config)?;
         outcomes.push(drive(options, spec, &name, &mut cache, EngineCache::upkeep));
-        held_bytes = cache.engine().stats().bytes;
+        held_bytes = cache.engine().stats().bytes.max(held_bytes);
         if cache.refused > 0 {
             return Err(io::Error::other("the engine had no memory"));
         }
@@ -193,11 +198,25 @@ fn compare(options: &Options, spec: Spec) -> io::Result<Comparison> {
             });
         }
     }
+    let bound = bound_of(options, spec, held_bytes);
+    let percent = |count: u64| 100.0 * count as f64 / bound.reads.max(1) as f64;
     Ok(Comparison {
         spec,
+        first_percent: percent(bound.first),
+        clairvoyant_percent: percent(bound.clairvoyant),
         limit_bytes,
         outcomes,
     })
+}
+
+/// The bounds for a cache with so many bytes of items.
+fn bound_of(options: &Options, spec: Spec, bytes: u64) -> Bound {
+    let requests: Vec<Request> = Stream::new(spec, options.universe, options.seed)
+        .take(options.requests as usize)
+        .collect();
+    let warm_up = (options.requests as f64 * WARM_UP) as usize;
+    let overhead = ITEM_OVERHEAD_BYTES + KEY_BYTES as u64;
+    bound(&requests, warm_up, bytes, overhead)
 }
 
 /// The engines under comparison.
@@ -234,7 +253,7 @@ fn models(bytes: u64) -> Vec<(&'static str, Box<dyn Cache>)> {
 }
 
 impl Cache for Box<dyn Cache> {
-    fn request(&mut self, request: &crate::stream::Request, now: u32) -> bool {
+    fn request(&mut self, request: &Request, now: u32) -> bool {
         (**self).request(request, now)
     }
 
@@ -324,7 +343,14 @@ mod tests {
                     spec.name
                 );
                 assert!(outcome.items > 500, "{}: {outcome:?}", spec.name);
+                if spec.mortal == 0.0 {
+                    assert!(
+                        outcome.miss_percent >= comparison.first_percent,
+                        "{outcome:?}"
+                    );
+                }
             }
+            assert!(comparison.first_percent <= comparison.clairvoyant_percent);
             assert!(report::table(&[comparison]).contains(spec.name));
         }
     }

@@ -46,7 +46,7 @@ impl Node {
 
 /// Hashes numbers of keys.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct KeyMixer(u64);
+pub struct KeyMixer(u64);
 
 impl Hasher for KeyMixer {
     fn finish(&self) -> u64 {
@@ -65,7 +65,7 @@ impl Hasher for KeyMixer {
 }
 
 /// A map from numbers of keys.
-pub(super) type KeyMap<V> = HashMap<u64, V, BuildHasherDefault<KeyMixer>>;
+pub type KeyMap<V> = HashMap<u64, V, BuildHasherDefault<KeyMixer>>;
 
 #[derive(Clone, Copy, Debug)]
 struct List {
