@@ -1,0 +1,130 @@
+//! A stream of replies as units that can be compared, and the two servers' cas uniques side by side.
+
+use std::collections::BTreeMap;
+
+use corecached_protocol::Step;
+use corecached_protocol::client_text::{Part, ReplyParser};
+
+/// A value, or a line of any other kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// `VALUE` with its data.
+    Value {
+        key: Vec<u8>,
+        client_flags: u32,
+        cas: Option<u64>,
+        data: Vec<u8>,
+    },
+    /// A line with its end.
+    Line(Vec<u8>),
+}
+
+impl Unit {
+    /// For people.
+    pub(super) fn show(&self) -> String {
+        match self {
+            Unit::Value {
+                key,
+                client_flags,
+                cas,
+                data,
+            } => {
+                let shown = data[..data.len().min(40)].escape_ascii();
+                let key = key.escape_ascii();
+                format!("VALUE {key} {client_flags} {} {cas:?} {shown}", data.len())
+            }
+            Unit::Line(line) => line.escape_ascii().to_string(),
+        }
+    }
+}
+
+/// The units of a stream of replies.
+///
+/// # Panics
+/// If the replies are not well formed.
+pub(super) fn units(replies: &[u8]) -> Vec<Unit> {
+    let (mut units, mut at, mut parser) = (Vec::new(), 0, ReplyParser::new());
+    while let Step::Part { consumed, part } = parser.next(&replies[at..]) {
+        match part {
+            Part::Value(header) => units.push(Unit::Value {
+                key: header.key.to_vec(),
+                client_flags: header.client_flags,
+                cas: header.cas,
+                data: Vec::new(),
+            }),
+            Part::Data(piece) => {
+                if let Some(Unit::Value { data, .. }) = units.last_mut() {
+                    data.extend_from_slice(piece.bytes);
+                }
+            }
+            Part::Reply(_) => units.push(Unit::Line(replies[at..at + consumed].to_vec())),
+        }
+        at += consumed;
+    }
+    let rest = &replies[at..];
+    assert!(rest.is_empty(), "not a reply: {}", rest.escape_ascii());
+    units
+}
+
+/// Which cas unique of one server stands for which of the other: the numbers differ, what is the same must not.
+#[derive(Debug, Default)]
+pub(super) struct CasPairs {
+    theirs: BTreeMap<u64, u64>,
+    ours: BTreeMap<u64, u64>,
+    /// The last one of each key, theirs and ours.
+    last: BTreeMap<Vec<u8>, (u64, u64)>,
+    /// Numbers that differed in the spaces behind them.
+    pub(super) paddings: u64,
+}
+
+impl CasPairs {
+    /// Whether the two are seen together, or not at all.
+    fn agree(&mut self, key: &[u8], theirs: u64, ours: u64) -> bool {
+        self.last.insert(key.to_vec(), (theirs, ours));
+        *self.theirs.entry(theirs).or_insert(ours) == ours
+            && *self.ours.entry(ours).or_insert(theirs) == theirs
+    }
+
+    /// The last cas uniques of a key, theirs and ours; 1 if none is known.
+    pub(super) fn last(&self, key: &[u8]) -> (u64, u64) {
+        self.last.get(key).copied().unwrap_or((1, 1))
+    }
+
+    /// Whether both are the same number, but for the spaces that decr may leave behind it: memcached leaves none when a
+    /// reply that is not sent yet still refers to the item, which depends on how the bytes came.
+    fn differ_in_padding(&mut self, theirs: &[u8], ours: &[u8]) -> bool {
+        let (number, our_number) = (theirs.trim_ascii_end(), ours.trim_ascii_end());
+        let same = number == our_number && number.iter().all(u8::is_ascii_digit);
+        self.paddings += u64::from(same);
+        same
+    }
+
+    /// Whether both units are the same, but for the numbers of cas uniques.
+    pub(super) fn same(&mut self, theirs: &Unit, ours: &Unit) -> bool {
+        match (theirs, ours) {
+            (
+                Unit::Value {
+                    key,
+                    client_flags,
+                    cas,
+                    data,
+                },
+                Unit::Value {
+                    key: our_key,
+                    client_flags: our_flags,
+                    cas: our_cas,
+                    data: our_data,
+                },
+            ) => {
+                let cas_agree = match (cas, our_cas) {
+                    (Some(theirs), Some(ours)) => self.agree(key, *theirs, *ours),
+                    (None, None) => true,
+                    _ => false,
+                };
+                let data_agree = data == our_data || self.differ_in_padding(data, our_data);
+                cas_agree && data_agree && (key, client_flags) == (our_key, our_flags)
+            }
+            _ => theirs == ours,
+        }
+    }
+}

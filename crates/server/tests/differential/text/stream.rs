@@ -1,0 +1,145 @@
+//! Batches of requests in groups, each group ended by a marker, so that a reply that is missing or too many shows where
+//! it happened. A request that a rule applies to is a group of its own.
+
+use corecached_fuzz::Choices;
+use corecached_fuzz::streams::CAS_OF;
+use corecached_fuzz::streams::text::request;
+
+use super::line::{Line, Verb};
+use super::rules::{Handling, RULES, Rule};
+
+/// Ends a group.
+pub(super) const MARKER: &[u8] = b"mn\r\n";
+/// What answers it; no other request is answered so.
+pub(super) const MARKER_REPLY: &[u8] = b"MN\r\n";
+
+/// The longest data of a refused command: read as commands, it must not be a line that is too long for 1.6.18.
+const REFUSED_DATA_BYTES_MAX: usize = 900;
+
+/// Requests between two markers.
+#[derive(Clone)]
+pub(super) struct Group {
+    pub(super) requests: Vec<Vec<u8>>,
+    pub(super) rule: Option<&'static Rule>,
+}
+
+impl Group {
+    /// What is sent, marker included.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        [&self.requests.concat(), MARKER].concat()
+    }
+
+    fn is_own_batch(&self) -> bool {
+        self.rule
+            .is_some_and(|rule| rule.handling == Handling::OwnBatch)
+    }
+}
+
+/// Some groups, to be sent as one batch.
+pub(super) fn batch(choices: &mut Choices<'_>) -> Vec<Group> {
+    let first = group(choices);
+    if first.is_own_batch() {
+        return vec![first];
+    }
+    let more = choices.below(12);
+    let more = (0..more).map(|_| group(choices));
+    let more: Vec<Group> = more.filter(|group| !group.is_own_batch()).collect();
+    [vec![first], more].concat()
+}
+
+fn group(choices: &mut Choices<'_>) -> Group {
+    let count = 1 + choices.below(6);
+    let mut requests = Vec::new();
+    for _ in 0..count {
+        let request = request(choices, 40_000);
+        let line = Line::of(&request);
+        if !is_fit(&line) {
+            continue;
+        }
+        let Some(rule) = RULES.iter().find(|rule| (rule.applies)(&line)) else {
+            requests.push(request);
+            continue;
+        };
+        if requests.is_empty() {
+            return alone(choices, request, rule);
+        }
+    }
+    Group {
+        requests,
+        rule: None,
+    }
+}
+
+fn alone(choices: &mut Choices<'_>, request: Vec<u8>, rule: &'static Rule) -> Group {
+    let request = match rule.handling {
+        Handling::Keep | Handling::OwnBatch => request,
+        Handling::OwnKey => with_key_of_its_own(choices, &request),
+    };
+    Group {
+        requests: vec![request],
+        rule: Some(rule),
+    }
+}
+
+/// The request with another key; one that is too long stays, it has no effect anyway.
+fn with_key_of_its_own(choices: &mut Choices<'_>, request: &[u8]) -> Vec<u8> {
+    let line = Line::of(request);
+    let own = format!("own-{}", choices.below(1_000_000_000)).into_bytes();
+    let mut words: Vec<&[u8]> = line.words.clone();
+    let at = line.key_at();
+    if words.len() > at && words[at].len() <= 250 {
+        words[at] = &own;
+        if matches!(line.verb, Verb::Get | Verb::Gat) || words[0] == b"bget" {
+            words.truncate(at + 1);
+        }
+    }
+    let mut out = if line.leading_space {
+        b" ".to_vec()
+    } else {
+        Vec::new()
+    };
+    out.extend_from_slice(&words.join(&b' '));
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(line.data);
+    out
+}
+
+/// Whether both servers know where the request ends, whatever else they think of it, and answer it always in the same
+/// way.
+fn is_fit(line: &Line<'_>) -> bool {
+    if line.expires_soon() {
+        return false;
+    }
+    // These show or change what two servers need not share.
+    let words = &line.words;
+    if words[0] == b"stats" && !matches!(words.get(1), Some(&(b"reset" | b"nosuch"))) {
+        return false;
+    }
+    if words[0] == b"flush_all" && words.len() > 1 {
+        return matches!(words[1..], [b"0" | b"-1" | b"noreply" | b"x"]) && !line.leading_space;
+    }
+    if line.leading_space && (line.verb.stores() || line.verb == Verb::Other) {
+        return false;
+    }
+    // Two servers give different cas uniques: one in the wrong place would make two different requests.
+    let cas = words.iter().position(|word| word.starts_with(CAS_OF));
+    cas.is_none_or(|at| at == 5) && (!line.verb.stores() || data_ends(line))
+}
+
+fn data_ends(line: &Line<'_>) -> bool {
+    let refused = line.words.len() < 5
+        || line.length().is_none()
+        || !line.fields_are_good()
+        || line.words.len() > line.verb.words_max();
+    if refused && line.data.len() > REFUSED_DATA_BYTES_MAX {
+        return false;
+    }
+    [line.length(), line.old_length()]
+        .into_iter()
+        .flatten()
+        .all(|length| {
+            // What is left over is a line that is not short.
+            let left = line.data.len().checked_sub(length + 2);
+            left.is_some_and(|left| left == 0 || (4..=REFUSED_DATA_BYTES_MAX).contains(&left))
+        })
+}

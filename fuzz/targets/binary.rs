@@ -1,0 +1,5 @@
+//! Requests (binary), as a server reads them.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| corecached_fuzz::parsers::binary::run(bytes));
