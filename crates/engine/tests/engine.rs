@@ -10,6 +10,8 @@ mod expiry;
 mod model;
 #[path = "engine/restart.rs"]
 mod restart;
+#[path = "engine/shift.rs"]
+mod shift;
 #[path = "engine/support.rs"]
 mod support;
 #[path = "engine/verbs.rs"]

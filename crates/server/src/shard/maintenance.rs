@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use corecached_engine::{Engine, Seconds, SweepProgress};
+use corecached_engine::{Engine, EngineConfig, Release, Seconds, SweepProgress};
 use corecached_protocol::event::{self, CrawlerStatus};
 use corecached_protocol::text::Streams;
 use glommio::timer::sleep;
@@ -35,8 +35,12 @@ const MAINTAIN_STEPS: usize = 32;
 const PAGE_CHUNKS: usize = 128;
 /// Steps of giving memory back in one round while the limit is exceeded.
 const TRIM_STEPS: usize = 512;
-/// Pages given to other shards in one round.
-const PAGES_RELEASED_MAX: u64 = 4;
+/// Pages that a shard owes to others at most.
+const PAGES_WANTED_MAX: u64 = 64;
+/// Pages that a shard asks another for in one round.
+const PAGES_ASKED_MAX: u64 = 16;
+/// Steps of giving pages to other shards in one round: at some 20 us a step, 5% of the core.
+const GIVE_STEPS: usize = 256;
 /// A shard asks for pages when another has more than this share of its own memory above it.
 const PAGES_DIFFERENCE: u64 = 16;
 /// The next sweep begins this many rounds after the last has ended; twice as many each time it found next to nothing.
@@ -180,16 +184,12 @@ struct Pages {
 impl Pages {
     fn balance(&mut self, shared: &Shared, id: ShardId) {
         let mine = shared.shard(id);
-        let Some(mut core) = mine.core.try_borrow() else {
+        let wanted = mine.pages_wanted.swap(0, Ordering::Relaxed);
+        let missing = wanted.min(PAGES_WANTED_MAX) - give_pages(mine, wanted);
+        mine.pages_wanted.fetch_add(missing, Ordering::Relaxed);
+        let Some(core) = mine.core.try_borrow() else {
             return;
         };
-        for _ in 0..mine
-            .pages_wanted
-            .swap(0, Ordering::Relaxed)
-            .min(PAGES_RELEASED_MAX)
-        {
-            core.engine.release_page(PAGE_CHUNKS);
-        }
         let stats = core.engine.stats();
         drop(core);
         mine.memory_bytes
@@ -204,10 +204,40 @@ impl Pages {
             return;
         };
         // Shards fill at the same pace when keys are spread evenly: only a clear difference is worth a page.
-        if bytes(&richest) > stats.charged_bytes + stats.charged_bytes / PAGES_DIFFERENCE {
-            richest.pages_wanted.fetch_add(1, Ordering::Relaxed);
+        let difference = bytes(&richest).saturating_sub(stats.charged_bytes);
+        if difference > stats.charged_bytes / PAGES_DIFFERENCE {
+            // Half of the difference would make the two equal: a part of it each round comes there without overshooting.
+            let page = EngineConfig::page_bytes_for(
+                shared.config.memory_limit_bytes,
+                shared.config.threads,
+            );
+            let pages = difference / (4 * shared.shards.len() as u64 * page as u64);
+            richest
+                .pages_wanted
+                .fetch_add(pages.clamp(1, PAGES_ASKED_MAX), Ordering::Relaxed);
         }
     }
+}
+
+/// Works on giving pages to other shards for a bounded time, putting the engine down between the steps; returns how many
+/// went. What cannot be emptied now is no longer owed.
+fn give_pages(shard: &ShardHandle, wanted: u64) -> u64 {
+    let wanted = wanted.min(PAGES_WANTED_MAX);
+    let mut given = 0;
+    for _ in 0..GIVE_STEPS {
+        if given == wanted {
+            break;
+        }
+        let Some(mut core) = shard.core.try_borrow() else {
+            break;
+        };
+        match core.engine.release_page(PAGE_CHUNKS) {
+            Release::Released => given += 1,
+            Release::Working => {}
+            Release::Nothing => return wanted,
+        }
+    }
+    given
 }
 
 /// The background search for dead items: walks all memory, then rests, the longer the less it found.
