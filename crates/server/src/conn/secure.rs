@@ -1,6 +1,8 @@
 //! The encrypted side of a connection: what it receives is decrypted before, and what it has to say is encrypted after all
 //! that the rest of `conn` does, which knows nothing of it.
 
+use corecached_protocol::event::{self, CloseReason};
+use corecached_protocol::text::Streams;
 use corecached_reactor::Outgoing;
 use corecached_tls::{Established, SessionError};
 use tracing::{debug, info};
@@ -73,13 +75,18 @@ impl Conn {
     }
 
     /// The place where every failure of TLS is known, with its reason: `watch connevents` has its `conntlserr` from here.
-    fn tls_failed(&mut self, error: &SessionError, cx: &Cx<'_>) {
+    fn tls_failed(&mut self, error: &SessionError, cx: &mut Cx<'_>) {
         let counter = match error {
             SessionError::NotTls | SessionError::Handshake(_) => &cx.net.ssl_handshake_errors,
             _ => &cx.net.ssl_proto_errors,
         };
         counter.add(1);
         info!("<{} TLS: {error}", self.raw_fd());
+        let (descriptor, log) = (self.raw_fd(), &mut cx.access.observer.log);
+        log.add(Streams::CONNEVENTS, |out| {
+            event::tls_error(out, descriptor, &error.to_string());
+        });
+        self.close_reason.get_or_insert(CloseReason::Error);
         self.closing = true;
     }
 
