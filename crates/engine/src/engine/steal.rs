@@ -179,6 +179,9 @@ impl Engine {
 
     /// Begins to move a page to a class that evicts, from where items grow older.
     fn move_page_to(&mut self, class: u8) -> bool {
+        if !self.evictions_enabled {
+            return false;
+        }
         let Some((page, age)) = self.choose_page(Some(class), false) else {
             return false;
         };
