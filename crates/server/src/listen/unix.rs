@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -14,6 +15,9 @@ use crate::error::StartError;
 
 use super::info::ListenerInfo;
 use super::{Group, message};
+
+/// The mask is the process's: whoever changes it is alone (tests bind several sockets at once).
+static UMASK: Mutex<()> = Mutex::new(());
 
 /// The socket of `-s`, one descriptor of it per shard.
 pub(super) fn group(config: &Config, path: &Path, shards: usize) -> Result<Group, StartError> {
@@ -27,6 +31,7 @@ pub(super) fn group(config: &Config, path: &Path, shards: usize) -> Result<Group
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
     let address = SockAddr::unix(path).map_err(failed)?;
     // The mode must be right from the first moment on, so it is the mask that decides, not a chmod.
+    let _alone = UMASK.lock().unwrap_or_else(PoisonError::into_inner);
     // SAFETY: umask has no memory effects. It is the process's; no other thread creates files at start-up.
     let previous = unsafe { libc::umask(!config.unix_mask & 0o777) };
     let bound = socket.bind(&address);

@@ -70,8 +70,12 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId) {
             let is_idle = read_bytes == std::mem::replace(&mut seen_bytes, read_bytes);
             let round = Instant::now() + if is_idle { IDLE_ROUND } else { ROUND };
             while let Some(left) = time_until(round) {
-                sleep(left.min(reaper.wait())).await;
-                reap(&shared, id, &mut reaper);
+                if shared.tuning.lru_crawler.is_on() {
+                    sleep(left.min(reaper.wait())).await;
+                    reap(&shared, id, &mut reaper);
+                } else {
+                    sleep(left).await;
+                }
             }
             upkeep(&shared, id, &mut sweep);
             pages.balance(&shared, id);
@@ -92,9 +96,6 @@ fn time_until(instant: Instant) -> Option<Duration> {
 
 /// A slice of the search for dead items, if it is due.
 fn reap(shared: &Shared, id: ShardId, reaper: &mut Reaper) {
-    if !shared.tuning.lru_crawler.is_on() || shared.is_stopping() {
-        return;
-    }
     reaper.work(shared.clock.now(), |step| {
         let core = shared.shard(id).core.try_borrow();
         core.map(|mut core| step(&mut core.engine)).is_some()

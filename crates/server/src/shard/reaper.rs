@@ -19,6 +19,8 @@ const SLICE: Duration = Duration::from_micros(250);
 const REST: Duration = Duration::from_millis(5);
 /// The same after a pass that found a large part of the items dead: 20%.
 const SHORT_REST: Duration = Duration::from_millis(1);
+/// A shorter sleep would be none.
+const WAIT_MIN: Duration = Duration::from_millis(1);
 /// Between the end of a pass that found little and the next.
 const PASS_REST: Duration = Duration::from_secs(1);
 /// Chunks looked at by one call.
@@ -52,9 +54,11 @@ impl Reaper {
         }
     }
 
-    /// Time until the next slice.
+    /// Time until the next slice; never so short that the executor's other tasks do not get their turn.
     pub(super) fn wait(&self) -> Duration {
-        self.due.saturating_duration_since(Instant::now())
+        self.due
+            .saturating_duration_since(Instant::now())
+            .max(WAIT_MIN)
     }
 
     /// One slice, if it is due; `with_engine` runs a step on the engine and puts it down again, or cannot have it.

@@ -17,7 +17,7 @@ use crate::server::{binary, command, free_port};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server on a socket in a folder of its own.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     path: PathBuf,
 }
@@ -31,7 +31,8 @@ impl Server {
         Self::start_as(command(), name, options)
     }
 
-    fn start_as(mut command: Command, name: &str, options: &[&str]) -> Server {
+    /// Starts one with a command that has options and environment already.
+    pub(crate) fn start_as(mut command: Command, name: &str, options: &[&str]) -> Server {
         let path = Self::path(name);
         let child = command
             .arg("-s")
@@ -43,7 +44,8 @@ impl Server {
         Server { child, path }
     }
 
-    fn connect(&self) -> UnixStream {
+    /// A new connection, as soon as the server listens.
+    pub(crate) fn connect(&self) -> UnixStream {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Ok(stream) = UnixStream::connect(&self.path) {

@@ -130,5 +130,6 @@ fn a_lower_limit_gives_memory_back() {
         client.stat("bytes") <= 16 << 20
     });
     fill(&mut client, "more", 2000, |_| 10_000);
-    assert_present(&mut client, "more", 1900..2000, |_| 10_000);
+    // Nobody has read them: what is surely there is a part of the tenth that is on probation.
+    assert_present(&mut client, "more", 1950..2000, |_| 10_000);
 }
