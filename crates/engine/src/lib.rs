@@ -39,5 +39,5 @@ pub use engine::{
     Engine, EngineEvent, Hit, Observed, PinnedValue, Presence, ReassignOutcome, RestoreError,
     Staged, WalkCursor, WalkedItem,
 };
-pub use stats::{ClassStats, EngineStats};
+pub use stats::{ClassStats, EngineStats, MemoryReport};
 pub use types::{Deadline, ItemHandle, KeyHash, KeyHasher, Seconds};

@@ -31,6 +31,8 @@ pub struct EngineStats {
     pub store_no_memory: u64,
     /// Bytes of linked items as requested: header, optional fields, key and value, without rounding.
     pub bytes: u64,
+    /// Bytes of keys and values of linked items.
+    pub payload_bytes: u64,
     pub curr_items: u64,
     pub total_items: u64,
     pub expired_unfetched: u64,
@@ -150,5 +152,36 @@ impl ClassStats {
         ] {
             *sum += more;
         }
+    }
+}
+
+/// Where the bytes are that a shard has charged; they add up to [`Self::total_bytes`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryReport {
+    /// Keys and values of linked items.
+    pub payload_bytes: u64,
+    /// Headers of linked items, with their client flags, deadlines and cas uniques.
+    pub header_bytes: u64,
+    /// The index, its directory, and what eviction remembers.
+    pub index_bytes: u64,
+    /// Chunks in use beyond what linked items ask for: sizes rounded up to slab classes, links of chains, and values that
+    /// are being received or sent but are no items.
+    pub rounding_bytes: u64,
+    /// Chunks not in use, and the ends of pages.
+    pub free_chunk_bytes: u64,
+    /// Pages that no slab class uses.
+    pub free_page_bytes: u64,
+}
+
+impl MemoryReport {
+    /// All of it.
+    #[must_use]
+    pub fn total_bytes(&self) -> u64 {
+        self.payload_bytes
+            + self.header_bytes
+            + self.index_bytes
+            + self.rounding_bytes
+            + self.free_chunk_bytes
+            + self.free_page_bytes
     }
 }

@@ -31,6 +31,13 @@ impl Engine {
             bytes += self.items.item(chunk).requested_bytes() as u64;
         }
         assert_eq!(bytes, self.stats.bytes, "bytes of items");
+        let payload: usize = linked
+            .iter()
+            .map(|&chunk| self.items.item(chunk).payload_bytes())
+            .sum();
+        assert_eq!(payload as u64, self.stats.payload_bytes, "keys and values");
+        let report = self.memory_report();
+        assert_eq!(report.total_bytes(), slabs.held_bytes(), "{report:?}");
         assert_eq!(
             linked.len() as u64,
             self.stats.curr_items,

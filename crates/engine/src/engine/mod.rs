@@ -319,8 +319,10 @@ impl Engine {
         self.items.set_head(chunk, head);
         let item = self.items.item(chunk);
         let (requested, deadline) = (item.requested_bytes() as u64, item.deadline());
+        let payload = item.payload_bytes() as u64;
         self.items.note_deadline(chunk, deadline);
         self.stats.bytes += requested;
+        self.stats.payload_bytes += payload;
         self.stats.curr_items += 1;
         self.stats.total_items += 1;
         let class = self.class_of(chunk);
@@ -330,7 +332,9 @@ impl Engine {
 
     /// Counts an item that is being unlinked.
     fn note_unlinked(&mut self, chunk: ChunkRef) {
-        let requested = self.items.item(chunk).requested_bytes() as u64;
+        let item = self.items.item(chunk);
+        let requested = item.requested_bytes() as u64;
+        self.stats.payload_bytes -= item.payload_bytes() as u64;
         self.stats.bytes -= requested;
         self.stats.curr_items -= 1;
         let class = self.class_of(chunk);

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::slab::INDEX_CLASS;
-use crate::stats::{ClassStats, EngineStats};
+use crate::stats::{ClassStats, EngineStats, MemoryReport};
 
 impl Engine {
     /// The general counters.
@@ -21,14 +21,42 @@ impl Engine {
         }
     }
 
-    /// Sets the counters back, but for what is there: `curr_items` and `bytes`.
+    /// Where the bytes are that the shard has charged.
+    #[must_use]
+    pub fn memory_report(&self) -> MemoryReport {
+        let slabs = &self.items.slabs;
+        let page_bytes = slabs.page_bytes() as u64;
+        let (mut used, mut paged) = (0, 0);
+        for class in 1..slabs.sizes.len() as u8 {
+            used += slabs.used_chunks(class) * slabs.sizes.chunk_bytes(class) as u64;
+            paged += u64::from(slabs.page_count(class)) * page_bytes;
+        }
+        let index_pages = u64::from(slabs.page_count(INDEX_CLASS)) * page_bytes;
+        let index_chunks =
+            slabs.used_chunks(INDEX_CLASS) * slabs.sizes.chunk_bytes(INDEX_CLASS) as u64;
+        let outside_pages = slabs.held_bytes() - slabs.pages_held() * page_bytes;
+        MemoryReport {
+            payload_bytes: self.stats.payload_bytes,
+            header_bytes: self.stats.bytes - self.stats.payload_bytes,
+            index_bytes: outside_pages + index_chunks,
+            rounding_bytes: used - self.stats.bytes,
+            free_chunk_bytes: paged - used + index_pages - index_chunks,
+            free_page_bytes: u64::from(slabs.pool_len()) * page_bytes,
+        }
+    }
+
+    /// Sets the counters back, but for what is there: `curr_items`, `bytes` and `payload_bytes`.
     pub fn reset_stats(&mut self) {
         let EngineStats {
-            curr_items, bytes, ..
+            curr_items,
+            bytes,
+            payload_bytes,
+            ..
         } = self.stats;
         self.stats = EngineStats {
             curr_items,
             bytes,
+            payload_bytes,
             ..EngineStats::default()
         };
         self.reset_pressure();

@@ -25,7 +25,7 @@ use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, SavedSlabs};
 use crate::stats::EngineStats;
 
 /// Changes whenever the layout of items, pages or the index does.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Where the mark lies; page 0 holds nothing else.
 const MARK_AT: usize = 0;
 /// Bytes of the mark.
@@ -51,6 +51,7 @@ struct Saved {
     clock: Clock,
     cas_next: u64,
     bytes: u64,
+    payload_bytes: u64,
     curr_items: u64,
     /// By class: items, and their bytes.
     classes: Vec<(u64, u64)>,
@@ -105,6 +106,7 @@ impl Engine {
             clock: self.clock,
             cas_next: self.cas_next,
             bytes: self.stats.bytes,
+            payload_bytes: self.stats.payload_bytes,
             curr_items: self.stats.curr_items,
             classes: self
                 .classes
@@ -142,6 +144,7 @@ impl Engine {
         engine.cas_next = saved.cas_next;
         engine.stats = EngineStats {
             bytes: saved.bytes,
+            payload_bytes: saved.payload_bytes,
             curr_items: saved.curr_items,
             total_items: saved.curr_items,
             ..EngineStats::default()

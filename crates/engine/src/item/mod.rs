@@ -212,6 +212,12 @@ impl<'a> Item<'a> {
         self.head.value_at(self.cas_bytes) + self.value_bytes()
     }
 
+    /// Bytes of key and value.
+    #[inline]
+    pub(crate) fn payload_bytes(&self) -> usize {
+        self.head.key_bytes() + self.value_bytes()
+    }
+
     /// The second chunk of a chain.
     #[inline]
     pub(crate) fn next_chunk(&self) -> ChunkRef {

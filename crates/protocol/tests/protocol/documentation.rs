@@ -170,6 +170,7 @@ fn every_subcommand_of_stats_is_documented() {
         "slabs",
         "sizes",
         "shards",
+        "memory",
     ] {
         assert!(words.contains(&word), "{word} of {words:?}");
     }

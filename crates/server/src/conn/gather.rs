@@ -43,6 +43,8 @@ pub(crate) enum GatherKind {
     Slabs,
     /// `stats shards`.
     Shards,
+    /// `stats memory`.
+    Memory,
     /// `stats conns`.
     Conns,
     /// One step of a walk, on one shard.
@@ -173,6 +175,7 @@ impl Gather {
             GatherKind::Items => stats::items::render(shared, &reports),
             GatherKind::Slabs => stats::slabs::render(&reports),
             GatherKind::Shards => stats::shards::render(shared, &reports),
+            GatherKind::Memory => stats::memory::render(shared, &reports),
             GatherKind::Conns => stats::conns::render(&mut self.conns),
         };
         statistics(&self.reply, &pairs, out);
@@ -238,6 +241,7 @@ pub(super) fn stats(
         }
         StatsRequest::Cachedump { class, limit } => return cachedump(conn, class, limit, cx),
         StatsRequest::Other(b"shards") => GatherKind::Shards,
+        StatsRequest::Other(b"memory") => GatherKind::Memory,
         StatsRequest::Other(_) => return conn.tell(cx, |out| no_such_statistics(&reply, out)),
     };
     broadcast(conn, kind, None, reply, cx);

@@ -1,15 +1,16 @@
 //! What `stats` and its subcommands answer: the names, order and meaning are memcached's; what is ours alone is in
-//! `stats shards`.
+//! `stats shards` and `stats memory`.
 
 pub(crate) mod conns;
 pub(crate) mod general;
 pub(crate) mod items;
+pub(crate) mod memory;
 mod pairs;
 pub(crate) mod settings;
 pub(crate) mod shards;
 pub(crate) mod slabs;
 
-use corecached_engine::{ClassStats, Engine, EngineStats};
+use corecached_engine::{ClassStats, Engine, EngineStats, MemoryReport};
 
 use crate::shard::ShardId;
 
@@ -22,6 +23,8 @@ pub(crate) struct ShardReport {
     pub(crate) shard: ShardId,
     /// Its general counters.
     pub(crate) engine: EngineStats,
+    /// Where its bytes are.
+    pub(crate) memory: MemoryReport,
     /// Its slab classes.
     pub(crate) classes: Vec<ClassStats>,
 }
@@ -32,6 +35,7 @@ impl ShardReport {
         ShardReport {
             shard,
             engine: engine.stats(),
+            memory: engine.memory_report(),
             classes: engine.class_stats(),
         }
     }

@@ -403,3 +403,41 @@ fn connections_are_counted() {
         client.stat("curr_connections") == before
     });
 }
+
+/// The parts of `stats memory` add up, over the shards and within each.
+#[test]
+fn stats_memory_accounts_for_every_byte() {
+    for shards in [1, 4] {
+        let server = Server::start(shards, &["-m", "32"]);
+        if server.is_old_memcached {
+            return;
+        }
+        let mut client = server.connect();
+        let mut payload = 0;
+        for number in 0..2000 {
+            let key = format!("key-{number}");
+            let value = vec![b'v'; number * 13 % 3000];
+            payload += (key.len() + value.len()) as u64;
+            assert_eq!(client.set(&key, &value), "STORED");
+        }
+        let memory = client.stats("memory");
+        let number = |name: &str| memory[name].parse::<u64>().expect("a number");
+        let parts = [
+            "payload",
+            "headers",
+            "index",
+            "rounding",
+            "free_chunks",
+            "free_pages",
+        ];
+        assert_eq!(number("payload"), payload);
+        assert!(number("headers") >= 2000 * 14 && number("headers") <= 2000 * 24);
+        assert_eq!(number("limit_maxbytes"), 32 << 20);
+        assert_eq!(parts.map(number).iter().sum::<u64>(), number("total"));
+        for name in parts.iter().chain(&["total"]) {
+            let of_shards = (0..shards).map(|shard| number(&format!("{shard}:{name}")));
+            assert_eq!(of_shards.sum::<u64>(), number(name), "{name}");
+        }
+        assert!(number("total") <= number("limit_maxbytes"));
+    }
+}
