@@ -196,14 +196,6 @@ pub fn stat_number(out: &mut Vec<u8>, name: impl AsRef<[u8]>, value: impl itoa::
     stat_line(out, name, itoa::Buffer::new().format(value));
 }
 
-/// Appends `SERVER_ERROR <name> is not supported yet\r\n`: the answer to a command of memcached that this server does
-/// not have yet.
-pub fn not_supported_yet(out: &mut Vec<u8>, name: &str) {
-    out.extend_from_slice(b"SERVER_ERROR ");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b" is not supported yet\r\n");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,10 +234,6 @@ mod tests {
         assert_eq!(
             written(|out| stat_number(out, format!("{}:age", 3), -1)),
             "STAT 3:age -1\r\n"
-        );
-        assert_eq!(
-            written(|out| not_supported_yet(out, "watch")),
-            "SERVER_ERROR watch is not supported yet\r\n"
         );
     }
 

@@ -1,7 +1,7 @@
 //! corecached: a memcached-compatible cache server, one glommio executor per core.
 //!
-//! The program is [`main`]. It is a library so that a fuzz target can drive a connection and its engine without a
-//! socket (`fuzzing`, which only test and fuzz builds have); nothing else is public.
+//! The program is [`main`], and nothing else is public: `main.rs` only calls it. `docs/architecture.md` has the map of the
+//! modules.
 
 mod auth;
 mod batch;

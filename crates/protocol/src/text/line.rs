@@ -2,8 +2,8 @@
 
 use super::request::{Request, StoreVerb};
 use super::{
-    admin, arith, debugtime, delete, flush, get, later, lru, lru_crawler, slabs, stats, store,
-    tokens, touch, watch,
+    admin, arith, debugtime, delete, flush, get, lru, lru_crawler, slabs, stats, store, tokens,
+    touch, watch,
 };
 use crate::scan::find;
 use crate::{meta, reply};
@@ -120,7 +120,7 @@ fn dispatch(line: &[u8]) -> Request<'_> {
         b"lru_crawler" => lru_crawler::parse(rest),
         b"debugtime" => debugtime::parse(rest),
         b"refresh_certs" => admin::parse_refresh_certs(rest),
-        _ => later::parse(word).unwrap_or_else(|| unknown(line)),
+        _ => unknown(line),
     }
 }
 

@@ -18,7 +18,6 @@ mod debugtime;
 mod delete;
 mod flush;
 mod get;
-mod later;
 mod line;
 mod lru;
 mod lru_crawler;
@@ -31,7 +30,7 @@ pub(crate) mod tokens;
 mod touch;
 mod watch;
 
-pub use commands::{COMMANDS, Command, CommandStatus};
+pub use commands::COMMANDS;
 pub use debugtime::DebugTime;
 pub use line::{LINE_BYTES_MAX, LINE_BYTES_UNTERMINATED_MAX, Parsed, parse, parse_after};
 pub use lru::LruRequest;

@@ -127,11 +127,6 @@ pub enum Request<'a> {
         /// Whether the reply is suppressed.
         noreply: bool,
     },
-    /// A command of memcached that a later release brings; answer with [`crate::reply::not_supported_yet`].
-    Later {
-        /// The command word.
-        name: &'static str,
-    },
     /// A line that is not a valid request.
     Error {
         /// The reply line; not to be sent when `noreply`.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 /// Words that commands are made of, good and bad ones.
 fn word() -> impl Strategy<Value = Vec<u8>> {
-    let commands: Vec<&'static str> = text::COMMANDS.iter().map(|command| command.word).collect();
+    let commands = text::COMMANDS.to_vec();
     prop_oneof![
         4 => prop::sample::select(commands).prop_map(|word| word.as_bytes().to_vec()),
         2 => prop::sample::select(vec!["noreply", "0", "-1", "5", "4294967296", "reset", "graceful", "HTTP/1.1", "detail"])

@@ -4,8 +4,8 @@
 use corecached_protocol::meta::MetaRequest;
 use corecached_protocol::reply;
 use corecached_protocol::text::{
-    COMMANDS, CommandStatus, DetailMode, LINE_BYTES_MAX, Parsed, Request, ShutdownMode,
-    StatsRequest, StoreVerb, parse, parse_after,
+    DetailMode, LINE_BYTES_MAX, Parsed, Request, ShutdownMode, StatsRequest, StoreVerb, parse,
+    parse_after,
 };
 
 /// What a line is expected to mean, in a form that is easy to write down.
@@ -32,7 +32,6 @@ enum Meaning {
     RefreshCerts(bool),
     Stats(StatsRequest<'static>),
     StatsOther(String),
-    Later(&'static str),
     /// See `admin_requests.rs`.
     Admin,
     /// reply, swallow, noreply
@@ -104,7 +103,6 @@ fn meaning(request: Request<'_>) -> Meaning {
         Request::CacheMemlimit { megabytes, noreply } => M::CacheMemlimit(megabytes, noreply),
         Request::RefreshCerts { noreply } => M::RefreshCerts(noreply),
         Request::Stats(stats) => stats_meaning(stats),
-        Request::Later { name } => M::Later(name),
         Request::Error {
             reply: b"",
             swallow: 0,
@@ -492,12 +490,6 @@ fn admin() {
         "cache_memlimit 4294967296 noreply",
         M::Error(reply::ERROR, 0, true),
     );
-    for command in COMMANDS
-        .iter()
-        .filter(|command| command.status == CommandStatus::Later)
-    {
-        line(&format!("{} all", command.word), M::Later(command.word));
-    }
 }
 
 #[test]

@@ -9,7 +9,7 @@
 use crate::config::{BindingProtocol, ListenAddress, Port, TlsKind};
 
 use super::number::leading_integer;
-use super::{CliError, later};
+use super::{CliError, unsupported};
 
 /// Longest name of a tag.
 const TAG_BYTES_MAX: usize = 8;
@@ -76,7 +76,7 @@ fn protocol(text: &str) -> Result<(Option<BindingProtocol>, &str), CliError> {
         "ascii" => BindingProtocol::Ascii,
         "negotiating" => BindingProtocol::Auto,
         "binary" => BindingProtocol::Binary,
-        "proxy" => return Err(later::refuse("-l proto[proxy]", "the proxy")),
+        "proxy" => return Err(unsupported::refuse("-l proto[proxy]", "the proxy")),
         _ => {
             return Err(CliError::usage(format!(
                 "Invalid protocol in -l: {name}\n -- should be one of ascii, binary, negotiating, or proxy"

@@ -5,7 +5,7 @@ use corecached_engine::Eviction;
 use crate::config::{Config, SLAB_PAGE_BYTES};
 
 use super::number::{leading_float, leading_integer, whole_u32};
-use super::{CliError, Draft, flash, later, ssl};
+use super::{CliError, Draft, flash, ssl, unsupported};
 
 type Switch = fn(&mut Config);
 type Setter = fn(&mut Config, &str) -> Result<(), CliError>;
@@ -231,8 +231,8 @@ fn apply_one(suboption: &str, draft: &mut Draft) -> Result<(), CliError> {
     if let Some(set) = ssl::suboption(name, value, draft) {
         return set;
     }
-    match later::family(name) {
-        Some(feature) => Err(later::refuse(&format!("-o {name}"), feature)),
+    match unsupported::family(name) {
+        Some(feature) => Err(unsupported::refuse(&format!("-o {name}"), feature)),
         None => Err(CliError::failure(format!(
             "Illegal suboption \"{suboption}\""
         ))),

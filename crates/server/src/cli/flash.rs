@@ -2,7 +2,7 @@
 //! the others, which only tune it, are read and have no effect, as in memcached without `ext_path`.
 
 use super::number::leading_float;
-use super::{CliError, later};
+use super::{CliError, unsupported};
 
 /// The sub-option that turns it on.
 const PATH: &str = "ext_path";
@@ -41,7 +41,7 @@ pub(super) fn apply(name: &str, value: Option<&str>) -> Result<bool, CliError> {
             None => Err(CliError::failure(
                 "missing argument to ext_path, ie: ext_path=/d/file:5G",
             )),
-            Some(_) => Err(later::refuse(
+            Some(_) => Err(unsupported::refuse(
                 "-o ext_path",
                 "storage of items on flash (extstore)",
             )),

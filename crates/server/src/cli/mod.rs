@@ -8,7 +8,8 @@
 //! memcached reads numbers with `atoi`: `-m 64m` is 64 there, and here. Where it takes a word without any digit for 0,
 //! this refuses to start: `-p abc` would mean no port at all.
 //!
-//! Options of features that do not exist yet are refused (`later.rs`), so that nobody believes to have what is not there. Options that have no meaning here are accepted; `-v` says so.
+//! Options of features that do not exist here are refused (`unsupported.rs`), so that nobody believes to have what is not there.
+//! Options that have no meaning here are accepted; `-v` says so.
 
 mod address;
 mod apply;
@@ -16,11 +17,12 @@ mod auth;
 mod check;
 mod extended;
 mod flash;
-mod later;
+
 mod number;
 mod options;
 mod ssl;
 mod text;
+mod unsupported;
 
 #[cfg(test)]
 mod tests;

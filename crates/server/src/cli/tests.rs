@@ -49,7 +49,7 @@ fn refused(args: &[&str], code: u8, message: &str) {
 }
 
 #[track_caller]
-fn comes_later(args: &[&str]) {
+fn unsupported(args: &[&str]) {
     let error = try_draft(args).expect_err(&args.join(" "));
     assert!(
         error
@@ -341,7 +341,7 @@ fn process_options() {
 }
 
 #[test]
-fn features_of_later_versions_are_refused() {
+fn storage_on_flash_and_the_proxy_are_refused() {
     for suboption in [
         "ext_path=/f:1G",
         "proxy_config=x",
@@ -349,7 +349,7 @@ fn features_of_later_versions_are_refused() {
         "proxy_uring",
         "proxy_memprofile",
     ] {
-        comes_later(&["-o", suboption]);
+        unsupported(&["-o", suboption]);
     }
 }
 

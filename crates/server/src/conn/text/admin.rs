@@ -51,9 +51,6 @@ pub(super) fn command(
         Request::LruCrawler { request, noreply } => tune::lru_crawler(conn, request, noreply, cx),
         Request::DebugTime { time, noreply } => tune::debugtime(conn, time, noreply, cx),
         Request::Watch { streams } => watch::watch(conn, streams, cx),
-        Request::Later { name } => {
-            conn.tell(cx, |out| reply::not_supported_yet(&mut out.bytes, name));
-        }
         _ => unreachable_request(conn, cx),
     }
     Step::Used(line)

@@ -1,4 +1,4 @@
-//! Features that memcached has and this program does not have yet. Their options are refused.
+//! Features that memcached has and this program does not have. Their options are refused.
 
 use super::CliError;
 
