@@ -35,6 +35,10 @@ impl Engine {
             };
         };
         let item = self.items.item(chunk);
+        // In memcached's order: an empty value is no number whatever its cas unique, any other text only if that is right.
+        if item.value_bytes() == 0 {
+            return ArithOutcome::NonNumeric;
+        }
         if arith.extras.compare.is_some_and(|cas| cas != item.cas()) {
             return ArithOutcome::Exists;
         }

@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 use corecached_fuzz::replies::{Exchange, text};
 use corecached_fuzz::{Choices, streams};
 
+use crate::cas::CasPairs;
 use crate::link::{Cuts, End, Link};
 use crate::peer::Peer;
 use crate::settings;
 use line::Line;
-use replies::{CasPairs, Unit, units};
+use replies::{Unit, same, units};
 use rules::RULES;
 use stream::{Group, MARKER_REPLY, batch};
 
@@ -153,7 +154,8 @@ fn compare(
             }
             None => {
                 let mut pairs = theirs.iter().zip(ours);
-                theirs.len() == ours.len() && pairs.all(|(theirs, ours)| cas.same(theirs, ours))
+                theirs.len() == ours.len()
+                    && pairs.all(|(theirs, ours)| self::same(cas, theirs, ours))
             }
         };
         if !same {

@@ -1,9 +1,9 @@
-//! A stream of replies as units that can be compared, and the two servers' cas uniques side by side.
-
-use std::collections::BTreeMap;
+//! A stream of replies as units that can be compared.
 
 use corecached_protocol::Step;
 use corecached_protocol::client_text::{Part, ReplyParser};
+
+use crate::cas::CasPairs;
 
 /// A value, or a line of any other kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,65 +66,31 @@ pub(super) fn units(replies: &[u8]) -> Vec<Unit> {
     units
 }
 
-/// Which cas unique of one server stands for which of the other: the numbers differ, what is the same must not.
-#[derive(Debug, Default)]
-pub(super) struct CasPairs {
-    theirs: BTreeMap<u64, u64>,
-    ours: BTreeMap<u64, u64>,
-    /// The last one of each key, theirs and ours.
-    last: BTreeMap<Vec<u8>, (u64, u64)>,
-    /// Numbers that differed in the spaces behind them.
-    pub(super) paddings: u64,
-}
-
-impl CasPairs {
-    /// Whether the two are seen together, or not at all.
-    fn agree(&mut self, key: &[u8], theirs: u64, ours: u64) -> bool {
-        self.last.insert(key.to_vec(), (theirs, ours));
-        *self.theirs.entry(theirs).or_insert(ours) == ours
-            && *self.ours.entry(ours).or_insert(theirs) == theirs
-    }
-
-    /// The last cas uniques of a key, theirs and ours; 1 if none is known.
-    pub(super) fn last(&self, key: &[u8]) -> (u64, u64) {
-        self.last.get(key).copied().unwrap_or((1, 1))
-    }
-
-    /// Whether both are the same number, but for the spaces that decr may leave behind it: memcached leaves none when a
-    /// reply that is not sent yet still refers to the item, which depends on how the bytes came.
-    fn differ_in_padding(&mut self, theirs: &[u8], ours: &[u8]) -> bool {
-        let (number, our_number) = (theirs.trim_ascii_end(), ours.trim_ascii_end());
-        let same = number == our_number && number.iter().all(u8::is_ascii_digit);
-        self.paddings += u64::from(same);
-        same
-    }
-
-    /// Whether both units are the same, but for the numbers of cas uniques.
-    pub(super) fn same(&mut self, theirs: &Unit, ours: &Unit) -> bool {
-        match (theirs, ours) {
-            (
-                Unit::Value {
-                    key,
-                    client_flags,
-                    cas,
-                    data,
-                },
-                Unit::Value {
-                    key: our_key,
-                    client_flags: our_flags,
-                    cas: our_cas,
-                    data: our_data,
-                },
-            ) => {
-                let cas_agree = match (cas, our_cas) {
-                    (Some(theirs), Some(ours)) => self.agree(key, *theirs, *ours),
-                    (None, None) => true,
-                    _ => false,
-                };
-                let data_agree = data == our_data || self.differ_in_padding(data, our_data);
-                cas_agree && data_agree && (key, client_flags) == (our_key, our_flags)
-            }
-            _ => theirs == ours,
+/// Whether both units are the same, but for the numbers of cas uniques.
+pub(super) fn same(pairs: &mut CasPairs, theirs: &Unit, ours: &Unit) -> bool {
+    match (theirs, ours) {
+        (
+            Unit::Value {
+                key,
+                client_flags,
+                cas,
+                data,
+            },
+            Unit::Value {
+                key: our_key,
+                client_flags: our_flags,
+                cas: our_cas,
+                data: our_data,
+            },
+        ) => {
+            let cas_agree = match (cas, our_cas) {
+                (Some(theirs), Some(ours)) => pairs.agree(key, *theirs, *ours),
+                (None, None) => true,
+                _ => false,
+            };
+            let data_agree = data == our_data || pairs.differ_in_padding(data, our_data);
+            cas_agree && data_agree && (key, client_flags) == (our_key, our_flags)
         }
+        _ => theirs == ours,
     }
 }
