@@ -8,12 +8,13 @@ use super::{ClassTotal, Pairs, ShardReport, class_totals};
 /// The whole reply.
 pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
     let mut pairs = Pairs::default();
+    let has_temp = shared.tuning.temp_lru.is_on();
     for class in class_totals(reports, |class| class.number > 0) {
         let mut class_pairs = Class {
             pairs: &mut pairs,
             id: class.class_id,
         };
-        class_pairs.counts(&class, shared.config.lru_maintainer);
+        class_pairs.counts(&class, shared.config.lru_maintainer, has_temp);
         class_pairs.outcomes(&class, shared.config.lru_maintainer);
     }
     pairs
@@ -30,13 +31,16 @@ impl Class<'_> {
             .number(&format!("items:{}:{name}", self.id), value);
     }
 
-    fn counts(&mut self, class: &ClassTotal<'_>, segmented: bool) {
+    fn counts(&mut self, class: &ClassTotal<'_>, segmented: bool, has_temp: bool) {
         let number = class.sum(|class| class.number);
         self.number("number", number);
         if segmented {
             self.number("number_hot", 0);
             self.number("number_warm", 0);
             self.number("number_cold", number);
+            if has_temp {
+                self.number("number_temp", 0);
+            }
             self.number("age_hot", 0);
             self.number("age_warm", 0);
         }

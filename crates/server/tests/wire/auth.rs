@@ -16,7 +16,7 @@ use crate::server::{Server, command, free_port};
 use crate::unix_socket::Server as UnixServer;
 
 /// Text and meta commands with all that they need, but `quit`-like ones, which close anyway.
-const TEXT_COMMANDS: &[&str] = &[
+pub(crate) const TEXT_COMMANDS: &[&str] = &[
     "get target",
     "gets target other",
     "gat 100 target",
@@ -209,7 +209,7 @@ fn nothing_is_done_for_text_clients_before_they_authenticate() {
 }
 
 /// A packet that is right for most opcodes: the extras of its kind, a key, a value where there may be one.
-fn packet(opcode: u8) -> Vec<u8> {
+pub(crate) fn packet(opcode: u8) -> Vec<u8> {
     let (extras, value): (usize, &[u8]) = match opcode {
         0x01..=0x03 | 0x11..=0x13 => (8, b"xx"),
         0x05 | 0x06 | 0x15 | 0x16 => (20, b""),

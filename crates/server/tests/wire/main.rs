@@ -13,6 +13,7 @@
 //! watch.rs            streams of events, fast and slow watchers
 //! faults/             limits, slow and broken clients, signals, full memory
 //! concurrent.rs       several clients on the same keys
+//! recache.rs          who fetches an item anew: one of many clients
 //! process.rs          daemon, pid file, change of user, errors at the start
 //! shard_port.rs       clients that choose their shard
 //! tls/                encrypted connections: certificates, versions, reload, limits
@@ -35,6 +36,7 @@ mod keys;
 mod listeners;
 mod played;
 mod process;
+mod recache;
 mod server;
 mod shard_port;
 mod statistics;

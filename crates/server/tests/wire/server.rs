@@ -38,11 +38,6 @@ impl Server {
         Self::start_with(shards, options, &[])
     }
 
-    /// The same with prefixes before the address, which must be plain text.
-    pub(crate) fn start_at(listen: &str, shards: usize, options: &[&str]) -> Self {
-        Self::start_anywhere(listen, shards, options, &[])
-    }
-
     /// The same with environment variables.
     pub(crate) fn start_with(
         shards: usize,
@@ -52,7 +47,8 @@ impl Server {
         Self::start_anywhere("127.0.0.1", shards, options, environment)
     }
 
-    fn start_anywhere(
+    /// The same with prefixes before the address, which must be plain text.
+    pub(crate) fn start_anywhere(
         listen: &str,
         shards: usize,
         options: &[&str],

@@ -28,7 +28,7 @@ const GENERAL: &str = "pid uptime time version libevent pointer_size rusage_user
     reclaimed crawler_reclaimed crawler_items_checked lrutail_reflocked moves_to_cold \
     moves_to_warm moves_within_lru direct_reclaims lru_bumps_dropped";
 
-const SETTINGS: &str = "maxbytes maxconns tcpport udpport inter verbosity oldest evictions \
+pub(crate) const SETTINGS: &str = "maxbytes maxconns tcpport udpport inter verbosity oldest evictions \
     domain_socket umask shutdown_command growth_factor chunk_size num_threads \
     num_threads_per_udp stat_key_prefix detail_enabled reqs_per_event cas_enabled tcp_backlog \
     binding_protocol auth_enabled_sasl auth_enabled_ascii item_size_max maxconns_fast \
@@ -41,36 +41,27 @@ const SETTINGS: &str = "maxbytes maxconns tcpport udpport inter verbosity oldest
     ssl_ciphers ssl_ca_cert ssl_wbuf_size ssl_session_cache ssl_kernel_tls ssl_min_version \
     num_napi_ids memory_file client_flags_size";
 
-/// Per class of `stats items`, those that every server has.
-const ITEMS: &str = "number age mem_requested evicted evicted_nonzero evicted_time outofmemory \
-    tailrepairs reclaimed expired_unfetched evicted_unfetched crawler_reclaimed \
-    crawler_items_checked lrutail_reflocked";
-
-/// Per class of `stats items`, those of a segmented LRU.
-const ITEMS_OPTIONAL: &[&str] = &[
-    "number_hot",
-    "number_warm",
-    "number_cold",
-    "number_temp",
-    "age_hot",
-    "age_warm",
-    "evicted_active",
-    "moves_to_cold",
-    "moves_to_warm",
-    "moves_within_lru",
-    "direct_reclaims",
-    "hits_to_hot",
-    "hits_to_warm",
-    "hits_to_cold",
-    "hits_to_temp",
-];
+/// Per class of `stats items`. `number_temp` is there only with a TEMP list.
+const ITEMS: &str = "number number_hot number_warm number_cold age_hot age_warm age \
+    mem_requested evicted evicted_nonzero evicted_time outofmemory tailrepairs reclaimed \
+    expired_unfetched evicted_unfetched evicted_active crawler_reclaimed \
+    crawler_items_checked lrutail_reflocked moves_to_cold moves_to_warm moves_within_lru \
+    direct_reclaims hits_to_hot hits_to_warm hits_to_cold hits_to_temp";
 
 const SLABS: &str = "chunk_size chunks_per_page total_pages total_chunks used_chunks \
     free_chunks free_chunks_end get_hits cmd_set delete_hits incr_hits decr_hits cas_hits \
     cas_badval touch_hits";
 
-fn words(list: &str) -> Vec<&str> {
+pub(crate) fn words(list: &str) -> Vec<&str> {
     list.split_whitespace().collect()
+}
+
+/// The general statistics with these behind `place`.
+pub(crate) fn general_with(place: &str, added: &[&'static str]) -> Vec<&'static str> {
+    let mut names = words(GENERAL);
+    let index = names.iter().position(|name| *name == place).unwrap();
+    names.splice(index + 1..=index, added.iter().copied());
+    names
 }
 
 /// Checks names and order. Debian's memcached has a few more and a few fewer: of it only
@@ -196,9 +187,7 @@ fn items_and_slabs_have_their_names_for_each_class() {
     let items = names_by_class(&client.stats_list("items"), "items:");
     assert_eq!(items.len(), 2, "two classes are in use: {:?}", items.keys());
     for names in items.values() {
-        let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
-        names.retain(|name| !ITEMS_OPTIONAL.contains(name));
-        assert_eq!(names, words(ITEMS));
+        assert_eq!(*names, words(ITEMS));
     }
     let mut slabs = client.stats_list("slabs");
     let totals: Vec<(String, String)> = slabs.split_off(slabs.len() - 2);
@@ -440,4 +429,37 @@ fn stats_memory_accounts_for_every_byte() {
         }
         assert!(number("total") <= number("limit_maxbytes"));
     }
+}
+
+/// Options add names in their place, and take away those of what they turn off.
+#[test]
+fn options_change_the_names() {
+    let names = |options: &[&str], what: &str| -> Vec<String> {
+        let server = Server::start(2, options);
+        let mut client = server.connect();
+        client.set("key", "value");
+        let list = client.stats_list(what);
+        let last = |name: String| name.rsplit(':').next().unwrap().to_owned();
+        list.into_iter().map(|(name, _)| last(name)).collect()
+    };
+    let without = |names: &[&str]| {
+        let mut left = words(GENERAL);
+        left.retain(|name| !names.iter().any(|prefix| name.starts_with(prefix)));
+        left
+    };
+    let idle = names(&["-o", "idle_timeout=77"], "");
+    assert_eq!(idle, general_with("auth_errors", &["idle_kicks"]));
+    let slow = names(&["-o", "no_maxconns_fast"], "");
+    assert_eq!(slow, without(&["rejected_connections"]));
+    let fixed = names(&["-o", "no_slab_reassign"], "");
+    assert_eq!(fixed, without(&["slab_reassign_", "slabs_moved"]));
+    let flat = names(&["-o", "no_lru_crawler,no_lru_maintainer"], "");
+    let lists = ["lru_", "evicted_active", "moves_", "direct_reclaims"];
+    assert_eq!(flat, without(&lists));
+    let mut temp = words(ITEMS);
+    temp.insert(4, "number_temp");
+    assert_eq!(names(&["-o", "temporary_ttl=61"], "items"), temp);
+    // What has no name of its own there changes nothing.
+    assert_eq!(names(&["-M", "-C", "-F", "-A"], ""), words(GENERAL));
+    assert_eq!(names(&["-X", "-W"], "settings"), words(SETTINGS));
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::client::{Client, pattern, set_request};
 use crate::server::{Server, command, free_port};
+use crate::watch::field;
 
 /// No reply takes longer, on a busy machine either.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -434,5 +435,97 @@ fn there_is_no_udp_beside_authentication() {
         assert!(!ended.status.success(), "{option:?}");
         let said = String::from_utf8_lossy(&ended.stderr).into_owned();
         assert!(said.contains("UDP"), "{said}");
+    }
+}
+
+#[test]
+fn meta_commands_are_answered() {
+    for shards in [1, 4] {
+        let (server, mut udp) = start(shards, &[]);
+        for key in ["a", "b", "c", "d"] {
+            assert_eq!(udp.ask(format!("mg {key} v\r\n")), "EN\r\n");
+            let stored = udp.ask(format!("ms {key} 5 T0 F7 O12\r\nvalue\r\n"));
+            assert_eq!(stored, "HD O12\r\n");
+            let hit = udp.ask(format!("mg {key} v f t Oab k\r\n"));
+            assert_eq!(hit, format!("VA 5 f7 t-1 Oab k{key}\r\nvalue\r\n"));
+            assert_eq!(udp.ask(format!("mg {key} s\r\n")), "HD s5\r\n");
+            if !server.is_old_memcached {
+                let missed = udp.ask(format!("mg {key}x v O9 k\r\n"));
+                assert_eq!(missed, format!("EN O9 k{key}x\r\n"));
+            }
+            assert_eq!(udp.ask(format!("ma {key}n N0 J41 v\r\n")), "VA 2\r\n41\r\n");
+            assert_eq!(udp.ask(format!("ma {key}n v\r\n")), "VA 2\r\n42\r\n");
+            assert_eq!(udp.ask(format!("md {key}n\r\n")), "HD\r\n");
+            assert_eq!(udp.ask(format!("md {key}n O1\r\n")), "NF O1\r\n");
+        }
+        assert_eq!(udp.ask("mn\r\n"), "MN\r\n");
+        if !server.is_old_memcached {
+            let refused = "CLIENT_ERROR bad command line format\r\n";
+            assert_eq!(udp.ask("mg\r\n"), refused);
+        }
+    }
+}
+
+#[test]
+fn quiet_meta_commands_are_silent() {
+    for shards in [1, 4] {
+        let (server, mut udp) = start(shards, &[]);
+        let mut client = server.connect();
+        client.set("b", "value");
+        // Datagrams of nothing but what is hidden have no answer at all.
+        for request in ["mg a v q\r\n", "ms c 1 q\r\nx\r\n", "md c q\r\n"] {
+            udp.send(request);
+        }
+        let id = udp.send("mn\r\n");
+        assert_eq!(udp.message(), (id, b"MN\r\n".to_vec()));
+        // A get of many keys as clients send it: the opaques say which of them were hits, the end that it is one.
+        if server.is_old_memcached {
+            return;
+        }
+        let reply = udp.ask("mg a v q O1\r\nmg b v q O2\r\nmg c v q O3\r\nmg b v q k\r\nmn\r\n");
+        assert_eq!(reply, "VA 5 O2\r\nvalue\r\nVA 5 kb\r\nvalue\r\nMN\r\n");
+        // Errors are never hidden, nor is the miss of a delete.
+        assert_eq!(udp.ask("md a q\r\nmn\r\n"), "NF\r\nMN\r\n");
+        let reply = udp.ask("mg b v v q\r\nmn\r\n");
+        assert_eq!(reply, "CLIENT_ERROR duplicate flag\r\nMN\r\n");
+    }
+}
+
+/// Lines of watchers name the socket that the datagram came by, not the connection that was served before it.
+#[test]
+fn watchers_see_which_socket_asked() {
+    for shards in [1, 4] {
+        let (server, mut udp) = start(shards, &[]);
+        let mut client = server.connect();
+        let sockets: Vec<String> = client
+            .stats("conns")
+            .keys()
+            .filter_map(|name| Some(name.strip_suffix(":UDP")?.to_owned()))
+            .collect();
+        let mut watcher = server.connect();
+        assert_eq!(watcher.ask("watch fetchers mutations"), "OK");
+        let mut descriptor = |key: &str| {
+            let line = watcher.log_line();
+            assert_eq!(field(&line, "key"), key);
+            field(&line, "cfd").to_owned()
+        };
+        let mut connection = None;
+        for number in 0..30 {
+            // Keys of all shards: those of others come to them by loan or by message.
+            let (by_tcp, by_udp) = (format!("t{number}"), format!("u{number}"));
+            client.set(&by_tcp, "x");
+            assert_eq!(udp.ask(set_request(&by_udp, b"x")), "STORED\r\n");
+            assert!(client.get(&by_tcp).is_some());
+            assert!(udp.ask(format!("get {by_udp}\r\n")).starts_with("VALUE"));
+            for key in [&by_tcp, &by_tcp, &by_udp, &by_udp, &by_tcp, &by_udp] {
+                let shown = descriptor(key);
+                if *key == by_udp {
+                    assert!(sockets.contains(&shown), "{key}: {shown} of {sockets:?}");
+                } else {
+                    assert_eq!(*connection.get_or_insert(shown.clone()), shown);
+                    assert!(!sockets.contains(&shown), "{key}: {shown}");
+                }
+            }
+        }
     }
 }

@@ -7,14 +7,14 @@ use crate::client::{Client, set_request};
 use crate::server::Server;
 
 /// Fields of a line; every line begins with its time and number.
-fn field<'a>(line: &'a str, name: &str) -> &'a str {
+pub(crate) fn field<'a>(line: &'a str, name: &str) -> &'a str {
     let mut fields = line.split(' ').filter_map(|field| field.split_once('='));
     let found = fields.find(|(known, _)| *known == name);
     found.unwrap_or_else(|| panic!("no {name} in {line:?}")).1
 }
 
 /// The line without its time, number and descriptor, which differ from run to run.
-fn event(line: &str) -> String {
+pub(crate) fn event(line: &str) -> String {
     let words = line.split(' ').filter(|word| {
         !["ts=", "gid=", "cfd=", "rport="]
             .iter()
@@ -390,4 +390,79 @@ fn the_crawler_and_moved_pages_show() {
     assert_eq!(client.ask("lru_crawler crawl all"), "OK");
     let line = next("lru_crawler");
     assert_eq!(field(&line, "reclaimed"), "0");
+}
+
+/// The event for the key; keys are of all shards, so that lines come by loans and messages, too.
+fn next_of(watcher: &mut Client, key: &str) -> String {
+    let line = watcher.log_line();
+    assert_eq!(field(&line, "key"), key, "{line}");
+    event(&line)
+}
+
+/// The event of a lookup of this item, which is there.
+fn next_of_get(client: &mut Client, watcher: &mut Client, key: &str) -> String {
+    assert!(client.get(key).is_some());
+    next_of(watcher, key)
+}
+
+#[test]
+fn meta_commands_show_as_what_they_do() {
+    for shards in [1, 4] {
+        let server = Server::start(shards, &[]);
+        let mut client = server.connect();
+        let mut all = watch(&server, "fetchers mutations deletions");
+        let mut deletions = watch(&server, "deletions");
+        for number in 0..12 {
+            let key = format!("key{number}");
+            let missed = format!("type=item_get key={key} status=not_found clsid=0 size=0");
+            assert_eq!(client.ask(&format!("mg {key} v")), "EN");
+            assert_eq!(next_of(&mut all, &key), missed);
+            client.send(format!("ms {key} 5 T90\r\nvalue\r\n"));
+            assert_eq!(client.line(), "HD");
+            assert_eq!(next_of(&mut all, &key), missed);
+            let stored = next_of(&mut all, &key);
+            let class = field(&stored, "clsid").to_owned();
+            let rest = format!("cmd=set ttl=90 clsid={class} size=5");
+            assert_eq!(
+                stored,
+                format!("type=item_store key={key} status=stored {rest}")
+            );
+            let found = format!("type=item_get key={key} status=found clsid={class} size=5");
+            assert_eq!(client.ask(&format!("mg {key} s")), "HD s5");
+            assert_eq!(next_of(&mut all, &key), found);
+            client.send(format!("ms {key} 1 ME\r\nx\r\n"));
+            assert_eq!(client.line(), "NS");
+            assert_eq!(next_of(&mut all, &key), found);
+            let refused = next_of(&mut all, &key);
+            assert!(refused.contains("status=not_stored cmd=add"), "{refused}");
+            // What keeps the item is no deletion.
+            assert_eq!(client.ask(&format!("md {key} I T60")), "HD");
+            assert_eq!(next_of(&mut all, &key), found);
+            assert_eq!(client.ask(&format!("md {key} C1000000")), "EX");
+            assert_eq!(next_of(&mut all, &key), found);
+            assert_eq!(client.ask(&format!("md {key} x F3")), "HD");
+            assert_eq!(next_of(&mut all, &key), found);
+            let emptied = next_of_get(&mut client, &mut all, &key);
+            assert_eq!(client.ask(&format!("md {key}")), "HD");
+            assert_eq!(next_of(&mut all, &key), emptied);
+            let rest = format!("cmd=md clsid={} size=0", field(&emptied, "clsid"));
+            let deleted = format!("type=deleted key={key} {rest}");
+            assert_eq!(next_of(&mut all, &key), deleted);
+            assert_eq!(client.ask(&format!("md {key}")), "NF");
+            assert_eq!(next_of(&mut all, &key), missed);
+            // Nothing but the deletion stands in the stream of deletions.
+            assert_eq!(next_of(&mut deletions, &key), deleted);
+            // An increment is a lookup; that of a key that is not there makes the item by itself.
+            client.set(&key, "5");
+            next_of(&mut all, &key);
+            next_of(&mut all, &key);
+            assert_eq!(client.ask(&format!("ma {key}")), "HD");
+            assert!(next_of(&mut all, &key).contains("type=item_get"));
+            client.send(format!("md {key} q\r\nmn\r\n"));
+            assert_eq!(client.line(), "MN");
+            assert!(next_of(&mut all, &key).contains("status=found"));
+            assert!(next_of(&mut all, &key).contains("cmd=md"));
+            assert!(next_of(&mut deletions, &key).contains("cmd=md"));
+        }
+    }
 }

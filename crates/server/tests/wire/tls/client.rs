@@ -81,6 +81,15 @@ impl TlsClient {
         String::from_utf8(line).map_err(io::Error::other)
     }
 
+    /// The next line of a log, which ends in a line feed alone.
+    pub(super) fn try_log_line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        line.strip_suffix('\n')
+            .map(str::to_owned)
+            .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
     pub(super) fn line(&mut self) -> String {
         self.try_line().expect("a reply in time")
     }

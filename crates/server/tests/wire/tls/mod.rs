@@ -1,10 +1,12 @@
 //! Encrypted connections. Every server here has a plain address, too, which is where it is watched from.
 
+mod auth;
 mod certificates;
 mod client;
 mod errors;
 mod handshakes;
 mod memory;
+mod names;
 mod reload;
 mod traffic;
 
@@ -30,12 +32,22 @@ impl TlsServer {
     }
 
     fn start_with(shards: usize, suboptions: &str, options: &[&str]) -> TlsServer {
+        TlsServer::start_in(shards, suboptions, options, &[])
+    }
+
+    /// The same with environment variables.
+    fn start_in(
+        shards: usize,
+        suboptions: &str,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> TlsServer {
         let certificates = Certificates::new();
         let port = free_port();
         let listen = format!("127.0.0.1:{port}");
         let extended = format!("{},{suboptions}", certificates.options());
         let options = [&["-Z", "-l", &listen, "-o", &extended], options].concat();
-        let server = Server::start_at("notls:127.0.0.1", shards, &options);
+        let server = Server::start_anywhere("notls:127.0.0.1", shards, &options, environment);
         TlsServer {
             server,
             certificates,
