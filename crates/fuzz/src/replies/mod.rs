@@ -5,6 +5,7 @@
 //! what both sides of the wire know, and says nothing about which of the possible replies is the right one: that is
 //! what the differential test is for.
 
+pub mod binary;
 pub mod meta;
 pub mod text;
 

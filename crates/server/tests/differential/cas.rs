@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// No server gets this far.
+const UNKNOWN: u64 = u64::MAX - 1;
+
 /// Which cas unique of one server stands for which of the other: the numbers differ, what is the same must not.
 #[derive(Debug, Default)]
 pub(crate) struct CasPairs {
@@ -21,9 +24,9 @@ impl CasPairs {
             && *self.ours.entry(ours).or_insert(theirs) == theirs
     }
 
-    /// The last cas uniques of a key, theirs and ours; 1 if none is known.
+    /// The last cas uniques of a key, theirs and ours; if none is known, one that no item has.
     pub(crate) fn last(&self, key: &[u8]) -> (u64, u64) {
-        self.last.get(key).copied().unwrap_or((1, 1))
+        self.last.get(key).copied().unwrap_or((UNKNOWN, UNKNOWN))
     }
 
     /// Whether both are the same number, but for the spaces that decr may leave behind it: memcached leaves none when a

@@ -11,6 +11,9 @@ pub(crate) const REFERENCE_VERSION: &str = "1.6.18";
 /// A server must answer this soon after its start.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How many ports are tried.
+const STARTS_MAX: usize = 5;
+
 /// A running server; ended when dropped.
 pub(crate) struct Peer {
     child: Child,
@@ -40,40 +43,40 @@ impl Peer {
         )
     }
 
+    /// A port that was free may be the source of somebody's connection a moment later: then another one is tried.
     fn start(command: &mut Command, options: &[&str]) -> Peer {
-        let address = free_address();
+        let fixed = ["-u", "root", "-l", "127.0.0.1", "-U", "0", "-m", "256"];
+        command.args(fixed).args(options);
+        let tries = (0..STARTS_MAX).map(|_| Peer::start_on(command, free_address()));
+        let started = tries.flatten().next();
+        started.unwrap_or_else(|| panic!("{command:?} ends at once"))
+    }
+
+    /// A server that listens on `address`; `None` if it ends instead.
+    fn start_on(command: &mut Command, address: SocketAddr) -> Option<Peer> {
+        // Of several ports the last one counts.
         let child = command
-            .args([
-                "-u",
-                "root",
-                "-l",
-                "127.0.0.1",
-                "-U",
-                "0",
-                "-m",
-                "256",
-                "-p",
-            ])
+            .arg("-p")
             .arg(address.port().to_string())
-            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut peer = Peer { child, address };
-        peer.wait_until_it_listens();
-        peer
+        peer.waits_for_clients().then_some(peer)
     }
 
-    fn wait_until_it_listens(&mut self) {
+    fn waits_for_clients(&mut self) -> bool {
         let end = Instant::now() + START_TIMEOUT;
         while TcpStream::connect(self.address).is_err() {
-            let ended = self.child.try_wait().expect("the child is ours");
-            assert!(ended.is_none(), "a server ended with {ended:?}");
+            if self.child.try_wait().expect("the child is ours").is_some() {
+                return false;
+            }
             assert!(Instant::now() < end, "no answer on {}", self.address);
             std::thread::sleep(Duration::from_millis(5));
         }
+        true
     }
 
     fn version(&self) -> String {

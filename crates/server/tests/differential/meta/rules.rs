@@ -81,7 +81,9 @@ pub(super) const RULES: &[Rule] = &[
         applies: |line| line.is("ms") && line.length().is_some() && line.key().len() > 250,
         own_key: false,
         explains: |_, theirs, ours| {
-            theirs.strip_prefix(BAD_FORMAT) == Some("ERROR\r\n") && ours == BAD_FORMAT
+            // A length that is too short leaves a line of data to both.
+            let left = [theirs, ours].map(|reply| reply.strip_prefix(BAD_FORMAT));
+            left[0] == Some("ERROR\r\n") && (left[1] == Some("") || left[1] == left[0])
         },
     },
     Rule {
