@@ -133,3 +133,52 @@ fn a_lower_limit_gives_memory_back() {
     // Nobody has read them: what is surely there is a part of the tenth that is on probation.
     assert_present(&mut client, "more", 1950..2000, |_| 10_000);
 }
+
+/// What a server may need beside `-m`: code and stacks, and for each shard its rings, buffers and the address tables of
+/// its segment.
+const OVERHEAD_BYTES: u64 = 12 << 20;
+/// The same for each shard.
+const OVERHEAD_SHARD_BYTES: u64 = 4 << 20;
+
+/// The limit is hard: resident memory stays below `-m` and a fixed overhead, whatever is stored.
+#[test]
+fn resident_memory_stays_below_the_limit() {
+    const LIMIT_MEGABYTES: u64 = 64;
+    for shards in [1, 4] {
+        let server = Server::start(shards, &["-m", &LIMIT_MEGABYTES.to_string()]);
+        if server.is_old_memcached {
+            return;
+        }
+        let mut client = server.connect();
+        let lengths: [fn(usize) -> usize; 5] = [
+            |_| 10,
+            |_| 700,
+            |_| 20_000,
+            |_| 900_000,
+            |number| 40 << (number * 7 % 12),
+        ];
+        for (round, length) in lengths.iter().enumerate() {
+            let (mut sent, mut number) = (0, 0);
+            while sent < 2 * LIMIT_MEGABYTES as usize * 1_000_000 && number < 1_000_000 {
+                let mut requests = Vec::new();
+                while requests.len() < 1_000_000 {
+                    let bytes = length(number);
+                    requests
+                        .extend(format!("set {round}-{number} 0 0 {bytes} noreply\r\n").bytes());
+                    requests.resize(requests.len() + bytes, b'v');
+                    requests.extend(b"\r\n");
+                    (sent, number) = (sent + bytes, number + 1);
+                }
+                client.send(requests);
+            }
+            assert_eq!(client.ask("mn"), "MN");
+            let overhead = OVERHEAD_BYTES + shards as u64 * OVERHEAD_SHARD_BYTES;
+            let resident = server.resident_bytes();
+            println!("{shards} shards, round {round}: {} MiB", resident >> 20);
+            assert!(
+                resident < (LIMIT_MEGABYTES << 20) + overhead,
+                "{shards} shards, round {round}: {resident} bytes"
+            );
+        }
+    }
+}
