@@ -6,7 +6,7 @@
 mod eviction;
 #[path = "engine/expiry.rs"]
 mod expiry;
-#[path = "engine/model.rs"]
+#[path = "engine/model/mod.rs"]
 mod model;
 #[path = "engine/restart.rs"]
 mod restart;

@@ -1,0 +1,135 @@
+//! Lookups, with and without what the meta protocol asks for, and pinned values.
+
+use corecached_engine::{Create, Deadline, Fetch, MetaFetch, Recache, Seconds};
+
+use crate::support::hash;
+
+use super::entry::Entry;
+use super::{Model, Pinned};
+
+impl Model {
+    pub(super) fn meta_fetch(&mut self) -> MetaFetch {
+        let recache = match self.rng.below(4) {
+            0 => Recache::Below(Deadline(self.now + self.rng.below(60) as u32)),
+            1 => Recache::Always,
+            _ => Recache::Never,
+        };
+        let create = self.rng.one_in(4).then(|| Create {
+            deadline: self.deadline(),
+            new_cas: self.new_cas(),
+            binary_key: self.rng.one_in(4),
+        });
+        MetaFetch {
+            bump: self.rng.one_in(2),
+            deadline: self.rng.one_in(4).then(|| self.deadline()),
+            recache,
+            create,
+        }
+    }
+
+    pub(super) fn fetch(&mut self) -> Fetch {
+        match self.rng.below(8) {
+            0 => Fetch::Touch(self.deadline()),
+            1 => Fetch::Quiet,
+            2 => Fetch::Inspect,
+            3 | 4 => Fetch::Meta(self.meta_fetch()),
+            _ => Fetch::Count,
+        }
+    }
+
+    pub(super) fn get(&mut self) {
+        let key = self.key();
+        let fetch = self.fetch();
+        self.expected(&key);
+        let pin = self.rng.one_in(20) && self.pins.len() < 4;
+        let Some(hit) = self.engine.get(&key, hash(&key), Seconds(self.now), fetch) else {
+            return self.missed(&key, fetch);
+        };
+        let value: Vec<u8> = hit.value_chunks().flatten().copied().collect();
+        assert_eq!((hit.key(), hit.value_len()), (&key[..], value.len()));
+        assert!(hit.single_chunk().is_none_or(|chunk| chunk == value));
+        let handle = hit.handle();
+        if hit.is_new() {
+            let Fetch::Meta(MetaFetch {
+                create: Some(create),
+                bump,
+                ..
+            }) = fetch
+            else {
+                panic!("{fetch:?} created an item");
+            };
+            assert!(hit.has_won() && !hit.was_won() && !hit.is_stale() && !hit.fetched());
+            assert_eq!(hit.idle_seconds(), 0);
+            let entry = Entry {
+                value: Vec::new(),
+                flags: hit.client_flags(),
+                deadline: hit.deadline(),
+                cas: hit.cas(),
+                binary_key: hit.has_binary_key(),
+                stale: false,
+                won: true,
+                fetched: Some(bump),
+                used: self.now,
+            };
+            assert_eq!(
+                (entry.flags, entry.deadline, entry.binary_key, value.len()),
+                (0, create.deadline, create.binary_key, 0)
+            );
+            self.check_new_cas(create.new_cas, entry.cas);
+            self.forget(&key);
+            self.map.insert(key, entry);
+        } else {
+            let entry = self
+                .map
+                .get_mut(&key)
+                .unwrap_or_else(|| panic!("a hit of what is dead or never was"));
+            entry.see(&hit, &value, fetch, self.now, self.has_flushed);
+            self.hits += 1;
+        }
+        if pin {
+            let pieces = self.engine.pin(handle).pieces().to_vec();
+            self.pins.push(Pinned {
+                handle,
+                pieces,
+                value,
+            });
+        }
+    }
+
+    pub(super) fn missed(&mut self, key: &[u8], fetch: Fetch) {
+        let is_touch = match fetch {
+            Fetch::Touch(_) => true,
+            Fetch::Meta(meta) => {
+                if meta.create.is_some() {
+                    self.judge_out_of_memory();
+                }
+                meta.deadline.is_some()
+            }
+            _ => false,
+        };
+        if !is_touch || self.config.evictions_enabled {
+            self.forget(key);
+        } else if let Some(entry) = self.map.get_mut(key) {
+            // There was no memory for the deadline, but it may have been marked.
+            entry.fetched = None;
+            entry.used = u32::MAX;
+        }
+    }
+
+    pub(super) fn unpin(&mut self) {
+        if self.pins.is_empty() {
+            return;
+        }
+        let index = self.rng.below(self.pins.len());
+        let pinned = self.pins.swap_remove(index);
+        let value: Vec<u8> = pinned
+            .pieces
+            .iter()
+            // SAFETY: the item is pinned and nothing borrows the engine.
+            .flat_map(|piece| unsafe { std::slice::from_raw_parts(piece.ptr, piece.len) })
+            .copied()
+            .collect();
+        assert!(value == pinned.value, "a pinned value has changed");
+        self.engine.unpin(pinned.handle);
+    }
+}

@@ -1,0 +1,125 @@
+//! Random operations against a map that may forget but never lies.
+//!
+//! A hit must be what was last acknowledged, alive, with its client flags, deadline and cas unique. A miss is always
+//! allowed for an item that may have been evicted, and then the map forgets it; while nothing was evicted, a miss of a
+//! live item is an error.
+//!
+//! `CORECACHED_SEED` sets the seed, `CORECACHED_STEPS` the number of steps.
+
+mod arith;
+mod choose;
+mod delete;
+mod entry;
+mod get;
+mod restart;
+mod runs;
+mod store;
+mod upkeep;
+mod upload;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use corecached_engine::{
+    Budget, Deadline, Engine, EngineConfig, ItemHandle, Piece, Staged, StoreExtras, StoreMode,
+};
+
+use crate::support::Rng;
+
+use entry::Entry;
+
+struct Upload {
+    staged: Staged,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    written: usize,
+    flags: u32,
+    deadline: Deadline,
+    mode: StoreMode,
+    extras: StoreExtras,
+}
+
+struct Pinned {
+    handle: ItemHandle,
+    pieces: Vec<Piece>,
+    value: Vec<u8>,
+}
+
+struct Model {
+    rng: Rng,
+    engine: Engine,
+    budget: Arc<Budget>,
+    config: EngineConfig,
+    limit: u64,
+    map: HashMap<Vec<u8>, Entry>,
+    now: u32,
+    flush_at: Option<u32>,
+    /// After a flush, ages may be a second or more too small.
+    has_flushed: bool,
+    uploads: Vec<Upload>,
+    pins: Vec<Pinned>,
+    keys: usize,
+    lengths: &'static [usize],
+    hits: u64,
+    /// Whether pages are taken from the shard.
+    shrinks: bool,
+    /// Items that an engine before the last restart may have lost.
+    lost_before: u64,
+}
+
+/// The largest lengths of values, each taken with equal chance.
+const SMALL: &[usize] = &[1, 12, 30, 100];
+const MIXED: &[usize] = &[12, 100, 1000, 8_000, 20_000];
+const LARGE: &[usize] = &[300, 9_000, 70_000, 400_000];
+
+impl Model {
+    fn new(
+        seed: u64,
+        config: EngineConfig,
+        limit: u64,
+        keys: usize,
+        lengths: &'static [usize],
+    ) -> Self {
+        let budget = Budget::new(limit);
+        let engine = Engine::new(config.clone(), Arc::clone(&budget)).unwrap();
+        Self {
+            rng: Rng::new(seed),
+            engine,
+            budget,
+            config,
+            limit,
+            map: HashMap::new(),
+            now: 2,
+            flush_at: None,
+            has_flushed: false,
+            uploads: Vec::new(),
+            pins: Vec::new(),
+            keys,
+            lengths,
+            hits: 0,
+            shrinks: true,
+            lost_before: 0,
+        }
+    }
+
+    fn step(&mut self) {
+        match self.rng.below(100) {
+            0..30 => self.store(),
+            30..65 => self.get(),
+            65..70 => self.delete(),
+            70..75 => self.arith(),
+            75..80 => self.touch(),
+            80..85 => self.begin_upload(),
+            85..92 => self.go_on_with_upload(),
+            92..94 => self.unpin(),
+            94..98 => self.housekeeping(),
+            98 => self.tick(),
+            _ => match self.rng.below(50) {
+                0 => self.flush(),
+                1 if self.config.memory_file.is_some() => self.restart(),
+                _ => {}
+            },
+        }
+        assert!(self.budget.used_bytes() <= self.limit, "the limit is hard");
+    }
+}

@@ -1,0 +1,108 @@
+//! Time, flushes, touches, the housekeeping and walks over all items.
+
+use corecached_engine::{Fetch, Seconds, TouchOutcome, WalkCursor};
+
+use crate::support::hash;
+
+use super::Model;
+
+impl Model {
+    pub(super) fn touch(&mut self) {
+        let key = self.key();
+        self.expected(&key);
+        let deadline = self.deadline();
+        match self
+            .engine
+            .touch(&key, hash(&key), deadline, Seconds(self.now))
+        {
+            TouchOutcome::Touched => {
+                let entry = self.map.get_mut(&key).expect("touched");
+                entry.deadline = deadline;
+                entry.fetched = Some(true);
+                entry.used = self.now;
+            }
+            TouchOutcome::NotFound if self.config.evictions_enabled => self.forget(&key),
+            TouchOutcome::NotFound => {
+                if let Some(entry) = self.map.get_mut(&key) {
+                    entry.fetched = None;
+                    entry.used = u32::MAX;
+                }
+            }
+        }
+    }
+
+    pub(super) fn flush(&mut self) {
+        self.has_flushed = true;
+        if self.rng.one_in(2) {
+            self.engine.flush_all(None, Seconds(self.now));
+            self.flush_at = None;
+            self.map.clear();
+        } else {
+            let at = self.now + 1 + self.rng.below(5) as u32;
+            self.engine.flush_all(Some(Seconds(at)), Seconds(self.now));
+            self.flush_at = Some(at);
+        }
+    }
+
+    pub(super) fn tick(&mut self) {
+        self.now += 1 + self.rng.below(3) as u32;
+        if self.flush_at.is_some_and(|at| at <= self.now) {
+            self.flush_at = None;
+            self.map.clear();
+        }
+    }
+
+    pub(super) fn housekeeping(&mut self) {
+        match self.rng.below(8) {
+            0 | 1 if !self.shrinks => {}
+            0 => {
+                self.engine.release_page(64);
+            }
+            1 => {
+                self.budget.set_limit_bytes(self.limit * 3 / 4);
+                while self.engine.trim(64) {}
+                self.budget.set_limit_bytes(self.limit);
+            }
+            2 => self.walk(),
+            3 => {
+                let (budget, one_in) = (self.rng.below(3000), 1 + self.rng.below(100) as u32);
+                self.engine.reap(self.now(), budget, one_in);
+            }
+            4 => {
+                let budget = self.rng.below(3000);
+                self.engine.sweep(self.now(), budget);
+            }
+            _ => {
+                self.engine.maintain(self.now());
+            }
+        }
+    }
+
+    /// Everything shown is known and alive, and everything known that was not evicted is shown.
+    pub(super) fn walk(&mut self) {
+        let mut shown = 0;
+        let mut cursor = WalkCursor::default();
+        let budget = 1 + self.rng.below(500);
+        let (map, now) = (&self.map, Seconds(self.now));
+        while self.engine.walk(&mut cursor, now, budget, |item| {
+            let entry = map.get(item.key).expect("a walk shows what was stored");
+            assert!(!entry.deadline.has_passed(now), "a walk shows what lives");
+            assert_eq!(
+                (item.value_bytes, item.client_flags, item.deadline, item.cas),
+                (entry.value.len(), entry.flags, entry.deadline, entry.cas)
+            );
+            assert_eq!(item.binary_key, entry.binary_key);
+            assert!(
+                entry.fetched.is_none_or(|fetched| fetched == item.fetched),
+                "whether it was fetched"
+            );
+            shown += 1;
+        }) {}
+        let keys: Vec<&Vec<u8>> = map.keys().collect();
+        let live = keys
+            .iter()
+            .filter(|key| self.engine.get(key, hash(key), now, Fetch::Quiet).is_some())
+            .count();
+        assert_eq!(shown, live, "a walk shows every live item once");
+    }
+}

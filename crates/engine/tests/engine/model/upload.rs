@@ -1,0 +1,110 @@
+//! Values that arrive in pieces.
+
+use corecached_engine::{Reserve, Seconds, Store, StoreMode, StoreOutcome};
+
+use crate::support::hash;
+
+use super::{Model, Upload};
+
+impl Model {
+    pub(super) fn begin_upload(&mut self) {
+        if self.uploads.len() >= 3 {
+            return;
+        }
+        let (key, value) = (self.key(), self.value());
+        let (flags, deadline) = (self.flags(), self.deadline());
+        let expected = self.expected(&key);
+        let mode = self.mode(expected.as_ref());
+        let extras = self.extras(expected.as_ref());
+        let reserve = Reserve {
+            key: &key,
+            hash: hash(&key),
+            client_flags: flags,
+            deadline,
+            extras,
+            value_bytes: value.len(),
+        };
+        match self.engine.reserve(&reserve, Seconds(self.now)) {
+            Ok(staged) => self.uploads.push(Upload {
+                staged,
+                key,
+                value,
+                written: 0,
+                flags,
+                deadline,
+                mode,
+                extras,
+            }),
+            Err(StoreOutcome::TooLarge) => assert!(self.too_large(&key, value.len(), flags)),
+            Err(outcome) => {
+                assert_eq!(outcome, StoreOutcome::OutOfMemory);
+                assert!(
+                    !self.config.evictions_enabled
+                        || !self.uploads.is_empty()
+                        || !self.pins.is_empty()
+                );
+            }
+        }
+    }
+
+    pub(super) fn go_on_with_upload(&mut self) {
+        if self.uploads.is_empty() {
+            return;
+        }
+        let index = self.rng.below(self.uploads.len());
+        let mut upload = self.uploads.swap_remove(index);
+        if self.rng.one_in(10) {
+            return self.engine.abort(upload.staged);
+        }
+        let len = self.rng.below(upload.value.len() - upload.written + 1);
+        let end = if self.rng.one_in(2) {
+            upload.value.len()
+        } else {
+            upload.written + len
+        };
+        let bytes = &upload.value[upload.written..end];
+        if !self.engine.staged_write(&mut upload.staged, bytes) {
+            // The memory of what has been written is an excuse.
+            return self.engine.abort(upload.staged);
+        }
+        upload.written = end;
+        if upload.written < upload.value.len() {
+            return self.uploads.push(upload);
+        }
+        let Upload {
+            staged,
+            key,
+            value,
+            flags,
+            deadline,
+            mode,
+            extras,
+            ..
+        } = upload;
+        self.settle(&key);
+        let copied: Vec<u8> = self
+            .engine
+            .staged_value(&staged)
+            .flatten()
+            .copied()
+            .collect();
+        assert!(copied == value, "a staged value is what was written");
+        // Its own memory is an excuse for running out.
+        let outcome = self.engine.commit(staged, mode, &extras, Seconds(self.now));
+        if outcome == StoreOutcome::OutOfMemory
+            && matches!(mode, StoreMode::Append | StoreMode::Prepend)
+        {
+            return;
+        }
+        let store = Store {
+            mode,
+            key: &key,
+            hash: hash(&key),
+            client_flags: flags,
+            deadline,
+            extras,
+            value: &value,
+        };
+        self.stored(&store, outcome);
+    }
+}
