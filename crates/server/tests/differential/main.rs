@@ -19,6 +19,7 @@
 
 mod binary;
 mod cas;
+mod lines;
 mod link;
 mod meta;
 mod peer;

@@ -1,8 +1,7 @@
 //! A stream of replies as units that can be compared.
 
-use std::collections::BTreeMap;
-
 use crate::cas::CasPairs;
+use crate::lines::Needed;
 
 /// How much later the second server may have been asked, in seconds.
 const LATER: u64 = 60;
@@ -62,12 +61,7 @@ pub(super) fn units(mut rest: &[u8]) -> Vec<Unit> {
 }
 
 /// Whether both units are the same, but for what differs from run to run. Counts in `needed` what did.
-pub(super) fn same(
-    pairs: &mut CasPairs,
-    needed: &mut BTreeMap<&'static str, u64>,
-    theirs: &Unit,
-    ours: &Unit,
-) -> bool {
+pub(super) fn same(pairs: &mut CasPairs, needed: &mut Needed, theirs: &Unit, ours: &Unit) -> bool {
     let (old, new) = (theirs.words(), ours.words());
     if old.len() != new.len() {
         return false;

@@ -1,31 +1,14 @@
-//! Batches of requests in groups, each group ended by a marker. A request that a rule applies to is a group of its own.
+//! Batches of requests in groups. A request that a rule applies to is a group of its own.
 
 use corecached_fuzz::Choices;
 use corecached_fuzz::streams::meta::request;
 
 use super::line::Line;
-use super::rules::{RULES, Rule};
-
-/// Ends a group.
-pub(super) const MARKER: &[u8] = b"mn\r\n";
-/// What answers it; no other request is answered so, and no value holds it.
-pub(super) const MARKER_REPLY: &[u8] = b"MN\r\n";
+use super::rules::RULES;
+use crate::lines::{Group, RuleId};
 
 /// The longest data that is read as commands: it must not be a line that is too long for 1.6.18.
 const REFUSED_DATA_BYTES_MAX: usize = 1500;
-
-/// Requests between two markers.
-pub(super) struct Group {
-    pub(super) requests: Vec<Vec<u8>>,
-    pub(super) rule: Option<&'static Rule>,
-}
-
-impl Group {
-    /// What is sent, marker included.
-    pub(super) fn bytes(&self) -> Vec<u8> {
-        [&self.requests.concat(), MARKER].concat()
-    }
-}
 
 /// Some groups, to be sent as one batch.
 pub(super) fn batch(choices: &mut Choices<'_>) -> Vec<Group> {
@@ -43,19 +26,19 @@ fn group(choices: &mut Choices<'_>) -> Group {
         if !is_fit(&line) {
             continue;
         }
-        let Some(rule) = RULES.iter().find(|rule| (rule.applies)(&line)) else {
+        let Some(rule) = RULES.iter().position(|rule| (rule.applies)(&line)) else {
             requests.push(request);
             continue;
         };
         if requests.is_empty() {
-            let requests = vec![if rule.own_key {
+            let requests = vec![if RULES[rule].own_key {
                 with_key_of_its_own(choices, &line)
             } else {
                 request
             }];
             return Group {
                 requests,
-                rule: Some(rule),
+                rule: Some(RuleId(rule)),
             };
         }
     }

@@ -1,50 +1,32 @@
-//! Batches of requests in groups, each group ended by a marker, so that a reply that is missing or too many shows where
-//! it happened. A request that a rule applies to is a group of its own.
+//! Batches of requests in groups. A request that a rule applies to is a group of its own.
 
 use corecached_fuzz::Choices;
 use corecached_fuzz::streams::CAS_OF;
 use corecached_fuzz::streams::text::request;
 
 use super::line::{Line, Verb};
-use super::rules::{Handling, RULES, Rule};
-
-/// Ends a group.
-pub(super) const MARKER: &[u8] = b"mn\r\n";
-/// What answers it; no other request is answered so.
-pub(super) const MARKER_REPLY: &[u8] = b"MN\r\n";
+use super::rules::{Handling, RULES};
+use crate::lines::{Group, RuleId};
 
 /// The longest data of a refused command: read as commands, it must not be a line that is too long for 1.6.18.
 const REFUSED_DATA_BYTES_MAX: usize = 900;
 
-/// Requests between two markers.
-#[derive(Clone)]
-pub(super) struct Group {
-    pub(super) requests: Vec<Vec<u8>>,
-    pub(super) rule: Option<&'static Rule>,
-}
-
-impl Group {
-    /// What is sent, marker included.
-    pub(super) fn bytes(&self) -> Vec<u8> {
-        [&self.requests.concat(), MARKER].concat()
-    }
-
-    fn is_own_batch(&self) -> bool {
-        self.rule
-            .is_some_and(|rule| rule.handling == Handling::OwnBatch)
-    }
+fn is_own_batch(group: &Group) -> bool {
+    group
+        .rule
+        .is_some_and(|rule| RULES[rule.0].handling == Handling::OwnBatch)
 }
 
 /// Some groups, to be sent as one batch.
 pub(super) fn batch(choices: &mut Choices<'_>) -> Vec<Group> {
     let first = group(choices);
-    if first.is_own_batch() {
+    if is_own_batch(&first) {
         return vec![first];
     }
     let more = choices.below(12);
     let more = (0..more).map(|_| group(choices));
-    let more: Vec<Group> = more.filter(|group| !group.is_own_batch()).collect();
-    [vec![first], more].concat()
+    let more = more.filter(|group| !is_own_batch(group));
+    [first].into_iter().chain(more).collect()
 }
 
 fn group(choices: &mut Choices<'_>) -> Group {
@@ -56,7 +38,7 @@ fn group(choices: &mut Choices<'_>) -> Group {
         if !is_fit(&line) {
             continue;
         }
-        let Some(rule) = RULES.iter().find(|rule| (rule.applies)(&line)) else {
+        let Some(rule) = RULES.iter().position(|rule| (rule.applies)(&line)) else {
             requests.push(request);
             continue;
         };
@@ -70,14 +52,14 @@ fn group(choices: &mut Choices<'_>) -> Group {
     }
 }
 
-fn alone(choices: &mut Choices<'_>, request: Vec<u8>, rule: &'static Rule) -> Group {
-    let request = match rule.handling {
+fn alone(choices: &mut Choices<'_>, request: Vec<u8>, rule: usize) -> Group {
+    let request = match RULES[rule].handling {
         Handling::Keep | Handling::OwnBatch => request,
         Handling::OwnKey => with_key_of_its_own(choices, &request),
     };
     Group {
         requests: vec![request],
-        rule: Some(rule),
+        rule: Some(RuleId(rule)),
     }
 }
 
