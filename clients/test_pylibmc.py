@@ -1,35 +1,61 @@
-"""pylibmc: libmemcached from Python, over the text protocol."""
+"""pylibmc: libmemcached from Python, over the text and the binary protocol."""
 
+import os
 import time
 
 import pylibmc
 import pytest
 
+PROTOCOLS = {"text": False, "binary": True}
 BEHAVIORS = {
     "plain": {},
     "fast": {"tcp_nodelay": True, "no_block": True, "ketama": True},
 }
 
 
+@pytest.fixture(params=PROTOCOLS.values(), ids=PROTOCOLS.keys())
+def binary(request):
+    return request.param
+
+
 @pytest.fixture(params=BEHAVIORS.values(), ids=BEHAVIORS.keys())
-def client(request, server):
-    client = pylibmc.Client([server.address], binary=False, behaviors={"cas": True, **request.param})
+def any_client(request, server, binary):
+    """A client for what other behaviours might change."""
+    client = pylibmc.Client([server.address], binary=binary, behaviors={"cas": True, **request.param})
     yield client
     client.disconnect_all()
 
 
-def test_set_and_get(client):
-    assert client.get("key") is None
-    assert client.set("key", "value")
-    assert client.get("key") == "value"
-    for value in [0, -5, 2**70, 1.5, True, None, b"\x00\r\n\xff", ["list", {"of": "things"}]]:
-        assert client.set("key", value)
-        assert client.get("key") == value
+@pytest.fixture
+def client(server, binary):
+    client = pylibmc.Client([server.address], binary=binary, behaviors={"cas": True})
+    yield client
+    client.disconnect_all()
 
 
-def test_storage_verbs(server):
-    client = pylibmc.Client([server.address], binary=False)
-    assert not client.replace("key", "x")
+def test_set_and_get(any_client):
+    assert any_client.get("key") is None
+    for value in ["value", 0, -5, 2**70, 1.5, True, None, b"\x00\r\n\xff", ["list", {"of": "things"}]]:
+        assert any_client.set("key", value)
+        assert any_client.get("key") == value
+
+
+def test_many_keys(any_client):
+    values = {f"key-{number}": number for number in range(1000)}
+    assert any_client.set_multi(values) == []
+    assert any_client.get_multi([*values, "none"]) == values
+    assert any_client.get_multi(["1", "2"], key_prefix="key-") == {"1": 1, "2": 2}
+    assert any_client.delete_multi(["key-1", "key-2"])
+    assert any_client.get("key-3") == 3
+
+
+def test_storage_verbs(client, binary):
+    # libmemcached tells a missing item from one that is not stored in the binary protocol only.
+    if binary:
+        with pytest.raises(pylibmc.NotFound):
+            client.replace("key", "x")
+    else:
+        assert not client.replace("key", "x")
     assert client.add("key", "1")
     assert not client.add("key", "x")
     assert client.append("key", "2")
@@ -40,8 +66,7 @@ def test_storage_verbs(server):
     assert not client.delete("key")
 
 
-def test_cas(server):
-    client = pylibmc.Client([server.address], binary=False, behaviors={"cas": True})
+def test_cas(client):
     client.set("key", "one")
     value, cas = client.gets("key")
     assert value == "one"
@@ -50,17 +75,7 @@ def test_cas(server):
     assert client.get("key") == "two"
 
 
-def test_many_keys(client):
-    values = {f"key-{number}": number for number in range(1000)}
-    assert client.set_multi(values) == []
-    assert client.get_multi([*values, "none"]) == values
-    assert client.get_multi(["1", "2"], key_prefix="key-") == {"1": 1, "2": 2}
-    assert client.delete_multi(["key-1", "key-2"])
-    assert client.get("key-3") == 3
-
-
-def test_numbers(server):
-    client = pylibmc.Client([server.address], binary=False)
+def test_numbers(client):
     with pytest.raises(pylibmc.NotFound):
         client.incr("n")
     client.set("n", 10)
@@ -70,8 +85,7 @@ def test_numbers(server):
     assert client.get("n") == 99
 
 
-def test_expiry_and_touch(server):
-    client = pylibmc.Client([server.address], binary=False)
+def test_expiry_and_touch(client):
     client.set("short", 1, time=1)
     client.set("touched", 1, time=1)
     assert client.touch("touched", 100)
@@ -80,8 +94,16 @@ def test_expiry_and_touch(server):
     assert client.get("touched") == 1
 
 
-def test_compressed_large_values(server):
-    client = pylibmc.Client([server.address], binary=False)
+def test_large_values(client):
+    value = os.urandom(1_000_000)
+    assert client.set("large", value)
+    assert client.get("large") == value
+    with pytest.raises(pylibmc.TooBig):
+        client.set("large", os.urandom(1_048_576))
+    assert client.get("large") is None
+
+
+def test_compressed_large_values(client):
     value = "text " * 400_000
     assert client.set("large", value, min_compress_len=1000)
     assert client.get("large") == value
@@ -90,8 +112,7 @@ def test_compressed_large_values(server):
     assert client.get("large") == value
 
 
-def test_whole_server_commands(server):
-    client = pylibmc.Client([server.address], binary=False)
+def test_whole_server_commands(server, client):
     [(_, stats)] = client.get_stats()
     assert int(stats["pid"]) == server.process.pid
     client.set("key", 1)
