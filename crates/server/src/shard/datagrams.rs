@@ -18,7 +18,7 @@ use corecached_protocol::{Codec, reply, udp};
 use corecached_reactor::{DatagramBuf, Insert, Outgoing, Peer};
 use tracing::{debug, error, warn};
 
-use crate::conn::{Conn, ConnId, Cx, Link};
+use crate::conn::{Conn, ConnId, Link};
 use crate::listen::{ListenerId, Transport};
 
 use super::Net;
@@ -97,7 +97,7 @@ impl Net {
         let (peer, bytes) = self.reactor.datagram(buf)?;
         let counters = &self.shared.shard(self.id).net;
         counters.bytes_read.add(bytes.len() as u64);
-        let (request, bytes) = udp::request(bytes)?;
+        let (request, _) = udp::request(bytes)?;
         let slot = self.datagrams.open(Sender { peer, request })?;
         let socket = self.listeners[listener.index()].fd;
         let link = Link::Datagram { socket, slot };
@@ -105,20 +105,11 @@ impl Net {
         let id = self
             .conns
             .insert(|id| Conn::new(link, id, listener, admitted, None, now));
-        let conn = self.conns.get_mut(id)?;
-        self.router.push_for(socket);
-        let mut cx = Cx {
-            access: core.access(self.id, now, socket),
-            router: &mut self.router,
-            shared: &self.shared,
-            net: counters,
-            spare: self.spare.take(),
-            unwanted: Outgoing::default(),
-        };
-        conn.receive_plain(bytes, &mut cx);
-        self.spare = cx.spare.take();
-        self.after_input(id);
-        Some(())
+        self.with_conn(id, core, |conn, buffers, cx| {
+            let (_, bytes) = buffers.reactor.datagram(buf)?;
+            conn.receive_plain(bytes.get(udp::HEADER_BYTES..)?, cx);
+            Some(())
+        })?
     }
 
     /// Receiving from a UDP socket has ended for good.

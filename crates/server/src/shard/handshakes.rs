@@ -4,10 +4,6 @@
 //! thousand clients connect at once, those who are connected should not wait for all of that: in each turn a few handshakes
 //! go on, and the others wait in a queue, with no more than their first message in memory.
 
-use corecached_reactor::Outgoing;
-
-use crate::conn::Cx;
-
 use super::Net;
 use super::core::Core;
 
@@ -23,25 +19,10 @@ impl Net {
             let Some(id) = self.handshakes.pop_front() else {
                 return;
             };
-            if self.spare.is_none() {
-                self.spare = Some(self.reactor.take_buffer());
-            }
-            let Some(conn) = self.conns.get_mut(id) else {
-                continue;
-            };
-            conn.leave_handshake_queue();
-            self.router.push_for(conn.raw_fd());
-            let mut cx = Cx {
-                access: core.access(self.id, self.now, conn.raw_fd()),
-                router: &mut self.router,
-                shared: &self.shared,
-                net: &self.shared.shard(self.id).net,
-                spare: self.spare.take(),
-                unwanted: Outgoing::default(),
-            };
-            conn.receive(&[], &mut self.scratch, &mut cx);
-            self.spare = cx.spare.take();
-            self.after_input(id);
+            self.with_conn(id, core, |conn, buffers, cx| {
+                conn.leave_handshake_queue();
+                conn.receive(&[], buffers.scratch, cx);
+            });
         }
     }
 

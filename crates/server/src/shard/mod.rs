@@ -10,6 +10,7 @@ mod maintenance;
 mod reaper;
 pub(crate) mod router;
 mod tick;
+mod with_conn;
 
 use std::collections::VecDeque;
 use std::io;

@@ -18,9 +18,9 @@ use std::time::Duration;
 
 use corecached_engine::KeyHash;
 use corecached_protocol::{Codec, binary, udp};
-use corecached_reactor::{Event, Outgoing, RecvBuf, Token};
+use corecached_reactor::{Event, RecvBuf, Token};
 
-use crate::conn::{ConnId, Cx, Reading};
+use crate::conn::{ConnId, Reading};
 use crate::listen::ListenerId;
 
 use crate::watch::Lines;
@@ -208,28 +208,16 @@ impl Net {
     }
 
     fn received(&mut self, id: ConnId, buf: RecvBuf, core: &mut Core) {
-        let counters = &self.shared.shard(self.id).net;
-        if self.spare.is_none() {
-            self.spare = Some(self.reactor.take_buffer());
-        }
-        if let Some(conn) = self.conns.get_mut(id) {
-            let bytes = self.reactor.bytes(&buf);
-            self.router.push_for(conn.raw_fd());
-            let mut cx = Cx {
-                access: core.access(self.id, self.now, conn.raw_fd()),
-                router: &mut self.router,
-                shared: &self.shared,
-                net: counters,
-                spare: self.spare.take(),
-                unwanted: Outgoing::default(),
-            };
-            match conn.hold_handshake(bytes) {
-                None => conn.receive(bytes, &mut self.scratch, &mut cx),
-                Some(true) => self.handshakes.push_back(id),
-                Some(false) => {}
+        let held = self.with_conn(id, core, |conn, buffers, cx| {
+            let bytes = buffers.reactor.bytes(&buf);
+            let held = conn.hold_handshake(bytes);
+            if held.is_none() {
+                conn.receive(bytes, buffers.scratch, cx);
             }
-            self.spare = cx.spare.take();
-            self.after_input(id);
+            held
+        });
+        if held == Some(Some(true)) {
+            self.handshakes.push_back(id);
         }
         self.reactor.recycle(buf);
     }
@@ -237,25 +225,10 @@ impl Net {
     /// Connections that had more requests than one turn allows, or were paused, go on.
     fn work_on_ready(&mut self, core: &mut Core) {
         for id in std::mem::take(&mut self.ready) {
-            if self.spare.is_none() {
-                self.spare = Some(self.reactor.take_buffer());
-            }
-            let Some(conn) = self.conns.get_mut(id) else {
-                continue;
-            };
-            conn.queued = false;
-            self.router.push_for(conn.raw_fd());
-            let mut cx = Cx {
-                access: core.access(self.id, self.now, conn.raw_fd()),
-                router: &mut self.router,
-                shared: &self.shared,
-                net: &self.shared.shard(self.id).net,
-                spare: self.spare.take(),
-                unwanted: Outgoing::default(),
-            };
-            conn.resume(&mut cx);
-            self.spare = cx.spare.take();
-            self.after_input(id);
+            self.with_conn(id, core, |conn, _, cx| {
+                conn.queued = false;
+                conn.resume(cx);
+            });
         }
     }
 
