@@ -39,5 +39,6 @@ pub use engine::{
     Engine, EngineEvent, Hit, Observed, PinnedValue, Presence, ReassignOutcome, RestoreError,
     Staged, WalkCursor, WalkedItem,
 };
+pub use segment::next_piece;
 pub use stats::{ClassStats, EngineStats, MemoryReport};
 pub use types::{Deadline, ItemHandle, KeyHash, KeyHasher, Seconds};

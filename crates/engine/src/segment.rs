@@ -19,6 +19,7 @@ use std::ptr::NonNull;
 
 use crate::api::Piece;
 use crate::config::MemoryFile;
+use crate::item::{TAIL_BYTES, parse_tail};
 
 /// A record that may be viewed in the segment's bytes.
 ///
@@ -144,6 +145,11 @@ impl Segment {
         Piece { ptr, len }
     }
 
+    /// The first byte.
+    pub(crate) fn base(&self) -> *const u8 {
+        self.base.as_ptr()
+    }
+
     /// Gives the memory behind `len` bytes at `at` back to the kernel; they read as zero afterwards.
     pub(crate) fn discard(&mut self, at: usize, len: usize) {
         self.check(at, len);
@@ -162,6 +168,36 @@ impl Drop for Segment {
     fn drop(&mut self) {
         unmap(self.base, self.bytes);
     }
+}
+
+/// Bits of a link for the reference of a chunk; those above are the exponent of the granule.
+const LINK_CHUNK_BITS: u32 = 32;
+
+/// What [`next_piece`] needs to find a later chunk of a chain; 0 for none.
+pub(crate) fn link(chunk: u32, granule_shift: u32) -> u64 {
+    if chunk == 0 {
+        0
+    } else {
+        u64::from(granule_shift) << LINK_CHUNK_BITS | u64::from(chunk)
+    }
+}
+
+/// The piece of a pinned value that `link` leads to: where it begins, its length, and the next link, 0 at the end.
+///
+/// # Safety
+///
+/// `base` and `link` are those of a [`crate::PinnedValue`], or the link is one that this returned for it; the item is still
+/// pinned and its engine alive.
+pub unsafe fn next_piece(base: *const u8, link: u64) -> (*const u8, usize, u64) {
+    let shift = (link >> LINK_CHUNK_BITS) as u32;
+    let address = (link as u32 as usize) << shift;
+    // SAFETY: a link leads to a later chunk of a chain. Nobody writes to those of a pinned item: they are neither moved,
+    // nor freed, nor appended to, and only the head of its first chunk changes.
+    let tail = unsafe { std::slice::from_raw_parts(base.add(address), TAIL_BYTES) };
+    let (next, len) = parse_tail(tail);
+    // SAFETY: the chunk's value lies behind its header.
+    let start = unsafe { base.add(address + TAIL_BYTES) };
+    (start, len, self::link(next, shift))
 }
 
 /// Asks the processor for the cache line at `address`, which may be any.

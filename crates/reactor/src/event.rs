@@ -22,12 +22,66 @@ impl Token {
 pub struct Insert {
     /// The bytes go out just before `bytes[at]`; `at == bytes.len()` puts them last. Ascending within a send.
     pub at: usize,
-    /// Where the bytes begin.
-    pub ptr: *const u8,
-    /// How many bytes.
+    /// How many bytes, those of all runs.
     pub len: usize,
+    /// Where the first of them lie.
+    pub first: Run,
     /// The caller's own note, returned with the insert.
     pub cookie: u64,
+}
+
+impl Insert {
+    /// Bytes that lie in one place.
+    pub fn whole(at: usize, ptr: *const u8, len: usize, cookie: u64) -> Self {
+        let chain = None;
+        let first = Run { ptr, len, chain };
+        Self {
+            at,
+            len,
+            first,
+            cookie,
+        }
+    }
+}
+
+/// Bytes in one place. A value may lie in many, each of which leads to the next: an insert is made in the same time whatever
+/// its length, and the runs are looked for as they are sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// Where they begin.
+    pub ptr: *const u8,
+    /// How many.
+    pub len: usize,
+    /// What leads to the next run.
+    pub chain: Option<Chain>,
+}
+
+/// What leads from one run to the next.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain {
+    /// Handed to `follow`.
+    pub base: *const u8,
+    /// Handed to `follow`.
+    pub link: u64,
+    /// Finds the run. It reads memory that has to be there as long as that of the insert.
+    pub follow: Follow,
+}
+
+/// Finds a run by `base` and `link` of a [`Chain`]: where it begins, its length, and the link to the next, 0 at the end.
+pub type Follow = unsafe fn(base: *const u8, link: u64) -> (*const u8, usize, u64);
+
+impl Run {
+    /// The run after this one.
+    ///
+    /// # Safety
+    /// The memory of the insert is still valid and unchanged.
+    unsafe fn next(&self) -> Option<Run> {
+        let chain = self.chain?;
+        // SAFETY: base and link belong together and to `follow`, and what it reads is as valid as the insert.
+        let (ptr, len, link) = unsafe { (chain.follow)(chain.base, chain.link) };
+        let chain = (link != 0).then_some(Chain { link, ..chain });
+        Some(Run { ptr, len, chain })
+    }
 }
 
 // SAFETY: an insert is an address and a length that only the kernel reads, on behalf of `Reactor::send`; the type itself
@@ -59,17 +113,83 @@ impl Outgoing {
     /// # Safety
     /// The memory of all inserts stays valid and unchanged while the pieces are in use.
     pub unsafe fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        let mut from = 0;
-        let before = self.inserts.iter().flat_map(move |insert| {
-            let bytes = &self.bytes[std::mem::replace(&mut from, insert.at)..insert.at];
+        let mut progress = Progress::default();
+        std::iter::from_fn(move || {
             // SAFETY: the caller's promise.
-            let inserted = unsafe { std::slice::from_raw_parts(insert.ptr, insert.len) };
-            [bytes, inserted]
-        });
-        let last = self.inserts.last().map_or(0, |insert| insert.at);
-        before.chain(std::iter::once(&self.bytes[last..]))
+            let (ptr, len) = unsafe { progress.piece(self) }?;
+            progress.advance(len);
+            // SAFETY: a piece of `bytes`, which is borrowed, or of an insert: the caller's promise.
+            Some(unsafe { std::slice::from_raw_parts(ptr, len) })
+        })
     }
 }
+
+/// How far a send has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Bytes of the buffer that are done.
+    bytes: usize,
+    /// Inserts that are done.
+    inserts: usize,
+    /// What is not done of the insert after those: this run and those behind it. `None` = all of it.
+    run: Option<Run>,
+}
+
+impl Progress {
+    /// The next bytes that lie in one place, never an empty piece; `None` at the end.
+    ///
+    /// # Safety
+    /// The memory of the inserts that are not done is valid and unchanged.
+    pub unsafe fn piece(&mut self, outgoing: &Outgoing) -> Option<(*const u8, usize)> {
+        loop {
+            let insert = outgoing.inserts.get(self.inserts);
+            let end = insert.map_or(outgoing.bytes.len(), |insert| insert.at);
+            if self.bytes < end {
+                let rest = &outgoing.bytes[self.bytes..end];
+                return Some((rest.as_ptr(), rest.len()));
+            }
+            let run = *self.run.get_or_insert(insert?.first);
+            if run.len > 0 {
+                return Some((run.ptr, run.len));
+            }
+            // SAFETY: the caller's promise.
+            self.run = unsafe { run.next() };
+            self.inserts += usize::from(self.run.is_none());
+        }
+    }
+
+    /// Marks the first `len` bytes of the piece that was just asked for as done.
+    pub fn advance(&mut self, len: usize) {
+        match &mut self.run {
+            Some(run) => {
+                debug_assert!(len <= run.len, "more is done than the piece has");
+                run.ptr = run.ptr.wrapping_add(len);
+                run.len -= len;
+            }
+            None => self.bytes += len,
+        }
+    }
+
+    /// Marks the next `len` bytes as done, in as many pieces as they are.
+    ///
+    /// # Safety
+    /// As [`Self::piece`].
+    pub unsafe fn skip(&mut self, outgoing: &Outgoing, mut len: usize) {
+        while len > 0 {
+            // SAFETY: the caller's promise.
+            let Some((_, piece)) = (unsafe { self.piece(outgoing) }) else {
+                debug_assert!(false, "more is done than there is");
+                return;
+            };
+            let done = piece.min(len);
+            self.advance(done);
+            len -= done;
+        }
+    }
+}
+
+// SAFETY: as for inserts: addresses that only whoever keeps the memory valid reads through.
+unsafe impl Send for Progress {}
 
 impl From<Vec<u8>> for Outgoing {
     fn from(bytes: Vec<u8>) -> Self {

@@ -2,74 +2,58 @@
 
 use libc::iovec;
 
-use crate::event::Outgoing;
+use crate::event::{Outgoing, Progress};
 
-/// What one system call takes (`UIO_MAXIOV`).
-pub(crate) const PIECES_MAX: usize = 1024;
+/// Pieces that one system call takes at most. The kernel would take four times as many (`UIO_MAXIOV`), but where a large
+/// value's next piece lies is only known when the one before has been looked at, which is a cache miss each.
+pub(crate) const PIECES_MAX: usize = 256;
 
 /// The most bytes of one send; its result is an `i32`, and the kernel cuts at 2 GiB less a page.
 pub(crate) const CHUNK_BYTES_MAX: usize = 1 << 30;
 
-/// Appends the pieces of `outgoing` from byte `skip` on to `pieces`, as many as one send takes; returns their bytes.
-pub(crate) fn gather(outgoing: &Outgoing, skip: usize, pieces: &mut Vec<iovec>) -> usize {
-    let mut chunk = Chunk {
-        pieces,
-        skip,
-        bytes: 0,
-    };
-    let mut from = 0;
-    for insert in &outgoing.inserts {
-        chunk.add(outgoing.bytes[from..insert.at].as_ptr(), insert.at - from);
-        chunk.add(insert.ptr, insert.len);
-        from = insert.at;
-        if chunk.is_full() {
-            return chunk.bytes;
-        }
-    }
-    let rest = &outgoing.bytes[from..];
-    chunk.add(rest.as_ptr(), rest.len());
-    chunk.bytes
-}
-
-struct Chunk<'a> {
-    pieces: &'a mut Vec<iovec>,
-    skip: usize,
-    bytes: usize,
-}
-
-impl Chunk<'_> {
-    fn is_full(&self) -> bool {
-        self.pieces.len() == PIECES_MAX || self.bytes == CHUNK_BYTES_MAX
-    }
-
-    fn add(&mut self, start: *const u8, len: usize) {
-        let skipped = self.skip.min(len);
-        self.skip -= skipped;
-        let take = (len - skipped).min(CHUNK_BYTES_MAX - self.bytes);
-        if take == 0 || self.is_full() {
-            return;
-        }
-        self.bytes += take;
-        self.pieces.push(iovec {
-            iov_base: start.wrapping_add(skipped).cast_mut().cast(),
+/// Appends the pieces of `outgoing` from `from` on to `pieces`, as many as one send takes; returns their bytes.
+///
+/// # Safety
+/// The memory of the inserts is valid and unchanged.
+pub(crate) unsafe fn gather(
+    outgoing: &Outgoing,
+    mut from: Progress,
+    pieces: &mut Vec<iovec>,
+) -> usize {
+    let mut bytes = 0;
+    while pieces.len() < PIECES_MAX && bytes < CHUNK_BYTES_MAX {
+        // SAFETY: the caller's promise.
+        let Some((start, len)) = (unsafe { from.piece(outgoing) }) else {
+            break;
+        };
+        let take = len.min(CHUNK_BYTES_MAX - bytes);
+        from.advance(take);
+        bytes += take;
+        pieces.push(iovec {
+            iov_base: start.cast_mut().cast(),
             iov_len: take,
         });
     }
+    bytes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Insert;
+    use crate::event::{Chain, Insert, Run};
+
+    fn gathered(outgoing: &Outgoing, skip: usize) -> Vec<iovec> {
+        let (mut progress, mut pieces) = (Progress::default(), Vec::new());
+        // SAFETY: what the inserts of a test refer to lives as long as the test.
+        unsafe { progress.skip(outgoing, skip) };
+        // SAFETY: as above.
+        let bytes = unsafe { gather(outgoing, progress, &mut pieces) };
+        assert_eq!(bytes, pieces.iter().map(|piece| piece.iov_len).sum());
+        pieces
+    }
 
     fn insert(at: usize, memory: &[u8]) -> Insert {
-        let (ptr, len) = (memory.as_ptr(), memory.len());
-        Insert {
-            at,
-            ptr,
-            len,
-            cookie: 0,
-        }
+        Insert::whole(at, memory.as_ptr(), memory.len(), 0)
     }
 
     fn joined(pieces: &[iovec]) -> Vec<u8> {
@@ -98,8 +82,7 @@ mod tests {
         let whole = b"valueheadvaluevaluetailvalue";
         assert_eq!(outgoing.len(), whole.len());
         for skip in 0..=whole.len() {
-            let mut pieces = Vec::new();
-            assert_eq!(gather(&outgoing, skip, &mut pieces), whole.len() - skip);
+            let pieces = gathered(&outgoing, skip);
             assert_eq!(joined(&pieces), &whole[skip..]);
             assert!(pieces.iter().all(|piece| piece.iov_len > 0));
         }
@@ -113,31 +96,74 @@ mod tests {
         let outgoing = Outgoing { bytes, inserts };
         let (mut all, mut calls) = (Vec::new(), 0);
         while all.len() < outgoing.len() {
-            let mut pieces = Vec::new();
-            let bytes = gather(&outgoing, all.len(), &mut pieces);
-            assert!(bytes > 0 && pieces.len() <= PIECES_MAX);
+            let pieces = gathered(&outgoing, all.len());
+            assert!(!pieces.is_empty() && pieces.len() <= PIECES_MAX);
             all.extend(joined(&pieces));
             calls += 1;
         }
-        assert_eq!(calls, 6);
+        assert_eq!(calls, 6000_usize.div_ceil(PIECES_MAX));
         assert_eq!(all, b"vh".repeat(3000));
+    }
+
+    /// Reads a link of a test: the number of a run in the table at `base`.
+    unsafe fn follow(base: *const u8, link: u64) -> (*const u8, usize, u64) {
+        let runs = base.cast::<(&[u8], u64)>();
+        // SAFETY: the tests hand over the address of a table that has the run.
+        let (run, next) = unsafe { *runs.add(link as usize) };
+        (run.as_ptr(), run.len(), next)
+    }
+
+    #[test]
+    fn runs_of_a_chain_are_found_one_after_the_other() {
+        let table: [(&[u8], u64); 5] = [
+            (b"", 0),
+            (b"first", 3),
+            (b"last", 0),
+            (b"second", 4),
+            (b"", 2),
+        ];
+        let (ptr, len) = (table[1].0.as_ptr(), table[1].0.len());
+        let chain = Chain {
+            base: table.as_ptr().cast(),
+            link: table[1].1,
+            follow,
+        };
+        let chained = Insert {
+            at: 1,
+            len: b"firstsecondlast".len(),
+            first: Run {
+                ptr,
+                len,
+                chain: Some(chain),
+            },
+            cookie: 0,
+        };
+        let outgoing = Outgoing {
+            bytes: b"<>".to_vec(),
+            inserts: vec![chained, insert(2, b"!"), chained],
+        };
+        let whole = b"<firstsecondlast>!firstsecondlast";
+        assert_eq!(outgoing.len(), whole.len());
+        for skip in 0..=whole.len() {
+            assert_eq!(joined(&gathered(&outgoing, skip)), &whole[skip..]);
+        }
+        // SAFETY: the table lives to the end of the test.
+        let pieces: Vec<&[u8]> = unsafe { outgoing.pieces() }.collect();
+        assert_eq!(pieces.concat(), whole);
     }
 
     #[test]
     fn splits_at_the_limit_of_bytes() {
         // The pointers are never followed: a huge insert needs no huge memory.
-        let huge = Insert {
-            at: 0,
-            ptr: std::ptr::dangling(),
-            len: CHUNK_BYTES_MAX + 5,
-            cookie: 0,
-        };
+        let huge = Insert::whole(0, std::ptr::dangling(), CHUNK_BYTES_MAX + 5, 0);
         let outgoing = Outgoing {
             bytes: Vec::new(),
             inserts: vec![huge],
         };
-        let mut pieces = Vec::new();
-        assert_eq!(gather(&outgoing, 0, &mut pieces), CHUNK_BYTES_MAX);
-        assert_eq!(gather(&outgoing, CHUNK_BYTES_MAX, &mut Vec::new()), 5);
+        for (skip, bytes) in [(0, CHUNK_BYTES_MAX), (CHUNK_BYTES_MAX, 5)] {
+            let pieces = gathered(&outgoing, skip);
+            assert_eq!(pieces.len(), 1);
+            assert_eq!(pieces[0].iov_len, bytes);
+        }
     }
 }

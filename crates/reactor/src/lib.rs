@@ -17,7 +17,7 @@
 //!
 //! Not here: protocol, connections and their limits. The reactor moves bytes and reports what the kernel said.
 //!
-//! Unsafe code is in `ring`, `buffers`, `send`, `datagram` and `descriptor`; `probe` reads a limit, and `park` and `reactor` each take
+//! Unsafe code is in `ring`, `buffers`, `event`, `gather`, `send`, `datagram` and `descriptor`; `probe` reads a limit, and `park` and `reactor` each take
 //! over one descriptor.
 
 mod accept;
@@ -44,7 +44,7 @@ mod waker;
 pub use buffers::RecvBuf;
 pub use config::ReactorConfig;
 pub use datagram::{DatagramBuf, Peer};
-pub use event::{Event, Insert, Outgoing, Token};
+pub use event::{Chain, Event, Follow, Insert, Outgoing, Progress, Run, Token};
 pub use probe::{Features, probe};
 pub use reactor::Reactor;
 pub use release::KernelRelease;

@@ -10,12 +10,12 @@
 //!   short or EAGAIN  -> the rest again without MSG_DONTWAIT: the kernel waits for room, a completion ends it
 //!   other error      -> failed
 //! ```
-//! A send that needs several calls (more than 1,024 pieces, or more than 1 GiB) waits from the beginning.
+//! A send that needs several calls (more than 256 pieces, or more than 1 GiB) waits from the beginning.
 
 use io_uring::{opcode, squeue, types::Fd};
 use std::os::fd::RawFd;
 
-use crate::event::{Outgoing, Token};
+use crate::event::{Outgoing, Progress, Token};
 use crate::gather::{CHUNK_BYTES_MAX, PIECES_MAX, gather};
 use crate::ring::Ring;
 use crate::user_data::UserData;
@@ -64,6 +64,8 @@ struct Slot {
     outgoing: Outgoing,
     sent_bytes: usize,
     total_bytes: usize,
+    /// Where `sent_bytes` is, in a send with inserts.
+    progress: Progress,
     /// Only for sends with inserts; it stays in place while the kernel may read it.
     message: Option<Box<Message>>,
     phase: Phase,
@@ -103,6 +105,7 @@ impl Sends {
             outgoing,
             sent_bytes: 0,
             total_bytes,
+            progress: Progress::default(),
             message: None,
             phase: Phase::Inline,
             is_fresh: true,
@@ -137,14 +140,10 @@ impl Sends {
             "a completion for a send that has ended"
         );
         match result {
-            0.. => slot.sent_bytes += result as usize,
+            0.. => slot.note_sent(result as usize),
             _ if -result == libc::EAGAIN || -result == libc::EINTR => {}
             _ => return Verdict::Failed(-result),
         }
-        assert!(
-            slot.sent_bytes <= slot.total_bytes,
-            "the kernel sent more than there was"
-        );
         if slot.sent_bytes == slot.total_bytes {
             return Verdict::Done;
         }
@@ -235,6 +234,19 @@ impl Sends {
 }
 
 impl Slot {
+    /// The kernel has taken so many bytes more.
+    fn note_sent(&mut self, bytes: usize) {
+        self.sent_bytes += bytes;
+        assert!(
+            self.sent_bytes <= self.total_bytes,
+            "the kernel sent more than there was"
+        );
+        if self.sent_bytes < self.total_bytes && !self.outgoing.inserts.is_empty() {
+            // SAFETY: the inserts are valid by the contract of `Insert` until they are given back.
+            unsafe { self.progress.skip(&self.outgoing, bytes) };
+        }
+    }
+
     fn flags(&self, bytes: usize, left: usize) -> i32 {
         let is_inline = self.phase == Phase::Inline && bytes == left;
         if is_inline {
@@ -260,7 +272,8 @@ impl Slot {
             .or_else(|| spare.pop())
             .unwrap_or_default();
         message.pieces.clear();
-        let bytes = gather(&self.outgoing, self.sent_bytes, &mut message.pieces);
+        // SAFETY: the inserts are valid by the contract of `Insert` until they are given back.
+        let bytes = unsafe { gather(&self.outgoing, self.progress, &mut message.pieces) };
         message.header.msg_iov = message.pieces.as_mut_ptr();
         message.header.msg_iovlen = message.pieces.len();
         let flags = self.flags(bytes, left) as u32;

@@ -245,12 +245,9 @@ mod tests {
     fn write(out: &mut Outgoing, text: &str) {
         out.bytes.extend_from_slice(text.as_bytes());
         let at = out.bytes.len() - text.len() / 2;
-        out.inserts.push(Insert {
-            at,
-            ptr: std::ptr::null(),
-            len: 1,
-            cookie: text.len() as u64,
-        });
+        let cookie = text.len() as u64;
+        out.inserts
+            .push(Insert::whole(at, std::ptr::null(), 1, cookie));
     }
 
     /// The bytes with `<n>` at the place of each insert.

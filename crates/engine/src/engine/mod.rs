@@ -62,7 +62,6 @@ use self::probation::Probation;
 use self::reap::ReapCursor;
 use self::steal::Pressure;
 use self::sweep::SweepCursor;
-use crate::api::Piece;
 use crate::budget::Budget;
 use crate::config::{EngineConfig, Eviction};
 use crate::index::{EXTENT_BYTES, Index, Place};
@@ -111,7 +110,6 @@ pub struct Engine {
     steal_cursor: u32,
     sweep: SweepCursor,
     reaping: ReapCursor,
-    pieces: Vec<Piece>,
     /// Items of one step of [`Self::walk`].
     walked: Vec<ChunkRef>,
     events: Events,
@@ -168,7 +166,6 @@ impl Engine {
             steal_cursor: 0,
             sweep: SweepCursor::default(),
             reaping: ReapCursor::default(),
-            pieces: Vec::new(),
             walked: Vec::new(),
             events: Events::default(),
         })

@@ -3,40 +3,62 @@
 use super::Engine;
 use super::pins::Unpinned;
 use crate::api::Piece;
+use crate::segment::next_piece;
 use crate::slab::ChunkRef;
 use crate::types::ItemHandle;
 
-/// Where a pinned value is.
+/// Where a pinned value is: its first piece, and what leads from there to the others. All of it stays valid until
+/// [`Engine::unpin`].
 #[derive(Clone, Copy, Debug)]
-pub struct PinnedValue<'a> {
-    pieces: &'a [Piece],
+pub struct PinnedValue {
+    /// The first piece.
+    pub first: Piece,
+    /// With `link`, for [`next_piece`].
+    pub base: *const u8,
+    /// What leads to the second piece; 0 if there is none.
+    pub link: u64,
+    /// Length of the whole value.
+    pub value_bytes: usize,
 }
 
-impl<'a> PinnedValue<'a> {
-    /// The value's bytes in order. The pieces themselves may be copied out; what they point to is valid until
-    /// [`Engine::unpin`].
-    #[must_use]
-    pub fn pieces(&self) -> &'a [Piece] {
-        self.pieces
+impl PinnedValue {
+    /// The pieces in order.
+    ///
+    /// # Safety
+    ///
+    /// The item is still pinned, and its engine alive, whenever the next piece is asked for.
+    pub unsafe fn pieces(self) -> impl Iterator<Item = Piece> {
+        let mut next = Some((self.first, self.link));
+        std::iter::from_fn(move || {
+            let (piece, link) = next?;
+            next = (link != 0).then(|| {
+                // SAFETY: the link is one of this value, which is still pinned.
+                let (ptr, len, link) = unsafe { next_piece(self.base, link) };
+                (Piece { ptr, len }, link)
+            });
+            Some(piece)
+        })
     }
 }
 
 impl Engine {
-    /// Pins the item of a [`crate::Hit`] that is still linked. Every pin needs one [`Self::unpin`].
-    pub fn pin(&mut self, item: ItemHandle) -> PinnedValue<'_> {
+    /// Pins the item of a [`crate::Hit`] that is still linked. Every pin needs one [`Self::unpin`]. Takes the same time
+    /// however long the value is: its pieces are looked for by whoever sends them.
+    pub fn pin(&mut self, item: ItemHandle) -> PinnedValue {
         let first = ChunkRef(item.0);
         assert!(
             self.items.head(first).is_linked(),
             "only linked items are pinned"
         );
         self.pin_chunks(first);
-        self.pieces.clear();
-        for chunk in self.items.chunks(first) {
-            let (at, len) = self.items.value_range(chunk);
-            self.pieces.push(self.items.slabs.segment.piece(at, len));
-        }
+        let (at, len) = self.items.value_range(first);
+        let slabs = &self.items.slabs;
+        let item = self.items.item(first);
         PinnedValue {
-            pieces: &self.pieces,
+            first: slabs.segment.piece(at, len),
+            base: slabs.segment.base(),
+            link: slabs.link_to(item.next_chunk()),
+            value_bytes: item.value_bytes(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Chains of chunks: values larger than the largest chunk.
 
-use super::{Items, State, TAIL_BYTES};
+use super::{Items, State, TAIL_BYTES, read_u32};
 use crate::item::Head;
 use crate::slab::ChunkRef;
 
@@ -8,6 +8,12 @@ use crate::slab::ChunkRef;
 const TAIL_NEXT_AT: usize = 4;
 /// Offset of the first chunk's reference in a later chunk.
 const TAIL_FIRST_AT: usize = 8;
+
+/// Reads the header of a later chunk: the reference of the next one, and the bytes of value.
+pub(crate) fn parse_tail(header: &[u8]) -> (u32, usize) {
+    let head = Head(u64::from(read_u32(header, 0)));
+    (read_u32(header, TAIL_NEXT_AT), head.length())
+}
 
 impl Items {
     /// Makes `chunk` a later chunk of the chain that begins with `first`, holding `length` bytes of value.

@@ -24,7 +24,7 @@ use self::mortality::Mortality;
 use self::page::{List, Which};
 use crate::budget::Budget;
 use crate::config::EngineConfig;
-use crate::segment::Segment;
+use crate::segment::{Segment, link};
 
 /// The class of the index's chunks.
 pub(crate) const INDEX_CLASS: u8 = 0;
@@ -147,6 +147,11 @@ impl Slabs {
     #[inline]
     pub(crate) fn chunk_at(&self, address: usize) -> ChunkRef {
         ChunkRef((address >> self.granule_shift) as u32)
+    }
+
+    /// What leads to a chunk from outside the engine; 0 for none.
+    pub(crate) fn link_to(&self, chunk: ChunkRef) -> u64 {
+        link(chunk.0, self.granule_shift)
     }
 
     /// The page of a chunk.

@@ -314,15 +314,16 @@ fn a_pinned_value_outlives_its_key() {
         .get(b"k", hash(b"k"), NOW, Fetch::Count)
         .unwrap()
         .handle();
-    let pieces = engine.pin(handle).pieces().to_vec();
-    assert!(pieces.len() > 1);
+    let pinned = engine.pin(handle);
+    assert_eq!(pinned.value_bytes, long.len());
+    assert!(pinned.first.len < long.len());
     set(&mut engine, "k", b"new");
     for number in 0..20_000 {
         set(&mut engine, &format!("{number}"), &[1; 200]);
     }
     // SAFETY: the item is pinned and nothing borrows the engine.
-    let sent: Vec<u8> = pieces
-        .iter()
+    let sent: Vec<u8> = unsafe { pinned.pieces() }
+        // SAFETY: as above.
         .flat_map(|piece| unsafe { std::slice::from_raw_parts(piece.ptr, piece.len) })
         .copied()
         .collect();
@@ -340,7 +341,7 @@ fn a_pinned_number_is_not_written_over() {
         .get(b"n", hash(b"n"), NOW, Fetch::Count)
         .unwrap()
         .handle();
-    let piece = engine.pin(handle).pieces()[0];
+    let piece = engine.pin(handle).first;
     assert!(matches!(
         arith(&mut engine, "n", ArithOp::Decr, 1),
         ArithOutcome::Number { value: 99, .. }

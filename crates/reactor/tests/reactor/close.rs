@@ -103,12 +103,7 @@ fn closing_returns_the_inserts_of_a_blocked_send() {
         let mut reactor = reactor(&small());
         let (own, _peer) = connection(&listen());
         let value = vec![7; 32 << 20];
-        let insert = Insert {
-            at: 0,
-            ptr: value.as_ptr(),
-            len: value.len(),
-            cookie: 9,
-        };
+        let insert = Insert::whole(0, value.as_ptr(), value.len(), 9);
         let outgoing = Outgoing {
             bytes: b"\r\n".to_vec(),
             inserts: vec![insert],

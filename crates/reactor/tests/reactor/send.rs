@@ -152,12 +152,7 @@ fn gathered(value: &[u8], count: usize, insert_bytes: usize) -> (Outgoing, Vec<u
     let mut inserts = Vec::new();
     for (at, byte) in bytes.iter().enumerate() {
         let piece = &value[at..at + insert_bytes];
-        inserts.push(Insert {
-            at,
-            ptr: piece.as_ptr(),
-            len: insert_bytes,
-            cookie: at as u64,
-        });
+        inserts.push(Insert::whole(at, piece.as_ptr(), insert_bytes, at as u64));
         expected.extend_from_slice(piece);
         expected.push(*byte);
     }
@@ -266,12 +261,7 @@ fn a_send_to_a_gone_peer_fails_and_returns_the_inserts() {
         drop(peer);
         std::thread::sleep(Duration::from_millis(20));
         let value = b"value";
-        let insert = Insert {
-            at: 1,
-            ptr: value.as_ptr(),
-            len: value.len(),
-            cookie: 42,
-        };
+        let insert = Insert::whole(1, value.as_ptr(), value.len(), 42);
         let outgoing = Outgoing {
             bytes: b"ab".to_vec(),
             inserts: vec![insert],
@@ -296,12 +286,7 @@ fn a_send_to_a_gone_peer_fails_and_returns_the_inserts() {
 #[test]
 fn nothing_to_send_is_done_at_once() {
     let mut reactor = reactor(&small());
-    let insert = Insert {
-        at: 0,
-        ptr: std::ptr::dangling(),
-        len: 0,
-        cookie: 1,
-    };
+    let insert = Insert::whole(0, std::ptr::dangling(), 0, 1);
     let outgoing = Outgoing {
         bytes: Vec::new(),
         inserts: vec![insert],

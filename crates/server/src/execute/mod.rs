@@ -15,11 +15,11 @@ use std::os::fd::RawFd;
 
 use corecached_engine::{
     ArithOutcome, DeleteOutcome, Engine, Fetch, Hit, ItemHandle, ReassignOutcome, Seconds, Store,
-    StoreOutcome, TouchOutcome,
+    StoreOutcome, TouchOutcome, next_piece,
 };
 use corecached_protocol::binary::Status;
 use corecached_protocol::reply;
-use corecached_reactor::{Insert, Outgoing};
+use corecached_reactor::{Chain, Insert, Outgoing, Run};
 
 use crate::op::{Op, Refusal, ReplyStyle, Verb};
 use crate::shard::ShardId;
@@ -186,24 +186,29 @@ fn copy_value(hit: &Hit<'_>, out: &mut Vec<u8>) {
 
 fn send_in_place(access: &mut Access<'_>, item: ItemHandle, out: &mut Outgoing) {
     let pinned = access.engine.pin(item);
-    let at = out.bytes.len();
-    out.inserts
-        .extend(pinned.pieces().iter().map(|piece| Insert {
-            at,
-            ptr: piece.ptr,
-            len: piece.len,
-            cookie: 0,
-        }));
-    if let Some(last) = out.inserts.last_mut() {
-        last.cookie = PinCookie {
-            shard: access.shard,
-            item,
-        }
-        .pack();
-    }
+    let chain = (pinned.link != 0).then_some(Chain {
+        base: pinned.base,
+        link: pinned.link,
+        follow: next_piece,
+    });
+    let first = Run {
+        ptr: pinned.first.ptr,
+        len: pinned.first.len,
+        chain,
+    };
+    let cookie = PinCookie {
+        shard: access.shard,
+        item,
+    };
+    out.inserts.push(Insert {
+        at: out.bytes.len(),
+        len: pinned.value_bytes,
+        first,
+        cookie: cookie.pack(),
+    });
 }
 
-/// Names a pinned item in the cookie of the last insert of its value.
+/// Names a pinned item in the cookie of its value's insert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PinCookie {
     /// The shard whose memory it is.
@@ -213,12 +218,12 @@ pub(crate) struct PinCookie {
 }
 
 impl PinCookie {
-    /// `1 | shard (16 bits) | item (32 bits)`; never 0, which marks an insert that ends no value.
+    /// `1 | shard (16 bits) | item (32 bits)`; never 0, which marks an insert that pins nothing.
     fn pack(self) -> u64 {
         1 << 48 | u64::from(self.shard.0) << 32 | u64::from(self.item.to_bits())
     }
 
-    /// What `insert` is the end of, if it ends a value.
+    /// What `insert` pins, if it does.
     pub(crate) fn of(insert: &Insert) -> Option<PinCookie> {
         let cookie = insert.cookie;
         (cookie != 0).then(|| PinCookie {

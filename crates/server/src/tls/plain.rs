@@ -10,19 +10,14 @@
 //! A record is made of one run of memory. Where pieces are short they are joined in a stage buffer first; a whole record
 //! out of a large value is encrypted from where it lies.
 
-use corecached_reactor::{Insert, Outgoing};
+use corecached_reactor::{Insert, Outgoing, Progress};
 use corecached_tls::RECORD_BYTES_MAX;
 
 /// Replies, and how far they are encrypted.
 #[derive(Debug, Default)]
 pub(crate) struct Plain {
     outgoing: Outgoing,
-    /// Bytes of the buffer that are done.
-    bytes_done: usize,
-    /// Inserts that are done.
-    inserts_done: usize,
-    /// Bytes of the next insert that are done.
-    insert_bytes_done: usize,
+    progress: Progress,
     /// Bytes not done yet.
     left: usize,
 }
@@ -43,36 +38,20 @@ impl Plain {
     }
 
     /// The next piece that lies in one place, at most `max` bytes of it; empty at the end.
-    fn piece(&self, max: usize) -> &[u8] {
-        if let Some(insert) = self.outgoing.inserts.get(self.inserts_done) {
-            if self.bytes_done < insert.at {
-                let end = insert.at.min(self.bytes_done + max);
-                return &self.outgoing.bytes[self.bytes_done..end];
-            }
-            let from = self.insert_bytes_done;
-            let length = (insert.len - from).min(max);
-            // SAFETY: an insert of a reply that has not been sent names memory of a pinned item, which by the contract of
-            // `Insert` stays valid and unchanged until the insert is given back (`into_parts`); `from + length` is at
-            // most `insert.len`.
-            return unsafe { std::slice::from_raw_parts(insert.ptr.add(from), length) };
-        }
-        let rest = &self.outgoing.bytes[self.bytes_done..];
-        &rest[..rest.len().min(max)]
+    fn piece(&mut self, max: usize) -> &[u8] {
+        // SAFETY: the inserts of a reply that has not been sent name memory of pinned items, which by the contract of
+        // `Insert` stays valid and unchanged until they are given back (`into_parts`).
+        let Some((ptr, len)) = (unsafe { self.progress.piece(&self.outgoing) }) else {
+            return &[];
+        };
+        // SAFETY: as above, or a part of the buffer; the result borrows `self`, so neither is given back meanwhile.
+        unsafe { std::slice::from_raw_parts(ptr, len.min(max)) }
     }
 
     /// Marks the first `length` bytes of the piece as done.
     fn advance(&mut self, length: usize) {
         self.left -= length;
-        match self.outgoing.inserts.get(self.inserts_done) {
-            Some(insert) if self.bytes_done == insert.at => {
-                self.insert_bytes_done += length;
-                if self.insert_bytes_done == insert.len {
-                    self.inserts_done += 1;
-                    self.insert_bytes_done = 0;
-                }
-            }
-            _ => self.bytes_done += length,
-        }
+        self.progress.advance(length);
     }
 
     /// Calls `seal` with the plaintext of the next record and marks it as done. `stage` is a buffer to join pieces in.
@@ -109,12 +88,7 @@ mod tests {
     use super::*;
 
     fn insert(at: usize, memory: &[u8]) -> Insert {
-        Insert {
-            at,
-            ptr: memory.as_ptr(),
-            len: memory.len(),
-            cookie: 1,
-        }
+        Insert::whole(at, memory.as_ptr(), memory.len(), 1)
     }
 
     fn records(outgoing: Outgoing) -> Vec<Vec<u8>> {

@@ -87,10 +87,11 @@ impl Model {
             self.hits += 1;
         }
         if pin {
-            let pieces = self.engine.pin(handle).pieces().to_vec();
+            let pinned = self.engine.pin(handle);
+            assert_eq!(pinned.value_bytes, value.len());
             self.pins.push(Pinned {
                 handle,
-                pieces,
+                pinned,
                 value,
             });
         }
@@ -122,9 +123,8 @@ impl Model {
         }
         let index = self.rng.below(self.pins.len());
         let pinned = self.pins.swap_remove(index);
-        let value: Vec<u8> = pinned
-            .pieces
-            .iter()
+        // SAFETY: the item is pinned. Its later pieces are only looked for now, after whatever has happened since.
+        let value: Vec<u8> = unsafe { pinned.pinned.pieces() }
             // SAFETY: the item is pinned and nothing borrows the engine.
             .flat_map(|piece| unsafe { std::slice::from_raw_parts(piece.ptr, piece.len) })
             .copied()

@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use corecached_engine::{
-    Budget, Deadline, Engine, EngineConfig, ItemHandle, Piece, Staged, StoreExtras, StoreMode,
+    Budget, Deadline, Engine, EngineConfig, ItemHandle, PinnedValue, Staged, StoreExtras, StoreMode,
 };
 
 use crate::support::Rng;
@@ -41,7 +41,7 @@ struct Upload {
 
 struct Pinned {
     handle: ItemHandle,
-    pieces: Vec<Piece>,
+    pinned: PinnedValue,
     value: Vec<u8>,
 }
 

@@ -82,8 +82,14 @@ fn thousands_of_gets_are_answered_when_the_client_reads_late() {
 #[test]
 fn a_value_on_its_way_does_not_change() {
     const GETS: usize = 40;
-    for length in [3_000, 20_000, 900_000] {
-        let server = Server::start(2, &["-m", "32"]);
+    // The last one takes several system calls to send.
+    for (length, memory) in [
+        (3_000, "32"),
+        (20_000, "32"),
+        (900_000, "32"),
+        (12_000_000, "64"),
+    ] {
+        let server = Server::start(2, &["-m", memory, "-I", "16m"]);
         let value = |version: u64| pattern(version, length);
         let mut writer = server.connect();
         writer.set("big", value(0));
