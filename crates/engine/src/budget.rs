@@ -3,15 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::prefault::Prefaulted;
+
 /// Bytes that the shards of a process may hold together.
 ///
 /// It is a counter and nothing else: it orders no other memory, hence relaxed atomics. What a shard has charged it may
 /// use; a shard charges before it touches. Shards that hold a reserve (`EngineConfig::reserve_bytes`) have charged it
-/// from the start, so `used_bytes` includes reserves that hold no data yet.
+/// from the start, so `used_bytes` includes reserves that hold no data yet. Prefaulted memory is charged when it is
+/// drawn; what is there unused counts only as far as everything that is there stays below the limit.
 #[derive(Debug)]
 pub struct Budget {
     limit_bytes: AtomicU64,
     used_bytes: AtomicU64,
+    /// What the shards hold, without what is only reserved.
+    held_bytes: AtomicU64,
+    /// Memory that is there and that nobody uses.
+    pub(crate) prefaulted: Prefaulted,
 }
 
 impl Budget {
@@ -21,6 +28,8 @@ impl Budget {
         Arc::new(Self {
             limit_bytes: AtomicU64::new(limit_bytes),
             used_bytes: AtomicU64::new(0),
+            held_bytes: AtomicU64::new(0),
+            prefaulted: Prefaulted::default(),
         })
     }
 
@@ -42,6 +51,32 @@ impl Budget {
     /// Bytes in use beyond the limit.
     pub fn excess_bytes(&self) -> u64 {
         self.used_bytes().saturating_sub(self.limit_bytes())
+    }
+
+    /// Memory that was populated ahead and that nobody uses yet.
+    pub fn prefaulted_bytes(&self) -> u64 {
+        self.prefaulted.bytes()
+    }
+
+    /// Whether `prefaulted_bytes` fit under the limit beside all that is held.
+    pub(crate) fn has_room_for(&self, prefaulted_bytes: u64) -> bool {
+        self.held_bytes.load(Ordering::Relaxed) + prefaulted_bytes <= self.limit_bytes()
+    }
+
+    /// Notes that a shard holds `bytes` more.
+    pub(crate) fn note_held(&self, bytes: u64) {
+        self.held_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Notes that a shard holds `bytes` less.
+    pub(crate) fn note_given(&self, bytes: u64) {
+        self.held_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Gives some prefaulted memory back to the kernel if what is there exceeds the limit; true if it may still.
+    pub(crate) fn make_room(&self) -> bool {
+        let prefaulted = self.prefaulted.bytes();
+        prefaulted > 0 && !self.has_room_for(prefaulted) && self.prefaulted.discard_some()
     }
 
     /// Charges `bytes` if they fit under the limit.

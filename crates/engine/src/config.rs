@@ -72,6 +72,9 @@ pub struct EngineConfig {
     pub reserve_bytes: usize,
     /// Whether to ask the kernel for huge pages (`-L`).
     pub huge_pages: bool,
+    /// Whether pages that no class uses stay with the shard: for one that shares the budget with no other and was
+    /// prefaulted.
+    pub keeps_pages: bool,
     /// The file that holds the segment (`-e`); `None` for anonymous memory.
     pub memory_file: Option<MemoryFile>,
 }
@@ -109,6 +112,7 @@ impl Default for EngineConfig {
             hasher: KeyHasher::new(0),
             reserve_bytes: 0,
             huge_pages: false,
+            keeps_pages: false,
             memory_file: None,
         }
     }

@@ -14,7 +14,9 @@
 //!   |
 //! slab         chunks, pages, budget
 //!   |
-//! segment      address space; the only unsafe code (with the marker on `index::bucket`)
+//! segment      access to the address space; unsafe code is here, in `mapping` and `prefault` (with the marker on `index::bucket`)
+//!   |
+//! mapping      the kernel's part: memory comes and goes (`prefault`: before it is asked for)
 //! ```
 
 mod api;
@@ -23,6 +25,8 @@ mod config;
 mod engine;
 mod index;
 mod item;
+mod mapping;
+mod prefault;
 mod segment;
 mod slab;
 mod stats;

@@ -1,7 +1,7 @@
-//! The address space of one shard: the only file of the engine that maps memory or follows a raw pointer.
+//! The address space of one shard: the only file of the engine that follows a raw pointer into it.
 //!
-//! One mapping, not populated and not reserved: an address costs memory from its first write until [`Segment::discard`].
-//! It is anonymous, or a part of a file whose contents outlive the process (`-e`). Everything above sees byte slices and plain records at offsets, borrowed from the segment, so
+//! One [`Mapping`], not populated unless asked for: an address costs memory from its first write until
+//! [`Segment::discard`]. Everything above sees byte slices and plain records at offsets, borrowed from the segment, so
 //! that the borrow checker rules over them as over any `Vec<u8>`. An offset outside the segment is a panic, never a
 //! stray access.
 //!
@@ -12,14 +12,14 @@
 //! +----------+-------------------------+-------------------------+---------------------+
 //! ```
 
-use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use crate::api::Piece;
 use crate::config::MemoryFile;
 use crate::item::{TAIL_BYTES, parse_tail};
+use crate::mapping::Mapping;
 
 /// A record that may be viewed in the segment's bytes.
 ///
@@ -33,10 +33,11 @@ pub(crate) unsafe trait Plain: Copy {}
 pub(crate) struct Segment {
     base: NonNull<u8>,
     bytes: usize,
-    file: Option<MemoryFile>,
+    mapping: Arc<Mapping>,
 }
 
-// SAFETY: the segment owns its mapping alone; all access goes through `&self` or `&mut self`.
+// SAFETY: nobody else reads or writes the mapping (those who share it discard only what this has never reached, see
+// `prefault`); all access goes through `&self` or `&mut self`.
 unsafe impl Send for Segment {}
 // SAFETY: a piece is an address and a length; whoever reads through it keeps the item pinned meanwhile, on any thread.
 unsafe impl Send for Piece {}
@@ -52,14 +53,14 @@ impl Segment {
         huge_pages: bool,
         file: Option<MemoryFile>,
     ) -> io::Result<Self> {
-        assert!(
-            bytes > 0 && bytes.is_multiple_of(4096),
-            "segment of {bytes} bytes"
-        );
-        let base = map(bytes, huge_pages, file.as_ref())?;
-        let mut segment = Self { base, bytes, file };
-        segment.back(0, 4096)?;
-        Ok(segment)
+        let mapping = Arc::new(Mapping::new(bytes, huge_pages, file)?);
+        let base = mapping.base();
+        mapping.back(0, 4096)?;
+        Ok(Self {
+            base,
+            bytes,
+            mapping,
+        })
     }
 
     /// Makes sure that `len` bytes at `at` can be written: a file system that is full says so here, and not by a fault
@@ -70,10 +71,12 @@ impl Segment {
     /// The file system has no room, or the file cannot be written.
     pub(crate) fn back(&mut self, at: usize, len: usize) -> io::Result<()> {
         self.check(at, len);
-        match &self.file {
-            Some(file) => allocate(&file.file, 0, file.offset + at as u64, len),
-            None => Ok(()),
-        }
+        self.mapping.back(at, len)
+    }
+
+    /// What is below the addresses.
+    pub(crate) fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
     }
 
     #[inline]
@@ -153,20 +156,12 @@ impl Segment {
     /// Gives the memory behind `len` bytes at `at` back to the kernel; they read as zero afterwards.
     pub(crate) fn discard(&mut self, at: usize, len: usize) {
         self.check(at, len);
-        let Some(file) = &self.file else {
-            return discard(self.base, at, len);
-        };
-        let punch = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
-        if allocate(&file.file, punch, file.offset + at as u64, len).is_err() {
+        // SAFETY: `&mut self` excludes every borrow of these bytes.
+        let discarded = unsafe { self.mapping.discard(at, len) };
+        if !discarded {
             // A file system without holes keeps the memory; what is promised is that it reads as zero.
             self.bytes_mut(at, len).fill(0);
         }
-    }
-}
-
-impl Drop for Segment {
-    fn drop(&mut self) {
-        unmap(self.base, self.bytes);
     }
 }
 
@@ -211,89 +206,6 @@ pub(crate) fn prefetch(address: *const u8) {
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     let _ = address;
-}
-
-/// `fallocate(2)`; file systems without it are taken to have room.
-fn allocate(file: &File, mode: libc::c_int, at: u64, len: usize) -> io::Result<()> {
-    // SAFETY: fallocate touches no memory of this process; the file is open while it is borrowed.
-    let result = unsafe {
-        libc::fallocate(
-            file.as_raw_fd(),
-            mode,
-            at as libc::off_t,
-            len as libc::off_t,
-        )
-    };
-    let error = io::Error::last_os_error();
-    match error.raw_os_error() {
-        _ if result == 0 => Ok(()),
-        Some(libc::EOPNOTSUPP) if mode == 0 => Ok(()),
-        _ => Err(error),
-    }
-}
-
-#[cfg(not(miri))]
-fn map(bytes: usize, huge_pages: bool, file: Option<&MemoryFile>) -> io::Result<NonNull<u8>> {
-    let protection = libc::PROT_READ | libc::PROT_WRITE;
-    let (flags, fd, offset) = match file {
-        Some(file) => (libc::MAP_SHARED, file.file.as_raw_fd(), file.offset),
-        None => (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0),
-    };
-    let flags = flags | libc::MAP_NORESERVE;
-    let offset = offset as libc::off_t;
-    // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory. A file is locked by the
-    // caller against other servers; whoever else writes to it breaks items as whoever writes to this process's memory.
-    let address = unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, flags, fd, offset) };
-    if address == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
-    }
-    let advice = if huge_pages {
-        libc::MADV_HUGEPAGE
-    } else {
-        libc::MADV_NOHUGEPAGE
-    };
-    // SAFETY: the range was mapped just above. The result is ignored: a kernel without huge pages works as well.
-    unsafe { libc::madvise(address, bytes, advice) };
-    NonNull::new(address.cast()).ok_or_else(|| io::Error::other("mmap returned null"))
-}
-
-#[cfg(not(miri))]
-fn unmap(base: NonNull<u8>, bytes: usize) {
-    // SAFETY: exactly the range that `map` returned, and the segment that owned it is being dropped.
-    unsafe { libc::munmap(base.as_ptr().cast(), bytes) };
-}
-
-#[cfg(not(miri))]
-fn discard(base: NonNull<u8>, at: usize, len: usize) {
-    // SAFETY: the caller checked the range; private anonymous memory reads as zero after MADV_DONTNEED.
-    let result = unsafe { libc::madvise(base.as_ptr().add(at).cast(), len, libc::MADV_DONTNEED) };
-    assert_eq!(result, 0, "madvise(MADV_DONTNEED) of {len} bytes");
-}
-
-/// Under Miri the segment is a heap allocation.
-#[cfg(miri)]
-fn layout(bytes: usize) -> std::alloc::Layout {
-    std::alloc::Layout::from_size_align(bytes, 4096)
-        .expect("a segment is smaller than the address space")
-}
-
-#[cfg(miri)]
-fn map(bytes: usize, _: bool, _: Option<&MemoryFile>) -> io::Result<NonNull<u8>> {
-    // SAFETY: the layout has a size above 0.
-    let address = unsafe { std::alloc::alloc_zeroed(layout(bytes)) };
-    NonNull::new(address).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
-}
-
-#[cfg(miri)]
-fn unmap(base: NonNull<u8>, bytes: usize) {
-    // SAFETY: allocated by `map` with the same layout.
-    unsafe { std::alloc::dealloc(base.as_ptr(), layout(bytes)) }
-}
-
-#[cfg(miri)]
-fn discard(base: NonNull<u8>, at: usize, len: usize) {
-    // SAFETY: the caller checked the range.
-    unsafe { base.as_ptr().add(at).write_bytes(0, len) }
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ impl ClassStats {
     }
 }
 
-/// Where the bytes are that a shard has charged; they add up to [`Self::total_bytes`].
+/// Where the bytes are that a shard has charged; but for `prefaulted_bytes` they add up to [`Self::total_bytes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryReport {
     /// Keys and values of linked items.
@@ -171,6 +171,8 @@ pub struct MemoryReport {
     pub free_chunk_bytes: u64,
     /// Pages that no slab class uses.
     pub free_page_bytes: u64,
+    /// Memory that is there but not charged yet, and not part of the sum.
+    pub prefaulted_bytes: u64,
 }
 
 impl MemoryReport {

@@ -8,6 +8,10 @@ mod eviction;
 mod expiry;
 #[path = "engine/model/mod.rs"]
 mod model;
+// What is resident, only a kernel can say.
+#[cfg(not(miri))]
+#[path = "engine/prefault.rs"]
+mod prefault;
 #[path = "engine/restart.rs"]
 mod restart;
 #[path = "engine/shift.rs"]

@@ -88,6 +88,8 @@ pub(crate) struct Config {
     pub(crate) slab_chunk_max: u64,
     /// `-L`. Asks for huge pages.
     pub(crate) large_pages: bool,
+    /// `-o prefault`, our own. Memory is there before the server is ready.
+    pub(crate) prefault: bool,
     /// `-e`. The file that holds the items, so that they outlive a graceful end.
     pub(crate) memory_file: Option<PathBuf>,
     /// `-k`. Locks all memory.
@@ -214,6 +216,7 @@ impl Default for Config {
             slab_sizes: None,
             slab_chunk_max: SLAB_PAGE_BYTES / 2,
             large_pages: false,
+            prefault: false,
             memory_file: None,
             lock_memory: false,
             cas_enabled: true,

@@ -163,6 +163,7 @@ fn engine_config(
         hasher,
         reserve_bytes: (limit / config.threads as u64 / RESERVED_SHARE) as usize,
         huge_pages: config.large_pages,
+        keeps_pages: config.prefault && config.threads == 1,
         memory_file: memory.map(|memory| memory.part(shard)),
         ..EngineConfig::default()
     }

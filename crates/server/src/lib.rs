@@ -17,6 +17,7 @@ mod execute;
 mod listen;
 mod memory_file;
 mod op;
+mod prefault;
 mod process;
 mod replies;
 mod run;

@@ -18,6 +18,7 @@ use crate::engines::{self, Engines};
 use crate::error::StartError;
 use crate::listen::{self, Listeners};
 use crate::memory_file::Memory;
+use crate::prefault;
 use crate::process::{self, Reloads};
 use crate::shard::core::Core;
 use crate::shard::router::{PeerQueues, QUEUE_BATCHES, Router};
@@ -48,6 +49,7 @@ pub(crate) fn run(config: Config) -> Result<(), StartError> {
         parts,
         mut memory,
     } = build(config, tls, &listeners)?;
+    prefault::check(&shared)?;
     reload_certificates(&shared);
     let executors = start(&shared, parts)?;
     process::started(&shared.config, &listeners)?;
@@ -263,6 +265,18 @@ fn placement(config: &Config, shard: ShardId) -> Placement {
     }
 }
 
+/// Has the shard's memory come from where this thread, the shard's own, runs; with `-o prefault`, now.
+fn place_memory(shared: &Shared, shard: ShardId) -> Result<(), StartError> {
+    let Some(mut core) = shared.shard(shard).core.try_borrow() else {
+        debug_assert!(false, "nobody borrows before everybody has started");
+        return Ok(());
+    };
+    if let Placement::Fixed(_) = placement(&shared.config, shard) {
+        core.engine.prefer_this_node();
+    }
+    prefault::populate(&shared.config, &mut core.engine)
+}
+
 async fn shard_main(
     parts: ShardParts,
     shared: Arc<Shared>,
@@ -282,7 +296,12 @@ async fn shard_main(
     };
     let first = shared.shard(parts.id).links.set(links).is_ok();
     debug_assert!(first, "a shard starts once");
-    let _ = report.send(Ok(()));
+    let placed = place_memory(&shared, parts.id);
+    let is_placed = placed.is_ok();
+    let _ = report.send(placed);
+    if !is_placed {
+        return Ok(());
+    }
     // Nobody routes before everybody can be woken.
     everyone.wait();
     Shard::new(parts, shared, reactor).serve().await

@@ -5,7 +5,7 @@
 //! reshape                         items whose header has to grow
 //! observe  events  reassign       looking without touching; what the engine does by itself; pages moved on request
 //! memory  evict  steal  drain     where memory comes from: free chunk, page, eviction in the class, another class's page
-//! upkeep                          housekeeping, memory given back
+//! upkeep  prefault                housekeeping, memory given back; memory that is there ahead
 //! sweep  reap  walk               background expiry; visiting all items, for dumps
 //! report  integrity               statistics, self-check
 //! clock  pins                     time and flushes, items being sent
@@ -26,6 +26,7 @@ mod observe;
 mod pin;
 mod pins;
 mod policy;
+mod prefault;
 mod probation;
 mod queue;
 mod reap;

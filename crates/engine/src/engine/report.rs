@@ -42,6 +42,7 @@ impl Engine {
             rounding_bytes: used - self.stats.bytes,
             free_chunk_bytes: paged - used + index_pages - index_chunks,
             free_page_bytes: u64::from(slabs.pool_len()) * page_bytes,
+            prefaulted_bytes: slabs.prefaulted_bytes(),
         }
     }
 

@@ -93,6 +93,8 @@ impl Engine {
     /// them, or this engine, afterwards.
     pub fn save(&mut self, mark: [u8; 16]) -> Vec<u8> {
         self.settle();
+        // Nobody would know of it.
+        self.items.slabs.end_prefault();
         self.items
             .slabs
             .segment

@@ -68,6 +68,9 @@ impl Engine {
     /// Gives memory back while the shards hold more than the limit, looking at `chunks` chunks at most; true while
     /// there is more to do.
     pub fn trim(&mut self, chunks: usize) -> bool {
+        if self.items.slabs.trim_prefaulted() {
+            return true;
+        }
         self.items.slabs.excess_bytes() > 0
             && self.release_page(chunks) != Release::Nothing
             && self.items.slabs.excess_bytes() > 0

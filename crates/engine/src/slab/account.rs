@@ -38,6 +38,7 @@ impl Account {
         let granted = more == 0 || self.budget.try_charge(more);
         if granted {
             self.held_bytes += bytes;
+            self.budget.note_held(bytes);
         }
         granted
     }
@@ -47,6 +48,7 @@ impl Account {
         let more = self.charged(self.held_bytes + bytes) - self.charged(self.held_bytes);
         self.budget.charge_anyway(more);
         self.held_bytes += bytes;
+        self.budget.note_held(bytes);
     }
 
     /// Gives `bytes` back.
@@ -58,7 +60,13 @@ impl Account {
         );
         let less = self.charged(self.held_bytes) - self.charged(self.held_bytes - bytes);
         self.held_bytes -= bytes;
+        self.budget.note_given(bytes);
         self.budget.release(less);
+    }
+
+    /// The budget.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Bytes in use by the shard.
@@ -74,6 +82,7 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
+        self.budget.note_given(self.held_bytes);
         self.budget.release(self.charged(self.held_bytes));
     }
 }

@@ -7,6 +7,7 @@
 mod account;
 mod mortality;
 mod page;
+mod prefault;
 mod saved;
 mod sizes;
 
@@ -24,12 +25,13 @@ use self::mortality::Mortality;
 use self::page::{List, Which};
 use crate::budget::Budget;
 use crate::config::EngineConfig;
+use crate::prefault::Share;
 use crate::segment::{Segment, link};
 
 /// The class of the index's chunks.
 pub(crate) const INDEX_CLASS: u8 = 0;
 
-/// Pages without a class that a shard keeps for itself; more go back to the budget, one in a step of the housekeeping.
+/// Pages without a class that a shard keeps for itself, so that others can have the rest.
 const POOL_PAGES_MAX: u32 = 8;
 
 /// Log2 of the ticks of a page.
@@ -68,6 +70,10 @@ pub(crate) struct Slabs {
     pool: List,
     vacant: List,
     account: Account,
+    /// Pages that were never drawn and are there already.
+    prefaulted: Option<Share>,
+    /// More pages without a class go back to the budget, one in a step of the housekeeping.
+    pool_pages_max: u32,
     page_shift: u32,
     granule_shift: u32,
     pages_max: usize,
@@ -118,6 +124,12 @@ impl Slabs {
             pool: List::default(),
             vacant: List::default(),
             account: Account::new(budget, config.reserve_bytes as u64),
+            prefaulted: None,
+            pool_pages_max: if config.keeps_pages {
+                u32::MAX
+            } else {
+                POOL_PAGES_MAX
+            },
             page_shift: page_bytes.trailing_zeros(),
             granule_shift,
             pages_max,
@@ -230,7 +242,9 @@ impl Slabs {
 
     /// Charges memory that is not in the segment.
     pub(crate) fn charge(&mut self, bytes: u64) -> bool {
-        self.account.charge(bytes)
+        let charged = self.account.charge(bytes);
+        while charged && self.account.budget().make_room() {}
+        charged
     }
 
     /// Gives back what [`Self::charge`] took.
@@ -352,6 +366,10 @@ impl Slabs {
         if !room || !self.account.charge(self.page_bytes() as u64) {
             return None;
         }
+        if let Some(id) = self.draw_prefaulted() {
+            return Some(id);
+        }
+        while self.account.budget().make_room() {}
         let id = self
             .vacant
             .pop(&mut self.pages, Which::All)
@@ -387,7 +405,7 @@ impl Slabs {
 
     /// Whether the pool has more pages than a shard should keep.
     pub(crate) fn has_spare_page(&self) -> bool {
-        self.pool.len > POOL_PAGES_MAX
+        self.pool.len > self.pool_pages_max
     }
 
     /// Gives a page of the pool back to the kernel and the budget; false if the pool is empty.

@@ -11,7 +11,7 @@ type Switch = fn(&mut Config);
 type Setter = fn(&mut Config, &str) -> Result<(), CliError>;
 
 /// Sub-options without a value; one that is given is ignored.
-const SWITCHES: [(&str, Switch); 21] = [
+const SWITCHES: [(&str, Switch); 22] = [
     ("maxconns_fast", |config| config.maxconns_fast = true),
     ("no_maxconns_fast", |config| config.maxconns_fast = false),
     ("no_hashexpand", |config| config.hash_expand = false),
@@ -29,6 +29,7 @@ const SWITCHES: [(&str, Switch); 21] = [
         config.lru_segmented = false;
     }),
     ("debugtime", |config| config.debugtime = true),
+    ("prefault", |config| config.prefault = true),
     ("track_sizes", |config| config.track_sizes = true),
     ("no_chunked_items", |config| {
         config.slab_chunk_max = SLAB_PAGE_BYTES;

@@ -246,6 +246,7 @@ fn memory_options() {
     check(&["--disable-cas"], |config| config.cas_enabled = false);
     check(&["-L"], |config| config.large_pages = true);
     check(&["--enable-largepages"], |config| config.large_pages = true);
+    check(&["-o", "prefault"], |config| config.prefault = true);
     check(&["--memory-file=/mnt/items"], |config| {
         config.memory_file = Some("/mnt/items".into());
     });

@@ -25,8 +25,8 @@ pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
 
 type Part = (&'static str, fn(&MemoryReport) -> u64);
 
-/// The parts, which add up to the last.
-const PARTS: [Part; 7] = [
+/// The parts, which add up to `total`; prefaulted memory is not in it until it is used.
+const PARTS: [Part; 8] = [
     ("payload", |memory| memory.payload_bytes),
     ("headers", |memory| memory.header_bytes),
     ("index", |memory| memory.index_bytes),
@@ -34,4 +34,5 @@ const PARTS: [Part; 7] = [
     ("free_chunks", |memory| memory.free_chunk_bytes),
     ("free_pages", |memory| memory.free_page_bytes),
     ("total", MemoryReport::total_bytes),
+    ("prefaulted", |memory| memory.prefaulted_bytes),
 ];

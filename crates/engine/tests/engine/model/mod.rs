@@ -117,9 +117,11 @@ impl Model {
             _ => match self.rng.below(50) {
                 0 => self.flush(),
                 1 if self.config.memory_file.is_some() => self.restart(),
+                2 => self.engine.prefault(self.limit / 2).unwrap(),
                 _ => {}
             },
         }
-        assert!(self.budget.used_bytes() <= self.limit, "the limit is hard");
+        let there = self.budget.used_bytes() + self.budget.prefaulted_bytes();
+        assert!(there <= self.limit, "the limit is hard");
     }
 }

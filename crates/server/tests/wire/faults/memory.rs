@@ -136,9 +136,9 @@ fn a_lower_limit_gives_memory_back() {
 
 /// What a server may need beside `-m`: code and stacks, and for each shard its rings, buffers and the address tables of
 /// its segment.
-const OVERHEAD_BYTES: u64 = 12 << 20;
+pub(super) const OVERHEAD_BYTES: u64 = 12 << 20;
 /// The same for each shard.
-const OVERHEAD_SHARD_BYTES: u64 = 4 << 20;
+pub(super) const OVERHEAD_SHARD_BYTES: u64 = 4 << 20;
 
 /// The limit is hard: resident memory stays below `-m` and a fixed overhead, whatever is stored.
 #[test]

@@ -1,0 +1,151 @@
+//! `-o prefault`: memory that is there before the server is ready.
+//!
+//! Each shard populates its part of `-m` on its own thread, so that it comes from that thread's NUMA node. Whether there is
+//! that much is asked before: a process that populates more than the machine or its cgroup has is not told so, but killed.
+
+use std::fs;
+use std::path::Path;
+
+use corecached_engine::Engine;
+
+use crate::config::Config;
+use crate::error::StartError;
+use crate::shared::Shared;
+
+/// What the kernel needs beside it, at least: page tables, sockets, this process itself.
+const MARGIN_BYTES: u64 = 32 << 20;
+
+/// Refuses what would end with the process being killed.
+///
+/// # Errors
+/// If less memory can be had than `-m` asks for.
+pub(crate) fn check(shared: &Shared) -> Result<(), StartError> {
+    if !shared.config.prefault {
+        return Ok(());
+    }
+    let cores = shared
+        .shards
+        .iter()
+        .filter_map(|shard| shard.core.try_borrow());
+    let held: u64 = cores.map(|core| core.engine.stats().charged_bytes).sum();
+    let wanted = shared.config.memory_limit_bytes.saturating_sub(held);
+    refuse_more_than_available(wanted, &|path| fs::read_to_string(path).ok())
+}
+
+/// Populates a shard's part, on its thread.
+///
+/// # Errors
+/// If there is no memory.
+pub(crate) fn populate(config: &Config, engine: &mut Engine) -> Result<(), StartError> {
+    if !config.prefault {
+        return Ok(());
+    }
+    let part = config.memory_limit_bytes / config.threads as u64;
+    engine.prefault(part).map_err(|error| {
+        let file = if config.memory_file.is_some() {
+            ", or room on the file system of -e"
+        } else {
+            ""
+        };
+        StartError::System(format!(
+            "-o prefault: {} MiB cannot be populated ({error}): lower -m, free memory{file}, or start without prefault",
+            part >> 20
+        ))
+    })
+}
+
+type Reader<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+fn refuse_more_than_available(wanted: u64, read: Reader<'_>) -> Result<(), StartError> {
+    let refuse = |available: u64, whose: &str, advice: &str| {
+        Err(StartError::System(format!(
+            "-o prefault: -m asks for {} MiB more, but {whose} has {} MiB left: lower -m, {advice}, or start without prefault",
+            wanted >> 20,
+            available >> 20
+        )))
+    };
+    let needed = wanted.saturating_add(MARGIN_BYTES);
+    if let Some(available) = machine_room(read)
+        && available < needed
+    {
+        return refuse(available, "the machine", "free memory");
+    }
+    match cgroup_room(read) {
+        Some(available) if available < needed => refuse(
+            available,
+            "the process's cgroup",
+            "raise its memory.max (MemoryMax= of the unit, --memory of the container)",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// `MemAvailable`, which counts caches that can be dropped.
+fn machine_room(read: Reader<'_>) -> Option<u64> {
+    let text = read("/proc/meminfo")?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("MemAvailable:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes << 10)
+}
+
+/// What the cgroup (version 2) of this process and those above it allow, caches that can be dropped included.
+fn cgroup_room(read: Reader<'_>) -> Option<u64> {
+    let text = read("/proc/self/cgroup")?;
+    let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let groups = Path::new(path).ancestors();
+    let rooms = groups.filter_map(|group| group_room(group.to_str()?, read));
+    rooms.min()
+}
+
+fn group_room(group: &str, read: Reader<'_>) -> Option<u64> {
+    let read = |name: &str| {
+        let group = group.trim_end_matches('/');
+        read(&format!("/sys/fs/cgroup{group}/{name}"))
+    };
+    // "max" is no number, and no limit.
+    let max: u64 = read("memory.max")?.trim().parse().ok()?;
+    let current: u64 = read("memory.current")?.trim().parse().ok()?;
+    let stat = read("memory.stat").unwrap_or_default();
+    let of_files = stat.lines().find_map(|line| line.strip_prefix("file "));
+    let cached: u64 = of_files.and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
+    Some(max.saturating_sub(current.saturating_sub(cached)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(path: &str) -> Option<String> {
+        let text = match path {
+            "/proc/meminfo" => "MemTotal:  9000000 kB\nMemAvailable:    4194304 kB\n",
+            "/proc/self/cgroup" => "1:name=systemd:/\n0::/system.slice/cache.service\n",
+            "/sys/fs/cgroup/system.slice/cache.service/memory.max" => "2147483648\n",
+            "/sys/fs/cgroup/system.slice/cache.service/memory.current" => "1073741824\n",
+            "/sys/fs/cgroup/system.slice/cache.service/memory.stat" => "anon 1\nfile 536870912\n",
+            "/sys/fs/cgroup/system.slice/memory.max" => "max\n",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn what_can_be_had_is_known() {
+        assert_eq!(machine_room(&machine), Some(4 << 30));
+        assert_eq!(cgroup_room(&machine), Some((1 << 30) + (512 << 20)));
+        assert_eq!(cgroup_room(&|_| None), None);
+    }
+
+    #[test]
+    fn who_asks_for_too_much_is_told_what_to_do() {
+        assert!(refuse_more_than_available(1 << 30, &machine).is_ok());
+        assert!(refuse_more_than_available(64 << 40, &|_| None).is_ok());
+        let text = |wanted| {
+            let refused = refuse_more_than_available(wanted, &machine);
+            refused.map_err(|error| error.to_string()).unwrap_err()
+        };
+        assert!(text(2 << 30).contains("cgroup has 1536 MiB left: lower -m, raise its memory.max"));
+        assert!(text(8 << 30).contains("-m asks for 8192 MiB more, but the machine has 4096 MiB"));
+    }
+}
