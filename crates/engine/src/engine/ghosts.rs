@@ -136,6 +136,30 @@ impl Ghosts {
         self.free_from(slabs, last, leaves.max(last * BLOCK_LEAVES));
     }
 
+    /// Moves chunks of one part of the directory, and this part, out of pages that are being emptied; returns how many,
+    /// or `None` behind the last part.
+    pub(super) fn relocate(&mut self, slabs: &mut Slabs, part: usize) -> Option<usize> {
+        let block = *self.blocks.get(part)?;
+        if block.is_null() {
+            return Some(0);
+        }
+        let mut moved = 0;
+        if let Some(target) = slabs.relocate(block) {
+            self.blocks[part] = target;
+            moved += 1;
+        }
+        for leaf in part * BLOCK_LEAVES..(part + 1) * BLOCK_LEAVES {
+            let extent = self.extent(slabs, leaf);
+            if !extent.is_null()
+                && let Some(target) = slabs.relocate(extent)
+            {
+                self.set_extent(slabs, leaf, target);
+                moved += 1;
+            }
+        }
+        Some(moved)
+    }
+
     /// Frees everything.
     pub(super) fn free_all(&mut self, slabs: &mut Slabs) {
         for block in (0..self.blocks.len()).rev() {

@@ -54,6 +54,7 @@ impl Engine {
             "chunks in use that belong to nothing (or the reverse)"
         );
         self.check_guards();
+        self.check_condensing();
     }
 
     /// Checks an item's chunks; returns their number.

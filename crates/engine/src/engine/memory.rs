@@ -40,6 +40,12 @@ impl Engine {
     #[cold]
     fn allocate_slow(&mut self, class: u8) -> Option<ChunkRef> {
         let keep = self.pool_reserve();
+        if class == INDEX_CLASS
+            && self.stop_condensing()
+            && let Some(chunk) = self.items.slabs.take(class)
+        {
+            return Some(chunk);
+        }
         for _ in 0..DYING_STEPS_MAX {
             if let Some(chunk) = self.take_or_add(class, keep) {
                 return Some(chunk);

@@ -5,7 +5,7 @@
 //! reshape                         items whose header has to grow
 //! observe  events  reassign       looking without touching; what the engine does by itself; pages moved on request
 //! memory  evict  steal  drain     where memory comes from: free chunk, page, eviction in the class, another class's page
-//! upkeep  prefault                housekeeping, memory given back; memory that is there ahead
+//! upkeep  condense  prefault      housekeeping, memory given back, also by a smaller index; memory that is there ahead
 //! sweep  reap  walk               background expiry; visiting all items, for dumps
 //! report  integrity               statistics, self-check
 //! clock  pins                     time and flushes, items being sent
@@ -14,6 +14,7 @@
 
 mod arith;
 mod clock;
+mod condense;
 mod delete;
 mod drain;
 mod events;
@@ -55,6 +56,7 @@ pub use self::stage::Staged;
 pub use self::walk::{WalkCursor, WalkedItem};
 
 use self::clock::Clock;
+use self::condense::Condensing;
 use self::drain::Drain;
 use self::events::Events;
 use self::evict::Hand;
@@ -105,6 +107,7 @@ pub struct Engine {
     /// Chains being freed, linked by the field of their length.
     dying: ChunkRef,
     drain: Option<Drain>,
+    condensing: Condensing,
     /// An item that must stay while memory is found for its successor.
     shielded: ChunkRef,
     /// Where the search for a page to empty goes on.
@@ -163,6 +166,7 @@ impl Engine {
             stats: EngineStats::default(),
             dying: ChunkRef::NULL,
             drain: None,
+            condensing: Condensing::default(),
             shielded: ChunkRef::NULL,
             steal_cursor: 0,
             sweep: SweepCursor::default(),

@@ -22,7 +22,7 @@ use super::Engine;
 use super::evict::Reclaimer;
 use super::ghosts::{CHUNKS_MAX, Ghosts};
 use super::policy::ON_PROBATION;
-use super::queue::{Entry, Queue};
+use super::queue::{Entry, Queue, QueueCursor};
 use crate::config::Eviction;
 use crate::slab::{ChunkRef, INDEX_CLASS};
 use crate::types::KeyHash;
@@ -253,6 +253,23 @@ impl Engine {
                 return;
             }
         }
+    }
+
+    /// Moves chunks of one part of the fingerprints out of pages that are being emptied: see [`Ghosts::relocate`].
+    pub(super) fn relocate_fingerprints(&mut self, part: usize) -> Option<usize> {
+        let slabs = &mut self.items.slabs;
+        self.probation.ghosts.relocate(slabs, part)
+    }
+
+    /// Moves chunks of a queue out of pages that are being emptied: see [`Queue::relocate`].
+    pub(super) fn relocate_queue(
+        &mut self,
+        class: u8,
+        cursor: &mut QueueCursor,
+        looks: usize,
+    ) -> bool {
+        let queue = &mut self.probation.queues[usize::from(class)];
+        queue.relocate(&mut self.items.slabs, cursor, looks)
     }
 
     /// Ends every probation, for a state without queues and ghosts.

@@ -43,6 +43,25 @@ pub(super) struct Queue {
     read: u8,
     written: u8,
     len: u64,
+    /// Chunks that were the first before.
+    left: u64,
+}
+
+/// A place between two chunks of a queue, for a walk that pauses while the queue changes at its ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct QueueCursor {
+    /// The chunk before it, null at the beginning, and its number: how many were before it ever.
+    behind: ChunkRef,
+    number: u64,
+}
+
+impl Default for QueueCursor {
+    fn default() -> Self {
+        Self {
+            behind: ChunkRef::NULL,
+            number: 0,
+        }
+    }
 }
 
 fn next_of(slabs: &Slabs, chunk: ChunkRef) -> ChunkRef {
@@ -72,6 +91,7 @@ impl Queue {
         read: 0,
         written: 0,
         len: 0,
+        left: 0,
     };
 
     /// Number of entries.
@@ -115,9 +135,8 @@ impl Queue {
             return None;
         }
         if self.read == ENTRIES {
-            let read = self.first;
-            (self.first, self.read) = (next_of(slabs, read), 0);
-            slabs.give(read);
+            self.leave_first(slabs);
+            self.read = 0;
         }
         let entry = entry_at(slabs, self.first, self.read);
         self.read += 1;
@@ -131,11 +150,58 @@ impl Queue {
     /// Keeps one empty chunk.
     fn restart(&mut self, slabs: &mut Slabs) {
         while self.first != self.last {
-            let read = self.first;
-            self.first = next_of(slabs, read);
-            slabs.give(read);
+            self.leave_first(slabs);
         }
         (self.read, self.written) = (0, 0);
+    }
+
+    fn leave_first(&mut self, slabs: &mut Slabs) {
+        let read = self.first;
+        self.first = next_of(slabs, read);
+        self.left += 1;
+        slabs.give(read);
+    }
+
+    /// Goes on with a walk over the chunks, `looks` of them at most, and moves those in pages that are being emptied.
+    /// True at the end of the queue.
+    pub(super) fn relocate(
+        &mut self,
+        slabs: &mut Slabs,
+        cursor: &mut QueueCursor,
+        looks: usize,
+    ) -> bool {
+        if cursor.number < self.left {
+            *cursor = QueueCursor::default();
+        }
+        for _ in 0..looks {
+            let behind = cursor.behind;
+            let mut chunk = if behind.is_null() {
+                self.first
+            } else {
+                next_of(slabs, behind)
+            };
+            if chunk.is_null() {
+                return true;
+            }
+            if let Some(target) = slabs.relocate(chunk) {
+                if behind.is_null() {
+                    self.first = target;
+                } else {
+                    set_next(slabs, behind, target);
+                }
+                if self.last == chunk {
+                    self.last = target;
+                }
+                chunk = target;
+            }
+            cursor.number = if behind.is_null() {
+                self.left
+            } else {
+                cursor.number + 1
+            };
+            cursor.behind = chunk;
+        }
+        false
     }
 
     /// The entry that is so many places behind the oldest, if it lies in the same chunk.
@@ -153,7 +219,11 @@ impl Queue {
         }
         debug_assert_eq!(self.first, self.last, "an empty queue has one chunk");
         slabs.give(self.first);
-        *self = Self::EMPTY;
+        let left = self.left + 1;
+        *self = Self {
+            left,
+            ..Self::EMPTY
+        };
         true
     }
 
@@ -242,5 +312,44 @@ pub(super) mod tests {
         assert_eq!(queue.pop(&mut slabs), None);
         assert!(queue.free_if_empty(&mut slabs) && !queue.free_if_empty(&mut slabs));
         assert_eq!(slabs.used_chunks(INDEX_CLASS), 0);
+    }
+
+    #[test]
+    fn chunks_move_while_entries_come_and_go() {
+        let mut slabs = slabs();
+        let mut queue = Queue::EMPTY;
+        let mut pushed = 0;
+        let push = |queue: &mut Queue, slabs: &mut Slabs, pushed: &mut u32| {
+            if queue.is_full() {
+                let chunk = take(slabs);
+                queue.add_chunk(slabs, chunk);
+            }
+            queue.push(slabs, entry(*pushed));
+            *pushed += 1;
+        };
+        // More than two pages of chunks.
+        while queue.len() < 6000 {
+            push(&mut queue, &mut slabs, &mut pushed);
+        }
+        let emptied = slabs.page_of(queue.first);
+        assert_ne!(slabs.page_of(queue.last), emptied);
+        assert!(slabs.add_page(INDEX_CLASS, 0));
+        slabs.start_draining(emptied);
+        let (mut cursor, mut popped, mut steps) = (QueueCursor::default(), 0, 0);
+        while !queue.relocate(&mut slabs, &mut cursor, 3) {
+            for _ in 0..50 {
+                assert_eq!(queue.pop(&mut slabs), Some(entry(popped)));
+                popped += 1;
+                push(&mut queue, &mut slabs, &mut pushed);
+            }
+            steps += 1;
+        }
+        assert!(steps > 10, "{steps} steps are enough to meet all changes");
+        assert_eq!(slabs.page(emptied).class, crate::slab::NO_CLASS);
+        let chunks = queue.check_integrity(&slabs, |found| {
+            assert_eq!(found, entry(popped));
+            popped += 1;
+        });
+        assert_eq!((popped, chunks), (pushed, slabs.used_chunks(INDEX_CLASS)));
     }
 }

@@ -182,6 +182,7 @@ impl Engine {
         self.give_up_staged();
         self.free_dying(usize::MAX);
         self.stop_drain();
+        self.stop_condensing();
         self.dissolve_probation();
         self.break_off_walk();
         self.break_off_visit();

@@ -31,7 +31,11 @@ impl Engine {
             self.balance_classes();
         }
         self.free_dying(DYING_STEP);
-        self.drain.is_some() || !self.dying.is_null() || self.items.slabs.has_spare_page()
+        let condenses = self.condense();
+        condenses
+            || self.drain.is_some()
+            || !self.dying.is_null()
+            || self.items.slabs.has_spare_page()
     }
 
     /// Works on giving one page back to the budget, for another shard to draw; looks at `chunks` chunks at most. A page

@@ -230,6 +230,18 @@ impl Leaf {
         taken
     }
 
+    /// Moves extents out of pages that are being emptied; returns how many.
+    pub(crate) fn relocate(&mut self, slabs: &mut Slabs) -> usize {
+        let mut moved = 0;
+        for extent in &mut self.extents[..usize::from(self.len)] {
+            if let Some(target) = slabs.relocate(*extent) {
+                *extent = target;
+                moved += 1;
+            }
+        }
+        moved
+    }
+
     /// Gives an extent to a leaf without items.
     pub(crate) fn give_extent(&mut self, slabs: &mut Slabs, extent: ChunkRef) {
         debug_assert_eq!(self.items, 0, "extents are given to empty leaves");

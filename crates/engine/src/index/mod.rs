@@ -180,6 +180,12 @@ impl Index {
         ))
     }
 
+    /// Moves the extents of a leaf out of pages that are being emptied; returns how many.
+    pub(crate) fn relocate(&mut self, slabs: &mut Slabs, leaf: usize) -> usize {
+        self.version += 1;
+        self.leaf_mut(leaf).relocate(slabs)
+    }
+
     /// Puts an item in. There must be room: see [`Self::is_full_at`].
     #[inline]
     pub(crate) fn insert(&mut self, slabs: &mut Slabs, hash: KeyHash, chunk: ChunkRef) {

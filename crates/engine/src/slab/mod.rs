@@ -436,6 +436,21 @@ impl Slabs {
         self.pages[id as usize].draining = true;
     }
 
+    /// Moves a chunk out of a page that is being emptied to another page of its class, if there is room; returns where
+    /// it is then. Whoever refers to it has to be told.
+    pub(crate) fn relocate(&mut self, chunk: ChunkRef) -> Option<ChunkRef> {
+        let page = self.page(self.page_of(chunk));
+        if !page.draining {
+            return None;
+        }
+        let class = page.class;
+        let target = self.take(class)?;
+        let (from, to) = (self.address(chunk), self.address(target));
+        self.segment.copy(from, to, self.sizes.chunk_bytes(class));
+        self.give(chunk);
+        Some(target)
+    }
+
     /// Lets a page give chunks again.
     pub(crate) fn stop_draining(&mut self, id: PageId) {
         let chunk_bytes = self.sizes.chunk_bytes(self.pages[id as usize].class);
