@@ -62,8 +62,8 @@ pub struct EngineStats {
     pub page_shortages: u64,
     /// Allocations that had to wait until a page was emptied for them.
     pub page_waits: u64,
-    /// Units of work that may take a cache miss or two: chunks looked at by eviction, sweep and the emptying of pages,
-    /// chunks of chains freed, slots of the index moved. What bounds these bounds the time of a call.
+    /// Work done, in units of some 100 ns, which is a cache miss or two: chunks looked at, items removed, chunks of chains
+    /// freed, slots of the index and bytes moved. What bounds it bounds the time of a call.
     pub work: u64,
     /// Bytes charged to the budget by this shard.
     pub charged_bytes: u64,

@@ -16,6 +16,8 @@ mod model;
 mod prefault;
 #[path = "engine/restart.rs"]
 mod restart;
+#[path = "../benches/pauses/run.rs"]
+mod run;
 #[path = "engine/shift.rs"]
 mod shift;
 #[path = "engine/support.rs"]
@@ -24,3 +26,5 @@ mod support;
 mod verbs;
 #[path = "engine/walk.rs"]
 mod walk;
+#[path = "engine/work.rs"]
+mod work;

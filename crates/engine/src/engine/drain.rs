@@ -18,10 +18,6 @@ use crate::slab::{ChunkRef, NO_CLASS, PageId};
 pub(super) const BATCH: usize = 16;
 /// Chunks of dying chains freed when one of them is in the way.
 const DYING_STEP: usize = 32;
-/// Chunks that one allocation clears at most.
-const PAYMENT_MAX: usize = 160;
-/// Units of work after which a step ends, whatever it has cleared: an index that shrinks moves many slots.
-const WORK_MAX: u64 = 800;
 /// Chunks that one allocation clears at least.
 const PAYMENT_MIN: usize = 4;
 
@@ -81,18 +77,20 @@ impl Engine {
             NO_CLASS => self.items.slabs.page_bytes(),
             class => sizes.chunk_bytes(class),
         };
-        self.work_on_drain(bytes.div_ceil(drained).clamp(PAYMENT_MIN, PAYMENT_MAX));
+        let chunks = bytes.div_ceil(drained).max(PAYMENT_MIN);
+        self.work_on_drain(chunks, self.work_left());
     }
 
-    /// Clears up to `chunks` chunks of the page on its way out, if there is one; fewer if they are much work.
-    pub(super) fn work_on_drain(&mut self, chunks: usize) {
+    /// Clears up to `chunks` chunks of the page on its way out, if there is one; fewer if they are more than so many units
+    /// of work.
+    pub(super) fn work_on_drain(&mut self, chunks: usize, work: u64) {
         let Some(mut drain) = self.drain.take() else {
             return;
         };
         let mut left = chunks;
-        let work_max = self.work() + WORK_MAX;
+        let work_max = self.work() + work;
         while left > 0 && !self.is_emptied(&drain) && self.work() < work_max {
-            let looked = self.drain_batch(&mut drain, left.min(BATCH));
+            let looked = self.drain_batch(&mut drain, left.min(BATCH), work_max);
             if looked == 0 {
                 return self.give_up_drain(&drain);
             }
@@ -132,8 +130,8 @@ impl Engine {
         // Else what is left goes by itself, and the page with it.
     }
 
-    /// Vacates up to `count` chunks; returns how many were looked at, 0 at the end of the page.
-    fn drain_batch(&mut self, drain: &mut Drain, count: usize) -> usize {
+    /// Vacates up to `count` chunks until the work is `work_max`; returns how many were looked at, 0 at the end of the page.
+    fn drain_batch(&mut self, drain: &mut Drain, count: usize, work_max: u64) -> usize {
         let slabs = &self.items.slabs;
         let chunk_bytes = slabs.sizes.chunk_bytes(slabs.page(drain.page).class) as u32;
         let mut batch = [ChunkRef::NULL; BATCH];
@@ -155,7 +153,7 @@ impl Engine {
                 Vacated::Dying => return len,
             }
             drain.offset += chunk_bytes;
-            if self.is_emptied(drain) {
+            if self.is_emptied(drain) || self.work() >= work_max {
                 break;
             }
         }
@@ -229,9 +227,12 @@ impl Engine {
 
     /// Moves a chunk of an item to a free chunk of its class elsewhere, if there is one.
     fn rescue(&mut self, chunk: ChunkRef, first: ChunkRef) -> bool {
-        let is_chain = self.items.head(first).is_chain();
-        if self.is_pinned(first) || (is_chain && self.items.chunks(first).nth(CHAIN_MAX).is_some())
-        {
+        if self.is_pinned(first) {
+            return false;
+        }
+        let chain = self.items.chunks(first).take(CHAIN_MAX + 1).count();
+        self.stats.work += chain as u64 - 1;
+        if chain > CHAIN_MAX {
             return false;
         }
         let class = self.items.slabs.class_of(chunk);
@@ -244,7 +245,8 @@ impl Engine {
             self.items.note_deadline(target, deadline);
             self.index.replace(&mut self.items.slabs, place, target);
         }
-        self.items.move_chunk(chunk, target, first);
+        let copied = self.items.move_chunk(chunk, target, first);
+        self.count_bytes(copied);
         if chunk == first {
             let head = self.items.head(target);
             let frequency = self.eviction.moved(head.frequency());

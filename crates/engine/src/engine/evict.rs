@@ -136,6 +136,7 @@ impl Engine {
 
     /// Removes a dead item and counts it.
     pub(super) fn reclaim_item(&mut self, chunk: ChunkRef, by: Reclaimer) {
+        self.stats.work += 1;
         let unfetched = u64::from(!self.items.head(chunk).is_fetched());
         let class = self.class_of(chunk);
         class.expired_unfetched += unfetched;
@@ -154,6 +155,7 @@ impl Engine {
 
     /// Removes a live item for its memory and counts it.
     pub(super) fn evict_item(&mut self, chunk: ChunkRef) {
+        self.stats.work += 1;
         self.note_eviction(chunk);
         self.note_pressure(self.items.slabs.class_of(chunk), chunk);
         let item = self.items.item(chunk);

@@ -11,8 +11,10 @@ const DYING_STEP: usize = 32;
 /// Evictions in a class that may fail to free one of its chunks (the freed ones were of other classes) before a whole
 /// page is taken.
 const EVICTIONS_MAX: usize = 16;
-/// Steps of freeing dying chains before something else is evicted.
-const DYING_STEPS_MAX: usize = 8;
+/// Units of work on freeing a chunk of a dying chain: where the next one is stands in it.
+const DYING_WORK: u64 = 2;
+/// Chunks of dying chains that one allocation frees at least.
+const DYING_MIN: usize = 8;
 /// Chunks of a page on its way out that are cleared at once by an allocation that cannot do without the page.
 const DRAIN_STEP: usize = 256;
 /// How many times larger a chunk may be than what is needed, while there is no page for the right one.
@@ -23,6 +25,8 @@ const LARGER_TRIED: usize = 4;
 const DRAINS_MAX: usize = 16;
 /// Chunks that the eviction hand looks at before a page is taken instead.
 const LOOKS_MAX: usize = 256;
+/// Chunks that it looks at for dead items when nothing else may be evicted.
+const LOOKS_FOR_DEAD_MAX: usize = 1024;
 
 impl Engine {
     /// A chunk of `class`, by eviction if need be and allowed.
@@ -46,14 +50,14 @@ impl Engine {
         {
             return Some(chunk);
         }
-        for _ in 0..DYING_STEPS_MAX {
+        loop {
             if let Some(chunk) = self.take_or_add(class, keep) {
                 return Some(chunk);
             }
-            if self.dying.is_null() {
+            if self.dying.is_null() || self.work_left() == 0 {
                 break;
             }
-            self.free_dying(DYING_STEP);
+            self.free_dying_step(DYING_STEP);
         }
         self.stats.page_shortages += 1;
         let chunk = self.evict_for(class);
@@ -87,7 +91,9 @@ impl Engine {
     }
 
     fn evict_for(&mut self, class: u8) -> Option<ChunkRef> {
-        self.refill_pool();
+        if self.work_left() > 0 {
+            self.refill_pool();
+        }
         if class != INDEX_CLASS {
             self.relieve(class);
             for _ in 0..EVICTIONS_MAX {
@@ -99,17 +105,32 @@ impl Engine {
                 }
             }
         }
-        self.take_or_add(class, 0)
-            .or_else(|| self.take_larger(class))
+        if let Some(chunk) = self.take_or_add(class, 0) {
+            return Some(chunk);
+        }
+        if class == INDEX_CLASS {
+            self.ask_for_page();
+            return None;
+        }
+        self.take_larger(class)
             .or_else(|| self.wait_for_page(class))
             .or_else(|| self.evict_for_at_last(class))
+    }
+
+    /// The index can wait for a page: a leaf takes more items than it should, and at last one of its items goes for the new
+    /// one. Sees to it that a page is on its way.
+    #[cold]
+    fn ask_for_page(&mut self) {
+        if self.evictions_enabled && (self.drain.is_some() || self.steal_page()) {
+            self.disinherit();
+        }
     }
 
     /// The class has nothing to evict and the pool is empty, as when many new sizes come at once: takes a chunk that is
     /// somewhat too large, and begins to empty a page for the class meanwhile.
     #[cold]
     fn take_larger(&mut self, class: u8) -> Option<ChunkRef> {
-        if class == INDEX_CLASS || !self.evictions_enabled {
+        if !self.evictions_enabled {
             return None;
         }
         if self.drain.is_none() {
@@ -149,7 +170,7 @@ impl Engine {
             }
             self.disinherit();
             while self.drain.is_some() {
-                self.work_on_drain(DRAIN_STEP);
+                self.work_on_drain(DRAIN_STEP, u64::MAX / 2);
                 if let Some(chunk) = self.take_or_add(class, 0) {
                     return Some(chunk);
                 }
@@ -160,8 +181,10 @@ impl Engine {
 
     /// No page can be taken as a whole: looks at every chunk of the class for something to evict.
     fn evict_for_at_last(&mut self, class: u8) -> Option<ChunkRef> {
-        if class == INDEX_CLASS {
-            return None;
+        if !self.evictions_enabled {
+            // The reaper finds dead items sooner than a search by every store that finds no memory.
+            self.evict_one(class, LOOKS_FOR_DEAD_MAX);
+            return self.take_or_add(class, 0);
         }
         let chunks =
             self.items.slabs.page_count(class) as usize * self.items.slabs.chunks_per_page(class);
@@ -189,7 +212,13 @@ impl Engine {
         self.items.set_head(chunk, head.with_state(State::Dying));
         self.items.set_chain_total(chunk, self.dying.0);
         self.dying = chunk;
-        self.free_dying(DYING_STEP);
+        self.free_dying_step(DYING_STEP);
+    }
+
+    /// Frees up to `chunks` chunks of dying chains, fewer if the call has done much already.
+    pub(super) fn free_dying_step(&mut self, chunks: usize) {
+        let affordable = (self.work_left() / DYING_WORK) as usize;
+        self.free_dying(chunks.min(affordable.max(DYING_MIN)));
     }
 
     /// Frees up to `chunks` chunks of dying chains.
@@ -198,7 +227,7 @@ impl Engine {
             if self.dying.is_null() {
                 return;
             }
-            self.stats.work += 1;
+            self.stats.work += DYING_WORK;
             let first = self.dying;
             let tail = self.items.chain_next(first);
             if tail.is_null() {
@@ -226,7 +255,18 @@ impl Engine {
         } else if self.index.wants_extent(hash) {
             self.grow_leaf(hash);
         }
-        !self.index.is_full_at(hash) || self.evict_neighbour(hash)
+        !self.index.is_full_at(hash) || self.evict_neighbour(hash) || self.wait_for_extent(hash)
+    }
+
+    /// The leaf has no slot and no item that could go: it gets an extent whatever that takes.
+    #[cold]
+    fn wait_for_extent(&mut self, hash: KeyHash) -> bool {
+        if self.index.wants_extent(hash)
+            && let Some(extent) = self.wait_for_page(INDEX_CLASS)
+        {
+            self.grow_leaf_by(extent, hash);
+        }
+        !self.index.is_full_at(hash)
     }
 
     #[cold]
@@ -241,9 +281,12 @@ impl Engine {
 
     #[cold]
     fn grow_leaf(&mut self, hash: KeyHash) {
-        let Some(extent) = self.allocate(INDEX_CLASS) else {
-            return;
-        };
+        if let Some(extent) = self.allocate(INDEX_CLASS) {
+            self.grow_leaf_by(extent, hash);
+        }
+    }
+
+    fn grow_leaf_by(&mut self, extent: ChunkRef, hash: KeyHash) {
         // An eviction may have made the growth unnecessary.
         if self.index.wants_extent(hash) {
             self.index.grow(&mut self.items.slabs, hash, extent);

@@ -8,7 +8,7 @@
 //! upkeep  condense  prefault      housekeeping, memory given back, also by a smaller index; memory that is there ahead
 //! sweep  reap  walk               background expiry; visiting all items, for dumps
 //! report  integrity               statistics, self-check
-//! clock  pins                     time and flushes, items being sent
+//! clock  pins  effort             time and flushes, items being sent, bounds on a call
 //! policy probation queue ghosts   choice of victims
 //! ```
 
@@ -17,6 +17,7 @@ mod clock;
 mod condense;
 mod delete;
 mod drain;
+mod effort;
 mod events;
 mod evict;
 mod get;
@@ -104,6 +105,8 @@ pub struct Engine {
     probation: Probation,
     pressures: Vec<Pressure>,
     stats: EngineStats,
+    /// The work done when the call under way began.
+    work_begun: u64,
     /// Chains being freed, linked by the field of their length.
     dying: ChunkRef,
     drain: Option<Drain>,
@@ -164,6 +167,7 @@ impl Engine {
             pins: Pins::default(),
             classes,
             stats: EngineStats::default(),
+            work_begun: 0,
             dying: ChunkRef::NULL,
             drain: None,
             condensing: Condensing::default(),

@@ -6,7 +6,6 @@
 
 use super::Engine;
 use super::drain::BATCH;
-use super::evict::Reclaimer;
 use crate::api::ReapProgress;
 use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId};
 use crate::types::Seconds;
@@ -14,7 +13,7 @@ use crate::types::Seconds;
 /// Entries of the table of pages that cost as much as one chunk.
 const PAGES_PER_LOOK: usize = 8;
 /// Units of work after which a call ends: removals make the index shrink.
-const WORK_MAX: u64 = 600;
+const WORK_MAX: u64 = 300;
 
 /// Where the reaping is.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +48,7 @@ impl Engine {
         self.clock.advance(now);
         self.items.slabs.now = self.clock.now().0;
         let mut progress = ReapProgress::default();
+        self.begin_work();
         let work_max = self.work() + WORK_MAX;
         while progress.looked < budget && !progress.wrapped && self.work() < work_max {
             match self.reaping.visit {
@@ -122,7 +122,6 @@ impl Engine {
     fn reap_batch(&mut self, mut visit: Visit, progress: &mut ReapProgress) {
         let id = self.reaping.page;
         let mut batch = [ChunkRef::NULL; BATCH];
-        let mut dead = [ChunkRef::NULL; BATCH];
         let mut len = 0;
         // A page that has changed its class meanwhile has nothing of what was to be reaped.
         if self.items.slabs.page(id).class == visit.class {
@@ -142,18 +141,7 @@ impl Engine {
             return;
         }
         progress.looked += len;
-        let mut found = 0;
-        for &chunk in &batch[..len] {
-            if self.is_dead_or_note(chunk) {
-                dead[found] = chunk;
-                found += 1;
-            }
-        }
-        self.prefetch_places(&dead[..found]);
-        for &chunk in &dead[..found] {
-            self.reclaim_item(chunk, Reclaimer::Sweep);
-        }
-        progress.reclaimed += found;
+        progress.reclaimed += self.reclaim_dead(&batch[..len]);
         self.reaping.visit = Some(visit);
     }
 }

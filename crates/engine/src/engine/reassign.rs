@@ -1,11 +1,16 @@
 //! `slabs reassign`: a page moves from one slab class to another because somebody says so.
 
 use super::Engine;
-use crate::slab::{INDEX_CLASS, NO_CLASS, PageId};
+use super::steal::PAGES_COMPARED;
+use crate::slab::{INDEX_CLASS, PageId};
 use crate::types::Seconds;
 
 /// Pages that a class, as shown to users, has to have before it may give one away.
 const SPARE_PAGES_MIN: u32 = 2;
+
+/// Pages of the class that are looked at for some that can be emptied: few enough for a large cache to be no reason for a
+/// pause.
+const PAGES_LOOKED_AT: usize = 128;
 
 /// What became of a request to move a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,25 +104,39 @@ impl Engine {
 
     /// The shown class with most pages, other than `except`.
     fn richest_class(&self, except: u8) -> Option<u8> {
+        let mut pages = [0; 1 << u8::BITS];
+        for class in INDEX_CLASS + 1..self.items.slabs.sizes.len() as u8 {
+            pages[usize::from(self.shown_class(class))] += self.items.slabs.page_count(class);
+        }
         let largest = self.shown_class(self.items.slabs.sizes.len() as u8 - 1);
         (1..=largest)
             .filter(|&shown| shown != except)
-            .max_by_key(|&shown| self.shown_pages(shown))
+            .max_by_key(|&shown| pages[usize::from(shown)])
     }
 
-    /// The page with the oldest items among those of a shown class that can be emptied.
-    fn oldest_page_in(&self, shown: u8) -> Option<PageId> {
+    /// The page with the oldest items among the next few of a shown class that can be emptied.
+    fn oldest_page_in(&mut self, shown: u8) -> Option<PageId> {
+        let slabs = &self.items.slabs;
+        let pages = self.classes_shown_as(shown).flat_map(|class| {
+            // From where the eviction hand stands, if it is not just beginning a round.
+            let next = self
+                .under_hand(class)
+                .map_or(slabs.first_page(class), |chunk| slabs.page_of(chunk));
+            let first = Some(next).filter(|&id| id != 0);
+            std::iter::successors(first, |&id| {
+                Some(slabs.page(id).all.next).filter(|&id| id != 0)
+            })
+        });
         let fit = |&id: &PageId| {
-            let page = self.items.slabs.page(id);
-            page.class != NO_CLASS
-                && page.class != INDEX_CLASS
-                && page.guarded == 0
-                && !page.draining
-                && self.shown_class(page.class) == shown
+            let page = slabs.page(id);
+            page.guarded == 0 && !page.draining
         };
-        (1..self.items.slabs.pages_end())
+        let oldest = pages
+            .take(PAGES_LOOKED_AT)
             .filter(fit)
-            .take(super::steal::PAGES_COMPARED)
-            .max_by_key(|&id| self.page_age(id))
+            .take(PAGES_COMPARED)
+            .max_by_key(|&id| self.page_age(id));
+        self.stats.work += PAGES_LOOKED_AT as u64;
+        oldest
     }
 }

@@ -69,6 +69,7 @@ impl Engine {
         let (from, len) = self.items.value_range(chunk);
         let moves = class != self.items.slabs.class_of(chunk) || self.is_pinned(chunk);
         let target = if moves {
+            self.begin_work();
             self.hold(chunk);
             let target = self.allocate(class);
             self.let_go(chunk);

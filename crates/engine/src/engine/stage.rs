@@ -70,6 +70,7 @@ impl Engine {
 
     /// Allocates and writes everything but the value.
     pub(super) fn stage(&mut self, fields: &Fields<'_>, hash: KeyHash) -> Option<Staged> {
+        self.begin_work();
         let (first, filled_first) = match self.single_class(fields) {
             Some(class) => {
                 let chunk = self.allocate(class)?;
@@ -112,6 +113,10 @@ impl Engine {
 
     /// Adds a chunk to a chain; false if there is no memory.
     fn grow_staged(&mut self, staged: &mut Staged) -> bool {
+        if self.work_left() == 0 {
+            // Each chunk of a value that is stored at once is a call of its own.
+            self.begin_work();
+        }
         let length = staged
             .missing_bytes()
             .min(self.items.slabs.sizes.chunk_max() - TAIL_BYTES);
@@ -140,6 +145,7 @@ impl Engine {
             bytes.len() <= staged.missing_bytes(),
             "more bytes than were reserved"
         );
+        self.begin_work();
         if self.drain.is_some() {
             self.pay_for_drain(bytes.len());
         }
@@ -170,6 +176,7 @@ impl Engine {
                 };
                 let len = room.min(left);
                 self.items.slabs.segment.copy(from, at, len);
+                self.count_bytes(len);
                 from += len;
                 left -= len;
                 staged.note_written(len);
@@ -197,6 +204,7 @@ impl Engine {
         now: Seconds,
     ) -> StoreOutcome {
         self.clock.advance(now);
+        self.begin_work();
         assert_eq!(
             staged.missing_bytes(),
             0,

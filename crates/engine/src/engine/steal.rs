@@ -10,8 +10,12 @@ use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId};
 
 /// Pages compared before one is taken.
 pub(super) const PAGES_COMPARED: usize = 8;
-/// Pages stepped over in the search for those.
+/// Pages stepped over in the search for those, and where one would be good, but not necessary.
 const PAGES_PASSED_MAX: u32 = 4096;
+const PAGES_PASSED: u32 = 512;
+/// Entries of the table of pages for one unit of work, and units for a sample of a page's items.
+const PAGES_PER_UNIT: u64 = 16;
+const SAMPLE_WORK: u64 = 4;
 /// Items of a page whose age is looked at in the comparison.
 const CHUNKS_SAMPLED: u32 = 8;
 /// A page moves to an evicting class when its items are so many times older than what that class evicts.
@@ -67,8 +71,14 @@ impl Engine {
     fn choose_page(&mut self, except: Option<u8>, guarded: bool) -> Option<(PageId, PageAge)> {
         let end = self.items.slabs.pages_end();
         let mut best: Option<(PageAge, PageId)> = None;
-        let mut compared = 0;
-        for _ in 1..end.min(PAGES_PASSED_MAX) {
+        let (mut compared, mut passed) = (0, 0);
+        let passed_max = if except.is_some() {
+            PAGES_PASSED
+        } else {
+            PAGES_PASSED_MAX
+        };
+        for _ in 1..end.min(passed_max) {
+            passed += 1;
             self.steal_cursor = if self.steal_cursor + 1 < end {
                 self.steal_cursor + 1
             } else {
@@ -91,6 +101,7 @@ impl Engine {
                 break;
             }
         }
+        self.stats.work += passed / PAGES_PER_UNIT + compared as u64 * SAMPLE_WORK;
         best.map(|(age, page)| (page, age))
     }
 
@@ -130,6 +141,10 @@ impl Engine {
             _ => return (u64::from(self.clock.stamp()), false),
         };
         let item = self.items.item(first);
+        if matches!(item.head.state(), State::Loose | State::LooseChain) {
+            // Of a value that is being received or sent: it would stay where it is.
+            return (0, true);
+        }
         if self.death(&item).is_some() {
             return (u64::from(self.clock.stamp()), false);
         }

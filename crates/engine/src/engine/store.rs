@@ -181,6 +181,7 @@ impl Engine {
         {
             return self.overwrite(fields, old, value);
         }
+        self.begin_work();
         if found.is_none() && !self.prepare_index(hash) {
             return StoreOutcome::OutOfMemory;
         }

@@ -4,6 +4,7 @@
 //! items all live: each page knows a time before which none of its items dies.
 
 use super::Engine;
+use super::drain::BATCH;
 use super::evict::Reclaimer;
 use crate::api::SweepProgress;
 use crate::item::ACCESS_MODULUS;
@@ -13,7 +14,7 @@ use crate::types::{Deadline, Seconds};
 /// Ages are kept below half the modulus by the walk, so that they never wrap.
 const AGE_MAX: u32 = ACCESS_MODULUS / 2;
 /// Units of work after which a call ends, if its budget is no larger: removals make the index shrink.
-const WORK_MAX: u64 = 600;
+const WORK_MAX: u64 = 300;
 /// Chunks beyond the budget that finish a page's last item.
 const DYING_STEP: usize = 32;
 
@@ -32,18 +33,21 @@ impl Engine {
     /// Looks at up to `budget` chunks (a page that is stepped over counts as one) and frees dead items.
     pub fn sweep(&mut self, now: Seconds, budget: usize) -> SweepProgress {
         self.clock.advance(now);
+        self.begin_work();
         self.free_dying(DYING_STEP);
         let mut progress = SweepProgress::default();
         let work_max = self.work() + WORK_MAX.max(2 * budget as u64);
         while progress.looked < budget && !progress.wrapped && self.work() < work_max {
-            progress.looked += 1;
-            self.stats.work += 1;
-            if self.sweep.page >= self.items.slabs.pages_end() || self.sweep.page == 0 {
+            let looked = if self.sweep.page >= self.items.slabs.pages_end() || self.sweep.page == 0
+            {
                 progress.wrapped = self.sweep.page != 0;
                 self.begin_walk();
+                1
             } else {
-                self.sweep_step(&mut progress);
-            }
+                self.sweep_step(budget - progress.looked, &mut progress.reclaimed)
+            };
+            progress.looked += looked;
+            self.stats.work += looked as u64;
         }
         progress
     }
@@ -76,8 +80,8 @@ impl Engine {
         self.sweep = SweepCursor::default();
     }
 
-    /// One chunk, or the step to the next page.
-    fn sweep_step(&mut self, progress: &mut SweepProgress) {
+    /// A few chunks, or the step to the next page; returns how many were looked at.
+    fn sweep_step(&mut self, budget: usize, reclaimed: &mut usize) -> usize {
         let id = self.sweep.page;
         let page = self.items.slabs.page(id);
         let (class, deadline_min) = (page.class, page.deadline_min);
@@ -85,34 +89,52 @@ impl Engine {
             self.sweep.class = class;
             self.sweep.offset = 0;
         }
-        let offset = self.sweep.offset;
         let no_items = class == NO_CLASS || class == INDEX_CLASS;
-        if offset == 0 {
+        if self.sweep.offset == 0 {
             let all_live = deadline_min > self.clock.now().0 && self.clock.flushed().is_none();
             if no_items || all_live {
                 self.sweep.page += 1;
-                return;
+                return 1;
             }
             self.begin_visit(id);
         }
-        match self.items.slabs.chunk_in(id, offset) {
-            Some(chunk) if !no_items => {
-                self.sweep.offset += self.items.slabs.sizes.chunk_bytes(class) as u32;
-                progress.reclaimed += usize::from(self.sweep_chunk(chunk));
-            }
-            _ => {
-                self.sweep.page += 1;
-                self.sweep.offset = 0;
+        let mut batch = [ChunkRef::NULL; BATCH];
+        let mut len = 0;
+        if !no_items {
+            let chunk_bytes = self.items.slabs.sizes.chunk_bytes(class) as u32;
+            while len < BATCH.min(budget)
+                && let Some(chunk) = self.items.slabs.chunk_in(id, self.sweep.offset)
+            {
+                batch[len] = chunk;
+                len += 1;
+                self.sweep.offset += chunk_bytes;
             }
         }
+        if len == 0 {
+            self.sweep.page += 1;
+            self.sweep.offset = 0;
+            return 1;
+        }
+        *reclaimed += self.reclaim_dead(&batch[..len]);
+        len
     }
 
-    fn sweep_chunk(&mut self, chunk: ChunkRef) -> bool {
-        let dead = self.is_dead_or_note(chunk);
-        if dead {
+    /// Frees the dead items among those that begin in these chunks; returns their number. Their lines of the index are
+    /// asked for together.
+    pub(super) fn reclaim_dead(&mut self, chunks: &[ChunkRef]) -> usize {
+        let mut dead = [ChunkRef::NULL; BATCH];
+        let mut found = 0;
+        for &chunk in chunks {
+            if self.is_dead_or_note(chunk) {
+                dead[found] = chunk;
+                found += 1;
+            }
+        }
+        self.prefetch_places(&dead[..found]);
+        for &chunk in &dead[..found] {
             self.reclaim_item(chunk, Reclaimer::Sweep);
         }
-        dead
+        found
     }
 
     /// Whether a chunk begins a dead item. Of a live one its page learns the deadline, and its age is kept from wrapping.

@@ -4,33 +4,30 @@ use super::Engine;
 use crate::api::Release;
 use crate::types::Seconds;
 
-/// Chunks of dying chains freed by one [`Engine::maintain`].
-const DYING_STEP: usize = 64;
+/// Chunks of dying chains freed by one step.
+const DYING_STEP: usize = 32;
 /// Chunks of a page on its way out that one [`Engine::maintain`] looks at.
 const DRAIN_STEP: usize = 128;
+/// Units of work on a page on its way out in one step: giving one to the kernel may come on top.
+const DRAIN_WORK: u64 = 200;
 
 impl Engine {
-    /// Units of work done so far: what bounds these bounds the time of a call.
-    #[inline]
-    pub(super) fn work(&self) -> u64 {
-        self.stats.work + self.index.moved_slots()
-    }
-
     /// Housekeeping in bounded steps; to be called every few milliseconds while there is traffic, and now and then
     /// without. True while a page is being emptied, which more calls would finish.
     pub fn maintain(&mut self, now: Seconds) -> bool {
         self.clock.advance(now);
+        self.begin_work();
         self.items.slabs.now = self.clock.now().0;
         if self.items.slabs.has_spare_page() {
-            self.items.slabs.release_pool_page();
+            self.release_pool_page();
         }
         self.trim_probation();
         if self.drain.is_some() {
-            self.work_on_drain(DRAIN_STEP);
+            self.work_on_drain(DRAIN_STEP, self.work_left().min(DRAIN_WORK));
         } else if self.dying.is_null() {
             self.balance_classes();
         }
-        self.free_dying(DYING_STEP);
+        self.free_dying_step(DYING_STEP);
         let condenses = self.condense();
         condenses
             || self.drain.is_some()
@@ -38,23 +35,33 @@ impl Engine {
             || self.items.slabs.has_spare_page()
     }
 
+    /// Gives a page of the pool back to the kernel and the budget; false if the pool is empty.
+    fn release_pool_page(&mut self) -> bool {
+        let released = self.items.slabs.release_pool_page();
+        if released {
+            self.count_bytes(self.page_bytes());
+        }
+        released
+    }
+
     /// Works on giving one page back to the budget, for another shard to draw; looks at `chunks` chunks at most. A page
     /// that turns out to hold a half-received value is left, and nothing comes of the call.
     pub fn release_page(&mut self, chunks: usize) -> Release {
-        self.free_dying(chunks.min(DYING_STEP));
+        self.begin_work();
         if self.items.slabs.pool_len() > self.pool_reserve() {
-            self.items.slabs.release_pool_page();
+            self.release_pool_page();
             return Release::Released;
         }
+        self.free_dying(chunks.min(DYING_STEP));
         if self.evictions_enabled && (self.drain.is_some() || self.steal_page()) {
             self.disinherit();
             let busy = self.stats.slab_reassign_busy_items;
-            self.work_on_drain(chunks);
+            self.work_on_drain(chunks, DRAIN_WORK);
             if self.stats.slab_reassign_busy_items > busy {
                 return Release::Nothing;
             }
             if self.items.slabs.pool_len() > self.pool_reserve() {
-                self.items.slabs.release_pool_page();
+                self.release_pool_page();
                 return Release::Released;
             }
             return Release::Working;
@@ -62,7 +69,7 @@ impl Engine {
         if !self.dying.is_null() {
             return Release::Working;
         }
-        if self.items.slabs.release_pool_page() {
+        if self.release_pool_page() {
             Release::Released
         } else {
             Release::Nothing

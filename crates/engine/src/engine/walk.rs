@@ -20,6 +20,8 @@ use crate::types::{Deadline, Seconds};
 
 /// One more than the largest tag.
 const TAGS: u32 = 1 << 16;
+/// Units of work for going through the slots of a leaf.
+const LEAF_WORK: u64 = 16;
 /// Items asked for ahead of the one being visited.
 const PREFETCH_AHEAD: usize = 8;
 
@@ -83,6 +85,7 @@ impl Engine {
             chunks.clear();
             self.next_items(cursor, budget - looked, &mut chunks);
             looked += chunks.len().max(1);
+            self.stats.work += chunks.len() as u64 + LEAF_WORK;
             for at in 0..chunks.len() {
                 if let Some(&ahead) = chunks.get(at + PREFETCH_AHEAD) {
                     let address = self.items.slabs.address(ahead);

@@ -59,7 +59,7 @@ pub(crate) struct Index {
     items: usize,
     extents: u64,
     version: u64,
-    /// Slots filled by growth, splits and merges.
+    /// Slots filled by growth, splits and merges; those of splits count three times.
     moved_slots: u64,
     scratch: Vec<Entry>,
 }
@@ -99,7 +99,7 @@ impl Index {
         self.leaves
     }
 
-    /// Slots that growth, splits and merges have filled.
+    /// Slots that growth, splits and merges have filled; those of splits count three times, since the items are looked at.
     pub(crate) fn moved_slots(&self) -> u64 {
         self.moved_slots
     }
@@ -324,6 +324,8 @@ impl Index {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         self.leaf(source).collect(&items.slabs, &mut scratch);
+        // Each item is looked at.
+        self.moved_slots += 2 * scratch.len() as u64;
         let stays = |chunk| items.hash_of(hasher, chunk).0 as u32 & bit == 0;
         let (keep, take) = {
             let staying = partition(&items.slabs, &mut scratch, stays);

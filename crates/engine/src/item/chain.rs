@@ -68,26 +68,32 @@ impl Items {
     }
 
     /// Copies a chunk of the item that begins with `first` to `target`, an unused chunk of the same class, and makes the
-    /// rest of its chain refer to that. Takes as long as the chain.
-    pub(crate) fn move_chunk(&mut self, chunk: ChunkRef, target: ChunkRef, first: ChunkRef) {
+    /// rest of its chain refer to that. Takes as long as the chain. Returns the bytes copied.
+    pub(crate) fn move_chunk(
+        &mut self,
+        chunk: ChunkRef,
+        target: ChunkRef,
+        first: ChunkRef,
+    ) -> usize {
         let (from, to) = (self.slabs.address(chunk), self.slabs.address(target));
         let (value_at, value_bytes) = self.value_range(chunk);
-        self.slabs
-            .segment
-            .copy(from, to, value_at + value_bytes - from);
+        let bytes = value_at + value_bytes - from;
+        self.slabs.segment.copy(from, to, bytes);
         if chunk != first {
             let before = self
                 .chunks(first)
                 .take_while(|&other| other != chunk)
                 .last();
             let before = before.expect("a later chunk has one before it");
-            return self.append_chunk(first, before, target);
+            self.append_chunk(first, before, target);
+            return bytes;
         }
         let mut tail = self.after(target);
         while !tail.is_null() {
             self.set_word(tail, TAIL_FIRST_AT, target.0);
             tail = self.tail_next(tail);
         }
+        bytes
     }
 
     /// The chunk behind `chunk`, which is the first or a later chunk of an item.

@@ -1,0 +1,75 @@
+//! No call does much work, whatever it is and however large the cache: the run of `benches/pauses`, with bounds on the
+//! engine's own count of work instead of times, so that a machine's noise is no excuse.
+
+use std::collections::HashMap;
+
+use corecached_engine::Engine;
+
+use crate::run::{Meter, Run};
+
+const ITEMS: u64 = 200_000;
+/// Units of work of one call; a unit is some 100 ns.
+const WORK_MAX: u64 = 600;
+/// Calls that may empty a page at once, for want of another one.
+const PAGE_WAITS_MAX: u64 = 100;
+/// What may do more: a write of 8 KiB takes up to four of a small page's chunks.
+const EXCEPTIONS: [(&str, u64); 2] = [("1 MB: write 8 KiB", 1300), ("100 MB: write 8 KiB", 1300)];
+
+/// The most work of any call, by kind.
+#[derive(Default)]
+struct Works {
+    most: HashMap<&'static str, u64>,
+    page_waits: u64,
+}
+
+impl Meter for Works {
+    fn call<T>(
+        &mut self,
+        name: &'static str,
+        engine: &mut Engine,
+        call: impl FnOnce(&mut Engine) -> T,
+    ) -> T {
+        let before = engine.stats();
+        let result = call(engine);
+        let after = engine.stats();
+        if after.page_waits > before.page_waits {
+            self.page_waits += 1;
+        } else {
+            let most = self.most.entry(name).or_default();
+            *most = (*most).max(after.work - before.work);
+        }
+        result
+    }
+}
+
+#[test]
+fn no_call_does_much_work() {
+    // As a cache of this size has them, and as a large one.
+    check(64 << 10);
+    check(256 << 10);
+}
+
+fn check(page_bytes: usize) {
+    let mut works = Works::default();
+    let mut run = Run::new(ITEMS, Some(page_bytes), &mut works);
+    run.all();
+    run.engine.check_integrity();
+    let mut most: Vec<(&str, u64)> = works.most.into_iter().collect();
+    most.sort_by_key(|&(_, work)| std::cmp::Reverse(work));
+    println!(
+        "pages of {page_bytes} bytes: {most:?}, {} waits for a page",
+        works.page_waits
+    );
+    for (name, work) in most {
+        let bound = EXCEPTIONS
+            .iter()
+            .find(|exception| exception.0 == name)
+            .map_or(WORK_MAX, |exception| exception.1);
+        assert!(work <= bound, "{name}: {work} units of work in one call");
+    }
+    assert!(
+        works.page_waits <= PAGE_WAITS_MAX,
+        "{} calls waited for a page",
+        works.page_waits
+    );
+}
