@@ -10,9 +10,10 @@ pub fn progress(comparison: &Comparison) -> String {
     for outcome in &comparison.outcomes {
         let _ = write!(
             line,
-            "  {} {:.2}% ({}k, {:.1}s)",
+            "  {} {:.2}%, of bytes {:.2}% ({}k, {:.1}s)",
             outcome.cache,
             outcome.miss_percent,
+            outcome.byte_miss_percent,
             outcome.items / 1000,
             outcome.taken.as_secs_f64()
         );

@@ -200,7 +200,7 @@ impl Engine {
                 self.reclaim_item(first, Reclaimer::Hand);
             } else if self.rescue(chunk, first) {
                 return Vacated::Yes;
-            } else {
+            } else if self.items.head(first).is_linked() {
                 self.stats.slab_reassign_evictions += 1;
                 self.evict_item(first);
             }
@@ -225,7 +225,25 @@ impl Engine {
         }
     }
 
-    /// Moves a chunk of an item to a free chunk of its class elsewhere, if there is one.
+    /// A chunk of `class` for one of the item `first`, which has to leave its place. If there is none and the item was
+    /// used, one that is worth less goes instead; that may be itself.
+    fn target_for(&mut self, class: u8, first: ChunkRef) -> Option<ChunkRef> {
+        let free = self.items.slabs.take(class);
+        if free.is_some() || self.items.head(first).frequency() == 0 {
+            return free;
+        }
+        for _ in 0..RESCUE_EVICTIONS_MAX {
+            if !self.evict_one(class, RESCUE_LOOKS) || !self.items.head(first).is_linked() {
+                return None;
+            }
+            if let Some(chunk) = self.items.slabs.take(class) {
+                return Some(chunk);
+            }
+        }
+        None
+    }
+
+    /// Moves a chunk of an item to a free chunk of its class elsewhere, if there is one to be had.
     fn rescue(&mut self, chunk: ChunkRef, first: ChunkRef) -> bool {
         if self.is_pinned(first) {
             return false;
@@ -236,7 +254,7 @@ impl Engine {
             return false;
         }
         let class = self.items.slabs.class_of(chunk);
-        let Some(target) = self.items.slabs.take(class) else {
+        let Some(target) = self.target_for(class, first) else {
             return false;
         };
         if chunk == first {
@@ -258,5 +276,8 @@ impl Engine {
     }
 }
 
+/// Items evicted to keep one that was used, and chunks that the hand looks at for each.
+const RESCUE_EVICTIONS_MAX: usize = 2;
+const RESCUE_LOOKS: usize = 32;
 /// Chunks of a chain that is worth moving: each move goes through all of it.
 const CHAIN_MAX: usize = 40;

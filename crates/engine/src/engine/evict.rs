@@ -114,24 +114,33 @@ impl Engine {
             if hand.page == 0 {
                 return None;
             }
-            if let Some(chunk) = slabs.chunk_in(hand.page, hand.offset) {
+            // What is being emptied gives nothing.
+            if !slabs.page(hand.page).draining
+                && let Some(chunk) = slabs.chunk_in(hand.page, hand.offset)
+            {
                 hand.offset += slabs.sizes.chunk_bytes(class) as u32;
                 slabs
                     .segment
                     .prefetch(slabs.address(chunk) + slabs.sizes.chunk_bytes(class));
                 return Some(chunk);
             }
-            let next = slabs.page(hand.page).all.next;
             *hand = Hand {
-                page: if next == 0 {
-                    slabs.first_page(class)
-                } else {
-                    next
-                },
+                page: slabs.page_after(hand.page),
                 offset: 0,
             };
         }
         None
+    }
+
+    /// The page that the hand of a class comes to next; 0 if the class has none.
+    pub(super) fn page_before_hand(&self, class: u8) -> PageId {
+        let page = self.hands[usize::from(class)].page;
+        let slabs = &self.items.slabs;
+        if page == 0 || slabs.page(page).class != class {
+            slabs.first_page(class)
+        } else {
+            slabs.page_after(page)
+        }
     }
 
     /// Removes a dead item and counts it.
@@ -157,7 +166,6 @@ impl Engine {
     pub(super) fn evict_item(&mut self, chunk: ChunkRef) {
         self.stats.work += 1;
         self.note_eviction(chunk);
-        self.note_pressure(self.items.slabs.class_of(chunk), chunk);
         let item = self.items.item(chunk);
         let mortal = u64::from(item.deadline() != Deadline::NEVER);
         let unfetched = u64::from(!item.head.is_fetched());

@@ -97,9 +97,11 @@ impl Engine {
         if class != INDEX_CLASS {
             self.relieve(class);
             for _ in 0..EVICTIONS_MAX {
+                let used_chunks = self.items.slabs.used_chunks(class);
                 if !self.evict_one(class, LOOKS_MAX) {
                     break;
                 }
+                self.note_pressure(class, used_chunks);
                 if let Some(chunk) = self.items.slabs.take(class) {
                     return Some(chunk);
                 }

@@ -5,6 +5,7 @@
 //! reshape                         items whose header has to grow
 //! observe  events  reassign       looking without touching; what the engine does by itself; pages moved on request
 //! memory  evict  steal  drain     where memory comes from: free chunk, page, eviction in the class, another class's page
+//! balance activity                how much memory each class has, and what for
 //! upkeep  condense  prefault      housekeeping, memory given back, also by a smaller index; memory that is there ahead
 //! sweep  reap  walk               background expiry; visiting all items, for dumps
 //! report  integrity               statistics, self-check
@@ -12,7 +13,9 @@
 //! policy probation queue ghosts   choice of victims
 //! ```
 
+mod activity;
 mod arith;
+mod balance;
 mod clock;
 mod condense;
 mod delete;
@@ -56,6 +59,7 @@ pub use self::saved::RestoreError;
 pub use self::stage::Staged;
 pub use self::walk::{WalkCursor, WalkedItem};
 
+use self::balance::Balance;
 use self::clock::Clock;
 use self::condense::Condensing;
 use self::drain::Drain;
@@ -64,7 +68,6 @@ use self::evict::Hand;
 use self::pins::Pins;
 use self::probation::Probation;
 use self::reap::ReapCursor;
-use self::steal::Pressure;
 use self::sweep::SweepCursor;
 use crate::budget::Budget;
 use crate::config::{EngineConfig, Eviction};
@@ -103,7 +106,7 @@ pub struct Engine {
     /// Frequencies after an access, by those before.
     accessed: [u8; 4],
     probation: Probation,
-    pressures: Vec<Pressure>,
+    balance: Balance,
     stats: EngineStats,
     /// The work done when the call under way began.
     work_begun: u64,
@@ -154,7 +157,7 @@ impl Engine {
             eviction: config.eviction,
             accessed: config.eviction.accessed(),
             probation: Probation::new(config.eviction, config.evictions_enabled, classes.len()),
-            pressures: vec![Pressure::default(); classes.len()],
+            balance: Balance::new(classes.len()),
             items: Items { slabs, cas_bytes },
             index,
             hasher: config.hasher,

@@ -60,7 +60,7 @@ impl Engine {
             payload_bytes,
             ..EngineStats::default()
         };
-        self.reset_pressure();
+        self.reset_balance();
         for class in &mut self.classes {
             *class = ClassStats {
                 class_id: class.class_id,

@@ -24,8 +24,6 @@ impl Engine {
         self.trim_probation();
         if self.drain.is_some() {
             self.work_on_drain(DRAIN_STEP, self.work_left().min(DRAIN_WORK));
-        } else if self.dying.is_null() {
-            self.balance_classes();
         }
         self.free_dying_step(DYING_STEP);
         let condenses = self.condense();

@@ -36,6 +36,8 @@ const POOL_PAGES_MAX: u32 = 8;
 
 /// Log2 of the ticks of a page.
 const TICKS_SHIFT: u32 = 4;
+/// Ticks of the clock of bytes given for each page that is given.
+pub(crate) const TICKS_OF_A_PAGE: u64 = 1 << TICKS_SHIFT;
 
 /// Address of a chunk in granules; 0 is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,6 +60,9 @@ pub(crate) struct Class {
     available: List,
     /// Chunks in use.
     pub(crate) used_chunks: u64,
+    /// Chunks ever given, in this process.
+    #[serde(skip)]
+    pub(crate) given_chunks: u64,
 }
 
 /// All memory of a shard. See the head of this file.
@@ -220,6 +225,27 @@ impl Slabs {
         self.classes[usize::from(class)].used_chunks
     }
 
+    /// Chunks of `class` ever given.
+    pub(crate) fn given_chunks(&self, class: u8) -> u64 {
+        self.classes[usize::from(class)].given_chunks
+    }
+
+    /// Chunks of `class` that lie free in its pages, or were never cut.
+    pub(crate) fn free_chunks(&self, class: u8) -> u64 {
+        let chunks = u64::from(self.page_count(class)) * self.chunks_per_page(class) as u64;
+        chunks - self.used_chunks(class)
+    }
+
+    /// The page after this one, round and round over the pages of its class.
+    pub(crate) fn page_after(&self, page: PageId) -> PageId {
+        let page = self.page(page);
+        if page.all.next == 0 {
+            self.first_page(page.class)
+        } else {
+            page.all.next
+        }
+    }
+
     /// Pages that no class uses.
     pub(crate) fn pool_len(&self) -> u32 {
         self.pool.len
@@ -286,6 +312,7 @@ impl Slabs {
         let exhausted =
             page.free.is_null() && page.carved as usize + chunk_bytes > 1 << self.page_shift;
         self.classes[usize::from(class)].used_chunks += 1;
+        self.classes[usize::from(class)].given_chunks += 1;
         if exhausted {
             self.withdraw(id);
         }

@@ -1,0 +1,167 @@
+//! How memory is shared between the classes: a page goes from where items stay long to where they have to go early.
+//!
+//! ```text
+//!             age = time an item stays      weight = 1 / root of hits for a page
+//!
+//!   donor: the highest age * weight  -- page under the hand -->  heir: evicts, and has a lower one
+//! ```
+//!
+//! With equal ages the classes would be one queue over all sizes. Weighted by hits, a byte is worth what it brings: a
+//! small item costs less memory for the same hits, so it stays longer; and what nobody asks for any more goes at once.
+//! The evictions of a class themselves ask for a page, so memory moves at the pace of the traffic and not of a timer.
+//! How soon the next one may follow depends on how unequal the ages are: a shift of sizes moves a page as soon as the one
+//! before is there, and near the balance noise moves next to nothing. docs/design/003-memory.md has the measurements.
+
+use super::Engine;
+use super::activity::Activity;
+use crate::slab::{INDEX_CLASS, PageId};
+
+/// A page moves if it leaves the donor with an age so many times that of the heir.
+const AGE_RATIO: f64 = 1.1;
+/// After a page has moved, so many pages are evicted until the next, for each time that the donor's age exceeds the heir's.
+const PAUSE_PAGES: f64 = 8.0;
+/// Upper bound of that.
+const PAUSE_PAGES_MAX: f64 = 8.0;
+/// While nothing moves, a class looks for a page each time that it has evicted so many pages.
+const INTERVAL_PAGES_MAX: u64 = 4;
+/// And so many parts of a page at first.
+const INTERVAL_PARTS: u64 = 8;
+/// A class with free chunks for so many pages gives one, if they are a fourth of its chunks.
+const SPARE_PAGES: u64 = 2;
+/// Classes that are looked at in a unit of work.
+pub(super) const CLASSES_PER_UNIT: u64 = 8;
+/// Pages of the donor that are looked at for one that can be emptied.
+const PAGES_TRIED: usize = 8;
+
+/// One class's part.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    pub(super) activity: Activity,
+    /// Bytes evicted since a page was last looked for, and how many there are to be before the next time.
+    evicted_bytes: u64,
+    interval: u64,
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(super) struct Balance {
+    /// By class.
+    pub(super) classes: Vec<Share>,
+    /// When the window of the counters began, in ticks.
+    pub(super) window_began: u32,
+}
+
+impl Balance {
+    /// For so many classes.
+    pub(super) fn new(classes: usize) -> Self {
+        let share = Share {
+            activity: Activity::NONE,
+            evicted_bytes: 0,
+            interval: 0,
+        };
+        Self {
+            classes: vec![share; classes],
+            window_began: 0,
+        }
+    }
+}
+
+impl Engine {
+    /// A class has evicted something, having had `used_chunks` before.
+    pub(super) fn note_pressure(&mut self, class: u8, used_chunks: u64) {
+        let slabs = &self.items.slabs;
+        let freed = used_chunks.saturating_sub(slabs.used_chunks(class));
+        let share = &mut self.balance.classes[usize::from(class)];
+        share.activity.note_evicted(freed);
+        share.evicted_bytes += freed * slabs.sizes.chunk_bytes(class) as u64;
+    }
+
+    /// A class is about to evict: begins to move a page to it from where items stay longer, now and then.
+    pub(super) fn relieve(&mut self, class: u8) {
+        self.observe_classes();
+        let page_bytes = self.items.slabs.page_bytes() as u64;
+        if self.work_left() == 0 {
+            return;
+        }
+        let share = &mut self.balance.classes[usize::from(class)];
+        if self.drain.is_some() || share.evicted_bytes < share.interval {
+            return;
+        }
+        share.evicted_bytes = 0;
+        // The longer all is in balance, the less often it is looked at.
+        let (first, last) = (page_bytes / INTERVAL_PARTS, INTERVAL_PAGES_MAX * page_bytes);
+        share.interval = (2 * share.interval).clamp(first, last);
+        if let Some(ratio) = self.move_page_to(class) {
+            let pages = (PAUSE_PAGES / (ratio - 1.0)).min(PAUSE_PAGES_MAX);
+            self.balance.classes[usize::from(class)].interval = (pages * page_bytes as f64) as u64;
+        }
+    }
+
+    /// Begins to move a page to a class that evicts, if there is one where items stay longer; how many times longer.
+    fn move_page_to(&mut self, class: u8) -> Option<f64> {
+        if !self.evictions_enabled {
+            return None;
+        }
+        self.stats.work += self.classes.len() as u64 / CLASSES_PER_UNIT;
+        let (donor, age) = self.donor_for(class)?;
+        let pages = f64::from(self.items.slabs.page_count(class).max(1));
+        let ratio = age / (self.class_age(class) * (pages + 1.0) / pages).max(1.0);
+        if ratio <= AGE_RATIO {
+            return None;
+        }
+        let page = self.page_to_give(donor)?;
+        self.start_drain(page, Some(class));
+        Some(ratio)
+    }
+
+    /// The class that keeps its items longest, and how long it would with a page less.
+    fn donor_for(&self, heir: u8) -> Option<(u8, f64)> {
+        let mut best: Option<(u8, f64)> = None;
+        for class in INDEX_CLASS + 1..self.classes.len() as u8 {
+            let pages = f64::from(self.items.slabs.page_count(class));
+            if class == heir || pages == 0.0 {
+                continue;
+            }
+            let age = if self.has_spare_chunks(class) {
+                f64::INFINITY
+            } else {
+                // One page of one is not all: the class gets another at need.
+                self.class_age(class) * pages / (pages + 1.0)
+            };
+            if best.is_none_or(|(_, oldest)| age > oldest) {
+                best = Some((class, age));
+            }
+        }
+        best
+    }
+
+    /// Whether a class has pages that it does not need.
+    fn has_spare_chunks(&self, class: u8) -> bool {
+        let slabs = &self.items.slabs;
+        let free = slabs.free_chunks(class);
+        free >= SPARE_PAGES * slabs.chunks_per_page(class) as u64
+            && free * 3 >= slabs.used_chunks(class)
+    }
+
+    /// The page of a class that its hand comes to next, as what is on it would be judged next anyway; another if that
+    /// cannot be emptied.
+    fn page_to_give(&self, class: u8) -> Option<PageId> {
+        let slabs = &self.items.slabs;
+        let mut page = self.page_before_hand(class);
+        for _ in 0..PAGES_TRIED {
+            let state = slabs.page(page);
+            if state.guarded == 0 && !state.draining {
+                return Some(page);
+            }
+            page = slabs.page_after(page);
+        }
+        None
+    }
+
+    /// The counters of the classes begin anew.
+    pub(super) fn reset_balance(&mut self) {
+        for share in &mut self.balance.classes {
+            share.activity.reset_hits();
+        }
+    }
+}
