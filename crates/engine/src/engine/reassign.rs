@@ -1,16 +1,17 @@
 //! `slabs reassign`: a page moves from one slab class to another because somebody says so.
 
 use super::Engine;
-use super::steal::PAGES_COMPARED;
-use crate::slab::{INDEX_CLASS, PageId};
+use super::steal::{PAGES_COMPARED, PAGES_PER_UNIT};
+use crate::slab::{INDEX_CLASS, NO_CLASS, PageId};
 use crate::types::Seconds;
 
 /// Pages that a class, as shown to users, has to have before it may give one away.
 const SPARE_PAGES_MIN: u32 = 2;
 
-/// Pages of the class that are looked at for some that can be emptied: few enough for a large cache to be no reason for a
-/// pause.
-const PAGES_LOOKED_AT: usize = 128;
+/// Pages that are looked at for some of the class, and pages of the class for some that can be emptied: few enough for a
+/// large cache to be no reason for a pause.
+const PAGES_LOOKED_AT: PageId = 1024;
+const PAGES_LISTED: usize = 128;
 
 /// What became of a request to move a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,29 +115,32 @@ impl Engine {
             .max_by_key(|&shown| pages[usize::from(shown)])
     }
 
-    /// The page with the oldest items among the next few of a shown class that can be emptied.
+    /// The page with the oldest items among a few of a shown class that can be emptied; one that is full, if there is one,
+    /// since what lies in it may then find room in the others.
     fn oldest_page_in(&mut self, shown: u8) -> Option<PageId> {
+        self.stats.work += u64::from(PAGES_LOOKED_AT) / PAGES_PER_UNIT;
         let slabs = &self.items.slabs;
-        let pages = self.classes_shown_as(shown).flat_map(|class| {
-            // From where the eviction hand stands, if it is not just beginning a round.
-            let next = self
-                .under_hand(class)
-                .map_or(slabs.first_page(class), |chunk| slabs.page_of(chunk));
-            let first = Some(next).filter(|&id| id != 0);
+        let end = slabs.pages_end();
+        let scattered = (0..PAGES_LOOKED_AT.min(end))
+            .map(|step| 1 + (self.steal_cursor + step) % end.max(2).saturating_sub(1));
+        let listed = self.classes_shown_as(shown).flat_map(|class| {
+            let first = Some(slabs.first_page(class)).filter(|&id| id != 0);
             std::iter::successors(first, |&id| {
                 Some(slabs.page(id).all.next).filter(|&id| id != 0)
             })
         });
         let fit = |&id: &PageId| {
             let page = slabs.page(id);
-            page.guarded == 0 && !page.draining
+            let is_of_class = page.class != NO_CLASS && page.class != INDEX_CLASS;
+            is_of_class
+                && self.shown_class(page.class) == shown
+                && page.guarded == 0
+                && !page.draining
         };
-        let oldest = pages
-            .take(PAGES_LOOKED_AT)
+        scattered
+            .chain(listed.take(PAGES_LISTED))
             .filter(fit)
             .take(PAGES_COMPARED)
-            .max_by_key(|&id| self.page_age(id));
-        self.stats.work += PAGES_LOOKED_AT as u64;
-        oldest
+            .max_by_key(|&id| (!slabs.page(id).available, self.page_age(id)))
     }
 }

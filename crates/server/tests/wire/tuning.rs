@@ -79,7 +79,7 @@ fn pages_move_on_request(shards: usize) {
         let found = after.iter().find(|(class, _)| *class == wanted);
         found.map_or(0, |(_, pages)| *pages)
     };
-    assert_eq!(of(1), shards as u64, "{after:?}");
+    assert_eq!(of(1), shards as u64, "{after:?} {before}");
     // What lay in the pages that moved was evicted or has found room in others.
     let evictions = client.stat("evictions");
     let present = (0..ITEMS)
