@@ -79,6 +79,11 @@ impl Budget {
         prefaulted > 0 && !self.has_room_for(prefaulted) && self.prefaulted.discard_some()
     }
 
+    /// Bytes left under the limit.
+    pub fn free_bytes(&self) -> u64 {
+        self.limit_bytes().saturating_sub(self.used_bytes())
+    }
+
     /// Charges `bytes` if they fit under the limit.
     pub(crate) fn try_charge(&self, bytes: u64) -> bool {
         let limit = self.limit_bytes();

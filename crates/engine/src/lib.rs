@@ -40,8 +40,8 @@ pub use api::{
 pub use budget::Budget;
 pub use config::{EngineConfig, Eviction, MemoryFile};
 pub use engine::{
-    Engine, EngineEvent, Hit, Observed, PinnedValue, Presence, ReassignOutcome, RestoreError,
-    Staged, WalkCursor, WalkedItem,
+    Engine, EngineEvent, Hit, IDLE_FOR_EVER, Observed, PinnedValue, Presence, ReassignOutcome,
+    RestoreError, Staged, WalkCursor, WalkedItem,
 };
 pub use segment::next_piece;
 pub use stats::{ClassStats, EngineStats, MemoryReport};

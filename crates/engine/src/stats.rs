@@ -38,6 +38,8 @@ pub struct EngineStats {
     pub expired_unfetched: u64,
     pub evicted_unfetched: u64,
     pub evictions: u64,
+    /// Bytes of evicted items, as `bytes` counts them, but for those whose page went to another shard.
+    pub evicted_bytes: u64,
     /// Dead items whose memory was reused by a store, and dead items found by an access.
     pub reclaimed: u64,
     pub crawler_reclaimed: u64,

@@ -8,6 +8,8 @@ mod condense;
 mod eviction;
 #[path = "engine/expiry.rs"]
 mod expiry;
+#[path = "engine/lend.rs"]
+mod lend;
 #[path = "engine/model/mod.rs"]
 mod model;
 // What is resident, only a kernel can say.

@@ -140,6 +140,11 @@ fn check_address_space(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
+/// What a shard can always use.
+pub(crate) fn reserve_bytes(config: &Config) -> u64 {
+    config.memory_limit_bytes / config.threads as u64 / RESERVED_SHARE
+}
+
 fn engine_config(
     config: &Config,
     shard: usize,
@@ -147,7 +152,6 @@ fn engine_config(
     page_bytes: usize,
     memory: Option<&Memory>,
 ) -> EngineConfig {
-    let limit = config.memory_limit_bytes;
     EngineConfig {
         page_bytes,
         item_size_max: config.item_size_max as usize,
@@ -161,7 +165,7 @@ fn engine_config(
         cas_first: 1 + shard as u64,
         cas_step: config.threads as u64,
         hasher,
-        reserve_bytes: (limit / config.threads as u64 / RESERVED_SHARE) as usize,
+        reserve_bytes: reserve_bytes(config) as usize,
         huge_pages: config.large_pages,
         keeps_pages: config.prefault && config.threads == 1,
         memory_file: memory.map(|memory| memory.part(shard)),

@@ -141,6 +141,7 @@ fn build(
         stopping: AtomicBool::new(false),
         connections: AtomicU64::new(0),
         deaf_shards: AtomicU64::new(0),
+        page_requests: AtomicU64::new(0),
         cmd_flush: AtomicU64::new(0),
         auth,
         tls,

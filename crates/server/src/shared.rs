@@ -18,6 +18,7 @@ use crate::listen::{ListenerId, ListenerInfo};
 use crate::process::Reloads;
 use crate::shard::ShardId;
 use crate::shard::core::Core;
+use crate::shard::pages::Notice;
 use crate::tls::Tls;
 use crate::tuning::Tuning;
 use crate::watch::Watch;
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicU64,
     /// Shards that have stopped accepting until a connection closes.
     pub(crate) deaf_shards: AtomicU64,
+    /// Times that a shard has asked another for pages.
+    pub(crate) page_requests: AtomicU64,
     /// `flush_all` commands, over all shards.
     pub(crate) cmd_flush: AtomicU64,
     /// Who may use the server; `None` if anyone may.
@@ -86,6 +89,7 @@ impl Shared {
         self.watch.reset();
         for shard in &self.shards {
             shard.net.reset();
+            shard.memory.pages_given.reset();
         }
     }
 
@@ -123,10 +127,8 @@ pub(crate) struct ShardHandle {
     pub(crate) links: OnceLock<Links>,
     /// Its counters.
     pub(crate) net: NetCounters,
-    /// Bytes its engine has charged to the budget; told by its upkeep.
-    pub(crate) memory_bytes: AtomicU64,
-    /// Pages that other shards would like it to give back; its upkeep does so.
-    pub(crate) pages_wanted: AtomicU64,
+    /// What its upkeep tells the others' of its memory.
+    pub(crate) memory: Notice,
     /// A crawl for dead items is asked for; its upkeep does it.
     pub(crate) crawl_wanted: AtomicBool,
     /// Whether it sleeps.
@@ -152,8 +154,7 @@ impl ShardHandle {
             core,
             links: OnceLock::new(),
             net: NetCounters::default(),
-            memory_bytes: AtomicU64::new(0),
-            pages_wanted: AtomicU64::new(0),
+            memory: Notice::new(),
             crawl_wanted: AtomicBool::new(false),
             bell: Bell::new(),
             has_mail: AtomicBool::new(false),

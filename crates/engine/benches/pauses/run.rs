@@ -399,9 +399,12 @@ impl<'a, M: Meter> Run<'a, M> {
 
     fn give_pages(&mut self) {
         self.budget.set_limit_bytes(self.budget.used_bytes());
-        let mut released = 0;
+        let (mut released, now) = (0, Seconds(self.now));
         while released < 200.min(self.engine.stats().pages / 8) {
-            let release = self.call("page to another shard", |engine| engine.release_page(STEP));
+            self.call("idle_seconds", |engine| engine.idle_seconds(now));
+            let release = self.call("page to another shard", |engine| {
+                engine.release_idle_page(0, STEP, now)
+            });
             assert_ne!(release, Release::Nothing);
             released += u64::from(release == Release::Released);
         }

@@ -169,6 +169,7 @@ impl Engine {
         let item = self.items.item(chunk);
         let mortal = u64::from(item.deadline() != Deadline::NEVER);
         let unfetched = u64::from(!item.head.is_fetched());
+        self.stats.evicted_bytes += item.requested_bytes() as u64;
         let class = self.class_of(chunk);
         class.evicted += 1;
         class.evicted_nonzero += mortal;

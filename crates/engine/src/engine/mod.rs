@@ -7,6 +7,7 @@
 //! memory  evict  steal  drain     where memory comes from: free chunk, page, eviction in the class, another class's page
 //! balance activity                how much memory each class has, and what for
 //! upkeep  condense  prefault      housekeeping, memory given back, also by a smaller index; memory that is there ahead
+//! lend                            pages for other shards
 //! sweep  reap  walk               background expiry; visiting all items, for dumps
 //! report  integrity               statistics, self-check
 //! clock  pins  effort             time and flushes, items being sent, bounds on a call
@@ -26,6 +27,7 @@ mod evict;
 mod get;
 mod ghosts;
 mod integrity;
+mod lend;
 mod memory;
 mod observe;
 mod pin;
@@ -52,6 +54,7 @@ use std::sync::Arc;
 
 pub use self::events::EngineEvent;
 pub use self::get::Hit;
+pub use self::lend::IDLE_FOR_EVER;
 pub use self::observe::{Observed, Presence};
 pub use self::pin::PinnedValue;
 pub use self::reassign::ReassignOutcome;
@@ -65,6 +68,7 @@ use self::condense::Condensing;
 use self::drain::Drain;
 use self::events::Events;
 use self::evict::Hand;
+use self::lend::Lender;
 use self::pins::Pins;
 use self::probation::Probation;
 use self::reap::ReapCursor;
@@ -118,6 +122,7 @@ pub struct Engine {
     shielded: ChunkRef,
     /// Where the search for a page to empty goes on.
     steal_cursor: u32,
+    lender: Lender,
     sweep: SweepCursor,
     reaping: ReapCursor,
     /// Items of one step of [`Self::walk`].
@@ -176,6 +181,7 @@ impl Engine {
             condensing: Condensing::default(),
             shielded: ChunkRef::NULL,
             steal_cursor: 0,
+            lender: Lender::default(),
             sweep: SweepCursor::default(),
             reaping: ReapCursor::default(),
             walked: Vec::new(),

@@ -14,7 +14,7 @@ const PAGES_PASSED_MAX: u32 = 4096;
 const PAGES_PASSED: u32 = 512;
 /// Entries of the table of pages for one unit of work, and units for a sample of a page's items.
 pub(super) const PAGES_PER_UNIT: u64 = 16;
-const SAMPLE_WORK: u64 = 4;
+pub(super) const SAMPLE_WORK: u64 = 4;
 /// Items of a page whose age is looked at in the comparison.
 const CHUNKS_SAMPLED: u32 = 8;
 /// What a sample of a page's items says.

@@ -9,7 +9,7 @@ const DYING_STEP: usize = 32;
 /// Chunks of a page on its way out that one [`Engine::maintain`] looks at.
 const DRAIN_STEP: usize = 128;
 /// Units of work on a page on its way out in one step: giving one to the kernel may come on top.
-const DRAIN_WORK: u64 = 200;
+pub(super) const DRAIN_WORK: u64 = 200;
 
 impl Engine {
     /// Housekeeping in bounded steps; to be called every few milliseconds while there is traffic, and now and then
@@ -34,7 +34,7 @@ impl Engine {
     }
 
     /// Gives a page of the pool back to the kernel and the budget; false if the pool is empty.
-    fn release_pool_page(&mut self) -> bool {
+    pub(super) fn release_pool_page(&mut self) -> bool {
         let released = self.items.slabs.release_pool_page();
         if released {
             self.count_bytes(self.page_bytes());

@@ -7,16 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use corecached_engine::{Engine, EngineConfig, Release, Seconds, SweepProgress};
+use corecached_engine::{Engine, Seconds, SweepProgress};
 use corecached_protocol::event::{self, CrawlerStatus};
 use corecached_protocol::text::Streams;
 use glommio::timer::sleep;
 use glommio::{Latency, Shares};
 
 use crate::control::Control;
-use crate::shared::{ShardHandle, Shared};
+use crate::shared::Shared;
 
 use super::ShardId;
+use super::pages::Pages;
 use super::reaper::Reaper;
 
 /// Between two rounds of upkeep while there is traffic.
@@ -35,14 +36,6 @@ const MAINTAIN_STEPS: usize = 32;
 const PAGE_CHUNKS: usize = 128;
 /// Steps of giving memory back in one round while the limit is exceeded.
 const TRIM_STEPS: usize = 512;
-/// Pages that a shard owes to others at most.
-const PAGES_WANTED_MAX: u64 = 64;
-/// Pages that a shard asks another for in one round.
-const PAGES_ASKED_MAX: u64 = 16;
-/// Steps of giving pages to other shards in one round: at some 20 us a step, 5% of the core.
-const GIVE_STEPS: usize = 256;
-/// A shard asks for pages when another has more than this share of its own memory above it.
-const PAGES_DIFFERENCE: u64 = 16;
 /// The next sweep begins this many rounds after the last has ended; twice as many each time it found next to nothing.
 const REST_ROUNDS_MIN: u32 = 10;
 /// The longest rest: a minute while there is traffic, as long as memcached's crawler waits, and ten without.
@@ -61,15 +54,18 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId) {
     );
     let task = async move {
         let mut sweep = Sweep::default();
-        let mut pages = Pages::default();
+        let mut pages = Pages::new();
         let mut chores = Chores::default();
         let mut reaper = Reaper::new();
         let mut seen_bytes = 0;
         while !shared.is_stopping() {
             let read_bytes = shared.shard(id).net.bytes_read.get();
             let is_idle = read_bytes == std::mem::replace(&mut seen_bytes, read_bytes);
-            let round = Instant::now() + if is_idle { IDLE_ROUND } else { ROUND };
+            let is_quiet = is_idle && !pages.is_busy();
+            let round = Instant::now() + if is_quiet { IDLE_ROUND } else { ROUND };
             while let Some(left) = time_until(round) {
+                pages.give(&shared, id);
+                let left = left.min(pages.wait().unwrap_or(left));
                 if shared.tuning.lru_crawler.is_on() {
                     sleep(left.min(reaper.wait())).await;
                     reap(&shared, id, &mut reaper);
@@ -174,71 +170,6 @@ impl Chores {
             shared.shard(id).post(Control::Second);
         }
     }
-}
-
-/// Pages between shards: the one that is short of them asks the one that has most.
-#[derive(Debug, Default)]
-struct Pages {
-    shortages: u64,
-}
-
-impl Pages {
-    fn balance(&mut self, shared: &Shared, id: ShardId) {
-        let mine = shared.shard(id);
-        let wanted = mine.pages_wanted.swap(0, Ordering::Relaxed);
-        let missing = wanted.min(PAGES_WANTED_MAX) - give_pages(mine, wanted);
-        mine.pages_wanted.fetch_add(missing, Ordering::Relaxed);
-        let Some(core) = mine.core.try_borrow() else {
-            return;
-        };
-        let stats = core.engine.stats();
-        drop(core);
-        mine.memory_bytes
-            .store(stats.charged_bytes, Ordering::Relaxed);
-        let is_short = stats.page_shortages > self.shortages;
-        self.shortages = stats.page_shortages;
-        if !is_short {
-            return;
-        }
-        let bytes = |shard: &&ShardHandle| shard.memory_bytes.load(Ordering::Relaxed);
-        let Some(richest) = shared.shards.iter().max_by_key(bytes) else {
-            return;
-        };
-        // Shards fill at the same pace when keys are spread evenly: only a clear difference is worth a page.
-        let difference = bytes(&richest).saturating_sub(stats.charged_bytes);
-        if difference > stats.charged_bytes / PAGES_DIFFERENCE {
-            // Half of the difference would make the two equal: a part of it each round comes there without overshooting.
-            let page = EngineConfig::page_bytes_for(
-                shared.config.memory_limit_bytes,
-                shared.config.threads,
-            );
-            let pages = difference / (4 * shared.shards.len() as u64 * page as u64);
-            richest
-                .pages_wanted
-                .fetch_add(pages.clamp(1, PAGES_ASKED_MAX), Ordering::Relaxed);
-        }
-    }
-}
-
-/// Works on giving pages to other shards for a bounded time, putting the engine down between the steps; returns how many
-/// went. What cannot be emptied now is no longer owed.
-fn give_pages(shard: &ShardHandle, wanted: u64) -> u64 {
-    let wanted = wanted.min(PAGES_WANTED_MAX);
-    let mut given = 0;
-    for _ in 0..GIVE_STEPS {
-        if given == wanted {
-            break;
-        }
-        let Some(mut core) = shard.core.try_borrow() else {
-            break;
-        };
-        match core.engine.release_page(PAGE_CHUNKS) {
-            Release::Released => given += 1,
-            Release::Working => {}
-            Release::Nothing => return wanted,
-        }
-    }
-    given
 }
 
 /// The background search for dead items: walks all memory, then rests, the longer the less it found.

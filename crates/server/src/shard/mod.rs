@@ -7,9 +7,11 @@ mod datagrams;
 mod deliver;
 mod handshakes;
 mod maintenance;
+pub(crate) mod pages;
 mod reaper;
 pub(crate) mod router;
 mod tick;
+mod turnover;
 mod with_conn;
 
 use std::collections::VecDeque;

@@ -37,6 +37,11 @@ fn shard_pairs(pairs: &mut Pairs, shared: &Shared, report: &ShardReport) {
     number("curr_items", report.engine.curr_items);
     number("bytes", report.engine.bytes);
     number("memory_bytes", report.engine.charged_bytes);
+    let memory = &shared.shard(report.shard).memory;
+    number("turnover_ms", memory.turnover_ms().unwrap_or(0));
+    let idle_seconds = memory.idle_seconds().min(shared.clock.now().0);
+    number("idle_seconds", u64::from(idle_seconds));
+    number("pages_given", memory.pages_given.get());
     number("cmd_get", report.engine.cmd_get);
     number("cmd_set", report.engine.cmd_set);
     number("get_hits", report.engine.get_hits);

@@ -18,6 +18,7 @@
 //! shard_port.rs       clients that choose their shard
 //! tls/                encrypted connections: certificates, versions, reload, limits
 //! udp.rs              datagrams
+//! uneven.rs           shards that are not used alike
 //! unix_socket.rs      the unix socket
 //! warm_restart.rs     items that outlive the process
 //! ```
@@ -44,6 +45,7 @@ mod tls;
 mod transcript;
 mod tuning;
 mod udp;
+mod uneven;
 mod unix_socket;
 mod warm_restart;
 mod watch;
