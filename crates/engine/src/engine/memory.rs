@@ -107,7 +107,7 @@ impl Engine {
                 }
             }
         }
-        if let Some(chunk) = self.take_or_add(class, 0) {
+        if let Some(chunk) = self.take_from_reserve(class) {
             return Some(chunk);
         }
         if class == INDEX_CLASS {
@@ -128,6 +128,33 @@ impl Engine {
         }
     }
 
+    /// A chunk of one of the pages that are kept. If it is the first page of its class, it becomes one of larger chunks, from
+    /// which the classes between can take too: when many new sizes come at once, a few pages have to do for all of them.
+    fn take_from_reserve(&mut self, class: u8) -> Option<ChunkRef> {
+        let has_pages = class == INDEX_CLASS || self.items.slabs.page_count(class) > 0;
+        if has_pages || !self.evictions_enabled || self.pool_reserve() == 0 {
+            return self.take_or_add(class, 0);
+        }
+        if self.drain.is_none() {
+            self.move_any_page_to(class);
+        }
+        let larger = self.larger_classes(class);
+        let first = larger.clone().next_back().unwrap_or(class);
+        larger
+            .clone()
+            .find_map(|other| self.items.slabs.take(other))
+            .or_else(|| self.take_or_add(first, 0))
+    }
+
+    /// Classes whose chunks are somewhat larger.
+    fn larger_classes(&self, class: u8) -> std::ops::Range<u8> {
+        let sizes = &self.items.slabs.sizes;
+        let largest = sizes.chunk_bytes(class) * LARGER_MAX;
+        let end = sizes.len() as u8;
+        let fits = (class + 1..end).take_while(|&other| sizes.chunk_bytes(other) <= largest);
+        class + 1..class + 1 + fits.count() as u8
+    }
+
     /// The class has nothing to evict and the pool is empty, as when many new sizes come at once: takes a chunk that is
     /// somewhat too large, and begins to empty a page for the class meanwhile.
     #[cold]
@@ -138,11 +165,7 @@ impl Engine {
         if self.drain.is_none() {
             self.move_any_page_to(class);
         }
-        let sizes = &self.items.slabs.sizes;
-        let largest = sizes.chunk_bytes(class) * LARGER_MAX;
-        let end = sizes.len() as u8;
-        let fits = (class + 1..end).take_while(|&other| sizes.chunk_bytes(other) <= largest);
-        let larger = class + 1..class + 1 + fits.count() as u8;
+        let larger = self.larger_classes(class);
         if let Some(chunk) = larger
             .clone()
             .find_map(|other| self.items.slabs.take(other))
