@@ -46,7 +46,8 @@ impl Engine {
     /// after one that has `wrapped` begins with the first page again.
     pub fn reap(&mut self, now: Seconds, budget: usize, one_in: u32) -> ReapProgress {
         self.clock.advance(now);
-        self.items.slabs.now = self.clock.now().0;
+        let now = self.clock.now().0;
+        self.items.slabs.advance(now);
         let mut progress = ReapProgress::default();
         self.begin_work();
         let work_max = self.work() + WORK_MAX;
@@ -108,7 +109,7 @@ impl Engine {
 
     /// Whether the visit is inside a page, whose bound on deadlines is then that of a part of its items.
     pub(super) fn is_reaping(&self, page: PageId) -> bool {
-        self.reaping.page == page && self.reaping.visit.is_some_and(|visit| visit.offset > 0)
+        self.reaping.page == page && self.reaping.visit.is_some()
     }
 
     /// Gives up the visit, so that no page has the bound of a part of its items.

@@ -17,7 +17,8 @@ impl Engine {
     pub fn maintain(&mut self, now: Seconds) -> bool {
         self.clock.advance(now);
         self.begin_work();
-        self.items.slabs.now = self.clock.now().0;
+        let now = self.clock.now().0;
+        self.items.slabs.advance(now);
         if self.items.slabs.has_spare_page() {
             self.release_pool_page();
         }

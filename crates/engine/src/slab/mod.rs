@@ -86,6 +86,10 @@ pub(crate) struct Slabs {
     given_bytes: u64,
     /// The time, as of the last housekeeping: pages begin to count lives from it.
     pub(crate) now: u32,
+    /// The fewest pages that the pool has had since `now` began.
+    pool_low: u32,
+    /// Pages of the pool that nobody has needed for a second.
+    idle_pages: u32,
 }
 
 /// Log2 of the granule: 8 bytes as long as 32 bits then reach over the segment.
@@ -140,6 +144,8 @@ impl Slabs {
             pages_max,
             given_bytes: 0,
             now: 0,
+            pool_low: 0,
+            idle_pages: 0,
         })
     }
 
@@ -368,7 +374,7 @@ impl Slabs {
     /// Gives `class` a page from the pool or the budget, leaving `keep` pages in the pool; false if there is none.
     pub(crate) fn add_page(&mut self, class: u8, keep: u32) -> bool {
         let pooled = if self.pool.len > keep {
-            self.pool.pop(&mut self.pages, Which::All)
+            self.pop_pool()
         } else {
             None
         };
@@ -430,14 +436,31 @@ impl Slabs {
         self.pool.push(&mut self.pages, id, Which::All);
     }
 
-    /// Whether the pool has more pages than a shard should keep.
+    /// Housekeeping says what time it is.
+    pub(crate) fn advance(&mut self, now: u32) {
+        if now != self.now {
+            self.now = now;
+            self.idle_pages = self.pool_low;
+            self.pool_low = self.pool.len;
+        }
+    }
+
+    fn pop_pool(&mut self) -> Option<PageId> {
+        let page = self.pool.pop(&mut self.pages, Which::All);
+        self.pool_low = self.pool_low.min(self.pool.len);
+        self.idle_pages = self.idle_pages.min(self.pool.len);
+        page
+    }
+
+    /// Whether the pool has had more pages than a shard should keep for a second or two: large values that are replaced
+    /// give many back that their successors need at once.
     pub(crate) fn has_spare_page(&self) -> bool {
-        self.pool.len > self.pool_pages_max
+        self.idle_pages > self.pool_pages_max
     }
 
     /// Gives a page of the pool back to the kernel and the budget; false if the pool is empty.
     pub(crate) fn release_pool_page(&mut self) -> bool {
-        let Some(id) = self.pool.pop(&mut self.pages, Which::All) else {
+        let Some(id) = self.pop_pool() else {
             return false;
         };
         let (address, bytes) = (self.page_address(id), self.page_bytes());

@@ -127,8 +127,8 @@ fn what_probation_needs_is_given_back() {
     for _ in 0..2 {
         while !engine.sweep(NOW, 1000).wrapped {}
     }
-    for _ in 0..1000 {
-        engine.maintain(NOW);
+    for step in 0..1000 {
+        engine.maintain(Seconds(NOW.0 + step / 100));
     }
     engine.check_integrity();
     let stats = engine.stats();
