@@ -285,6 +285,28 @@ pub struct Piece {
     pub len: usize,
 }
 
+/// Memory for a part of a value that is on its way in, from [`crate::Engine::staged_space`].
+///
+/// It is its holder's alone, on whichever thread, until the value is committed or aborted or the engine dropped.
+#[derive(Clone, Copy, Debug)]
+pub struct Space {
+    /// First byte; initialised memory, but of no meaning.
+    pub ptr: *mut u8,
+    /// Number of bytes, at least one.
+    pub len: usize,
+}
+
+/// Whether there is memory for more of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// There is: at least one more [`Space`].
+    Given,
+    /// Not yet: other items have to make room first, which goes on with every further call.
+    Later,
+    /// There is none to be had: the value has to be aborted.
+    OutOfMemory,
+}
+
 /// What a call of [`crate::Engine::release_page`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {

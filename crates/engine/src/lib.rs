@@ -34,8 +34,8 @@ mod types;
 
 pub use api::{
     Arith, ArithExtras, ArithOp, ArithOutcome, Create, Delete, DeleteOutcome, Fetch, MetaFetch,
-    Piece, ReapProgress, Recache, Release, Reserve, Store, StoreExtras, StoreMode, StoreOutcome,
-    SweepProgress, TouchOutcome,
+    Piece, ReapProgress, Recache, Release, Reserve, Room, Space, Store, StoreExtras, StoreMode,
+    StoreOutcome, SweepProgress, TouchOutcome,
 };
 pub use budget::Budget;
 pub use config::{EngineConfig, Eviction, MemoryFile};

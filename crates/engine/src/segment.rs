@@ -16,7 +16,7 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use crate::api::Piece;
+use crate::api::{Piece, Space};
 use crate::config::MemoryFile;
 use crate::item::{TAIL_BYTES, parse_tail};
 use crate::mapping::Mapping;
@@ -41,6 +41,8 @@ pub(crate) struct Segment {
 unsafe impl Send for Segment {}
 // SAFETY: a piece is an address and a length; whoever reads through it keeps the item pinned meanwhile, on any thread.
 unsafe impl Send for Piece {}
+// SAFETY: likewise; only its holder reads or writes through it, until it gives up the value that it is a part of.
+unsafe impl Send for Space {}
 
 impl Segment {
     /// Maps `bytes` of address space, a multiple of 4096, backed by `file` if there is one.
@@ -151,6 +153,15 @@ impl Segment {
     /// The first byte.
     pub(crate) fn base(&self) -> *const u8 {
         self.base.as_ptr()
+    }
+
+    /// The same, to be written. Who hands it out sees to it that nothing else refers to these bytes meanwhile: slices are
+    /// only ever made of what they are asked for, so those of other bytes do no harm.
+    pub(crate) fn space(&mut self, at: usize, len: usize) -> Space {
+        self.check(at, len);
+        // SAFETY: in bounds by `check`.
+        let ptr = unsafe { self.base.as_ptr().add(at) };
+        Space { ptr, len }
     }
 
     /// Gives the memory behind `len` bytes at `at` back to the kernel; they read as zero afterwards.

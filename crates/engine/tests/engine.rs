@@ -22,6 +22,8 @@ mod restart;
 mod run;
 #[path = "engine/shift.rs"]
 mod shift;
+#[path = "engine/staged.rs"]
+mod staged;
 #[path = "engine/support.rs"]
 mod support;
 #[path = "engine/verbs.rs"]

@@ -148,6 +148,7 @@ impl Server {
             }
             Event::AcceptFailed { errno, .. } => eprintln!("accept failed: {errno}"),
             Event::RecvStopped { .. }
+            | Event::Readable { .. }
             | Event::Datagram { .. }
             | Event::DatagramsFailed { .. }
             | Event::Doorbell

@@ -241,6 +241,11 @@ pub enum Event {
         /// The connection.
         token: Token,
     },
+    /// There is something to read, be it the end: what [`crate::Reactor::poll`] was asked for.
+    Readable {
+        /// The connection.
+        token: Token,
+    },
     /// The socket took only a part. The reactor sends the rest as the peer reads; do not send more before `SendDone`.
     SendBlocked {
         /// The connection.

@@ -119,6 +119,12 @@ impl Reactor {
         }
     }
 
+    /// Reports [`Event::Readable`] once, as soon as there is something to read from the socket `fd`, which the caller
+    /// then reads by itself. [`Reactor::recv`] must not be under way: ask for this when it has stopped. Ends as it does.
+    pub fn poll(&mut self, fd: RawFd, token: Token) {
+        self.receivers.poll(&mut self.ring, fd, token);
+    }
+
     /// The bytes that arrived.
     pub fn bytes(&self, buf: &RecvBuf) -> &[u8] {
         self.buffers.bytes(buf)
@@ -328,6 +334,7 @@ impl Reactor {
         let token = Token(user_data.payload());
         match user_data.kind() {
             Kind::Recv => self.complete_recv(token, result, flags, events),
+            Kind::Poll => events.extend(self.receivers.polled(&mut self.ring, token)),
             Kind::Send => self.complete_send(user_data.payload() as u32, result, events),
             Kind::Accept => self.complete_accept(token, result, flags, events),
             Kind::AcceptRetry => {

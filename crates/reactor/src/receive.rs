@@ -1,7 +1,8 @@
 //! The receiving side of connections: arming, running dry, ending.
 //!
 //! When no buffer is free the kernel ends a multishot receive with `ENOBUFS`; the bytes stay in the socket. Such a
-//! connection waits in a queue, and is armed again as soon as there is a buffer.
+//! connection waits in a queue, and is armed again as soon as there is a buffer. A caller with room of its own for much
+//! input waits for it with a poll instead, and reads by itself.
 
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
@@ -29,8 +30,37 @@ impl Receivers {
                 ring.recv(fd, UserData::token(Kind::Recv, token));
             }
             RecvPhase::Stopping { .. } => socket.recv = RecvPhase::Stopping { resume: true },
-            RecvPhase::Armed | RecvPhase::Dry => {}
+            RecvPhase::Armed | RecvPhase::Dry | RecvPhase::Polled => {}
         }
+    }
+
+    /// Waits for bytes to read from `fd`, for the caller to read them. Nothing else may be receiving.
+    pub(crate) fn poll(&mut self, ring: &mut Ring, fd: RawFd, token: Token) {
+        let socket = self.sockets.entry(fd, token);
+        debug_assert_eq!(socket.recv, RecvPhase::Idle, "one receive at a time");
+        if socket.recv == RecvPhase::Idle {
+            socket.recv = RecvPhase::Polled;
+            ring.poll(fd, UserData::token(Kind::Poll, token));
+        }
+    }
+
+    /// The wait for bytes of `token` is over.
+    pub(crate) fn polled(&mut self, ring: &mut Ring, token: Token) -> Option<Event> {
+        let socket = self.sockets.get_mut(token)?;
+        let (fd, was, is_closing) = (socket.fd, socket.recv, socket.is_closing);
+        socket.recv = RecvPhase::Idle;
+        let event = match was {
+            _ if is_closing => None,
+            RecvPhase::Stopping { resume } => {
+                if resume {
+                    self.start(ring, fd, token);
+                }
+                Some(Event::RecvStopped { token })
+            }
+            _ => Some(Event::Readable { token }),
+        };
+        self.sockets.retire(token);
+        event
     }
 
     /// Asks the receive of `token` to end. True if it has ended already, so that no completion will say so.
@@ -39,9 +69,13 @@ impl Receivers {
             return false;
         };
         match socket.recv {
-            RecvPhase::Armed => {
+            RecvPhase::Armed | RecvPhase::Polled => {
+                let kind = match socket.recv {
+                    RecvPhase::Polled => Kind::Poll,
+                    _ => Kind::Recv,
+                };
                 socket.recv = RecvPhase::Stopping { resume: false };
-                ring.cancel(UserData::token(Kind::Recv, token));
+                ring.cancel(UserData::token(kind, token));
                 false
             }
             RecvPhase::Stopping { .. } => {

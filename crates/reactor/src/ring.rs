@@ -125,6 +125,12 @@ impl Ring {
         );
     }
 
+    /// Completes once when there is something to read from `fd`, be it its end.
+    pub(crate) fn poll(&mut self, fd: RawFd, user_data: UserData) {
+        let entry = opcode::PollAdd::new(Fd(fd), libc::POLLIN as u32);
+        self.push_plain(entry.build(), user_data);
+    }
+
     /// Receives datagrams with the addresses of their senders.
     pub(crate) fn recv_datagrams(&mut self, fd: RawFd, user_data: UserData) {
         let header = &raw const self.fixed.datagram_header;

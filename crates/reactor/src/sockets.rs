@@ -7,6 +7,9 @@
 //!       out of buffers|   | buffers are back
 //!                     v   |
 //!                      Dry
+//!
+//!            poll()               readable
+//!    Idle ----------> Polled ------------------> Idle          (cancelled like Armed)
 //! ```
 //! A connection that is idle, with no send waiting and nothing to settle, is forgotten.
 
@@ -24,6 +27,8 @@ pub(crate) enum RecvPhase {
     Idle,
     /// A multishot receive is with the kernel: one last completion will come.
     Armed,
+    /// A wait for bytes is with the kernel: one completion will come.
+    Polled,
     /// It has been asked to end; with `resume` it starts again after that.
     Stopping { resume: bool },
     /// It ended for want of buffers and waits for some; nothing is submitted.

@@ -35,9 +35,11 @@ pub(crate) enum Kind {
     RecvDatagram = 8,
     /// A datagram of a reply; the payload names it.
     SendDatagram = 9,
+    /// A wait for bytes to read; the payload is the connection's token.
+    Poll = 10,
 }
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 11] = [
     Kind::Ignored,
     Kind::Accept,
     Kind::AcceptRetry,
@@ -48,6 +50,7 @@ const KINDS: [Kind; 10] = [
     Kind::Doorbell,
     Kind::RecvDatagram,
     Kind::SendDatagram,
+    Kind::Poll,
 ];
 
 /// Kind and payload, packed.

@@ -17,6 +17,8 @@ const DYING_WORK: u64 = 2;
 const DYING_MIN: usize = 8;
 /// Chunks of a page on its way out that are cleared at once by an allocation that cannot do without the page.
 const DRAIN_STEP: usize = 256;
+/// Units of work that an allocation which can come again spends on such a page at least.
+const DRAIN_WORK_MIN: u64 = 100;
 /// How many times larger a chunk may be than what is needed, while there is no page for the right one.
 const LARGER_MAX: usize = 3;
 /// Classes of larger chunks in which something is evicted then.
@@ -27,6 +29,17 @@ const DRAINS_MAX: usize = 16;
 const LOOKS_MAX: usize = 256;
 /// Chunks that it looks at for dead items when nothing else may be evicted.
 const LOOKS_FOR_DEAD_MAX: usize = 1024;
+
+/// What became of a chunk that may take several calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Allocated {
+    /// Here it is.
+    Chunk(ChunkRef),
+    /// Not yet.
+    Later,
+    /// There is none to be had.
+    OutOfMemory,
+}
 
 impl Engine {
     /// A chunk of `class`, by eviction if need be and allowed.
@@ -43,6 +56,37 @@ impl Engine {
 
     #[cold]
     fn allocate_slow(&mut self, class: u8) -> Option<ChunkRef> {
+        self.allocate_briefly(class)
+            .or_else(|| self.allocate_at_last(class))
+    }
+
+    /// A chunk of `class` that may take several calls to get: when a page has to be emptied for it, a step of that is done.
+    /// `patience` counts the calls that may come to nothing; when it is used up, a call takes the time it needs.
+    pub(super) fn allocate_in_steps(&mut self, class: u8, patience: &mut u32) -> Allocated {
+        if self.drain.is_some() {
+            self.pay_for_drain(self.items.slabs.sizes.chunk_bytes(class));
+        }
+        let mut chunk = self.items.slabs.take(class);
+        chunk = chunk.or_else(|| self.allocate_briefly(class));
+        if chunk.is_none() {
+            if *patience > 0 && self.can_empty_a_page() {
+                *patience -= 1;
+                self.work_on_drain(DRAIN_STEP, self.work_left().max(DRAIN_WORK_MIN));
+                return match self.take_or_add(class, 0) {
+                    Some(chunk) => Allocated::Chunk(chunk),
+                    None => Allocated::Later,
+                };
+            }
+            chunk = self.allocate_at_last(class);
+        }
+        match chunk {
+            Some(chunk) => Allocated::Chunk(chunk),
+            None => Allocated::OutOfMemory,
+        }
+    }
+
+    /// Takes what is free, or evicts in the class and those next to it: a bounded number of steps.
+    fn allocate_briefly(&mut self, class: u8) -> Option<ChunkRef> {
         let keep = self.pool_reserve();
         if class == INDEX_CLASS
             && self.stop_condensing()
@@ -60,7 +104,18 @@ impl Engine {
             self.free_dying_step(DYING_STEP);
         }
         self.stats.page_shortages += 1;
-        let chunk = self.evict_for(class);
+        self.evict_for(class)
+    }
+
+    /// Empties a page here and now or, failing that, looks everywhere for something to evict.
+    #[cold]
+    fn allocate_at_last(&mut self, class: u8) -> Option<ChunkRef> {
+        let chunk = match class {
+            INDEX_CLASS => None,
+            _ => self
+                .wait_for_page(class)
+                .or_else(|| self.evict_for_at_last(class)),
+        };
         if chunk.is_none() {
             self.classes[usize::from(class)].outofmemory += 1;
         }
@@ -115,17 +170,13 @@ impl Engine {
             return None;
         }
         self.take_larger(class)
-            .or_else(|| self.wait_for_page(class))
-            .or_else(|| self.evict_for_at_last(class))
     }
 
     /// The index can wait for a page: a leaf takes more items than it should, and at last one of its items goes for the new
     /// one. Sees to it that a page is on its way.
     #[cold]
     fn ask_for_page(&mut self) {
-        if self.evictions_enabled && (self.drain.is_some() || self.steal_page()) {
-            self.disinherit();
-        }
+        self.can_empty_a_page();
     }
 
     /// A chunk of one of the pages that are kept. If it is the first page of its class, it becomes one of larger chunks, from
@@ -190,10 +241,9 @@ impl Engine {
     fn wait_for_page(&mut self, class: u8) -> Option<ChunkRef> {
         self.stats.page_waits += 1;
         for _ in 0..DRAINS_MAX {
-            if !self.evictions_enabled || (self.drain.is_none() && !self.steal_page()) {
+            if !self.can_empty_a_page() {
                 return None;
             }
-            self.disinherit();
             while self.drain.is_some() {
                 self.work_on_drain(DRAIN_STEP, u64::MAX / 2);
                 if let Some(chunk) = self.take_or_add(class, 0) {
@@ -202,6 +252,13 @@ impl Engine {
             }
         }
         None
+    }
+
+    /// Whether a page is on its way out, for whoever needs it first: the one that was, or another from now on.
+    fn can_empty_a_page(&mut self) -> bool {
+        let can = self.evictions_enabled && (self.drain.is_some() || self.steal_page());
+        self.disinherit();
+        can
     }
 
     /// No page can be taken as a whole: looks at every chunk of the class for something to evict.

@@ -1,14 +1,26 @@
 //! Values that arrive in pieces, and every value that needs a chain: memory as they come, the index last.
 //!
 //! A staged item is complete but for its value and is not in the index. Its pages are guarded, so it stays where it is
-//! until it is committed or aborted.
+//! until it is committed or aborted. Its memory is written here ([`Engine::staged_write`]), or handed out to be written
+//! by who receives the value ([`Engine::staged_space`]):
+//!
+//! ```text
+//!   chunks of the chain   | first ....... | ............. | ............. |   no memory yet     |
+//!                         | handed out or written         | room |                              |
+//!                                         missing_bytes:         |------------------------------|
+//! ```
 
 use super::Engine;
+use super::memory::Allocated;
 use super::store::Decision;
-use crate::api::{Reserve, StoreExtras, StoreMode, StoreOutcome};
+use crate::api::{Reserve, Room, Space, StoreExtras, StoreMode, StoreOutcome};
 use crate::item::{Fields, Marks, State, TAIL_BYTES};
 use crate::slab::ChunkRef;
 use crate::types::{KeyHash, Seconds};
+
+/// Calls of [`Engine::staged_space`] in a row that may find no memory while pages are being emptied. More than it takes to
+/// empty 16 pages of the smallest chunks, so that it is only used up where no page can be emptied.
+const PATIENCE: u32 = 1024;
 
 /// A value on its way in. Must be given back by [`Engine::commit`] or [`Engine::abort`].
 #[derive(Debug)]
@@ -19,8 +31,10 @@ pub struct Staged {
     /// The last chunk, and what it has no value for yet.
     last: ChunkRef,
     room: usize,
+    /// Bytes written or handed out.
     written: usize,
     value_bytes: usize,
+    patience: u32,
 }
 
 impl Staged {
@@ -30,7 +44,7 @@ impl Staged {
         self.value_bytes
     }
 
-    /// Bytes that have not been written yet.
+    /// Bytes that have been neither written nor handed out yet.
     #[must_use]
     pub fn missing_bytes(&self) -> usize {
         self.value_bytes - self.written
@@ -96,6 +110,7 @@ impl Engine {
             room: filled_first,
             written: 0,
             value_bytes: fields.value_bytes,
+            patience: PATIENCE,
         })
     }
 
@@ -111,29 +126,73 @@ impl Engine {
         }
     }
 
+    /// Length and class of the next chunk of a chain.
+    fn next_of_chain(&self, staged: &Staged) -> (usize, u8) {
+        let sizes = &self.items.slabs.sizes;
+        let length = staged.missing_bytes().min(sizes.chunk_max() - TAIL_BYTES);
+        let class = sizes
+            .class_for(length + TAIL_BYTES)
+            .expect("a chunk of at most the largest");
+        (length, class)
+    }
+
     /// Adds a chunk to a chain; false if there is no memory.
     fn grow_staged(&mut self, staged: &mut Staged) -> bool {
         if self.work_left() == 0 {
             // Each chunk of a value that is stored at once is a call of its own.
             self.begin_work();
         }
-        let length = staged
-            .missing_bytes()
-            .min(self.items.slabs.sizes.chunk_max() - TAIL_BYTES);
-        let class = self
-            .items
-            .slabs
-            .sizes
-            .class_for(length + TAIL_BYTES)
-            .expect("a chunk of at most the largest");
-        let Some(chunk) = self.allocate(class) else {
-            return false;
-        };
+        let (length, class) = self.next_of_chain(staged);
+        let chunk = self.allocate(class);
+        if let Some(chunk) = chunk {
+            self.append_staged(staged, chunk, length);
+        }
+        chunk.is_some()
+    }
+
+    fn append_staged(&mut self, staged: &mut Staged, chunk: ChunkRef, length: usize) {
         self.items.write_tail(chunk, staged.first, length);
         self.items.append_chunk(staged.first, staged.last, chunk);
         staged.last = chunk;
         staged.room = length;
-        true
+    }
+
+    /// Hands out memory for the next bytes of the value, chunk by chunk until it is `bytes` or more, or the rest of the
+    /// value. Who gets it writes it to its end before the value is committed.
+    ///
+    /// It takes bounded time. [`Room::Later`] asks for another call in a while.
+    pub fn staged_space(
+        &mut self,
+        staged: &mut Staged,
+        bytes: usize,
+        into: &mut impl Extend<Space>,
+    ) -> Room {
+        let bytes = bytes.min(staged.missing_bytes());
+        let mut given = 0;
+        self.begin_work();
+        while given < bytes {
+            if given > 0 && self.work_left() == 0 {
+                break;
+            }
+            if staged.room == 0 {
+                let (length, class) = self.next_of_chain(staged);
+                match self.allocate_in_steps(class, &mut staged.patience) {
+                    Allocated::Chunk(chunk) => self.append_staged(staged, chunk, length),
+                    // What has been given is to be filled first.
+                    _ if given > 0 => break,
+                    Allocated::Later => return Room::Later,
+                    Allocated::OutOfMemory => return Room::OutOfMemory,
+                }
+                staged.patience = PATIENCE;
+            }
+            let (at, len) = self.items.value_range(staged.last);
+            let room = staged.room;
+            let space = self.items.slabs.segment.space(at + len - room, room);
+            into.extend([space]);
+            staged.note_written(room);
+            given += room;
+        }
+        Room::Given
     }
 
     /// Writes the next bytes of the value. Those beyond its length are an error of the caller.

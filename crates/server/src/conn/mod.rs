@@ -13,6 +13,7 @@
 mod ahead;
 mod binary;
 mod crawl;
+mod direct;
 mod gather;
 mod input;
 mod link;
@@ -23,6 +24,7 @@ mod table;
 mod text;
 mod upload;
 mod watch;
+mod window;
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -33,6 +35,7 @@ use corecached_protocol::binary::HEADER_BYTES;
 use corecached_protocol::event::{CloseReason, Peer};
 use corecached_reactor::{Insert, Outgoing};
 
+pub(crate) use direct::{Arrival, LANDING_BYTES};
 pub(crate) use gather::Gather;
 pub(crate) use link::Link;
 pub(crate) use table::{ConnId, ConnTable};
@@ -117,6 +120,8 @@ enum Phase {
 pub(crate) enum Reading {
     /// A receive is armed.
     On,
+    /// There is a poll instead, since large values are expected.
+    Polled,
     /// It is being cancelled.
     Stopping,
     /// No receive is armed.
@@ -169,6 +174,8 @@ pub(crate) struct Conn {
     pub(crate) last_activity: Seconds,
     /// Whether the socket is being read.
     pub(crate) reading: Reading,
+    /// Reads to be made directly, until one brings no large value.
+    direct_reads: u8,
     /// The peer does not read: a send waits in the kernel.
     send_blocked: bool,
     /// There is input that could be worked on.
@@ -215,6 +222,7 @@ impl Conn {
             sealing_bytes: 0,
             last_activity: now,
             reading,
+            direct_reads: 0,
             send_blocked: false,
             stalled: false,
             closing: false,
@@ -275,7 +283,7 @@ impl Conn {
     fn consume_all(&mut self, bytes: &[u8], cx: &mut Cx<'_>) -> usize {
         let (used, stop) = self.consume(bytes, cx);
         self.stalled = matches!(stop, Stop::Yield | Stop::Paused);
-        if stop == Stop::Yield && !matches!(self.phase, Phase::Crawl(_)) {
+        if stop == Stop::Yield && !matches!(self.phase, Phase::Crawl(_) | Phase::Value(_)) {
             cx.net.conn_yields.add(1);
         }
         if stop == Stop::Close {
@@ -302,6 +310,11 @@ impl Conn {
                 Phase::Crawl(_) if self.is_paused() => (0, Stop::Paused),
                 Phase::Crawl(_) if self.output_is_full() => (0, Stop::Yield),
                 Phase::Crawl(_) => (0, crawl::resume(self, cx)),
+                // A value can be whole without further input, or have waited for memory.
+                Phase::Value(_) => match self.codec {
+                    Some(codec) => steps::consume(self, codec, bytes, cx),
+                    None => (0, Stop::Dry),
+                },
                 _ => (0, Stop::Dry),
             };
         };
@@ -430,9 +443,14 @@ impl Conn {
         self.replies.outstanding() > 0 || self.replies.has_ready()
     }
 
-    /// Whether a multi-get is in the middle of its keys, or a walk in the middle of the items.
+    /// Whether it goes on without further input: a multi-get is in the middle of its keys, a walk in the middle of the
+    /// items, or a value waits for memory.
     fn is_mid_run(&self) -> bool {
-        matches!(self.phase, Phase::Keys(_) | Phase::Crawl(_))
+        match &self.phase {
+            Phase::Keys(_) | Phase::Crawl(_) => true,
+            Phase::Value(upload) => upload.waits(),
+            _ => false,
+        }
     }
 
     /// Takes the replies to send now, unless the socket is still busy with earlier ones.
@@ -459,6 +477,16 @@ impl Conn {
     /// its bound is the parser's.)
     pub(crate) fn input_is_full(&self) -> bool {
         self.stalled && self.input.len() > INPUT_BYTES_MAX
+    }
+
+    /// How the socket should be read from now on; `None` leaves it unread.
+    pub(crate) fn wanted_reading(&self) -> Option<Reading> {
+        match self.wants_direct() {
+            _ if self.input_is_full() => None,
+            true if self.stalled && self.needs_room() => None,
+            true => Some(Reading::Polled),
+            false => Some(Reading::On),
+        }
     }
 
     /// Whether it should be closed now: it ends, and nothing is left to send.

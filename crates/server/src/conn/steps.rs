@@ -89,6 +89,7 @@ fn step(conn: &mut Conn, codec: Codec, rest: &[u8], cx: &mut Cx<'_>) -> Step {
 fn value(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     match upload::go_on(conn, bytes, cx) {
         (used, Progress::Incomplete) => Step::UsedAll(used, Stop::Dry),
+        (used, Progress::Waits) => Step::UsedAll(used, Stop::Yield),
         (used, _) => Step::Used(used),
     }
 }

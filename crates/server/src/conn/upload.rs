@@ -1,10 +1,19 @@
 //! The value of a storage command, in any protocol: small ones are taken with their command, large ones go to slab memory
 //! piece by piece as they arrive and are linked when they are whole.
 //!
+//! A large value's memory is asked for in windows, the larger the more of it has come, so that a value of which nothing
+//! more comes holds at most twice what has come of it. What has already been received is copied there; the rest is read
+//! from the socket right into it (`direct.rs`).
+//!
 //! The memory comes from the shard of the connection, so that half-sent values are bounded by `-m` like everything else.
 //! If another shard owns the key, the whole value is sent to it at the end.
 
-use corecached_engine::{Deadline, KeyHash, Reserve, Staged, StoreExtras, StoreMode, StoreOutcome};
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use corecached_engine::{
+    Deadline, KeyHash, Reserve, Room, Staged, StoreExtras, StoreMode, StoreOutcome,
+};
 use corecached_protocol::reply::{BAD_DATA_CHUNK, CRLF};
 
 use crate::execute::{Access, stored};
@@ -12,10 +21,15 @@ use crate::op::{Op, Refusal, ReplyStyle, Verb};
 
 use crate::watch::{Committed, committed};
 
-use super::{Conn, Cx, Phase};
+use super::window::Window;
+use super::{Conn, Cx, Phase, direct};
 
 /// Values up to this size are kept with their command until they are whole; larger ones go to slab memory at once.
 const VALUE_BYTES_KEPT: usize = 4096;
+/// Memory is asked for in windows of this size at first (a chunk at the least),
+const WINDOW_BYTES_MIN: usize = 32 * 1024;
+/// and of this size at last: one call of the engine, some 10 us.
+const WINDOW_BYTES_MAX: usize = 256 * 1024;
 
 /// A storage command whose value follows.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +105,10 @@ fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
         value_bytes: announced.value_bytes,
     };
     match cx.access.engine.reserve(&reserve, cx.access.now) {
-        Ok(staged) => conn.phase = Phase::Value(Box::new(Upload::new(staged, announced))),
+        Ok(staged) => {
+            conn.phase = Phase::Value(Box::new(Upload::new(staged, announced)));
+            direct::expect(conn, announced.value_bytes);
+        }
         Err(outcome) => {
             let why = if outcome == StoreOutcome::TooLarge {
                 Refusal::TooLarge
@@ -142,6 +159,10 @@ impl<'a> Announced<'a> {
 pub(super) struct Upload {
     /// Where the value goes.
     staged: Staged,
+    /// The part of its memory that comes next.
+    window: Window,
+    /// There was no memory for more of it when it was last asked for.
+    waits: bool,
     key: Box<[u8]>,
     /// Words of the request that the reply needs.
     words: Box<[u8]>,
@@ -164,6 +185,8 @@ pub(super) enum Progress {
     Complete,
     /// The value is not followed by a line end.
     Malformed,
+    /// Other items have to make room first.
+    Waits,
     /// There is no memory for more of it.
     NoMemory,
 }
@@ -172,6 +195,8 @@ impl Upload {
     fn new(staged: Staged, announced: &Announced<'_>) -> Upload {
         Upload {
             staged,
+            window: Window::default(),
+            waits: false,
             key: announced.key.into(),
             words: announced.reply.words().into(),
             announced: Announced {
@@ -192,20 +217,64 @@ impl Upload {
         }
     }
 
+    /// Whether memory has to be asked for before more of the value can be taken.
+    pub(super) fn needs_room(&self) -> bool {
+        self.missing > 0 && self.window.is_empty()
+    }
+
+    /// Whether it waits for memory.
+    pub(super) fn waits(&self) -> bool {
+        self.waits
+    }
+
+    fn make_room(&mut self, access: &mut Access<'_>) -> Room {
+        let come = self.announced.value_bytes - self.missing;
+        let wanted = come.clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX);
+        let engine = &mut access.engine;
+        let room = engine.staged_space(&mut self.staged, wanted, &mut self.window);
+        self.waits = room == Room::Later;
+        room
+    }
+
+    /// Reads from `socket` into the window and, once the value is whole, `behind` it; returns how many bytes there was
+    /// room for, how many came, and how many of those behind the value.
+    pub(super) fn read(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        behind: &mut [u8],
+    ) -> io::Result<(usize, usize, usize)> {
+        let room = self.window.len();
+        let behind = match room < self.missing {
+            true => &mut behind[..0],
+            false => behind,
+        };
+        let room = room + behind.len();
+        let (inside, after) = self.window.read(socket, behind)?;
+        self.missing -= inside;
+        Ok((room, inside + after, after))
+    }
+
     /// Takes what it can use of `bytes`; returns how much that was.
     ///
     /// The line end's bytes are used up also when they are wrong, as memcached does.
     fn feed(&mut self, bytes: &[u8], access: &mut Access<'_>) -> (usize, Progress) {
-        let value_bytes = self.missing.min(bytes.len());
-        if value_bytes > 0 {
-            let value = &bytes[..value_bytes];
-            if !access.engine.staged_write(&mut self.staged, value) {
-                return (0, Progress::NoMemory);
+        let mut used = 0;
+        while self.missing > 0 {
+            if self.needs_room() {
+                match self.make_room(access) {
+                    Room::Given => {}
+                    Room::Later => return (used, Progress::Waits),
+                    Room::OutOfMemory => return (used, Progress::NoMemory),
+                }
             }
-            self.missing -= value_bytes;
+            let written = self.window.write(&bytes[used..]);
+            used += written;
+            self.missing -= written;
+            if used == bytes.len() {
+                break;
+            }
         }
         let expected = self.announced.line_end;
-        let mut used = value_bytes;
         while self.missing == 0 && self.line_end < expected.len() && used < bytes.len() {
             self.well_formed &= bytes[used] == expected[self.line_end];
             self.line_end += 1;
@@ -284,7 +353,7 @@ pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, P
         return (0, Progress::Complete);
     };
     let (used, progress) = upload.feed(bytes, &mut cx.access);
-    if progress == Progress::Incomplete {
+    if matches!(progress, Progress::Incomplete | Progress::Waits) {
         return (used, progress);
     }
     if let Phase::Value(upload) = std::mem::take(&mut conn.phase) {

@@ -102,6 +102,8 @@ struct Net {
     log: EventLog,
     /// A buffer to decrypt in.
     scratch: Vec<u8>,
+    /// A buffer for what is read without the ring; empty until the first large value.
+    landing: Vec<u8>,
     /// What encrypting needs and leaves behind.
     sealing: Sealing,
     now: Seconds,
@@ -131,6 +133,7 @@ impl Shard {
             doomed: Vec::new(),
             spare: None,
             scratch: Vec::new(),
+            landing: Vec::new(),
             sealing: Sealing::default(),
             stopping_since: None,
         };

@@ -20,7 +20,7 @@ use corecached_engine::KeyHash;
 use corecached_protocol::{Codec, binary, udp};
 use corecached_reactor::{Event, RecvBuf, Token};
 
-use crate::conn::{ConnId, Reading};
+use crate::conn::{Arrival, ConnId, LANDING_BYTES, Reading};
 use crate::listen::ListenerId;
 
 use crate::watch::Lines;
@@ -181,6 +181,7 @@ impl Net {
             Event::Received { token, buf } => self.received(ConnId::from_token(token), buf, core),
             Event::Eof { token } => self.ended(ConnId::from_token(token)),
             Event::RecvFailed { token, .. } => self.doom(ConnId::from_token(token)),
+            Event::Readable { token } => self.readable(ConnId::from_token(token), core),
             Event::RecvStopped { token } => self.recv_stopped(ConnId::from_token(token)),
             Event::SendBlocked { token } => {
                 if let Some(conn) = self.conns.get_mut(ConnId::from_token(token)) {
@@ -222,6 +223,24 @@ impl Net {
         self.reactor.recycle(buf);
     }
 
+    /// There is something to read from a connection that large values are expected from.
+    fn readable(&mut self, id: ConnId, core: &mut Core) {
+        let mut landing = std::mem::take(&mut self.landing);
+        landing.resize(LANDING_BYTES, 0);
+        let arrival = self.with_conn(id, core, |conn, _, cx| {
+            conn.reading = Reading::Off;
+            let arrival = conn.read_directly(&mut landing, cx);
+            if !matches!(arrival, Ok(Arrival::Bytes)) {
+                conn.input_ended();
+            }
+            arrival
+        });
+        self.landing = landing;
+        if matches!(arrival, Some(Err(_))) {
+            self.doom(id);
+        }
+    }
+
     /// Connections that had more requests than one turn allows, or were paused, go on.
     fn work_on_ready(&mut self, core: &mut Core) {
         for id in std::mem::take(&mut self.ready) {
@@ -245,14 +264,19 @@ impl Net {
             conn.queued = true;
             self.ready.push(id);
         }
-        match conn.reading {
-            Reading::On if conn.input_is_full() => {
+        let wanted = conn.wanted_reading();
+        match (conn.reading, wanted) {
+            (Reading::On, Some(Reading::On)) => {}
+            (Reading::On, _) => {
                 conn.reading = Reading::Stopping;
                 self.reactor.cancel_recv(id.token());
             }
-            Reading::Off if !conn.input_is_full() && !conn.is_closing() => {
-                conn.reading = Reading::On;
-                self.reactor.recv(conn.raw_fd(), id.token());
+            (Reading::Off, Some(wanted)) if !conn.is_closing() => {
+                conn.reading = wanted;
+                match wanted {
+                    Reading::Polled => self.reactor.poll(conn.raw_fd(), id.token()),
+                    _ => self.reactor.recv(conn.raw_fd(), id.token()),
+                }
             }
             _ => {}
         }

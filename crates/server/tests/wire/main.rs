@@ -12,6 +12,7 @@
 //! tuning.rs           settings at run time, slabs reassign
 //! watch.rs            streams of events, fast and slow watchers
 //! faults/             limits, slow and broken clients, signals, full memory
+//! large.rs            values that are read right into slab memory
 //! concurrent.rs       several clients on the same keys
 //! recache.rs          who fetches an item anew: one of many clients
 //! process.rs          daemon, pid file, change of user, errors at the start
@@ -34,6 +35,7 @@ mod concurrent;
 mod dump;
 mod faults;
 mod keys;
+mod large;
 mod listeners;
 mod played;
 mod process;

@@ -21,7 +21,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use corecached_engine::{
-    Budget, Deadline, Engine, EngineConfig, ItemHandle, PinnedValue, Staged, StoreExtras, StoreMode,
+    Budget, Deadline, Engine, EngineConfig, ItemHandle, PinnedValue, Space, Staged, StoreExtras,
+    StoreMode,
 };
 
 use crate::support::Rng;
@@ -33,6 +34,8 @@ struct Upload {
     key: Vec<u8>,
     value: Vec<u8>,
     written: usize,
+    /// Memory handed out that is not filled yet, and which byte of the value each begins with.
+    spaces: Vec<(Space, usize)>,
     flags: u32,
     deadline: Deadline,
     mode: StoreMode,

@@ -1,6 +1,6 @@
 //! Values that arrive in pieces.
 
-use corecached_engine::{Reserve, Seconds, Store, StoreMode, StoreOutcome};
+use corecached_engine::{Reserve, Room, Seconds, Space, Store, StoreMode, StoreOutcome};
 
 use crate::support::hash;
 
@@ -30,6 +30,7 @@ impl Model {
                 key,
                 value,
                 written: 0,
+                spaces: Vec::new(),
                 flags,
                 deadline,
                 mode,
@@ -62,12 +63,21 @@ impl Model {
         } else {
             upload.written + len
         };
-        let bytes = &upload.value[upload.written..end];
-        if !self.engine.staged_write(&mut upload.staged, bytes) {
+        let has_memory = if self.rng.one_in(2) {
+            self.take_space(&mut upload, end)
+        } else {
+            let bytes = &upload.value[upload.written..end];
+            upload.written = end;
+            self.engine.staged_write(&mut upload.staged, bytes)
+        };
+        if !has_memory {
             // The memory of what has been written is an excuse.
             return self.engine.abort(upload.staged);
         }
-        upload.written = end;
+        let is_whole = upload.written == upload.value.len();
+        if is_whole || self.rng.one_in(2) {
+            upload.fill_spaces();
+        }
         if upload.written < upload.value.len() {
             return self.uploads.push(upload);
         }
@@ -106,5 +116,37 @@ impl Model {
             value: &value,
         };
         self.stored(&store, outcome);
+    }
+
+    /// Has memory handed out for the value up to `end`, which is filled later; false if there is none.
+    fn take_space(&mut self, upload: &mut Upload, end: usize) -> bool {
+        let mut spaces: Vec<Space> = Vec::new();
+        let wanted = end - upload.written;
+        let room = self
+            .engine
+            .staged_space(&mut upload.staged, wanted, &mut spaces);
+        match room {
+            Room::Given => assert_eq!(spaces.is_empty(), wanted == 0),
+            Room::Later | Room::OutOfMemory => assert!(spaces.is_empty()),
+        }
+        for space in spaces {
+            upload.spaces.push((space, upload.written));
+            upload.written += space.len;
+        }
+        assert_eq!(
+            upload.staged.missing_bytes(),
+            upload.value.len() - upload.written
+        );
+        room != Room::OutOfMemory
+    }
+}
+
+impl Upload {
+    fn fill_spaces(&mut self) {
+        for (space, from) in self.spaces.drain(..) {
+            let bytes = &self.value[from..from + space.len];
+            // SAFETY: memory of the staged value, which is neither committed nor aborted.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), space.ptr, space.len) };
+        }
     }
 }

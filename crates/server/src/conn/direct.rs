@@ -1,0 +1,122 @@
+//! Large values go from the socket right into slab memory, without passing through the receive buffers of the ring.
+//!
+//! ```text
+//!   multishot receive --- a large value begins ---> cancelled --> poll --> readable: read by ourselves --+
+//!          ^                                                       ^                                     |
+//!          +------ no large value in the last reads --------------------- poll again --------------------+
+//! ```
+//!
+//! Who has sent one large value sends more: the connection stays with polls for some reads, so that the next value does
+//! not begin in receive buffers, which the kernel fills with up to 256 KiB at a time. A poll and a read cost a request
+//! about a microsecond more than a multishot receive, which is little beside a large value and much beside a small one.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use super::{Conn, Cx, Link, Phase};
+
+/// Values from this size on are read into slab memory.
+const DIRECT_BYTES_MIN: usize = 64 * 1024;
+/// Reads without a large value after which a connection goes back to multishot receives.
+const READS_MAX: u8 = 32;
+/// Bytes read for one connection in one turn at most, give or take a window.
+const TURN_BYTES_MAX: usize = 512 * 1024;
+/// What is no value is read into a buffer of this size.
+pub(crate) const LANDING_BYTES: usize = 16 * 1024;
+
+/// What a read came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// Perhaps some bytes, which have been worked on.
+    Bytes,
+    /// The peer has sent its last byte.
+    End,
+}
+
+/// A value of `value_bytes` bytes begins.
+pub(super) fn expect(conn: &mut Conn, value_bytes: usize) {
+    let has_socket = matches!(conn.link, Link::Socket(_));
+    if has_socket && value_bytes >= DIRECT_BYTES_MIN {
+        conn.direct_reads = READS_MAX;
+    }
+}
+
+impl Conn {
+    /// Whether its socket is to be polled and read by [`Conn::read_directly`].
+    pub(super) fn wants_direct(&self) -> bool {
+        // Asked between inputs: while a secure connection works on one, it does not know that it is secure.
+        self.direct_reads > 0 && !self.is_secure()
+    }
+
+    /// Reads what is there, up to a limit, and works on it. `landing` is a buffer for what is no value.
+    ///
+    /// # Errors
+    /// Those of the socket, but for there being nothing to read.
+    pub(crate) fn read_directly(
+        &mut self,
+        landing: &mut [u8],
+        cx: &mut Cx<'_>,
+    ) -> io::Result<Arrival> {
+        let mut left = TURN_BYTES_MAX;
+        loop {
+            let (room, count) = match self.read_once(landing, cx) {
+                Err(error) if is_harmless(&error) => return Ok(Arrival::Bytes),
+                read => read?,
+            };
+            if room > 0 && count == 0 {
+                return Ok(Arrival::End);
+            }
+            left = left.saturating_sub(count);
+            let goes_on = matches!(self.phase, Phase::Value(_)) && self.input.is_empty();
+            let is_dry = count < room || room == 0;
+            if is_dry || left == 0 || !goes_on {
+                return Ok(Arrival::Bytes);
+            }
+        }
+    }
+
+    /// One read; returns how many bytes there was room for and how many came. There is no room while memory is waited for.
+    fn read_once(&mut self, landing: &mut [u8], cx: &mut Cx<'_>) -> io::Result<(usize, usize)> {
+        if self.needs_room() {
+            self.resume(cx);
+            if self.needs_room() {
+                return Ok((0, 0));
+            }
+        }
+        let Link::Socket(socket) = &self.link else {
+            return Ok((0, 0));
+        };
+        let is_value = self.input.is_empty();
+        let (room, count, rest) = match &mut self.phase {
+            Phase::Value(upload) if is_value => upload.read(socket.as_fd(), landing)?,
+            _ => {
+                self.direct_reads = self.direct_reads.saturating_sub(1);
+                let count = rustix::net::recv(
+                    socket.as_fd(),
+                    &mut *landing,
+                    rustix::net::RecvFlags::DONTWAIT,
+                )?
+                .0;
+                (landing.len(), count, count)
+            }
+        };
+        cx.net.bytes_read.add(count as u64);
+        if count > 0 {
+            self.receive_plain(&landing[..rest], cx);
+        }
+        Ok((room, count))
+    }
+
+    /// Whether the next read would be of a value that has no memory yet.
+    pub(super) fn needs_room(&self) -> bool {
+        self.input.is_empty() && matches!(&self.phase, Phase::Value(upload) if upload.needs_room())
+    }
+}
+
+/// Nothing to read after all.
+fn is_harmless(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,194 @@
+//! Memory for the next bytes of a large value: pieces of slab chunks that are filled one after the other, by copying or
+//! straight from the socket.
+//!
+//! ```text
+//!   staged value   | filled ................ | window: first piece | piece | piece |  not asked for yet ...
+//! ```
+//!
+//! The only file of `conn` that follows raw pointers. What makes them good: a [`Space`] is its holder's alone until the
+//! staged value is committed or aborted, and an upload drops its window before it does either.
+
+use std::collections::VecDeque;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
+
+use corecached_engine::Space;
+use socket2::{MaybeUninitSlice, SockRef};
+
+/// Pieces of one read: 2 MiB in chunks of the default size.
+const PIECES_MAX: usize = 64;
+
+/// Memory that is to be filled.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    pieces: VecDeque<Space>,
+    bytes: usize,
+}
+
+impl Extend<Space> for Window {
+    fn extend<T: IntoIterator<Item = Space>>(&mut self, pieces: T) {
+        for piece in pieces {
+            self.bytes += piece.len;
+            self.pieces.push_back(piece);
+        }
+    }
+}
+
+impl Window {
+    /// Bytes that can be filled in.
+    pub(super) fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether it is full.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// Copies as much of `bytes` in as fits; returns how much that was.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> usize {
+        let whole = bytes.len().min(self.bytes);
+        let mut rest = &bytes[..whole];
+        while !rest.is_empty() {
+            let Some(piece) = self.pieces.front() else {
+                break;
+            };
+            let (now, later) = rest.split_at(rest.len().min(piece.len));
+            // SAFETY: the piece is memory of the staged value that nobody else refers to, and `now` is no longer than it.
+            // It cannot overlap: input lies in receive buffers and on the heap, never in slab memory.
+            unsafe { std::ptr::copy_nonoverlapping(now.as_ptr(), piece.ptr, now.len()) };
+            self.advance(now.len());
+            rest = later;
+        }
+        whole
+    }
+
+    /// Reads from `socket` what is there and fits, into the window and then into `behind`. Returns how many bytes came into
+    /// the window, and how many behind it; none at all is the end of the stream.
+    ///
+    /// # Errors
+    /// Those of the socket; `WouldBlock` if nothing is there.
+    pub(super) fn read(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        behind: &mut [u8],
+    ) -> io::Result<(usize, usize)> {
+        let mut slices: [MaybeUninitSlice<'_>; PIECES_MAX + 1] =
+            std::array::from_fn(|_| MaybeUninitSlice::new(&mut []));
+        let mut used = 0;
+        for piece in self.pieces.iter().take(PIECES_MAX) {
+            // SAFETY: memory of the staged value that nobody else refers to; the slice ends with this call.
+            let bytes = unsafe {
+                std::slice::from_raw_parts_mut(piece.ptr.cast::<MaybeUninit<u8>>(), piece.len)
+            };
+            slices[used] = MaybeUninitSlice::new(bytes);
+            used += 1;
+        }
+        if used == self.pieces.len() {
+            // SAFETY: bytes may be seen as perhaps uninitialised ones by who writes only initialised ones to them, as the
+            // kernel does.
+            let bytes = unsafe {
+                std::slice::from_raw_parts_mut(
+                    behind.as_mut_ptr().cast::<MaybeUninit<u8>>(),
+                    behind.len(),
+                )
+            };
+            slices[used] = MaybeUninitSlice::new(bytes);
+            used += 1;
+        }
+        let (count, _) = SockRef::from(&socket)
+            .recv_vectored_with_flags(&mut slices[..used], libc::MSG_DONTWAIT)?;
+        let inside = count.min(self.bytes);
+        self.advance(inside);
+        Ok((inside, count - inside))
+    }
+
+    /// The first `bytes` bytes are filled.
+    fn advance(&mut self, mut bytes: usize) {
+        self.bytes -= bytes;
+        while let Some(piece) = self.pieces.front_mut() {
+            if bytes < piece.len {
+                piece.ptr = piece.ptr.wrapping_add(bytes);
+                piece.len -= bytes;
+                return;
+            }
+            bytes -= piece.len;
+            self.pieces.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// A window of pieces of these sizes over `memory`.
+    fn window(memory: &mut [u8], sizes: &[usize]) -> Window {
+        let mut window = Window::default();
+        let mut at = memory.as_mut_ptr();
+        for &len in sizes {
+            window.extend([Space { ptr: at, len }]);
+            at = at.wrapping_add(len);
+        }
+        assert_eq!(window.len(), memory.len());
+        window
+    }
+
+    #[test]
+    fn is_filled_across_pieces_by_any_steps() {
+        let text: Vec<u8> = (0..100).collect();
+        for step in 1..=100 {
+            let mut memory = [0; 90];
+            let mut window = window(&mut memory, &[1, 30, 2, 57]);
+            let used: usize = text.chunks(step).map(|piece| window.write(piece)).sum();
+            assert_eq!(used, 90, "step {step}");
+            assert!(window.is_empty());
+            assert_eq!(memory[..], text[..90], "step {step}");
+        }
+    }
+
+    #[test]
+    fn reads_what_is_there_and_what_follows_behind_it() {
+        let (mut peer, own) = UnixStream::pair().unwrap();
+        let mut memory = [0; 10];
+        let mut window = window(&mut memory, &[4, 6]);
+        let mut behind = [0; 8];
+        let nothing = window.read(own.as_fd(), &mut behind).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+        peer.write_all(b"abc").unwrap();
+        assert_eq!(window.read(own.as_fd(), &mut behind).unwrap(), (3, 0));
+        peer.write_all(b"defghij\r\nget").unwrap();
+        assert_eq!(window.read(own.as_fd(), &mut behind).unwrap(), (7, 5));
+        assert_eq!(&memory, b"abcdefghij");
+        assert_eq!(&behind[..5], b"\r\nget");
+        drop(peer);
+        assert_eq!(window.read(own.as_fd(), &mut behind).unwrap(), (0, 0));
+    }
+
+    #[test]
+    fn a_window_of_too_many_pieces_for_one_read_takes_several() {
+        let (mut peer, own) = UnixStream::pair().unwrap();
+        let mut memory = [0; 3 * PIECES_MAX];
+        let text: Vec<u8> = (0..memory.len()).map(|at| at as u8).collect();
+        let mut window = window(&mut memory, &[1; 3 * PIECES_MAX]);
+        peer.write_all(&text).unwrap();
+        peer.write_all(b"!").unwrap();
+        let mut behind = [0; 8];
+        for _ in 0..2 {
+            assert_eq!(
+                window.read(own.as_fd(), &mut behind).unwrap(),
+                (PIECES_MAX, 0)
+            );
+        }
+        assert_eq!(
+            window.read(own.as_fd(), &mut behind).unwrap(),
+            (PIECES_MAX, 1)
+        );
+        assert_eq!(memory[..], text);
+    }
+}
