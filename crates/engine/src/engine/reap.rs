@@ -61,6 +61,31 @@ impl Engine {
         progress
     }
 
+    /// Counts the items that are probably dead in `pages` pages from number `from` on, without looking at them; returns
+    /// also where to go on, 0 at the end. About 20 ns a page.
+    #[must_use]
+    pub fn count_dead(&mut self, from: u32, pages: u32, now: Seconds) -> (u64, u32) {
+        self.clock.advance(now);
+        let first = from.max(1);
+        let end = self
+            .items
+            .slabs
+            .pages_end()
+            .min(first.saturating_add(pages));
+        let is_counted = |&id: &PageId| {
+            let class = self.items.slabs.page(id).class;
+            class != NO_CLASS && class != INDEX_CLASS
+        };
+        let counted = (first..end).filter(is_counted);
+        let dead = counted.map(|id| u64::from(self.probably_dead(id))).sum();
+        let next = if end < self.items.slabs.pages_end() {
+            end
+        } else {
+            0
+        };
+        (dead, next)
+    }
+
     /// Steps over a few pages, to the next that is worth a visit.
     fn seek_dead(&mut self, one_in: u32, progress: &mut ReapProgress) {
         progress.looked += 1;

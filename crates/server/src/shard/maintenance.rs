@@ -19,6 +19,7 @@ use crate::shared::Shared;
 use super::ShardId;
 use super::pages::Pages;
 use super::reaper::Reaper;
+use super::windows::Windows;
 
 /// Between two rounds of upkeep while there is traffic.
 const ROUND: Duration = Duration::from_millis(100);
@@ -42,11 +43,14 @@ const REST_ROUNDS_MIN: u32 = 10;
 const REST_ROUNDS_MAX: u32 = 600;
 /// A sweep that reclaims less than one item in this many was hardly worth it.
 const WORTHWHILE_SHARE: usize = 100;
-/// Shares of the task queue, beside 1000 of the network loop.
-const SHARES: usize = 50;
+/// The reaper waits so long between two passes; a shorter wait is a rest between two slices of one.
+const REAPER_REST: Duration = Duration::from_millis(100);
+/// Shares of the task queue, beside 1000 of the network loop, which is taken to run as long as it does not park: a quarter of
+/// what there is, more than the reaper ever uses.
+const SHARES: usize = 350;
 
 /// Starts the task on this executor.
-pub(super) fn spawn(shared: Arc<Shared>, id: ShardId) {
+pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
     let queue = glommio::executor().create_task_queue(
         Shares::Static(SHARES),
         Latency::NotImportant,
@@ -67,7 +71,12 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId) {
                 pages.give(&shared, id);
                 let left = left.min(pages.wait().unwrap_or(left));
                 if shared.tuning.lru_crawler.is_on() {
-                    sleep(left.min(reaper.wait())).await;
+                    let wait = left.min(reaper.wait());
+                    if wait < REAPER_REST {
+                        windows.sleep(wait).await;
+                    } else {
+                        sleep(wait).await;
+                    }
                     reap(&shared, id, &mut reaper);
                 } else {
                     sleep(left).await;

@@ -12,6 +12,7 @@ mod reaper;
 pub(crate) mod router;
 mod tick;
 mod turnover;
+mod windows;
 mod with_conn;
 
 use std::collections::VecDeque;
@@ -33,6 +34,7 @@ use allowance::Allowance;
 use core::Core;
 use datagrams::Datagrams;
 use router::Router;
+use windows::Windows;
 
 /// Number of a shard, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +75,7 @@ pub(crate) struct Shard {
     owner: Owner<Core>,
     net: Net,
     events: Vec<Event>,
+    windows: Windows,
 }
 
 /// The network side of a shard: everything but the engine.
@@ -141,6 +144,7 @@ impl Shard {
             owner: parts.owner,
             net,
             events: Vec::new(),
+            windows: Windows::default(),
         }
     }
 
@@ -149,7 +153,8 @@ impl Shard {
     /// # Errors
     /// What the ring answers when it cannot go on.
     pub(crate) async fn serve(mut self) -> io::Result<()> {
-        maintenance::spawn(Arc::clone(&self.net.shared), self.net.id);
+        let windows = self.windows.clone();
+        maintenance::spawn(Arc::clone(&self.net.shared), self.net.id, windows);
         self.net.open_datagrams();
         self.net.listen();
         self.run().await

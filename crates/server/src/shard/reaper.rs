@@ -1,10 +1,9 @@
 //! The pace at which a shard's dead items give their memory back.
 //!
 //! ```text
-//! pass over the table of pages, some 3 ns for each, once a second
-//!   little is dead           the pass ends within a slice or two
-//!   much is dead             slices of 250 us with rests between them, until the pass is through: 5% of the core,
-//!   an eighth of all items   20%, since every set would find memory at once
+//! once a second        how many are dead? the table of pages is gone through, some 20 ns for each
+//! pass over the pages  those with many dead are visited, in slices with rests between them: at the pace that would have all
+//!                      of the dead gone in 5 seconds, but 5% of the core at least and 20% at most
 //! ```
 //!
 //! Pages are visited when one item in 16 is probably dead, or one in 64 while live items are evicted.
@@ -15,31 +14,49 @@ use corecached_engine::{Engine, ReapProgress, Seconds};
 
 /// Time of one slice.
 const SLICE: Duration = Duration::from_micros(250);
+/// The same at the highest pace: the executor has a turn for this task once in 2 ms only, while there is traffic.
+const LONG_SLICE: Duration = Duration::from_micros(500);
 /// Rest between two slices of a pass: with the slice, 5% of the core.
-const REST: Duration = Duration::from_millis(5);
-/// The same after a pass that found a large part of the items dead: 20%.
-const SHORT_REST: Duration = Duration::from_millis(1);
+const REST: Duration = Duration::from_micros(4750);
+/// The shortest rest: with the long slice, 20%.
+const REST_MIN: Duration = Duration::from_millis(2);
 /// A shorter sleep would be none.
 const WAIT_MIN: Duration = Duration::from_millis(1);
-/// Between the end of a pass that found little and the next.
+/// Between the end of a pass and the next.
 const PASS_REST: Duration = Duration::from_secs(1);
 /// Chunks looked at by one call.
 const CHUNKS: usize = 128;
+/// Pages counted by one call.
+const PAGES: u32 = 512;
 /// Of how many chunks of a page one has to be dead for a visit.
 const ONE_IN: u32 = 16;
 /// The same while live items are evicted.
 const ONE_IN_EVICTING: u32 = 64;
-/// Dead items of more than one in this many are a large part.
-const LARGE_PART: u64 = 8;
+/// What reclaiming a dead item takes, with the live ones looked at beside it: mostly cache misses, 250 to 600 ns.
+const DEAD_ITEM_NS: u64 = 300;
+/// The dead should be gone after this time, if the pace allows.
+const GOAL: Duration = Duration::from_secs(5);
+
+/// What the next slice does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Counts the dead, from a page on; so many until there.
+    Count { next: u32, dead: u64 },
+    /// Reclaims them.
+    Reap,
+}
+
+const BEGIN: Phase = Phase::Count { next: 0, dead: 0 };
 
 /// See the head of this file.
 #[derive(Debug)]
 pub(super) struct Reaper {
     /// When the next slice is due.
     due: Instant,
+    phase: Phase,
     evictions: u64,
     one_in: u32,
-    reclaimed: usize,
+    slice: Duration,
     rest: Duration,
 }
 
@@ -47,9 +64,10 @@ impl Reaper {
     pub(super) fn new() -> Reaper {
         Reaper {
             due: Instant::now(),
+            phase: BEGIN,
             evictions: 0,
             one_in: ONE_IN,
-            reclaimed: 0,
+            slice: SLICE,
             rest: REST,
         }
     }
@@ -71,47 +89,56 @@ impl Reaper {
         if begun < self.due {
             return;
         }
-        let mut progress = ReapProgress::default();
-        let mut items = 0;
-        let mut evictions = self.evictions;
-        let one_in = self.one_in;
-        while !progress.wrapped && begun.elapsed() < SLICE {
-            let got = with_engine(&mut |engine| {
-                progress = engine.reap(now, CHUNKS, one_in);
-                if progress.wrapped {
-                    let stats = engine.stats();
-                    (items, evictions) = (stats.curr_items, stats.evictions);
-                }
-            });
+        let mut is_through = false;
+        while !is_through && begun.elapsed() < self.slice {
+            let got = with_engine(&mut |engine| is_through = self.step(engine, now));
             if !got {
                 break;
             }
-            self.reclaimed += progress.reclaimed;
         }
-        let rest = if progress.wrapped {
-            self.end_pass(progress.dead, items, evictions)
-        } else {
-            self.rest
-        };
+        let rest = if is_through { PASS_REST } else { self.rest };
         self.due = Instant::now() + rest;
     }
 
-    /// Sets the pace of the next pass; returns when it begins.
-    fn end_pass(&mut self, dead: u64, items: u64, evictions: u64) -> Duration {
-        let reclaimed = std::mem::take(&mut self.reclaimed) as u64;
+    /// One call of the engine; true at the end of the pass.
+    fn step(&mut self, engine: &mut Engine, now: Seconds) -> bool {
+        match self.phase {
+            Phase::Count { next, dead } => {
+                let (more, next) = engine.count_dead(next, PAGES, now);
+                self.phase = Phase::Count {
+                    next,
+                    dead: dead + more,
+                };
+                if next == 0 {
+                    self.set_pace(dead + more, engine.stats().evictions);
+                    self.phase = Phase::Reap;
+                }
+                false
+            }
+            Phase::Reap => {
+                let ReapProgress { wrapped, .. } = engine.reap(now, CHUNKS, self.one_in);
+                if wrapped {
+                    self.phase = BEGIN;
+                }
+                wrapped
+            }
+        }
+    }
+
+    /// Sets the pace of the pass that begins.
+    fn set_pace(&mut self, dead: u64, evictions: u64) {
         let evicts = evictions != std::mem::replace(&mut self.evictions, evictions);
         self.one_in = if evicts { ONE_IN_EVICTING } else { ONE_IN };
-        let is_large = |part: u64| part > (items + reclaimed) / LARGE_PART;
-        self.rest = if is_large(dead.saturating_sub(reclaimed)) || is_large(reclaimed) {
-            SHORT_REST
+        let work = Duration::from_nanos(dead.saturating_mul(DEAD_ITEM_NS));
+        let share = work.as_secs_f64() / GOAL.as_secs_f64();
+        let usual = SLICE.as_secs_f64() / (SLICE + REST).as_secs_f64();
+        self.slice = if share > 2.0 * usual {
+            LONG_SLICE
         } else {
-            REST
+            SLICE
         };
-        if is_large(reclaimed) {
-            self.rest
-        } else {
-            PASS_REST
-        }
+        let rest = self.slice.as_secs_f64() * (1.0 / share.clamp(usual, 1.0) - 1.0);
+        self.rest = Duration::from_secs_f64(rest).max(REST_MIN);
     }
 }
 
@@ -119,15 +146,36 @@ impl Reaper {
 mod tests {
     use super::*;
 
+    /// The share of the core that a pass takes.
+    fn share(reaper: &Reaper) -> f64 {
+        reaper.slice.as_secs_f64() / (reaper.slice + reaper.rest).as_secs_f64()
+    }
+
     #[test]
-    fn the_pace_follows_what_is_found() {
+    fn the_pace_follows_what_is_dead() {
         let mut reaper = Reaper::new();
-        assert_eq!(reaper.end_pass(10, 1000, 0), PASS_REST);
-        assert_eq!((reaper.one_in, reaper.rest), (ONE_IN, REST));
-        reaper.reclaimed = 500;
-        assert_eq!(reaper.end_pass(600, 1000, 5), SHORT_REST);
-        assert_eq!((reaper.one_in, reaper.rest), (ONE_IN_EVICTING, SHORT_REST));
-        assert_eq!(reaper.end_pass(0, 1000, 5), PASS_REST);
-        assert_eq!((reaper.one_in, reaper.rest), (ONE_IN, REST));
+        let mut share_for = |dead| {
+            reaper.set_pace(dead, 0);
+            share(&reaper)
+        };
+        for few in [0, 1000, 500_000] {
+            assert!((share_for(few) - 0.05).abs() < 1e-6, "{few} dead");
+        }
+        let some = share_for(2_500_000);
+        assert!((some - 0.15).abs() < 0.001, "{some}");
+        for many in [10_000_000, 50_000_000, u64::MAX] {
+            assert!((share_for(many) - 0.2).abs() < 1e-6, "{many} dead");
+        }
+    }
+
+    #[test]
+    fn evictions_make_it_look_closer() {
+        let mut reaper = Reaper::new();
+        reaper.set_pace(0, 0);
+        assert_eq!(reaper.one_in, ONE_IN);
+        reaper.set_pace(0, 5);
+        assert_eq!(reaper.one_in, ONE_IN_EVICTING);
+        reaper.set_pace(0, 5);
+        assert_eq!(reaper.one_in, ONE_IN);
     }
 }

@@ -66,7 +66,10 @@ impl Shard {
             }
             match pace {
                 Pace::Park if self.net.may_wait() => self.park().await?,
-                Pace::Park | Pace::Yield => glommio::executor().yield_task_queue_now().await,
+                Pace::Park | Pace::Yield => {
+                    self.windows.end();
+                    glommio::executor().yield_task_queue_now().await;
+                }
                 Pace::Run => {}
             }
         }

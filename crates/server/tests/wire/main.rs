@@ -33,6 +33,7 @@ mod auth;
 mod client;
 mod concurrent;
 mod dump;
+mod expiry;
 mod faults;
 mod keys;
 mod large;

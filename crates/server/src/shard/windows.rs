@@ -1,0 +1,47 @@
+//! The end of a warm window, as the shard's other tasks see it.
+//!
+//! While the network loop is busy, glommio looks at its timers ten times a second only, so a task that has to run every few
+//! milliseconds cannot rely on them. The loop says when it lets others run, once in a window of 2 ms; without traffic it
+//! parks, and timers are exact.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use glommio::timer::sleep;
+
+/// See the head of this file. Clones are the same; all live on the shard's thread.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Windows {
+    /// Who sleeps until the end of the window.
+    sleeper: Rc<RefCell<Option<Waker>>>,
+}
+
+impl Windows {
+    /// A window ends: the one that waits for it is woken, and runs when the network loop yields.
+    pub(super) fn end(&self) {
+        if let Some(waker) = self.sleeper.take() {
+            waker.wake();
+        }
+    }
+
+    /// Returns at the end of the window, or after `time` if none ends before. For one task at a time.
+    pub(super) async fn sleep(&self, time: Duration) {
+        let mut timer = pin!(sleep(time));
+        let mut is_registered = false;
+        poll_fn(|context| {
+            let has_ended = is_registered && self.sleeper.borrow().is_none();
+            if has_ended || timer.as_mut().poll(context).is_ready() {
+                self.sleeper.take();
+                return Poll::Ready(());
+            }
+            *self.sleeper.borrow_mut() = Some(context.waker().clone());
+            is_registered = true;
+            Poll::Pending
+        })
+        .await;
+    }
+}
