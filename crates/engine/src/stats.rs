@@ -62,6 +62,8 @@ pub struct EngineStats {
     pub slab_reassign_busy_items: u64,
     /// Times a page was wanted and the budget had none.
     pub page_shortages: u64,
+    /// Allocations for which there was no memory, in any class.
+    pub chunks_refused: u64,
     /// Allocations that had to wait until a page was emptied for them.
     pub page_waits: u64,
     /// Work done, in units of some 100 ns, which is a cache miss or two: chunks looked at, items removed, chunks of chains

@@ -118,6 +118,7 @@ impl Engine {
         };
         if chunk.is_none() {
             self.classes[usize::from(class)].outofmemory += 1;
+            self.stats.chunks_refused += 1;
         }
         chunk
     }

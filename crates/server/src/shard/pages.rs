@@ -17,7 +17,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use corecached_engine::{EngineStats, Release};
+use corecached_engine::{EngineStats, IDLE_FOR_EVER, Release};
 
 use crate::engines::reserve_bytes;
 use crate::shared::{Counter, ShardHandle, Shared};
@@ -31,7 +31,7 @@ const AGE_RATIO: u64 = 2;
 const AGE_SLACK_SECONDS: u64 = 1;
 /// Pages that a shard asks for in one round at most.
 const PAGES_ASKED_MAX: u64 = 32;
-/// Pages that it asks for when it has refused a value.
+/// Pages that it asks for when it had no memory at all.
 const PAGES_AFTER_REFUSAL: u64 = 16;
 /// Pages that a shard takes on to give in one round at most.
 const PAGES_OWED_MAX: u64 = 64;
@@ -156,10 +156,10 @@ impl Pages {
             .note(elapsed, stats.evicted_bytes, stats.bytes);
         self.is_evicting = evicted > 0;
         self.tell(&mine.memory, stats.charged_bytes, idle_seconds);
-        if let Some(want) = self.want(&stats, evicted.div_ceil(page_bytes)) {
-            // What nobody has is there for the taking, but was not enough for a value that was refused.
-            let is_refused = want.turnover_ms == 0;
-            if is_refused || shared.budget.free_bytes() < want.pages * page_bytes {
+        let fair_bytes = shared.budget.limit_bytes() / shared.shards.len() as u64;
+        if let Some(want) = self.want(&stats, evicted.div_ceil(page_bytes), fair_bytes) {
+            // What nobody has is there for the taking, but was not enough where nothing is left to be evicted.
+            if want.turnover_ms == 0 || shared.budget.free_bytes() < want.pages * page_bytes {
                 ask(shared, id, &want);
             }
         }
@@ -188,18 +188,23 @@ impl Pages {
     }
 
     /// What the shard lacks, if it is short of memory: as much as it has just evicted.
-    fn want(&mut self, stats: &EngineStats, evicted_pages: u64) -> Option<Want> {
-        let refusals = stats.store_no_memory;
+    fn want(&mut self, stats: &EngineStats, evicted_pages: u64, fair_bytes: u64) -> Option<Want> {
+        let refusals = stats.chunks_refused;
         if refusals != std::mem::replace(&mut self.refusals, refusals) {
-            // Nothing is left to be evicted, or nothing may be (-M).
+            // Nothing is left to be evicted, or nothing may be (-M). Up to its fair part a shard then gets whatever is idle
+            // at all; beyond it may be values that never fit, for which nothing should go.
+            let is_poor = stats.charged_bytes < fair_bytes;
             return Some(Want {
                 turnover_ms: 0,
+                idle_min: if is_poor { 1 } else { IDLE_FOR_EVER },
                 pages: PAGES_AFTER_REFUSAL,
             });
         }
         let turnover_ms = self.turnover.longest_ms();
-        (evicted_pages > 0 && turnover_ms != NEVER).then_some(Want {
+        let idle_min = turnover_ms.saturating_mul(AGE_RATIO).div_ceil(1000) + AGE_SLACK_SECONDS;
+        (evicted_pages > 0).then_some(Want {
             turnover_ms,
+            idle_min: u32::try_from(idle_min).unwrap_or(IDLE_FOR_EVER),
             pages: evicted_pages.min(PAGES_ASKED_MAX),
         })
     }
@@ -243,16 +248,14 @@ impl Pages {
 struct Want {
     /// How soon its items go.
     turnover_ms: u64,
+    /// For how long pages have to be idle to go instead.
+    idle_min: u32,
     pages: u64,
 }
 
 /// Asks the shard that has most idle memory, if any has memory that is much older than what goes here.
 fn ask(shared: &Shared, id: ShardId, want: &Want) {
     let long_ms = want.turnover_ms.saturating_mul(AGE_RATIO);
-    let idle_min = long_ms.div_ceil(1000) + AGE_SLACK_SECONDS;
-    let Ok(idle_min) = u32::try_from(idle_min) else {
-        return;
-    };
     let reserve_bytes = reserve_bytes(&shared.config);
     let others = shared.shards.iter().enumerate();
     let idlest = others
@@ -260,10 +263,10 @@ fn ask(shared: &Shared, id: ShardId, want: &Want) {
         .map(|(_, shard)| &shard.memory)
         .filter(|other| other.bytes() > reserve_bytes)
         .filter(|other| other.turnover_ms.load(Ordering::Relaxed) > long_ms)
-        .filter(|other| other.idle_seconds() >= idle_min)
+        .filter(|other| other.idle_seconds() >= want.idle_min)
         .max_by_key(|other| u128::from(other.idle_seconds()) * u128::from(other.bytes()));
     if let Some(other) = idlest {
         shared.page_requests.fetch_add(1, Ordering::Relaxed);
-        other.ask(want.pages, idle_min);
+        other.ask(want.pages, want.idle_min);
     }
 }

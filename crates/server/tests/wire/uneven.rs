@@ -29,7 +29,7 @@ impl Cache {
     /// With so many shards of 16 MiB each.
     fn start(shards: usize) -> Self {
         let memory = (16 * shards).to_string();
-        let server = Server::start(shards, &["-m", &memory, "-o", "debugtime"]);
+        let server = Server::start(shards, &["-m", &memory, "-o", "debugtime", "-I", "8m"]);
         let mut client = server.connect();
         let seed = client.stats("shards").get("hash_seed").cloned();
         let seed = seed.unwrap_or_default().parse().unwrap_or(0);
@@ -132,6 +132,32 @@ fn memory_follows_the_data_to_one_shard() {
     cache.settle(&keys);
     let held = cache.by_shard("memory_bytes")[2];
     assert!(held > 40_000_000, "{held} bytes");
+}
+
+/// A shard that has nothing but its reserve cannot evict its way to more.
+#[test]
+fn a_large_value_finds_room_in_a_shard_that_came_late() {
+    let mut cache = Cache::start(4);
+    if cache.server.is_old_memcached {
+        return;
+    }
+    for shard in [0, 1, 3] {
+        let keys = cache.keys_of(shard, "early", 22_000);
+        cache.store(&keys, 0);
+    }
+    let key = cache.keys_of(2, "late", 1).remove(0);
+    let value = pattern(2, 6_000_000);
+    let begun = Instant::now();
+    loop {
+        let reply = cache.client.set(&key, &value);
+        if reply == "STORED" {
+            break;
+        }
+        assert_eq!(reply, "SERVER_ERROR out of memory storing object");
+        assert!(begun.elapsed() < PATIENCE, "{}", cache.state());
+    }
+    println!("after {:?}: {}", begun.elapsed(), cache.state());
+    assert!(cache.client.get(&key) == Some(value));
 }
 
 #[test]
