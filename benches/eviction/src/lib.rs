@@ -20,5 +20,6 @@ pub mod memcached;
 pub mod model;
 pub mod plot;
 pub mod report;
+pub mod reuse;
 pub mod run;
 pub mod stream;

@@ -15,6 +15,7 @@ use crate::engine::{EngineCache, ITEM_OVERHEAD_BYTES, KEY_BYTES};
 use crate::memcached::Memcached;
 use crate::model::{Cache, Clock, Lru, Model, S3Fifo, Segmented, Sieve};
 use crate::report;
+use crate::reuse::{self, Earlier};
 use crate::stream::{Op, Request, STREAMS, Spec, Stream};
 
 /// Part of the requests that fill the caches and are not counted.
@@ -44,12 +45,15 @@ pub struct Options {
     /// Only streams whose name contains this
     #[arg(long, default_value = "")]
     pub streams: String,
-    /// Only caches whose name contains this, such as "engine, s3fifo", and no bounds
+    /// Only columns whose name contains one of these, such as "engine, s3fifo|S3-FIFO|bounds"
     #[arg(long, default_value = "")]
     pub columns: String,
     /// The memcached to compare with; empty for none
     #[arg(long, default_value = "memcached")]
     pub memcached: String,
+    /// A 002-eviction.csv of an earlier run with the same settings, whose memcached is taken over
+    #[arg(long)]
+    pub reuse: Option<PathBuf>,
     /// Leaves the reference policies out
     #[arg(long)]
     pub no_models: bool,
@@ -67,7 +71,7 @@ pub struct Options {
 impl Options {
     /// Whether a cache is among those asked for.
     fn wants(&self, cache: &str) -> bool {
-        cache.contains(&self.columns)
+        self.columns.split('|').any(|part| cache.contains(part))
     }
 
     /// The same with small numbers where quick ones were asked for.
@@ -107,14 +111,32 @@ pub struct Outcome {
 pub struct Comparison {
     /// The stream.
     pub spec: Spec,
-    /// First requests of a key, in a hundred read-throughs: misses for every cache.
-    pub first_percent: f64,
-    /// Misses of a cache that knows the future, in a hundred read-throughs.
-    pub clairvoyant_percent: f64,
+    /// What no cache can do better, in as many bytes of items as the engine held.
+    pub bound: Bound,
     /// Memory that memcached and the engines had.
     pub limit_bytes: u64,
     /// One for each cache.
     pub outcomes: Vec<Outcome>,
+}
+
+impl Comparison {
+    /// What a cache with this name did.
+    #[must_use]
+    pub fn outcome(&self, cache: &str) -> Option<&Outcome> {
+        self.outcomes.iter().find(|outcome| outcome.cache == cache)
+    }
+
+    /// The bounds by name, in a hundred read-throughs: first requests of a key, fewest misses, and those of one that knows
+    /// the future.
+    #[must_use]
+    pub fn bounds(&self) -> [(&'static str, f64); 3] {
+        let percent = |count: u64| 100.0 * count as f64 / self.bound.reads.max(1) as f64;
+        [
+            ("unavoidable", percent(self.bound.first)),
+            ("least", percent(self.bound.least)),
+            ("clairvoyant", percent(self.bound.clairvoyant)),
+        ]
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -151,10 +173,11 @@ pub fn run(options: &Options) -> io::Result<()> {
     let options = options.effective();
     let comparisons = compare_all(&options)?;
     print!("{}", report::table(&comparisons));
+    print!("\n{}", report::room(&comparisons));
     if let Some(directory) = &options.output {
         std::fs::write(
             directory.join("002-eviction.csv"),
-            report::csv(&comparisons),
+            reuse::csv(&options, &comparisons),
         )?;
         crate::plot::write(&directory.join("002-eviction.svg"), &comparisons)?;
     }
@@ -167,6 +190,10 @@ fn compare_all(options: &Options) -> io::Result<Vec<Comparison>> {
         .into_iter()
         .filter(|spec| spec.name.contains(&options.streams))
         .collect();
+    let earlier = match &options.reuse {
+        Some(path) => Earlier::read(path, options)?,
+        None => Earlier::default(),
+    };
     let next = AtomicUsize::new(0);
     let done: Vec<OnceLock<io::Result<Comparison>>> =
         wanted.iter().map(|_| OnceLock::new()).collect();
@@ -175,7 +202,7 @@ fn compare_all(options: &Options) -> io::Result<Vec<Comparison>> {
             let index = next.fetch_add(1, Ordering::Relaxed);
             wanted.get(index).zip(done.get(index))
         } {
-            let comparison = compare(options, *spec);
+            let comparison = compare(options, *spec, &earlier);
             if let Ok(comparison) = &comparison {
                 eprintln!("{}", report::progress(comparison));
             }
@@ -190,11 +217,14 @@ fn compare_all(options: &Options) -> io::Result<Vec<Comparison>> {
     done.into_iter().filter_map(OnceLock::into_inner).collect()
 }
 
-fn compare(options: &Options, spec: Spec) -> io::Result<Comparison> {
+fn compare(options: &Options, spec: Spec, earlier: &Earlier) -> io::Result<Comparison> {
     let mut outcomes = Vec::new();
     let mut limit_bytes = options.megabytes << 20;
     if !options.memcached.is_empty() && options.wants("memcached") {
-        let (outcome, memory_bytes) = run_memcached(options, spec)?;
+        let (outcome, memory_bytes) = match earlier.memcached(spec.name) {
+            Some(known) => known,
+            None => run_memcached(options, spec)?,
+        };
         outcomes.push(outcome);
         limit_bytes = memory_bytes;
     }
@@ -222,16 +252,14 @@ fn compare(options: &Options, spec: Spec) -> io::Result<Comparison> {
             });
         }
     }
-    let bound = if options.columns.is_empty() {
+    let bound = if options.wants("bounds") {
         bound_of(options, spec, held_bytes)
     } else {
         Bound::default()
     };
-    let percent = |count: u64| 100.0 * count as f64 / bound.reads.max(1) as f64;
     Ok(Comparison {
         spec,
-        first_percent: percent(bound.first),
-        clairvoyant_percent: percent(bound.clairvoyant),
+        bound,
         limit_bytes,
         outcomes,
     })
@@ -394,8 +422,14 @@ mod tests {
     fn a_quick_run_compares_every_cache_on_every_stream() {
         let options = Options::parse_from(["eviction", "--quick", "--memcached", ""]).effective();
         for spec in STREAMS {
-            let comparison = compare(&options, spec).unwrap();
+            let comparison = compare(&options, spec, &Earlier::default()).unwrap();
             assert_eq!(comparison.outcomes.len(), engines().len() + 5);
+            let [(_, first), (_, least), (_, clairvoyant)] = comparison.bounds();
+            assert!(
+                first <= least && least <= clairvoyant,
+                "{:?}",
+                comparison.bound
+            );
             for outcome in &comparison.outcomes {
                 assert!(
                     (5.0..98.0).contains(&outcome.miss_percent),
@@ -404,13 +438,9 @@ mod tests {
                 );
                 assert!(outcome.items > 500, "{}: {outcome:?}", spec.name);
                 if spec.mortal == 0.0 {
-                    assert!(
-                        outcome.miss_percent >= comparison.first_percent,
-                        "{outcome:?}"
-                    );
+                    assert!(outcome.miss_percent >= least, "{least}: {outcome:?}");
                 }
             }
-            assert!(comparison.first_percent <= comparison.clairvoyant_percent);
             assert!(report::table(&[comparison]).contains(spec.name));
         }
     }
