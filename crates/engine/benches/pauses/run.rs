@@ -346,6 +346,8 @@ impl<'a, M: Meter> Run<'a, M> {
             self.next += 1;
             self.upload(&large);
             self.send(["1 MB: pin", "1 MB: unpin"], large.key, |_| {});
+            let key = large.key.to_be_bytes();
+            self.store("1 MB: append", StoreMode::Append, key, &[8; 1000], 0);
             self.maintain("maintain, large values");
         }
         for _ in 0..2 {
@@ -369,12 +371,13 @@ impl<'a, M: Meter> Run<'a, M> {
             run.upload(&large(0));
         });
         self.send(["100 MB: pin", "100 MB: unpin"], key, |_| {});
+        let bytes = key.to_be_bytes();
+        self.store("100 MB: append", StoreMode::Append, bytes, &[8; 1000], 0);
         self.insert("set, large values freed", 4..41, 0);
         self.delete("100 MB: delete", key);
         self.upload(&large(TTL));
         self.now += TTL + 1;
-        let (bytes, now) = (key.to_be_bytes(), Seconds(self.now));
-        let hash = HASHER.hash(&bytes);
+        let (hash, now) = (HASHER.hash(&bytes), Seconds(self.now));
         let is_dead = self.call("100 MB: get, expired", |engine| {
             engine.get(&bytes, hash, now, Fetch::Count).is_none()
         });

@@ -86,6 +86,13 @@ impl Engine {
             count += 1;
         }
         let item = self.items.item(first);
+        if item.head.is_chain() {
+            assert_eq!(
+                self.items.chunks(first).last(),
+                Some(self.items.chain_last(first)),
+                "a chain knows its last chunk"
+            );
+        }
         assert_eq!(
             value_bytes,
             item.value_bytes(),

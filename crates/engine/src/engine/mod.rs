@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! get store stage arith touch delete  verbs, one file each
-//! reshape                         items whose header has to grow
+//! append  reshape                 values that grow in place; items whose header has to grow
 //! observe  events  reassign       looking without touching; what the engine does by itself; pages moved on request
 //! memory  evict  steal  drain     where memory comes from: free chunk, page, eviction in the class, another class's page
 //! balance activity                how much memory each class has, and what for
@@ -15,6 +15,7 @@
 //! ```
 
 mod activity;
+mod append;
 mod arith;
 mod balance;
 mod clock;

@@ -304,6 +304,11 @@ impl Engine {
             self.stats.store_too_large += 1;
             return StoreOutcome::NotStored;
         }
+        if mode == StoreMode::Append
+            && let Some(outcome) = self.append_in_place(old, addition, extras.new_cas)
+        {
+            return outcome;
+        }
         self.hold(old);
         let staged = self.stage(&fields, hash);
         let staged = staged.and_then(|staged| self.join(staged, old, mode, addition));

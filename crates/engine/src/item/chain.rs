@@ -6,6 +6,8 @@ use crate::slab::ChunkRef;
 
 /// Offset of the next chunk's reference in a later chunk.
 const TAIL_NEXT_AT: usize = 4;
+/// Offset of the last chunk's reference in the fields of a chain.
+const CHAIN_LAST_AT: usize = 8;
 /// Offset of the first chunk's reference in a later chunk.
 const TAIL_FIRST_AT: usize = 8;
 
@@ -47,6 +49,33 @@ impl Items {
         self.set_word(first, at, next.0);
     }
 
+    /// The last chunk of the chain that begins with `first`.
+    pub(crate) fn chain_last(&self, first: ChunkRef) -> ChunkRef {
+        let at = self.head(first).chain_at(self.cas_bytes) + CHAIN_LAST_AT;
+        match ChunkRef(self.word(first, at)) {
+            ChunkRef::NULL => first,
+            last => last,
+        }
+    }
+
+    /// Notes which chunk of a chain is the last.
+    pub(crate) fn set_chain_last(&mut self, first: ChunkRef, last: ChunkRef) {
+        let at = self.head(first).chain_at(self.cas_bytes) + CHAIN_LAST_AT;
+        // The first one is not named by itself: it may be moved.
+        let last = if last == first { ChunkRef::NULL } else { last };
+        self.set_word(first, at, last.0);
+    }
+
+    /// Sets the number of value bytes in any chunk of an item.
+    pub(crate) fn set_length(&mut self, chunk: ChunkRef, length: usize) {
+        let head = self.head(chunk).with_length(length);
+        if head.state() == State::Tail {
+            self.set_word(chunk, 0, head.0 as u32);
+        } else {
+            self.set_head(chunk, head);
+        }
+    }
+
     /// The field for the length of the whole value, which links dying chains.
     pub(crate) fn chain_total(&self, first: ChunkRef) -> u32 {
         self.word(first, self.head(first).chain_at(self.cas_bytes))
@@ -60,10 +89,16 @@ impl Items {
 
     /// Puts `chunk` behind `last` in the chain that begins with `first`.
     pub(crate) fn append_chunk(&mut self, first: ChunkRef, last: ChunkRef, chunk: ChunkRef) {
-        if first == last {
+        self.link_chunk(first, last, chunk);
+        self.set_chain_last(first, chunk);
+    }
+
+    /// Makes `chunk` follow `before`.
+    fn link_chunk(&mut self, first: ChunkRef, before: ChunkRef, chunk: ChunkRef) {
+        if first == before {
             self.set_chain_next(first, chunk);
         } else {
-            self.set_word(last, TAIL_NEXT_AT, chunk.0);
+            self.set_word(before, TAIL_NEXT_AT, chunk.0);
         }
     }
 
@@ -85,7 +120,10 @@ impl Items {
                 .take_while(|&other| other != chunk)
                 .last();
             let before = before.expect("a later chunk has one before it");
-            self.append_chunk(first, before, target);
+            self.link_chunk(first, before, target);
+            if self.chain_last(first) == chunk {
+                self.set_chain_last(first, target);
+            }
             return bytes;
         }
         let mut tail = self.after(target);

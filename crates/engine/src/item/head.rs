@@ -13,7 +13,7 @@
 //! cas unique    6 bytes, 8 with `cas64` (it does not fit 48 bits), 0 with cas disabled
 //! client flags  4 bytes, with `flags`
 //! deadline      4 bytes, with `deadline`
-//! chain         8 bytes, in a chain: bytes of the whole value, reference of the next chunk
+//! chain         12 bytes, in a chain: bytes of the whole value, references of the next and of the last chunk
 //! key, value
 //! ```
 //!
@@ -68,7 +68,7 @@ pub(crate) const ACCESS_MODULUS: u32 = 1 << 24;
 /// Bytes of a [`Head`].
 pub(crate) const HEAD_BYTES: usize = 8;
 /// Bytes of the chain's fields in its first chunk.
-pub(crate) const CHAIN_BYTES: usize = 8;
+pub(crate) const CHAIN_BYTES: usize = 12;
 /// Bytes before the value in a later chunk of a chain.
 pub(crate) const TAIL_BYTES: usize = 12;
 /// Bytes of a cas unique that fits 48 bits.
@@ -204,6 +204,12 @@ impl Head {
     #[inline]
     pub(crate) fn length(self) -> usize {
         ((self.0 & LENGTH_MASK) >> LENGTH_SHIFT) as usize
+    }
+
+    #[must_use]
+    pub(crate) fn with_length(self, length: usize) -> Self {
+        debug_assert!(length <= LENGTH_MAX, "{length} bytes in a chunk");
+        Self(self.0 & !LENGTH_MASK | (length as u64) << LENGTH_SHIFT)
     }
 
     /// Bytes of the key.

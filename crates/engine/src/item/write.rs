@@ -112,7 +112,7 @@ impl Items {
         }
         if head.is_chain() {
             put(&mut rest, &(fields.value_bytes as u32).to_le_bytes());
-            put(&mut rest, &0u32.to_le_bytes());
+            put(&mut rest, &[0; CHAIN_BYTES - 4]);
         }
         put(&mut rest, fields.key);
         address + value_at

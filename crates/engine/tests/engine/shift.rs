@@ -75,7 +75,7 @@ fn after_shifts(sizes: &[usize]) -> (f64, f64, Engine) {
     stream(&mut shifted, &mut rng, &mut clock, after, settling);
     let (mut fresh, mut clock_of_fresh) = (engine(LIMIT), 10);
     stream(&mut fresh, &mut rng, &mut clock_of_fresh, after, settling);
-    let requests = turnover(after).max(4000);
+    let requests = turnover(after).max(8000);
     let ours = stream(&mut shifted, &mut rng, &mut clock, after, requests);
     let theirs = stream(&mut fresh, &mut rng, &mut clock_of_fresh, after, requests);
     (ours, theirs, shifted)

@@ -484,3 +484,76 @@ fn a_reserve_keeps_a_shard_from_starving() {
     assert!(late.stats().charged_bytes > before);
     assert!(budget.used_bytes() <= 2 << 20);
 }
+
+#[test]
+fn a_chain_grows_where_it_is() {
+    let mut engine = engine(8 << 20);
+    let mut expected = vec![b'a'; 100_000];
+    let cas = set(&mut engine, "k", &expected);
+    let mut last = cas;
+    for round in 0..200 {
+        let addition = vec![b'b' + (round % 20) as u8; [1, 7, 300, 20_000, 0][round % 5]];
+        let before = engine.stats().work;
+        let outcome = store(&mut engine, StoreMode::Append, "k", &addition);
+        let StoreOutcome::Stored { cas, value_bytes } = outcome else {
+            panic!("{outcome:?}");
+        };
+        expected.extend_from_slice(&addition);
+        assert!(cas > last && value_bytes == expected.len());
+        last = cas;
+        assert!(
+            engine.stats().work - before < 100,
+            "what was there is not gone through"
+        );
+        if round % 20 == 0 {
+            engine.check_integrity();
+        }
+    }
+    assert!(value(&mut engine, "k").unwrap() == expected);
+    assert_eq!(engine.stats().curr_items, 1);
+}
+
+#[test]
+fn a_chain_that_is_being_sent_is_copied_to_grow() {
+    let mut engine = engine(8 << 20);
+    let long = vec![b'a'; 100_000];
+    set(&mut engine, "k", &long);
+    let handle = engine
+        .get(b"k", hash(b"k"), NOW, Fetch::Count)
+        .unwrap()
+        .handle();
+    let pinned = engine.pin(handle);
+    store(&mut engine, StoreMode::Append, "k", b"more");
+    // SAFETY: the item is pinned and nothing borrows the engine.
+    let sent: Vec<u8> = unsafe { pinned.pieces() }
+        // SAFETY: as above.
+        .flat_map(|piece| unsafe { std::slice::from_raw_parts(piece.ptr, piece.len) })
+        .copied()
+        .collect();
+    assert!(sent == long);
+    assert!(value(&mut engine, "k").unwrap() == [&long[..], b"more"].concat());
+    engine.unpin(handle);
+    engine.check_integrity();
+}
+
+#[test]
+fn a_chain_that_finds_no_memory_to_grow_is_as_before() {
+    let without_evictions = EngineConfig {
+        evictions_enabled: false,
+        ..config()
+    };
+    let (mut engine, _budget) = engine_with(without_evictions, 2 << 20);
+    let mut expected = vec![b'a'; 100_000];
+    set(&mut engine, "k", &expected);
+    let mut refused = 0;
+    for _ in 0..60 {
+        match store(&mut engine, StoreMode::Append, "k", &[b'b'; 50_000]) {
+            StoreOutcome::Stored { .. } => expected.extend_from_slice(&[b'b'; 50_000]),
+            StoreOutcome::OutOfMemory | StoreOutcome::NotStored => refused += 1,
+            other => panic!("{other:?}"),
+        }
+        engine.check_integrity();
+    }
+    assert!(refused > 0 && expected.len() > 300_000);
+    assert!(value(&mut engine, "k").unwrap() == expected);
+}
