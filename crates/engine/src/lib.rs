@@ -41,7 +41,7 @@ pub use budget::Budget;
 pub use config::{EngineConfig, Eviction, MemoryFile};
 pub use engine::{
     Engine, EngineEvent, Hit, IDLE_FOR_EVER, Observed, PinnedValue, Presence, ReassignOutcome,
-    RestoreError, Staged, WalkCursor, WalkedItem,
+    RestoreError, Staged, StagedHandle, WalkCursor, WalkedItem,
 };
 pub use segment::next_piece;
 pub use stats::{ClassStats, EngineStats, MemoryReport};

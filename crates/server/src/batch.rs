@@ -10,8 +10,8 @@ use corecached_engine::KeyHash;
 use corecached_reactor::{Insert, Outgoing};
 
 use crate::conn::ConnId;
-use crate::execute::{Access, Part, execute};
-use crate::op::{Op, ReplyStyle, Verb};
+use crate::execute::{Access, Grant, Part, execute};
+use crate::op::{Op, ReplyStyle, StageStep, Verb};
 use crate::replies::ReplySeq;
 
 /// Arenas above this capacity are not kept for the next batch.
@@ -166,6 +166,12 @@ impl Batch {
                     bytes: &self.replies.bytes[start..end],
                     part,
                 }),
+                Verb::Stage(StageStep::Begin { .. } | StageStep::Grow { .. }) => {
+                    match parts.next() {
+                        Some(Part::Granted(grant)) => Reply::Granted(grant),
+                        _ => Reply::Done,
+                    }
+                }
                 Verb::FlushAll { .. } | Verb::ResetStats => Reply::Done,
                 _ => Reply::Bytes {
                     bytes: &self.replies.bytes[start..end],
@@ -206,6 +212,8 @@ pub(crate) enum Reply<'a> {
     Done,
     /// What this shard gives to a broadcast.
     Part(Part),
+    /// Memory for a large value.
+    Granted(Box<Grant>),
     /// A step of a walk.
     Walked {
         /// What it shows.

@@ -9,7 +9,8 @@
 //! business of the carrier.
 
 use corecached_engine::{
-    Arith, Deadline, Delete, Fetch, ItemHandle, KeyHash, Seconds, StoreExtras, StoreMode,
+    Arith, Deadline, Delete, Fetch, ItemHandle, KeyHash, Seconds, StagedHandle, StoreExtras,
+    StoreMode,
 };
 use corecached_protocol::binary::Head;
 use corecached_protocol::meta::Flags;
@@ -88,10 +89,51 @@ pub(crate) enum Verb<'a> {
     },
     /// One step of a walk over the shard's items: `lru_crawler metadump` and the like.
     Walk(WalkStep),
+    /// A step of a large value whose memory is the owner's while another shard receives it.
+    Stage(StageStep),
     /// A value sent from slab memory has left; its chunks may be freed.
     Unpin {
         /// The item that was pinned.
         item: ItemHandle,
+    },
+}
+
+/// A step of a large value on its way to the memory of another shard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StageStep {
+    /// It begins: its first memory is asked for.
+    Begin {
+        /// Client flags of the new item.
+        client_flags: u32,
+        /// Deadline of the new item.
+        deadline: Deadline,
+        /// What else is asked for.
+        extras: StoreExtras,
+        /// Length of the value.
+        value_bytes: usize,
+    },
+    /// Memory is asked for that many more bytes.
+    Grow {
+        /// The value.
+        staged: StagedHandle,
+        /// How many bytes.
+        bytes: usize,
+    },
+    /// It is whole.
+    Commit {
+        /// The value.
+        staged: StagedHandle,
+        /// The storage command.
+        mode: StoreMode,
+        /// What else is asked for.
+        extras: StoreExtras,
+        /// Length of the value.
+        value_bytes: usize,
+    },
+    /// It will never be whole.
+    Abort {
+        /// The value.
+        staged: StagedHandle,
     },
 }
 
@@ -146,6 +188,7 @@ impl<'a> Verb<'a> {
                 destination,
             },
             Verb::Walk(step) => Verb::Walk(step),
+            Verb::Stage(step) => Verb::Stage(step),
             Verb::Unpin { item } => Verb::Unpin { item },
         }
     }

@@ -60,7 +60,7 @@ pub use self::observe::{Observed, Presence};
 pub use self::pin::PinnedValue;
 pub use self::reassign::ReassignOutcome;
 pub use self::saved::RestoreError;
-pub use self::stage::Staged;
+pub use self::stage::{Staged, StagedHandle};
 pub use self::walk::{WalkCursor, WalkedItem};
 
 use self::balance::Balance;

@@ -37,7 +37,66 @@ pub struct Staged {
     patience: u32,
 }
 
+/// A [`Staged`] in a form that can be copied into messages. It is still one value, to be committed or aborted once.
+#[derive(Clone, Copy, Debug)]
+pub struct StagedHandle {
+    first: ChunkRef,
+    hash: KeyHash,
+    last: ChunkRef,
+    room: usize,
+    written: usize,
+    value_bytes: usize,
+    patience: u32,
+}
+
+impl StagedHandle {
+    /// The value. Whoever takes it out of a message is the only one to do so.
+    pub fn into_staged(self) -> Staged {
+        let Self {
+            first,
+            hash,
+            last,
+            room,
+            written,
+            value_bytes,
+            patience,
+        } = self;
+        Staged {
+            first,
+            hash,
+            last,
+            room,
+            written,
+            value_bytes,
+            patience,
+        }
+    }
+}
+
 impl Staged {
+    /// A form that can be copied into messages.
+    #[must_use = "the value holds memory until it is committed or aborted"]
+    pub fn into_handle(self) -> StagedHandle {
+        let Self {
+            first,
+            hash,
+            last,
+            room,
+            written,
+            value_bytes,
+            patience,
+        } = self;
+        StagedHandle {
+            first,
+            hash,
+            last,
+            room,
+            written,
+            value_bytes,
+            patience,
+        }
+    }
+
     /// Length of the whole value.
     #[must_use]
     pub fn value_bytes(&self) -> usize {

@@ -147,6 +147,8 @@ impl Gather {
             Part::Walked(walked) => self.walked = Some(walked),
             Part::Prefixes(prefixes) => self.prefixes.add(prefixes),
             Part::Reassigned(outcome) => self.reassigned.push(outcome),
+            // No part of a broadcast.
+            Part::Granted(_) => {}
         }
     }
 

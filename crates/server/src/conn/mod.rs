@@ -15,6 +15,7 @@ mod binary;
 mod crawl;
 mod direct;
 mod gather;
+mod holder;
 mod input;
 mod link;
 mod password;
@@ -343,7 +344,10 @@ impl Conn {
 
     /// Whether no further request may be executed for now.
     fn is_paused(&self) -> bool {
-        self.send_blocked || self.gather.is_some() || self.replies.outstanding() >= OUTSTANDING_MAX
+        self.send_blocked
+            || self.gather.is_some()
+            || self.replies.outstanding() >= OUTSTANDING_MAX
+            || matches!(&self.phase, Phase::Value(upload) if upload.is_awaited())
     }
 
     /// Whether its output is so large that it has to be sent first.
@@ -372,6 +376,12 @@ impl Conn {
                 |out| execute(access, op, out),
             );
         }
+    }
+
+    /// Where an answer goes that is not for the client.
+    fn no_reply_to(conn: ConnId) -> ReplyTo {
+        let seq = ReplySeq(0);
+        ReplyTo { conn, seq }
     }
 
     fn expect_reply(&mut self) -> ReplyTo {
@@ -537,9 +547,14 @@ impl Conn {
     }
 
     /// Gives back what the connection holds in the engine; returns the values in slab memory that will not be sent.
-    pub(crate) fn abandon(&mut self, access: &mut Access<'_>, shared: &Shared) -> Vec<Insert> {
+    pub(crate) fn abandon(
+        &mut self,
+        access: &mut Access<'_>,
+        router: &mut Router,
+        shared: &Shared,
+    ) -> Vec<Insert> {
         match std::mem::take(&mut self.phase) {
-            Phase::Value(upload) => upload.abort(access),
+            Phase::Value(upload) => upload.abort(access, router),
             Phase::Crawl(crawl) => crawl.abandon(shared),
             Phase::Watching(watcher) => shared.watch.remove(&watcher),
             _ => {}

@@ -90,6 +90,7 @@ fn value(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     match upload::go_on(conn, bytes, cx) {
         (used, Progress::Incomplete) => Step::UsedAll(used, Stop::Dry),
         (used, Progress::Waits) => Step::UsedAll(used, Stop::Yield),
+        (used, Progress::Awaits) => Step::UsedAll(used, Stop::Paused),
         (used, _) => Step::Used(used),
     }
 }

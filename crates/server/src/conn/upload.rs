@@ -5,24 +5,24 @@
 //! more comes holds at most twice what has come of it. What has already been received is copied there; the rest is read
 //! from the socket right into it (`direct.rs`).
 //!
-//! The memory comes from the shard of the connection, so that half-sent values are bounded by `-m` like everything else.
-//! If another shard owns the key, the whole value is sent to it at the end.
+//! The memory comes from a shard, the connection's or the key's (`holder.rs`), so that half-sent values are bounded by `-m`
+//! like everything else.
 
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use corecached_engine::{
-    Deadline, KeyHash, Reserve, Room, Staged, StoreExtras, StoreMode, StoreOutcome,
-};
+use corecached_engine::{Deadline, KeyHash, Reserve, StoreExtras, StoreMode};
 use corecached_protocol::reply::{BAD_DATA_CHUNK, CRLF};
 
-use crate::execute::{Access, stored};
-use crate::op::{Op, Refusal, ReplyStyle, Verb};
+use crate::execute::{Access, Grant, stored};
+use crate::op::{Op, Refusal, ReplyStyle, StageStep, Verb};
+use crate::shard::router::Router;
 
 use crate::watch::{Committed, committed};
 
+use super::holder::{COPIED_BYTES_MAX, Holder, Supply};
 use super::window::Window;
-use super::{Conn, Cx, Phase, direct};
+use super::{Conn, ConnId, Cx, Phase, Reading, direct};
 
 /// Values up to this size are kept with their command until they are whole; larger ones go to slab memory at once.
 const VALUE_BYTES_KEPT: usize = 4096;
@@ -96,28 +96,39 @@ pub(super) fn take(
 
 /// Reserves memory for a value that will come in pieces; without any it will be dropped.
 fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
-    let reserve = Reserve {
-        key: announced.key,
-        hash: announced.hash,
-        client_flags: announced.client_flags,
-        deadline: announced.deadline,
-        extras: announced.extras,
-        value_bytes: announced.value_bytes,
+    let &Announced {
+        client_flags,
+        deadline,
+        extras,
+        value_bytes,
+        ..
+    } = announced;
+    let owner = cx.shared.owner_of(announced.hash);
+    let holder = if owner != cx.access.shard && value_bytes > COPIED_BYTES_MAX {
+        let op = announced.op(announced.store(&[]));
+        let begin = StageStep::Begin {
+            client_flags,
+            deadline,
+            extras,
+            value_bytes,
+        };
+        Holder::ask_owner(conn.id, owner, &op, begin, cx)
+    } else {
+        let reserve = Reserve {
+            key: announced.key,
+            hash: announced.hash,
+            client_flags,
+            deadline,
+            extras,
+            value_bytes,
+        };
+        match cx.access.engine.reserve(&reserve, cx.access.now) {
+            Ok(staged) => Holder::Own(staged),
+            Err(outcome) => return refuse(conn, announced, Refusal::of(&outcome), cx),
+        }
     };
-    match cx.access.engine.reserve(&reserve, cx.access.now) {
-        Ok(staged) => {
-            conn.phase = Phase::Value(Box::new(Upload::new(staged, announced)));
-            direct::expect(conn, announced.value_bytes);
-        }
-        Err(outcome) => {
-            let why = if outcome == StoreOutcome::TooLarge {
-                Refusal::TooLarge
-            } else {
-                Refusal::NoMemory
-            };
-            refuse(conn, announced, why, cx);
-        }
-    }
+    conn.phase = Phase::Value(Box::new(Upload::new(holder, announced)));
+    direct::expect(conn, value_bytes);
 }
 
 /// Drops the value, all of which is still to come, and says so.
@@ -158,7 +169,7 @@ impl<'a> Announced<'a> {
 #[derive(Debug)]
 pub(super) struct Upload {
     /// Where the value goes.
-    staged: Staged,
+    holder: Holder,
     /// The part of its memory that comes next.
     window: Window,
     /// There was no memory for more of it when it was last asked for.
@@ -187,14 +198,16 @@ pub(super) enum Progress {
     Malformed,
     /// Other items have to make room first.
     Waits,
-    /// There is no memory for more of it.
-    NoMemory,
+    /// The shard that owns the key has been asked for memory.
+    Awaits,
+    /// There is no memory for more of it, or it is too large.
+    Refused(Refusal),
 }
 
 impl Upload {
-    fn new(staged: Staged, announced: &Announced<'_>) -> Upload {
+    fn new(holder: Holder, announced: &Announced<'_>) -> Upload {
         Upload {
-            staged,
+            holder,
             window: Window::default(),
             waits: false,
             key: announced.key.into(),
@@ -227,13 +240,23 @@ impl Upload {
         self.waits
     }
 
-    fn make_room(&mut self, access: &mut Access<'_>) -> Room {
+    /// Whether it waits for an answer of the shard that owns the key.
+    pub(super) fn is_awaited(&self) -> bool {
+        matches!(self.holder, Holder::Asked)
+    }
+
+    /// That shard has answered.
+    fn granted(&mut self, grant: Grant) {
+        self.holder.granted(grant, &mut self.window);
+    }
+
+    fn make_room(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Supply {
         let come = self.announced.value_bytes - self.missing;
         let wanted = come.clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX);
-        let engine = &mut access.engine;
-        let room = engine.staged_space(&mut self.staged, wanted, &mut self.window);
-        self.waits = room == Room::Later;
-        room
+        let op = self.announced.op(self.announced.store(&[]));
+        let supply = self.holder.ask(conn, &op, wanted, &mut self.window, cx);
+        self.waits = supply == Supply::Later;
+        supply
     }
 
     /// Reads from `socket` into the window and, once the value is whole, `behind` it; returns how many bytes there was
@@ -257,14 +280,15 @@ impl Upload {
     /// Takes what it can use of `bytes`; returns how much that was.
     ///
     /// The line end's bytes are used up also when they are wrong, as memcached does.
-    fn feed(&mut self, bytes: &[u8], access: &mut Access<'_>) -> (usize, Progress) {
+    fn feed(&mut self, bytes: &[u8], conn: ConnId, cx: &mut Cx<'_>) -> (usize, Progress) {
         let mut used = 0;
         while self.missing > 0 {
             if self.needs_room() {
-                match self.make_room(access) {
-                    Room::Given => {}
-                    Room::Later => return (used, Progress::Waits),
-                    Room::OutOfMemory => return (used, Progress::NoMemory),
+                match self.make_room(conn, cx) {
+                    Supply::Given => {}
+                    Supply::Later => return (used, Progress::Waits),
+                    Supply::Awaited => return (used, Progress::Awaits),
+                    Supply::Refused(why) => return (used, Progress::Refused(why)),
                 }
             }
             let written = self.window.write(&bytes[used..]);
@@ -292,38 +316,50 @@ impl Upload {
     fn finish(self, conn: &mut Conn, cx: &mut Cx<'_>) {
         let reply = self.announced.reply.with_words(&self.words);
         let owner = cx.shared.owner_of(self.announced.hash);
-        if owner == cx.access.shard {
-            let Announced { mode, extras, .. } = self.announced;
-            let value = Committed {
-                key: &self.key,
-                hash: self.announced.hash,
-                mode,
-                value_bytes: self.announced.value_bytes,
-            };
-            let outcome = committed(&mut cx.access, &value, |engine, now| {
-                engine.commit(self.staged, mode, &extras, now)
-            });
-            conn.tell(cx, |out| stored(&self.key, &reply, &outcome, out));
-            return;
-        }
-        let op = Op {
+        let Announced { mode, extras, .. } = self.announced;
+        let value_bytes = self.announced.value_bytes;
+        let mut op = Op {
             key: &self.key,
             hash: self.announced.hash,
             verb: self.announced.store(&[]),
             reply,
         };
-        let reply_to = (!reply.is_none()).then(|| conn.expect_reply());
-        cx.router.push_pieces(
-            owner,
-            &op,
-            cx.access.engine.staged_value(&self.staged),
-            reply_to,
-        );
-        cx.access.engine.abort(self.staged);
+        match self.holder {
+            Holder::Own(staged) if owner == cx.access.shard => {
+                let value = Committed {
+                    key: &self.key,
+                    hash: self.announced.hash,
+                    mode,
+                    value_bytes,
+                };
+                let outcome = committed(&mut cx.access, &value, |engine, now| {
+                    engine.commit(staged, mode, &extras, now)
+                });
+                conn.tell(cx, |out| stored(&self.key, &reply, &outcome, out));
+            }
+            Holder::Own(staged) => {
+                let reply_to = (!reply.is_none()).then(|| conn.expect_reply());
+                let pieces = cx.access.engine.staged_value(&staged);
+                cx.router.push_pieces(owner, &op, pieces, reply_to);
+                cx.access.engine.abort(staged);
+            }
+            Holder::Owner(_, Some(staged), _) => {
+                op.verb = Verb::Stage(StageStep::Commit {
+                    staged,
+                    mode,
+                    extras,
+                    value_bytes,
+                });
+                conn.submit(&op, cx);
+            }
+            Holder::Owner(..) | Holder::Asked => {
+                debug_assert!(false, "a value without memory is whole");
+            }
+        }
     }
 
     /// Refuses the value, and drops what is still to come of it.
-    fn give_up(self, conn: &mut Conn, cx: &mut Cx<'_>) {
+    fn give_up(self, why: Refusal, conn: &mut Conn, cx: &mut Cx<'_>) {
         let rest = self.missing + self.announced.line_end.len();
         let drops_old = self.announced.mode == StoreMode::Set || self.announced.extras.drops_old;
         let op = Op {
@@ -332,18 +368,18 @@ impl Upload {
             verb: Verb::Refuse {
                 mode: self.announced.mode,
                 drops_old,
-                why: Refusal::NoMemory,
+                why,
             },
             reply: self.announced.reply.with_words(&self.words),
         };
         conn.submit(&op, cx);
-        conn.phase = Phase::Swallow(rest as u64);
-        cx.access.engine.abort(self.staged);
+        conn.swallow(rest);
+        self.holder.abort(&mut cx.access, cx.router);
     }
 
     /// Gives the memory back.
-    pub(super) fn abort(self, access: &mut Access<'_>) {
-        access.engine.abort(self.staged);
+    pub(super) fn abort(self, access: &mut Access<'_>, router: &mut Router) {
+        self.holder.abort(access, router);
     }
 }
 
@@ -352,19 +388,22 @@ pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, P
     let Phase::Value(upload) = &mut conn.phase else {
         return (0, Progress::Complete);
     };
-    let (used, progress) = upload.feed(bytes, &mut cx.access);
-    if matches!(progress, Progress::Incomplete | Progress::Waits) {
+    let (used, progress) = upload.feed(bytes, conn.id, cx);
+    if matches!(
+        progress,
+        Progress::Incomplete | Progress::Waits | Progress::Awaits
+    ) {
         return (used, progress);
     }
     if let Phase::Value(upload) = std::mem::take(&mut conn.phase) {
         match progress {
             Progress::Complete => upload.finish(conn, cx),
-            Progress::NoMemory => upload.give_up(conn, cx),
+            Progress::Refused(why) => upload.give_up(why, conn, cx),
             _ => {
                 let announced = &upload.announced;
                 let told = announced.reports_malformed || !announced.reply.is_none();
                 conn.say_malformed(told, cx);
-                upload.abort(&mut cx.access);
+                upload.abort(&mut cx.access, cx.router);
             }
         }
     }
@@ -372,6 +411,18 @@ pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, P
 }
 
 impl Conn {
+    /// Another shard has memory for the value that is being received, or none.
+    pub(crate) fn granted(&mut self, grant: Grant) {
+        let Phase::Value(upload) = &mut self.phase else {
+            debug_assert!(false, "a connection that waits for memory stays so");
+            return;
+        };
+        upload.granted(grant);
+        // Without input of its own it has nothing to do but to read, unless that has ended.
+        let may_read = self.input.is_empty() && self.reading != Reading::Ended;
+        self.stalled &= upload.needs_room() || !may_read;
+    }
+
     /// Drops the next `bytes` bytes unread.
     pub(super) fn swallow(&mut self, bytes: usize) {
         if bytes > 0 {

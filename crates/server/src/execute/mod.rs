@@ -8,6 +8,7 @@
 
 mod binary;
 mod meta;
+mod stage;
 mod text;
 mod walk;
 
@@ -26,6 +27,7 @@ use crate::shard::ShardId;
 use crate::stats::{Pairs, ShardReport};
 use crate::watch::{Observer, Prefixes, observed};
 
+pub(crate) use stage::Grant;
 pub(crate) use walk::Walked;
 
 /// Values from this size on are sent from slab memory instead of being copied; docs/benchmarks.md has the measurement.
@@ -56,6 +58,8 @@ pub(crate) enum Part {
     Prefixes(Prefixes),
     /// What has become of `slabs reassign`.
     Reassigned(ReassignOutcome),
+    /// Memory for a large value.
+    Granted(Box<Grant>),
 }
 
 /// Runs `op` and appends its reply, if it has one, to `out`.
@@ -125,6 +129,7 @@ pub(crate) fn run(access: &mut Access<'_>, op: &Op<'_>, out: &mut Outgoing) -> O
             return Some(Part::Reassigned(outcome));
         }
         Verb::Walk(step) => return Some(Part::Walked(walk::step(access, step, out))),
+        Verb::Stage(step) => return stage::step(access, op, step, out),
         Verb::Unpin { item } => access.engine.unpin(item),
     }
     None

@@ -237,7 +237,7 @@ impl Net {
             };
             self.note_closed(&mut conn);
             let mut access = core.access(self.id, self.now, conn.raw_fd());
-            let unsent = conn.abandon(&mut access, &self.shared);
+            let unsent = conn.abandon(&mut access, &mut self.router, &self.shared);
             self.unpin(&unsent, core);
             let fd = match conn.into_link() {
                 Link::Socket(fd) => fd,

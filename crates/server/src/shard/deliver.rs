@@ -5,7 +5,7 @@ use corecached_reactor::Insert;
 
 use crate::batch::{Reply, ReplyTo};
 use crate::conn::Gather;
-use crate::execute::PinCookie;
+use crate::execute::{Grant, PinCookie};
 use crate::op::{Op, ReplyStyle, Verb};
 
 use super::Net;
@@ -37,12 +37,27 @@ impl Net {
             } => self.deliver_bytes(to, bytes, inserts, base),
             Reply::Done => self.part_done(to, |_| {}),
             Reply::Part(part) => self.part_done(to, |gather| gather.add_part(part)),
+            Reply::Granted(grant) => self.granted(to, *grant),
             Reply::Walked { bytes, part } => {
                 self.deliver_bytes(to, bytes, &[], 0);
                 self.part_done(to, |gather| gather.add_part(part));
             }
         }
         self.after_input(to.conn);
+    }
+
+    /// Another shard has memory for a large value, or none.
+    fn granted(&mut self, to: ReplyTo, grant: Grant) {
+        let Grant { shard, staged, .. } = grant;
+        match self.conns.get_mut(to.conn) {
+            Some(conn) => conn.granted(grant),
+            // The connection has ended meanwhile.
+            None => {
+                if let Some(staged) = staged {
+                    self.router.abort_staged(shard, staged);
+                }
+            }
+        }
     }
 
     fn deliver_bytes(&mut self, to: ReplyTo, bytes: &[u8], inserts: &[Insert], base: usize) {

@@ -12,13 +12,13 @@
 
 use std::os::fd::RawFd;
 
-use corecached_engine::Seconds;
+use corecached_engine::{KeyHash, Seconds, StagedHandle};
 use corecached_mesh::spsc::{Consumer, Producer};
 use corecached_reactor::Reactor;
 
 use crate::batch::{Batch, BoxedBatch, ReplyTo};
 use crate::execute::Access;
-use crate::op::Op;
+use crate::op::{Op, ReplyStyle, StageStep, Verb};
 use crate::shared::{NetCounters, ShardHandle, Shared};
 use crate::watch::Lines;
 
@@ -121,6 +121,17 @@ impl Router {
         self.with_outbox(to, |outbox| {
             outbox.push_pieces(op, pieces, reply_to, descriptor);
         });
+    }
+
+    /// Gives up a value that was to be received into another shard's memory.
+    pub(crate) fn abort_staged(&mut self, to: ShardId, staged: StagedHandle) {
+        let op = Op {
+            key: &[],
+            hash: KeyHash(0),
+            verb: Verb::Stage(StageStep::Abort { staged }),
+            reply: ReplyStyle::None,
+        };
+        self.push(to, &op, None);
     }
 
     fn with_outbox(&mut self, to: ShardId, add: impl FnOnce(&mut Batch)) {

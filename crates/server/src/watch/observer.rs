@@ -133,7 +133,8 @@ impl Observer {
 /// Runs an operation under observation.
 #[cold]
 pub(crate) fn observed(access: &mut Access<'_>, op: &Op<'_>, out: &mut Outgoing) -> Option<Part> {
-    if op.key.is_empty() {
+    // Steps of a large value are observed when it is committed.
+    if op.key.is_empty() || matches!(op.verb, Verb::Stage(_)) {
         return run(access, op, out);
     }
     let before = access.engine.observe(op.key, op.hash, access.now);
