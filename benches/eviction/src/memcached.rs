@@ -81,7 +81,11 @@ impl Memcached {
     /// # Errors
     ///
     /// The connection broke, or memcached answered something else than a get's reply.
-    pub fn request(&mut self, request: Request, count: &mut impl FnMut(bool)) -> io::Result<()> {
+    pub fn request(
+        &mut self,
+        request: Request,
+        count: &mut impl FnMut(&Request, bool),
+    ) -> io::Result<()> {
         if self.batched.contains(&request.key) || self.batch.len() == BATCH {
             self.flush(count)?;
         }
@@ -100,7 +104,7 @@ impl Memcached {
     /// # Errors
     ///
     /// As [`Self::request`].
-    pub fn flush(&mut self, count: &mut impl FnMut(bool)) -> io::Result<()> {
+    pub fn flush(&mut self, count: &mut impl FnMut(&Request, bool)) -> io::Result<()> {
         if self.batch.is_empty() {
             return Ok(());
         }
@@ -115,7 +119,7 @@ impl Memcached {
         let batch = std::mem::take(&mut self.batch);
         for request in &batch {
             let is_hit = hit == Some(key_name(request.key));
-            count(is_hit);
+            count(request, is_hit);
             if is_hit {
                 hit = self.read_hit()?;
             } else {

@@ -98,7 +98,7 @@ pub struct Outcome {
     pub is_model: bool,
     /// Misses in a hundred read-throughs.
     pub miss_percent: f64,
-    /// Bytes of the values that missed, in a hundred bytes of all values read through; 0 where it was not measured.
+    /// Bytes of the values that missed, in a hundred bytes of all values read through.
     pub byte_miss_percent: f64,
     /// Items held at the end.
     pub items: u64,
@@ -358,7 +358,7 @@ fn run_memcached(options: &Options, spec: Spec) -> io::Result<(Outcome, u64)> {
     let stream = Stream::new(spec, options.universe, options.seed);
     for (number, request) in (0..options.requests).zip(stream) {
         if number == warm_up {
-            memcached.flush(&mut |_| {})?;
+            memcached.flush(&mut |_, _| {})?;
             counts = Counts::default();
         }
         // Where items die by the clock, requests come by the clock.
@@ -366,9 +366,13 @@ fn run_memcached(options: &Options, spec: Spec) -> io::Result<(Outcome, u64)> {
             let due = Duration::from_secs_f64(number as f64 / options.rate as f64);
             thread::sleep(due.saturating_sub(start.elapsed()));
         }
-        memcached.request(request, &mut |hit| counts.count(hit, 0))?;
+        memcached.request(request, &mut |request, hit| {
+            counts.count(hit, request.value_bytes);
+        })?;
     }
-    memcached.flush(&mut |hit| counts.count(hit, 0))?;
+    memcached.flush(&mut |request, hit| {
+        counts.count(hit, request.value_bytes);
+    })?;
     let held = memcached.held()?;
     if held.refused > 0 {
         eprintln!("memcached refused {} values", held.refused);
