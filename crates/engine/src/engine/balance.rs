@@ -80,7 +80,9 @@ impl Engine {
     pub(super) fn relieve(&mut self, class: u8) {
         self.observe_classes();
         let page_bytes = self.items.slabs.page_bytes() as u64;
-        if self.work_left() == 0 {
+        if self.work_left() == 0
+            || (self.items.slabs.page_count(class) == 0 && !self.deserves_page(class))
+        {
             return;
         }
         let share = &mut self.balance.classes[usize::from(class)];
@@ -112,6 +114,13 @@ impl Engine {
         let page = self.page_to_give(donor)?;
         self.start_drain(page, Some(class));
         Some(ratio)
+    }
+
+    /// The page that is missed least, not of class `heir`.
+    pub(super) fn spare_page(&mut self, heir: u8) -> Option<PageId> {
+        self.stats.work += self.classes.len() as u64 / CLASSES_PER_UNIT;
+        let (donor, _) = self.donor_for(heir)?;
+        self.page_to_give(donor)
     }
 
     /// The class that keeps its items longest, and how long it would with a page less.

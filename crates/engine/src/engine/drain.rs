@@ -126,6 +126,7 @@ impl Engine {
         if drain.is_busy {
             self.stats.slab_reassign_busy_items += 1;
             self.items.slabs.stop_draining(drain.page);
+            self.step_over(drain.page);
         }
         // Else what is left goes by itself, and the page with it.
     }

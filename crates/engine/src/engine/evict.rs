@@ -132,6 +132,12 @@ impl Engine {
         None
     }
 
+    /// The hand of the page's class stands on this page: the next one is another.
+    pub(super) fn step_over(&mut self, page: PageId) {
+        let class = self.items.slabs.page(page).class;
+        self.hands[usize::from(class)] = Hand { page, offset: 0 };
+    }
+
     /// The page that the hand of a class comes to next; 0 if the class has none.
     pub(super) fn page_before_hand(&self, class: u8) -> PageId {
         let page = self.hands[usize::from(class)].page;

@@ -10,7 +10,7 @@ use crate::types::KeyHash;
 const DYING_STEP: usize = 32;
 /// Evictions in a class that may fail to free one of its chunks (the freed ones were of other classes) before a whole
 /// page is taken.
-const EVICTIONS_MAX: usize = 16;
+pub(super) const EVICTIONS_MAX: usize = 16;
 /// Units of work on freeing a chunk of a dying chain: where the next one is stands in it.
 const DYING_WORK: u64 = 2;
 /// Chunks of dying chains that one allocation frees at least.
@@ -19,14 +19,10 @@ const DYING_MIN: usize = 8;
 const DRAIN_STEP: usize = 256;
 /// Units of work that an allocation which can come again spends on such a page at least.
 const DRAIN_WORK_MIN: u64 = 100;
-/// How many times larger a chunk may be than what is needed, while there is no page for the right one.
-const LARGER_MAX: usize = 3;
-/// Classes of larger chunks in which something is evicted then.
-const LARGER_TRIED: usize = 4;
 /// Pages that such an allocation tries to empty.
 const DRAINS_MAX: usize = 16;
 /// Chunks that the eviction hand looks at before a page is taken instead.
-const LOOKS_MAX: usize = 256;
+pub(super) const LOOKS_MAX: usize = 256;
 /// Chunks that it looks at for dead items when nothing else may be evicted.
 const LOOKS_FOR_DEAD_MAX: usize = 1024;
 
@@ -148,7 +144,7 @@ impl Engine {
 
     fn evict_for(&mut self, class: u8) -> Option<ChunkRef> {
         if self.work_left() > 0 {
-            self.refill_pool();
+            self.refill_pool(class);
         }
         if class != INDEX_CLASS {
             self.relieve(class);
@@ -161,6 +157,9 @@ impl Engine {
                 if let Some(chunk) = self.items.slabs.take(class) {
                     return Some(chunk);
                 }
+            }
+            if let Some(chunk) = self.lodge(class) {
+                return Some(chunk);
             }
         }
         if let Some(chunk) = self.take_from_reserve(class) {
@@ -196,45 +195,6 @@ impl Engine {
             .clone()
             .find_map(|other| self.items.slabs.take(other))
             .or_else(|| self.take_or_add(first, 0))
-    }
-
-    /// Classes whose chunks are somewhat larger.
-    fn larger_classes(&self, class: u8) -> std::ops::Range<u8> {
-        let sizes = &self.items.slabs.sizes;
-        let largest = sizes.chunk_bytes(class) * LARGER_MAX;
-        let end = sizes.len() as u8;
-        let fits = (class + 1..end).take_while(|&other| sizes.chunk_bytes(other) <= largest);
-        class + 1..class + 1 + fits.count() as u8
-    }
-
-    /// The class has nothing to evict and the pool is empty, as when many new sizes come at once: takes a chunk that is
-    /// somewhat too large, and begins to empty a page for the class meanwhile.
-    #[cold]
-    fn take_larger(&mut self, class: u8) -> Option<ChunkRef> {
-        if !self.evictions_enabled {
-            return None;
-        }
-        if self.drain.is_none() {
-            self.move_any_page_to(class);
-        }
-        let larger = self.larger_classes(class);
-        if let Some(chunk) = larger
-            .clone()
-            .find_map(|other| self.items.slabs.take(other))
-        {
-            return Some(chunk);
-        }
-        let mut tried = 0;
-        for other in larger {
-            if self.items.slabs.page_count(other) > 0 && tried < LARGER_TRIED {
-                tried += 1;
-                self.evict_one(other, LOOKS_MAX);
-                if let Some(chunk) = self.items.slabs.take(other) {
-                    return Some(chunk);
-                }
-            }
-        }
-        None
     }
 
     /// The class has nothing to evict and the pool is empty: empties a page here and now.

@@ -4,7 +4,8 @@
 //! get store stage arith touch delete  verbs, one file each
 //! append  reshape                 values that grow in place; items whose header has to grow
 //! observe  events  reassign       looking without touching; what the engine does by itself; pages moved on request
-//! memory  evict  steal  drain     where memory comes from: free chunk, page, eviction in the class, another class's page
+//! memory  larger                  where memory comes from: free chunk, page, eviction in the class, a larger chunk,
+//! evict  steal  drain             another class's page
 //! balance activity                how much memory each class has, and what for
 //! upkeep  condense  prefault      housekeeping, memory given back, also by a smaller index; memory that is there ahead
 //! lend                            pages for other shards
@@ -28,6 +29,7 @@ mod evict;
 mod get;
 mod ghosts;
 mod integrity;
+mod larger;
 mod lend;
 mod memory;
 mod observe;

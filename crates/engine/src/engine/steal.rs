@@ -42,9 +42,15 @@ impl Engine {
 
     /// Begins to empty a page for a class that has nothing.
     pub(super) fn move_any_page_to(&mut self, class: u8) {
-        if let Some((page, _)) = self.choose_page(Some(class), false) {
+        if let Some(page) = self.page_from(class) {
             self.start_drain(page, Some(class));
         }
+    }
+
+    /// The page that is missed least, not of class `except`.
+    fn page_from(&mut self, except: u8) -> Option<PageId> {
+        self.spare_page(except)
+            .or_else(|| Some(self.choose_page(Some(except), false)?.0))
     }
 
     /// The fit page with the oldest items among the next few, not of class `except`.
@@ -128,12 +134,15 @@ impl Engine {
         u64::from(self.clock.age(item.head.last_access()))
     }
 
-    /// Begins to empty a page if the pool is below its reserve and the budget has none.
-    pub(super) fn refill_pool(&mut self) {
+    /// Begins to empty a page if the pool is below its reserve and the budget has none; one of `class`, which is short of
+    /// memory itself, only if there are no others.
+    pub(super) fn refill_pool(&mut self, class: u8) {
         if self.drain.is_none()
             && self.evictions_enabled
             && self.items.slabs.pool_len() < self.pool_reserve()
-            && let Some((page, _)) = self.choose_page(None, false)
+            && let Some(page) = self
+                .page_from(class)
+                .or_else(|| Some(self.choose_page(None, false)?.0))
         {
             self.start_drain(page, None);
         }

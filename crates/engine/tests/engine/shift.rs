@@ -163,3 +163,74 @@ fn values_of_a_megabyte_find_memory_among_small_ones() {
     }
     engine.check_integrity();
 }
+
+/// Gets `number` keys of `bytes` in a skewed way, storing what is missing; the share of hits.
+fn ask(
+    engine: &mut Engine,
+    rng: &mut Rng,
+    keys: usize,
+    bytes: usize,
+    requests: usize,
+    now: Seconds,
+) -> f64 {
+    let mut hits = 0;
+    for request in 0..requests {
+        let number = bytes * 10_000_000 + rng.below(keys) * rng.below(keys) / keys;
+        let key = number.to_be_bytes();
+        if engine.get(&key, hash(&key), now, Fetch::Count).is_some() {
+            hits += 1;
+        } else {
+            let outcome = set(engine, number, bytes, now);
+            assert!(
+                matches!(outcome, StoreOutcome::Stored { .. }),
+                "{outcome:?}"
+            );
+        }
+        if request % 500 == 0 {
+            engine.maintain(now);
+        }
+    }
+    f64::from(hits) / requests as f64
+}
+
+#[test]
+fn a_mix_of_two_sizes_that_flips_keeps_its_hits() {
+    let (small, large) = (100, 3000);
+    let mut rng = Rng::new(5);
+    let (mut flipped, mut steady) = (engine(LIMIT), engine(LIMIT));
+    let mix = |engine: &mut Engine, rng: &mut Rng, small_share: usize, now: u32| {
+        let mut hits = 0.0;
+        for _ in 0..100 {
+            let requests = 10 * small_share;
+            hits += ask(engine, rng, 300_000, small, requests, Seconds(now));
+            hits += ask(engine, rng, 10_000, large, 1000 - requests, Seconds(now));
+        }
+        hits / 200.0
+    };
+    for (time, small_share) in [90, 90, 10, 10, 90, 90].into_iter().enumerate() {
+        mix(&mut flipped, &mut rng, small_share, 10 + time as u32);
+        mix(&mut steady, &mut rng, 90, 10 + time as u32);
+    }
+    let ours = mix(&mut flipped, &mut rng, 90, 20);
+    let theirs = mix(&mut steady, &mut rng, 90, 20);
+    println!("flipped: {ours:.3} of requests hit, {theirs:.3} when steady");
+    assert!(ours > theirs - 0.02, "{ours:.3}, {theirs:.3}");
+    flipped.check_integrity();
+}
+
+#[test]
+fn what_is_asked_for_all_the_time_stays_whatever_its_size() {
+    let mut engine = engine(LIMIT);
+    let mut rng = Rng::new(3);
+    let mut hits = 0.0;
+    // Ten values of a size of their own, one request in twenty, beside many others that do not fit.
+    for round in 0..600 {
+        let now = Seconds(10 + round / 100);
+        ask(&mut engine, &mut rng, 400_000, 100, 950, now);
+        let hot = ask(&mut engine, &mut rng, 10, 2000, 50, now);
+        hits += if round < 100 { 0.0 } else { hot };
+    }
+    let share = hits / 500.0;
+    println!("{share:.4} of requests for ten values hit");
+    assert!(share > 0.995, "{share:.4}");
+}
