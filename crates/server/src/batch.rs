@@ -11,7 +11,7 @@ use corecached_reactor::{Insert, Outgoing};
 
 use crate::conn::ConnId;
 use crate::execute::{Access, Grant, Part, execute};
-use crate::op::{Op, ReplyStyle, StageStep, Verb};
+use crate::op::{Op, ReplyStyle, Verb};
 use crate::replies::ReplySeq;
 
 /// Arenas above this capacity are not kept for the next batch.
@@ -55,12 +55,15 @@ pub(crate) struct Batch {
     /// For each operation with a reply: where its bytes and inserts end.
     ends: Vec<(usize, usize)>,
     parts: Vec<Part>,
+    /// Operations that ask for memory for large values.
+    asking: usize,
 }
 
 impl Batch {
     /// Adds an operation; `reply_to` is `None` for one that wants no reply.
     pub(crate) fn push(&mut self, op: &Op<'_>, reply_to: Option<ReplyTo>, descriptor: RawFd) {
         let (words, value) = (op.reply.words(), op.verb.value());
+        self.asking += usize::from(op.verb.asks_for_memory());
         self.arena.extend_from_slice(op.key);
         self.arena.extend_from_slice(words);
         self.arena.extend_from_slice(value);
@@ -107,6 +110,11 @@ impl Batch {
     /// Bytes of keys and values carried.
     pub(crate) fn arena_bytes(&self) -> usize {
         self.arena.len()
+    }
+
+    /// Operations that ask for memory for large values.
+    pub(crate) fn asking(&self) -> usize {
+        self.asking
     }
 
     /// Runs every operation, in order, keeping the replies.
@@ -166,12 +174,10 @@ impl Batch {
                     bytes: &self.replies.bytes[start..end],
                     part,
                 }),
-                Verb::Stage(StageStep::Begin { .. } | StageStep::Grow { .. }) => {
-                    match parts.next() {
-                        Some(Part::Granted(grant)) => Reply::Granted(grant),
-                        _ => Reply::Done,
-                    }
-                }
+                verb if verb.asks_for_memory() => match parts.next() {
+                    Some(Part::Granted(grant)) => Reply::Granted(grant),
+                    _ => Reply::Done,
+                },
                 Verb::FlushAll { .. } | Verb::ResetStats => Reply::Done,
                 _ => Reply::Bytes {
                     bytes: &self.replies.bytes[start..end],
@@ -188,6 +194,7 @@ impl Batch {
 
     fn clear(&mut self) {
         self.ops.clear();
+        self.asking = 0;
         self.ends.clear();
         self.arena.clear();
         self.arena.shrink_to(ARENA_BYTES_KEPT);

@@ -146,6 +146,15 @@ impl<'a> Verb<'a> {
         }
     }
 
+    /// Whether it is answered with memory for a large value, or with the lack of it.
+    #[inline]
+    pub(crate) fn asks_for_memory(&self) -> bool {
+        matches!(
+            self,
+            Verb::Stage(StageStep::Begin { .. } | StageStep::Grow { .. })
+        )
+    }
+
     /// The same with another value, if it carries one.
     #[inline]
     pub(crate) fn with_value<'b>(self, value: &'b [u8]) -> Verb<'b> {

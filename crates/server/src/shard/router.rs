@@ -31,6 +31,8 @@ pub(crate) const QUEUE_BATCHES: usize = 16;
 const LOAN_OPS_MAX: usize = 512;
 /// Likewise for bytes of values to be copied.
 const LOAN_BYTES_MAX: usize = 128 * 1024;
+/// Likewise for questions for the memory of large values: each may take eight chunks, and evict for them.
+const LOAN_ASKING_MAX: usize = 2;
 /// With so many operations waiting for one shard, connections stop adding to them.
 const OUTBOX_OPS_MAX: usize = 4096;
 /// Likewise for bytes of values.
@@ -274,7 +276,10 @@ impl Peer {
         completed: &mut Vec<BoxedBatch>,
         seen: &mut Vec<Lines>,
     ) -> bool {
-        if self.outbox.len() > LOAN_OPS_MAX || self.outbox.arena_bytes() > LOAN_BYTES_MAX {
+        if self.outbox.len() > LOAN_OPS_MAX
+            || self.outbox.arena_bytes() > LOAN_BYTES_MAX
+            || self.outbox.asking() > LOAN_ASKING_MAX
+        {
             return false;
         }
         let Some(mut loan) = handle.core.try_borrow() else {
