@@ -200,7 +200,7 @@ impl Pages {
                 pages: PAGES_AFTER_REFUSAL,
             });
         }
-        let turnover_ms = self.turnover.longest_ms();
+        let turnover_ms = self.turnover.mean_ms();
         let idle_min = turnover_ms.saturating_mul(AGE_RATIO).div_ceil(1000) + AGE_SLACK_SECONDS;
         (evicted_pages > 0).then_some(Want {
             turnover_ms,

@@ -1,12 +1,12 @@
 //! How long items stay in a shard that evicts: the time in which it evicts as many bytes as it holds.
 //!
-//! Measured over laps of a sixteenth of that, and the last four laps are kept. A shard compares the longest of its own with
+//! Measured over laps of a sixteenth of that, and the last four laps are kept. A shard compares the mean of its own with
 //! the shortest of another's: what differs by chance, or because one of them has only begun to evict, is then no
 //! difference. Where evictions have slowed down or ended, the lap under way shows it.
 //!
 //! ```text
 //! evicted  |--lap--|-----lap-----|--lap--|--lap--|---> under way
-//! time        3           5          3       3       longest 5, shortest 3, in sixteenths of a turnover
+//! time        3           5          3       3       mean 3.5, shortest 3, in sixteenths of a turnover
 //! ```
 
 use std::time::Duration;
@@ -65,10 +65,19 @@ impl Turnover {
         evicted
     }
 
-    /// Milliseconds of a turnover that are certainly enough: as long as the lap under way is no lap, it may be a slow one.
-    pub(super) fn longest_ms(&self) -> u64 {
-        let longest = self.laps.into_iter().fold(0, u64::max);
-        longest.max(LAPS * self.elapsed.as_millis() as u64)
+    /// Milliseconds of a turnover as the laps say together; the lap under way is one of them once it is slower.
+    pub(super) fn mean_ms(&self) -> u64 {
+        if self.laps.contains(&NEVER) {
+            return NEVER;
+        }
+        let laps = LAPS_KEPT as u64;
+        let sum = self.laps.into_iter().fold(0, u64::saturating_add);
+        let under_way = LAPS * self.elapsed.as_millis() as u64;
+        if under_way > sum / laps {
+            sum.saturating_add(under_way) / (laps + 1)
+        } else {
+            sum / laps
+        }
     }
 
     /// Milliseconds that a turnover certainly takes: the lap under way has not even come to a sixteenth of one.
@@ -97,15 +106,15 @@ mod tests {
     fn it_is_known_after_four_laps_and_follows() {
         let (mut turnover, mut total) = (Turnover::new(), 0);
         evict(&mut turnover, &mut total, 3, 1000);
-        assert_eq!(turnover.longest_ms(), NEVER);
+        assert_eq!(turnover.mean_ms(), NEVER);
         assert_eq!(turnover.shortest_ms(), 4800);
         evict(&mut turnover, &mut total, 1, 1000);
-        assert_eq!(turnover.longest_ms(), 4800);
+        assert_eq!(turnover.mean_ms(), 4800);
         evict(&mut turnover, &mut total, 1, 2000);
-        assert_eq!(turnover.longest_ms(), 4800);
+        assert_eq!(turnover.mean_ms(), 4200);
         assert_eq!(turnover.shortest_ms(), 2400);
         evict(&mut turnover, &mut total, 3, 2000);
-        assert_eq!(turnover.longest_ms(), 2400);
+        assert_eq!(turnover.mean_ms(), 2400);
     }
 
     #[test]
@@ -114,10 +123,10 @@ mod tests {
         evict(&mut turnover, &mut total, 4, 1000);
         evict(&mut turnover, &mut total, 20, 0);
         assert_eq!(turnover.shortest_ms(), 6_000);
-        assert_eq!(turnover.longest_ms(), 96_000);
+        assert_eq!(turnover.mean_ms(), (4 * 4800 + 96_000) / 5);
         // Very little counts as it should, too: a lap of 30 rounds.
         evict(&mut turnover, &mut total, 10, 100);
-        assert_eq!(turnover.longest_ms(), 144_000);
+        assert_eq!(turnover.mean_ms(), (3 * 4800 + 144_000) / 4);
     }
 
     #[test]
