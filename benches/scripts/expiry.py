@@ -206,8 +206,8 @@ def stream(options, binary):
             if batches % 20 == 0:
                 writer.wait()
         long_lived = int(server.stats()["curr_items"])
-        # Nine tenths hold the long-lived ones, so a third of the rest holds what lives of the others.
-        rate = long_lived / 9 / 3 / (sum(SHORT_LIVES) / len(SHORT_LIVES) + 1)
+        # Nine tenths hold the long-lived ones; what lives of the others, and a second's worth of dead, has a part of the rest.
+        rate = long_lived / 9 * options.stream_part / (sum(SHORT_LIVES) / len(SHORT_LIVES) + 1)
         sent, cpu, begun = 0, server.cpu_seconds(), time.time()
         lives = list(SHORT_LIVES)
 
@@ -237,6 +237,7 @@ def main():
     parser.add_argument("--memcached", default="memcached", help="empty for none")
     parser.add_argument("--stream-megabytes", type=int, default=1000, help="-m of the second part")
     parser.add_argument("--stream-seconds", type=float, default=60)
+    parser.add_argument("--stream-part", type=float, default=0.6, help="of the free tenth, for short-lived items")
     parser.add_argument("--parts", default="12")
     options = parser.parse_args()
     if "1" in options.parts:

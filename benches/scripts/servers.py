@@ -46,7 +46,8 @@ class Server:
         """The page of statistics with this name, by name."""
         self.connection.sendall(f"stats {page}".rstrip().encode() + b"\r\n")
         reply = b""
-        while not reply.endswith(b"END\r\n"):
+        # memcached knows fewer pages.
+        while not reply.endswith((b"END\r\n", b"ERROR\r\n")):
             got = self.connection.recv(1 << 16)
             if not got:
                 raise SystemExit(f"{self.name} closed the connection")
