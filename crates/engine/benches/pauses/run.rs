@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use corecached_engine::{
     Arith, ArithExtras, ArithOp, Budget, Deadline, Delete, Engine, EngineConfig, Fetch, KeyHasher,
-    Release, Reserve, Seconds, Store, StoreExtras, StoreMode, StoreOutcome, WalkCursor,
+    Release, Reserve, Room, Seconds, Space, Store, StoreExtras, StoreMode, StoreOutcome,
+    WalkCursor,
 };
 
 const HASHER: KeyHasher = KeyHasher::new(7);
@@ -17,8 +18,8 @@ const STEP: usize = 128;
 const WALK_STEP: usize = 64;
 /// One in so many items is probably dead where the reaper goes.
 const ONE_IN: u32 = 64;
-/// Bytes of a large value that arrive at once.
-const PIECE: usize = 8 << 10;
+/// Bytes of memory asked for at once for a large value, at first and at last, as in the server.
+const WINDOW: Range<usize> = 32 << 10..256 << 10;
 /// Seconds that short-lived items live.
 const TTL: u32 = 20;
 
@@ -296,12 +297,18 @@ impl<'a, M: Meter> Run<'a, M> {
         };
         let staged = self.call(large.names[0], |engine| engine.reserve(&reserve, now));
         let mut staged = staged.unwrap();
-        let piece = [9; PIECE];
+        let mut spaces: Vec<Space> = Vec::new();
         while staged.missing_bytes() > 0 {
-            let len = staged.missing_bytes().min(PIECE);
-            self.call(large.names[1], |engine| {
-                assert!(engine.staged_write(&mut staged, &piece[..len]));
+            let come = staged.value_bytes() - staged.missing_bytes();
+            let wanted = come.clamp(WINDOW.start, WINDOW.end);
+            let room = self.call(large.names[1], |engine| {
+                engine.staged_space(&mut staged, wanted, &mut spaces)
             });
+            assert_ne!(room, Room::OutOfMemory);
+            for space in spaces.drain(..) {
+                // SAFETY: the space is the caller's alone until the value is committed.
+                unsafe { space.ptr.write_bytes(9, space.len) };
+            }
         }
         let outcome = self.call(large.names[2], |engine| {
             engine.commit(staged, StoreMode::Set, &StoreExtras::default(), now)
@@ -341,7 +348,7 @@ impl<'a, M: Meter> Run<'a, M> {
                 key: self.next,
                 bytes: 900_000 + self.random(148_000) as usize,
                 ttl: 0,
-                names: ["1 MB: reserve", "1 MB: write 8 KiB", "1 MB: commit"],
+                names: ["1 MB: reserve", "1 MB: room for more", "1 MB: commit"],
             };
             self.next += 1;
             self.upload(&large);
@@ -357,7 +364,7 @@ impl<'a, M: Meter> Run<'a, M> {
 
     /// 100 MB that are sent, replaced while they are sent, deleted, and found dead.
     fn huge_values(&mut self) {
-        const NAMES: [&str; 3] = ["100 MB: reserve", "100 MB: write 8 KiB", "100 MB: commit"];
+        const NAMES: [&str; 3] = ["100 MB: reserve", "100 MB: room for more", "100 MB: commit"];
         let key = self.next;
         self.next += 1;
         let large = |ttl| Large {

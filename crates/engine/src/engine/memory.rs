@@ -1,6 +1,7 @@
 //! Where a chunk comes from: a free one, a page, or an eviction; and how items are freed.
 
 use super::Engine;
+use super::effort::CALL_WORK;
 use crate::index::SPLIT_EXTENTS;
 use crate::item::State;
 use crate::slab::{ChunkRef, INDEX_CLASS};
@@ -63,6 +64,11 @@ impl Engine {
             self.pay_for_drain(self.items.slabs.sizes.chunk_bytes(class));
         }
         let mut chunk = self.items.slabs.take(class);
+        if chunk.is_none() && *patience > 0 && self.work_left() < CALL_WORK / 2 {
+            // Enough for now: the page on its way out has come nearer.
+            *patience -= 1;
+            return Allocated::Later;
+        }
         chunk = chunk.or_else(|| self.allocate_briefly(class));
         if chunk.is_none() {
             if *patience > 0 && self.can_empty_a_page() {

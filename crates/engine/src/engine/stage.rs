@@ -11,6 +11,7 @@
 //! ```
 
 use super::Engine;
+use super::effort::CALL_WORK;
 use super::memory::Allocated;
 use super::store::Decision;
 use crate::api::{Reserve, Room, Space, StoreExtras, StoreMode, StoreOutcome};
@@ -230,7 +231,7 @@ impl Engine {
         let mut given = 0;
         self.begin_work();
         while given < bytes {
-            if given > 0 && self.work_left() == 0 {
+            if given > 0 && self.work_left() < CALL_WORK / 2 {
                 break;
             }
             if staged.room == 0 {

@@ -11,9 +11,7 @@ const ITEMS: u64 = 200_000;
 /// Units of work of one call; a unit is some 100 ns.
 const WORK_MAX: u64 = 600;
 /// Calls that may empty a page at once, for want of another one.
-const PAGE_WAITS_MAX: u64 = 100;
-/// What may do more: a write of 8 KiB takes up to four of a small page's chunks.
-const EXCEPTIONS: [(&str, u64); 2] = [("1 MB: write 8 KiB", 1300), ("100 MB: write 8 KiB", 1300)];
+const PAGE_WAITS_MAX: u64 = 10;
 
 /// The most work of any call, by kind.
 #[derive(Default)]
@@ -62,11 +60,7 @@ fn check(page_bytes: usize) {
         works.page_waits
     );
     for (name, work) in most {
-        let bound = EXCEPTIONS
-            .iter()
-            .find(|exception| exception.0 == name)
-            .map_or(WORK_MAX, |exception| exception.1);
-        assert!(work <= bound, "{name}: {work} units of work in one call");
+        assert!(work <= WORK_MAX, "{name}: {work} units of work in one call");
     }
     let waits: u64 = works.page_waits.values().sum();
     assert!(waits <= PAGE_WAITS_MAX, "{waits} calls waited for a page");
