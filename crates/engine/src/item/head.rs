@@ -355,6 +355,6 @@ mod tests {
             .with_deadline(true)
             .with_cas64(true)
             .with_state(State::LinkedChain);
-        assert_eq!(head.key_at(CAS_BYTES), 8 + 8 + 4 + 4 + 8);
+        assert_eq!(head.key_at(CAS_BYTES), 8 + 8 + 4 + 4 + CHAIN_BYTES);
     }
 }
