@@ -76,7 +76,7 @@ pub(crate) struct Tuning {
     pub(crate) lru_crawler_sleep: Setting,
     /// `lru_crawler tocrawl`. No effect.
     pub(crate) lru_crawler_tocrawl: Setting,
-    /// `slabs automove`. No effect: the engine balances its classes by itself.
+    /// `slabs automove`: with 0 no page moves from a class that can use it. 1 and 2 are the same.
     pub(crate) slab_automove: Setting,
     /// `slabs automove ratio`. No effect.
     pub(crate) slab_automove_ratio: Fraction,

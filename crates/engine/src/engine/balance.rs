@@ -49,6 +49,8 @@ pub(super) struct Balance {
     pub(super) classes: Vec<Share>,
     /// When the window of the counters began, in ticks.
     pub(super) window_began: u32,
+    /// Whether pages move at all while their class has a use for them.
+    enabled: bool,
 }
 
 impl Balance {
@@ -62,11 +64,18 @@ impl Balance {
         Self {
             classes: vec![share; classes],
             window_began: 0,
+            enabled: true,
         }
     }
 }
 
 impl Engine {
+    /// Whether pages move to classes that evict from those whose items stay longer, as they do unless told otherwise. A class
+    /// that has no page at all gets one in any case.
+    pub fn set_automove(&mut self, on: bool) {
+        self.balance.enabled = on;
+    }
+
     /// A class has evicted something, having had `used_chunks` before.
     pub(super) fn note_pressure(&mut self, class: u8, used_chunks: u64) {
         let slabs = &self.items.slabs;
@@ -101,7 +110,7 @@ impl Engine {
 
     /// Begins to move a page to a class that evicts, if there is one where items stay longer; how many times longer.
     fn move_page_to(&mut self, class: u8) -> Option<f64> {
-        if !self.evictions_enabled {
+        if !self.evictions_enabled || !self.balance.enabled {
             return None;
         }
         self.stats.work += self.classes.len() as u64 / CLASSES_PER_UNIT;

@@ -234,3 +234,19 @@ fn what_is_asked_for_all_the_time_stays_whatever_its_size() {
     println!("{share:.4} of requests for ten values hit");
     assert!(share > 0.995, "{share:.4}");
 }
+
+#[test]
+fn without_automove_a_class_keeps_its_pages() {
+    let left = |automove| {
+        let (mut engine, mut rng, mut clock) = (engine(LIMIT), Rng::new(1), 10);
+        engine.set_automove(automove);
+        stream(&mut engine, &mut rng, &mut clock, 100, 3 * turnover(100));
+        let before = engine.stats().curr_items;
+        stream(&mut engine, &mut rng, &mut clock, 1000, 3 * turnover(1000));
+        engine.check_integrity();
+        engine.stats().curr_items as f64 / before as f64
+    };
+    let (kept, moved) = (left(false), left(true));
+    println!("items left of the old size: {kept:.2}, with automove {moved:.2}");
+    assert!(kept > 0.9 && moved < 0.3, "{kept:.2}, {moved:.2}");
+}

@@ -114,6 +114,11 @@ fn upkeep(shared: &Shared, id: ShardId, sweep: &mut Sweep) {
         core.is_some_and(|mut core| step(&mut core.engine))
     };
     let now = shared.clock.now();
+    let automove = shared.tuning.slab_automove.get() > 0;
+    with_engine(&mut |engine| {
+        engine.set_automove(automove);
+        true
+    });
     for _ in 0..MAINTAIN_STEPS {
         if !with_engine(&mut |engine| engine.maintain(now)) {
             break;
