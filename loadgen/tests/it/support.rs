@@ -84,6 +84,9 @@ fn standard_reply(line: &str) -> Option<&'static str> {
     }
 }
 
+/// Ports tried for a memcached.
+const PORTS_TRIED: usize = 5;
+
 /// A memcached of this test, ended with it.
 pub(crate) struct Memcached {
     child: Child,
@@ -93,25 +96,24 @@ pub(crate) struct Memcached {
 impl Memcached {
     /// Starts one with extra arguments, or says that none is installed.
     pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
-        let port = free_port();
-        let port_text = port.to_string();
-        let mut all = vec![
-            "-u",
-            "root",
-            "-t",
-            "1",
-            "-U",
-            "0",
-            "-l",
-            "127.0.0.1",
-            "-p",
-            &port_text,
-        ];
-        all.extend_from_slice(arguments);
-        let address = format!("127.0.0.1:{port}");
-        let started = Self::spawn(&all, &address)?;
-        wait_for(|| TcpStream::connect(&started.address).is_ok());
-        Some(started)
+        // Between the choice of a free port and its use another test may take it.
+        for _ in 0..PORTS_TRIED {
+            let port = free_port();
+            let port_text = port.to_string();
+            let mut all = vec!["-u", "root", "-t", "1", "-U", "0"];
+            all.extend_from_slice(&["-l", "127.0.0.1", "-p", &port_text]);
+            all.extend_from_slice(arguments);
+            let mut started = Self::spawn(&all, &format!("127.0.0.1:{port}"))?;
+            wait_for(|| started.has_ended() || TcpStream::connect(&started.address).is_ok());
+            if !started.has_ended() {
+                return Some(started);
+            }
+        }
+        panic!("no memcached could be started");
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
     }
 
     /// Starts one on a Unix socket.
@@ -161,7 +163,7 @@ fn free_port() -> u16 {
         .port()
 }
 
-fn wait_for(ready: impl Fn() -> bool) {
+fn wait_for(mut ready: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(5);
     while !ready() {
         assert!(Instant::now() < deadline, "the server did not start");
