@@ -5,7 +5,7 @@
 
 Two parts, one thread on CPU 0 each:
 
-1. Stores items of which a fifth die at one moment and the others at another, 30 seconds later. From /proc and `stats`:
+1. Stores items of which a fifth die at one moment and the others at another, 30 seconds later or more. From /proc and `stats`:
    seconds from the death until the dead are no longer counted and their memory is free, the server's CPU meanwhile
    (beside the seconds before, under the same light load of gets), and the latency of those gets.
 2. Fills nine tenths of the memory with items that never die, then stores items that live 1 to 10 seconds for a minute.
@@ -24,7 +24,8 @@ PORT = 22997
 VALUE_BYTES = 64
 BATCH = 1000
 FIFTH = 5
-PAUSE_BETWEEN_DEATHS = 30
+PAUSE_BETWEEN_DEATHS_MIN = 30
+DEAD_PER_SECOND = 400_000
 GETS_PER_SECOND = 1000
 LIVING_KEYS = 1000
 SHORT_LIVES = range(1, 11)
@@ -104,6 +105,11 @@ def unused_bytes(server):
     return page["limit_maxbytes"] - page["total"] + page["free_chunks"] + page["free_pages"]
 
 
+def pause_between_deaths(items):
+    """Seconds: long enough for most of the items to be removed at a fifth of a core."""
+    return max(PAUSE_BETWEEN_DEATHS_MIN, items // DEAD_PER_SECOND)
+
+
 def load(server, writer, items):
     """Stores the items; returns when each of the two parts dies. The deaths lie behind the end of the storing."""
     batches = items // BATCH
@@ -112,8 +118,9 @@ def load(server, writer, items):
     for number in range(probe):
         writer.batch(b"probe", number, [1])
     writer.wait()
-    deaths = time.time() + 15 + 1.5 * (time.time() - begun) * batches / probe
-    deaths = (int(deaths), int(deaths) + PAUSE_BETWEEN_DEATHS)
+    # A large table takes longer than a small one.
+    first = int(time.time() + 15 + 3 * (time.time() - begun) * batches / probe)
+    deaths = (first, first + pause_between_deaths(items))
     begun = time.time()
     for number in range(batches):
         writer.batch(b"key", number, [deaths[0]] + [deaths[1]] * (FIFTH - 1))
@@ -126,7 +133,7 @@ def load(server, writer, items):
     return deaths
 
 
-def watch_death(server, watch, death, dead, what):
+def watch_death(server, watch, death, dead, pause, what):
     """One death: waits for it, and measures what follows."""
     watch.run(death - 5)
     cpu, begun = server.cpu_seconds(), time.time()
@@ -142,7 +149,7 @@ def watch_death(server, watch, death, dead, what):
         samples.append((time.time() - death, left, server.cpu_seconds()))
         return left <= dead // 1000
 
-    watch.run(death + PAUSE_BETWEEN_DEATHS - 6, sample)
+    watch.run(death + pause - 6, sample)
     print(f"{what}: {dead} of {items} items")
     # The first that are gone are seen some time after the moment itself: the server's seconds are whole ones.
     first = next((at for at in samples if at[1] < dead), samples[-1])
@@ -163,10 +170,11 @@ def deaths(options):
     server = Server(options.binary, PORT, ["-m", str(megabytes)])
     try:
         writer, watch = Writer(server), Watch(server)
+        pause = pause_between_deaths(options.items)
         moments = load(server, writer, options.items)
         fifth = options.items // FIFTH
-        watch_death(server, watch, moments[0], fifth, "a fifth dies")
-        watch_death(server, watch, moments[1], options.items - fifth, "all others die")
+        watch_death(server, watch, moments[0], fifth, pause, "a fifth dies")
+        watch_death(server, watch, moments[1], options.items - fifth, pause, "all others die")
     finally:
         server.stop()
 

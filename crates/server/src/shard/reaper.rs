@@ -1,7 +1,8 @@
 //! The pace at which a shard's dead items give their memory back.
 //!
 //! ```text
-//! once a second        how many are dead? the table of pages is gone through, some 20 ns for each
+//! once a second        how many are dead? the table of pages is gone through, some 20 ns for each; also during a pass: most
+//!                      may die when it has begun
 //! pass over the pages  those with many dead are visited, in slices with rests between them: at the pace that would have all
 //!                      of the dead gone in 5 seconds, but 5% of the core at least and 20% at most
 //! ```
@@ -24,6 +25,8 @@ const REST_MIN: Duration = Duration::from_millis(2);
 const WAIT_MIN: Duration = Duration::from_millis(1);
 /// Between the end of a pass and the next.
 const PASS_REST: Duration = Duration::from_secs(1);
+/// The dead are counted anew after this time.
+const COUNT_REST: Duration = Duration::from_secs(1);
 /// Chunks looked at by one call.
 const CHUNKS: usize = 128;
 /// Pages counted by one call.
@@ -54,6 +57,8 @@ pub(super) struct Reaper {
     /// When the next slice is due.
     due: Instant,
     phase: Phase,
+    /// When the dead were last counted.
+    counted: Instant,
     evictions: u64,
     one_in: u32,
     slice: Duration,
@@ -65,6 +70,7 @@ impl Reaper {
         Reaper {
             due: Instant::now(),
             phase: BEGIN,
+            counted: Instant::now(),
             evictions: 0,
             one_in: ONE_IN,
             slice: SLICE,
@@ -111,8 +117,13 @@ impl Reaper {
                 };
                 if next == 0 {
                     self.set_pace(dead + more, engine.stats().evictions);
+                    self.counted = Instant::now();
                     self.phase = Phase::Reap;
                 }
+                false
+            }
+            Phase::Reap if self.counted.elapsed() >= COUNT_REST => {
+                self.phase = BEGIN;
                 false
             }
             Phase::Reap => {
@@ -125,7 +136,7 @@ impl Reaper {
         }
     }
 
-    /// Sets the pace of the pass that begins.
+    /// Sets the pace of the pass, by how many are dead.
     fn set_pace(&mut self, dead: u64, evictions: u64) {
         let evicts = evictions != std::mem::replace(&mut self.evictions, evictions);
         self.one_in = if evicts { ONE_IN_EVICTING } else { ONE_IN };
