@@ -76,9 +76,10 @@ impl<T> Ring<T> {
     /// # Safety
     /// The slot of `counter` holds an item, which nobody else accesses, and which nobody will read after this.
     unsafe fn take(&self, counter: usize) -> T {
-        // SAFETY: initialised, exclusive and read once, as the caller promises; aligned and valid by being in the slice.
-        self.slot(counter)
-            .with_mut(|slot| unsafe { (*slot).assume_init_read() })
+        self.slot(counter).with_mut(|slot| {
+            // SAFETY: initialised, exclusive and read once, as the caller promises; aligned and valid by being in the slice.
+            unsafe { (*slot).assume_init_read() }
+        })
     }
 }
 

@@ -383,9 +383,11 @@ fn cpus_allowed() -> Vec<usize> {
         return (0..count).collect();
     }
     let capacity = 8 * size_of_val(&set);
-    // SAFETY: CPU_ISSET reads the bit `cpu` of a set that lives here, and cpu is below its number of bits.
     (0..capacity)
-        .filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) })
+        .filter(|&cpu| {
+            // SAFETY: CPU_ISSET reads the bit `cpu` of a set that lives here, and cpu is below its number of bits.
+            unsafe { libc::CPU_ISSET(cpu, &set) }
+        })
         .collect()
 }
 
