@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use corecached_engine::{
     Arith, ArithExtras, ArithOp, Budget, Deadline, Delete, Engine, EngineConfig, Fetch, KeyHasher,
-    Reserve, Seconds, Store, StoreExtras, StoreMode, StoreOutcome,
+    Reserve, Room, Seconds, Space, Store, StoreExtras, StoreMode, StoreOutcome,
 };
 
 thread_local! {
@@ -34,6 +34,18 @@ static ALLOCATOR: Counting = Counting;
 const HASHER: KeyHasher = KeyHasher::new(3);
 const KEYS: u64 = 40_000;
 
+/// Memory handed out by one call, which asks for a byte: a chunk.
+#[derive(Default)]
+struct Window(Option<Space>);
+
+impl Extend<Space> for Window {
+    fn extend<T: IntoIterator<Item = Space>>(&mut self, spaces: T) {
+        for space in spaces {
+            assert!(self.0.replace(space).is_none(), "one chunk at a time");
+        }
+    }
+}
+
 fn round(engine: &mut Engine, number: u64, now: Seconds) {
     let mut key = *b"key-00000000";
     let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
@@ -41,7 +53,7 @@ fn round(engine: &mut Engine, number: u64, now: Seconds) {
         *digit = b'0' + (mixed % KEYS / 10u64.pow(at as u32) % 10) as u8;
     }
     let (key, hash) = (&key[..], HASHER.hash(&key));
-    let value = [b'5'; 40_000];
+    let value = [b'5'; 20_000];
     let length = [10, 100, 30, 3000, 200, 20_000][(number % 6) as usize];
     let deadline = Deadline(if number.is_multiple_of(3) {
         now.0 + 5
@@ -87,7 +99,17 @@ fn round(engine: &mut Engine, number: u64, now: Seconds) {
         value_bytes: 30_000,
     };
     let mut staged = engine.reserve(&reserve, now).expect("memory");
-    assert!(engine.staged_write(&mut staged, &value[..30_000]));
+    while staged.missing_bytes() > 0 {
+        let mut window = Window::default();
+        assert_eq!(
+            engine.staged_space(&mut staged, 1, &mut window),
+            Room::Given
+        );
+        if let Some(space) = window.0 {
+            // SAFETY: the space is the test's alone until the value is committed.
+            unsafe { space.ptr.write_bytes(9, space.len) };
+        }
+    }
     engine.commit(staged, StoreMode::Set, &StoreExtras::default(), now);
     if number.is_multiple_of(2) {
         engine.delete(key, hash, &Delete::default(), now);

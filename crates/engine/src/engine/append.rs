@@ -9,7 +9,7 @@
 //! sent is not touched: whoever sends it may be anywhere in the chain.
 
 use super::Engine;
-use super::stage::Addition;
+use super::commit::Addition;
 use crate::api::StoreOutcome;
 use crate::item::{Marks, TAIL_BYTES};
 use crate::slab::ChunkRef;

@@ -88,6 +88,9 @@ impl Engine {
     }
 
     /// Takes what is free, or evicts in the class and those next to it: a bounded number of steps.
+    ///
+    /// Memory that has been written before comes first, the newest foremost: chunks of the class, pages of the pool, what
+    /// chains were. A page that was never touched costs a fault for each 4 KiB, as much as receiving the bytes.
     fn allocate_briefly(&mut self, class: u8) -> Option<ChunkRef> {
         let keep = self.pool_reserve();
         if class == INDEX_CLASS
@@ -96,14 +99,17 @@ impl Engine {
         {
             return Some(chunk);
         }
-        loop {
-            if let Some(chunk) = self.take_or_add(class, keep) {
-                return Some(chunk);
-            }
+        while !self.items.slabs.reuse_page(class, keep) {
             if self.dying.is_null() || self.work_left() == 0 {
                 break;
             }
             self.free_dying_step(DYING_STEP);
+            if let Some(chunk) = self.items.slabs.take(class) {
+                return Some(chunk);
+            }
+        }
+        if let Some(chunk) = self.take_or_add(class, keep) {
+            return Some(chunk);
         }
         self.stats.page_shortages += 1;
         self.evict_for(class)

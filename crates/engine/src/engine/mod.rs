@@ -1,7 +1,8 @@
 //! One shard's cache: joins slabs, items and index, and decides what lives and dies.
 //!
 //! ```text
-//! get store stage arith touch delete  verbs, one file each
+//! get store arith touch delete    verbs, one file each
+//! stage staged commit             values that arrive in pieces
 //! append  reshape                 values that grow in place; items whose header has to grow
 //! observe  events  reassign       looking without touching; what the engine does by itself; pages moved on request
 //! memory  larger                  where memory comes from: free chunk, page, eviction in the class, a larger chunk,
@@ -20,6 +21,7 @@ mod append;
 mod arith;
 mod balance;
 mod clock;
+mod commit;
 mod condense;
 mod delete;
 mod drain;
@@ -45,6 +47,7 @@ mod report;
 mod reshape;
 mod saved;
 mod stage;
+mod staged;
 mod steal;
 mod store;
 mod sweep;
@@ -62,7 +65,7 @@ pub use self::observe::{Observed, Presence};
 pub use self::pin::PinnedValue;
 pub use self::reassign::ReassignOutcome;
 pub use self::saved::RestoreError;
-pub use self::stage::{Staged, StagedHandle};
+pub use self::staged::{Staged, StagedHandle};
 pub use self::walk::{WalkCursor, WalkedItem};
 
 use self::balance::Balance;

@@ -108,7 +108,7 @@ impl Engine {
             self.abort(staged);
             return None;
         }
-        let target = staged.first;
+        let target = staged.0.first;
         self.link_staged(staged, fields.key, fields.cas).cas()?;
         Some(target)
     }

@@ -1,8 +1,8 @@
 //! Values that arrive in pieces, and every value that needs a chain: memory as they come, the index last.
 //!
 //! A staged item is complete but for its value and is not in the index. Its pages are guarded, so it stays where it is
-//! until it is committed or aborted. Its memory is written here ([`Engine::staged_write`]), or handed out to be written
-//! by who receives the value ([`Engine::staged_space`]):
+//! until it is committed or aborted. Its memory is handed out to be written by who receives the value
+//! ([`Engine::staged_space`]), or written here when all of the value is there:
 //!
 //! ```text
 //!   chunks of the chain   | first ....... | ............. | ............. |   no memory yet     |
@@ -13,111 +13,14 @@
 use super::Engine;
 use super::effort::CALL_WORK;
 use super::memory::Allocated;
-use super::store::Decision;
-use crate::api::{Reserve, Room, Space, StoreExtras, StoreMode, StoreOutcome};
+use super::staged::{PATIENCE, Staged};
+use crate::api::{Reserve, Room, Space, StoreOutcome};
 use crate::item::{Fields, Marks, State, TAIL_BYTES};
 use crate::slab::ChunkRef;
 use crate::types::{KeyHash, Seconds};
 
-/// Calls of [`Engine::staged_space`] in a row that may find no memory while pages are being emptied. More than it takes to
-/// empty 16 pages of the smallest chunks, so that it is only used up where no page can be emptied.
-const PATIENCE: u32 = 1024;
-
-/// A value on its way in. Must be given back by [`Engine::commit`] or [`Engine::abort`].
-#[derive(Debug)]
-#[must_use = "a staged value holds memory until it is committed or aborted"]
-pub struct Staged {
-    pub(super) first: ChunkRef,
-    pub(super) hash: KeyHash,
-    /// The last chunk, and what it has no value for yet.
-    last: ChunkRef,
-    room: usize,
-    /// Bytes written or handed out.
-    written: usize,
-    value_bytes: usize,
-    patience: u32,
-}
-
-/// A [`Staged`] in a form that can be copied into messages. It is still one value, to be committed or aborted once.
-#[derive(Clone, Copy, Debug)]
-pub struct StagedHandle {
-    first: ChunkRef,
-    hash: KeyHash,
-    last: ChunkRef,
-    room: usize,
-    written: usize,
-    value_bytes: usize,
-    patience: u32,
-}
-
-impl StagedHandle {
-    /// The value. Whoever takes it out of a message is the only one to do so.
-    pub fn into_staged(self) -> Staged {
-        let Self {
-            first,
-            hash,
-            last,
-            room,
-            written,
-            value_bytes,
-            patience,
-        } = self;
-        Staged {
-            first,
-            hash,
-            last,
-            room,
-            written,
-            value_bytes,
-            patience,
-        }
-    }
-}
-
-impl Staged {
-    /// A form that can be copied into messages.
-    #[must_use = "the value holds memory until it is committed or aborted"]
-    pub fn into_handle(self) -> StagedHandle {
-        let Self {
-            first,
-            hash,
-            last,
-            room,
-            written,
-            value_bytes,
-            patience,
-        } = self;
-        StagedHandle {
-            first,
-            hash,
-            last,
-            room,
-            written,
-            value_bytes,
-            patience,
-        }
-    }
-
-    /// Length of the whole value.
-    #[must_use]
-    pub fn value_bytes(&self) -> usize {
-        self.value_bytes
-    }
-
-    /// Bytes that have been neither written nor handed out yet.
-    #[must_use]
-    pub fn missing_bytes(&self) -> usize {
-        self.value_bytes - self.written
-    }
-
-    fn note_written(&mut self, len: usize) {
-        self.room -= len;
-        self.written += len;
-    }
-}
-
 impl Engine {
-    /// Takes the first of the memory for a value that will be written by [`Self::staged_write`], which takes the rest.
+    /// Takes the first of the memory for a value whose memory [`Self::staged_space`] will hand out.
     ///
     /// # Errors
     ///
@@ -163,15 +66,7 @@ impl Engine {
             }
         };
         self.guard(first, true);
-        Some(Staged {
-            first,
-            hash,
-            last: first,
-            room: filled_first,
-            written: 0,
-            value_bytes: fields.value_bytes,
-            patience: PATIENCE,
-        })
+        Some(Staged::begin(first, hash, filled_first, fields.value_bytes))
     }
 
     /// The class of an item that needs no chain. Items so large that a later deadline would not fit are chains.
@@ -211,10 +106,11 @@ impl Engine {
     }
 
     fn append_staged(&mut self, staged: &mut Staged, chunk: ChunkRef, length: usize) {
-        self.items.write_tail(chunk, staged.first, length);
-        self.items.append_chunk(staged.first, staged.last, chunk);
-        staged.last = chunk;
-        staged.room = length;
+        self.items.write_tail(chunk, staged.0.first, length);
+        self.items
+            .append_chunk(staged.0.first, staged.0.last, chunk);
+        staged.0.last = chunk;
+        staged.0.room = length;
     }
 
     /// Hands out memory for the next bytes of the value, chunk by chunk until it is `bytes` or more, or the rest of the
@@ -234,19 +130,19 @@ impl Engine {
             if given > 0 && self.work_left() < CALL_WORK / 2 {
                 break;
             }
-            if staged.room == 0 {
+            if staged.0.room == 0 {
                 let (length, class) = self.next_of_chain(staged);
-                match self.allocate_in_steps(class, &mut staged.patience) {
+                match self.allocate_in_steps(class, &mut staged.0.patience) {
                     Allocated::Chunk(chunk) => self.append_staged(staged, chunk, length),
                     // What has been given is to be filled first.
                     _ if given > 0 => break,
                     Allocated::Later => return Room::Later,
                     Allocated::OutOfMemory => return Room::OutOfMemory,
                 }
-                staged.patience = PATIENCE;
+                staged.0.patience = PATIENCE;
             }
-            let (at, len) = self.items.value_range(staged.last);
-            let room = staged.room;
+            let (at, len) = self.items.value_range(staged.0.last);
+            let room = staged.0.room;
             let space = self.items.slabs.segment.space(at + len - room, room);
             into.extend([space]);
             staged.note_written(room);
@@ -258,8 +154,7 @@ impl Engine {
     /// Writes the next bytes of the value. Those beyond its length are an error of the caller.
     ///
     /// False if there is no memory for them: the value cannot be completed and has to be aborted.
-    #[must_use = "without memory the value has to be aborted"]
-    pub fn staged_write(&mut self, staged: &mut Staged, mut bytes: &[u8]) -> bool {
+    pub(super) fn staged_write(&mut self, staged: &mut Staged, mut bytes: &[u8]) -> bool {
         assert!(
             bytes.len() <= staged.missing_bytes(),
             "more bytes than were reserved"
@@ -307,133 +202,10 @@ impl Engine {
 
     /// Where the next bytes go: offset in the segment, and how many fit there; `None` without memory.
     fn staged_room(&mut self, staged: &mut Staged) -> Option<(usize, usize)> {
-        if staged.room == 0 && !self.grow_staged(staged) {
+        if staged.0.room == 0 && !self.grow_staged(staged) {
             return None;
         }
-        let (at, len) = self.items.value_range(staged.last);
-        Some((at + len - staged.room, staged.room))
-    }
-
-    /// Links a staged item as `mode` and `extras` say, or frees it. It must have been written to its end.
-    pub fn commit(
-        &mut self,
-        staged: Staged,
-        mode: StoreMode,
-        extras: &StoreExtras,
-        now: Seconds,
-    ) -> StoreOutcome {
-        self.clock.advance(now);
-        self.begin_work();
-        assert_eq!(
-            staged.missing_bytes(),
-            0,
-            "a value is committed when it is whole"
-        );
-        let mut key = [0; 255];
-        let item = self.items.item(staged.first);
-        let key = &mut key[..item.key().len()];
-        key.copy_from_slice(item.key());
-        self.count_set(staged.first);
-        let hash = staged.hash;
-        let found = self.look_up(key, hash);
-        let creates = extras.create && found.is_none();
-        if matches!(mode, StoreMode::Append | StoreMode::Prepend) && !creates {
-            return self.concatenate_staged(staged, key, mode, extras);
-        }
-        match self.decide(mode, extras, found) {
-            Decision::Store => {}
-            Decision::StoreStale(deadline, marks) => {
-                self.items.set_deadline(staged.first, deadline);
-                self.items.set_marks(staged.first, marks);
-            }
-            Decision::Refuse(outcome) => {
-                self.abort(staged);
-                return outcome;
-            }
-        }
-        let outcome = self.link_staged(staged, key, extras.new_cas);
-        if outcome == StoreOutcome::OutOfMemory {
-            let drops_old = mode == StoreMode::Set || extras.drops_old;
-            self.refuse_store(key, hash, drops_old, false, now);
-        }
-        outcome
-    }
-
-    /// Gives a staged item its cas unique and puts it in the index.
-    pub(super) fn link_staged(
-        &mut self,
-        staged: Staged,
-        key: &[u8],
-        new_cas: Option<u64>,
-    ) -> StoreOutcome {
-        let Staged {
-            first,
-            hash,
-            value_bytes,
-            ..
-        } = staged;
-        if self.find(key, hash).is_none() {
-            if !self.prepare_index(hash) {
-                self.abort(staged);
-                return StoreOutcome::OutOfMemory;
-            }
-            self.prepare_probation(self.items.slabs.class_of(first), hash);
-        }
-        self.guard(first, false);
-        let cas = self.cas_or_next(new_cas);
-        self.items.set_cas(first, cas);
-        self.link(first, key, hash);
-        StoreOutcome::Stored { cas, value_bytes }
-    }
-
-    /// Frees a staged item.
-    pub fn abort(&mut self, staged: Staged) {
-        self.guard(staged.first, false);
-        self.free_item(staged.first);
-    }
-
-    /// What has been written of a staged value, piece by piece, when that is all of it: to send it to another shard.
-    pub fn staged_value(&self, staged: &Staged) -> impl Iterator<Item = &[u8]> {
-        self.items.value_chunks(staged.first)
-    }
-
-    fn concatenate_staged(
-        &mut self,
-        staged: Staged,
-        key: &[u8],
-        mode: StoreMode,
-        extras: &StoreExtras,
-    ) -> StoreOutcome {
-        // The staged item is no longer written to, so its chunks can be read while others are staged.
-        let outcome = self.concatenate(
-            key,
-            staged.hash,
-            mode,
-            extras,
-            Addition::Item(staged.first, staged.value_bytes),
-        );
-        self.abort(staged);
-        if outcome == StoreOutcome::OutOfMemory {
-            self.stats.store_no_memory += 1;
-        }
-        outcome
-    }
-}
-
-/// What is appended or prepended.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Addition<'a> {
-    /// Bytes from outside.
-    Bytes(&'a [u8]),
-    /// The value of a staged item, and its length.
-    Item(ChunkRef, usize),
-}
-
-impl Addition<'_> {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Bytes(bytes) => bytes.len(),
-            Self::Item(_, len) => *len,
-        }
+        let (at, len) = self.items.value_range(staged.0.last);
+        Some((at + len - staged.0.room, staged.0.room))
     }
 }

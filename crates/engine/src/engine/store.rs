@@ -1,7 +1,8 @@
 //! set, add, replace, cas, append and prepend.
 
 use super::Engine;
-use super::stage::{Addition, Staged};
+use super::commit::Addition;
+use super::staged::Staged;
 use crate::api::{Store, StoreExtras, StoreMode, StoreOutcome};
 use crate::index::Place;
 use crate::item::{Fields, Marks, State};

@@ -373,14 +373,30 @@ impl Slabs {
 
     /// Gives `class` a page from the pool or the budget, leaving `keep` pages in the pool; false if there is none.
     pub(crate) fn add_page(&mut self, class: u8, keep: u32) -> bool {
+        if self.reuse_page(class, keep) {
+            return true;
+        }
+        let drawn = self.draw_page();
+        if let Some(id) = drawn {
+            self.assign(id, class);
+        }
+        drawn.is_some()
+    }
+
+    /// Gives `class` a page from the pool, leaving `keep` there; false if there are no more.
+    pub(crate) fn reuse_page(&mut self, class: u8, keep: u32) -> bool {
         let pooled = if self.pool.len > keep {
             self.pop_pool()
         } else {
             None
         };
-        let Some(id) = pooled.or_else(|| self.draw_page()) else {
-            return false;
-        };
+        if let Some(id) = pooled {
+            self.assign(id, class);
+        }
+        pooled.is_some()
+    }
+
+    fn assign(&mut self, id: PageId, class: u8) {
         self.pages[id as usize] = Page {
             class,
             mortality: Mortality::begin(self.now),
@@ -390,7 +406,6 @@ impl Slabs {
             .all
             .push(&mut self.pages, id, Which::All);
         self.offer(id);
-        true
     }
 
     /// Charges a page to the budget.

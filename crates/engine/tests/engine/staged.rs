@@ -207,3 +207,22 @@ fn the_memory_of_values_that_are_replaced_is_not_given_back_meanwhile() {
         &held[60..]
     );
 }
+
+#[test]
+fn memory_that_was_never_touched_comes_last() {
+    let large = EngineConfig {
+        item_size_max: 8 << 20,
+        page_bytes: 256 << 10,
+        ..config()
+    };
+    let (mut engine, _) = engine_with(large, 64 << 20);
+    let mut held = 0;
+    for round in 0..200u32 {
+        let mut staged = reserve(&mut engine, &[b'k', round as u8 % 4], 4_000_000);
+        assert!(write(&mut engine, &mut staged, 1).is_ok());
+        commit(&mut engine, staged);
+        held = engine.stats().charged_bytes;
+    }
+    // Four values, the one on its way in, and what their pages have left.
+    assert!(held < 24 << 20, "{held} bytes for 16 MB");
+}

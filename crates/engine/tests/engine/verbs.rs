@@ -2,8 +2,8 @@
 
 use corecached_engine::{
     Arith, ArithExtras, ArithOp, ArithOutcome, Budget, Deadline, Delete, DeleteOutcome, Engine,
-    EngineConfig, Fetch, Release, Reserve, Seconds, Store, StoreExtras, StoreMode, StoreOutcome,
-    TouchOutcome,
+    EngineConfig, Fetch, Release, Reserve, Room, Seconds, Space, Store, StoreExtras, StoreMode,
+    StoreOutcome, TouchOutcome,
 };
 
 use crate::support::{config, engine, engine_with, hash};
@@ -368,11 +368,18 @@ fn a_staged_value_is_invisible_until_committed() {
         value_bytes,
     };
     let mut staged = engine.reserve(&reserve, NOW).unwrap();
-    for _ in 0..300 {
-        assert!(engine.staged_write(&mut staged, &[5; 1000]));
+    while staged.missing_bytes() > 0 {
+        let mut spaces: Vec<Space> = Vec::new();
+        assert_eq!(
+            engine.staged_space(&mut staged, 1000, &mut spaces),
+            Room::Given
+        );
+        for space in spaces {
+            // SAFETY: the space is the test's alone until the value is committed.
+            unsafe { space.ptr.write_bytes(5, space.len) };
+        }
         assert_eq!(value(&mut engine, "k").unwrap(), b"old");
     }
-    assert_eq!(staged.missing_bytes(), 0);
     assert!(matches!(
         engine.commit(staged, StoreMode::Set, &StoreExtras::default(), NOW),
         StoreOutcome::Stored { .. }

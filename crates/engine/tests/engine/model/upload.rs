@@ -63,14 +63,7 @@ impl Model {
         } else {
             upload.written + len
         };
-        let has_memory = if self.rng.one_in(2) {
-            self.take_space(&mut upload, end)
-        } else {
-            let bytes = &upload.value[upload.written..end];
-            upload.written = end;
-            self.engine.staged_write(&mut upload.staged, bytes)
-        };
-        if !has_memory {
+        if !self.take_space(&mut upload, end) {
             // The memory of what has been written is an excuse.
             return self.engine.abort(upload.staged);
         }

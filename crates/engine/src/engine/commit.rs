@@ -1,0 +1,133 @@
+//! The end of a staged value: it is linked, joined to what is there, or freed.
+
+use super::Engine;
+use super::staged::{Staged, StagedHandle};
+use super::store::Decision;
+use crate::api::{StoreExtras, StoreMode, StoreOutcome};
+use crate::slab::ChunkRef;
+use crate::types::Seconds;
+
+impl Engine {
+    /// Links a staged item as `mode` and `extras` say, or frees it. It must have been written to its end.
+    pub fn commit(
+        &mut self,
+        staged: Staged,
+        mode: StoreMode,
+        extras: &StoreExtras,
+        now: Seconds,
+    ) -> StoreOutcome {
+        self.clock.advance(now);
+        self.begin_work();
+        assert_eq!(
+            staged.missing_bytes(),
+            0,
+            "a value is committed when it is whole"
+        );
+        let mut key = [0; 255];
+        let item = self.items.item(staged.0.first);
+        let key = &mut key[..item.key().len()];
+        key.copy_from_slice(item.key());
+        self.count_set(staged.0.first);
+        let hash = staged.0.hash;
+        let found = self.look_up(key, hash);
+        let creates = extras.create && found.is_none();
+        if matches!(mode, StoreMode::Append | StoreMode::Prepend) && !creates {
+            return self.concatenate_staged(staged, key, mode, extras);
+        }
+        match self.decide(mode, extras, found) {
+            Decision::Store => {}
+            Decision::StoreStale(deadline, marks) => {
+                self.items.set_deadline(staged.0.first, deadline);
+                self.items.set_marks(staged.0.first, marks);
+            }
+            Decision::Refuse(outcome) => {
+                self.abort(staged);
+                return outcome;
+            }
+        }
+        let outcome = self.link_staged(staged, key, extras.new_cas);
+        if outcome == StoreOutcome::OutOfMemory {
+            let drops_old = mode == StoreMode::Set || extras.drops_old;
+            self.refuse_store(key, hash, drops_old, false, now);
+        }
+        outcome
+    }
+
+    /// Gives a staged item its cas unique and puts it in the index.
+    pub(super) fn link_staged(
+        &mut self,
+        staged: Staged,
+        key: &[u8],
+        new_cas: Option<u64>,
+    ) -> StoreOutcome {
+        let StagedHandle {
+            first,
+            hash,
+            value_bytes,
+            ..
+        } = staged.0;
+        if self.find(key, hash).is_none() {
+            if !self.prepare_index(hash) {
+                self.abort(staged);
+                return StoreOutcome::OutOfMemory;
+            }
+            self.prepare_probation(self.items.slabs.class_of(first), hash);
+        }
+        self.guard(first, false);
+        let cas = self.cas_or_next(new_cas);
+        self.items.set_cas(first, cas);
+        self.link(first, key, hash);
+        StoreOutcome::Stored { cas, value_bytes }
+    }
+
+    /// Frees a staged item.
+    pub fn abort(&mut self, staged: Staged) {
+        self.guard(staged.0.first, false);
+        self.free_item(staged.0.first);
+    }
+
+    /// What has been written of a staged value, piece by piece, when that is all of it: to send it to another shard.
+    pub fn staged_value(&self, staged: &Staged) -> impl Iterator<Item = &[u8]> {
+        self.items.value_chunks(staged.0.first)
+    }
+
+    fn concatenate_staged(
+        &mut self,
+        staged: Staged,
+        key: &[u8],
+        mode: StoreMode,
+        extras: &StoreExtras,
+    ) -> StoreOutcome {
+        // The staged item is no longer written to, so its chunks can be read while others are staged.
+        let outcome = self.concatenate(
+            key,
+            staged.0.hash,
+            mode,
+            extras,
+            Addition::Item(staged.0.first, staged.value_bytes()),
+        );
+        self.abort(staged);
+        if outcome == StoreOutcome::OutOfMemory {
+            self.stats.store_no_memory += 1;
+        }
+        outcome
+    }
+}
+
+/// What is appended or prepended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Addition<'a> {
+    /// Bytes from outside.
+    Bytes(&'a [u8]),
+    /// The value of a staged item, and its length.
+    Item(ChunkRef, usize),
+}
+
+impl Addition<'_> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Item(_, len) => *len,
+        }
+    }
+}
