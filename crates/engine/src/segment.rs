@@ -15,10 +15,11 @@
 use std::io;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::api::{Piece, Space};
 use crate::config::MemoryFile;
-use crate::item::{TAIL_BYTES, parse_tail};
+use crate::item::{TAIL_BYTES, tail_length};
 use crate::mapping::Mapping;
 
 /// A record that may be viewed in the segment's bytes.
@@ -134,6 +135,17 @@ impl Segment {
         unsafe { &mut *self.base.as_ptr().add(at).cast::<T>() }
     }
 
+    /// Writes a word that [`next_piece`] may be reading on another thread, which sees the word before or this one.
+    pub(crate) fn publish(&mut self, at: usize, word: u32) {
+        self.check(at, 4);
+        assert!(at.is_multiple_of(4), "misaligned word");
+        // SAFETY: in bounds and aligned (the base is page-aligned); `&mut self` excludes other borrows, and `next_piece`,
+        // which borrows nothing, reads it as an atomic too.
+        let shared = unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(at).cast()) };
+        // Whatever else is written leads to nothing that the reader follows.
+        shared.store(word.to_le(), Ordering::Relaxed);
+    }
+
     /// Asks the processor for the cache line at `at`; an offset outside the segment is ignored.
     #[inline]
     pub(crate) fn prefetch(&self, at: usize) {
@@ -190,6 +202,9 @@ pub(crate) fn link(chunk: u32, granule_shift: u32) -> u64 {
 
 /// The piece of a pinned value that `link` leads to: where it begins, its length, and the next link, 0 at the end.
 ///
+/// Where something has been appended meanwhile, the last piece is longer than it was, and others may follow: who asks
+/// stops at [`crate::PinnedValue::value_bytes`].
+///
 /// # Safety
 ///
 /// `base` and `link` are those of a [`crate::PinnedValue`], or the link is one that this returned for it; the item is still
@@ -197,10 +212,13 @@ pub(crate) fn link(chunk: u32, granule_shift: u32) -> u64 {
 pub unsafe fn next_piece(base: *const u8, link: u64) -> (*const u8, usize, u64) {
     let shift = (link >> LINK_CHUNK_BITS) as u32;
     let address = (link as u32 as usize) << shift;
-    // SAFETY: a link leads to a later chunk of a chain. Nobody writes to those of a pinned item: they are neither moved,
-    // nor freed, nor appended to, and only the head of its first chunk changes.
-    let tail = unsafe { std::slice::from_raw_parts(base.add(address), TAIL_BYTES) };
-    let (next, len) = parse_tail(tail);
+    // SAFETY: a link leads to a later chunk of a chain. Those of a pinned item are neither moved nor freed. Nobody writes to
+    // what is read here, but for the length of the last chunk and what follows it, by `Segment::publish`.
+    let [word, next] = [0, 4].map(|at| unsafe {
+        let word = AtomicU32::from_ptr(base.add(address + at).cast_mut().cast());
+        u32::from_le(word.load(Ordering::Relaxed))
+    });
+    let len = tail_length(word);
     // SAFETY: the chunk's value lies behind its header.
     let start = unsafe { base.add(address + TAIL_BYTES) };
     (start, len, self::link(next, shift))

@@ -8,6 +8,8 @@ mod condense;
 mod eviction;
 #[path = "engine/expiry.rs"]
 mod expiry;
+#[path = "engine/join.rs"]
+mod join;
 #[path = "engine/lend.rs"]
 mod lend;
 #[path = "engine/model/mod.rs"]

@@ -22,7 +22,7 @@ impl Token {
 pub struct Insert {
     /// The bytes go out just before `bytes[at]`; `at == bytes.len()` puts them last. Ascending within a send.
     pub at: usize,
-    /// How many bytes, those of all runs.
+    /// How many bytes, those of all runs; more may lie behind.
     pub len: usize,
     /// Where the first of them lie.
     pub first: Run,
@@ -133,6 +133,8 @@ pub struct Progress {
     inserts: usize,
     /// What is not done of the insert after those: this run and those behind it. `None` = all of it.
     run: Option<Run>,
+    /// Bytes not done of that insert. The last run may have become longer since the insert was made.
+    left: usize,
 }
 
 impl Progress {
@@ -148,12 +150,24 @@ impl Progress {
                 let rest = &outgoing.bytes[self.bytes..end];
                 return Some((rest.as_ptr(), rest.len()));
             }
-            let run = *self.run.get_or_insert(insert?.first);
-            if run.len > 0 {
-                return Some((run.ptr, run.len));
+            let run = match self.run {
+                Some(run) => run,
+                None => {
+                    let insert = insert?;
+                    self.left = insert.len;
+                    insert.first
+                }
+            };
+            self.run = Some(run);
+            let piece = run.len.min(self.left);
+            if piece > 0 {
+                return Some((run.ptr, piece));
             }
-            // SAFETY: the caller's promise.
-            self.run = unsafe { run.next() };
+            self.run = match self.left {
+                0 => None,
+                // SAFETY: the caller's promise.
+                _ => unsafe { run.next() },
+            };
             self.inserts += usize::from(self.run.is_none());
         }
     }
@@ -165,6 +179,7 @@ impl Progress {
                 debug_assert!(len <= run.len, "more is done than the piece has");
                 run.ptr = run.ptr.wrapping_add(len);
                 run.len -= len;
+                self.left -= len;
             }
             None => self.bytes += len,
         }

@@ -153,6 +153,41 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_behind_the_length_is_not_sent() {
+        let table: [(&[u8], u64); 4] = [
+            (b"", 0),
+            (b"first", 2),
+            (b"last and more", 3),
+            (b"never looked at", 9),
+        ];
+        let (ptr, len) = (table[1].0.as_ptr(), table[1].0.len());
+        let chain = Chain {
+            base: table.as_ptr().cast(),
+            link: table[1].1,
+            follow,
+        };
+        let insert = Insert {
+            at: 1,
+            len: b"firstlast".len(),
+            first: Run {
+                ptr,
+                len,
+                chain: Some(chain),
+            },
+            cookie: 0,
+        };
+        let outgoing = Outgoing {
+            bytes: b"<>".to_vec(),
+            inserts: vec![insert, insert],
+        };
+        let whole = b"<firstlastfirstlast>";
+        assert_eq!(outgoing.len(), whole.len());
+        for skip in 0..=whole.len() {
+            assert_eq!(joined(&gathered(&outgoing, skip)), &whole[skip..]);
+        }
+    }
+
+    #[test]
     fn splits_at_the_limit_of_bytes() {
         // The pointers are never followed: a huge insert needs no huge memory.
         let huge = Insert::whole(0, std::ptr::dangling(), CHUNK_BYTES_MAX + 5, 0);

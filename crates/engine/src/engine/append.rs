@@ -5,71 +5,50 @@
 //!                                        ^ addition          ^
 //! ```
 //!
-//! The room is made first, and taken back if there is no memory for all of it; then nothing can fail. A value that is being
-//! sent is not touched: whoever sends it may be anywhere in the chain.
+//! The room is made first, and taken back if there is no memory for all of it; then nothing can fail. The value may be
+//! being sent meanwhile: who sends it stops at the length that it had (`PinnedValue`), and the two words of the last chunk
+//! that change under his eyes, its length and what follows it, are written at once ([`Segment::publish`]).
+//!
+//! [`Segment::publish`]: crate::segment::Segment::publish
 
 use super::Engine;
-use super::commit::Addition;
-use crate::api::StoreOutcome;
-use crate::item::{Marks, TAIL_BYTES};
+use super::join::Addition;
+use crate::item::TAIL_BYTES;
 use crate::slab::ChunkRef;
 
 /// A chunk that is added has room for one in so many bytes of the value at least, so that a value that grows by a few bytes
 /// at a time is not cut into as many chunks.
 const ROOM_SHARE: usize = 8;
 
-/// The end of a value before it grows.
+/// Where an addition goes: behind so many bytes of a chunk.
 #[derive(Clone, Copy, Debug)]
-struct End {
-    last: ChunkRef,
+pub(super) struct End {
+    pub(super) last: ChunkRef,
     /// Bytes of value in it.
-    length: usize,
+    pub(super) length: usize,
 }
 
 impl Engine {
-    /// Appends to the linked item at `first` where it is; `None` if that is not possible and it has to be copied.
+    /// Writes an addition behind the value of the held chain at `first`, which will have `value_bytes`; false without
+    /// memory, and then the chain is as before.
     pub(super) fn append_in_place(
         &mut self,
         first: ChunkRef,
         addition: Addition<'_>,
-        new_cas: Option<u64>,
-    ) -> Option<StoreOutcome> {
-        let item = self.items.item(first);
-        let (head, value_bytes) = (item.head, item.value_bytes() + addition.len());
-        let has_room = self
-            .items
-            .has_room(head, item.deadline(), new_cas.unwrap_or(0));
-        if !head.is_chain() || !has_room || self.is_pinned(first) {
-            return None;
-        }
-        self.begin_work();
-        self.hold(first);
+        value_bytes: usize,
+    ) -> bool {
         let end = self.make_room(first, value_bytes, addition.len());
-        self.let_go(first);
-        let Some(end) = end else {
-            return Some(StoreOutcome::OutOfMemory);
-        };
-        self.note_unlinked(first);
-        self.fill(end, addition);
-        self.items.set_chain_total(first, value_bytes as u32);
-        let cas = self.cas_or_next(new_cas);
-        self.items.set_cas(first, cas);
-        // The rest is as if it had been stored anew. The lengths in the head may just have changed.
-        let marks = Marks::NONE.with_binary_key(head.marks().has_binary_key());
-        let head = self.items.head(first).with_marks(marks).with_fetched(false);
-        self.items.set_head(first, head);
-        let frequency = self.accessed[usize::from(head.frequency())];
-        self.note_linked(first, frequency);
-        Some(StoreOutcome::Stored { cas, value_bytes })
+        if let Some(end) = end {
+            self.fill(end, addition);
+        }
+        end.is_some()
     }
 
     /// Makes a chain of `value_bytes` longer by the last `bytes` of them; `None` without memory, and then it is as before.
     fn make_room(&mut self, first: ChunkRef, value_bytes: usize, bytes: usize) -> Option<End> {
         let last = self.items.chain_last(first);
         let (at, length) = self.items.value_range(last);
-        let slabs = &self.items.slabs;
-        let chunk_end = slabs.address(last) + slabs.sizes.chunk_bytes(slabs.class_of(last));
-        let here = bytes.min(chunk_end - at - length);
+        let here = bytes.min(self.items.slabs.end_of(last) - at - length);
         self.items.set_length(last, length + here);
         let end = End { last, length };
         let mut missing = bytes - here;
@@ -112,8 +91,8 @@ impl Engine {
         }
     }
 
-    /// Writes the addition behind the end.
-    fn fill(&mut self, end: End, addition: Addition<'_>) {
+    /// Writes the addition behind the end, into the lengths that the chunks already have.
+    pub(super) fn fill(&mut self, end: End, addition: Addition<'_>) {
         let mut to = end;
         match addition {
             Addition::Bytes(mut bytes) => {

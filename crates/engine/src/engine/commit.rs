@@ -4,7 +4,6 @@ use super::Engine;
 use super::staged::{Staged, StagedHandle};
 use super::store::Decision;
 use crate::api::{StoreExtras, StoreMode, StoreOutcome};
-use crate::slab::ChunkRef;
 use crate::types::Seconds;
 
 impl Engine {
@@ -32,7 +31,7 @@ impl Engine {
         let found = self.look_up(key, hash);
         let creates = extras.create && found.is_none();
         if matches!(mode, StoreMode::Append | StoreMode::Prepend) && !creates {
-            return self.concatenate_staged(staged, key, mode, extras);
+            return self.join_staged(staged, key, mode, extras);
         }
         match self.decide(mode, extras, found) {
             Decision::Store => {}
@@ -89,45 +88,5 @@ impl Engine {
     /// What has been written of a staged value, piece by piece, when that is all of it: to send it to another shard.
     pub fn staged_value(&self, staged: &Staged) -> impl Iterator<Item = &[u8]> {
         self.items.value_chunks(staged.0.first)
-    }
-
-    fn concatenate_staged(
-        &mut self,
-        staged: Staged,
-        key: &[u8],
-        mode: StoreMode,
-        extras: &StoreExtras,
-    ) -> StoreOutcome {
-        // The staged item is no longer written to, so its chunks can be read while others are staged.
-        let outcome = self.concatenate(
-            key,
-            staged.0.hash,
-            mode,
-            extras,
-            Addition::Item(staged.0.first, staged.value_bytes()),
-        );
-        self.abort(staged);
-        if outcome == StoreOutcome::OutOfMemory {
-            self.stats.store_no_memory += 1;
-        }
-        outcome
-    }
-}
-
-/// What is appended or prepended.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Addition<'a> {
-    /// Bytes from outside.
-    Bytes(&'a [u8]),
-    /// The value of a staged item, and its length.
-    Item(ChunkRef, usize),
-}
-
-impl Addition<'_> {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Bytes(bytes) => bytes.len(),
-            Self::Item(_, len) => *len,
-        }
     }
 }

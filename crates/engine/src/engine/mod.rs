@@ -3,7 +3,8 @@
 //! ```text
 //! get store arith touch delete    verbs, one file each
 //! stage staged commit             values that arrive in pieces
-//! append  reshape                 values that grow in place; items whose header has to grow
+//! join append prepend splice      values that grow; items whose header has to grow
+//! reshape
 //! observe  events  reassign       looking without touching; what the engine does by itself; pages moved on request
 //! memory  larger                  where memory comes from: free chunk, page, eviction in the class, a larger chunk,
 //! evict  steal  drain             another class's page
@@ -31,6 +32,7 @@ mod evict;
 mod get;
 mod ghosts;
 mod integrity;
+mod join;
 mod larger;
 mod lend;
 mod memory;
@@ -39,6 +41,7 @@ mod pin;
 mod pins;
 mod policy;
 mod prefault;
+mod prepend;
 mod probation;
 mod queue;
 mod reap;
@@ -46,6 +49,7 @@ mod reassign;
 mod report;
 mod reshape;
 mod saved;
+mod splice;
 mod stage;
 mod staged;
 mod steal;

@@ -17,7 +17,7 @@ pub struct PinnedValue {
     pub base: *const u8,
     /// What leads to the second piece; 0 if there is none.
     pub link: u64,
-    /// Length of the whole value.
+    /// Length of the whole value. What is appended to it meanwhile lies behind.
     pub value_bytes: usize,
 }
 
@@ -28,14 +28,18 @@ impl PinnedValue {
     ///
     /// The item is still pinned, and its engine alive, whenever the next piece is asked for.
     pub unsafe fn pieces(self) -> impl Iterator<Item = Piece> {
-        let mut next = Some((self.first, self.link));
+        let (mut piece, mut link, mut left) = (self.first, self.link, self.value_bytes);
+        let mut is_first = true;
         std::iter::from_fn(move || {
-            let (piece, link) = next?;
-            next = (link != 0).then(|| {
-                // SAFETY: the link is one of this value, which is still pinned.
-                let (ptr, len, link) = unsafe { next_piece(self.base, link) };
-                (Piece { ptr, len }, link)
-            });
+            if left == 0 {
+                return None;
+            }
+            if !std::mem::take(&mut is_first) {
+                // SAFETY: the link is one of this value, which is still pinned, and more of it follows.
+                (piece.ptr, piece.len, link) = unsafe { next_piece(self.base, link) };
+            }
+            piece.len = piece.len.min(left);
+            left -= piece.len;
             Some(piece)
         })
     }

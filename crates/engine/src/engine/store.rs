@@ -1,8 +1,6 @@
-//! set, add, replace, cas, append and prepend.
+//! set, add, replace and cas; append and prepend where there is nothing yet.
 
 use super::Engine;
-use super::commit::Addition;
-use super::staged::Staged;
 use crate::api::{Store, StoreExtras, StoreMode, StoreOutcome};
 use crate::index::Place;
 use crate::item::{Fields, Marks, State};
@@ -77,13 +75,7 @@ impl Engine {
         if store.extras.create && self.look_up(store.key, store.hash).is_none() {
             return self.put(fields, store.hash, store.value, class, None);
         }
-        self.concatenate(
-            store.key,
-            store.hash,
-            store.mode,
-            &store.extras,
-            Addition::Bytes(store.value),
-        )
+        self.join_bytes(store)
     }
 
     /// Counts a value that is refused without being read. `drops_old` deletes the item that it would have replaced.
@@ -153,12 +145,12 @@ impl Engine {
         }
     }
 
-    fn count_cas_hit(&mut self, chunk: ChunkRef) {
+    pub(super) fn count_cas_hit(&mut self, chunk: ChunkRef) {
         self.stats.cas_hits += 1;
         self.class_of(chunk).cas_hits += 1;
     }
 
-    fn count_cas_badval(&mut self, chunk: ChunkRef) {
+    pub(super) fn count_cas_badval(&mut self, chunk: ChunkRef) {
         self.stats.cas_badval += 1;
         self.class_of(chunk).cas_badval += 1;
     }
@@ -266,79 +258,5 @@ impl Engine {
             self.note_linked(chunk, self.eviction.stored(is_chain));
             self.enlist(chunk, hash);
         }
-    }
-
-    /// Appends or prepends to a present item, into a new one with its client flags and deadline.
-    pub(super) fn concatenate(
-        &mut self,
-        key: &[u8],
-        hash: KeyHash,
-        mode: StoreMode,
-        extras: &StoreExtras,
-        addition: Addition<'_>,
-    ) -> StoreOutcome {
-        let Some((_, old)) = self.look_up(key, hash) else {
-            return StoreOutcome::NotStored;
-        };
-        let item = self.items.item(old);
-        match extras.compare {
-            Some(cas) if cas != item.cas() => {
-                self.count_cas_badval(old);
-                return StoreOutcome::Exists;
-            }
-            Some(_) => self.count_cas_hit(old),
-            None => {}
-        }
-        let item = self.items.item(old);
-        let value_bytes = item.value_bytes() + addition.len();
-        let fields = Fields {
-            key,
-            client_flags: item.client_flags(),
-            deadline: item.deadline(),
-            cas: extras.new_cas,
-            marks: Marks::NONE.with_binary_key(item.head.marks().has_binary_key()),
-            deadline_room: false,
-            value_bytes,
-        };
-        if self.is_too_large(key.len(), value_bytes, fields.client_flags) {
-            // As memcached: only a value that is too large by itself is TooLarge.
-            self.stats.store_too_large += 1;
-            return StoreOutcome::NotStored;
-        }
-        if mode == StoreMode::Append
-            && let Some(outcome) = self.append_in_place(old, addition, extras.new_cas)
-        {
-            return outcome;
-        }
-        self.hold(old);
-        let staged = self.stage(&fields, hash);
-        let staged = staged.and_then(|staged| self.join(staged, old, mode, addition));
-        self.let_go(old);
-        match staged {
-            Some(staged) => self.link_staged(staged, key, extras.new_cas),
-            None => StoreOutcome::OutOfMemory,
-        }
-    }
-
-    /// Writes the joined value; frees what it has if the memory does not suffice.
-    fn join(
-        &mut self,
-        mut staged: Staged,
-        old: ChunkRef,
-        mode: StoreMode,
-        addition: Addition<'_>,
-    ) -> Option<Staged> {
-        let to = &mut staged;
-        let is_whole = (mode != StoreMode::Append || self.staged_copy(to, old))
-            && match addition {
-                Addition::Bytes(bytes) => self.staged_write(to, bytes),
-                Addition::Item(chunk, _) => self.staged_copy(to, chunk),
-            }
-            && (mode != StoreMode::Prepend || self.staged_copy(to, old));
-        if is_whole {
-            return Some(staged);
-        }
-        self.abort(staged);
-        None
     }
 }

@@ -1,6 +1,6 @@
 //! Chains of chunks: values larger than the largest chunk.
 
-use super::{Items, State, TAIL_BYTES, read_u32};
+use super::{Items, State, TAIL_BYTES};
 use crate::item::Head;
 use crate::slab::ChunkRef;
 
@@ -11,11 +11,12 @@ const CHAIN_LAST_AT: usize = 8;
 /// Offset of the first chunk's reference in a later chunk.
 const TAIL_FIRST_AT: usize = 8;
 
-/// Reads the header of a later chunk: the reference of the next one, and the bytes of value.
-pub(crate) fn parse_tail(header: &[u8]) -> (u32, usize) {
-    let head = Head(u64::from(read_u32(header, 0)));
-    (read_u32(header, TAIL_NEXT_AT), head.length())
+/// Bytes of value in a later chunk with this first word; the reference of the next chunk is its second.
+pub(crate) fn tail_length(word: u32) -> usize {
+    Head(u64::from(word)).length()
 }
+
+const _: () = assert!(TAIL_NEXT_AT == 4);
 
 impl Items {
     /// Makes `chunk` a later chunk of the chain that begins with `first`, holding `length` bytes of value.
@@ -36,6 +37,17 @@ impl Items {
     #[inline]
     pub(crate) fn tail_first(&self, tail: ChunkRef) -> ChunkRef {
         ChunkRef(self.word(tail, TAIL_FIRST_AT))
+    }
+
+    /// Names the first chunk of a later chunk's chain.
+    pub(crate) fn set_tail_first(&mut self, tail: ChunkRef, first: ChunkRef) {
+        self.set_word(tail, TAIL_FIRST_AT, first.0);
+    }
+
+    /// Makes `next` follow a later chunk. Who sends the value may be reading this.
+    pub(crate) fn set_tail_next(&mut self, tail: ChunkRef, next: ChunkRef) {
+        let at = self.slabs.address(tail) + TAIL_NEXT_AT;
+        self.slabs.segment.publish(at, next.0);
     }
 
     /// The second chunk of the chain that begins with `first`.
@@ -66,11 +78,12 @@ impl Items {
         self.set_word(first, at, last.0);
     }
 
-    /// Sets the number of value bytes in any chunk of an item.
+    /// Sets the number of value bytes in any chunk of an item. Who sends the value may be reading that of a later one.
     pub(crate) fn set_length(&mut self, chunk: ChunkRef, length: usize) {
         let head = self.head(chunk).with_length(length);
         if head.state() == State::Tail {
-            self.set_word(chunk, 0, head.0 as u32);
+            let at = self.slabs.address(chunk);
+            self.slabs.segment.publish(at, head.0 as u32);
         } else {
             self.set_head(chunk, head);
         }
@@ -93,12 +106,28 @@ impl Items {
         self.set_chain_last(first, chunk);
     }
 
+    /// Puts later chunks, linked from `begin` to `end`, behind `before` in the chain that begins with `first`.
+    pub(crate) fn insert_chunks(
+        &mut self,
+        first: ChunkRef,
+        before: ChunkRef,
+        begin: ChunkRef,
+        end: ChunkRef,
+    ) {
+        let next = self.after(before);
+        self.set_tail_next(end, next);
+        self.link_chunk(first, before, begin);
+        if next.is_null() {
+            self.set_chain_last(first, end);
+        }
+    }
+
     /// Makes `chunk` follow `before`.
     fn link_chunk(&mut self, first: ChunkRef, before: ChunkRef, chunk: ChunkRef) {
         if first == before {
             self.set_chain_next(first, chunk);
         } else {
-            self.set_word(before, TAIL_NEXT_AT, chunk.0);
+            self.set_tail_next(before, chunk);
         }
     }
 

@@ -7,7 +7,7 @@ mod chain;
 mod head;
 mod write;
 
-pub(crate) use self::chain::parse_tail;
+pub(crate) use self::chain::tail_length;
 pub(crate) use self::head::{
     ACCESS_MODULUS, CAS_BYTES, CHAIN_BYTES, HEAD_BYTES, Head, Marks, State, TAIL_BYTES,
 };

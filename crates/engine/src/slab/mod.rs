@@ -211,6 +211,11 @@ impl Slabs {
         self.page(self.page_of(chunk)).class
     }
 
+    /// Offset behind a chunk in the segment.
+    pub(crate) fn end_of(&self, chunk: ChunkRef) -> usize {
+        self.address(chunk) + self.sizes.chunk_bytes(self.class_of(chunk))
+    }
+
     /// Chunks of `class` in a page.
     pub(crate) fn chunks_per_page(&self, class: u8) -> usize {
         self.page_bytes() / self.sizes.chunk_bytes(class)
