@@ -19,6 +19,7 @@ impl Engine {
             |chunk| assert!(linked.insert(chunk), "an item is twice in the index"),
             |chunk| self.items.hash_of(self.hasher, chunk),
         );
+        self.index.check_division(&self.items, self.hasher);
         assert_eq!(
             index_chunks + self.check_probation(&linked),
             slabs.used_chunks(INDEX_CLASS),

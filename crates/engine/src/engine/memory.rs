@@ -309,6 +309,8 @@ impl Engine {
             }
         } else if self.index.wants_extent(hash) {
             self.grow_leaf(hash);
+        } else if self.index.nears_split() {
+            self.index.divide(&self.items, self.hasher);
         }
         !self.index.is_full_at(hash) || self.evict_neighbour(hash) || self.wait_for_extent(hash)
     }

@@ -76,12 +76,19 @@ impl Bucket {
 
     /// Tags and references of the filled slots.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.slots().map(|(_, entry)| entry)
+    }
+
+    /// The same, with the numbers of the slots.
+    #[inline]
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (usize, Entry)> {
+        let entry = |slot: usize| Entry {
+            tag: self.tags[slot],
+            chunk: self.refs[slot],
+        };
         (0..SLOTS)
             .filter(|&slot| !self.refs[slot].is_null())
-            .map(|slot| Entry {
-                tag: self.tags[slot],
-                chunk: self.refs[slot],
-            })
+            .map(move |slot| (slot, entry(slot)))
     }
 }
 

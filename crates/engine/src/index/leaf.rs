@@ -9,6 +9,8 @@
 //! The home bucket of an item is its tag scaled to the number of buckets, so growing or shrinking a leaf needs nothing
 //! but what the slots hold. A full bucket passes on to the next one.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::bucket::{BUCKET_BYTES, Bucket, Entry, SLOTS};
@@ -24,6 +26,8 @@ pub(crate) const EXTENT_SLOTS: usize = EXTENT_BUCKETS * SLOTS;
 const EXTENT_ITEMS: usize = 37;
 /// Extents of a leaf at most.
 pub(crate) const EXTENTS_MAX: usize = 15;
+/// Buckets of a leaf at most.
+pub(crate) const BUCKETS_MAX: usize = EXTENTS_MAX * EXTENT_BUCKETS;
 /// Items of a leaf at most.
 pub(crate) const LEAF_ITEMS_MAX: usize = EXTENTS_MAX * EXTENT_SLOTS;
 /// A leaf shrinks when it has so many items fewer than one extent less would want.
@@ -45,6 +49,13 @@ const _: () = assert!(size_of::<Leaf>() == 64);
 pub(crate) struct Position {
     bucket: u16,
     slot: u16,
+}
+
+impl Position {
+    /// Number of the slot in the leaf.
+    pub(crate) fn slot_number(self) -> usize {
+        usize::from(self.bucket) * SLOTS + usize::from(self.slot)
+    }
 }
 
 /// Extents that `items` want.
@@ -89,8 +100,9 @@ impl Leaf {
         self.len > 1 && self.items() + SHRINK_SLACK < (self.extent_count() - 1) * EXTENT_ITEMS
     }
 
+    /// Number of buckets.
     #[inline]
-    fn buckets(&self) -> usize {
+    pub(crate) fn buckets(&self) -> usize {
         self.extent_count() * EXTENT_BUCKETS
     }
 
@@ -221,6 +233,21 @@ impl Leaf {
     /// All entries.
     pub(crate) fn entries(&self, slabs: &Slabs) -> impl Iterator<Item = Entry> {
         (0..self.buckets()).flat_map(|index| self.bucket(slabs, index).entries())
+    }
+
+    /// Calls `visit` with the entries in some of the buckets, and the numbers of their slots in the leaf.
+    #[inline]
+    pub(crate) fn visit_slots(
+        &self,
+        slabs: &Slabs,
+        buckets: Range<usize>,
+        mut visit: impl FnMut(usize, Entry),
+    ) {
+        for index in buckets.start..buckets.end.min(self.buckets()) {
+            for (slot, entry) in self.bucket(slabs, index).slots() {
+                visit(index * SLOTS + slot, entry);
+            }
+        }
     }
 
     /// Takes the extents out, leaving the leaf empty.

@@ -9,15 +9,17 @@
 //!          shard           tag         leaf (linear hashing)
 //! ```
 //!
-//! Only a split looks at items (their hash's next bit is not in the slot): some 200 to 600 of them, prefetched, a few
-//! microseconds. docs/design/001-index.md has the alternatives and the measurements.
+//! Only a split looks at items (their hash's next bit is not in the slot): some 200 to 600 of them, most of them in the
+//! insertions before it ([`division`]). docs/design/001-index.md has the alternatives and the measurements.
 
 mod bucket;
+mod division;
 mod leaf;
 mod saved;
 mod span;
 
 use self::bucket::Entry;
+use self::division::Division;
 pub(crate) use self::leaf::{EXTENT_BYTES, Position};
 use self::leaf::{EXTENT_SLOTS, EXTENTS_MAX, LEAF_ITEMS_MAX, Leaf, extents_for};
 pub(crate) use self::saved::SavedIndex;
@@ -39,8 +41,6 @@ const BLOCK_BYTES: u64 = (BLOCK_LEAVES * size_of::<Leaf>()) as u64;
 /// A split needs at most so many extents beyond those that the leaf has: two roundings up, and two for a leaf that was
 /// filled beyond the usual load.
 pub(crate) const SPLIT_EXTENTS: usize = 4;
-/// Prefetching runs so many items ahead in a split.
-const PREFETCH_AHEAD: usize = 8;
 
 /// Where an item is in the index; valid until the index changes.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +62,7 @@ pub(crate) struct Index {
     /// Slots filled by growth, splits and merges; those of splits count three times.
     moved_slots: u64,
     scratch: Vec<Entry>,
+    division: Division,
 }
 
 #[inline]
@@ -85,6 +86,7 @@ impl Index {
             version: 0,
             moved_slots: 0,
             scratch: Vec::with_capacity(2 * LEAF_ITEMS_MAX),
+            division: Division::NONE,
         })
     }
 
@@ -190,13 +192,14 @@ impl Index {
     #[inline]
     pub(crate) fn insert(&mut self, slabs: &mut Slabs, hash: KeyHash, chunk: ChunkRef) {
         let leaf = self.leaf_of(hash);
-        self.leaf_mut(leaf).insert(
+        let position = self.leaf_mut(leaf).insert(
             slabs,
             Entry {
                 tag: tag_of(hash),
                 chunk,
             },
         );
+        self.note_inserted(leaf, position, hash);
         self.items += 1;
         self.version += 1;
     }
@@ -281,6 +284,7 @@ impl Index {
         entries: &[Entry],
     ) {
         self.moved_slots += entries.len() as u64;
+        self.division.forget(leaf);
         let leaf = self.leaf_mut(leaf);
         for extent in extents.take(count) {
             leaf.give_extent(slabs, extent);
@@ -318,19 +322,12 @@ impl Index {
         spare: impl Iterator<Item = ChunkRef> + Clone,
     ) {
         self.extents += spare.clone().count() as u64;
-        let bit =
-            self.leaves.next_power_of_two() as u32 >> u32::from(!self.leaves.is_power_of_two());
-        let source = self.leaves - bit as usize;
+        while self.divide(items, hasher) {}
+        let (_, source) = self.next_split();
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
-        self.leaf(source).collect(&items.slabs, &mut scratch);
-        // Each item is looked at.
-        self.moved_slots += 2 * scratch.len() as u64;
-        let stays = |chunk| items.hash_of(hasher, chunk).0 as u32 & bit == 0;
-        let (keep, take) = {
-            let staying = partition(&items.slabs, &mut scratch, stays);
-            scratch.split_at(staying)
-        };
+        let staying = self.collect_halves(&items.slabs, source, &mut scratch);
+        let (keep, take) = scratch.split_at(staying);
         let slabs = &mut items.slabs;
         let (keep_extents, take_extents) = (
             extents_for(keep.len()).max(1),
@@ -375,6 +372,7 @@ impl Index {
             .copied();
         self.leaves -= 1;
         self.mask = mask_for(self.leaves);
+        self.division = Division::NONE;
         self.fill(
             slabs,
             target,
@@ -419,22 +417,4 @@ impl Index {
         assert_eq!(extents, self.extents, "extents of the index");
         extents
     }
-}
-
-/// Puts the entries that `stays` accepts first; returns their number.
-fn partition(slabs: &Slabs, entries: &mut [Entry], stays: impl Fn(ChunkRef) -> bool) -> usize {
-    let mut staying = 0;
-    for entry in entries.iter().take(PREFETCH_AHEAD) {
-        slabs.segment.prefetch(slabs.address(entry.chunk));
-    }
-    for index in 0..entries.len() {
-        if let Some(ahead) = entries.get(index + PREFETCH_AHEAD) {
-            slabs.segment.prefetch(slabs.address(ahead.chunk));
-        }
-        if stays(entries[index].chunk) {
-            entries.swap(staying, index);
-            staying += 1;
-        }
-    }
-    staying
 }

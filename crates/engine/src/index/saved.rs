@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::division::Division;
 use super::leaf::Leaf;
 use super::{BLOCK_LEAVES, Index, mask_for};
 
@@ -38,6 +39,7 @@ impl Index {
         }
         self.items = saved.items;
         self.extents = saved.extents;
+        self.division = Division::NONE;
         self.version += 1;
     }
 }

@@ -16,6 +16,9 @@ pub(crate) use self::write::Fields;
 use crate::slab::{ChunkRef, Slabs};
 use crate::types::{Deadline, KeyHash, KeyHasher};
 
+/// Where the second line to prefetch is: the end of the usual header and of a short key.
+const PREFETCH_BYTES: usize = 40;
+
 /// The slabs of a shard, seen as items.
 #[derive(Debug)]
 pub(crate) struct Items {
@@ -87,6 +90,14 @@ impl Items {
         let head = self.head(chunk);
         let at = self.slabs.address(chunk) + head.key_at(self.cas_bytes);
         head.key_bytes() == key.len() && self.slabs.segment.bytes(at, key.len()) == key
+    }
+
+    /// Asks the processor for the header and a short key.
+    #[inline]
+    pub(crate) fn prefetch(&self, chunk: ChunkRef) {
+        let address = self.slabs.address(chunk);
+        self.slabs.segment.prefetch(address);
+        self.slabs.segment.prefetch(address + PREFETCH_BYTES);
     }
 
     /// Hash of the key of the item at `chunk`.
