@@ -1,16 +1,25 @@
 //! Times and work of all calls, and how they are shown.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 
 use corecached_engine::Engine;
 use hdrhistogram::Histogram;
 
 use crate::run::Meter;
 
+/// What no call should take.
+const GOAL_NS: u64 = 100_000;
 /// Calls longer than this are remembered one by one.
 const SLOW_NS: u64 = 40_000;
 /// Columns of the histogram: below 1 us, 1 to 2, 2 to 4, ..., from 2^(BUCKETS - 2) on.
 const BUCKETS: usize = 12;
+/// Calls with so many units of work say what a unit takes.
+const MUCH_WORK: u64 = 64;
+/// One call in so many is followed by one of the control, and what that does: some 1 us without memory.
+const CONTROL_EVERY: u64 = 4;
+const CONTROL_ROUNDS: u64 = 400;
+const CONTROL: &str = "control: no engine";
 
 fn clock(id: libc::clockid_t) -> u64 {
     let mut time = libc::timespec {
@@ -22,19 +31,86 @@ fn clock(id: libc::clockid_t) -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// What the kernel has done with this thread so far.
+#[derive(Clone, Copy)]
+struct Disturbances {
+    faults: i64,
+    switches: i64,
+}
+
+impl Disturbances {
+    fn now() -> Self {
+        let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+        // SAFETY: the kernel writes to a structure of ours, of which every bit pattern is a value.
+        let usage = unsafe {
+            libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr());
+            usage.assume_init()
+        };
+        Self {
+            faults: usage.ru_minflt + usage.ru_majflt,
+            switches: usage.ru_nvcsw + usage.ru_nivcsw,
+        }
+    }
+}
+
+/// How a call went.
+#[derive(Clone, Copy)]
+struct Sample {
+    wall: u64,
+    cpu: u64,
+    work: u64,
+    faults: i64,
+    switches: i64,
+}
+
+impl Sample {
+    /// Takes the time of a call.
+    fn take<T>(call: impl FnOnce() -> T) -> (Self, T) {
+        let before = Disturbances::now();
+        let cpu = clock(libc::CLOCK_THREAD_CPUTIME_ID);
+        let wall = clock(libc::CLOCK_MONOTONIC);
+        let result = call();
+        let wall = clock(libc::CLOCK_MONOTONIC) - wall;
+        let cpu = clock(libc::CLOCK_THREAD_CPUTIME_ID) - cpu;
+        let after = Disturbances::now();
+        let sample = Self {
+            wall,
+            cpu,
+            work: 0,
+            faults: after.faults - before.faults,
+            switches: after.switches - before.switches,
+        };
+        (sample, result)
+    }
+}
+
 /// All calls of one kind.
 struct Kind {
     name: &'static str,
     wall: Histogram<u64>,
     cpu: Histogram<u64>,
+    /// Nanoseconds for a unit of work, of calls that did much.
+    unit: Histogram<u64>,
     buckets: Buckets,
     calls: u64,
+    cpu_sum: u64,
     work_max: u64,
     /// Work of the call that took most CPU.
     work_of_longest: u64,
+    over: Over,
     /// Calls that were slow in every run so far, with their shortest CPU time.
     slow: HashMap<u64, u64>,
     slow_before: Option<HashMap<u64, u64>>,
+}
+
+/// Calls that took longer than the goal.
+#[derive(Clone, Copy, Default)]
+struct Over {
+    all: u64,
+    /// With a page fault in them.
+    faulted: u64,
+    /// With another thread on the CPU meanwhile, and without a page fault.
+    switched: u64,
 }
 
 /// Numbers of calls by powers of two of microseconds.
@@ -50,9 +126,20 @@ fn bucket(ns: u64) -> usize {
 }
 
 /// All kinds of calls, in the order of their first ones, over all runs.
-#[derive(Default)]
 pub(crate) struct Calls {
     kinds: Vec<Kind>,
+    control: Kind,
+    calls: u64,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            kinds: Vec::new(),
+            control: Kind::new(CONTROL),
+            calls: 0,
+        }
+    }
 }
 
 impl Meter for Calls {
@@ -62,15 +149,46 @@ impl Meter for Calls {
         engine: &mut Engine,
         call: impl FnOnce(&mut Engine) -> T,
     ) -> T {
-        let work = engine.stats().work;
-        let cpu = clock(libc::CLOCK_THREAD_CPUTIME_ID);
-        let wall = clock(libc::CLOCK_MONOTONIC);
-        let result = call(engine);
-        let wall = clock(libc::CLOCK_MONOTONIC) - wall;
-        let cpu = clock(libc::CLOCK_THREAD_CPUTIME_ID) - cpu;
-        self.kind(name).note(wall, cpu, engine.stats().work - work);
+        let before = engine.stats();
+        let (mut sample, result) = Sample::take(|| call(engine));
+        let after = engine.stats();
+        sample.work = after.work - before.work;
+        if sample.cpu > 50_000 && sample.switches == 0 {
+            eprintln!(
+                "SLOW {name} cpu={} work={} faults={} ev={} rec={} resc={} rev={} moved={} freed={} short={} waits={} busy={}",
+                sample.cpu / 1000,
+                sample.work,
+                sample.faults,
+                after.evictions - before.evictions,
+                after.reclaimed - before.reclaimed,
+                after.slab_reassign_rescues - before.slab_reassign_rescues,
+                after.slab_reassign_evictions - before.slab_reassign_evictions,
+                after.slabs_moved - before.slabs_moved,
+                before.pages as i64 - after.pages as i64,
+                after.page_shortages - before.page_shortages,
+                after.page_waits - before.page_waits,
+                after.slab_reassign_busy_items - before.slab_reassign_busy_items
+            );
+        }
+        self.kind(name).note(sample);
+        self.calls += 1;
+        if self.calls.is_multiple_of(CONTROL_EVERY) {
+            let (sample, ()) = Sample::take(spin);
+            self.control.note(sample);
+        }
         result
     }
+}
+
+/// Something that takes the time of a short call and touches no memory.
+fn spin() {
+    let mut state = black_box(1_u64);
+    for _ in 0..CONTROL_ROUNDS {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+    }
+    black_box(state);
 }
 
 impl Kind {
@@ -79,24 +197,39 @@ impl Kind {
             name,
             wall: Histogram::new(3).unwrap(),
             cpu: Histogram::new(3).unwrap(),
+            unit: Histogram::new(3).unwrap(),
             buckets: Buckets::default(),
             calls: 0,
+            cpu_sum: 0,
             work_max: 0,
             work_of_longest: 0,
+            over: Over::default(),
             slow: HashMap::new(),
             slow_before: None,
         }
     }
 
-    fn note(&mut self, wall: u64, cpu: u64, work: u64) {
+    fn note(&mut self, sample: Sample) {
+        let Sample {
+            wall, cpu, work, ..
+        } = sample;
         if cpu > self.cpu.max() {
             self.work_of_longest = work;
         }
         self.work_max = self.work_max.max(work);
+        self.cpu_sum += cpu;
         self.wall.record(wall).unwrap();
         self.cpu.record(cpu).unwrap();
         self.buckets.wall[bucket(wall)] += 1;
         self.buckets.cpu[bucket(cpu)] += 1;
+        if work >= MUCH_WORK {
+            self.unit.record(cpu / work).unwrap();
+        }
+        if cpu > GOAL_NS {
+            self.over.all += 1;
+            self.over.faulted += u64::from(sample.faults > 0);
+            self.over.switched += u64::from(sample.faults == 0 && sample.switches > 0);
+        }
         if cpu > SLOW_NS {
             let before = match &self.slow_before {
                 Some(before) => before.get(&self.calls).copied(),
@@ -109,21 +242,47 @@ impl Kind {
         self.calls += 1;
     }
 
+    /// The longest time of a call that was slow in every run, and how many of them were longer than the goal.
+    fn in_every_run(&self) -> (Option<u64>, usize) {
+        let slow = self.slow_before.iter().flat_map(HashMap::values).copied();
+        (
+            slow.clone().max(),
+            slow.filter(|&cpu| cpu > GOAL_NS).count(),
+        )
+    }
+
     fn print(&self) {
         let us = |ns: u64| ns as f64 / 1e3;
-        let every = self.slow_before.iter().flat_map(HashMap::values).max();
+        let (every, over_in_every) = self.in_every_run();
+        let every = every.map_or("< 40".into(), |ns| format!("{:.1}", us(ns)));
+        let Over {
+            all,
+            faulted,
+            switched,
+        } = self.over;
+        let unit = if self.unit.is_empty() {
+            String::new()
+        } else {
+            let at = |quantile| self.unit.value_at_quantile(quantile);
+            format!("{} / {}", at(0.5), at(0.999))
+        };
         println!(
-            "| {} | {} | {:.2} | {:.1} | {:.1} | {:.1} | {} | {} | {} |",
+            "| {} | {} | {:.2} | {:.1} | {:.1} | {:.1} | {every} | {all} = {faulted} + {switched} + {} | {over_in_every} | {} | {} | {unit} |",
             self.name,
             self.cpu.len(),
             us(self.cpu.value_at_quantile(0.5)),
             us(self.cpu.value_at_quantile(0.9999)),
             us(self.wall.max()),
             us(self.cpu.max()),
-            every.map_or("< 40".into(), |&ns| format!("{:.1}", us(ns))),
+            all - faulted - switched,
             self.work_max,
             self.work_of_longest,
         );
+    }
+
+    fn end_run(&mut self) {
+        self.slow_before = Some(std::mem::take(&mut self.slow));
+        self.calls = 0;
     }
 }
 
@@ -140,18 +299,18 @@ impl Calls {
     /// Calls of the next run are compared with those of this one.
     pub(crate) fn end_run(&mut self) {
         for kind in &mut self.kinds {
-            kind.slow_before = Some(std::mem::take(&mut kind.slow));
-            kind.calls = 0;
+            kind.end_run();
         }
+        self.control.end_run();
     }
 
     /// Two tables in Markdown: the longest calls of each kind, and how many calls took how long.
     pub(crate) fn report(&self) {
         println!(
-            "\n| microseconds | calls | p50 | p99.99 | longest, wall | longest, CPU | in every run | most work | work of the longest |"
+            "\n| microseconds | calls | p50 | p99.99 | longest, wall | longest, CPU | in every run | over 100 = page faults + switched + neither | in every run | most work | work of the longest | ns a unit, p50 / p99.9 |"
         );
-        println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-        for kind in &self.kinds {
+        println!("| {} |", ["---"; 12].join(" | "));
+        for kind in self.kinds.iter().chain([&self.control]) {
             kind.print();
         }
         println!("\nCalls by their time in microseconds.\n");
@@ -173,8 +332,25 @@ impl Calls {
         }
         print_row("**all, CPU**", &all.cpu);
         print_row("**all, wall**", &all.wall);
+        print_row("control, CPU", &self.control.buckets.cpu);
+        print_row("control, wall", &self.control.buckets.wall);
+        self.print_control();
+    }
+
+    /// What the machine would do to calls that do nothing.
+    fn print_control(&self) {
+        let seconds = |kind: &Kind| kind.cpu_sum as f64 / 1e9;
+        let control = seconds(&self.control);
+        let engine: f64 = self.kinds.iter().map(seconds).sum();
+        let over: u64 = self.kinds.iter().map(|kind| kind.over.all).sum();
+        let every: usize = self.kinds.iter().map(|kind| kind.in_every_run().1).sum();
         println!(
-            "\nA call that is long only by the wall's clock was interrupted; one that is not long in every run was, by what the thread's clock does not see."
+            "\n{over} calls of the engine were longer than 100 us of CPU in {engine:.0} s, {every} of them in every run; {} of the control in {control:.0} s, so that {:.0} in the time of the engine's are the machine's.",
+            self.control.over.all,
+            self.control.over.all as f64 / control * engine,
+        );
+        println!(
+            "A call that is long only by the wall's clock was interrupted; one that is not long in every run was, by what the thread's clock does not see."
         );
     }
 }
