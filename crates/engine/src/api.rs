@@ -307,7 +307,7 @@ pub enum Room {
     OutOfMemory,
 }
 
-/// What a call of [`crate::Engine::release_page`] did.
+/// What a call of [`crate::Engine::release_idle_page`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
     /// A page went back to the budget.

@@ -101,10 +101,8 @@ fn round(engine: &mut Engine, number: u64, now: Seconds) {
     let mut staged = engine.reserve(&reserve, now).expect("memory");
     while staged.missing_bytes() > 0 {
         let mut window = Window::default();
-        assert_eq!(
-            engine.staged_space(&mut staged, 1, &mut window),
-            Room::Given
-        );
+        let room = engine.staged_space(&mut staged, 1, &mut window);
+        assert_ne!(room, Room::OutOfMemory);
         if let Some(space) = window.0 {
             // SAFETY: the space is the test's alone until the value is committed.
             unsafe { space.ptr.write_bytes(9, space.len) };

@@ -18,11 +18,11 @@ use crate::slab::{INDEX_CLASS, PageId};
 /// Pages emptied in one walk at most.
 const PAGES_MAX: usize = 256;
 /// Pages looked at in one step of choosing.
-const CHOOSING_STEP: usize = 64;
+const CHOOSING_STEP: usize = 32;
 /// Leaves, or chunks of a queue, looked at in one step.
-const LOOKS_STEP: usize = 64;
+const LOOKS_STEP: usize = 32;
 /// Chunks moved after which a step ends.
-const MOVES_STEP: usize = 64;
+const MOVES_STEP: usize = 32;
 /// It is worth a walk if so many pages would become free, and one in so many of those that the index has.
 const PAGES_MIN: u64 = 2;
 const PAGES_SHARE: u64 = 8;

@@ -218,7 +218,7 @@ impl Engine {
         if self.items.head(first).state() != State::Dying {
             return Vacated::Busy;
         }
-        self.free_dying(DYING_STEP);
+        self.free_dying_step(DYING_STEP);
         if is_free(self) {
             Vacated::Yes
         } else {
@@ -272,6 +272,7 @@ impl Engine {
             self.items.set_head(target, head.with_frequency(frequency));
         }
         self.items.slabs.give(chunk);
+        self.stats.work += 1;
         self.stats.slab_reassign_rescues += 1;
         true
     }

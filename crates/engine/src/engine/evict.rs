@@ -8,6 +8,10 @@ use crate::types::Deadline;
 
 /// Live items that the hand passes before it takes the least used of them: bounds the time of one eviction.
 const CANDIDATES_MAX: usize = 48;
+/// Chunks that the hand looks at for a unit of work: it goes on where it was, so that they can be asked for ahead.
+pub(super) const LOOKS_PER_UNIT: usize = 2;
+/// How many chunks ahead.
+const AHEAD: usize = 8;
 /// Pages without chunks that the hand steps over at once.
 const EMPTY_PAGES_MAX: usize = 4;
 
@@ -40,11 +44,11 @@ impl Engine {
         let top = self.items.slabs.sizes.len() as u8 - 1;
         let mut candidates = 0;
         let mut best: Option<(u8, ChunkRef)> = None;
-        for _ in 0..looks {
+        for look in 0..looks {
             let Some(chunk) = self.advance_hand(class) else {
                 break;
             };
-            self.stats.work += 1;
+            self.stats.work += u64::from(look.is_multiple_of(LOOKS_PER_UNIT));
             // The last chunk of a chain stands for its item where no item begins.
             let chunk = if class == top {
                 chunk
@@ -75,7 +79,7 @@ impl Engine {
                 }
             }
             candidates += 1;
-            if candidates == CANDIDATES_MAX {
+            if candidates == CANDIDATES_MAX || self.work_left() == 0 {
                 break;
             }
         }
@@ -118,16 +122,24 @@ impl Engine {
             if !slabs.page(hand.page).draining
                 && let Some(chunk) = slabs.chunk_in(hand.page, hand.offset)
             {
-                hand.offset += slabs.sizes.chunk_bytes(class) as u32;
+                let chunk_bytes = slabs.sizes.chunk_bytes(class);
+                hand.offset += chunk_bytes as u32;
                 slabs
                     .segment
-                    .prefetch(slabs.address(chunk) + slabs.sizes.chunk_bytes(class));
+                    .prefetch(slabs.address(chunk) + AHEAD * chunk_bytes);
                 return Some(chunk);
             }
             *hand = Hand {
                 page: slabs.page_after(hand.page),
                 offset: 0,
             };
+            let (first, chunk_bytes) = (
+                slabs.page_address(hand.page),
+                slabs.sizes.chunk_bytes(class),
+            );
+            for chunk in 0..AHEAD {
+                slabs.segment.prefetch(first + chunk * chunk_bytes);
+            }
         }
         None
     }

@@ -12,7 +12,6 @@
 
 use super::Engine;
 use super::steal::{PAGES_COMPARED, PAGES_PER_UNIT, SAMPLE_WORK};
-use super::upkeep::DRAIN_WORK;
 use crate::api::Release;
 use crate::item::State;
 use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, Page, PageId};
@@ -49,40 +48,22 @@ impl Engine {
     /// at `chunks` chunks at most. A page that turns out to hold a half-received value is left, and nothing comes of the call.
     pub fn release_idle_page(&mut self, idle_min: u32, chunks: usize, now: Seconds) -> Release {
         self.clock.advance(now);
-        self.begin_work();
-        if self.has_page_to_spare() {
-            self.release_pool_page();
-            return Release::Released;
-        }
-        if !self.evictions_enabled {
-            return Release::Nothing;
-        }
-        if self.drain.is_none() {
-            match self.idlest_page() {
-                Some((page, idle)) if idle >= idle_min => self.start_drain(page, None),
-                _ => return Release::Nothing,
-            }
-        }
         // What goes for another shard's sake does not show how long items stay in this one.
         let evicted_bytes = self.stats.evicted_bytes;
         let busy = self.stats.slab_reassign_busy_items;
-        self.work_on_drain(chunks, DRAIN_WORK);
+        let release = self.give_page(chunks, |engine| match engine.idlest_page() {
+            Some((page, idle)) if idle >= idle_min => {
+                engine.start_drain(page, None);
+                true
+            }
+            _ => false,
+        });
         self.stats.evicted_bytes = evicted_bytes;
         if self.stats.slab_reassign_busy_items > busy {
             // Others are tried first now.
             self.lender.candidate = 0;
-            return Release::Nothing;
         }
-        if self.has_page_to_spare() {
-            self.release_pool_page();
-            return Release::Released;
-        }
-        Release::Working
-    }
-
-    /// Whether a page is free that is not kept for what cannot wait.
-    fn has_page_to_spare(&self) -> bool {
-        self.items.slabs.pool_len() > self.pool_reserve()
+        release
     }
 
     /// The page that was not used for longest among the next few and the candidate.

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::effort::CALL_WORK;
+use super::evict::LOOKS_PER_UNIT;
 use crate::index::SPLIT_EXTENTS;
 use crate::item::State;
 use crate::slab::{ChunkRef, INDEX_CLASS};
@@ -19,7 +20,7 @@ const DYING_MIN: usize = 8;
 /// Chunks of a page on its way out that are cleared at once by an allocation that cannot do without the page.
 const DRAIN_STEP: usize = 256;
 /// Units of work that an allocation which can come again spends on such a page at least.
-const DRAIN_WORK_MIN: u64 = 100;
+const DRAIN_WORK_MIN: u64 = 30;
 /// Pages that such an allocation tries to empty.
 const DRAINS_MAX: usize = 16;
 /// Chunks that the eviction hand looks at before a page is taken instead.
@@ -53,7 +54,7 @@ impl Engine {
 
     #[cold]
     fn allocate_slow(&mut self, class: u8) -> Option<ChunkRef> {
-        self.allocate_briefly(class)
+        self.allocate_briefly(class, false)
             .or_else(|| self.allocate_at_last(class))
     }
 
@@ -69,7 +70,7 @@ impl Engine {
             *patience -= 1;
             return Allocated::Later;
         }
-        chunk = chunk.or_else(|| self.allocate_briefly(class));
+        chunk = chunk.or_else(|| self.allocate_briefly(class, *patience > 0));
         if chunk.is_none() {
             if *patience > 0 && self.can_empty_a_page() {
                 *patience -= 1;
@@ -87,11 +88,12 @@ impl Engine {
         }
     }
 
-    /// Takes what is free, or evicts in the class and those next to it: a bounded number of steps.
+    /// Takes what is free, or evicts in the class and those next to it: a bounded number of steps, and of those that may come
+    /// to nothing, if it `can_wait`, no more than the call has left.
     ///
     /// Memory that has been written before comes first, the newest foremost: chunks of the class, pages of the pool, what
     /// chains were. A page that was never touched costs a fault for each 4 KiB, as much as receiving the bytes.
-    fn allocate_briefly(&mut self, class: u8) -> Option<ChunkRef> {
+    fn allocate_briefly(&mut self, class: u8, can_wait: bool) -> Option<ChunkRef> {
         let keep = self.pool_reserve();
         if class == INDEX_CLASS
             && self.stop_condensing()
@@ -112,7 +114,7 @@ impl Engine {
             return Some(chunk);
         }
         self.stats.page_shortages += 1;
-        self.evict_for(class)
+        self.evict_for(class, can_wait)
     }
 
     /// Empties a page here and now or, failing that, looks everywhere for something to evict.
@@ -154,7 +156,7 @@ impl Engine {
         }
     }
 
-    fn evict_for(&mut self, class: u8) -> Option<ChunkRef> {
+    fn evict_for(&mut self, class: u8, can_wait: bool) -> Option<ChunkRef> {
         if self.work_left() > 0 {
             self.refill_pool(class);
         }
@@ -162,7 +164,12 @@ impl Engine {
             self.relieve(class);
             for _ in 0..EVICTIONS_MAX {
                 let used_chunks = self.items.slabs.used_chunks(class);
-                if !self.evict_one(class, LOOKS_MAX) {
+                let looks = if can_wait {
+                    LOOKS_MAX.min(self.work_left() as usize * LOOKS_PER_UNIT)
+                } else {
+                    LOOKS_MAX
+                };
+                if !self.evict_one(class, looks) {
                     break;
                 }
                 self.note_pressure(class, used_chunks);

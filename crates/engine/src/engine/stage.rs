@@ -93,10 +93,7 @@ impl Engine {
 
     /// Adds a chunk to a chain; false if there is no memory.
     fn grow_staged(&mut self, staged: &mut Staged) -> bool {
-        if self.work_left() == 0 {
-            // Each chunk of a value that is stored at once is a call of its own.
-            self.begin_work();
-        }
+        self.begin_work_of_chunk(staged.0.written);
         let (length, class) = self.next_of_chain(staged);
         let chunk = self.allocate(class);
         if let Some(chunk) = chunk {

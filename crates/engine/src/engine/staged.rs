@@ -6,7 +6,7 @@ use crate::types::KeyHash;
 /// Calls of [`Engine::staged_space`](super::Engine::staged_space) in a row that may find no memory while pages are being
 /// emptied. More than it takes to empty 16 pages of the smallest chunks, so that it is only used up where no page can be
 /// emptied.
-pub(super) const PATIENCE: u32 = 1024;
+pub(super) const PATIENCE: u32 = 8192;
 
 /// A value on its way in. Must be given back by [`Engine::commit`](super::Engine::commit) or
 /// [`Engine::abort`](super::Engine::abort).

@@ -8,8 +8,8 @@ use crate::types::Seconds;
 const DYING_STEP: usize = 32;
 /// Chunks of a page on its way out that one [`Engine::maintain`] looks at.
 const DRAIN_STEP: usize = 128;
-/// Units of work on a page on its way out in one step: giving one to the kernel may come on top.
-pub(super) const DRAIN_WORK: u64 = 200;
+/// Units of work on a page on its way out in one step: choosing the page may come on top.
+pub(super) const DRAIN_WORK: u64 = 80;
 
 impl Engine {
     /// Housekeeping in bounded steps; to be called every few milliseconds while there is traffic, and now and then
@@ -38,41 +38,41 @@ impl Engine {
     pub(super) fn release_pool_page(&mut self) -> bool {
         let released = self.items.slabs.release_pool_page();
         if released {
-            self.count_bytes(self.page_bytes());
+            self.count_discarded(self.page_bytes());
         }
         released
     }
 
-    /// Works on giving one page back to the budget, for another shard to draw; looks at `chunks` chunks at most. A page
+    /// Works on giving one page back to the budget; looks at `chunks` chunks at most. If none is on its way out, `choose` has
+    /// to begin with one. The page goes with the call after the one that has emptied it: either is enough for a call. One
     /// that turns out to hold a half-received value is left, and nothing comes of the call.
-    pub fn release_page(&mut self, chunks: usize) -> Release {
+    pub(super) fn give_page(
+        &mut self,
+        chunks: usize,
+        choose: impl FnOnce(&mut Self) -> bool,
+    ) -> Release {
         self.begin_work();
-        if self.items.slabs.pool_len() > self.pool_reserve() {
+        if self.has_page_to_spare() {
             self.release_pool_page();
             return Release::Released;
         }
-        self.free_dying(chunks.min(DYING_STEP));
-        if self.evictions_enabled && (self.drain.is_some() || self.steal_page()) {
-            self.disinherit();
-            let busy = self.stats.slab_reassign_busy_items;
-            self.work_on_drain(chunks, DRAIN_WORK);
-            if self.stats.slab_reassign_busy_items > busy {
-                return Release::Nothing;
-            }
-            if self.items.slabs.pool_len() > self.pool_reserve() {
-                self.release_pool_page();
-                return Release::Released;
-            }
-            return Release::Working;
-        }
         if !self.dying.is_null() {
-            return Release::Working;
+            self.free_dying_step(chunks.min(DYING_STEP));
+        } else if !self.evictions_enabled || (self.drain.is_none() && !choose(self)) {
+            return Release::Nothing;
         }
-        if self.release_pool_page() {
-            Release::Released
-        } else {
-            Release::Nothing
+        self.disinherit();
+        let busy = self.stats.slab_reassign_busy_items;
+        self.work_on_drain(chunks, DRAIN_WORK.min(self.work_left()));
+        if self.stats.slab_reassign_busy_items > busy {
+            return Release::Nothing;
         }
+        Release::Working
+    }
+
+    /// Whether a page is free that is not kept for what cannot wait.
+    pub(super) fn has_page_to_spare(&self) -> bool {
+        self.items.slabs.pool_len() > self.pool_reserve()
     }
 
     /// Gives memory back while the shards hold more than the limit, looking at `chunks` chunks at most; true while
@@ -81,8 +81,11 @@ impl Engine {
         if self.items.slabs.trim_prefaulted() {
             return true;
         }
-        self.items.slabs.excess_bytes() > 0
-            && self.release_page(chunks) != Release::Nothing
+        if self.items.slabs.excess_bytes() == 0 {
+            return false;
+        }
+        let given = self.give_page(chunks, Self::steal_page);
+        (given != Release::Nothing || self.release_pool_page())
             && self.items.slabs.excess_bytes() > 0
     }
 }

@@ -1,15 +1,26 @@
 //! Sizes of values that change: memory follows, and nothing is refused while anything can be evicted.
 
+use std::ops::Range;
+
 use corecached_engine::{
-    Deadline, Engine, EngineConfig, Fetch, Seconds, Store, StoreExtras, StoreMode, StoreOutcome,
+    Deadline, Engine, EngineConfig, Fetch, Reserve, Room, Seconds, Space, Store, StoreExtras,
+    StoreMode, StoreOutcome,
 };
 
 use crate::support::{Rng, config, engine, engine_with, hash};
 
 const LIMIT: u64 = 16 << 20;
 
+/// Longer values are received into the cache's memory, as in the server.
+const AT_ONCE_BYTES: usize = 64 << 10;
+/// Bytes of memory asked for at once for them, at first and at last.
+const WINDOW: Range<usize> = 32 << 10..256 << 10;
+
 fn set(engine: &mut Engine, number: usize, value_bytes: usize, now: Seconds) -> StoreOutcome {
     let key = number.to_be_bytes();
+    if value_bytes > AT_ONCE_BYTES {
+        return receive(engine, &key, value_bytes, now);
+    }
     let store = Store {
         mode: StoreMode::Set,
         key: &key,
@@ -20,6 +31,35 @@ fn set(engine: &mut Engine, number: usize, value_bytes: usize, now: Seconds) -> 
         extras: StoreExtras::default(),
     };
     engine.store(&store, now)
+}
+
+fn receive(engine: &mut Engine, key: &[u8], value_bytes: usize, now: Seconds) -> StoreOutcome {
+    let reserve = Reserve {
+        key,
+        hash: hash(key),
+        client_flags: 0,
+        deadline: Deadline::NEVER,
+        value_bytes,
+        extras: StoreExtras::default(),
+    };
+    let mut staged = match engine.reserve(&reserve, now) {
+        Ok(staged) => staged,
+        Err(outcome) => return outcome,
+    };
+    let mut spaces: Vec<Space> = Vec::new();
+    while staged.missing_bytes() > 0 {
+        let come = value_bytes - staged.missing_bytes();
+        let wanted = come.clamp(WINDOW.start, WINDOW.end);
+        if engine.staged_space(&mut staged, wanted, &mut spaces) == Room::OutOfMemory {
+            engine.abort(staged);
+            return StoreOutcome::OutOfMemory;
+        }
+        for space in spaces.drain(..) {
+            // SAFETY: the space is the caller's alone until the value is committed.
+            unsafe { space.ptr.write_bytes(1, space.len) };
+        }
+    }
+    engine.commit(staged, StoreMode::Set, &StoreExtras::default(), now)
 }
 
 /// A cache in front of a store: keys of a skewed stream are asked for and stored when they are missing. Returns the

@@ -482,7 +482,7 @@ fn a_reserve_keeps_a_shard_from_starving() {
     }
     assert!(late.stats().curr_items > 50);
     for _ in 0..2 {
-        while greedy.release_page(64) != Release::Released {}
+        while greedy.release_idle_page(0, 64, NOW) != Release::Released {}
     }
     let before = late.stats().charged_bytes;
     for number in 0..2000 {

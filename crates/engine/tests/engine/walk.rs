@@ -168,7 +168,7 @@ fn items_that_move_are_visited() {
     }
     let mut rng = Rng::new(3);
     let seen = walk(&mut engine, &mut rng, |engine, _| {
-        engine.release_page(1000);
+        engine.release_idle_page(0, 1000, NOW);
     });
     let stats = engine.stats();
     assert!(stats.slab_reassign_rescues > 1000, "{stats:?}");

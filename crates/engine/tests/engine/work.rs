@@ -8,8 +8,11 @@ use corecached_engine::Engine;
 use crate::run::{Meter, Run};
 
 const ITEMS: u64 = 200_000;
-/// Units of work of one call; a unit is some 100 ns.
-const WORK_MAX: u64 = 600;
+/// Units of work of one call. In a cache of 50,000,000 items a unit is 300 to 600 ns, and the bound 100 us.
+const WORK_MAX: u64 = 200;
+/// The same for those that go through memory in its order: a unit is 100 to 200 ns there.
+const SWEEP_WORK_MAX: u64 = 400;
+const SWEEPS: [&str; 3] = ["reap", "sweep, a part dead", "sweep, all flushed"];
 /// Calls that may empty a page at once, for want of another one.
 const PAGE_WAITS_MAX: u64 = 10;
 
@@ -60,7 +63,12 @@ fn check(page_bytes: usize) {
         works.page_waits
     );
     for (name, work) in most {
-        assert!(work <= WORK_MAX, "{name}: {work} units of work in one call");
+        let max = if SWEEPS.contains(&name) {
+            SWEEP_WORK_MAX
+        } else {
+            WORK_MAX
+        };
+        assert!(work <= max, "{name}: {work} units of work in one call");
     }
     let waits: u64 = works.page_waits.values().sum();
     assert!(waits <= PAGE_WAITS_MAX, "{waits} calls waited for a page");

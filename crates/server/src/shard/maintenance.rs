@@ -32,11 +32,11 @@ const CRAWL_STEPS: usize = 400;
 /// Chunks looked at in one step.
 const SWEPT_CHUNKS: usize = 128;
 /// Steps of the housekeeping in one round.
-const MAINTAIN_STEPS: usize = 32;
+const MAINTAIN_STEPS: usize = 64;
 /// Chunks looked at in one step of giving a page back.
 const PAGE_CHUNKS: usize = 128;
 /// Steps of giving memory back in one round while the limit is exceeded.
-const TRIM_STEPS: usize = 512;
+const TRIM_STEPS: usize = 1024;
 /// The next sweep begins this many rounds after the last has ended; twice as many each time it found next to nothing.
 const REST_ROUNDS_MIN: u32 = 10;
 /// The longest rest: a minute while there is traffic, as long as memcached's crawler waits, and ten without.

@@ -55,12 +55,13 @@ impl Model {
     pub(super) fn housekeeping(&mut self) {
         match self.rng.below(8) {
             0 | 1 if !self.shrinks => {}
-            0 if self.rng.one_in(2) => {
-                self.engine.release_page(64);
-            }
             0 => {
                 let now = Seconds(self.now);
-                let idle_min = self.engine.idle_seconds(now);
+                let idle_min = if self.rng.one_in(2) {
+                    0
+                } else {
+                    self.engine.idle_seconds(now)
+                };
                 self.engine.release_idle_page(idle_min, 64, now);
             }
             1 => {
