@@ -71,7 +71,6 @@ pub struct EngineStats {
     pub work: u64,
     /// Bytes charged to the budget by this shard.
     pub charged_bytes: u64,
-    pub malloc_fails: u64,
 }
 
 /// Counters of one slab class.

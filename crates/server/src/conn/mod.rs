@@ -171,7 +171,7 @@ pub(crate) struct Conn {
     secure: Option<Box<Secure>>,
     /// Bytes of replies that TLS has taken and not sent yet.
     sealing_bytes: usize,
-    /// When it last sent something.
+    /// When its peer last sent something, or took the rest of a long reply.
     pub(crate) last_activity: Seconds,
     /// Whether the socket is being read.
     pub(crate) reading: Reading,
@@ -474,8 +474,19 @@ impl Conn {
     }
 
     /// The last replies have been sent.
-    pub(crate) fn send_done(&mut self) {
+    pub(crate) fn send_done(&mut self, now: Seconds) {
         self.send_blocked = false;
+        self.last_activity = now;
+    }
+
+    /// Whether nothing happens here unless its peer sends something: it is idle if that takes long.
+    pub(crate) fn awaits_input(&self) -> bool {
+        let is_busy = matches!(
+            self.phase,
+            Phase::Keys(_) | Phase::Crawl(_) | Phase::Watching(_)
+        );
+        let owes = self.send_blocked || self.owes_replies() || self.gather.is_some();
+        !is_busy && !owes && !self.is_datagram()
     }
 
     /// Whether it could go on with input that it kept.

@@ -184,7 +184,7 @@ impl Net {
     /// Replies that the socket could not take at once have been sent.
     pub(super) fn sent(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(id) {
-            conn.send_done();
+            conn.send_done(self.now);
             conn.take_watched();
             self.after_input(id);
         }
@@ -305,8 +305,7 @@ impl Net {
         let idle: Vec<ConnId> = self
             .conns
             .iter()
-            .filter(|conn| !conn.is_watching())
-            .filter(|conn| !conn.is_datagram())
+            .filter(|conn| conn.awaits_input())
             .filter(|conn| now.saturating_sub(conn.last_activity.0) > timeout)
             .map(|conn| conn.id)
             .collect();

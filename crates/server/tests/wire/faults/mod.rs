@@ -6,6 +6,7 @@ mod connections;
 mod fairness;
 mod idle;
 mod memory;
+mod midway;
 mod prefault;
 mod signals;
 mod slow_reader;
