@@ -9,17 +9,30 @@
 //! Phases: a command line is awaited, a large value is being read into slab memory, bytes are being dropped, or a long
 //! multi-get is being worked off. A connection pauses when its peer does not read, when it waits for a broadcast, and after
 //! `-R` requests in one turn; what it has received meanwhile is kept in `input`, and beyond a limit it is no longer read.
+//!
+//! ```text
+//! input steps secure direct       bytes on their way in, and the loop over them
+//! text binary ahead password      requests, by protocol
+//! upload holder window            values
+//! gather crawl watch              what takes all shards, or the rest of the connection's life
+//! output flow end state           replies; when it goes on; how it ends; what is said of it
+//! ```
 
 mod ahead;
 mod binary;
 mod crawl;
+mod cx;
 mod direct;
+mod end;
+mod flow;
 mod gather;
 mod holder;
 mod input;
 mod link;
+mod output;
 mod password;
 mod secure;
+mod state;
 mod steps;
 mod table;
 mod text;
@@ -32,71 +45,24 @@ use std::sync::Arc;
 
 use corecached_engine::{KeyHash, Seconds};
 use corecached_protocol::Codec;
-use corecached_protocol::binary::HEADER_BYTES;
 use corecached_protocol::event::{CloseReason, Peer};
-use corecached_reactor::{Insert, Outgoing};
 
+pub(crate) use cx::Cx;
 pub(crate) use direct::{Arrival, LANDING_BYTES};
+pub(crate) use flow::Reading;
 pub(crate) use gather::Gather;
 pub(crate) use link::Link;
 pub(crate) use table::{ConnId, ConnTable};
 
-use crate::batch::ReplyTo;
 use crate::config::BindingProtocol;
-use crate::execute::{Access, execute};
 use crate::listen::ListenerId;
-use crate::op::Op;
-use crate::replies::{Replies, ReplySeq};
-use crate::shard::router::Router;
-use crate::shared::{NetCounters, Shared};
+use crate::replies::Replies;
 use crate::tls::Secure;
 use crate::watch::Watcher;
 use crawl::Crawl;
 use input::Input;
 use text::KeyRun;
 use upload::Upload;
-
-/// With that much to send, no further request is executed until some of it has gone: the bound of a connection's output
-/// is this and one more reply.
-const OUTPUT_BYTES_MAX: usize = 256 * 1024;
-/// As many replies may be outstanding at other shards (and queued behind them).
-const OUTSTANDING_MAX: usize = 512;
-/// With that much input waiting to be parsed, the socket is no longer read.
-const INPUT_BYTES_MAX: usize = 64 * 1024;
-
-/// What a connection needs from its shard while it works on input.
-pub(crate) struct Cx<'a> {
-    /// The shard's own engine.
-    pub(crate) access: Access<'a>,
-    /// The way to the other shards.
-    pub(crate) router: &'a mut Router,
-    /// What all shards share.
-    pub(crate) shared: &'a Shared,
-    /// This shard's network counters.
-    pub(crate) net: &'a NetCounters,
-    /// A warm buffer for replies, if one is at hand.
-    pub(crate) spare: Option<Vec<u8>>,
-    /// Where replies go that nobody wants.
-    pub(crate) unwanted: Outgoing,
-}
-
-impl Cx<'_> {
-    /// Asks for the bucket of a key that will be looked up soon, if it is this shard's.
-    #[inline]
-    fn prefetch(&self, hash: KeyHash) {
-        if self.shared.owner_of(hash) == self.access.shard {
-            self.access.engine.prefetch(hash);
-        }
-    }
-
-    /// Asks for the item of a key whose bucket has been asked for.
-    #[inline]
-    fn prefetch_item(&self, hash: KeyHash) {
-        if self.shared.owner_of(hash) == self.access.shard {
-            self.access.engine.prefetch_item(hash);
-        }
-    }
-}
 
 /// What the connection is in the middle of.
 #[derive(Debug, Default)]
@@ -114,21 +80,6 @@ enum Phase {
     Crawl(Box<Crawl>),
     /// Nothing but lines of a log, until the connection ends.
     Watching(Arc<Watcher>),
-}
-
-/// Whether the socket is being read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// A receive is armed.
-    On,
-    /// There is a poll instead, since large values are expected.
-    Polled,
-    /// It is being cancelled.
-    Stopping,
-    /// No receive is armed.
-    Off,
-    /// The peer has sent its last byte.
-    Ended,
 }
 
 /// Why `consume` came back.
@@ -340,271 +291,6 @@ impl Conn {
             }
         };
         self.codec
-    }
-
-    /// Whether no further request may be executed for now.
-    fn is_paused(&self) -> bool {
-        self.send_blocked
-            || self.gather.is_some()
-            || self.replies.outstanding() >= OUTSTANDING_MAX
-            || matches!(&self.phase, Phase::Value(upload) if upload.is_awaited())
-    }
-
-    /// Whether its output is so large that it has to be sent first.
-    fn output_is_full(&self) -> bool {
-        let bytes = match self.link {
-            Link::Socket(_) => self.replies.queued_bytes() + self.sealing_bytes,
-            // Its reply waits until it is complete, so what lies elsewhere does not count.
-            Link::Datagram { .. } => self.replies.copied_bytes(),
-        };
-        bytes > OUTPUT_BYTES_MAX
-    }
-
-    /// Runs an operation here, or hands it to the shard that owns the key.
-    #[inline]
-    fn submit(&mut self, op: &Op<'_>, cx: &mut Cx<'_>) {
-        let owner = cx.shared.owner_of(op.hash);
-        if owner != cx.access.shard {
-            let reply_to = (!op.reply.is_none()).then(|| self.expect_reply());
-            cx.router.push(owner, op, reply_to);
-        } else if op.reply.is_none() {
-            execute(&mut cx.access, op, &mut cx.unwanted);
-        } else {
-            let Cx { access, spare, .. } = cx;
-            self.replies.write(
-                || spare.take().unwrap_or_default(),
-                |out| execute(access, op, out),
-            );
-        }
-    }
-
-    /// Where an answer goes that is not for the client.
-    fn no_reply_to(conn: ConnId) -> ReplyTo {
-        let seq = ReplySeq(0);
-        ReplyTo { conn, seq }
-    }
-
-    fn expect_reply(&mut self) -> ReplyTo {
-        ReplyTo {
-            conn: self.id,
-            seq: self.replies.expect(),
-        }
-    }
-
-    /// Appends reply bytes made here.
-    #[inline]
-    fn say(&mut self, bytes: &[u8], cx: &mut Cx<'_>) {
-        self.tell(cx, |out| out.bytes.extend_from_slice(bytes));
-    }
-
-    /// Appends a reply made here by `write`.
-    #[inline]
-    fn tell(&mut self, cx: &mut Cx<'_>, write: impl FnOnce(&mut Outgoing)) {
-        self.replies
-            .write(|| cx.spare.take().unwrap_or_default(), write);
-    }
-
-    /// An awaited reply has come from another shard.
-    pub(crate) fn fulfil(
-        &mut self,
-        seq: ReplySeq,
-        spare: &mut Option<Vec<u8>>,
-        bytes: &[u8],
-        inserts: &[Insert],
-        base: usize,
-    ) {
-        self.replies.fulfil(
-            seq,
-            || spare.take().unwrap_or_default(),
-            bytes,
-            inserts,
-            base,
-        );
-    }
-
-    /// The broadcast under way, if there is one.
-    pub(crate) fn gather_mut(&mut self) -> Option<&mut Gather> {
-        self.gather.as_deref_mut()
-    }
-
-    /// Ends the broadcast under way, all shards having done their part.
-    pub(crate) fn finish_gather(&mut self, shared: &Shared, spare: &mut Option<Vec<u8>>) {
-        let Some(mut gather) = self.gather.take() else {
-            return;
-        };
-        if let (Phase::Crawl(crawl), Some(walked)) = (&mut self.phase, gather.take_walked()) {
-            crawl.go_on(walked);
-        }
-        if let Some(seq) = gather.seq() {
-            let mut reply = Outgoing::default();
-            gather.tell(shared, &mut reply);
-            self.replies.fulfil(
-                seq,
-                || spare.take().unwrap_or_default(),
-                &reply.bytes,
-                &reply.inserts,
-                0,
-            );
-        }
-    }
-
-    /// Whether replies to earlier requests are not sent yet.
-    fn owes_replies(&self) -> bool {
-        self.replies.outstanding() > 0 || self.replies.has_ready()
-    }
-
-    /// Whether it goes on without further input: a multi-get is in the middle of its keys, a walk in the middle of the
-    /// items, or a value waits for memory.
-    fn is_mid_run(&self) -> bool {
-        match &self.phase {
-            Phase::Keys(_) | Phase::Crawl(_) => true,
-            Phase::Value(upload) => upload.waits(),
-            _ => false,
-        }
-    }
-
-    /// Takes the replies to send now, unless the socket is still busy with earlier ones.
-    pub(crate) fn take_output(&mut self) -> Option<Outgoing> {
-        (!self.send_blocked && self.replies.has_ready()).then(|| self.replies.take_ready())
-    }
-
-    /// The socket took less than all of the last replies; the rest waits for the peer to read.
-    pub(crate) fn send_blocked(&mut self) {
-        self.send_blocked = true;
-    }
-
-    /// The last replies have been sent.
-    pub(crate) fn send_done(&mut self, now: Seconds) {
-        self.send_blocked = false;
-        self.last_activity = now;
-    }
-
-    /// Whether nothing happens here unless its peer sends something: it is idle if that takes long.
-    pub(crate) fn awaits_input(&self) -> bool {
-        let is_busy = matches!(
-            self.phase,
-            Phase::Keys(_) | Phase::Crawl(_) | Phase::Watching(_)
-        );
-        let owes = self.send_blocked || self.owes_replies() || self.gather.is_some();
-        !is_busy && !owes && !self.is_datagram()
-    }
-
-    /// Whether it could go on with input that it kept.
-    pub(crate) fn can_resume(&self) -> bool {
-        self.stalled && !self.closing && !self.is_paused()
-    }
-
-    /// Whether it has received more requests than it may keep waiting. (A long line that is not complete yet is not full:
-    /// its bound is the parser's.)
-    pub(crate) fn input_is_full(&self) -> bool {
-        self.stalled && self.input.len() > INPUT_BYTES_MAX
-    }
-
-    /// How the socket should be read from now on; `None` leaves it unread.
-    pub(crate) fn wanted_reading(&self) -> Option<Reading> {
-        match self.wants_direct() {
-            _ if self.input_is_full() => None,
-            true if self.stalled && self.needs_room() => None,
-            true => Some(Reading::Polled),
-            false => Some(Reading::On),
-        }
-    }
-
-    /// Whether it should be closed now: it ends, and nothing is left to send.
-    pub(crate) fn is_finished(&self) -> bool {
-        if !self.closing || self.send_blocked {
-            return false;
-        }
-        match &self.secure {
-            Some(secure) if secure.has_failed() => secure.is_finished(),
-            Some(secure) if !secure.is_finished() => false,
-            _ => self.is_answered() && !self.replies.has_ready(),
-        }
-    }
-
-    /// Whether all replies are there that will ever be.
-    pub(crate) fn is_answered(&self) -> bool {
-        self.closing && self.gather.is_none() && self.replies.outstanding() == 0
-    }
-
-    /// Takes all replies at once.
-    pub(crate) fn take_all_output(&mut self) -> Outgoing {
-        self.replies.take_ready()
-    }
-
-    /// Whether its end concerns others: see [`Conn::abandon`].
-    pub(crate) fn must_be_abandoned(&self) -> bool {
-        !matches!(
-            self.phase,
-            Phase::Command | Phase::Swallow(_) | Phase::Keys(_)
-        )
-    }
-
-    /// The peer has sent its last byte; what it has asked for is still answered.
-    pub(crate) fn input_ended(&mut self) {
-        self.reading = Reading::Ended;
-        self.closing |= !self.stalled && !self.handshake_waits();
-    }
-
-    /// Ends the connection once the replies to what it has already asked are sent.
-    pub(crate) fn end(&mut self) {
-        self.close_reason = Some(CloseReason::Shutdown);
-        self.closing = true;
-    }
-
-    /// Whether it is to be closed once its replies are sent.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.closing
-    }
-
-    /// Gives back what the connection holds in the engine; returns the values in slab memory that will not be sent.
-    pub(crate) fn abandon(
-        &mut self,
-        access: &mut Access<'_>,
-        router: &mut Router,
-        shared: &Shared,
-    ) -> Vec<Insert> {
-        match std::mem::take(&mut self.phase) {
-            Phase::Value(upload) => upload.abort(access, router),
-            Phase::Crawl(crawl) => crawl.abandon(shared),
-            Phase::Watching(watcher) => shared.watch.remove(&watcher),
-            _ => {}
-        }
-        let mut unsent = self.replies.abandon();
-        if let Some(secure) = &mut self.secure {
-            unsent.extend(secure.abandon());
-        }
-        unsent
-    }
-
-    /// Its state in the words of `stats conns`.
-    pub(crate) fn state_name(&self) -> &'static str {
-        match self.phase {
-            _ if self.closing => "conn_closing",
-            Phase::Watching(_) => "conn_watch",
-            _ if self.send_blocked => "conn_mwrite",
-            Phase::Value(_) => "conn_nread",
-            Phase::Swallow(_) => "conn_swallow",
-            Phase::Keys(_) => "conn_parse_cmd",
-            Phase::Crawl(_) => "conn_watch",
-            Phase::Command if self.gather.is_some() => "conn_parse_cmd",
-            Phase::Command if self.awaits_value() => "conn_nread",
-            Phase::Command if self.replies.outstanding() > 0 => "conn_io_queue",
-            Phase::Command => "conn_read",
-        }
-    }
-
-    /// Whether a command has come whose value is what is missing.
-    fn awaits_value(&self) -> bool {
-        match self.codec {
-            Some(Codec::Binary) => self.input.len() >= HEADER_BYTES,
-            _ => self.input.awaits_value(),
-        }
-    }
-
-    /// Replies not sent yet, for `stats conns`.
-    pub(crate) fn replies_waiting(&self) -> usize {
-        self.replies.outstanding() + usize::from(self.replies.has_ready())
     }
 
     fn hash(cx: &Cx<'_>, key: &[u8]) -> KeyHash {

@@ -1,0 +1,42 @@
+//! What a connection needs from its shard while it works on input.
+
+use corecached_engine::KeyHash;
+use corecached_reactor::Outgoing;
+
+use crate::execute::Access;
+use crate::shard::router::Router;
+use crate::shared::{NetCounters, Shared};
+
+/// What a connection needs from its shard while it works on input.
+pub(crate) struct Cx<'a> {
+    /// The shard's own engine.
+    pub(crate) access: Access<'a>,
+    /// The way to the other shards.
+    pub(crate) router: &'a mut Router,
+    /// What all shards share.
+    pub(crate) shared: &'a Shared,
+    /// This shard's network counters.
+    pub(crate) net: &'a NetCounters,
+    /// A warm buffer for replies, if one is at hand.
+    pub(crate) spare: Option<Vec<u8>>,
+    /// Where replies go that nobody wants.
+    pub(crate) unwanted: Outgoing,
+}
+
+impl Cx<'_> {
+    /// Asks for the bucket of a key that will be looked up soon, if it is this shard's.
+    #[inline]
+    pub(super) fn prefetch(&self, hash: KeyHash) {
+        if self.shared.owner_of(hash) == self.access.shard {
+            self.access.engine.prefetch(hash);
+        }
+    }
+
+    /// Asks for the item of a key whose bucket has been asked for.
+    #[inline]
+    pub(super) fn prefetch_item(&self, hash: KeyHash) {
+        if self.shared.owner_of(hash) == self.access.shard {
+            self.access.engine.prefetch_item(hash);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The end of a connection: what it has asked for is answered, what it holds is given back.
+
+use corecached_protocol::event::CloseReason;
+use corecached_reactor::Insert;
+
+use crate::execute::Access;
+use crate::shard::router::Router;
+use crate::shared::Shared;
+
+use super::{Conn, Phase, Reading};
+
+impl Conn {
+    /// The peer has sent its last byte; what it has asked for is still answered.
+    pub(crate) fn input_ended(&mut self) {
+        self.reading = Reading::Ended;
+        self.closing |= !self.stalled && !self.handshake_waits();
+    }
+
+    /// Ends the connection once the replies to what it has already asked are sent.
+    pub(crate) fn end(&mut self) {
+        self.close_reason = Some(CloseReason::Shutdown);
+        self.closing = true;
+    }
+
+    /// Whether it is to be closed once its replies are sent.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// Whether all replies are there that will ever be.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.closing && self.gather.is_none() && self.replies.outstanding() == 0
+    }
+
+    /// Whether it should be closed now: it ends, and nothing is left to send.
+    pub(crate) fn is_finished(&self) -> bool {
+        if !self.closing || self.send_blocked {
+            return false;
+        }
+        match &self.secure {
+            Some(secure) if secure.has_failed() => secure.is_finished(),
+            Some(secure) if !secure.is_finished() => false,
+            _ => self.is_answered() && !self.replies.has_ready(),
+        }
+    }
+
+    /// Whether its end concerns others: see [`Conn::abandon`].
+    pub(crate) fn must_be_abandoned(&self) -> bool {
+        !matches!(
+            self.phase,
+            Phase::Command | Phase::Swallow(_) | Phase::Keys(_)
+        )
+    }
+
+    /// Gives back what the connection holds in the engine; returns the values in slab memory that will not be sent.
+    pub(crate) fn abandon(
+        &mut self,
+        access: &mut Access<'_>,
+        router: &mut Router,
+        shared: &Shared,
+    ) -> Vec<Insert> {
+        match std::mem::take(&mut self.phase) {
+            Phase::Value(upload) => upload.abort(access, router),
+            Phase::Crawl(crawl) => crawl.abandon(shared),
+            Phase::Watching(watcher) => shared.watch.remove(&watcher),
+            _ => {}
+        }
+        let mut unsent = self.replies.abandon();
+        if let Some(secure) = &mut self.secure {
+            unsent.extend(secure.abandon());
+        }
+        unsent
+    }
+}

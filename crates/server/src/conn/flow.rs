@@ -1,0 +1,82 @@
+//! When a connection goes on: what it waits for, and whether its socket is read meanwhile.
+//!
+//! ```text
+//!   input is left after   a turn's share of requests            it goes on in the next turn
+//!                         replies that the peer does not take }
+//!                         questions to other shards           } paused: it goes on when that is over
+//!                         a broadcast                         }
+//!   too much of it is left                                      its socket is not read meanwhile
+//! ```
+
+use super::{Conn, Phase};
+
+/// As many replies may be outstanding at other shards (and queued behind them).
+const OUTSTANDING_MAX: usize = 512;
+/// With that much input waiting to be parsed, the socket is no longer read.
+const INPUT_BYTES_MAX: usize = 64 * 1024;
+
+/// Whether the socket is being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// A receive is armed.
+    On,
+    /// There is a poll instead, since large values are expected.
+    Polled,
+    /// It is being cancelled.
+    Stopping,
+    /// No receive is armed.
+    Off,
+    /// The peer has sent its last byte.
+    Ended,
+}
+
+impl Conn {
+    /// Whether no further request may be executed for now.
+    pub(super) fn is_paused(&self) -> bool {
+        self.send_blocked
+            || self.gather.is_some()
+            || self.replies.outstanding() >= OUTSTANDING_MAX
+            || matches!(&self.phase, Phase::Value(upload) if upload.is_awaited())
+    }
+
+    /// Whether it goes on without further input: a multi-get is in the middle of its keys, a walk in the middle of the
+    /// items, or a value waits for memory.
+    pub(super) fn is_mid_run(&self) -> bool {
+        match &self.phase {
+            Phase::Keys(_) | Phase::Crawl(_) => true,
+            Phase::Value(upload) => upload.waits(),
+            _ => false,
+        }
+    }
+
+    /// Whether nothing happens here unless its peer sends something: it is idle if that takes long.
+    pub(crate) fn awaits_input(&self) -> bool {
+        let is_busy = matches!(
+            self.phase,
+            Phase::Keys(_) | Phase::Crawl(_) | Phase::Watching(_)
+        );
+        let owes = self.send_blocked || self.owes_replies() || self.gather.is_some();
+        !is_busy && !owes && !self.is_datagram()
+    }
+
+    /// Whether it could go on with input that it kept.
+    pub(crate) fn can_resume(&self) -> bool {
+        self.stalled && !self.closing && !self.is_paused()
+    }
+
+    /// Whether it has received more requests than it may keep waiting. (A long line that is not complete yet is not full:
+    /// its bound is the parser's.)
+    pub(crate) fn input_is_full(&self) -> bool {
+        self.stalled && self.input.len() > INPUT_BYTES_MAX
+    }
+
+    /// How the socket should be read from now on; `None` leaves it unread.
+    pub(crate) fn wanted_reading(&self) -> Option<Reading> {
+        match self.wants_direct() {
+            _ if self.input_is_full() => None,
+            true if self.stalled && self.needs_room() => None,
+            true => Some(Reading::Polled),
+            false => Some(Reading::On),
+        }
+    }
+}

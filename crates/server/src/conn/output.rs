@@ -1,0 +1,155 @@
+//! What leaves a connection: operations to where their keys are, replies in the order of the requests.
+//!
+//! ```text
+//!   Op --+--> own engine -----------------> bytes --+--> Replies --> take_output --> the reactor
+//!        +--> Router --> other shard --> fulfil ----+                                  |
+//!        +--> broadcast --> finish_gather ----------+        send_done <---------------+
+//! ```
+
+use corecached_engine::Seconds;
+use corecached_reactor::{Insert, Outgoing};
+
+use crate::batch::ReplyTo;
+use crate::execute::execute;
+use crate::op::Op;
+use crate::replies::ReplySeq;
+use crate::shared::Shared;
+
+use super::gather::Gather;
+use super::{Conn, ConnId, Cx, Link, Phase};
+
+/// With that much to send, no further request is executed until some of it has gone: the bound of a connection's output
+/// is this and one more reply.
+const OUTPUT_BYTES_MAX: usize = 256 * 1024;
+
+impl Conn {
+    /// Runs an operation here, or hands it to the shard that owns the key.
+    #[inline]
+    pub(super) fn submit(&mut self, op: &Op<'_>, cx: &mut Cx<'_>) {
+        let owner = cx.shared.owner_of(op.hash);
+        if owner != cx.access.shard {
+            let reply_to = (!op.reply.is_none()).then(|| self.expect_reply());
+            cx.router.push(owner, op, reply_to);
+        } else if op.reply.is_none() {
+            execute(&mut cx.access, op, &mut cx.unwanted);
+        } else {
+            let Cx { access, spare, .. } = cx;
+            self.replies.write(
+                || spare.take().unwrap_or_default(),
+                |out| execute(access, op, out),
+            );
+        }
+    }
+
+    /// Where an answer goes that is not for the client.
+    pub(super) fn no_reply_to(conn: ConnId) -> ReplyTo {
+        let seq = ReplySeq(0);
+        ReplyTo { conn, seq }
+    }
+
+    /// Takes the next place in the order of replies.
+    pub(super) fn expect_reply(&mut self) -> ReplyTo {
+        ReplyTo {
+            conn: self.id,
+            seq: self.replies.expect(),
+        }
+    }
+
+    /// Appends reply bytes made here.
+    #[inline]
+    pub(super) fn say(&mut self, bytes: &[u8], cx: &mut Cx<'_>) {
+        self.tell(cx, |out| out.bytes.extend_from_slice(bytes));
+    }
+
+    /// Appends a reply made here by `write`.
+    #[inline]
+    pub(super) fn tell(&mut self, cx: &mut Cx<'_>, write: impl FnOnce(&mut Outgoing)) {
+        self.replies
+            .write(|| cx.spare.take().unwrap_or_default(), write);
+    }
+
+    /// An awaited reply has come from another shard.
+    pub(crate) fn fulfil(
+        &mut self,
+        seq: ReplySeq,
+        spare: &mut Option<Vec<u8>>,
+        bytes: &[u8],
+        inserts: &[Insert],
+        base: usize,
+    ) {
+        self.replies.fulfil(
+            seq,
+            || spare.take().unwrap_or_default(),
+            bytes,
+            inserts,
+            base,
+        );
+    }
+
+    /// The broadcast under way, if there is one.
+    pub(crate) fn gather_mut(&mut self) -> Option<&mut Gather> {
+        self.gather.as_deref_mut()
+    }
+
+    /// Ends the broadcast under way, all shards having done their part.
+    pub(crate) fn finish_gather(&mut self, shared: &Shared, spare: &mut Option<Vec<u8>>) {
+        let Some(mut gather) = self.gather.take() else {
+            return;
+        };
+        if let (Phase::Crawl(crawl), Some(walked)) = (&mut self.phase, gather.take_walked()) {
+            crawl.go_on(walked);
+        }
+        if let Some(seq) = gather.seq() {
+            let mut reply = Outgoing::default();
+            gather.tell(shared, &mut reply);
+            self.replies.fulfil(
+                seq,
+                || spare.take().unwrap_or_default(),
+                &reply.bytes,
+                &reply.inserts,
+                0,
+            );
+        }
+    }
+
+    /// Whether replies to earlier requests are not sent yet.
+    pub(super) fn owes_replies(&self) -> bool {
+        self.replies.outstanding() > 0 || self.replies.has_ready()
+    }
+
+    /// Whether its output is so large that it has to be sent first.
+    pub(super) fn output_is_full(&self) -> bool {
+        let bytes = match self.link {
+            Link::Socket(_) => self.replies.queued_bytes() + self.sealing_bytes,
+            // Its reply waits until it is complete, so what lies elsewhere does not count.
+            Link::Datagram { .. } => self.replies.copied_bytes(),
+        };
+        bytes > OUTPUT_BYTES_MAX
+    }
+
+    /// Takes the replies to send now, unless the socket is still busy with earlier ones.
+    pub(crate) fn take_output(&mut self) -> Option<Outgoing> {
+        (!self.send_blocked && self.replies.has_ready()).then(|| self.replies.take_ready())
+    }
+
+    /// Takes all replies at once.
+    pub(crate) fn take_all_output(&mut self) -> Outgoing {
+        self.replies.take_ready()
+    }
+
+    /// The socket took less than all of the last replies; the rest waits for the peer to read.
+    pub(crate) fn send_blocked(&mut self) {
+        self.send_blocked = true;
+    }
+
+    /// The last replies have been sent.
+    pub(crate) fn send_done(&mut self, now: Seconds) {
+        self.send_blocked = false;
+        self.last_activity = now;
+    }
+
+    /// Replies not sent yet, for `stats conns`.
+    pub(crate) fn replies_waiting(&self) -> usize {
+        self.replies.outstanding() + usize::from(self.replies.has_ready())
+    }
+}

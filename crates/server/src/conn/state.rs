@@ -1,0 +1,33 @@
+//! What `stats conns` says of a connection.
+
+use corecached_protocol::Codec;
+use corecached_protocol::binary::HEADER_BYTES;
+
+use super::{Conn, Phase};
+
+impl Conn {
+    /// Its state in the words of `stats conns`.
+    pub(crate) fn state_name(&self) -> &'static str {
+        match self.phase {
+            _ if self.closing => "conn_closing",
+            Phase::Watching(_) => "conn_watch",
+            _ if self.send_blocked => "conn_mwrite",
+            Phase::Value(_) => "conn_nread",
+            Phase::Swallow(_) => "conn_swallow",
+            Phase::Keys(_) => "conn_parse_cmd",
+            Phase::Crawl(_) => "conn_watch",
+            Phase::Command if self.gather.is_some() => "conn_parse_cmd",
+            Phase::Command if self.awaits_value() => "conn_nread",
+            Phase::Command if self.replies.outstanding() > 0 => "conn_io_queue",
+            Phase::Command => "conn_read",
+        }
+    }
+
+    /// Whether a command has come whose value is what is missing.
+    pub(super) fn awaits_value(&self) -> bool {
+        match self.codec {
+            Some(Codec::Binary) => self.input.len() >= HEADER_BYTES,
+            _ => self.input.awaits_value(),
+        }
+    }
+}
