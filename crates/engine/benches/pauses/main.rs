@@ -45,7 +45,7 @@ fn main() {
         .next()
         .unwrap_or(if tiny { 50_000 } else { 50_000_000 });
     let runs = numbers.next().unwrap_or(if tiny { 1 } else { 2 });
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(items);
     for _ in 0..runs {
         once(items, &mut calls);
     }

@@ -16,10 +16,14 @@ const SLOW_NS: u64 = 40_000;
 const BUCKETS: usize = 12;
 /// Calls with so many units of work say what a unit takes.
 const MUCH_WORK: u64 = 64;
-/// One call in so many is followed by one of the control, and what that does: some 1 us without memory.
+/// One call in so many is followed by one without the engine, of either kind in turn.
 const CONTROL_EVERY: u64 = 4;
-const CONTROL_ROUNDS: u64 = 400;
-const CONTROL: &str = "control: no engine";
+const CONTROLS: [&str; 2] = ["control: arithmetic", "control: memory"];
+/// Some 1 us each: rounds of arithmetic, and reads of memory of which each says where the next one is.
+const ROUNDS: usize = 400;
+const READS: usize = 4;
+/// Bytes of memory that the control reads for each item of the engine.
+const BYTES_PER_ITEM: usize = 4;
 
 fn clock(id: libc::clockid_t) -> u64 {
     let mut time = libc::timespec {
@@ -128,18 +132,11 @@ fn bucket(ns: u64) -> usize {
 /// All kinds of calls, in the order of their first ones, over all runs.
 pub(crate) struct Calls {
     kinds: Vec<Kind>,
-    control: Kind,
+    controls: [Kind; 2],
+    /// What the control reads, at random.
+    memory: Vec<u64>,
+    random: u64,
     calls: u64,
-}
-
-impl Default for Calls {
-    fn default() -> Self {
-        Self {
-            kinds: Vec::new(),
-            control: Kind::new(CONTROL),
-            calls: 0,
-        }
-    }
 }
 
 impl Meter for Calls {
@@ -173,22 +170,16 @@ impl Meter for Calls {
         self.kind(name).note(sample);
         self.calls += 1;
         if self.calls.is_multiple_of(CONTROL_EVERY) {
-            let (sample, ()) = Sample::take(spin);
-            self.control.note(sample);
+            self.control((self.calls / CONTROL_EVERY).is_multiple_of(2));
         }
         result
     }
 }
 
-/// Something that takes the time of a short call and touches no memory.
-fn spin() {
-    let mut state = black_box(1_u64);
-    for _ in 0..CONTROL_ROUNDS {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-    }
-    black_box(state);
+fn xorshift(mut state: u64) -> u64 {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^ state << 17
 }
 
 impl Kind {
@@ -287,6 +278,34 @@ impl Kind {
 }
 
 impl Calls {
+    /// No calls yet, in runs with so many items.
+    pub(crate) fn new(items: u64) -> Self {
+        let words = items as usize * BYTES_PER_ITEM / size_of::<u64>();
+        Self {
+            kinds: Vec::new(),
+            controls: CONTROLS.map(Kind::new),
+            memory: (0..words as u64).map(|word| xorshift(word + 1)).collect(),
+            random: 1,
+            calls: 0,
+        }
+    }
+
+    /// What takes the time of a short call and is none.
+    fn control(&mut self, reads: bool) {
+        let (memory, random) = (&self.memory, self.random);
+        let (sample, random) = Sample::take(|| {
+            if reads {
+                (0..READS).fold(random, |random, _| {
+                    xorshift(random ^ memory[(random % memory.len() as u64) as usize])
+                })
+            } else {
+                (0..ROUNDS).fold(black_box(random), |random, _| xorshift(random))
+            }
+        });
+        self.random = random | 1;
+        self.controls[usize::from(reads)].note(sample);
+    }
+
     fn kind(&mut self, name: &'static str) -> &mut Kind {
         let at = self.kinds.iter().position(|kind| kind.name == name);
         let at = at.unwrap_or_else(|| {
@@ -301,7 +320,7 @@ impl Calls {
         for kind in &mut self.kinds {
             kind.end_run();
         }
-        self.control.end_run();
+        self.controls.iter_mut().for_each(Kind::end_run);
     }
 
     /// Two tables in Markdown: the longest calls of each kind, and how many calls took how long.
@@ -310,7 +329,7 @@ impl Calls {
             "\n| microseconds | calls | p50 | p99.99 | longest, wall | longest, CPU | in every run | over 100 = page faults + switched + neither | in every run | most work | work of the longest | ns a unit, p50 / p99.9 |"
         );
         println!("| {} |", ["---"; 12].join(" | "));
-        for kind in self.kinds.iter().chain([&self.control]) {
+        for kind in self.kinds.iter().chain(&self.controls) {
             kind.print();
         }
         println!("\nCalls by their time in microseconds.\n");
@@ -332,23 +351,30 @@ impl Calls {
         }
         print_row("**all, CPU**", &all.cpu);
         print_row("**all, wall**", &all.wall);
-        print_row("control, CPU", &self.control.buckets.cpu);
-        print_row("control, wall", &self.control.buckets.wall);
-        self.print_control();
+        for control in &self.controls {
+            print_row(control.name, &control.buckets.cpu);
+        }
+        self.print_controls();
     }
 
-    /// What the machine would do to calls that do nothing.
-    fn print_control(&self) {
+    /// What the machine does to calls that are none of the engine's.
+    fn print_controls(&self) {
         let seconds = |kind: &Kind| kind.cpu_sum as f64 / 1e9;
-        let control = seconds(&self.control);
         let engine: f64 = self.kinds.iter().map(seconds).sum();
         let over: u64 = self.kinds.iter().map(|kind| kind.over.all).sum();
         let every: usize = self.kinds.iter().map(|kind| kind.in_every_run().1).sum();
         println!(
-            "\n{over} calls of the engine were longer than 100 us of CPU in {engine:.0} s, {every} of them in every run; {} of the control in {control:.0} s, so that {:.0} in the time of the engine's are the machine's.",
-            self.control.over.all,
-            self.control.over.all as f64 / control * engine,
+            "\n{over} calls of the engine were longer than 100 us of CPU in {engine:.0} s, {every} of them in every run."
         );
+        for control in &self.controls {
+            println!(
+                "{}: {} in {:.0} s, which would be {:.0} in the time of the engine's.",
+                control.name,
+                control.over.all,
+                seconds(control),
+                control.over.all as f64 / seconds(control) * engine,
+            );
+        }
         println!(
             "A call that is long only by the wall's clock was interrupted; one that is not long in every run was, by what the thread's clock does not see."
         );
