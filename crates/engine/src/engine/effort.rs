@@ -8,7 +8,7 @@
 //! | 1 | a chunk looked at; an item taken out of the index; an item moved; a chunk of a chain stepped over |
 //! | 2 | a chunk of a dead chain freed: the next is only known when it has been read |
 //! | 1/8 | a slot of the index moved, or an entry of a queue taken out; twice that where the item has to be looked at |
-//! | 1 | a KiB copied; 4 KiB given back to the kernel |
+//! | 1 | a KiB copied; 2 KiB given back to the kernel |
 //!
 //! The count is the same in every run, so a bound on it can be tested on any machine. What a call has to do comes first;
 //! what it does for later calls (emptying a page, freeing chains, comparing pages) ends when [`CALL_WORK`] is spent, and
@@ -25,7 +25,7 @@ const SLOTS_SHIFT: u32 = 3;
 const AT_ONCE_BYTES: usize = 64 << 10;
 /// Bytes copied for one unit, and given back.
 const COPIED_PER_UNIT: usize = 1 << 10;
-const DISCARDED_PER_UNIT: usize = 4 << 10;
+const DISCARDED_PER_UNIT: usize = 2 << 10;
 
 impl Engine {
     /// Units of work done so far.

@@ -41,7 +41,8 @@ impl Engine {
             index_bytes: outside_pages + index_chunks,
             rounding_bytes: used - self.stats.bytes,
             free_chunk_bytes: paged - used + index_pages - index_chunks,
-            free_page_bytes: u64::from(slabs.pool_len()) * page_bytes,
+            free_page_bytes: (u64::from(slabs.pool_len()) + u64::from(slabs.is_releasing()))
+                * page_bytes,
             prefaulted_bytes: slabs.prefaulted_bytes(),
         }
     }

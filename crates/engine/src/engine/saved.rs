@@ -93,8 +93,9 @@ impl Engine {
     /// them, or this engine, afterwards.
     pub fn save(&mut self, mark: [u8; 16]) -> Vec<u8> {
         self.settle();
-        // Nobody would know of it.
+        // Nobody would know of these.
         self.items.slabs.end_prefault();
+        self.items.slabs.end_release();
         self.items
             .slabs
             .segment

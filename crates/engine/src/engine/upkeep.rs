@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::api::Release;
+use crate::slab::RELEASE_STEP_BYTES;
 use crate::types::Seconds;
 
 /// Chunks of dying chains freed by one step.
@@ -34,17 +35,17 @@ impl Engine {
             || self.items.slabs.has_spare_page()
     }
 
-    /// Gives a page of the pool back to the kernel and the budget; false if the pool is empty.
-    pub(super) fn release_pool_page(&mut self) -> bool {
+    /// Gives a part of a page of the pool back to the kernel, with the last part the page to the budget.
+    pub(super) fn release_pool_page(&mut self) -> Release {
         let released = self.items.slabs.release_pool_page();
-        if released {
-            self.count_discarded(self.page_bytes());
+        if released != Release::Nothing {
+            self.count_discarded(self.page_bytes().min(RELEASE_STEP_BYTES));
         }
         released
     }
 
     /// Works on giving one page back to the budget; looks at `chunks` chunks at most. If none is on its way out, `choose` has
-    /// to begin with one. The page goes with the call after the one that has emptied it: either is enough for a call. One
+    /// to begin with one. The page goes with the calls after the one that has emptied it: either is enough for a call. One
     /// that turns out to hold a half-received value is left, and nothing comes of the call.
     pub(super) fn give_page(
         &mut self,
@@ -53,8 +54,7 @@ impl Engine {
     ) -> Release {
         self.begin_work();
         if self.has_page_to_spare() {
-            self.release_pool_page();
-            return Release::Released;
+            return self.release_pool_page();
         }
         if !self.dying.is_null() {
             self.free_dying_step(chunks.min(DYING_STEP));
@@ -70,9 +70,9 @@ impl Engine {
         Release::Working
     }
 
-    /// Whether a page is free that is not kept for what cannot wait.
+    /// Whether a page is free that is not kept for what cannot wait, or is going already.
     pub(super) fn has_page_to_spare(&self) -> bool {
-        self.items.slabs.pool_len() > self.pool_reserve()
+        self.items.slabs.is_releasing() || self.items.slabs.pool_len() > self.pool_reserve()
     }
 
     /// Gives memory back while the shards hold more than the limit, looking at `chunks` chunks at most; true while
@@ -85,7 +85,7 @@ impl Engine {
             return false;
         }
         let given = self.give_page(chunks, Self::steal_page);
-        (given != Release::Nothing || self.release_pool_page())
+        (given != Release::Nothing || self.release_pool_page() != Release::Nothing)
             && self.items.slabs.excess_bytes() > 0
     }
 }

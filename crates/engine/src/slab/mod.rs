@@ -8,6 +8,7 @@ mod account;
 mod mortality;
 mod page;
 mod prefault;
+mod release;
 mod saved;
 mod sizes;
 
@@ -17,12 +18,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::page::{NO_CLASS, Page, PageId};
+pub(crate) use self::release::STEP_BYTES as RELEASE_STEP_BYTES;
 pub(crate) use self::saved::SavedSlabs;
 pub(crate) use self::sizes::Sizes;
 
 use self::account::Account;
 use self::mortality::Mortality;
 use self::page::{List, Which};
+use self::release::Leaving;
 use crate::budget::Budget;
 use crate::config::EngineConfig;
 use crate::prefault::Share;
@@ -73,6 +76,7 @@ pub(crate) struct Slabs {
     pages: Vec<Page>,
     classes: Vec<Class>,
     pool: List,
+    leaving: Option<Leaving>,
     vacant: List,
     account: Account,
     /// Pages that were never drawn and are there already.
@@ -131,6 +135,7 @@ impl Slabs {
             sizes,
             pages,
             pool: List::default(),
+            leaving: None,
             vacant: List::default(),
             account: Account::new(budget, config.reserve_bytes as u64),
             prefaulted: None,
@@ -472,24 +477,6 @@ impl Slabs {
         page
     }
 
-    /// Whether the pool has had more pages than a shard should keep for a second or two: large values that are replaced
-    /// give many back that their successors need at once.
-    pub(crate) fn has_spare_page(&self) -> bool {
-        self.idle_pages > self.pool_pages_max
-    }
-
-    /// Gives a page of the pool back to the kernel and the budget; false if the pool is empty.
-    pub(crate) fn release_pool_page(&mut self) -> bool {
-        let Some(id) = self.pop_pool() else {
-            return false;
-        };
-        let (address, bytes) = (self.page_address(id), self.page_bytes());
-        self.segment.discard(address, bytes);
-        self.vacant.push(&mut self.pages, id, Which::All);
-        self.account.release(bytes as u64);
-        true
-    }
-
     /// Takes a page that has no chunk in use out of its class.
     pub(crate) fn retire_if_empty(&mut self, id: PageId) {
         let page = self.page(id);
@@ -574,7 +561,7 @@ impl Slabs {
             .count();
         assert_eq!(
             classless as u32,
-            self.pool.len + self.vacant.len,
+            self.pool.len + u32::from(self.is_releasing()) + self.vacant.len,
             "pages without a class"
         );
         in_use

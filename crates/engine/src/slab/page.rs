@@ -3,7 +3,8 @@
 //! A page is in one place at a time:
 //!
 //! ```text
-//! vacant (address space only) -> pool (charged, no class) -> a class's pages [-> also its available pages] -> pool -> vacant
+//! vacant (address space only) -> pool (charged, no class) -> a class's pages [-> also its available pages] -> pool
+//!     -> leaving (a part discarded) -> vacant
 //! ```
 //!
 //! "Available" pages have a chunk to give: a freed one, or one never given yet (`carved`).
