@@ -335,8 +335,9 @@ impl Engine {
 
     #[cold]
     fn split_leaf(&mut self) {
+        let missing = self.index.missing_extents(&self.items, self.hasher);
         let mut spare = [ChunkRef::NULL; SPLIT_EXTENTS];
-        for extent in &mut spare {
+        for extent in spare.iter_mut().take(missing) {
             *extent = self.allocate(INDEX_CLASS).unwrap_or(ChunkRef::NULL);
         }
         let spare = spare.into_iter().filter(|extent| !extent.is_null());

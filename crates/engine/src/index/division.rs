@@ -12,7 +12,7 @@
 //! Items stay in their slots until the leaf is rebuilt, and then it begins anew; those that come meanwhile bring their hash.
 
 use super::bucket::Entry;
-use super::leaf::{BUCKETS_MAX, LEAF_ITEMS_MAX, Position};
+use super::leaf::{BUCKETS_MAX, LEAF_ITEMS_MAX, Position, extents_for};
 use super::{Index, LEAF_ITEMS};
 use crate::item::Items;
 use crate::slab::Slabs;
@@ -106,6 +106,20 @@ impl Index {
         });
         self.division.looked = leaf.buckets().min(next);
         next < leaf.buckets()
+    }
+
+    /// Looks at all items of the leaf that is split next; returns how many extents its two halves need beyond its own.
+    pub(crate) fn missing_extents(&mut self, items: &Items, hasher: KeyHasher) -> usize {
+        while self.divide(items, hasher) {}
+        let leaf = self.leaf(self.next_split().1);
+        let (mut staying, mut going) = (0, 0);
+        leaf.visit_slots(&items.slabs, 0..BUCKETS_MAX, |slot, _| {
+            let goes = usize::from(self.division.goes(slot));
+            going += goes;
+            staying += 1 - goes;
+        });
+        let wanted = extents_for(staying).max(1) + extents_for(going).max(1);
+        wanted.saturating_sub(leaf.extent_count())
     }
 
     /// Puts the entries of a leaf that stay before those that go; returns how many stay. All of them were looked at.
