@@ -327,6 +327,4 @@ pub struct ReapProgress {
     pub reclaimed: usize,
     /// Whether the end of the memory was reached.
     pub wrapped: bool,
-    /// Then: items that were probably dead when their pages were reached.
-    pub dead: u64,
 }

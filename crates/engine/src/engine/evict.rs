@@ -4,7 +4,7 @@ use super::Engine;
 use super::policy::Verdict;
 use crate::item::Head;
 use crate::slab::{ChunkRef, PageId};
-use crate::types::Deadline;
+use crate::types::{Deadline, KeyHash};
 
 /// Live items that the hand passes before it takes the least used of them: bounds the time of one eviction.
 const CANDIDATES_MAX: usize = 48;
@@ -163,6 +163,12 @@ impl Engine {
 
     /// Removes a dead item and counts it.
     pub(super) fn reclaim_item(&mut self, chunk: ChunkRef, by: Reclaimer) {
+        let hash = self.items.hash_of(self.hasher, chunk);
+        self.reclaim_hashed(chunk, hash, by);
+    }
+
+    /// As [`Self::reclaim_item`], of an item whose hash is known.
+    pub(super) fn reclaim_hashed(&mut self, chunk: ChunkRef, hash: KeyHash, by: Reclaimer) {
         self.stats.work += 1;
         let unfetched = u64::from(!self.items.head(chunk).is_fetched());
         let class = self.class_of(chunk);
@@ -176,8 +182,11 @@ impl Engine {
             Reclaimer::Hand => self.stats.reclaimed += 1,
             Reclaimer::Sweep => self.stats.crawler_reclaimed += 1,
         }
-        let place = self.place_of(chunk);
-        self.unlink(place, chunk);
+        let place = self.place_with(hash, chunk);
+        self.note_unlinked(chunk);
+        let many = matches!(by, Reclaimer::Sweep);
+        self.index.remove(&mut self.items.slabs, place, many);
+        self.dispose(chunk);
     }
 
     /// Removes a live item for its memory and counts it.

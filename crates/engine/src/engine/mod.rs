@@ -269,7 +269,11 @@ impl Engine {
 
     /// Where the item at `chunk` is in the index.
     fn place_of(&self, chunk: ChunkRef) -> Place {
-        let hash = self.items.hash_of(self.hasher, chunk);
+        self.place_with(self.items.hash_of(self.hasher, chunk), chunk)
+    }
+
+    /// As [`Self::place_of`], if the hash of its key is known.
+    fn place_with(&self, hash: KeyHash, chunk: ChunkRef) -> Place {
         let found = self
             .index
             .find(&self.items.slabs, hash, |other| other == chunk);
@@ -370,7 +374,7 @@ impl Engine {
     /// Removes an item from the index and frees it, unless it is pinned: then with the last unpin.
     fn unlink(&mut self, place: Place, chunk: ChunkRef) {
         self.note_unlinked(chunk);
-        self.index.remove(&mut self.items.slabs, place);
+        self.index.remove(&mut self.items.slabs, place, false);
         self.dispose(chunk);
     }
 

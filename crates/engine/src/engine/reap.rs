@@ -5,7 +5,7 @@
 //! (`slab::Mortality`, and what a `flush_all` has killed) that each of them is worth the few live ones looked at.
 
 use super::Engine;
-use super::drain::BATCH;
+use super::sweep::GROUP;
 use crate::api::ReapProgress;
 use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId};
 use crate::types::Seconds;
@@ -21,8 +21,6 @@ pub(super) struct ReapCursor {
     page: PageId,
     /// In the page being visited.
     visit: Option<Visit>,
-    /// Probably dead items of the pages passed over and visited since the first page.
-    dead: u64,
 }
 
 impl Default for ReapCursor {
@@ -30,7 +28,6 @@ impl Default for ReapCursor {
         Self {
             page: 1,
             visit: None,
-            dead: 0,
         }
     }
 }
@@ -53,37 +50,15 @@ impl Engine {
         let work_max = self.work() + WORK_MAX;
         while progress.looked < budget && !progress.wrapped && self.work() < work_max {
             match self.reaping.visit {
-                Some(visit) => self.reap_batch(visit, &mut progress),
+                Some(visit) => {
+                    let left = budget - progress.looked;
+                    self.reap_group(visit, left.min(GROUP), &mut progress);
+                }
                 None => self.seek_dead(one_in, &mut progress),
             }
         }
         self.stats.work += progress.looked as u64;
         progress
-    }
-
-    /// Counts the items that are probably dead in `pages` pages from number `from` on, without looking at them; returns
-    /// also where to go on, 0 at the end. About 20 ns a page.
-    #[must_use]
-    pub fn count_dead(&mut self, from: u32, pages: u32, now: Seconds) -> (u64, u32) {
-        self.clock.advance(now);
-        let first = from.max(1);
-        let end = self
-            .items
-            .slabs
-            .pages_end()
-            .min(first.saturating_add(pages));
-        let is_counted = |&id: &PageId| {
-            let class = self.items.slabs.page(id).class;
-            class != NO_CLASS && class != INDEX_CLASS
-        };
-        let counted = (first..end).filter(is_counted);
-        let dead = counted.map(|id| u64::from(self.probably_dead(id))).sum();
-        let next = if end < self.items.slabs.pages_end() {
-            end
-        } else {
-            0
-        };
-        (dead, next)
     }
 
     /// Steps over a few pages, to the next that is worth a visit.
@@ -93,14 +68,12 @@ impl Engine {
             let id = self.reaping.page;
             if id >= self.items.slabs.pages_end() {
                 progress.wrapped = true;
-                progress.dead = self.reaping.dead;
                 self.reaping = ReapCursor::default();
                 return;
             }
             let class = self.items.slabs.page(id).class;
             if class != NO_CLASS && class != INDEX_CLASS {
                 let dead = self.probably_dead(id);
-                self.reaping.dead += u64::from(dead);
                 if dead > 0 && dead >= self.items.slabs.chunks_per_page(class) as u32 / one_in {
                     self.begin_visit(id);
                     self.reaping.visit = Some(Visit { offset: 0, class });
@@ -120,6 +93,8 @@ impl Engine {
             .is_some_and(|stamp| page.flushed != stamp);
         if is_flushed {
             page.in_use
+        } else if page.deadline_min > self.clock.now().0 {
+            0
         } else {
             page.mortality.dead_at(self.clock.now().0).min(page.in_use)
         }
@@ -145,14 +120,15 @@ impl Engine {
         self.reaping = ReapCursor::default();
     }
 
-    fn reap_batch(&mut self, mut visit: Visit, progress: &mut ReapProgress) {
+    /// The next few chunks of the page being visited.
+    fn reap_group(&mut self, mut visit: Visit, count: usize, progress: &mut ReapProgress) {
         let id = self.reaping.page;
-        let mut batch = [ChunkRef::NULL; BATCH];
+        let mut batch = [ChunkRef::NULL; GROUP];
         let mut len = 0;
         // A page that has changed its class meanwhile has nothing of what was to be reaped.
         if self.items.slabs.page(id).class == visit.class {
             let chunk_bytes = self.items.slabs.sizes.chunk_bytes(visit.class) as u32;
-            while len < BATCH
+            while len < count
                 && let Some(chunk) = self.items.slabs.chunk_in(id, visit.offset)
             {
                 batch[len] = chunk;

@@ -4,12 +4,11 @@
 //! items all live: each page knows a time before which none of its items dies.
 
 use super::Engine;
-use super::drain::BATCH;
 use super::evict::Reclaimer;
 use crate::api::SweepProgress;
 use crate::item::ACCESS_MODULUS;
 use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId};
-use crate::types::{Deadline, Seconds};
+use crate::types::{Deadline, KeyHash, Seconds};
 
 /// Ages are kept below half the modulus by the walk, so that they never wrap.
 const AGE_MAX: u32 = ACCESS_MODULUS / 2;
@@ -17,6 +16,9 @@ const AGE_MAX: u32 = ACCESS_MODULUS / 2;
 const WORK_MAX: u64 = 300;
 /// Chunks beyond the budget that finish a page's last item.
 const DYING_STEP: usize = 32;
+
+/// Chunks that are looked at together, so that their cache misses overlap.
+pub(super) const GROUP: usize = 32;
 
 /// Where the walk is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -98,11 +100,11 @@ impl Engine {
             }
             self.begin_visit(id);
         }
-        let mut batch = [ChunkRef::NULL; BATCH];
+        let mut batch = [ChunkRef::NULL; GROUP];
         let mut len = 0;
         if !no_items {
             let chunk_bytes = self.items.slabs.sizes.chunk_bytes(class) as u32;
-            while len < BATCH.min(budget)
+            while len < GROUP.min(budget)
                 && let Some(chunk) = self.items.slabs.chunk_in(id, self.sweep.offset)
             {
                 batch[len] = chunk;
@@ -122,17 +124,22 @@ impl Engine {
     /// Frees the dead items among those that begin in these chunks; returns their number. Their lines of the index are
     /// asked for together.
     pub(super) fn reclaim_dead(&mut self, chunks: &[ChunkRef]) -> usize {
-        let mut dead = [ChunkRef::NULL; BATCH];
+        let mut dead = [(ChunkRef::NULL, KeyHash(0)); GROUP];
         let mut found = 0;
         for &chunk in chunks {
             if self.is_dead_or_note(chunk) {
-                dead[found] = chunk;
+                let hash = self.items.hash_of(self.hasher, chunk);
+                self.index.prefetch_leaf(hash);
+                dead[found] = (chunk, hash);
                 found += 1;
             }
         }
-        self.prefetch_places(&dead[..found]);
-        for &chunk in &dead[..found] {
-            self.reclaim_item(chunk, Reclaimer::Sweep);
+        let dead = &dead[..found];
+        for &(_, hash) in dead {
+            self.index.prefetch(&self.items.slabs, hash);
+        }
+        for &(chunk, hash) in dead {
+            self.reclaim_hashed(chunk, hash, Reclaimer::Sweep);
         }
         found
     }

@@ -100,6 +100,12 @@ impl Leaf {
         self.len > 1 && self.items() + SHRINK_SLACK < (self.extent_count() - 1) * EXTENT_ITEMS
     }
 
+    /// Whether half of the extents would do.
+    #[inline]
+    pub(crate) fn is_half_spare(&self) -> bool {
+        self.items() + SHRINK_SLACK < self.extent_count() / 2 * EXTENT_ITEMS
+    }
+
     /// Number of buckets.
     #[inline]
     pub(crate) fn buckets(&self) -> usize {

@@ -204,14 +204,16 @@ impl Index {
         self.version += 1;
     }
 
-    /// Takes an item out, and gives back memory that is no longer needed.
+    /// Takes an item out, and gives back memory that is no longer needed: with `many` to follow only when half of what the
+    /// leaf has would do, since filling the leaf anew costs as much as some forty removals.
     #[inline]
-    pub(crate) fn remove(&mut self, slabs: &mut Slabs, place: Place) {
+    pub(crate) fn remove(&mut self, slabs: &mut Slabs, place: Place, many: bool) {
         let leaf = place.leaf as usize;
         self.leaf_mut(leaf).remove(slabs, place.position);
         self.items -= 1;
         self.version += 1;
-        if self.leaf(leaf).has_spare_extent() {
+        let shrunk = self.leaf(leaf);
+        if shrunk.has_spare_extent() && (!many || shrunk.is_half_spare()) {
             self.resize(slabs, leaf, None);
         }
         if self.items < self.leaves * LEAF_ITEMS_MIN && self.leaves > 1 {
