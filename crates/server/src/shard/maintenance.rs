@@ -1,4 +1,5 @@
-//! Upkeep of a shard's engine: the background sweep of expired items, pages between classes, memory given back.
+//! Upkeep of a shard's engine: the background sweep of expired items, pages between classes, memory given back. Where many
+//! items are dead, `reaper.rs` is there first.
 //!
 //! A glommio task of the shard's own executor, in a queue with few shares. It never holds the engine across an await, and
 //! borrows it as a peer would; since it runs on the owner's thread, only another shard's loan can be in its way.
@@ -18,7 +19,6 @@ use crate::shared::Shared;
 
 use super::ShardId;
 use super::pages::Pages;
-use super::reaper::Reaper;
 use super::windows::Windows;
 
 /// Between two rounds of upkeep while there is traffic.
@@ -35,18 +35,18 @@ const SWEPT_CHUNKS: usize = 128;
 const MAINTAIN_STEPS: usize = 64;
 /// Chunks looked at in one step of giving a page back.
 const PAGE_CHUNKS: usize = 128;
-/// Steps of giving memory back in one round while the limit is exceeded.
-const TRIM_STEPS: usize = 1024;
+/// Time of one slice of giving memory back while the limit is exceeded, and rest between two: with the windows of the
+/// network loop, an eighth of the core.
+const TRIM_SLICE: Duration = Duration::from_micros(250);
+const TRIM_REST: Duration = Duration::from_millis(1);
 /// The next sweep begins this many rounds after the last has ended; twice as many each time it found next to nothing.
 const REST_ROUNDS_MIN: u32 = 10;
 /// The longest rest: a minute while there is traffic, as long as memcached's crawler waits, and ten without.
 const REST_ROUNDS_MAX: u32 = 600;
 /// A sweep that reclaims less than one item in this many was hardly worth it.
 const WORTHWHILE_SHARE: usize = 100;
-/// The reaper waits so long between two passes; a shorter wait is a rest between two slices of one.
-const REAPER_REST: Duration = Duration::from_millis(100);
 /// Shares of the task queue, beside 1000 of the network loop, which is taken to run as long as it does not park: a quarter of
-/// what there is, more than the reaper ever uses.
+/// what there is, more than this ever uses.
 const SHARES: usize = 350;
 
 /// Starts the task on this executor.
@@ -60,7 +60,6 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
         let mut sweep = Sweep::default();
         let mut pages = Pages::new();
         let mut chores = Chores::default();
-        let mut reaper = Reaper::new();
         let mut seen_bytes = 0;
         while !shared.is_stopping() {
             let read_bytes = shared.shard(id).net.bytes_read.get();
@@ -69,20 +68,16 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
             let round = Instant::now() + if is_quiet { IDLE_ROUND } else { ROUND };
             while let Some(left) = time_until(round) {
                 pages.give(&shared, id);
-                let left = left.min(pages.wait().unwrap_or(left));
-                if shared.tuning.lru_crawler.is_on() {
-                    let wait = left.min(reaper.wait());
-                    if wait < REAPER_REST {
-                        windows.sleep(wait).await;
-                    } else {
-                        sleep(wait).await;
-                    }
-                    reap(&shared, id, &mut reaper);
-                } else {
-                    sleep(left).await;
+                let trimming = trim(&shared, id).then_some(TRIM_REST);
+                match pages.wait().into_iter().chain(trimming).min() {
+                    Some(wait) => windows.sleep(wait.min(left)).await,
+                    None => sleep(left).await,
                 }
             }
             upkeep(&shared, id, &mut sweep);
+            if is_idle {
+                wake_reaper(&shared, id);
+            }
             pages.balance(&shared, id);
             wake_for_watchers(&shared, id);
             chores.tell(&shared, id);
@@ -99,12 +94,27 @@ fn time_until(instant: Instant) -> Option<Duration> {
         .filter(|left| !left.is_zero())
 }
 
-/// A slice of the search for dead items, if it is due.
-fn reap(shared: &Shared, id: ShardId, reaper: &mut Reaper) {
-    reaper.work(shared.clock.now(), |step| {
-        let core = shared.shard(id).core.try_borrow();
-        core.map(|mut core| step(&mut core.engine)).is_some()
-    });
+/// A slice of giving memory back, if the limit is exceeded; true if there is more to give.
+fn trim(shared: &Shared, id: ShardId) -> bool {
+    let begun = Instant::now();
+    let mut has_more = true;
+    while has_more && begun.elapsed() < TRIM_SLICE {
+        let Some(mut core) = shared.shard(id).core.try_borrow() else {
+            break;
+        };
+        has_more = core.engine.trim(PAGE_CHUNKS);
+    }
+    has_more
+}
+
+/// The network loop looks for dead items by itself unless it is parked.
+fn wake_reaper(shared: &Shared, id: ShardId) {
+    let handle = shared.shard(id);
+    let core = handle.core.try_borrow();
+    let has_items = core.is_none_or(|core| core.engine.stats().curr_items > 0);
+    if has_items && shared.tuning.lru_crawler.is_on() {
+        handle.wake();
+    }
 }
 
 /// One round; every call into the engine is bounded, and the engine is put down between them.
@@ -121,11 +131,6 @@ fn upkeep(shared: &Shared, id: ShardId, sweep: &mut Sweep) {
     });
     for _ in 0..MAINTAIN_STEPS {
         if !with_engine(&mut |engine| engine.maintain(now)) {
-            break;
-        }
-    }
-    for _ in 0..TRIM_STEPS {
-        if !with_engine(&mut |engine| engine.trim(PAGE_CHUNKS)) {
             break;
         }
     }

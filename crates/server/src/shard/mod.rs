@@ -10,6 +10,7 @@ mod maintenance;
 pub(crate) mod pages;
 mod reaper;
 pub(crate) mod router;
+mod spare_time;
 mod tick;
 mod turnover;
 mod windows;
@@ -33,6 +34,7 @@ use crate::watch::EventLog;
 use allowance::Allowance;
 use core::Core;
 use datagrams::Datagrams;
+use reaper::Reaper;
 use router::Router;
 use windows::Windows;
 
@@ -76,6 +78,7 @@ pub(crate) struct Shard {
     net: Net,
     events: Vec<Event>,
     windows: Windows,
+    reaper: Reaper,
 }
 
 /// The network side of a shard: everything but the engine.
@@ -145,6 +148,7 @@ impl Shard {
             net,
             events: Vec::new(),
             windows: Windows::default(),
+            reaper: Reaper::new(),
         }
     }
 

@@ -10,6 +10,8 @@
 //!        +--    queue one send for each connection with replies
 //! ```
 //!
+//! Between waiting and the tick is the place for a slice of reclaiming what is dead (`reaper.rs`).
+//!
 //! While there is traffic the loop waits in its own ring and lets glommio's other tasks run once a warm window; after a
 //! whole window without any it parks in glommio, and costs nothing.
 
@@ -50,11 +52,17 @@ impl Shard {
     pub(super) async fn run(&mut self) -> io::Result<()> {
         let mut busy = true;
         loop {
-            let wait = self.net.may_wait() && self.net.handle().try_sleep();
+            let may_wait = self.net.may_wait() && !self.reaper.wants_turn();
+            let wait = may_wait && self.net.handle().try_sleep();
+            self.reaper.worked();
             let turned = self.net.reactor.turn(wait, &mut self.events);
+            if wait {
+                self.reaper.waited();
+            }
             self.net.handle().awake();
             turned?;
             let pace = self.pace(&mut busy);
+            self.reap(pace);
             self.tick();
             if self.net.is_drained() {
                 return Ok(());
@@ -65,7 +73,9 @@ impl Shard {
                 continue;
             }
             match pace {
-                Pace::Park if self.net.may_wait() => self.park().await?,
+                Pace::Park if self.net.may_wait() && !self.reaper.is_at_work() => {
+                    self.park().await?;
+                }
                 Pace::Park | Pace::Yield => {
                     self.windows.end();
                     glommio::executor().yield_task_queue_now().await;
@@ -86,6 +96,20 @@ impl Shard {
             Pace::Yield
         } else {
             Pace::Park
+        }
+    }
+
+    /// A slice of the search for dead items, if it is due. The replies of the last turn are out; what has come waits.
+    #[inline]
+    fn reap(&mut self, pace: Pace) {
+        if pace != Pace::Run {
+            let is_wanted = self.net.shared.tuning.lru_crawler.is_on();
+            self.reaper.tick(is_wanted);
+        }
+        if let Some(slice) = self.reaper.slice() {
+            let now = self.net.shared.clock.now();
+            self.reaper
+                .work(&mut self.owner.resume().engine, now, slice);
         }
     }
 
