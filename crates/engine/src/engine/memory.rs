@@ -105,7 +105,8 @@ impl Engine {
             if self.dying.is_null() || self.work_left() == 0 {
                 break;
             }
-            self.free_dying_step(DYING_STEP);
+            // As much as a window of a large value takes: more would leave the call no work for the rest of it.
+            self.free_dying_step(DYING_MIN);
             if let Some(chunk) = self.items.slabs.take(class) {
                 return Some(chunk);
             }

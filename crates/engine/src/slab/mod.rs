@@ -5,8 +5,10 @@
 //! It never evicts: when a class has nothing to give, [`Slabs::take`] says so and the engine decides.
 
 mod account;
+mod integrity;
 mod mortality;
 mod page;
+mod pool;
 mod prefault;
 mod release;
 mod saved;
@@ -23,7 +25,6 @@ pub(crate) use self::saved::SavedSlabs;
 pub(crate) use self::sizes::Sizes;
 
 use self::account::Account;
-use self::mortality::Mortality;
 use self::page::{List, Which};
 use self::release::Leaving;
 use crate::budget::Budget;
@@ -262,11 +263,6 @@ impl Slabs {
         }
     }
 
-    /// Pages that no class uses.
-    pub(crate) fn pool_len(&self) -> u32 {
-        self.pool.len
-    }
-
     /// Pages charged to the budget.
     pub(crate) fn pages_held(&self) -> u64 {
         self.pages.len() as u64 - 1 - u64::from(self.vacant.len)
@@ -381,110 +377,6 @@ impl Slabs {
             .remove(&mut self.pages, id, Which::Available);
     }
 
-    /// Gives `class` a page from the pool or the budget, leaving `keep` pages in the pool; false if there is none.
-    pub(crate) fn add_page(&mut self, class: u8, keep: u32) -> bool {
-        if self.reuse_page(class, keep) {
-            return true;
-        }
-        let drawn = self.draw_page();
-        if let Some(id) = drawn {
-            self.assign(id, class);
-        }
-        drawn.is_some()
-    }
-
-    /// Gives `class` a page from the pool, leaving `keep` there; false if there are no more.
-    pub(crate) fn reuse_page(&mut self, class: u8, keep: u32) -> bool {
-        let pooled = if self.pool.len > keep {
-            self.pop_pool()
-        } else {
-            None
-        };
-        if let Some(id) = pooled {
-            self.assign(id, class);
-        }
-        pooled.is_some()
-    }
-
-    fn assign(&mut self, id: PageId, class: u8) {
-        self.pages[id as usize] = Page {
-            class,
-            mortality: Mortality::begin(self.now),
-            ..Page::VACANT
-        };
-        self.classes[usize::from(class)]
-            .all
-            .push(&mut self.pages, id, Which::All);
-        self.offer(id);
-    }
-
-    /// Charges a page to the budget.
-    fn draw_page(&mut self) -> Option<PageId> {
-        let room = self.vacant.len > 0 || self.pages.len() < self.pages_max;
-        if !room || !self.account.charge(self.page_bytes() as u64) {
-            return None;
-        }
-        if let Some(id) = self.draw_prefaulted() {
-            return Some(id);
-        }
-        while self.account.budget().make_room() {}
-        let id = self
-            .vacant
-            .pop(&mut self.pages, Which::All)
-            .unwrap_or_else(|| {
-                self.pages.push(Page::VACANT);
-                self.pages.len() as PageId - 1
-            });
-        let (address, bytes) = (self.page_address(id), self.page_bytes());
-        if self.segment.back(address, bytes).is_err() {
-            self.vacant.push(&mut self.pages, id, Which::All);
-            self.account.release(bytes as u64);
-            return None;
-        }
-        Some(id)
-    }
-
-    /// Takes an empty page out of its class.
-    fn retire(&mut self, id: PageId) {
-        if self.pages[id as usize].available {
-            self.withdraw(id);
-        }
-        let class = usize::from(self.pages[id as usize].class);
-        assert_eq!(
-            self.pages[id as usize].guarded, 0,
-            "an empty page guards nothing"
-        );
-        self.classes[class]
-            .all
-            .remove(&mut self.pages, id, Which::All);
-        self.pages[id as usize] = Page::VACANT;
-        self.pool.push(&mut self.pages, id, Which::All);
-    }
-
-    /// Housekeeping says what time it is.
-    pub(crate) fn advance(&mut self, now: u32) {
-        if now != self.now {
-            self.now = now;
-            self.idle_pages = self.pool_low;
-            self.pool_low = self.pool.len;
-        }
-    }
-
-    fn pop_pool(&mut self) -> Option<PageId> {
-        let page = self.pool.pop(&mut self.pages, Which::All);
-        self.pool_low = self.pool_low.min(self.pool.len);
-        self.idle_pages = self.idle_pages.min(self.pool.len);
-        page
-    }
-
-    /// Takes a page that has no chunk in use out of its class.
-    pub(crate) fn retire_if_empty(&mut self, id: PageId) {
-        let page = self.page(id);
-        if page.class != NO_CLASS && page.in_use == 0 {
-            self.retire(id);
-        }
-    }
-
     /// Stops giving chunks of a page, so that it empties.
     pub(crate) fn start_draining(&mut self, id: PageId) {
         if self.pages[id as usize].available {
@@ -525,74 +417,5 @@ impl Slabs {
     pub(crate) fn chunk_in(&self, id: PageId, offset: u32) -> Option<ChunkRef> {
         (offset < self.page(id).carved)
             .then(|| self.chunk_at(self.page_address(id) + offset as usize))
-    }
-
-    /// Panics unless lists, counters and free chunks agree. Returns the chunks in use, for the layers above.
-    pub(crate) fn check_integrity(&self, is_free: impl Fn(ChunkRef) -> bool) -> u64 {
-        let mut in_use = 0;
-        for (class, state) in self.classes.iter().enumerate() {
-            let class = class as u8;
-            let mut used = 0;
-            let (mut pages, mut available) = (0, 0);
-            let mut id = state.all.first;
-            while id != 0 {
-                let page = self.page(id);
-                assert_eq!(
-                    page.class, class,
-                    "page {id} is in the list of another class"
-                );
-                self.check_page(id, &is_free);
-                used += u64::from(page.in_use);
-                pages += 1;
-                available += u32::from(page.available);
-                id = page.all.next;
-            }
-            assert_eq!(pages, state.all.len, "pages of class {class}");
-            assert_eq!(
-                available, state.available.len,
-                "available pages of class {class}"
-            );
-            assert_eq!(used, state.used_chunks, "chunks of class {class}");
-            in_use += used;
-        }
-        let classless = self.pages[1..]
-            .iter()
-            .filter(|page| page.class == NO_CLASS)
-            .count();
-        assert_eq!(
-            classless as u32,
-            self.pool.len + u32::from(self.is_releasing()) + self.vacant.len,
-            "pages without a class"
-        );
-        in_use
-    }
-
-    fn check_page(&self, id: PageId, is_free: &impl Fn(ChunkRef) -> bool) {
-        let page = self.page(id);
-        let chunk_bytes = self.sizes.chunk_bytes(page.class) as u32;
-        let mut listed = 0;
-        let mut chunk = page.free;
-        while !chunk.is_null() {
-            assert_eq!(self.page_of(chunk), id, "free chunk of another page");
-            assert!(
-                is_free(chunk),
-                "chunk {chunk:?} is in the free list and in use"
-            );
-            let word = self.segment.bytes(self.address(chunk) + 4, 4);
-            chunk = ChunkRef(u32::from_le_bytes(word.try_into().expect("4 bytes")));
-            listed += 1;
-        }
-        let carved = page.carved / chunk_bytes;
-        assert_eq!(carved, page.in_use + listed, "chunks of page {id}");
-        let room = listed > 0 || page.carved as usize + chunk_bytes as usize <= self.page_bytes();
-        assert_eq!(
-            page.available,
-            room && !page.draining,
-            "availability of page {id}"
-        );
-        assert!(
-            page.in_use > 0 || page.class != NO_CLASS,
-            "page {id} is empty and has a class"
-        );
     }
 }

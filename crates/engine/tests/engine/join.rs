@@ -255,3 +255,56 @@ fn a_cas_unique_of_full_width_makes_room_for_itself() {
         engine.check_integrity();
     }
 }
+
+/// Who sends from another thread.
+struct Sender(PinnedValue);
+
+// SAFETY: the item stays pinned, and the engine alive, until the thread has ended.
+unsafe impl Send for Sender {}
+
+#[test]
+fn another_thread_sends_while_the_owner_appends() {
+    let rounds = if cfg!(miri) { 3 } else { 300 };
+    let mut engine = engine(16 << 20);
+    let mut expected = pattern(1, 20_000);
+    store(
+        &mut engine,
+        StoreMode::Set,
+        &expected,
+        StoreExtras::default(),
+    );
+    for round in 0..rounds {
+        let hit = engine.get(KEY, hash(KEY), NOW, Fetch::Count).unwrap();
+        let handle = hit.handle();
+        let sender = Sender(engine.pin(handle));
+        let more = pattern(round, 1 + round * 37 % 3_000);
+        let seen = std::thread::scope(|scope| {
+            let sending = scope.spawn(move || {
+                let sender = sender;
+                sent(sender.0)
+            });
+            for piece in more.chunks(500) {
+                let (outcome, _) = add(&mut engine, How::Bytes, StoreMode::Append, piece);
+                assert!(
+                    matches!(outcome, StoreOutcome::Stored { .. }),
+                    "{outcome:?}"
+                );
+            }
+            sending.join().unwrap()
+        });
+        assert!(seen == expected, "round {round}");
+        engine.unpin(handle);
+        expected.extend(&more);
+        if expected.len() > 300_000 {
+            expected.truncate(20_000);
+            store(
+                &mut engine,
+                StoreMode::Set,
+                &expected,
+                StoreExtras::default(),
+            );
+        }
+    }
+    assert!(value(&mut engine) == expected);
+    engine.check_integrity();
+}

@@ -289,3 +289,42 @@ fn a_value_of_100_megabytes_comes_and_goes_while_others_are_served() {
         });
     }
 }
+
+#[test]
+fn a_value_on_its_way_may_grow_on_both_sides() {
+    const LENGTH: usize = 20_000_000;
+    let (before, after) = (pattern(2, 30_000), pattern(3, 1_000_000));
+    for shards in [1, 4] {
+        let server = Server::start(shards, &["-m", "256", "-I", "64m"]);
+        let mut other = server.connect();
+        let mut expected = pattern(1, LENGTH);
+        assert_eq!(other.set("k", &expected), "STORED");
+        for round in 0..3 {
+            let mut slow = server.connect();
+            slow.send("get k\r\n");
+            let length = expected.len();
+            assert_eq!(slow.line(), format!("VALUE k 0 {length}"));
+            // By now the socket is full, and most of the value has not been looked at.
+            let mut grown = expected.clone();
+            for (command, data) in [
+                ("append", &before),
+                ("append", &after),
+                ("prepend", &before),
+                ("append", &before),
+                ("prepend", &after),
+            ] {
+                other.send(format!("{command} k 0 0 {}\r\n", data.len()));
+                other.send(data);
+                other.send("\r\n");
+                assert_eq!(other.line(), "STORED", "{command}");
+                let at = if command == "append" { grown.len() } else { 0 };
+                grown.splice(at..at, data.iter().copied());
+            }
+            assert_eq!(slow.take_matching(&expected), length, "round {round}");
+            assert_eq!(slow.line(), "");
+            assert_eq!(slow.line(), "END");
+            assert!(other.get("k").as_ref() == Some(&grown), "round {round}");
+            expected = grown;
+        }
+    }
+}
