@@ -56,6 +56,8 @@ pub struct EngineStats {
     pub slab_reassign_running: u64,
     /// Items moved to another chunk so that their page could go.
     pub slab_reassign_rescues: u64,
+    /// The same for later chunks of large items.
+    pub slab_reassign_chunk_rescues: u64,
     /// Live items evicted so that their page could go.
     pub slab_reassign_evictions: u64,
     /// Pages that could not go because of pinned or half-received values.

@@ -127,6 +127,7 @@ impl Engine {
             self.stats.slab_reassign_busy_items += 1;
             self.items.slabs.stop_draining(drain.page);
             self.step_over(drain.page);
+            self.search.reject();
         }
         // Else what is left goes by itself, and the page with it.
     }
@@ -273,7 +274,10 @@ impl Engine {
         }
         self.items.slabs.give(chunk);
         self.stats.work += 1;
-        self.stats.slab_reassign_rescues += 1;
+        match chunk == first {
+            true => self.stats.slab_reassign_rescues += 1,
+            false => self.stats.slab_reassign_chunk_rescues += 1,
+        }
         true
     }
 }

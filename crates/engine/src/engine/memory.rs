@@ -54,8 +54,14 @@ impl Engine {
 
     #[cold]
     fn allocate_slow(&mut self, class: u8) -> Option<ChunkRef> {
-        self.allocate_briefly(class, false)
-            .or_else(|| self.allocate_at_last(class))
+        let chunk = self
+            .allocate_briefly(class, false)
+            .or_else(|| self.allocate_at_last(class));
+        if chunk.is_none() {
+            self.classes[usize::from(class)].outofmemory += 1;
+            self.stats.chunks_refused += 1;
+        }
+        chunk
     }
 
     /// A chunk of `class` that may take several calls to get: when a page has to be emptied for it, a step of that is done.
@@ -121,17 +127,12 @@ impl Engine {
     /// Empties a page here and now or, failing that, looks everywhere for something to evict.
     #[cold]
     fn allocate_at_last(&mut self, class: u8) -> Option<ChunkRef> {
-        let chunk = match class {
+        match class {
             INDEX_CLASS => None,
             _ => self
                 .wait_for_page(class)
                 .or_else(|| self.evict_for_at_last(class)),
-        };
-        if chunk.is_none() {
-            self.classes[usize::from(class)].outofmemory += 1;
-            self.stats.chunks_refused += 1;
         }
-        chunk
     }
 
     /// Free pages kept for what cannot wait: a class that has nothing to evict, the index. They are refilled in small

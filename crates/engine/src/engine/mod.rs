@@ -8,7 +8,7 @@
 //! observe  events  reassign       looking without touching; what the engine does by itself; pages moved on request
 //! memory  larger                  where memory comes from: free chunk, page, eviction in the class, a larger chunk,
 //! evict  steal  drain             another class's page
-//! balance activity                how much memory each class has, and what for
+//! balance activity  age           how much memory each class has, and what for; pages that are not used
 //! upkeep  condense  prefault      housekeeping, memory given back, also by a smaller index; memory that is there ahead
 //! lend                            pages for other shards
 //! sweep  reap  walk               background expiry; visiting all items, for dumps
@@ -18,6 +18,7 @@
 //! ```
 
 mod activity;
+mod age;
 mod append;
 mod arith;
 mod balance;
@@ -62,9 +63,9 @@ mod walk;
 use std::io;
 use std::sync::Arc;
 
+pub use self::age::IDLE_FOR_EVER;
 pub use self::events::EngineEvent;
 pub use self::get::Hit;
-pub use self::lend::IDLE_FOR_EVER;
 pub use self::observe::{Observed, Presence};
 pub use self::pin::PinnedValue;
 pub use self::reassign::ReassignOutcome;
@@ -72,13 +73,13 @@ pub use self::saved::RestoreError;
 pub use self::staged::{Staged, StagedHandle};
 pub use self::walk::{WalkCursor, WalkedItem};
 
+use self::age::PageSearch;
 use self::balance::Balance;
 use self::clock::Clock;
 use self::condense::Condensing;
 use self::drain::Drain;
 use self::events::Events;
 use self::evict::Hand;
-use self::lend::Lender;
 use self::pins::Pins;
 use self::probation::Probation;
 use self::reap::ReapCursor;
@@ -130,9 +131,7 @@ pub struct Engine {
     condensing: Condensing,
     /// An item that must stay while memory is found for its successor.
     shielded: ChunkRef,
-    /// Where the search for a page to empty goes on.
-    steal_cursor: u32,
-    lender: Lender,
+    search: PageSearch,
     sweep: SweepCursor,
     reaping: ReapCursor,
     /// Items of one step of [`Self::walk`].
@@ -190,8 +189,7 @@ impl Engine {
             drain: None,
             condensing: Condensing::default(),
             shielded: ChunkRef::NULL,
-            steal_cursor: 0,
-            lender: Lender::default(),
+            search: PageSearch::default(),
             sweep: SweepCursor::default(),
             reaping: ReapCursor::default(),
             walked: Vec::new(),

@@ -1,7 +1,7 @@
 //! `slabs reassign`: a page moves from one slab class to another because somebody says so.
 
 use super::Engine;
-use super::steal::{PAGES_COMPARED, PAGES_PER_UNIT};
+use super::age::{PAGES_COMPARED, PAGES_PER_UNIT};
 use crate::slab::{INDEX_CLASS, NO_CLASS, PageId};
 use crate::types::Seconds;
 
@@ -122,7 +122,7 @@ impl Engine {
         let slabs = &self.items.slabs;
         let end = slabs.pages_end();
         let scattered = (0..PAGES_LOOKED_AT.min(end))
-            .map(|step| 1 + (self.steal_cursor + step) % end.max(2).saturating_sub(1));
+            .map(|step| 1 + (self.search.cursor + step) % end.max(2).saturating_sub(1));
         let listed = self.classes_shown_as(shown).flat_map(|class| {
             let first = Some(slabs.first_page(class)).filter(|&id| id != 0);
             std::iter::successors(first, |&id| {
@@ -141,6 +141,6 @@ impl Engine {
             .chain(listed.take(PAGES_LISTED))
             .filter(fit)
             .take(PAGES_COMPARED)
-            .max_by_key(|&id| (!slabs.page(id).available, self.page_age(id)))
+            .max_by_key(|&id| (!slabs.page(id).available, self.page_idle_seconds(id)))
     }
 }

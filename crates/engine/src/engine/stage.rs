@@ -41,6 +41,11 @@ impl Engine {
             deadline_room: reserve.extras.invalidate,
             value_bytes: reserve.value_bytes,
         };
+        // The index's memory first: when the value is whole, there may be nothing else that could go.
+        self.begin_work();
+        if self.find(reserve.key, reserve.hash).is_none() && !self.prepare_index(reserve.hash) {
+            return Err(StoreOutcome::OutOfMemory);
+        }
         self.stage(&fields, reserve.hash)
             .ok_or(StoreOutcome::OutOfMemory)
     }

@@ -92,6 +92,9 @@ impl Engine {
             self.stats.store_too_large += 1;
         } else {
             self.stats.store_no_memory += 1;
+            // Values that come in pieces are chains, nearly all of them.
+            let chains = self.classes.len() - 1;
+            self.classes[chains].outofmemory += 1;
         }
         if drops_old && let Some((place, chunk)) = self.find(key, hash) {
             self.unlink(place, chunk);

@@ -305,9 +305,7 @@ impl Slabs {
         }
         let chunk_bytes = self.sizes.chunk_bytes(class);
         self.given_bytes += chunk_bytes as u64;
-        let now = self.ticks();
         let page = &mut self.pages[id as usize];
-        page.given_at = now;
         let chunk = if page.free.is_null() {
             let at = ((id as usize) << self.page_shift) + page.carved as usize;
             page.carved += chunk_bytes as u32;

@@ -40,8 +40,6 @@ pub(crate) struct Page {
     pub(crate) carved: u32,
     /// First of the freed chunks.
     pub(crate) free: ChunkRef,
-    /// When it last gave a chunk, in ticks of the slabs.
-    pub(crate) given_at: u32,
     /// No item of this page dies before.
     pub(crate) deadline_min: u32,
     /// When its items die.
@@ -63,7 +61,6 @@ impl Page {
         guarded: 0,
         carved: 0,
         free: ChunkRef::NULL,
-        given_at: 0,
         deadline_min: NO_DEADLINE,
         mortality: Mortality::EMPTY,
         flushed: 0,

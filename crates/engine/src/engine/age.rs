@@ -1,0 +1,143 @@
+//! How long a page has not been used: the one judgement of that, for the pool, for a class that has nothing, for `slabs
+//! reassign` and for other shards.
+//!
+//! ```text
+//! pages   | . . [ sample of 8 ] . . . . |      the oldest of a sample and of the candidate from before is the candidate
+//!               ^ cursor
+//! a page's age: half of its sampled items are idle for so long, dead ones for ever;
+//!               a page whose items fit into free chunks elsewhere is idle for ever
+//! ```
+//!
+//! Between classes whose items all come and go, counters say more than a sample (balance.rs); ages of single pages are for
+//! where memory lies idle.
+
+use super::Engine;
+use crate::item::State;
+use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, Page, PageId};
+
+/// The age of memory that holds nothing.
+pub const IDLE_FOR_EVER: u32 = u32::MAX;
+
+/// Pages compared before one is taken.
+pub(super) const PAGES_COMPARED: usize = 8;
+/// Pages stepped over in the search for those.
+const PAGES_PASSED_MAX: u32 = 1024;
+/// Entries of the table of pages for one unit of work, and units for a sample of a page's items.
+pub(super) const PAGES_PER_UNIT: u64 = 16;
+const SAMPLE_WORK: u64 = 4;
+/// Chunks of a page whose age is looked at.
+const CHUNKS_SAMPLED: usize = 9;
+
+/// Where the search for old pages is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PageSearch {
+    pub(super) cursor: PageId,
+    /// The oldest page when it was last looked at.
+    candidate: PageId,
+}
+
+impl PageSearch {
+    /// The candidate cannot be emptied: others are tried first now.
+    pub(super) fn reject(&mut self) {
+        self.candidate = 0;
+    }
+}
+
+impl Engine {
+    /// The page of items that was not used for longest, among the next few and the candidate of the last search that are
+    /// `fit` and are not being emptied; and for how many seconds.
+    pub(super) fn idlest_page(&mut self, fit: impl Fn(&Page) -> bool) -> Option<(PageId, u32)> {
+        let end = self.items.slabs.pages_end();
+        let mut best = None;
+        if self.search.candidate < end {
+            self.compare_idle(self.search.candidate, &fit, &mut best);
+        }
+        let (mut compared, mut passed) = (0, 0);
+        for _ in 1..end.min(PAGES_PASSED_MAX) {
+            passed += 1;
+            self.search.cursor = self.search.cursor % (end - 1) + 1;
+            compared += usize::from(self.compare_idle(self.search.cursor, &fit, &mut best));
+            if compared == PAGES_COMPARED {
+                break;
+            }
+        }
+        self.stats.work += passed / PAGES_PER_UNIT + (1 + compared as u64) * SAMPLE_WORK;
+        self.search.candidate = best.map_or(0, |(page, _)| page);
+        best
+    }
+
+    /// Puts a page in the place of `best` if it is older; false if it cannot go.
+    fn compare_idle(
+        &self,
+        id: PageId,
+        fit: impl Fn(&Page) -> bool,
+        best: &mut Option<(PageId, u32)>,
+    ) -> bool {
+        let page = self.items.slabs.page(id);
+        let holds_items = page.class != NO_CLASS && page.class != INDEX_CLASS;
+        let is_fit = holds_items && !page.draining && fit(page);
+        if is_fit {
+            let idle = self.page_idle_seconds(id);
+            if best.is_none_or(|(_, longest)| idle > longest) {
+                *best = Some((id, idle));
+            }
+        }
+        is_fit
+    }
+
+    /// Half of a page's items, by a sample, have not been used for so many seconds. If other pages of the class have room
+    /// for all of them, the page costs nothing but moving them.
+    pub(super) fn page_idle_seconds(&self, id: PageId) -> u32 {
+        let slabs = &self.items.slabs;
+        let page = slabs.page(id);
+        if u64::from(page.in_use) <= self.free_chunks_beside(page) {
+            return IDLE_FOR_EVER;
+        }
+        let chunk_bytes = slabs.sizes.chunk_bytes(page.class);
+        let chunks = page.carved as usize / chunk_bytes;
+        let offsets = (0..CHUNKS_SAMPLED)
+            .map(|sample| (2 * sample + 1) * chunks / (2 * CHUNKS_SAMPLED) * chunk_bytes);
+        for offset in offsets.clone() {
+            slabs.segment.prefetch(slabs.page_address(id) + offset);
+        }
+        let mut ages = [0; CHUNKS_SAMPLED];
+        let mut count = 0;
+        for offset in offsets {
+            let chunk = slabs.chunk_in(id, offset as u32);
+            if let Some(age) = chunk.and_then(|chunk| self.chunk_idle_seconds(chunk)) {
+                ages[count] = age;
+                count += 1;
+            }
+        }
+        ages[..count].sort_unstable();
+        ages[..count]
+            .get(count / 2)
+            .copied()
+            .unwrap_or(IDLE_FOR_EVER)
+    }
+
+    /// Free chunks in the other pages of a page's class.
+    fn free_chunks_beside(&self, page: &Page) -> u64 {
+        let slabs = &self.items.slabs;
+        let others = u64::from(slabs.page_count(page.class)).saturating_sub(1);
+        let chunks = others * slabs.chunks_per_page(page.class) as u64;
+        chunks.saturating_sub(slabs.used_chunks(page.class) - u64::from(page.in_use))
+    }
+
+    /// `None` if the chunk is free.
+    fn chunk_idle_seconds(&self, chunk: ChunkRef) -> Option<u32> {
+        let first = self.owner_of(chunk);
+        let head = self.items.head(first);
+        match head.state() {
+            State::Free => None,
+            State::Dying => Some(IDLE_FOR_EVER),
+            State::Linked | State::LinkedChain => {
+                let is_dead = self.death(&self.items.item(first)).is_some();
+                let age = self.clock.age(head.last_access());
+                Some(if is_dead { IDLE_FOR_EVER } else { age })
+            }
+            // Being received, or sent.
+            State::Loose | State::LooseChain | State::Tail => Some(0),
+        }
+    }
+}
