@@ -54,6 +54,12 @@ impl Clock {
         }
     }
 
+    /// Now, in milliseconds: [`Clock::now`] and what has passed of its second.
+    pub(crate) fn now_ms(&self) -> u64 {
+        let milliseconds = (coarse().tv_nsec / 1_000_000) as u64;
+        1000 * u64::from(self.now().0) + milliseconds
+    }
+
     /// Now. A coarse clock is enough: memcached's own clock ticks once a second.
     #[inline]
     pub(crate) fn now(&self) -> Seconds {
@@ -101,13 +107,17 @@ impl Clock {
 }
 
 fn monotonic() -> i64 {
+    coarse().tv_sec
+}
+
+fn coarse() -> libc::timespec {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     // SAFETY: `time` is a valid timespec for the kernel to fill in; the clock id is one every supported kernel has.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut time) };
-    time.tv_sec
+    time
 }
 
 #[cfg(test)]

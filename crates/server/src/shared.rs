@@ -51,7 +51,7 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicU64,
     /// Shards that have stopped accepting until a connection closes.
     pub(crate) deaf_shards: AtomicU64,
-    /// Times that a shard has asked another for pages.
+    /// Rounds in which a shard was short of memory.
     pub(crate) page_requests: AtomicU64,
     /// `flush_all` commands, over all shards.
     pub(crate) cmd_flush: AtomicU64,
@@ -89,7 +89,7 @@ impl Shared {
         self.watch.reset();
         for shard in &self.shards {
             shard.net.reset();
-            shard.memory.pages_given.reset();
+            shard.memory.pages_given.store(0, Ordering::Relaxed);
         }
     }
 

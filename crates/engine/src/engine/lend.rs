@@ -26,12 +26,14 @@ impl Engine {
         self.clock.advance(now);
         // What goes for another shard's sake does not show how long items stay in this one.
         let evicted_bytes = self.stats.evicted_bytes;
-        let release = self.give_page(chunks, |engine| match engine.idlest_page(|page| page.guarded == 0) {
-            Some((page, idle)) if idle >= idle_min => {
-                engine.start_drain(page, None);
-                true
+        let release = self.give_page(chunks, |engine| {
+            match engine.idlest_page(|page| page.guarded == 0) {
+                Some((page, idle)) if idle >= idle_min => {
+                    engine.start_drain(page, None);
+                    true
+                }
+                _ => false,
             }
-            _ => false,
         });
         self.stats.evicted_bytes = evicted_bytes;
         release

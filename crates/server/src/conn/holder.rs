@@ -11,6 +11,7 @@ use corecached_engine::{Room, Staged, StagedHandle};
 use crate::execute::{Access, Grant};
 use crate::op::{Op, Refusal, ReplyStyle, StageStep, Verb};
 use crate::shard::ShardId;
+use crate::shard::pages::lend;
 use crate::shard::router::Router;
 
 use super::window::Window;
@@ -44,25 +45,31 @@ pub(super) enum Supply {
 }
 
 impl Holder {
-    /// Asks for memory for `bytes` more bytes of the value `op` is about.
+    /// Asks for memory for `bytes` more bytes of the value `op` is about, which begins with `begin`. If the shard that holds
+    /// it has none left, another shard lends a page.
     pub(super) fn ask(
         &mut self,
         conn: super::ConnId,
-        op: &Op<'_>,
+        (op, begin): (&Op<'_>, StageStep),
         bytes: usize,
         window: &mut Window,
         cx: &mut Cx<'_>,
     ) -> Supply {
+        let own = cx.access.shard;
         match self {
             Holder::Own(staged) => match cx.access.engine.staged_space(staged, bytes, window) {
                 Room::Given => Supply::Given,
                 Room::Later => Supply::Later,
+                Room::OutOfMemory if lend(&mut cx.access, cx.shared, own) => Supply::Later,
                 Room::OutOfMemory => Supply::Refused(Refusal::NoMemory),
             },
-            Holder::Owner(_, _, Some(refusal)) => Supply::Refused(*refusal),
-            Holder::Owner(_, None, None) => Supply::Refused(Refusal::NoMemory),
-            &mut Holder::Owner(shard, Some(staged), None) => {
-                let step = StageStep::Grow { staged, bytes };
+            &mut Holder::Owner(shard, staged, refusal) => {
+                match refusal {
+                    None => {}
+                    Some(Refusal::NoMemory) if lend(&mut cx.access, cx.shared, shard) => {}
+                    Some(refusal) => return Supply::Refused(refusal),
+                }
+                let step = staged.map_or(begin, |staged| StageStep::Grow { staged, bytes });
                 *self = Holder::ask_owner(conn, shard, op, step, cx);
                 Supply::Awaited
             }

@@ -11,11 +11,12 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use corecached_engine::{Deadline, KeyHash, Reserve, StoreExtras, StoreMode};
+use corecached_engine::{Deadline, KeyHash, Reserve, StoreExtras, StoreMode, StoreOutcome};
 use corecached_protocol::reply::{BAD_DATA_CHUNK, CRLF};
 
 use crate::execute::{Access, Grant, stored};
 use crate::op::{Op, Refusal, ReplyStyle, StageStep, Verb};
+use crate::shard::pages::lend;
 use crate::shard::router::Router;
 
 use crate::watch::{Committed, committed};
@@ -30,6 +31,9 @@ const VALUE_BYTES_KEPT: usize = 4096;
 const WINDOW_BYTES_MIN: usize = 32 * 1024;
 /// and of this size at last: one call of the engine, some 10 us.
 const WINDOW_BYTES_MAX: usize = 256 * 1024;
+
+/// Pages of other shards that the beginning of a value may take to find room.
+const LOANS_MAX: u32 = 16;
 
 /// A storage command whose value follows.
 #[derive(Clone, Copy, Debug)]
@@ -103,16 +107,11 @@ fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
         value_bytes,
         ..
     } = announced;
+    let own = cx.access.shard;
     let owner = cx.shared.owner_of(announced.hash);
-    let holder = if owner != cx.access.shard && value_bytes > COPIED_BYTES_MAX {
+    let holder = if owner != own && value_bytes > COPIED_BYTES_MAX {
         let op = announced.op(announced.store(&[]));
-        let begin = StageStep::Begin {
-            client_flags,
-            deadline,
-            extras,
-            value_bytes,
-        };
-        Holder::ask_owner(conn.id, owner, &op, begin, cx)
+        Holder::ask_owner(conn.id, owner, &op, announced.begin(), cx)
     } else {
         let reserve = Reserve {
             key: announced.key,
@@ -122,9 +121,14 @@ fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
             extras,
             value_bytes,
         };
-        match cx.access.engine.reserve(&reserve, cx.access.now) {
-            Ok(staged) => Holder::Own(staged),
-            Err(outcome) => return refuse(conn, announced, Refusal::of(&outcome), cx),
+        let mut loans = 0..LOANS_MAX;
+        loop {
+            match cx.access.engine.reserve(&reserve, cx.access.now) {
+                Ok(staged) => break Holder::Own(staged),
+                Err(StoreOutcome::OutOfMemory)
+                    if loans.next().is_some() && lend(&mut cx.access, cx.shared, own) => {}
+                Err(outcome) => return refuse(conn, announced, Refusal::of(&outcome), cx),
+            }
         }
     };
     conn.phase = Phase::Value(Box::new(Upload::new(holder, announced)));
@@ -151,6 +155,16 @@ impl<'a> Announced<'a> {
             hash: self.hash,
             verb,
             reply: self.reply,
+        }
+    }
+
+    /// How it begins at the shard that owns the key.
+    fn begin(&self) -> StageStep {
+        StageStep::Begin {
+            client_flags: self.client_flags,
+            deadline: self.deadline,
+            extras: self.extras,
+            value_bytes: self.value_bytes,
         }
     }
 
@@ -253,8 +267,12 @@ impl Upload {
     fn make_room(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Supply {
         let come = self.announced.value_bytes - self.missing;
         let wanted = come.clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX);
-        let op = self.announced.op(self.announced.store(&[]));
-        let supply = self.holder.ask(conn, &op, wanted, &mut self.window, cx);
+        let op = Op {
+            key: &self.key,
+            ..self.announced.op(self.announced.store(&[]))
+        };
+        let what = (&op, self.announced.begin());
+        let supply = self.holder.ask(conn, what, wanted, &mut self.window, cx);
         self.waits = supply == Supply::Later;
         supply
     }

@@ -67,7 +67,7 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
             let is_quiet = is_idle && !pages.is_busy();
             let round = Instant::now() + if is_quiet { IDLE_ROUND } else { ROUND };
             while let Some(left) = time_until(round) {
-                pages.give(&shared, id);
+                pages.take(&shared, id);
                 let trimming = trim(&shared, id).then_some(TRIM_REST);
                 match pages.wait().into_iter().chain(trimming).min() {
                     Some(wait) => windows.sleep(wait.min(left)).await,

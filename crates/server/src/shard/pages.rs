@@ -1,63 +1,72 @@
 //! Memory between shards: pages go from where they are idle longest to where items are evicted soonest.
 //!
 //! ```text
-//!   the shard that evicts                           the others
-//!   turnover: it replaces all it holds in 3 s       oldest pages idle for 60 s, 40 s, 1 s
-//!        |                                               |
-//!        +-- asks for as many pages as it has evicted --> the one whose idle memory is most, seconds times bytes
-//!                                                        gives pages that were idle for 2 x 3 s and more, in slices
+//!   the shard that evicts                            what the others say of themselves
+//!   turnover: it replaces all it holds in 3 s        oldest pages idle for 60 s, 40 s, 1 s
+//!        |                                                 |
+//!        +-- borrows the one whose idle memory is most, seconds times bytes, and empties as many pages there as it has
+//!            evicted itself, if they were idle for 1.5 x 3 s and more
 //! ```
 //!
 //! This is what one list of all items would do, the oldest item of all going first, but for what it takes to be sure: a
-//! shard gives only if its oldest pages are twice as old as the other's turnover, and if its own turnover, should it evict,
-//! is twice as long. So shards that are used alike exchange nothing, and a shard whose items are read keeps them though it
-//! evicts nothing. Free and dead memory is the oldest of all. Everything a shard says of itself is a number that others read
-//! when they like; each shard empties its own pages.
+//! shard loses pages only if its oldest ones are older than the other's turnover by half, and if its own turnover, should it
+//! evict, is longer by half, too. So shards that are used alike exchange nothing, and a shard whose items are read keeps
+//! them though it evicts nothing. Free and dead memory is the oldest of all. What is stored and never asked for, as by a
+//! scan, earns nothing by staying: such a shard gets the pages of one that is asked for if they are up to 16 times older.
+//!
+//! Everything a shard says of itself is a number that others read when they like. The shard that lacks memory does the work:
+//! in slices of its own time it has the other's engine on loan, as for a request, and pages move as fast as it evicts.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use corecached_engine::{EngineStats, IDLE_FOR_EVER, Release};
+use corecached_engine::{Engine, EngineStats, IDLE_FOR_EVER, Release};
 
 use crate::engines::reserve_bytes;
-use crate::shared::{Counter, ShardHandle, Shared};
+use crate::execute::Access;
+use crate::shared::{ShardHandle, Shared};
 
 use super::ShardId;
-use super::turnover::{NEVER, Turnover};
+use super::turnover::{Held, NEVER, Turnover};
 
-/// A page goes to another shard when it is so many times older than the turnover there.
-const AGE_RATIO: u64 = 2;
-/// Ages are whole seconds: a page that counts as this much older is surely older.
-const AGE_SLACK_SECONDS: u64 = 1;
-/// Pages that a shard asks for in one round at most.
-const PAGES_ASKED_MAX: u64 = 32;
+/// A page goes to another shard when it is older than the turnover there by this much, in percent.
+const AGE_PERCENT: u64 = 150;
+/// Where items are not asked for, their turnover counts as so many times longer at most,
+const WORTHLESS: f32 = 16.0;
+/// and it is this much longer where an item has less than one hit in so many turnovers.
+const HITS_MIN: f32 = 1.0 / 64.0;
 /// Pages that it asks for when it had no memory at all.
 const PAGES_AFTER_REFUSAL: u64 = 16;
-/// Pages that a shard takes on to give in one round at most.
-const PAGES_OWED_MAX: u64 = 64;
-/// Time of one slice of giving.
+/// Time of one slice of taking.
 const SLICE: Duration = Duration::from_micros(250);
-/// Rest between two slices: with the slice, 5% of the core.
-const REST: Duration = Duration::from_millis(5);
+/// Rest between two slices: with the slice, 20% of the core.
+const REST: Duration = Duration::from_millis(1);
 /// Chunks looked at in one call of the engine.
 const PAGE_CHUNKS: usize = 128;
-/// For so many rounds after any shard was asked, a shard looks at its mail as often as with traffic.
+/// Such calls in a row for a value that cannot do without, and how many of them may find nothing.
+const LEND_STEPS: u32 = 16;
+const LEND_VAIN_MAX: u32 = 3;
+/// For so many rounds after any shard was short of memory, every shard says how it stands as often as with traffic.
 const ATTENTIVE_ROUNDS: u32 = 20;
+/// Hits are counted over some so much time.
+const HITS_WINDOW: Duration = Duration::from_millis(500);
 
-/// What a shard tells the others of its memory, and what they want of it.
+/// Since when free pages were not used.
+const FREE: u32 = 0;
+
+/// What a shard tells the others of its memory.
 #[derive(Debug)]
 pub(crate) struct Notice {
     /// Bytes charged to the budget.
     bytes: AtomicU64,
     /// Milliseconds in which it evicts as much as it holds; [`NEVER`] if it does not.
     turnover_ms: AtomicU64,
-    /// Seconds for which its oldest pages were not used.
-    idle_seconds: AtomicU32,
-    /// Pages that others would like it to give, which were not used for `idle_min` seconds.
-    pages_wanted: AtomicU64,
-    idle_min: AtomicU32,
-    /// Pages that it has given.
-    pub(crate) pages_given: Counter,
+    /// Its oldest pages were last used before this second; [`FREE`] if they hold nothing.
+    idle_since: AtomicU32,
+    /// Hits of an item in a second, an `f32`.
+    hits: AtomicU32,
+    /// Pages that others have taken from it.
+    pub(crate) pages_given: AtomicU64,
 }
 
 impl Notice {
@@ -65,10 +74,9 @@ impl Notice {
         Notice {
             bytes: AtomicU64::new(0),
             turnover_ms: AtomicU64::new(NEVER),
-            idle_seconds: AtomicU32::new(0),
-            pages_wanted: AtomicU64::new(0),
-            idle_min: AtomicU32::new(0),
-            pages_given: Counter::default(),
+            idle_since: AtomicU32::new(u32::MAX),
+            hits: AtomicU32::new(0),
+            pages_given: AtomicU64::new(0),
         }
     }
 
@@ -78,37 +86,68 @@ impl Notice {
         (turnover != NEVER).then_some(turnover)
     }
 
-    /// Seconds for which its oldest pages were not used; very many if they are free.
-    pub(crate) fn idle_seconds(&self) -> u32 {
-        self.idle_seconds.load(Ordering::Relaxed)
+    /// For how long its oldest pages were certainly not used, `now_ms` being the time; very long if they are free.
+    pub(crate) fn idle_ms(&self, now_ms: u64) -> u64 {
+        match self.idle_since.load(Ordering::Relaxed) {
+            FREE => u64::MAX,
+            since => now_ms.saturating_sub(1000 * u64::from(since)),
+        }
+    }
+
+    /// Its pages turn out not to be as old as it has said.
+    fn is_young(&self, shared: &Shared) {
+        let now = shared.clock.now().0;
+        self.idle_since.store(now, Ordering::Relaxed);
     }
 
     fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    fn ask(&self, pages: u64, idle_min: u32) {
-        self.idle_min.store(idle_min, Ordering::Relaxed);
-        self.pages_wanted.fetch_add(pages, Ordering::Relaxed);
+    /// How many times a page here has to be older than `want` says.
+    fn worth(&self, want: &Want) -> f32 {
+        let hits = f32::from_bits(self.hits.load(Ordering::Relaxed));
+        let in_turnover = hits * want.turnover_ms as f32 / 1000.0;
+        (in_turnover.min(1.0) / want.hits.max(HITS_MIN)).clamp(1.0, WORTHLESS)
     }
 }
 
-/// One shard's part in it: asks others, and gives to them.
+/// One shard's part in it.
 #[derive(Debug)]
 pub(super) struct Pages {
     turnover: Turnover,
     noted: Instant,
+    /// Hits so far, and those of an item in a second.
+    hits: u64,
+    hit_rate: f32,
     /// Values refused for want of memory, when they were last counted.
     refusals: u64,
     /// Whether it has evicted since the last round but one.
     is_evicting: bool,
-    /// Pages to give before the next round, idle for so long, and when the next slice is due.
-    owed: u64,
-    idle_min: u32,
+    /// What it takes from others before the next round, and when the next slice is due.
+    want: Want,
     due: Instant,
-    /// Requests that any shard has made to another, when they were last looked at, and rounds since there was a new one.
+    /// Times that any shard was short of memory, when they were last looked at, and rounds since there was a new one.
     requests: u64,
-    unasked_rounds: u32,
+    calm_rounds: u32,
+}
+
+/// What a shard that is short of memory takes from others.
+#[derive(Clone, Copy, Debug, Default)]
+struct Want {
+    /// How soon its items go, and how many hits an item has until then.
+    turnover_ms: u64,
+    hits: f32,
+    /// For how long pages have to be idle to go instead.
+    idle_ms: u64,
+    pages: u64,
+}
+
+impl Want {
+    /// Whether there was not even anything to evict.
+    fn is_refused(&self) -> bool {
+        self.turnover_ms == 0
+    }
 }
 
 impl Pages {
@@ -117,156 +156,233 @@ impl Pages {
         Pages {
             turnover: Turnover::new(),
             noted: now,
+            hits: 0,
+            hit_rate: 0.0,
             refusals: 0,
             is_evicting: false,
-            owed: 0,
-            idle_min: 0,
+            want: Want::default(),
             due: now,
             requests: 0,
-            unasked_rounds: ATTENTIVE_ROUNDS,
+            calm_rounds: ATTENTIVE_ROUNDS,
         }
     }
 
     /// Whether the next round should come soon although the shard's own connections are quiet.
     pub(super) fn is_busy(&self) -> bool {
-        self.is_evicting || self.unasked_rounds < ATTENTIVE_ROUNDS
+        self.is_evicting || self.calm_rounds < ATTENTIVE_ROUNDS
     }
 
-    /// Time until the next slice of giving, if there is anything to give; never none at all.
+    /// Time until the next slice of taking, if there is anything to take; never none at all.
     pub(super) fn wait(&self) -> Option<Duration> {
         let until_due = self.due.saturating_duration_since(Instant::now());
-        (self.owed > 0).then_some(until_due.max(Duration::from_millis(1)))
+        (self.want.pages > 0).then_some(until_due.max(Duration::from_millis(1)))
     }
 
-    /// A round: looks at what others want, tells them how things stand, and asks them if the shard evicts.
+    /// A round: tells the others how things stand, and says what is to be taken from them.
     pub(super) fn balance(&mut self, shared: &Shared, id: ShardId) {
         let mine = shared.shard(id);
-        self.open_mail(shared, &mine.memory);
         let Some(mut core) = mine.core.try_borrow() else {
             return;
         };
+        let now = shared.clock.now();
         let stats = core.engine.stats();
-        let idle_seconds = core.engine.idle_seconds(shared.clock.now());
+        let idle = core.engine.idle_seconds(now);
         let page_bytes = core.engine.page_bytes() as u64;
         drop(core);
         let elapsed = std::mem::replace(&mut self.noted, Instant::now());
         let elapsed = self.noted.saturating_duration_since(elapsed);
-        let evicted = self
-            .turnover
-            .note(elapsed, stats.evicted_bytes, stats.bytes);
+        let hits = self.count_hits(elapsed, &stats);
+        let evicted = self.turnover.note(
+            elapsed,
+            &Held {
+                evicted_bytes: stats.evicted_bytes,
+                bytes: stats.bytes,
+                items: stats.curr_items,
+                hits,
+            },
+        );
         self.is_evicting = evicted > 0;
-        self.tell(&mine.memory, stats.charged_bytes, idle_seconds);
+        // What was last used in a second has been idle since the end of that second.
+        let idle_since = match idle {
+            IDLE_FOR_EVER => FREE,
+            idle => now.0.saturating_sub(idle) + 1,
+        };
+        self.tell(&mine.memory, stats.charged_bytes, idle_since);
         let fair_bytes = shared.budget.limit_bytes() / shared.shards.len() as u64;
-        if let Some(want) = self.want(&stats, evicted.div_ceil(page_bytes), fair_bytes) {
-            // What nobody has is there for the taking, but was not enough where nothing is left to be evicted.
-            if want.turnover_ms == 0 || shared.budget.free_bytes() < want.pages * page_bytes {
-                ask(shared, id, &want);
-            }
+        self.want = self.lack(&stats, evicted.div_ceil(page_bytes), fair_bytes);
+        if shared.tuning.slab_automove.get() == 0 && !self.want.is_refused() {
+            // Only what holds nothing goes by itself.
+            self.want.idle_ms = u64::MAX;
         }
-    }
-
-    /// What was asked for and not given in time is forgotten: whoever still wants it asks again.
-    fn open_mail(&mut self, shared: &Shared, notice: &Notice) {
-        let wanted = notice.pages_wanted.swap(0, Ordering::Relaxed);
-        self.owed = wanted.min(PAGES_OWED_MAX);
-        self.idle_min = notice.idle_min.load(Ordering::Relaxed);
-        // It may be this shard's turn next.
+        if self.want.pages > 0 {
+            shared.page_requests.fetch_add(1, Ordering::Relaxed);
+        }
+        // What nobody has is there for the taking, but was not enough where nothing is left to be evicted.
+        if !self.want.is_refused() && shared.budget.free_bytes() >= self.want.pages * page_bytes {
+            self.want.pages = 0;
+        }
+        // Every shard may be the next to be asked.
         let requests = shared.page_requests.load(Ordering::Relaxed);
-        let is_asked = requests != std::mem::replace(&mut self.requests, requests);
-        self.unasked_rounds = if is_asked {
-            0
-        } else {
-            self.unasked_rounds.saturating_add(1)
+        self.calm_rounds = match std::mem::replace(&mut self.requests, requests) == requests {
+            true => self.calm_rounds.saturating_add(1),
+            false => 0,
         };
     }
 
-    fn tell(&self, notice: &Notice, bytes: u64, idle_seconds: u32) {
+    /// Hits since the last round.
+    fn count_hits(&mut self, elapsed: Duration, stats: &EngineStats) -> u64 {
+        let before = std::mem::replace(&mut self.hits, stats.get_hits);
+        let hits = stats.get_hits.checked_sub(before).unwrap_or(stats.get_hits);
+        let seconds = elapsed.as_secs_f32().max(0.001);
+        let rate = hits as f32 / seconds / stats.curr_items.max(1) as f32;
+        let part = (seconds / HITS_WINDOW.as_secs_f32()).min(1.0);
+        self.hit_rate += (rate - self.hit_rate) * part;
+        hits
+    }
+
+    fn tell(&self, notice: &Notice, bytes: u64, idle_since: u32) {
         notice.bytes.store(bytes, Ordering::Relaxed);
         let turnover_ms = self.turnover.shortest_ms();
         notice.turnover_ms.store(turnover_ms, Ordering::Relaxed);
-        notice.idle_seconds.store(idle_seconds, Ordering::Relaxed);
+        notice.idle_since.store(idle_since, Ordering::Relaxed);
+        let hits = self.hit_rate.to_bits();
+        notice.hits.store(hits, Ordering::Relaxed);
     }
 
     /// What the shard lacks, if it is short of memory: as much as it has just evicted.
-    fn want(&mut self, stats: &EngineStats, evicted_pages: u64, fair_bytes: u64) -> Option<Want> {
+    fn lack(&mut self, stats: &EngineStats, evicted_pages: u64, fair_bytes: u64) -> Want {
         let refusals = stats.chunks_refused;
         if refusals != std::mem::replace(&mut self.refusals, refusals) {
             // Nothing is left to be evicted, or nothing may be (-M). Up to its fair part a shard then gets whatever is idle
             // at all; beyond it may be values that never fit, for which nothing should go.
             let is_poor = stats.charged_bytes < fair_bytes;
-            return Some(Want {
+            return Want {
                 turnover_ms: 0,
-                idle_min: if is_poor { 1 } else { IDLE_FOR_EVER },
+                hits: 0.0,
+                idle_ms: if is_poor { 1 } else { u64::MAX },
                 pages: PAGES_AFTER_REFUSAL,
-            });
+            };
         }
         let turnover_ms = self.turnover.mean_ms();
-        let idle_min = turnover_ms.saturating_mul(AGE_RATIO).div_ceil(1000) + AGE_SLACK_SECONDS;
-        (evicted_pages > 0).then_some(Want {
+        Want {
             turnover_ms,
-            idle_min: u32::try_from(idle_min).unwrap_or(IDLE_FOR_EVER),
-            pages: evicted_pages.min(PAGES_ASKED_MAX),
-        })
+            hits: self.turnover.hits(),
+            idle_ms: turnover_ms.saturating_mul(AGE_PERCENT) / 100,
+            pages: evicted_pages,
+        }
     }
 
-    /// A slice of giving, if it is due: the engine is put down between its steps.
-    pub(super) fn give(&mut self, shared: &Shared, id: ShardId) {
+    /// A slice of taking, if it is due: the other's engine is given back between its steps.
+    pub(super) fn take(&mut self, shared: &Shared, id: ShardId) {
         let begun = Instant::now();
-        if self.owed == 0 || begun < self.due {
+        if self.want.pages == 0 || begun < self.due {
             return;
         }
-        while self.owed > 0 && begun.elapsed() < SLICE {
-            match self.give_step(shared, shared.shard(id)) {
-                Some(Release::Released) => {
-                    self.owed -= 1;
-                    shared.shard(id).memory.pages_given.add(1);
-                }
+        while self.want.pages > 0 && begun.elapsed() < SLICE {
+            let Some((donor, idle_ms)) = donor(shared, id, &self.want) else {
+                self.want.pages = 0;
+                break;
+            };
+            match give_step(shared, donor, idle_ms) {
+                Some(Release::Released) => self.want.pages -= 1,
                 Some(Release::Working) => {}
-                Some(Release::Nothing) => self.owed = 0,
+                Some(Release::Nothing) => donor.memory.is_young(shared),
                 None => break,
             }
         }
         self.due = Instant::now() + REST;
     }
-
-    /// `None` if the engine is lent.
-    fn give_step(&self, shared: &Shared, mine: &ShardHandle) -> Option<Release> {
-        let mut core = mine.core.try_borrow()?;
-        if core.engine.stats().charged_bytes <= reserve_bytes(&shared.config) {
-            return Some(Release::Nothing);
-        }
-        let now = shared.clock.now();
-        Some(
-            core.engine
-                .release_idle_page(self.idle_min, PAGE_CHUNKS, now),
-        )
-    }
 }
 
-/// What a shard that is short of memory asks for.
-#[derive(Debug)]
-struct Want {
-    /// How soon its items go.
-    turnover_ms: u64,
-    /// For how long pages have to be idle to go instead.
-    idle_min: u32,
-    pages: u64,
-}
-
-/// Asks the shard that has most idle memory, if any has memory that is much older than what goes here.
-fn ask(shared: &Shared, id: ShardId, want: &Want) {
-    let long_ms = want.turnover_ms.saturating_mul(AGE_RATIO);
+/// The shard that has most idle memory, and how old its pages have to be, if it has memory that is so much older than what
+/// goes in the shard `id`.
+fn donor<'a>(shared: &'a Shared, id: ShardId, want: &Want) -> Option<(&'a ShardHandle, u64)> {
+    let now_ms = shared.clock.now_ms();
     let reserve_bytes = reserve_bytes(&shared.config);
     let others = shared.shards.iter().enumerate();
-    let idlest = others
+    others
         .filter(|&(shard, _)| shard != usize::from(id.0))
-        .map(|(_, shard)| &shard.memory)
-        .filter(|other| other.bytes() > reserve_bytes)
-        .filter(|other| other.turnover_ms.load(Ordering::Relaxed) > long_ms)
-        .filter(|other| other.idle_seconds() >= want.idle_min)
-        .max_by_key(|other| u128::from(other.idle_seconds()) * u128::from(other.bytes()));
-    if let Some(other) = idlest {
-        shared.page_requests.fetch_add(1, Ordering::Relaxed);
-        other.ask(want.pages, want.idle_min);
+        .map(|(_, shard)| shard)
+        .filter(|other| other.memory.bytes() > reserve_bytes)
+        .map(|other| {
+            let worth = other.memory.worth(want);
+            let longer = |ms: u64| (ms as f64 * f64::from(worth)) as u64;
+            let turnover_ms = other.memory.turnover_ms.load(Ordering::Relaxed);
+            let is_slow = turnover_ms / AGE_PERCENT * 100 > longer(want.turnover_ms);
+            (other, longer(want.idle_ms), is_slow)
+        })
+        .filter(|&(other, idle_ms, is_slow)| is_slow && other.memory.idle_ms(now_ms) >= idle_ms)
+        .map(|(other, idle_ms, _)| (other, idle_ms))
+        .max_by_key(|(other, _)| {
+            u128::from(other.memory.idle_ms(now_ms)) * u128::from(other.memory.bytes())
+        })
+}
+
+/// Works on emptying a page of a shard that was idle for so long; `None` if its engine is not to be had now.
+fn give_step(shared: &Shared, donor: &ShardHandle, idle_ms: u64) -> Option<Release> {
+    let mut core = donor.core.try_borrow()?;
+    Some(give(shared, donor, &mut core.engine, idle_ms))
+}
+
+fn give(shared: &Shared, donor: &ShardHandle, engine: &mut Engine, idle_ms: u64) -> Release {
+    let now = shared.clock.now();
+    // Items know the second in which they were used: it was over so long ago at least.
+    let since_second = shared
+        .clock
+        .now_ms()
+        .saturating_sub(1000 * u64::from(now.0));
+    let idle_min = match idle_ms {
+        0 => 0,
+        u64::MAX => IDLE_FOR_EVER,
+        ms => {
+            1 + u32::try_from(ms.saturating_sub(since_second).div_ceil(1000))
+                .unwrap_or(IDLE_FOR_EVER - 1)
+        }
+    };
+    let release = match engine.stats().charged_bytes > reserve_bytes(&shared.config) {
+        true => engine.release_idle_page(idle_min, PAGE_CHUNKS, now),
+        false => Release::Nothing,
+    };
+    let bytes = engine.stats().charged_bytes;
+    donor.memory.bytes.store(bytes, Ordering::Relaxed);
+    if release == Release::Released {
+        donor.memory.pages_given.fetch_add(1, Ordering::Relaxed);
     }
+    release
+}
+
+/// Empties a page of another shard than `borrower`, however young, for a value that finds no memory there although
+/// everything else has been evicted. It takes bounded time; false if no shard has a page that could go.
+pub(crate) fn lend(access: &mut Access<'_>, shared: &Shared, borrower: ShardId) -> bool {
+    let now_ms = shared.clock.now_ms();
+    let idle_bytes = |id: ShardId| {
+        let notice = &shared.shard(id).memory;
+        u128::from(notice.idle_ms(now_ms)) * u128::from(notice.bytes())
+    };
+    let ids = || {
+        (0..shared.shards.len() as u16)
+            .map(ShardId)
+            .filter(|&id| id != borrower)
+    };
+    // The one that would be asked anyway comes first, and the others if it has nothing.
+    let idlest = ids().max_by_key(|&id| idle_bytes(id));
+    idlest.into_iter().chain(ids()).any(|id| {
+        let donor = shared.shard(id);
+        let mut vain = 0;
+        for _ in 0..LEND_STEPS {
+            let release = match id == access.shard {
+                true => Some(give(shared, donor, access.engine, 0)),
+                false => give_step(shared, donor, 0),
+            };
+            match release {
+                Some(Release::Working) => {}
+                // Who meets a half-received value looks for another page.
+                Some(Release::Nothing) if vain < LEND_VAIN_MAX => vain += 1,
+                Some(Release::Nothing) => return false,
+                // Whoever is busy now may have something the next time.
+                Some(Release::Released) | None => return true,
+            }
+        }
+        true
+    })
 }

@@ -165,7 +165,10 @@ fn slab_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
             "slab_reassign_rescues",
             total(reports, |stats| stats.slab_reassign_rescues),
         );
-        pairs.number("slab_reassign_chunk_rescues", 0);
+        pairs.number(
+            "slab_reassign_chunk_rescues",
+            total(reports, |stats| stats.slab_reassign_chunk_rescues),
+        );
         pairs.number(
             "slab_reassign_inline_reclaim",
             total(reports, |stats| stats.slab_reassign_evictions),

@@ -39,9 +39,9 @@ fn shard_pairs(pairs: &mut Pairs, shared: &Shared, report: &ShardReport) {
     number("memory_bytes", report.engine.charged_bytes);
     let memory = &shared.shard(report.shard).memory;
     number("turnover_ms", memory.turnover_ms().unwrap_or(0));
-    let idle_seconds = memory.idle_seconds().min(shared.clock.now().0);
-    number("idle_seconds", u64::from(idle_seconds));
-    number("pages_given", memory.pages_given.get());
+    let now_ms = shared.clock.now_ms();
+    number("idle_seconds", memory.idle_ms(now_ms).min(now_ms) / 1000);
+    number("pages_given", memory.pages_given.load(Ordering::Relaxed));
     number("cmd_get", report.engine.cmd_get);
     number("cmd_set", report.engine.cmd_set);
     number("get_hits", report.engine.get_hits);

@@ -97,3 +97,62 @@ fn pages_move_on_request_one_shard() {
 fn pages_move_on_request_four_shards() {
     pages_move_on_request(4);
 }
+
+/// Fills a server with small values, then stores larger ones; returns which part of the small values' pages is left, and how
+/// many pages have moved.
+fn pages_after_a_shift(shards: usize, automove: u32) -> (f64, u64) {
+    let server = Server::start(shards, &["-m", "64"]);
+    let mut client = server.connect();
+    assert_eq!(client.ask(&format!("slabs automove {automove}")), "OK");
+    let mut store = |name: &str, count: usize, bytes: usize| {
+        let value = "v".repeat(bytes);
+        for number in 0..count {
+            client.send(format!(
+                "set {name}-{number} 0 0 {bytes} noreply\r\n{value}\r\n"
+            ));
+        }
+        assert_eq!(client.ask("mn"), "MN");
+        // The upkeep is told of a change within a second.
+        thread::sleep(Duration::from_millis(1100));
+    };
+    store("first", 1, 1);
+    store("small", 150_000, 500);
+    let mut client = server.connect();
+    let small = pages(&mut client)
+        .into_iter()
+        .max_by_key(|&(_, pages)| pages);
+    let (class, before) = small.unwrap();
+    store("large", 100_000, 2000);
+    let after = pages(&mut client);
+    let of_small = after.iter().find(|&&(of, _)| of == class);
+    let left = of_small.map_or(0, |&(_, pages)| pages);
+    let moved = client.stat("slabs_moved");
+    let emptied =
+        client.stat("slab_reassign_inline_reclaim") + client.stat("slab_reassign_rescues");
+    // Each page that has moved held some hundred items.
+    assert!(emptied >= 50 * moved, "{emptied} items, {moved} pages");
+    assert!(client.stat("slab_reassign_running") <= 1);
+    (left as f64 / before as f64, moved)
+}
+
+#[test]
+fn pages_move_by_themselves_unless_told_otherwise() {
+    for shards in [1, 4] {
+        let (kept, moved) = pages_after_a_shift(shards, 0);
+        println!("{shards} shards, automove 0: {kept:.2} of the pages left, {moved} moved");
+        assert!(
+            kept > 0.9,
+            "{shards} shards, automove 0: {kept:.2}, {moved}"
+        );
+        for automove in [1, 2] {
+            let (kept, moved) = pages_after_a_shift(shards, automove);
+            println!(
+                "{shards} shards, automove {automove}: {kept:.2} of the pages left, {moved} moved"
+            );
+            assert!(
+                kept < 0.5 && moved > 50,
+                "{shards} shards, automove {automove}: {kept:.2}, {moved}"
+            );
+        }
+    }
+}
