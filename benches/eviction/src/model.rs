@@ -1,20 +1,29 @@
 //! Reference policies over plain structures, with a capacity in bytes.
 
+mod arc;
 mod clock;
+mod ghosts;
+mod lfu;
+mod lirs;
 mod lists;
 mod lru;
 mod s3fifo;
 mod segmented;
 mod sieve;
+mod tinylfu;
 
 use crate::stream::{Op, Request};
 
+pub use self::arc::Arc;
 pub use self::clock::Clock;
+pub use self::lfu::Lfu;
+pub use self::lirs::Lirs;
 pub use self::lists::{KeyMap, KeyMixer, Lists, Node, NodeId};
 pub use self::lru::Lru;
 pub use self::s3fifo::S3Fifo;
 pub use self::segmented::Segmented;
 pub use self::sieve::Sieve;
+pub use self::tinylfu::TinyLfu;
 
 /// What differs between policies. Nodes are items that are present; `lists` has them in as many lists as the policy wants.
 pub trait Policy {
@@ -136,6 +145,10 @@ mod tests {
             check(Clock),
             check(S3Fifo::default()),
             check(Sieve::default()),
+            check(Arc::default()),
+            check(Lirs::default()),
+            check(TinyLfu::new(500)),
+            check(Lfu::default()),
         ];
         assert!((0.2..0.5).contains(&lru), "{lru}");
         for misses in others {

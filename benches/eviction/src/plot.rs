@@ -13,8 +13,8 @@ const ROW: u32 = 26;
 /// Room for names of streams, for the axis and for the legend.
 const LEFT: u32 = 210;
 const BOTTOM: u32 = 40;
-const TOP: u32 = 60;
-const COLOURS: [RGBColor; 8] = [
+const TOP: u32 = 106;
+const COLOURS: [RGBColor; 12] = [
     RGBColor(60, 60, 60),
     RGBColor(31, 119, 180),
     RGBColor(214, 39, 40),
@@ -23,6 +23,10 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(23, 160, 190),
     RGBColor(44, 160, 44),
     RGBColor(255, 127, 14),
+    RGBColor(140, 86, 75),
+    RGBColor(227, 119, 194),
+    RGBColor(188, 189, 34),
+    RGBColor(0, 90, 90),
 ];
 
 /// Writes the plot.

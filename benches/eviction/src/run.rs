@@ -13,13 +13,17 @@ use corecached_engine::{EngineConfig, Eviction};
 use crate::bound::{Bound, bound};
 use crate::engine::{EngineCache, ITEM_OVERHEAD_BYTES, KEY_BYTES};
 use crate::memcached::Memcached;
-use crate::model::{Cache, Clock, Lru, Model, S3Fifo, Segmented, Sieve};
+use crate::model::{
+    Arc, Cache, Clock, Lfu, Lirs, Lru, Model, Policy, S3Fifo, Segmented, Sieve, TinyLfu,
+};
 use crate::report;
 use crate::reuse::{self, Earlier};
 use crate::stream::{Op, Request, STREAMS, Spec, Stream};
 
 /// Part of the requests that fill the caches and are not counted.
 const WARM_UP: f64 = 1.0 / 3.0;
+/// Bytes of a value, to know how many items of the policies' memory there are about.
+const VALUE_BYTES: u64 = 100;
 /// A round of upkeep comes so often in a second.
 const ROUNDS: u64 = 10;
 
@@ -288,23 +292,22 @@ fn engines() -> Vec<(String, EngineConfig)> {
         .to_vec()
 }
 
+/// The reference policies, with so many bytes.
 fn models(bytes: u64) -> Vec<(&'static str, Box<dyn Cache>)> {
-    let overhead = ITEM_OVERHEAD_BYTES;
+    fn boxed<P: Policy + 'static>(policy: P, bytes: u64) -> Box<dyn Cache> {
+        Box::new(Model::new(policy, bytes, ITEM_OVERHEAD_BYTES))
+    }
+    let items = bytes / (ITEM_OVERHEAD_BYTES + KEY_BYTES as u64 + VALUE_BYTES);
     vec![
-        (
-            "segmented LRU",
-            Box::new(Model::new(Segmented, bytes, overhead)) as Box<dyn Cache>,
-        ),
-        ("LRU", Box::new(Model::new(Lru, bytes, overhead))),
-        ("CLOCK 2 bits", Box::new(Model::new(Clock, bytes, overhead))),
-        (
-            "S3-FIFO",
-            Box::new(Model::new(S3Fifo::default(), bytes, overhead)),
-        ),
-        (
-            "SIEVE",
-            Box::new(Model::new(Sieve::default(), bytes, overhead)),
-        ),
+        ("segmented LRU", boxed(Segmented, bytes)),
+        ("LRU", boxed(Lru, bytes)),
+        ("CLOCK 2 bits", boxed(Clock, bytes)),
+        ("S3-FIFO", boxed(S3Fifo::default(), bytes)),
+        ("SIEVE", boxed(Sieve::default(), bytes)),
+        ("ARC", boxed(Arc::default(), bytes)),
+        ("LIRS", boxed(Lirs::default(), bytes)),
+        ("W-TinyLFU", boxed(TinyLfu::new(items as usize), bytes)),
+        ("LFU, all keys", boxed(Lfu::default(), bytes)),
     ]
 }
 
@@ -427,7 +430,7 @@ mod tests {
         let options = Options::parse_from(["eviction", "--quick", "--memcached", ""]).effective();
         for spec in STREAMS {
             let comparison = compare(&options, spec, &Earlier::default()).unwrap();
-            assert_eq!(comparison.outcomes.len(), engines().len() + 5);
+            assert_eq!(comparison.outcomes.len(), engines().len() + models(0).len());
             let [(_, first), (_, least), (_, clairvoyant)] = comparison.bounds();
             assert!(
                 first <= least && least <= clairvoyant,

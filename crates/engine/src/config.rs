@@ -17,7 +17,7 @@ pub struct MemoryFile {
 /// Which items go when memory is short (`-o eviction`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Eviction {
-    /// New items are on probation in a tenth of the memory; those that pass, or come back soon, are kept by a clock.
+    /// New items are on probation in a fifteenth of the memory; those that pass, or come back soon, are kept by a clock.
     #[default]
     S3Fifo,
     /// A clock with two bits: an item goes when it was not asked for since the hand came by.

@@ -203,6 +203,11 @@ impl Lists {
         self.lists[list].bytes
     }
 
+    /// Items in one list.
+    pub fn items_in(&self, list: usize) -> usize {
+        self.lists[list].items
+    }
+
     /// Bytes in all lists.
     pub fn bytes(&self) -> u64 {
         self.lists.iter().map(|list| list.bytes).sum()

@@ -49,6 +49,7 @@ impl Engine {
                 break;
             };
             self.stats.work += u64::from(look.is_multiple_of(LOOKS_PER_UNIT));
+            self.note_passed(class);
             // The last chunk of a chain stands for its item where no item begins.
             let chunk = if class == top {
                 chunk
@@ -93,7 +94,9 @@ impl Engine {
     fn evict_at_hand(&mut self, chunk: ChunkRef) {
         let age = self.clock.age(self.items.head(chunk).last_access());
         self.class_of(chunk).evicted_time = u64::from(age);
+        let hash = self.items.hash_of(self.hasher, chunk);
         self.evict_item(chunk);
+        self.remember(hash);
     }
 
     fn judge(&mut self, chunk: ChunkRef, head: Head) -> Verdict {

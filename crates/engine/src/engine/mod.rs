@@ -14,7 +14,7 @@
 //! sweep  reap  walk               background expiry; visiting all items, for dumps
 //! report  integrity               statistics, self-check
 //! clock  pins  effort             time and flushes, items being sent, bounds on a call
-//! policy probation queue ghosts   choice of victims
+//! policy probation queue ghosts lap  choice of victims
 //! ```
 
 mod activity;
@@ -34,6 +34,7 @@ mod get;
 mod ghosts;
 mod integrity;
 mod join;
+mod lap;
 mod larger;
 mod lend;
 mod memory;

@@ -1,26 +1,32 @@
 //! S3-FIFO without lists: new items are on probation, and those not asked for by its end go first.
 //!
 //! ```text
-//!  new item --- known to the ghosts? --no--> probation: a queue, the newest tenth of the class's items
+//!  new item --- known to the ghosts? --no--> probation: a queue, the newest fifteenth of the class's items
 //!                  |                             |                 |
 //!                 yes                         asked for         not asked for
 //!                  |                             |                 |
 //!                  +-----> the rest of the class <                 evicted; its fingerprint to the ghosts
 //!                            |
-//!                        hand of the clock (see evict.rs), which steps over items on probation
+//!                        hand of the clock (see evict.rs), which steps over items on probation; those that it
+//!                        evicts leave fingerprints, too
 //! ```
 //!
-//! So items that are asked for once go through a tenth of the memory, as in J. Yang et al., "FIFO queues are all you need
-//! for cache eviction", SOSP 2023. Nothing moves: an item that has passed stays where it is, and only a bit of its head
-//! changes: the first access ends probation, and the entry of the queue is void from then on. The queue is 6 bytes for each item on probation, the ghosts (ghosts.rs) 1.2 bytes for each item; both are
-//! chunks of the index's class, so they are charged and recycled as all memory, and neither exists before the first
-//! eviction. A get has nothing to do with them. docs/design/002-eviction.md has the alternatives and the measurements.
+//! So items that are asked for once go through a fifteenth of the memory, as in J. Yang et al., "FIFO queues are all you need
+//! for cache eviction", SOSP 2023. How long a ghost counts differs: an item is known if it comes back within a lap of the
+//! hand (lap.rs). In the rest of the class it would have been found then; one that comes back later would not, so it is
+//! not worth a place there. Nothing moves: an item that has passed stays where it is, and only a bit of its head changes:
+//! the first access ends probation, and the entry of the queue is void from then on.
+//!
+//! The queue is 6 bytes for each item on probation, the ghosts (ghosts.rs) 3.7 bytes for each item; both are chunks of the
+//! index's class, so they are charged and recycled as all memory, and neither exists before the first eviction. A get has
+//! nothing to do with them. docs/design/002-eviction.md has the alternatives and the measurements.
 
 use std::collections::HashSet;
 
 use super::Engine;
 use super::evict::Reclaimer;
 use super::ghosts::{CHUNKS_MAX, Ghosts};
+use super::lap::Lap;
 use super::policy::ON_PROBATION;
 use super::queue::{Entry, Queue, QueueCursor};
 use crate::config::Eviction;
@@ -28,13 +34,15 @@ use crate::slab::{ChunkRef, INDEX_CLASS};
 use crate::types::KeyHash;
 
 /// One item in so many is on probation.
-const SHARE: u64 = 10;
+const SHARE: u64 = 15;
 /// Entries of the queue that one eviction takes out at most.
 const LOOKS_MAX: usize = 48;
 /// Entries beyond the share before probation ends early.
 const SLACK: u64 = 8;
 /// Entries that one call of [`Engine::maintain`] takes out of a class that has become smaller.
 const TRIM_STEP: usize = 64;
+/// Steps by which that call gives back fingerprints of leaves that are no longer there.
+const TRIMS: usize = 4;
 /// Memory is asked for so many evictions ahead: the item, then the index's line for it.
 const PREFETCH_ITEM: u8 = 3;
 const PREFETCH_INDEX: u8 = 1;
@@ -48,6 +56,8 @@ pub(super) struct Probation {
     active: bool,
     /// By class.
     queues: Vec<Queue>,
+    /// By class.
+    laps: Vec<Lap>,
     ghosts: Ghosts,
     /// The class that [`Engine::maintain`] looks at next.
     trimmed: u8,
@@ -60,6 +70,7 @@ impl Probation {
             enabled: eviction == Eviction::S3Fifo && evictions_enabled,
             active: false,
             queues: vec![Queue::EMPTY; classes],
+            laps: vec![Lap::default(); classes],
             ghosts: Ghosts::default(),
             trimmed: 0,
         }
@@ -76,13 +87,13 @@ impl Engine {
         if self.probation.queues[usize::from(class)].is_full() {
             self.grow_queue(class);
         }
+        // The index of few large items is small: after a shift to such, memory comes back as soon as they come.
+        if self.probation.ghosts.has_spare_block(self.index.leaves()) {
+            self.trim_ghosts();
+        }
         let leaf = self.index.leaf_of(hash);
-        if self
-            .probation
-            .ghosts
-            .missing_chunks(&self.items.slabs, leaf)
-            > 0
-        {
+        let ghosts = &self.probation.ghosts;
+        if ghosts.missing_chunks(&self.items.slabs, leaf, hash) > 0 {
             self.grow_ghosts(hash);
         }
     }
@@ -109,10 +120,11 @@ impl Engine {
             };
             let leaf = self.index.leaf_of(hash);
             let slabs = &mut self.items.slabs;
-            if self.probation.ghosts.missing_chunks(slabs, leaf) == 0 {
+            let ghosts = &mut self.probation.ghosts;
+            if ghosts.missing_chunks(slabs, leaf, hash) == 0 {
                 return slabs.give(chunk);
             }
-            self.probation.ghosts.add_chunk(slabs, leaf, chunk);
+            ghosts.add_chunk(slabs, leaf, hash, chunk);
         }
     }
 
@@ -125,8 +137,17 @@ impl Engine {
         let leaf = self.index.leaf_of(hash);
         let slabs = &mut self.items.slabs;
         let class = usize::from(slabs.class_of(chunk));
-        let queue = &mut self.probation.queues[class];
-        if self.probation.ghosts.take(slabs, leaf, hash) || queue.is_full() {
+        let Probation {
+            queues,
+            laps,
+            ghosts,
+            ..
+        } = &mut self.probation;
+        let is_known = ghosts
+            .take(slabs, leaf, hash)
+            .is_some_and(|age| age < laps[class].length(ghosts.added()));
+        let queue = &mut queues[class];
+        if is_known || queue.is_full() {
             return;
         }
         queue.push(slabs, Entry::new(chunk, hash));
@@ -180,7 +201,7 @@ impl Engine {
         (Entry::new(entry.chunk, hash) == entry).then_some(hash)
     }
 
-    /// Evicts an item at the end of its probation if more than a tenth of the class's items are on it, or any if `all`.
+    /// Evicts an item at the end of its probation if more than a fifteenth of the class's items are on it, or any if `all`.
     /// Pinned ones pass. False if none was evicted.
     pub(super) fn evict_on_probation(&mut self, class: u8, all: bool) -> bool {
         self.probation.active = self.probation.enabled;
@@ -204,12 +225,35 @@ impl Engine {
                 return true;
             } else {
                 self.evict_item(entry.chunk);
-                let leaf = self.index.leaf_of(hash);
-                self.probation.ghosts.add(&mut self.items.slabs, leaf, hash);
+                self.remember(hash);
                 return true;
             }
         }
         false
+    }
+
+    fn trim_ghosts(&mut self) {
+        let leaves = self.index.leaves();
+        let slabs = &mut self.items.slabs;
+        self.stats.work += self.probation.ghosts.trim(slabs, leaves);
+    }
+
+    /// Leaves the fingerprint of an item that was evicted, if the policy has any.
+    #[inline]
+    pub(super) fn remember(&mut self, hash: KeyHash) {
+        if self.probation.active {
+            let leaf = self.index.leaf_of(hash);
+            self.probation.ghosts.add(&mut self.items.slabs, leaf, hash);
+        }
+    }
+
+    /// The hand of a class has passed a chunk.
+    #[inline]
+    pub(super) fn note_passed(&mut self, class: u8) {
+        let slabs = &self.items.slabs;
+        let chunks = u64::from(slabs.page_count(class)) * slabs.chunks_per_page(class) as u64;
+        let now = self.probation.ghosts.added();
+        self.probation.laps[usize::from(class)].advance(chunks, now);
     }
 
     /// The order of the queue is not that of memory: asks for what the next evictions will look at.
@@ -232,8 +276,9 @@ impl Engine {
         if !self.probation.active {
             return;
         }
-        let leaves = self.index.leaves();
-        self.probation.ghosts.trim(&mut self.items.slabs, leaves);
+        for _ in 0..TRIMS {
+            self.trim_ghosts();
+        }
         for _ in 0..self.probation.queues.len() {
             let class = self.probation.trimmed;
             self.probation.trimmed = (class + 1) % self.probation.queues.len() as u8;
