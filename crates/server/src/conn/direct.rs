@@ -19,9 +19,9 @@ use super::{Conn, Cx, Link, Phase};
 const DIRECT_BYTES_MIN: usize = 64 * 1024;
 /// Reads without a large value after which a connection goes back to multishot receives.
 const READS_MAX: u8 = 32;
-/// Bytes read for one connection in one turn at most, give or take a window: about as many as a socket takes of a reply
-/// at once (`net.ipv4.tcp_wmem` ends at 4 MiB, bookkeeping included). With less, a value waits longer among replies of its
-/// own size than they do: one of 4 MiB took eight turns of 512 KiB, while each of the others was sent in two or three.
+/// Bytes read for one connection in one turn at most, give or take a window: as many as a socket takes of a reply at once,
+/// more or less (`net.ipv4.tcp_wmem` ends at 4 MiB, bookkeeping included). A value of 4 MiB took five turns with a quarter of
+/// this, and takes three or four.
 const TURN_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// What is no value is read into a buffer of this size.
 pub(crate) const LANDING_BYTES: usize = 16 * 1024;
