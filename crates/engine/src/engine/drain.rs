@@ -30,6 +30,8 @@ pub(super) struct Drain {
     heir: Option<u8>,
     /// Whether a half-received value was met, so that the page cannot be emptied now.
     is_busy: bool,
+    /// For another shard: what goes then does not show how long items stay in this one.
+    is_lent: bool,
 }
 
 /// What has become of a chunk that had to be vacated.
@@ -55,7 +57,16 @@ impl Engine {
             offset: 0,
             heir,
             is_busy: false,
+            is_lent: false,
         });
+    }
+
+    /// Begins to empty a page for another shard.
+    pub(super) fn start_drain_for_others(&mut self, page: PageId) {
+        self.start_drain(page, None);
+        if let Some(drain) = &mut self.drain {
+            drain.is_lent = true;
+        }
     }
 
     /// Whoever needs memory at once gets the page.
@@ -90,7 +101,11 @@ impl Engine {
         let mut left = chunks;
         let work_max = self.work() + work;
         while left > 0 && !self.is_emptied(&drain) && self.work() < work_max {
+            let evicted_bytes = self.stats.evicted_bytes;
             let looked = self.drain_batch(&mut drain, left.min(BATCH), work_max);
+            if drain.is_lent {
+                self.stats.evicted_bytes = evicted_bytes;
+            }
             if looked == 0 {
                 return self.give_up_drain(&drain);
             }

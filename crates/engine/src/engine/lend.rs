@@ -24,18 +24,13 @@ impl Engine {
     /// at `chunks` chunks at most. A page that turns out to hold a half-received value is left, and nothing comes of the call.
     pub fn release_idle_page(&mut self, idle_min: u32, chunks: usize, now: Seconds) -> Release {
         self.clock.advance(now);
-        // What goes for another shard's sake does not show how long items stay in this one.
-        let evicted_bytes = self.stats.evicted_bytes;
-        let release = self.give_page(chunks, |engine| {
-            match engine.idlest_page(|page| page.guarded == 0) {
-                Some((page, idle)) if idle >= idle_min => {
-                    engine.start_drain(page, None);
-                    true
-                }
-                _ => false,
+        self.give_page(chunks, |engine| {
+            let idlest = engine.idlest_page(|page| page.guarded == 0);
+            let old = idlest.filter(|&(_, idle)| idle >= idle_min);
+            if let Some((page, _)) = old {
+                engine.start_drain_for_others(page);
             }
-        });
-        self.stats.evicted_bytes = evicted_bytes;
-        release
+            old.is_some()
+        })
     }
 }

@@ -17,7 +17,7 @@ pub(crate) const NEVER: u64 = u64::MAX;
 /// Laps of a turnover.
 const LAPS: u64 = 16;
 /// A lap takes this long at least: traffic comes in bursts.
-const LAP_MIN: Duration = Duration::from_millis(50);
+const LAP_MIN: Duration = Duration::from_millis(100);
 /// Laps that are kept.
 const LAPS_KEPT: usize = 4;
 
