@@ -5,12 +5,12 @@
 //!   turnover: it replaces all it holds in 3 s        oldest pages idle for 60 s, 40 s, 1 s
 //!        |                                                 |
 //!        +-- borrows the one whose idle memory is most, seconds times bytes, and empties as many pages there as it has
-//!            evicted itself, if they were idle for 2 x 3 s and more
+//!            evicted itself, if they were idle for 1.5 x 3 s and more
 //! ```
 //!
 //! This is what one list of all items would do, the oldest item of all going first, but for what it takes to be sure: a
-//! shard loses pages only if its oldest ones are twice as old as the other's turnover, and if its own turnover, should it
-//! evict, is twice as long, too. So shards that are used alike exchange nothing, and a shard whose items are read keeps
+//! shard loses pages only if its oldest ones are older than the other's turnover by half, and if its own turnover, should it
+//! evict, is longer by half, too. So shards that are used alike exchange nothing, and a shard whose items are read keeps
 //! them though it evicts nothing. Free and dead memory is the oldest of all. What is stored and never asked for, as by a
 //! scan, earns nothing by staying: such a shard gets the pages of one that is asked for if they are up to 16 times older.
 //!
@@ -30,7 +30,7 @@ use super::ShardId;
 use super::turnover::{Held, NEVER, Turnover};
 
 /// A page goes to another shard when it is so many percent of the turnover there.
-const AGE_PERCENT: u64 = 200;
+const AGE_PERCENT: u64 = 150;
 /// Where items are not asked for, their turnover counts as so many times longer at most,
 const WORTHLESS: f32 = 16.0;
 /// and it is this much longer where an item has less than one hit in so many turnovers.
