@@ -15,7 +15,7 @@ pub const ITEM_OVERHEAD_BYTES: u64 = 14;
 /// Bytes of a key.
 pub const KEY_BYTES: usize = 24;
 /// Bytes of the longest value.
-pub const VALUE_BYTES_MAX: usize = 20_000;
+pub const VALUE_BYTES_MAX: usize = 900_000;
 /// Steps of the sweep in one round of upkeep, and the chunks of each, as in the server.
 const SWEEP_STEPS: usize = 10;
 const SWEPT_CHUNKS: usize = 256;

@@ -78,6 +78,16 @@ impl Options {
         self.columns.split('|').any(|part| cache.contains(part))
     }
 
+    /// What a stream of these options has.
+    fn of(&self, spec: Spec) -> Self {
+        Self {
+            requests: self.requests / spec.fewer,
+            universe: self.universe / spec.fewer,
+            rate: self.rate / spec.fewer,
+            ..self.clone()
+        }
+    }
+
     /// The same with small numbers where quick ones were asked for.
     fn effective(&self) -> Self {
         if !self.quick {
@@ -222,6 +232,7 @@ fn compare_all(options: &Options) -> io::Result<Vec<Comparison>> {
 }
 
 fn compare(options: &Options, spec: Spec, earlier: &Earlier) -> io::Result<Comparison> {
+    let options = &options.of(spec);
     let mut outcomes = Vec::new();
     let mut limit_bytes = options.megabytes << 20;
     if !options.memcached.is_empty() && options.wants("memcached") {
@@ -396,22 +407,30 @@ mod tests {
     use super::*;
     use crate::stream::Sizes;
 
+    /// The engine and the S3-FIFO model, one queue over all sizes, in as many bytes of items.
+    fn engine_and_model(options: &Options, spec: Spec) -> (Outcome, Outcome) {
+        let options = &options.of(spec);
+        let config = EngineConfig::default();
+        let mut engine = EngineCache::new(options.megabytes << 20, config).unwrap();
+        let ours = drive(options, spec, "engine", &mut engine, EngineCache::upkeep);
+        let bytes = engine.engine().stats().bytes;
+        let mut model = Model::new(S3Fifo::default(), bytes, ITEM_OVERHEAD_BYTES);
+        let theirs = drive(options, spec, "model", &mut model, |_, _| {});
+        println!("{}: {ours:?}, {theirs:?}", spec.name);
+        (ours, theirs)
+    }
+
+    fn of_sizes(sizes: Sizes) -> impl Iterator<Item = Spec> {
+        STREAMS.into_iter().filter(move |spec| spec.sizes == sizes)
+    }
+
     /// The memory of each size has to follow what it brings: an even share of ages would be that of the model.
     #[test]
     fn of_mixed_sizes_the_engine_misses_less_than_one_queue_over_all() {
         let arguments = "eviction --requests 1200000 --megabytes 12 --universe 1500000";
         let options = Options::parse_from(arguments.split(' '));
-        let mixed = STREAMS
-            .into_iter()
-            .filter(|spec| spec.sizes == Sizes::Pareto);
-        for spec in mixed {
-            let mut engine =
-                EngineCache::new(options.megabytes << 20, EngineConfig::default()).unwrap();
-            let ours = drive(&options, spec, "engine", &mut engine, EngineCache::upkeep);
-            let bytes = engine.engine().stats().bytes;
-            let mut model = Model::new(S3Fifo::default(), bytes, ITEM_OVERHEAD_BYTES);
-            let theirs = drive(&options, spec, "model", &mut model, |_, _| {});
-            println!("{}: {ours:?}, {theirs:?}", spec.name);
+        for spec in of_sizes(Sizes::Pareto) {
+            let (ours, theirs) = engine_and_model(&options, spec);
             assert!(
                 ours.miss_percent < theirs.miss_percent,
                 "{}: {ours:?}, {theirs:?}",
@@ -419,6 +438,21 @@ mod tests {
             );
             assert!(
                 ours.byte_miss_percent < theirs.byte_miss_percent + 4.0,
+                "{}: {ours:?}, {theirs:?}",
+                spec.name
+            );
+        }
+    }
+
+    /// Where a page holds a few values of a size, sizes have to share pages. (The engine missed 4 to 7 points more than the
+    /// model when each had its own, and when chains were evicted for their last chunks.)
+    #[test]
+    fn of_large_sizes_the_engine_misses_about_as_much_as_one_queue_over_all() {
+        let options = Options::parse_from(["eviction"]);
+        for spec in of_sizes(Sizes::LogNormal).chain(of_sizes(Sizes::Uniform)) {
+            let (ours, theirs) = engine_and_model(&options, spec);
+            assert!(
+                ours.miss_percent < theirs.miss_percent + 3.0,
                 "{}: {ours:?}, {theirs:?}",
                 spec.name
             );
@@ -443,7 +477,11 @@ mod tests {
                     "{}: {outcome:?}",
                     spec.name
                 );
-                assert!(outcome.items > 500, "{}: {outcome:?}", spec.name);
+                assert!(
+                    outcome.items * spec.fewer > 500,
+                    "{}: {outcome:?}",
+                    spec.name
+                );
                 if spec.mortal == 0.0 {
                     assert!(outcome.miss_percent >= least, "{least}: {outcome:?}");
                 }

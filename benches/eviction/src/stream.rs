@@ -37,6 +37,10 @@ pub enum Sizes {
     Fixed(u32),
     /// Pareto with shape 1.2, from 40 bytes, cut at 20 kB.
     Pareto,
+    /// Log-normal, with a median of 10 kB and a sigma of 1.5, cut at 900 kB: pages and pictures.
+    LogNormal,
+    /// Up to 100 kB, each as often.
+    Uniform,
 }
 
 /// How the popular keys change.
@@ -67,6 +71,8 @@ pub struct Spec {
     pub motion: Motion,
     /// Lengths of values.
     pub sizes: Sizes,
+    /// So many times fewer requests and keys than the other streams, as its values are larger.
+    pub fewer: u64,
     /// Share of keys that have a time to live, of 2 to 20 seconds.
     pub mortal: f64,
     /// Share of requests that are writes.
@@ -90,6 +96,7 @@ const PLAIN: Spec = Spec {
     scan: 0.0,
     motion: Motion::None,
     sizes: Sizes::Fixed(100),
+    fewer: 1,
     mortal: 0.0,
     writes: 0.0,
 };
@@ -103,7 +110,7 @@ const fn zipf(name: &'static str, exponent: f64) -> Spec {
 }
 
 /// The streams of the comparison.
-pub const STREAMS: [Spec; 18] = [
+pub const STREAMS: [Spec; 21] = [
     zipf("zipf 0.7", 0.7),
     zipf("zipf 0.9", 0.9),
     zipf("zipf 1.0", 1.0),
@@ -170,6 +177,23 @@ pub const STREAMS: [Spec; 18] = [
         sizes: Sizes::Pareto,
         scan: 0.25,
         ..zipf("mixed sizes, 25% scans", 1.0)
+    },
+    Spec {
+        sizes: Sizes::LogNormal,
+        fewer: 50,
+        ..zipf("large sizes, log-normal", 0.9)
+    },
+    Spec {
+        sizes: Sizes::Uniform,
+        fewer: 50,
+        ..zipf("large sizes, uniform", 0.9)
+    },
+    Spec {
+        group: Group::Polluted,
+        sizes: Sizes::LogNormal,
+        fewer: 50,
+        one_hit: 0.3,
+        ..zipf("large sizes, 30% once", 1.0)
     },
 ];
 
@@ -265,6 +289,13 @@ impl Stream {
                 let part = 1.0 - unit(key, 1);
                 (40.0 * part.powf(-1.0 / 1.2)).min(20_000.0) as u32
             }
+            Sizes::LogNormal => {
+                // By Box and Muller.
+                let angle = std::f64::consts::TAU * unit(key, 4);
+                let normal = (-2.0 * (1.0 - unit(key, 1)).ln()).sqrt() * angle.cos();
+                (10_000.0 * (1.5 * normal).exp()).min(900_000.0) as u32
+            }
+            Sizes::Uniform => (100_000.0 * unit(key, 1)) as u32,
         }
     }
 

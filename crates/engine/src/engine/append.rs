@@ -69,8 +69,8 @@ impl Engine {
         }
         let sizes = &self.items.slabs.sizes;
         let most = sizes.chunk_max() - TAIL_BYTES;
-        let class = sizes.class_for(missing.max(room).min(most) + TAIL_BYTES)?;
-        let chunk = self.allocate(class)?;
+        let class = sizes.later_class(missing.max(room).min(most) + TAIL_BYTES);
+        let chunk = self.allocate_later(class)?;
         let length = missing.min(most);
         self.items.write_tail(chunk, first, length);
         let last = self.items.chain_last(first);

@@ -78,11 +78,20 @@ impl Engine {
 
     /// A class has evicted something, having had `used_chunks` before.
     pub(super) fn note_pressure(&mut self, class: u8, used_chunks: u64) {
-        let slabs = &self.items.slabs;
-        let freed = used_chunks.saturating_sub(slabs.used_chunks(class));
+        let freed = used_chunks.saturating_sub(self.items.slabs.used_chunks(class));
+        self.count_evicted(class, freed);
+    }
+
+    /// A larger chunk stands in for one of a class.
+    pub(super) fn note_shortage(&mut self, class: u8) {
+        self.count_evicted(class, 1);
+    }
+
+    fn count_evicted(&mut self, class: u8, chunks: u64) {
+        let chunk_bytes = self.items.slabs.sizes.chunk_bytes(class) as u64;
         let share = &mut self.balance.classes[usize::from(class)];
-        share.activity.note_evicted(freed);
-        share.evicted_bytes += freed * slabs.sizes.chunk_bytes(class) as u64;
+        share.activity.note_evicted(chunks);
+        share.evicted_bytes += chunks * chunk_bytes;
     }
 
     /// A class is about to evict: begins to move a page to it from where items stay longer, now and then.

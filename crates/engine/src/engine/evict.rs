@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::policy::Verdict;
-use crate::item::Head;
+use crate::item::{Head, State};
 use crate::slab::{ChunkRef, PageId};
 use crate::types::{Deadline, KeyHash};
 
@@ -41,22 +41,19 @@ impl Engine {
     }
 
     fn evict_by_hand(&mut self, class: u8, looks: usize) -> bool {
-        let top = self.items.slabs.sizes.len() as u8 - 1;
         let mut candidates = 0;
         let mut best: Option<(u8, ChunkRef)> = None;
+        let mut later = None;
         for look in 0..looks {
             let Some(chunk) = self.advance_hand(class) else {
                 break;
             };
             self.stats.work += u64::from(look.is_multiple_of(LOOKS_PER_UNIT));
             self.note_passed(class);
-            // The last chunk of a chain stands for its item where no item begins.
-            let chunk = if class == top {
-                chunk
-            } else {
-                self.owner_of(chunk)
-            };
             let head = self.items.head(chunk);
+            if head.state() == State::Tail {
+                later.get_or_insert(chunk);
+            }
             if !head.is_linked() || self.is_pinned(chunk) {
                 continue;
             }
@@ -84,10 +81,21 @@ impl Engine {
                 break;
             }
         }
-        if let Some((_, chunk)) = best {
+        // Where no item begins, a later chunk stands for its chain.
+        let chunk = best
+            .map(|(_, chunk)| chunk)
+            .or_else(|| self.evictable_owner(later?));
+        if let Some(chunk) = chunk {
             self.evict_at_hand(chunk);
         }
-        best.is_some()
+        chunk.is_some()
+    }
+
+    /// The item of a later chunk of a chain, if it may be evicted.
+    fn evictable_owner(&self, later: ChunkRef) -> Option<ChunkRef> {
+        let first = self.owner_of(later);
+        let fit = self.evictions_enabled && self.items.head(first).is_linked();
+        (fit && !self.is_pinned(first)).then_some(first)
     }
 
     /// Evicts an item and notes its age: how long items of its class are kept, those on probation aside.

@@ -1,45 +1,51 @@
 //! Chunks that are larger than need be, for classes that have none of their own.
 
 use super::Engine;
-use super::memory::{EVICTIONS_MAX, LOOKS_MAX};
+use super::memory::LOOKS_MAX;
 use crate::slab::ChunkRef;
 
-/// How large, in percent of the right size, a chunk may be for a class that has no pages because it hardly needs one.
-const LODGING_PERCENT: usize = 125;
 /// How many times larger a chunk may be than what is needed, while there is no page for the right one.
 const LARGER_MAX: usize = 3;
 /// Classes of larger chunks in which something is evicted then.
 const LARGER_TRIED: usize = 4;
 
 impl Engine {
-    /// For a class without pages that would hardly use one: a chunk of the next class that has some, if it is only a little
-    /// too large. Otherwise each rare size would hold a page of its own, and in a small cache that is most of the memory.
-    #[cold]
-    pub(super) fn lodge(&mut self, class: u8) -> Option<ChunkRef> {
+    /// The class that gives memory for one that has none free: itself; or, if it has no pages, a coarser one that has some. Rare
+    /// sizes share their pages: if each had one of its own, that would be most of the memory of a small cache.
+    ///
+    /// And the class that should get a page: this one, or the finest that has none and would use it.
+    pub(super) fn host_of(&mut self, class: u8) -> (u8, u8) {
         if self.items.slabs.page_count(class) > 0 || !self.evictions_enabled {
-            return None;
+            return (class, class);
         }
-        self.note_want(class);
-        if self.deserves_page(class) {
-            return None;
-        }
-        let sizes = &self.items.slabs.sizes;
-        let largest = sizes.chunk_bytes(class) * LODGING_PERCENT / 100;
-        let end = sizes.len() as u8;
-        let host = (class + 1..end)
-            .take_while(|&other| sizes.chunk_bytes(other) <= largest)
-            .find(|&other| self.items.slabs.page_count(other) > 0)?;
-        for _ in 0..EVICTIONS_MAX {
-            if let Some(chunk) = self.items.slabs.take(host) {
-                return Some(chunk);
+        let coarser = self.items.slabs.sizes.coarser(class);
+        let mut heir = None;
+        for host in std::iter::once(class).chain(coarser) {
+            if self.items.slabs.page_count(host) > 0 {
+                return (host, heir.unwrap_or(host));
             }
-            let used_chunks = self.items.slabs.used_chunks(host);
-            if !self.evict_one(host, LOOKS_MAX) {
-                return None;
+            self.note_want(host);
+            if heir.is_none() && self.deserves_page(host) {
+                heir = Some(host);
             }
-            self.note_pressure(host, used_chunks);
         }
-        None
+        let mut larger = self.larger_classes(class);
+        let host = larger.find(|&other| self.items.slabs.page_count(other) > 0);
+        (host.unwrap_or(class), heir.unwrap_or(class))
+    }
+
+    /// For a later chunk of a chain: what a chain that has just gone has left, if it is not too small.
+    pub(super) fn take_for_chain(&mut self, class: u8) -> Option<ChunkRef> {
+        let slabs = &mut self.items.slabs;
+        if let Some(chunk) = slabs.take(class) {
+            return Some(chunk);
+        }
+        let larger = slabs.sizes.later_classes().into_iter();
+        let chunk = larger
+            .filter(|&other| other > class)
+            .find_map(|other| slabs.take(other))?;
+        self.note_shortage(class);
+        Some(chunk)
     }
 
     /// Classes whose chunks are somewhat larger.

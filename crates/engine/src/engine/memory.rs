@@ -28,6 +28,15 @@ pub(super) const LOOKS_MAX: usize = 256;
 /// Chunks that it looks at for dead items when nothing else may be evicted.
 const LOOKS_FOR_DEAD_MAX: usize = 1024;
 
+/// Which part of an item a chunk is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// The first, or a part of the index: items of the chunk's class go for it.
+    First,
+    /// A later one of a chain: other chains go for it, whatever else has chunks of this class.
+    Later,
+}
+
 /// What became of a chunk that may take several calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Allocated {
@@ -40,23 +49,33 @@ pub(super) enum Allocated {
 }
 
 impl Engine {
-    /// A chunk of `class`, by eviction if need be and allowed.
+    /// A chunk of `class`, by eviction if need be and allowed; a somewhat larger one for a size that is rare.
     #[inline]
     pub(super) fn allocate(&mut self, class: u8) -> Option<ChunkRef> {
+        self.allocate_for(class, Part::First)
+    }
+
+    /// A later chunk of a chain: of `class`, or a larger one.
+    pub(super) fn allocate_later(&mut self, class: u8) -> Option<ChunkRef> {
+        self.allocate_for(class, Part::Later)
+    }
+
+    #[inline]
+    fn allocate_for(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
         if self.drain.is_some() {
             self.pay_for_drain(self.items.slabs.sizes.chunk_bytes(class));
         }
         self.items
             .slabs
             .take(class)
-            .or_else(|| self.allocate_slow(class))
+            .or_else(|| self.allocate_slow(class, part))
     }
 
     #[cold]
-    fn allocate_slow(&mut self, class: u8) -> Option<ChunkRef> {
+    fn allocate_slow(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
         let chunk = self
-            .allocate_briefly(class, false)
-            .or_else(|| self.allocate_at_last(class));
+            .allocate_briefly(class, part, false)
+            .or_else(|| self.allocate_at_last(class, part));
         if chunk.is_none() {
             self.classes[usize::from(class)].outofmemory += 1;
             self.stats.chunks_refused += 1;
@@ -64,8 +83,8 @@ impl Engine {
         chunk
     }
 
-    /// A chunk of `class` that may take several calls to get: when a page has to be emptied for it, a step of that is done.
-    /// `patience` counts the calls that may come to nothing; when it is used up, a call takes the time it needs.
+    /// As [`Self::allocate_later`], of a chunk that may take several calls to get: when a page has to be emptied for it, a
+    /// step of that is done. `patience` counts the calls that may come to nothing; when it is used up, a call takes the time it needs.
     pub(super) fn allocate_in_steps(&mut self, class: u8, patience: &mut u32) -> Allocated {
         if self.drain.is_some() {
             self.pay_for_drain(self.items.slabs.sizes.chunk_bytes(class));
@@ -76,7 +95,7 @@ impl Engine {
             *patience -= 1;
             return Allocated::Later;
         }
-        chunk = chunk.or_else(|| self.allocate_briefly(class, *patience > 0));
+        chunk = chunk.or_else(|| self.allocate_briefly(class, Part::Later, *patience > 0));
         if chunk.is_none() {
             if *patience > 0 && self.can_empty_a_page() {
                 *patience -= 1;
@@ -86,7 +105,7 @@ impl Engine {
                     None => Allocated::Later,
                 };
             }
-            chunk = self.allocate_at_last(class);
+            chunk = self.allocate_at_last(class, Part::Later);
         }
         match chunk {
             Some(chunk) => Allocated::Chunk(chunk),
@@ -99,7 +118,7 @@ impl Engine {
     ///
     /// Memory that has been written before comes first, the newest foremost: chunks of the class, pages of the pool, what
     /// chains were. A page that was never touched costs a fault for each 4 KiB, as much as receiving the bytes.
-    fn allocate_briefly(&mut self, class: u8, can_wait: bool) -> Option<ChunkRef> {
+    fn allocate_briefly(&mut self, class: u8, part: Part, can_wait: bool) -> Option<ChunkRef> {
         let keep = self.pool_reserve();
         if class == INDEX_CLASS
             && self.stop_condensing()
@@ -121,17 +140,17 @@ impl Engine {
             return Some(chunk);
         }
         self.stats.page_shortages += 1;
-        self.evict_for(class, can_wait)
+        self.evict_for(class, part, can_wait)
     }
 
     /// Empties a page here and now or, failing that, looks everywhere for something to evict.
     #[cold]
-    fn allocate_at_last(&mut self, class: u8) -> Option<ChunkRef> {
+    fn allocate_at_last(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
         match class {
             INDEX_CLASS => None,
             _ => self
                 .wait_for_page(class)
-                .or_else(|| self.evict_for_at_last(class)),
+                .or_else(|| self.evict_for_at_last(class, part)),
         }
     }
 
@@ -158,28 +177,17 @@ impl Engine {
         }
     }
 
-    fn evict_for(&mut self, class: u8, can_wait: bool) -> Option<ChunkRef> {
+    fn evict_for(&mut self, class: u8, part: Part, can_wait: bool) -> Option<ChunkRef> {
+        let (host, heir) = match part {
+            Part::First => self.host_of(class),
+            Part::Later => (class, class),
+        };
         if self.work_left() > 0 {
-            self.refill_pool(class);
+            self.refill_pool(host);
         }
-        if class != INDEX_CLASS {
-            self.relieve(class);
-            for _ in 0..EVICTIONS_MAX {
-                let used_chunks = self.items.slabs.used_chunks(class);
-                let looks = if can_wait {
-                    LOOKS_MAX.min(self.work_left() as usize * LOOKS_PER_UNIT)
-                } else {
-                    LOOKS_MAX
-                };
-                if !self.evict_one(class, looks) {
-                    break;
-                }
-                self.note_pressure(class, used_chunks);
-                if let Some(chunk) = self.items.slabs.take(class) {
-                    return Some(chunk);
-                }
-            }
-            if let Some(chunk) = self.lodge(class) {
+        if host != INDEX_CLASS {
+            self.relieve(heir);
+            if let Some(chunk) = self.evict_until_free(host, part, can_wait) {
                 return Some(chunk);
             }
         }
@@ -191,6 +199,39 @@ impl Engine {
             return None;
         }
         self.take_larger(class)
+    }
+
+    fn evict_until_free(&mut self, class: u8, part: Part, can_wait: bool) -> Option<ChunkRef> {
+        let victims = self.victims_for(class, part);
+        for _ in 0..EVICTIONS_MAX {
+            if let Some(chunk) = self.items.slabs.take(class) {
+                return Some(chunk);
+            }
+            let used_chunks = self.items.slabs.used_chunks(class);
+            let looks = if can_wait {
+                LOOKS_MAX.min(self.work_left() as usize * LOOKS_PER_UNIT)
+            } else {
+                LOOKS_MAX
+            };
+            if !self.evict_one(victims, looks) {
+                return None;
+            }
+            self.note_pressure(class, used_chunks);
+            if part == Part::Later
+                && let Some(chunk) = self.take_for_chain(class)
+            {
+                return Some(chunk);
+            }
+        }
+        self.items.slabs.take(class)
+    }
+
+    /// The class of the items that are evicted for a chunk.
+    fn victims_for(&self, class: u8, part: Part) -> u8 {
+        match part {
+            Part::First => class,
+            Part::Later => self.items.slabs.sizes.top(),
+        }
     }
 
     /// The index can wait for a page: a leaf takes more items than it should, and at last one of its items goes for the new
@@ -244,21 +285,27 @@ impl Engine {
     }
 
     /// No page can be taken as a whole: looks at every chunk of the class for something to evict.
-    fn evict_for_at_last(&mut self, class: u8) -> Option<ChunkRef> {
+    fn evict_for_at_last(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
+        let victims = self.victims_for(class, part);
         if !self.evictions_enabled {
             // The reaper finds dead items sooner than a search by every store that finds no memory.
-            self.evict_one(class, LOOKS_FOR_DEAD_MAX);
+            self.evict_one(victims, LOOKS_FOR_DEAD_MAX);
             return self.take_or_add(class, 0);
         }
-        let chunks =
-            self.items.slabs.page_count(class) as usize * self.items.slabs.chunks_per_page(class);
+        let slabs = &self.items.slabs;
+        let chunks = slabs.page_count(victims) as usize * slabs.chunks_per_page(victims);
         // Each pass of the hand lowers frequencies, and an item found is evicted or the lowest of those seen.
         for _ in 0..EVICTIONS_MAX {
-            if !self.evict_one(class, chunks) {
+            if !self.evict_one(victims, chunks) {
                 return None;
             }
             self.free_dying(usize::MAX);
             if let Some(chunk) = self.take_or_add(class, 0) {
+                return Some(chunk);
+            }
+            if part == Part::Later
+                && let Some(chunk) = self.take_for_chain(class)
+            {
                 return Some(chunk);
             }
         }

@@ -70,7 +70,7 @@ impl Engine {
             deadline_room: false,
             value_bytes,
         };
-        let largest = self.items.slabs.sizes.len() as u8 - 1;
+        let largest = self.items.slabs.sizes.top();
         self.shown_class(self.single_class(&fields).unwrap_or(largest))
     }
 }

@@ -38,7 +38,7 @@ impl Engine {
         now: Seconds,
     ) -> ReassignOutcome {
         self.clock.advance(now);
-        let largest = self.shown_class(self.items.slabs.sizes.len() as u8 - 1);
+        let largest = self.shown_class(self.items.slabs.sizes.top());
         if self.drain.is_some() {
             return ReassignOutcome::Busy;
         }
@@ -109,7 +109,7 @@ impl Engine {
         for class in INDEX_CLASS + 1..self.items.slabs.sizes.len() as u8 {
             pages[usize::from(self.shown_class(class))] += self.items.slabs.page_count(class);
         }
-        let largest = self.shown_class(self.items.slabs.sizes.len() as u8 - 1);
+        let largest = self.shown_class(self.items.slabs.sizes.top());
         (1..=largest)
             .filter(|&shown| shown != except)
             .max_by_key(|&shown| pages[usize::from(shown)])

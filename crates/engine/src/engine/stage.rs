@@ -61,7 +61,7 @@ impl Engine {
                 (chunk, fields.value_bytes)
             }
             None => {
-                let class = self.items.slabs.sizes.len() as u8 - 1;
+                let class = self.items.slabs.sizes.top();
                 let room = self.items.slabs.sizes.chunk_max() - self.items.chain_value_at(fields);
                 let length = room.min(fields.value_bytes);
                 let chunk = self.allocate(class)?;
@@ -90,9 +90,7 @@ impl Engine {
     fn next_of_chain(&self, staged: &Staged) -> (usize, u8) {
         let sizes = &self.items.slabs.sizes;
         let length = staged.missing_bytes().min(sizes.chunk_max() - TAIL_BYTES);
-        let class = sizes
-            .class_for(length + TAIL_BYTES)
-            .expect("a chunk of at most the largest");
+        let class = sizes.later_class(length + TAIL_BYTES);
         (length, class)
     }
 
@@ -100,7 +98,7 @@ impl Engine {
     fn grow_staged(&mut self, staged: &mut Staged) -> bool {
         self.begin_work_of_chunk(staged.0.written);
         let (length, class) = self.next_of_chain(staged);
-        let chunk = self.allocate(class);
+        let chunk = self.allocate_later(class);
         if let Some(chunk) = chunk {
             self.append_staged(staged, chunk, length);
         }

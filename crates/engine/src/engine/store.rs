@@ -38,7 +38,7 @@ impl Engine {
         };
         self.stats.cmd_set += 1;
         let class = self.single_class(&fields);
-        let counted = class.unwrap_or(self.items.slabs.sizes.len() as u8 - 1);
+        let counted = class.unwrap_or(self.items.slabs.sizes.top());
         self.classes[usize::from(counted)].cmd_set += 1;
         let is_joining = matches!(store.mode, StoreMode::Append | StoreMode::Prepend);
         let outcome = if is_joining {

@@ -17,6 +17,11 @@ const CHUNK_MIN: usize = 24;
 const FINE_MAX: usize = 512;
 /// Ratio of the default sizes above [`FINE_MAX`].
 const RATIO: f64 = 1.05;
+/// The last chunk of a chain has one of so many sizes, parts of the largest: with finer ones each class would hold a few, and a
+/// chain would hardly ever leave what the next one needs.
+pub(crate) const LATER_CLASSES: usize = 8;
+/// How much larger than need be the chunk of a rare size is at most; of one that is rarer still, and so on.
+const COARSE_RATIOS: [f64; 3] = [1.25, 2.0, 4.0];
 /// Sizes up to this are looked up in a table.
 const TABLE_BYTES: usize = 2048;
 /// Smallest value that may be asked of `chunk_max`: a chain link has to carry more data than header.
@@ -27,6 +32,10 @@ const CHUNK_MAX_MIN: usize = 512;
 pub(crate) struct Sizes {
     sizes: Vec<u32>,
     small: Box<[u8]>,
+    /// Of later chunks of chains.
+    later: [u8; LATER_CLASSES],
+    /// For each of [`COARSE_RATIOS`], by class: the largest class of its group.
+    coarse: [Box<[u8]>; COARSE_RATIOS.len()],
     granule: usize,
 }
 
@@ -54,9 +63,17 @@ impl Sizes {
         let small = (0..=TABLE_BYTES / granule)
             .map(|units| search(&sizes, units * granule).unwrap_or(0))
             .collect();
+        let largest = sizes[sizes.len() - 1] as usize;
+        let later = std::array::from_fn(|part| {
+            let bytes = largest.div_ceil(LATER_CLASSES) * (part + 1);
+            search(&sizes, bytes.min(largest)).unwrap_or(0)
+        });
+        let coarse = COARSE_RATIOS.map(|ratio| coarse_classes(&sizes, ratio));
         Self {
             sizes,
             small,
+            later,
+            coarse,
             granule,
         }
     }
@@ -70,6 +87,29 @@ impl Sizes {
     #[inline]
     pub(crate) fn chunk_bytes(&self, class: u8) -> usize {
         self.sizes[usize::from(class)] as usize
+    }
+
+    /// The class with the largest chunks, where chains begin.
+    #[inline]
+    pub(crate) fn top(&self) -> u8 {
+        self.sizes.len() as u8 - 1
+    }
+
+    /// The class for a later chunk of a chain that takes `bytes`, of at most the largest chunk.
+    pub(crate) fn later_class(&self, bytes: usize) -> u8 {
+        let part = self.chunk_max().div_ceil(LATER_CLASSES);
+        self.later[bytes.div_ceil(part).max(1) - 1]
+    }
+
+    /// The classes of later chunks of chains, from small to large.
+    pub(crate) fn later_classes(&self) -> [u8; LATER_CLASSES] {
+        self.later
+    }
+
+    /// Classes that sizes like that of `class` share if they are rare, from small to large.
+    pub(crate) fn coarser(&self, class: u8) -> [u8; COARSE_RATIOS.len()] {
+        let groups = self.coarse.each_ref();
+        groups.map(|coarse| coarse[usize::from(class)])
     }
 
     /// The number under which users see a class, 1 to [`SHOWN_MAX`]: neighbours share one where there are more classes.
@@ -97,6 +137,20 @@ impl Sizes {
         }
         search(&self.sizes, bytes)
     }
+}
+
+/// The classes in groups, the largest chunk of each at most `ratio` times its smallest: for each class, the largest of its
+/// group.
+fn coarse_classes(sizes: &[u32], ratio: f64) -> Box<[u8]> {
+    let mut coarse: Box<[u8]> = (0..sizes.len()).map(|class| class as u8).collect();
+    let mut first = 1;
+    while first < sizes.len() {
+        let limit = f64::from(sizes[first]) * ratio;
+        let end = first + sizes[first..].partition_point(|&size| f64::from(size) <= limit);
+        coarse[first..end].fill(end as u8 - 1);
+        first = end;
+    }
+    coarse
 }
 
 fn search(sizes: &[u32], bytes: usize) -> Option<u8> {
@@ -165,6 +219,8 @@ fn explicit(given: &[usize], config: &EngineConfig, granule: usize) -> Vec<usize
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn sizes(config: &EngineConfig) -> Sizes {
@@ -183,6 +239,41 @@ mod tests {
             );
         }
         assert_eq!(sizes.class_for(sizes.chunk_max() + 1), None);
+    }
+
+    #[test]
+    fn later_chunks_of_chains_have_few_sizes() {
+        for config in [
+            EngineConfig::default(),
+            EngineConfig {
+                slab_sizes: Some(vec![96, 1000]),
+                ..EngineConfig::default()
+            },
+        ] {
+            let sizes = sizes(&config);
+            for bytes in 1..=sizes.chunk_max() {
+                let class = sizes.later_class(bytes);
+                assert!(sizes.later_classes().contains(&class));
+                assert!(sizes.chunk_bytes(class) >= bytes, "{bytes}");
+            }
+            assert_eq!(sizes.later_class(sizes.chunk_max()), sizes.top());
+        }
+    }
+
+    #[test]
+    fn rare_sizes_share_classes_that_are_not_much_larger() {
+        let sizes = sizes(&EngineConfig::default());
+        for class in 1..sizes.len() as u8 {
+            let chunk = sizes.chunk_bytes(class) as f64;
+            for (coarse, ratio) in sizes.coarser(class).into_iter().zip(COARSE_RATIOS) {
+                assert!(coarse >= class);
+                assert!(sizes.chunk_bytes(coarse) as f64 <= chunk * ratio, "{class}");
+            }
+        }
+        let shared: HashSet<u8> = (1..sizes.len() as u8)
+            .map(|class| sizes.coarser(class)[0])
+            .collect();
+        assert!(shared.len() < 40, "{}", shared.len());
     }
 
     #[test]
