@@ -3,7 +3,7 @@
 
     benches/scripts/memory.py target/release/corecached [memcached]
 
-Prints the items held at the first eviction, those held after 200,000 more sets, and the resident memory then.
+Prints the items held before the first eviction (but for the last 2,000), those held after 200,000 more sets, and the resident memory then.
 """
 
 import os
@@ -19,6 +19,7 @@ LATER = 200_000
 SIZES = {
     "10": lambda: 10,
     "100": lambda: 100,
+    "300": lambda: 300,
     "1000": lambda: 1000,
     "Pareto": lambda: min(20_000, int(40 * random.paretovariate(1.2))),
 }
@@ -64,15 +65,17 @@ def measure(binary, name):
     random.seed(1)
     server = Server(binary)
     try:
+        first = 0
         while True:
             server.fill(SIZES[name])
-            if server.number % 40_000 == 0 and int(server.stats()["evictions"]) > 0:
+            stats = server.stats()
+            if int(stats["evictions"]) > 0:
                 break
-        first = server.stats()["curr_items"]
+            first = stats["curr_items"]
         for _ in range(LATER // SETS_AT_ONCE):
             server.fill(SIZES[name])
         later = server.stats()["curr_items"]
-        print(f"{name:8} {os.path.basename(binary):12} {first:>9} at the first eviction, {later:>9} later, "
+        print(f"{name:8} {os.path.basename(binary):12} {first:>9} before the first eviction, {later:>9} later, "
               f"{server.resident_mib():.1f} MiB resident", flush=True)
     finally:
         server.stop()

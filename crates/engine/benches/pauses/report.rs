@@ -150,23 +150,6 @@ impl Meter for Calls {
         let (mut sample, result) = Sample::take(|| call(engine));
         let after = engine.stats();
         sample.work = after.work - before.work;
-        if sample.cpu > 50_000 && sample.switches == 0 {
-            eprintln!(
-                "SLOW {name} cpu={} work={} faults={} ev={} rec={} resc={} rev={} moved={} freed={} short={} waits={} busy={}",
-                sample.cpu / 1000,
-                sample.work,
-                sample.faults,
-                after.evictions - before.evictions,
-                after.reclaimed - before.reclaimed,
-                after.slab_reassign_rescues - before.slab_reassign_rescues,
-                after.slab_reassign_evictions - before.slab_reassign_evictions,
-                after.slabs_moved - before.slabs_moved,
-                before.pages as i64 - after.pages as i64,
-                after.page_shortages - before.page_shortages,
-                after.page_waits - before.page_waits,
-                after.slab_reassign_busy_items - before.slab_reassign_busy_items
-            );
-        }
         self.kind(name).note(sample);
         self.calls += 1;
         if self.calls.is_multiple_of(CONTROL_EVERY) {
