@@ -113,6 +113,26 @@ mod tests {
         (run.as_ptr(), run.len(), next)
     }
 
+    /// What inserts the chain that begins with the second run of a table.
+    fn chained(table: &[(&[u8], u64)], len: usize) -> Insert {
+        let (run, link) = table[1];
+        let chain = Chain {
+            base: table.as_ptr().cast(),
+            link,
+            follow,
+        };
+        Insert {
+            at: 1,
+            len,
+            first: Run {
+                ptr: run.as_ptr(),
+                len: run.len(),
+                chain: Some(chain),
+            },
+            cookie: 0,
+        }
+    }
+
     #[test]
     fn runs_of_a_chain_are_found_one_after_the_other() {
         let table: [(&[u8], u64); 5] = [
@@ -122,25 +142,10 @@ mod tests {
             (b"second", 4),
             (b"", 2),
         ];
-        let (ptr, len) = (table[1].0.as_ptr(), table[1].0.len());
-        let chain = Chain {
-            base: table.as_ptr().cast(),
-            link: table[1].1,
-            follow,
-        };
-        let chained = Insert {
-            at: 1,
-            len: b"firstsecondlast".len(),
-            first: Run {
-                ptr,
-                len,
-                chain: Some(chain),
-            },
-            cookie: 0,
-        };
+        let value = chained(&table, b"firstsecondlast".len());
         let outgoing = Outgoing {
             bytes: b"<>".to_vec(),
-            inserts: vec![chained, insert(2, b"!"), chained],
+            inserts: vec![value, insert(2, b"!"), value],
         };
         let whole = b"<firstsecondlast>!firstsecondlast";
         assert_eq!(outgoing.len(), whole.len());
@@ -160,25 +165,10 @@ mod tests {
             (b"last and more", 3),
             (b"never looked at", 9),
         ];
-        let (ptr, len) = (table[1].0.as_ptr(), table[1].0.len());
-        let chain = Chain {
-            base: table.as_ptr().cast(),
-            link: table[1].1,
-            follow,
-        };
-        let insert = Insert {
-            at: 1,
-            len: b"firstlast".len(),
-            first: Run {
-                ptr,
-                len,
-                chain: Some(chain),
-            },
-            cookie: 0,
-        };
+        let value = chained(&table, b"firstlast".len());
         let outgoing = Outgoing {
             bytes: b"<>".to_vec(),
-            inserts: vec![insert, insert],
+            inserts: vec![value, value],
         };
         let whole = b"<firstlastfirstlast>";
         assert_eq!(outgoing.len(), whole.len());
