@@ -3,6 +3,7 @@
 use super::Engine;
 use super::effort::CALL_WORK;
 use super::evict::LOOKS_PER_UNIT;
+use super::staged::PATIENCE;
 use crate::index::SPLIT_EXTENTS;
 use crate::item::State;
 use crate::slab::{ChunkRef, INDEX_CLASS};
@@ -22,7 +23,7 @@ const DRAIN_STEP: usize = 256;
 /// Units of work that an allocation which can come again spends on such a page at least.
 const DRAIN_WORK_MIN: u64 = 30;
 /// Pages that such an allocation tries to empty.
-const DRAINS_MAX: usize = 16;
+const DRAINS_MAX: u32 = 16;
 /// Chunks that the eviction hand looks at before a page is taken instead.
 pub(super) const LOOKS_MAX: usize = 256;
 /// Chunks that it looks at for dead items when nothing else may be evicted.
@@ -98,8 +99,12 @@ impl Engine {
         chunk = chunk.or_else(|| self.allocate_briefly(class, Part::Later, *patience > 0));
         if chunk.is_none() {
             if *patience > 0 && self.can_empty_a_page() {
-                *patience -= 1;
+                let busy = self.stats.slab_reassign_busy_items;
                 self.work_on_drain(DRAIN_STEP, self.work_left().max(DRAIN_WORK_MIN));
+                // Only pages of half-received values are left, perhaps of this one.
+                let is_vain = self.stats.slab_reassign_busy_items > busy;
+                let price = if is_vain { PATIENCE / DRAINS_MAX } else { 1 };
+                *patience = patience.saturating_sub(price);
                 return match self.take_or_add(class, 0) {
                     Some(chunk) => Allocated::Chunk(chunk),
                     None => Allocated::Later,

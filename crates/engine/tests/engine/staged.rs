@@ -177,6 +177,22 @@ fn half_sent_values_run_out_of_memory_and_give_it_back() {
     engine.check_integrity();
 }
 
+/// Where only the value itself is left, that is known soon: others may lend memory.
+#[test]
+fn a_value_that_fills_all_memory_does_not_wait_for_more_in_vain() {
+    let mut engine = full_of_small_items(7 << 20);
+    let mut staged = reserve(&mut engine, b"large", 8_000_000);
+    assert!(write(&mut engine, &mut staged, 1).is_err());
+    for _ in 0..10 {
+        let Err(refused) = write(&mut engine, &mut staged, 1) else {
+            panic!("there is no more memory");
+        };
+        assert!(refused.later < 50, "{} calls in vain", refused.later);
+    }
+    engine.abort(staged);
+    engine.check_integrity();
+}
+
 #[test]
 fn the_memory_of_values_that_are_replaced_is_not_given_back_meanwhile() {
     let mut engine = full_of_small_items(64 << 20);

@@ -46,12 +46,12 @@ pub(super) enum Supply {
 
 impl Holder {
     /// Asks for memory for `bytes` more bytes of the value `op` is about, which begins with `begin`. If the shard that holds
-    /// it has none left, another shard lends a page.
+    /// it has none left, others lend pages, up to what the value `lacks`.
     pub(super) fn ask(
         &mut self,
         conn: super::ConnId,
         (op, begin): (&Op<'_>, StageStep),
-        bytes: usize,
+        (bytes, lacks): (usize, usize),
         window: &mut Window,
         cx: &mut Cx<'_>,
     ) -> Supply {
@@ -60,13 +60,13 @@ impl Holder {
             Holder::Own(staged) => match cx.access.engine.staged_space(staged, bytes, window) {
                 Room::Given => Supply::Given,
                 Room::Later => Supply::Later,
-                Room::OutOfMemory if lend(&mut cx.access, cx.shared, own) => Supply::Later,
+                Room::OutOfMemory if lend(&mut cx.access, cx.shared, own, lacks) => Supply::Later,
                 Room::OutOfMemory => Supply::Refused(Refusal::NoMemory),
             },
             &mut Holder::Owner(shard, staged, refusal) => {
                 match refusal {
                     None => {}
-                    Some(Refusal::NoMemory) if lend(&mut cx.access, cx.shared, shard) => {}
+                    Some(Refusal::NoMemory) if lend(&mut cx.access, cx.shared, shard, lacks) => {}
                     Some(refusal) => return Supply::Refused(refusal),
                 }
                 let step = staged.map_or(begin, |staged| StageStep::Grow { staged, bytes });

@@ -32,8 +32,8 @@ const WINDOW_BYTES_MIN: usize = 32 * 1024;
 /// and of this size at last: one call of the engine, some 10 us.
 const WINDOW_BYTES_MAX: usize = 256 * 1024;
 
-/// Pages of other shards that the beginning of a value may take to find room.
-const LOANS_MAX: u32 = 16;
+/// Times that other shards lend pages for the beginning of a value.
+const LOANS_MAX: u32 = 4;
 
 /// A storage command whose value follows.
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +126,8 @@ fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
             match cx.access.engine.reserve(&reserve, cx.access.now) {
                 Ok(staged) => break Holder::Own(staged),
                 Err(StoreOutcome::OutOfMemory)
-                    if loans.next().is_some() && lend(&mut cx.access, cx.shared, own) => {}
+                    if loans.next().is_some()
+                        && lend(&mut cx.access, cx.shared, own, value_bytes) => {}
                 Err(outcome) => return refuse(conn, announced, Refusal::of(&outcome), cx),
             }
         }
@@ -272,7 +273,8 @@ impl Upload {
             ..self.announced.op(self.announced.store(&[]))
         };
         let what = (&op, self.announced.begin());
-        let supply = self.holder.ask(conn, what, wanted, &mut self.window, cx);
+        let bytes = (wanted, self.missing);
+        let supply = self.holder.ask(conn, what, bytes, &mut self.window, cx);
         self.waits = supply == Supply::Later;
         supply
     }

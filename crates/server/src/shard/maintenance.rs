@@ -1,7 +1,7 @@
 //! Upkeep of a shard's engine: the background sweep of expired items, pages between classes, memory given back. Where many
 //! items are dead, `reaper.rs` is there first.
 //!
-//! A glommio task of the shard's own executor, in a queue with few shares. It never holds the engine across an await, and
+//! A glommio task of the shard's own executor, in a queue with few shares, which works in slices. It never holds the engine across an await, and
 //! borrows it as a peer would; since it runs on the owner's thread, only another shard's loan can be in its way.
 
 use std::sync::Arc;
@@ -35,10 +35,10 @@ const SWEPT_CHUNKS: usize = 128;
 const MAINTAIN_STEPS: usize = 64;
 /// Chunks looked at in one step of giving a page back.
 const PAGE_CHUNKS: usize = 128;
-/// Time of one slice of giving memory back while the limit is exceeded, and rest between two: with the windows of the
-/// network loop, an eighth of the core.
-const TRIM_SLICE: Duration = Duration::from_micros(250);
-const TRIM_REST: Duration = Duration::from_millis(1);
+/// Time of one slice of any of this, after which others have their turn, and rest between two: with the windows of the network
+/// loop, an eighth of the core.
+pub(super) const SLICE: Duration = Duration::from_micros(250);
+pub(super) const REST: Duration = Duration::from_millis(1);
 /// The next sweep begins this many rounds after the last has ended; twice as many each time it found next to nothing.
 const REST_ROUNDS_MIN: u32 = 10;
 /// The longest rest: a minute while there is traffic, as long as memcached's crawler waits, and ten without.
@@ -57,7 +57,7 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
         "maintenance",
     );
     let task = async move {
-        let mut sweep = Sweep::default();
+        let mut upkeep = Upkeep::default();
         let mut pages = Pages::new();
         let mut chores = Chores::default();
         let mut seen_bytes = 0;
@@ -66,15 +66,20 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
             let is_idle = read_bytes == std::mem::replace(&mut seen_bytes, read_bytes);
             let is_quiet = is_idle && !pages.is_busy();
             let round = Instant::now() + if is_quiet { IDLE_ROUND } else { ROUND };
+            upkeep.begin(&shared, id);
             while let Some(left) = time_until(round) {
                 pages.take(&shared, id);
-                let trimming = trim(&shared, id).then_some(TRIM_REST);
-                match pages.wait().into_iter().chain(trimming).min() {
+                let has_more = trim(&shared, id) | upkeep.slice(&shared, id);
+                match pages
+                    .wait()
+                    .into_iter()
+                    .chain(has_more.then_some(REST))
+                    .min()
+                {
                     Some(wait) => windows.sleep(wait.min(left)).await,
                     None => sleep(left).await,
                 }
             }
-            upkeep(&shared, id, &mut sweep);
             if is_idle {
                 wake_reaper(&shared, id);
             }
@@ -98,7 +103,7 @@ fn time_until(instant: Instant) -> Option<Duration> {
 fn trim(shared: &Shared, id: ShardId) -> bool {
     let begun = Instant::now();
     let mut has_more = true;
-    while has_more && begun.elapsed() < TRIM_SLICE {
+    while has_more && begun.elapsed() < SLICE {
         let Some(mut core) = shared.shard(id).core.try_borrow() else {
             break;
         };
@@ -117,43 +122,66 @@ fn wake_reaper(shared: &Shared, id: ShardId) {
     }
 }
 
-/// One round; every call into the engine is bounded, and the engine is put down between them.
-fn upkeep(shared: &Shared, id: ShardId, sweep: &mut Sweep) {
-    let with_engine = |step: &mut dyn FnMut(&mut Engine) -> bool| {
-        let core = shared.shard(id).core.try_borrow();
-        core.is_some_and(|mut core| step(&mut core.engine))
-    };
-    let now = shared.clock.now();
-    let automove = shared.tuning.slab_automove.get() > 0;
-    with_engine(&mut |engine| {
-        engine.set_automove(automove);
-        true
-    });
-    for _ in 0..MAINTAIN_STEPS {
-        if !with_engine(&mut |engine| engine.maintain(now)) {
-            break;
+/// What there is to do in a round. Every call into the engine is bounded, and the engine is put down between them.
+#[derive(Debug, Default)]
+struct Upkeep {
+    /// Steps of the housekeeping and of the sweep that are left.
+    maintain_steps: usize,
+    sweep_steps: usize,
+    sweep: Sweep,
+}
+
+impl Upkeep {
+    /// A round begins.
+    fn begin(&mut self, shared: &Shared, id: ShardId) {
+        let automove = shared.tuning.slab_automove.get() > 0;
+        if let Some(mut core) = shared.shard(id).core.try_borrow() {
+            core.engine.set_automove(automove);
         }
-    }
-    if shared.shard(id).crawl_wanted.swap(false, Ordering::Acquire) {
-        sweep.crawl();
-    } else if sweep.is_resting() || !shared.tuning.lru_crawler.is_on() {
-        return;
-    }
-    let steps = if sweep.is_crawling() {
-        CRAWL_STEPS
-    } else {
-        STEPS
-    };
-    for _ in 0..steps {
-        if !with_engine(&mut |engine| sweep.go_on(engine.sweep(now, SWEPT_CHUNKS), now)) {
-            break;
+        self.maintain_steps = MAINTAIN_STEPS;
+        if shared.shard(id).crawl_wanted.swap(false, Ordering::Acquire) {
+            self.sweep.crawl();
+        } else if self.sweep.is_resting() || !shared.tuning.lru_crawler.is_on() {
+            self.sweep_steps = 0;
+            return;
         }
+        self.sweep_steps = match self.sweep.is_crawling() {
+            true => CRAWL_STEPS,
+            false => STEPS,
+        };
     }
-    if let Some(status) = sweep.ended.take() {
-        tell_watchers(shared, id, status);
+
+    /// Goes on for a slice of time; true if there is more to do.
+    fn slice(&mut self, shared: &Shared, id: ShardId) -> bool {
+        let begun = Instant::now();
+        let now = shared.clock.now();
+        while self.has_more() && begun.elapsed() < SLICE {
+            let Some(mut core) = shared.shard(id).core.try_borrow() else {
+                break;
+            };
+            self.step(&mut core.engine, now);
+        }
+        if let Some(status) = self.sweep.ended.take() {
+            tell_watchers(shared, id, status);
+        }
+        if self.sweep.has_crawled() {
+            shared.crawler.crawled();
+        }
+        self.has_more()
     }
-    if sweep.has_crawled() {
-        shared.crawler.crawled();
+
+    fn has_more(&self) -> bool {
+        self.maintain_steps + self.sweep_steps > 0
+    }
+
+    fn step(&mut self, engine: &mut Engine, now: Seconds) {
+        if self.maintain_steps > 0 {
+            let goes_on = engine.maintain(now);
+            self.maintain_steps = if goes_on { self.maintain_steps - 1 } else { 0 };
+        } else {
+            let goes_on = self.sweep.go_on(engine.sweep(now, SWEPT_CHUNKS), now);
+            self.sweep_steps = if goes_on { self.sweep_steps - 1 } else { 0 };
+        }
     }
 }
 

@@ -17,6 +17,7 @@
 //! Everything a shard says of itself is a number that others read when they like. The shard that lacks memory does the work:
 //! in slices of its own time it has the other's engine on loan, as for a request, and pages move as fast as it evicts.
 
+use std::cmp::Reverse;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ use crate::execute::Access;
 use crate::shared::{ShardHandle, Shared};
 
 use super::ShardId;
+use super::maintenance::{REST, SLICE};
 use super::turnover::{Held, NEVER, Turnover};
 
 /// A page goes to another shard when it is so many percent of the turnover there.
@@ -37,14 +39,9 @@ const WORTHLESS: f32 = 16.0;
 const HITS_MIN: f32 = 1.0 / 64.0;
 /// Pages that it asks for when it had no memory at all.
 const PAGES_AFTER_REFUSAL: u64 = 16;
-/// Time of one slice of taking.
-const SLICE: Duration = Duration::from_micros(250);
-/// Rest between two slices: with the slice, 20% of the core.
-const REST: Duration = Duration::from_millis(1);
 /// Chunks looked at in one call of the engine.
 const PAGE_CHUNKS: usize = 128;
-/// Such calls in a row for a value that cannot do without, and how many of them may find nothing.
-const LEND_STEPS: u32 = 16;
+/// Such calls for a value that cannot do without which may find nothing.
 const LEND_VAIN_MAX: u32 = 3;
 /// For so many rounds after any shard was short of memory, every shard says how it stands as often as with traffic.
 const ATTENTIVE_ROUNDS: u32 = 20;
@@ -351,38 +348,59 @@ fn give(shared: &Shared, donor: &ShardHandle, engine: &mut Engine, idle_ms: u64)
     release
 }
 
-/// Empties a page of another shard than `borrower`, however young, for a value that finds no memory there although
-/// everything else has been evicted. It takes bounded time; false if no shard has a page that could go.
-pub(crate) fn lend(access: &mut Access<'_>, shared: &Shared, borrower: ShardId) -> bool {
-    let now_ms = shared.clock.now_ms();
-    let idle_bytes = |id: ShardId| {
-        let notice = &shared.shard(id).memory;
-        u128::from(notice.idle_ms(now_ms)) * u128::from(notice.bytes())
-    };
-    let ids = || {
-        (0..shared.shards.len() as u16)
-            .map(ShardId)
-            .filter(|&id| id != borrower)
-    };
-    // The one that would be asked anyway comes first, and the others if it has nothing.
-    let idlest = ids().max_by_key(|&id| idle_bytes(id));
-    idlest.into_iter().chain(ids()).any(|id| {
+/// Empties pages of other shards than `borrower`, however young, for a value that lacks `bytes` and finds no memory there
+/// although everything else has been evicted: as many as it takes, or as can be emptied in a slice of time. False if no shard
+/// has a page that could go.
+pub(crate) fn lend(
+    access: &mut Access<'_>,
+    shared: &Shared,
+    borrower: ShardId,
+    bytes: usize,
+) -> bool {
+    let begun = Instant::now();
+    let mut pages = bytes.div_ceil(access.engine.page_bytes()).max(1);
+    let mut may_later = false;
+    for id in by_idle_bytes(shared, borrower) {
         let donor = shared.shard(id);
         let mut vain = 0;
-        for _ in 0..LEND_STEPS {
+        while vain <= LEND_VAIN_MAX {
             let release = match id == access.shard {
                 true => Some(give(shared, donor, access.engine, 0)),
                 false => give_step(shared, donor, 0),
             };
             match release {
+                Some(Release::Released) => pages -= 1,
                 Some(Release::Working) => {}
                 // Who meets a half-received value looks for another page.
-                Some(Release::Nothing) if vain < LEND_VAIN_MAX => vain += 1,
-                Some(Release::Nothing) => return false,
+                Some(Release::Nothing) => {
+                    vain += 1;
+                    continue;
+                }
                 // Whoever is busy now may have something the next time.
-                Some(Release::Released) | None => return true,
+                None => {
+                    may_later = true;
+                    break;
+                }
             }
+            if pages == 0 || begun.elapsed() >= SLICE {
+                return true;
+            }
+            may_later = true;
         }
-        true
-    })
+    }
+    may_later
+}
+
+/// The other shards, the one with most idle memory first.
+fn by_idle_bytes(shared: &Shared, borrower: ShardId) -> Vec<ShardId> {
+    let now_ms = shared.clock.now_ms();
+    let mut ids: Vec<ShardId> = (0..shared.shards.len() as u16)
+        .map(ShardId)
+        .filter(|&id| id != borrower)
+        .collect();
+    ids.sort_by_cached_key(|&id| {
+        let notice = &shared.shard(id).memory;
+        Reverse(u128::from(notice.idle_ms(now_ms)) * u128::from(notice.bytes()))
+    });
+    ids
 }
