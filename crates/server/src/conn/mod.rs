@@ -13,12 +13,13 @@
 //! ```text
 //! input steps secure direct       bytes on their way in, and the loop over them
 //! text binary ahead password      requests, by protocol
-//! upload holder window            values
+//! announced upload holder window  values
 //! gather crawl watch              what takes all shards, or the rest of the connection's life
 //! output flow end state           replies; when it goes on; how it ends; what is said of it
 //! ```
 
 mod ahead;
+mod announced;
 mod binary;
 mod crawl;
 mod cx;

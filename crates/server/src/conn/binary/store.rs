@@ -4,8 +4,8 @@ use corecached_engine::{StoreExtras, StoreMode};
 use corecached_protocol::binary::{BinaryStore, Head, Opcode};
 use corecached_protocol::text::StoreVerb;
 
+use crate::conn::announced::{self, Announced, Taken};
 use crate::conn::steps::Step;
-use crate::conn::upload::{self, Announced, Taken};
 use crate::conn::{Conn, Cx};
 use crate::op::{Refusal, ReplyStyle};
 
@@ -39,10 +39,10 @@ pub(super) fn store(
         request.client_flags,
     ) {
         // Told apart from an append whose result becomes too large: that is "Not stored.".
-        upload::refuse(conn, &announced, Refusal::TooLarge, cx);
+        announced::refuse(conn, &announced, Refusal::TooLarge, cx);
         return Step::Used(used);
     }
-    match upload::take(conn, &announced, data, cx) {
+    match announced::take(conn, &announced, data, cx) {
         Taken::Done(value) => Step::Used(used + value),
         Taken::Begun => Step::Used(used),
         Taken::Incomplete => Step::Incomplete,

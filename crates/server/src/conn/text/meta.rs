@@ -13,7 +13,7 @@ use corecached_protocol::meta::{
 };
 
 use crate::conn::ahead::{self, Get};
-use crate::conn::upload::{self, Announced, Taken};
+use crate::conn::announced::{self, Announced, Taken};
 use crate::conn::{Conn, Cx};
 use crate::op::{MetaStyle, Op, ReplyStyle, Verb};
 
@@ -197,11 +197,11 @@ fn store(
         },
         extras,
         value_bytes: request.value_bytes as usize,
-        line_end: upload::LINE_END,
+        line_end: announced::LINE_END,
         reply: ReplyStyle::Meta(style),
         reports_malformed: true,
     };
-    match upload::take(conn, &announced, data, cx) {
+    match announced::take(conn, &announced, data, cx) {
         Taken::Done(used) => Step::Used(line + used),
         Taken::Begun => Step::Used(line),
         Taken::Incomplete => Step::Incomplete,

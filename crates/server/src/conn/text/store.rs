@@ -3,8 +3,8 @@
 use corecached_engine::{StoreExtras, StoreMode};
 use corecached_protocol::text::{StoreRequest, StoreVerb};
 
+use crate::conn::announced::{self, Announced, Taken};
 use crate::conn::steps::Step;
-use crate::conn::upload::{self, Announced, Taken};
 use crate::conn::{Conn, Cx};
 use crate::op::ReplyStyle;
 
@@ -26,11 +26,11 @@ pub(super) fn store(
         deadline: deadline(request.exptime, cx),
         extras: StoreExtras::default(),
         value_bytes: request.value_bytes as usize,
-        line_end: upload::LINE_END,
+        line_end: announced::LINE_END,
         reply: ReplyStyle::text_unless(request.noreply),
         reports_malformed: false,
     };
-    match upload::take(conn, &announced, data, cx) {
+    match announced::take(conn, &announced, data, cx) {
         Taken::Done(used) => Step::Used(line + used),
         Taken::Begun => Step::Used(line),
         Taken::Incomplete => Step::Incomplete,
