@@ -284,6 +284,7 @@ async fn shard_main(
     report: &Sender<Result<(), StartError>>,
     everyone: &Barrier,
 ) -> std::io::Result<()> {
+    process::ask_for_short_slice();
     let reactor = match Reactor::new(&ReactorConfig::default()) {
         Ok(reactor) => reactor,
         Err(error) => {

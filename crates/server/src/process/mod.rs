@@ -6,6 +6,7 @@
 //!                 fork (-d) ..... before any thread
 //!                 block signals . before any thread, so that all inherit it
 //!     (the server binds its ports and starts its shards: as root, if it was started so)
+//!                 each shard's thread asks for a short slice
 //!   started       pid file, port file
 //!                 lock memory ... once all of it is mapped
 //!                 become -u ..... once the rings exist: the memlock limit is root's until then
@@ -20,12 +21,14 @@ mod limits;
 mod logging;
 mod reload;
 mod signals;
+mod slice;
 mod user;
 
 pub(crate) use limits::{Usage, reserved_descriptors, usage};
 pub(crate) use logging::set_verbosity;
 pub(crate) use reload::Reloads;
 pub(crate) use signals::{GRACEFUL, raise, wait_for_signal};
+pub(crate) use slice::ask_for_short_slice;
 pub(crate) use user::user_to_become;
 
 use crate::config::Config;

@@ -109,3 +109,54 @@ fn one_that_cannot_be_read_again_keeps_no_other_from_it() {
     reloads.run();
     assert_eq!(count.load(Ordering::Relaxed), 2);
 }
+
+/// Runs `work` on a thread of its own, whose scheduling may be changed; `None` where that is forbidden.
+fn scheduled(
+    policy: libc::c_int,
+    nice: i32,
+    work: fn() -> libc::sched_attr,
+) -> Option<[libc::sched_attr; 2]> {
+    let thread = std::thread::spawn(move || {
+        let mut attributes = slice::get().ok()?;
+        attributes.sched_policy = policy.unsigned_abs();
+        attributes.sched_nice = nice;
+        slice::set(&attributes).ok()?;
+        Some([slice::get().unwrap(), work()])
+    });
+    thread.join().unwrap()
+}
+
+fn asked() -> libc::sched_attr {
+    ask_for_short_slice();
+    slice::get().unwrap()
+}
+
+#[test]
+fn a_short_slice_leaves_the_nice_value() {
+    let Some([before, after]) = scheduled(libc::SCHED_OTHER, 7, asked) else {
+        println!("skipped: the slice may not be set here");
+        return;
+    };
+    assert_eq!((after.sched_policy, after.sched_nice), (0, 7));
+    if before.sched_runtime == 0 {
+        println!("this kernel has no slices");
+    } else {
+        assert!(before.sched_runtime > after.sched_runtime);
+        assert_eq!(after.sched_runtime, 100_000);
+    }
+}
+
+#[test]
+fn who_has_chosen_a_policy_keeps_it_with_its_slice() {
+    for policy in [libc::SCHED_BATCH, libc::SCHED_IDLE] {
+        let Some([before, after]) = scheduled(policy, 3, asked) else {
+            println!("skipped: the policy may not be set here");
+            return;
+        };
+        assert_eq!(after.sched_policy, policy.unsigned_abs());
+        assert_eq!(
+            (after.sched_nice, after.sched_runtime),
+            (before.sched_nice, before.sched_runtime)
+        );
+    }
+}
