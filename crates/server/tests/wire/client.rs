@@ -260,3 +260,24 @@ pub(crate) fn pattern(seed: u64, length: usize) -> Vec<u8> {
         })
         .collect()
 }
+
+/// Writes to a socket until it takes no more for a while, and gives the number of bytes. The socket is left blocking.
+///
+/// Counts tries and not time: who was kept from its CPU for a second has not seen anybody refuse for a second.
+pub(crate) fn write_until_blocked(socket: &mut TcpStream, bytes: &[u8]) -> usize {
+    const REFUSALS_MAX: u32 = 100;
+    socket.set_nonblocking(true).unwrap();
+    let (mut sent, mut refusals) = (0, 0);
+    while sent < bytes.len() && refusals < REFUSALS_MAX {
+        match socket.write(&bytes[sent..]) {
+            Ok(length) => (sent, refusals) = (sent + length, 0),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                refusals += 1;
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    socket.set_nonblocking(false).unwrap();
+    sent
+}

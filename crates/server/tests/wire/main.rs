@@ -8,6 +8,7 @@
 //! listeners.rs        addresses of -l with facts of their own
 //! auth.rs             authentication, on every protocol and transport
 //! statistics.rs       the names, order and meaning of the statistics
+//! stopwatch.rs        time that is not the machine's
 //! dump.rs             lru_crawler metadump and mgdump, stats sizes and cachedump
 //! tuning.rs           settings at run time, slabs reassign
 //! watch.rs            streams of events, fast and slow watchers
@@ -44,6 +45,7 @@ mod recache;
 mod server;
 mod shard_port;
 mod statistics;
+mod stopwatch;
 mod tls;
 mod transcript;
 mod tuning;

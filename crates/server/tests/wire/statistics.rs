@@ -2,10 +2,9 @@
 //! however many shards keep them.
 
 use std::collections::BTreeMap;
-use std::thread;
-use std::time::Duration;
 
 use crate::client::Client;
+use crate::faults::eventually;
 use crate::server::Server;
 
 /// General statistics in order, as memcached 1.6.45 without optional parts prints them.
@@ -214,9 +213,16 @@ fn connections_are_listed_with_their_state() {
     half.send("set a 0 0 10\r\n12345");
     let mut idle = server.connect();
     idle.ask("mn");
-    thread::sleep(Duration::from_millis(100));
     let mut client = server.connect();
-    let conns = client.stats_list("conns");
+    let mut conns = Vec::new();
+    // The connection that waited for the server's start is gone, too.
+    eventually("the half has arrived, and there are three", || {
+        conns = client.stats_list("conns");
+        let addresses = conns
+            .iter()
+            .filter(|(name, _)| name.ends_with(":listen_addr"));
+        addresses.count() == 3 && conns.iter().any(|(_, value)| value == "conn_nread")
+    });
     let states: Vec<&str> = conns
         .iter()
         .filter(|(name, _)| name.ends_with(":state"))

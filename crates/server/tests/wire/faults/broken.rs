@@ -50,7 +50,7 @@ fn half_sent_values_leak_nothing() {
                 client.reset();
             }
         }
-        assert_served_promptly(&mut other, "k", 50);
+        assert_served_promptly(&server, &mut other, "k", 50);
         eventually("all connections but this are gone", || {
             other.stat("curr_connections") <= 2
         });
@@ -89,7 +89,7 @@ fn connections_reset_while_they_are_answered_leak_nothing() {
                 });
             }
         });
-        assert_served_promptly(&mut other, "big-1", 50);
+        assert_served_promptly(&server, &mut other, "big-1", 50);
         for number in 0..10 {
             other.ask(&format!("delete big-{number}"));
         }

@@ -25,9 +25,9 @@ fn a_pipeline_of_100_000_gets_delays_nobody() {
                 done.store(true, Ordering::Relaxed);
                 assert!(replies.chunks(reply.len()).all(|got| got == reply));
             });
-            assert_served_promptly(&mut other, "k", 20);
+            assert_served_promptly(&server, &mut other, "k", 20);
             while !done.load(Ordering::Relaxed) {
-                assert_served_promptly(&mut other, "k", 20);
+                assert_served_promptly(&server, &mut other, "k", 20);
             }
         });
     }
@@ -48,6 +48,6 @@ fn a_large_value_arriving_slowly_delays_nobody() {
                 assert!(client.get(&format!("large-{number}")) == Some(data));
             });
         }
-        assert_served_promptly(&mut other, "k", 100);
+        assert_served_promptly(&server, &mut other, "k", 100);
     });
 }

@@ -1,10 +1,9 @@
 //! What clients cost: idle ones, and those that do not read.
 
-use std::io::{ErrorKind, Write};
-use std::time::{Duration, Instant};
+use std::io::Write;
 
 use super::{TlsClient, TlsServer};
-use crate::client::{pattern, set_request};
+use crate::client::{pattern, set_request, write_until_blocked};
 
 /// What a connection may cost, with glibc's and the kernel's rounding. docs/benchmarks.md has the figure.
 const IDLE_BYTES_MAX: u64 = 16 << 10;
@@ -77,17 +76,6 @@ fn send_until_blocked(client: &mut TlsClient) {
             connection.write_tls(&mut ciphertext).unwrap();
         }
     }
-    wire.set_nonblocking(true).unwrap();
-    let (mut sent, mut last) = (0, Instant::now());
-    while sent < ciphertext.len() && last.elapsed() < Duration::from_millis(500) {
-        match wire.write(&ciphertext[sent..]) {
-            Ok(length) => (sent, last) = (sent + length, Instant::now()),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            Err(error) => panic!("{error}"),
-        }
-    }
-    wire.set_nonblocking(false).unwrap();
+    let sent = write_until_blocked(&mut wire, &ciphertext);
     assert!(sent > 1000);
 }

@@ -36,7 +36,7 @@ const NOOP: &[u8] = b"\x80\x0a\0\0\0\0\0\0\0\0\0\0mark\0\0\0\0\0\0\0\0";
 const NOOP_REPLY: &[u8] = b"\x81\x0a\0\0\0\0\0\0\0\0\0\0mark\0\0\0\0\0\0\0\0";
 
 /// A server ends within this time.
-const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Plays `transcript` on a server of its own.
 pub(crate) fn play(transcript: &Transcript, shards: usize, way: Way) {
