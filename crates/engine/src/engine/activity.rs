@@ -16,8 +16,6 @@ const DENSITY_MAX: f64 = 16.0;
 /// Giving counts like evicting if it is so many times more: who overwrites its own items is not short of memory, and
 /// where nothing is given any more all is old.
 const GIVEN_PER_EVICTED: f64 = 4.0;
-/// Pages that a class would use before it gets the first.
-const PAGES_WANTED: f64 = 2.0;
 /// Upper bound of an age, in windows.
 const AGE_MAX: f64 = 1024.0;
 
@@ -42,9 +40,6 @@ pub(super) struct Activity {
     hits: Fading,
     given_chunks: Fading,
     evicted_chunks: Fading,
-    /// Chunks asked for while the class had no page.
-    wanted_chunks: Fading,
-    wanted_total: u64,
     /// Chunks evicted because the class had none to give.
     evicted_total: u64,
     /// What the age of its items counts: more if they are asked for less.
@@ -65,11 +60,6 @@ impl Activity {
             recent: 0.0,
             before: 0,
         },
-        wanted_chunks: Fading {
-            recent: 0.0,
-            before: 0,
-        },
-        wanted_total: 0,
         evicted_total: 0,
         weight: 1.0,
     };
@@ -109,7 +99,6 @@ impl Engine {
                 .advance(self.classes[usize::from(class)].get_hits);
             activity.given_chunks.advance(slabs.given_chunks(class));
             activity.evicted_chunks.advance(activity.evicted_total);
-            activity.wanted_chunks.advance(activity.wanted_total);
             hits += activity.hits.recent;
             pages += slabs.page_count(class);
         }
@@ -120,7 +109,9 @@ impl Engine {
         for class in INDEX_CLASS + 1..self.classes.len() as u8 {
             let density = self.hits_of_a_page(class) / mean;
             // Hits count by their root: as they are, they would leave no memory to large values.
-            let weight = 1.0 / density.clamp(1.0 / DENSITY_MAX, DENSITY_MAX).sqrt();
+            let density = density.clamp(1.0 / DENSITY_MAX, DENSITY_MAX);
+            let has_pages = self.items.slabs.page_count(class) > 0;
+            let weight = if has_pages { 1.0 / density.sqrt() } else { 1.0 };
             self.balance.classes[usize::from(class)].activity.weight = weight;
         }
     }
@@ -140,31 +131,17 @@ impl Engine {
         hits / f64::from(slabs.page_count(class).max(1))
     }
 
-    /// A class without pages has been asked for a chunk.
-    pub(super) fn note_want(&mut self, class: u8) {
-        let activity = &mut self.balance.classes[usize::from(class)].activity;
-        activity.wanted_total += 1;
-    }
-
-    /// Whether so much was asked of a class without pages that it would use [`PAGES_WANTED`] while all memory is given once.
-    pub(super) fn deserves_page(&self, class: u8) -> bool {
-        let activity = &self.balance.classes[usize::from(class)].activity;
-        let unseen = activity.wanted_total - activity.wanted_chunks.before;
-        let wanted = activity.wanted_chunks.recent + unseen as f64;
-        let page = self.items.slabs.chunks_per_page(class) as f64;
-        wanted > PAGES_WANTED * page * FADING / WINDOWS as f64
-    }
-
-    /// How long the items of a class stay, in ticks and weighted with what is asked of them.
-    pub(super) fn class_age(&self, class: u8) -> f64 {
+    /// How long the items of a class would stay, in ticks and weighted with what is asked of them, if it had so many pages.
+    pub(super) fn age_with(&self, class: u8, pages: f64) -> f64 {
         let activity = &self.balance.classes[usize::from(class)].activity;
         let unseen = activity.evicted_total - activity.evicted_chunks.before;
         let evicted = activity.evicted_chunks.recent + unseen as f64;
         let leaving = evicted.max(activity.given_chunks.recent / GIVEN_PER_EVICTED);
-        let used = self.items.slabs.used_chunks(class) as f64;
-        if used == 0.0 {
-            return 0.0;
-        }
+        let slabs = &self.items.slabs;
+        let used = match slabs.page_count(class) {
+            0 => pages * slabs.chunks_per_page(class) as f64,
+            now => slabs.used_chunks(class) as f64 * pages / f64::from(now),
+        };
         let windows = if leaving * AGE_MAX > used * FADING {
             used * FADING / leaving
         } else {

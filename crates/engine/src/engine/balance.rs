@@ -6,6 +6,9 @@
 //!   donor: the highest age * weight  -- page under the hand -->  heir: evicts, and has a lower one
 //! ```
 //!
+//! Each age is taken as it would be after the move. So a class without a page is judged as any other, as one with a page that
+//! has to do for what is asked of it; until then a larger class gives the chunks (larger.rs).
+//!
 //! With equal ages the classes would be one queue over all sizes. Weighted by hits, a byte is worth what it brings: a
 //! small item costs less memory for the same hits, so it stays longer; and what nobody asks for any more goes at once.
 //! The evictions of a class themselves ask for a page, so memory moves at the pace of the traffic and not of a timer.
@@ -18,10 +21,9 @@ use crate::slab::{INDEX_CLASS, PageId};
 
 /// A page moves if it leaves the donor with an age so many times that of the heir.
 const AGE_RATIO: f64 = 1.1;
-/// After a page has moved, so many pages are evicted until the next, for each time that the donor's age exceeds the heir's.
+/// After a page has moved, so many pages are evicted until the next, and fewer if the ages differ by more than once the
+/// heir's.
 const PAUSE_PAGES: f64 = 8.0;
-/// Upper bound of that.
-const PAUSE_PAGES_MAX: f64 = 8.0;
 /// While nothing moves, a class looks for a page each time that it has evicted so many pages.
 const INTERVAL_PAGES_MAX: u64 = 4;
 /// And so many parts of a page at first.
@@ -82,7 +84,7 @@ impl Engine {
         self.count_evicted(class, freed);
     }
 
-    /// A larger chunk stands in for one of a class.
+    /// A larger chunk stands in for one of a class, which counts as if the class had evicted for it.
     pub(super) fn note_shortage(&mut self, class: u8) {
         self.count_evicted(class, 1);
     }
@@ -98,13 +100,9 @@ impl Engine {
     pub(super) fn relieve(&mut self, class: u8) {
         self.observe_classes();
         let page_bytes = self.items.slabs.page_bytes() as u64;
-        if self.work_left() == 0
-            || (self.items.slabs.page_count(class) == 0 && !self.deserves_page(class))
-        {
-            return;
-        }
+        let no_work_left = self.work_left() == 0;
         let share = &mut self.balance.classes[usize::from(class)];
-        if self.drain.is_some() || share.evicted_bytes < share.interval {
+        if no_work_left || self.drain.is_some() || share.evicted_bytes < share.interval {
             return;
         }
         share.evicted_bytes = 0;
@@ -112,7 +110,7 @@ impl Engine {
         let (first, last) = (page_bytes / INTERVAL_PARTS, INTERVAL_PAGES_MAX * page_bytes);
         share.interval = (2 * share.interval).clamp(first, last);
         if let Some(ratio) = self.move_page_to(class) {
-            let pages = (PAUSE_PAGES / (ratio - 1.0)).min(PAUSE_PAGES_MAX);
+            let pages = PAUSE_PAGES / (ratio - 1.0).max(1.0);
             self.balance.classes[usize::from(class)].interval = (pages * page_bytes as f64) as u64;
         }
     }
@@ -124,8 +122,8 @@ impl Engine {
         }
         self.stats.work += self.classes.len() as u64 / CLASSES_PER_UNIT;
         let (donor, age) = self.donor_for(class)?;
-        let pages = f64::from(self.items.slabs.page_count(class).max(1));
-        let ratio = age / (self.class_age(class) * (pages + 1.0) / pages).max(1.0);
+        let pages = f64::from(self.items.slabs.page_count(class)) + 1.0;
+        let ratio = age / self.age_with(class, pages).max(1.0);
         if ratio <= AGE_RATIO {
             return None;
         }
@@ -153,7 +151,7 @@ impl Engine {
                 f64::INFINITY
             } else {
                 // One page of one is not all: the class gets another at need.
-                self.class_age(class) * pages / (pages + 1.0)
+                self.age_with(class, pages) * pages / (pages + 1.0)
             };
             if best.is_none_or(|(_, oldest)| age > oldest) {
                 best = Some((class, age));

@@ -1,37 +1,34 @@
 //! Chunks that are larger than need be, for classes that have none of their own.
 
 use super::Engine;
+use super::balance::CLASSES_PER_UNIT;
 use super::memory::LOOKS_MAX;
-use crate::slab::ChunkRef;
+use crate::slab::{ChunkRef, INDEX_CLASS};
 
 /// How many times larger a chunk may be than what is needed, while there is no page for the right one.
-const LARGER_MAX: usize = 3;
+const LARGER_MAX: usize = 4;
 /// Classes of larger chunks in which something is evicted then.
 const LARGER_TRIED: usize = 4;
 
 impl Engine {
-    /// The class that gives memory for one that has none free: itself; or, if it has no pages, a coarser one that has some. Rare
-    /// sizes share their pages: if each had one of its own, that would be most of the memory of a small cache.
+    /// The class that gives memory for one that has none free: itself; or, if it has no pages, the next larger one that has
+    /// some. Rare sizes share their pages: if each had one of its own, that would be most of the memory of a small cache.
     ///
-    /// And the class that should get a page: this one, or the finest that has none and would use it.
-    pub(super) fn host_of(&mut self, class: u8) -> (u8, u8) {
-        if self.items.slabs.page_count(class) > 0 || !self.evictions_enabled {
-            return (class, class);
+    /// What is asked for counts for each class on the way, as if it had evicted: any of them could give it, and the larger it
+    /// is, the more sizes ask it. The first that would keep its items as long as others do gets a page (balance.rs).
+    pub(super) fn host_of(&mut self, class: u8) -> u8 {
+        if class == INDEX_CLASS || !self.evictions_enabled {
+            return class;
         }
-        let coarser = self.items.slabs.sizes.coarser(class);
-        let mut heir = None;
-        for host in std::iter::once(class).chain(coarser) {
+        for host in std::iter::once(class).chain(self.larger_classes(class)) {
             if self.items.slabs.page_count(host) > 0 {
-                return (host, heir.unwrap_or(host));
+                self.stats.work += u64::from(host - class) / CLASSES_PER_UNIT;
+                return host;
             }
-            self.note_want(host);
-            if heir.is_none() && self.deserves_page(host) {
-                heir = Some(host);
-            }
+            self.note_shortage(host);
+            self.relieve(host);
         }
-        let mut larger = self.larger_classes(class);
-        let host = larger.find(|&other| self.items.slabs.page_count(other) > 0);
-        (host.unwrap_or(class), heir.unwrap_or(class))
+        class
     }
 
     /// For a later chunk of a chain: what a chain that has just gone has left, if it is not too small.

@@ -183,15 +183,15 @@ impl Engine {
     }
 
     fn evict_for(&mut self, class: u8, part: Part, can_wait: bool) -> Option<ChunkRef> {
-        let (host, heir) = match part {
+        let host = match part {
             Part::First => self.host_of(class),
-            Part::Later => (class, class),
+            Part::Later => class,
         };
         if self.work_left() > 0 {
             self.refill_pool(host);
         }
         if host != INDEX_CLASS {
-            self.relieve(heir);
+            self.relieve(host);
             if let Some(chunk) = self.evict_until_free(host, part, can_wait) {
                 return Some(chunk);
             }

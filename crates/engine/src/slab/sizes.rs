@@ -20,8 +20,6 @@ const RATIO: f64 = 1.05;
 /// The last chunk of a chain has one of so many sizes, parts of the largest: with finer ones each class would hold a few, and a
 /// chain would hardly ever leave what the next one needs.
 pub(crate) const LATER_CLASSES: usize = 8;
-/// How much larger than need be the chunk of a rare size is at most; of one that is rarer still, and so on.
-const COARSE_RATIOS: [f64; 3] = [1.25, 2.0, 4.0];
 /// Sizes up to this are looked up in a table.
 const TABLE_BYTES: usize = 2048;
 /// Smallest value that may be asked of `chunk_max`: a chain link has to carry more data than header.
@@ -34,8 +32,6 @@ pub(crate) struct Sizes {
     small: Box<[u8]>,
     /// Of later chunks of chains.
     later: [u8; LATER_CLASSES],
-    /// For each of [`COARSE_RATIOS`], by class: the largest class of its group.
-    coarse: [Box<[u8]>; COARSE_RATIOS.len()],
     granule: usize,
 }
 
@@ -68,12 +64,10 @@ impl Sizes {
             let bytes = largest.div_ceil(LATER_CLASSES) * (part + 1);
             search(&sizes, bytes.min(largest)).unwrap_or(0)
         });
-        let coarse = COARSE_RATIOS.map(|ratio| coarse_classes(&sizes, ratio));
         Self {
             sizes,
             small,
             later,
-            coarse,
             granule,
         }
     }
@@ -106,12 +100,6 @@ impl Sizes {
         self.later
     }
 
-    /// Classes that sizes like that of `class` share if they are rare, from small to large.
-    pub(crate) fn coarser(&self, class: u8) -> [u8; COARSE_RATIOS.len()] {
-        let groups = self.coarse.each_ref();
-        groups.map(|coarse| coarse[usize::from(class)])
-    }
-
     /// The number under which users see a class, 1 to [`SHOWN_MAX`]: neighbours share one where there are more classes.
     pub(crate) fn shown_id(&self, class: u8) -> u8 {
         let items = self.len() - 1;
@@ -137,20 +125,6 @@ impl Sizes {
         }
         search(&self.sizes, bytes)
     }
-}
-
-/// The classes in groups, the largest chunk of each at most `ratio` times its smallest: for each class, the largest of its
-/// group.
-fn coarse_classes(sizes: &[u32], ratio: f64) -> Box<[u8]> {
-    let mut coarse: Box<[u8]> = (0..sizes.len()).map(|class| class as u8).collect();
-    let mut first = 1;
-    while first < sizes.len() {
-        let limit = f64::from(sizes[first]) * ratio;
-        let end = first + sizes[first..].partition_point(|&size| f64::from(size) <= limit);
-        coarse[first..end].fill(end as u8 - 1);
-        first = end;
-    }
-    coarse
 }
 
 fn search(sizes: &[u32], bytes: usize) -> Option<u8> {
@@ -219,8 +193,6 @@ fn explicit(given: &[usize], config: &EngineConfig, granule: usize) -> Vec<usize
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     fn sizes(config: &EngineConfig) -> Sizes {
@@ -258,22 +230,6 @@ mod tests {
             }
             assert_eq!(sizes.later_class(sizes.chunk_max()), sizes.top());
         }
-    }
-
-    #[test]
-    fn rare_sizes_share_classes_that_are_not_much_larger() {
-        let sizes = sizes(&EngineConfig::default());
-        for class in 1..sizes.len() as u8 {
-            let chunk = sizes.chunk_bytes(class) as f64;
-            for (coarse, ratio) in sizes.coarser(class).into_iter().zip(COARSE_RATIOS) {
-                assert!(coarse >= class);
-                assert!(sizes.chunk_bytes(coarse) as f64 <= chunk * ratio, "{class}");
-            }
-        }
-        let shared: HashSet<u8> = (1..sizes.len() as u8)
-            .map(|class| sizes.coarser(class)[0])
-            .collect();
-        assert!(shared.len() < 40, "{}", shared.len());
     }
 
     #[test]
