@@ -115,12 +115,14 @@ fn after_shifts(sizes: &[usize]) -> (f64, f64, Engine) {
     stream(&mut shifted, &mut rng, &mut clock, after, settling);
     let (mut fresh, mut clock_of_fresh) = (engine(LIMIT), 10);
     stream(&mut fresh, &mut rng, &mut clock_of_fresh, after, settling);
-    let requests = turnover(after).max(8000);
-    let ours = stream(&mut shifted, &mut rng, &mut clock, after, requests);
+    // The same requests for both, and enough of them: of 8,000 others a share of hits is known to 0.01 only.
+    let requests = turnover(after).max(20_000);
+    let ours = stream(&mut shifted, &mut rng.clone(), &mut clock, after, requests);
     let theirs = stream(&mut fresh, &mut rng, &mut clock_of_fresh, after, requests);
     (ours, theirs, shifted)
 }
 
+/// Of values of 500,000 bytes the cache holds 32 or 33: a single page that something else has costs 0.015.
 #[test]
 fn after_a_shift_of_sizes_the_hits_are_those_of_a_fresh_cache() {
     let drift = [100, 150, 225, 340, 500, 750, 1100, 1700, 2500, 3800];
@@ -142,7 +144,7 @@ fn after_a_shift_of_sizes_the_hits_are_those_of_a_fresh_cache() {
         let (ours, theirs, shifted) = after_shifts(sizes);
         println!("{sizes:?} bytes: {ours:.3} of requests hit, {theirs:.3} when fresh");
         assert!(
-            ours > theirs - 0.03,
+            ours > theirs - 0.025,
             "{sizes:?} bytes: {ours:.3} of requests hit, {theirs:.3} when fresh: {:?}",
             shifted.stats()
         );
