@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::run::Comparison;
+use crate::run::{Comparison, ENGINE};
 
 /// One line for a stream that is through.
 pub fn progress(comparison: &Comparison) -> String {
@@ -43,9 +43,6 @@ pub fn table(comparisons: &[Comparison]) -> String {
     }
     text
 }
-
-/// The cache that the second table is about.
-const ENGINE: &str = "engine, s3fifo";
 
 /// A table of what is possible, and how much of it the engine does; without memcached, the engine or bounds, nothing.
 pub fn room(comparisons: &[Comparison]) -> String {

@@ -111,7 +111,7 @@ mod tests {
             spec,
             bound: Bound::default(),
             limit_bytes: 64 << 20,
-            outcomes: vec![outcome("engine, clock", 1.0), outcome(MEMCACHED, 12.25)],
+            outcomes: vec![outcome("engine", 1.0), outcome(MEMCACHED, 12.25)],
         });
         let path = std::env::temp_dir().join(format!("eviction-reuse-{}.csv", std::process::id()));
         std::fs::write(&path, csv(&options, &comparisons)).unwrap();

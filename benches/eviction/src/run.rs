@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use corecached_engine::{EngineConfig, Eviction};
+use corecached_engine::EngineConfig;
 
 use crate::bound::{Bound, bound};
 use crate::engine::{EngineCache, ITEM_OVERHEAD_BYTES, KEY_BYTES};
@@ -20,6 +20,8 @@ use crate::report;
 use crate::reuse::{self, Earlier};
 use crate::stream::{Op, Request, STREAMS, Spec, Stream};
 
+/// The name of the engine's results.
+pub const ENGINE: &str = "engine";
 /// Part of the requests that fill the caches and are not counted.
 const WARM_UP: f64 = 1.0 / 3.0;
 /// Bytes of a value, to know how many items of the policies' memory there are about.
@@ -49,7 +51,7 @@ pub struct Options {
     /// Only streams whose name contains this
     #[arg(long, default_value = "")]
     pub streams: String,
-    /// Only columns whose name contains one of these, such as "engine, s3fifo|S3-FIFO|bounds"
+    /// Only columns whose name contains one of these, such as "engine|S3-FIFO|bounds"
     #[arg(long, default_value = "")]
     pub columns: String,
     /// The memcached to compare with; empty for none
@@ -120,14 +122,14 @@ pub struct Outcome {
     pub taken: Duration,
 }
 
-/// A stream and what each cache did with it: memcached first if it ran, then engines, then models.
+/// A stream and what each cache did with it: memcached first if it ran, then the engine, then models.
 #[derive(Clone, Debug)]
 pub struct Comparison {
     /// The stream.
     pub spec: Spec,
     /// What no cache can do better, in as many bytes of items as the engine held.
     pub bound: Bound,
-    /// Memory that memcached and the engines had.
+    /// Memory that memcached and the engine had.
     pub limit_bytes: u64,
     /// One for each cache.
     pub outcomes: Vec<Outcome>,
@@ -244,13 +246,16 @@ fn compare(options: &Options, spec: Spec, earlier: &Earlier) -> io::Result<Compa
         limit_bytes = memory_bytes;
     }
     let mut held_bytes = 0;
-    for (name, config) in engines() {
-        if !options.wants(&name) {
-            continue;
-        }
-        let mut cache = EngineCache::new(limit_bytes, config)?;
-        outcomes.push(drive(options, spec, &name, &mut cache, EngineCache::upkeep));
-        held_bytes = cache.engine().stats().bytes.max(held_bytes);
+    if options.wants(ENGINE) {
+        let mut cache = EngineCache::new(limit_bytes, EngineConfig::default())?;
+        outcomes.push(drive(
+            options,
+            spec,
+            ENGINE,
+            &mut cache,
+            EngineCache::upkeep,
+        ));
+        held_bytes = cache.engine().stats().bytes;
         if cache.refused > 0 {
             return Err(io::Error::other("the engine had no memory"));
         }
@@ -288,19 +293,6 @@ fn bound_of(options: &Options, spec: Spec, bytes: u64) -> Bound {
     let warm_up = (options.requests as f64 * WARM_UP) as usize;
     let overhead = ITEM_OVERHEAD_BYTES + KEY_BYTES as u64;
     bound(&requests, warm_up, bytes, overhead)
-}
-
-/// The engines under comparison.
-fn engines() -> Vec<(String, EngineConfig)> {
-    Eviction::ALL
-        .map(|eviction| {
-            let config = EngineConfig {
-                eviction,
-                ..EngineConfig::default()
-            };
-            (format!("engine, {}", eviction.name()), config)
-        })
-        .to_vec()
 }
 
 /// The reference policies, with so many bytes.
@@ -464,7 +456,7 @@ mod tests {
         let options = Options::parse_from(["eviction", "--quick", "--memcached", ""]).effective();
         for spec in STREAMS {
             let comparison = compare(&options, spec, &Earlier::default()).unwrap();
-            assert_eq!(comparison.outcomes.len(), engines().len() + models(0).len());
+            assert_eq!(comparison.outcomes.len(), 1 + models(0).len());
             let [(_, first), (_, least), (_, clairvoyant)] = comparison.bounds();
             assert!(
                 first <= least && least <= clairvoyant,

@@ -14,30 +14,6 @@ pub struct MemoryFile {
     pub offset: u64,
 }
 
-/// Which items go when memory is short (`-o eviction`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Eviction {
-    /// New items are on probation in a fifteenth of the memory; those that pass, or come back soon, are kept by a clock.
-    #[default]
-    S3Fifo,
-    /// A clock with two bits: an item goes when it was not asked for since the hand came by.
-    Clock,
-}
-
-impl Eviction {
-    /// Every policy.
-    pub const ALL: [Self; 2] = [Self::S3Fifo, Self::Clock];
-
-    /// The name on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::S3Fifo => "s3fifo",
-            Self::Clock => "clock",
-        }
-    }
-}
-
 /// Configuration of one [`crate::Engine`].
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
@@ -58,8 +34,6 @@ pub struct EngineConfig {
     pub cas_enabled: bool,
     /// Whether live items may be evicted (off: `-M`).
     pub evictions_enabled: bool,
-    /// Which of them go.
-    pub eviction: Eviction,
     /// Address space of this shard, touched only as pages are drawn.
     pub segment_bytes: usize,
     /// First cas unique of this shard.
@@ -105,7 +79,6 @@ impl Default for EngineConfig {
             chunk_max: 512 << 10,
             cas_enabled: true,
             evictions_enabled: true,
-            eviction: Eviction::default(),
             segment_bytes: 32 << 30,
             cas_first: 1,
             cas_step: 1,

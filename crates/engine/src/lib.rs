@@ -38,7 +38,7 @@ pub use api::{
     StoreOutcome, SweepProgress, TouchOutcome,
 };
 pub use budget::Budget;
-pub use config::{EngineConfig, Eviction, MemoryFile};
+pub use config::{EngineConfig, MemoryFile};
 pub use engine::{
     Engine, EngineEvent, Hit, IDLE_FOR_EVER, Observed, PinnedValue, Presence, ReassignOutcome,
     RestoreError, Staged, StagedHandle, WalkCursor, WalkedItem,

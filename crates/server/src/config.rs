@@ -8,13 +8,13 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use corecached_engine::Eviction;
-
 use crate::auth::Authentication;
 use crate::tls::SslOptions;
 
 /// memcached's slab page, which limits the size of a chunk. The engine may choose smaller pages for small `-m`.
 pub(crate) const SLAB_PAGE_BYTES: u64 = 1024 * 1024;
+/// The engine's only policy, as `-o eviction` calls it.
+pub(crate) const EVICTION: &str = "s3fifo";
 /// The port that memcached clients try first.
 pub(crate) const DEFAULT_PORT: u16 = 11211;
 /// Shards are numbered by 16 bits; this many are more than any machine has CPUs today.
@@ -74,8 +74,6 @@ pub(crate) struct Config {
     pub(crate) memory_limit_bytes: u64,
     /// `-M` turns it off. Whether a full cache evicts; otherwise it answers with an error.
     pub(crate) evictions: bool,
-    /// `-o eviction`, our own. Which items go when memory is short.
-    pub(crate) eviction: Eviction,
     /// `-I`. The largest item: key, value and header.
     pub(crate) item_size_max: u64,
     /// `-f`. The factor between slab classes; `None` leaves the choice to the engine.
@@ -209,7 +207,6 @@ impl Default for Config {
             cpus,
             memory_limit_bytes: 64 * 1024 * 1024,
             evictions: true,
-            eviction: Eviction::default(),
             item_size_max: 1024 * 1024,
             growth_factor: None,
             chunk_size_min: None,

@@ -161,7 +161,6 @@ fn engine_config(
         chunk_max: config.slab_chunk_max as usize,
         cas_enabled: config.cas_enabled,
         evictions_enabled: config.evictions,
-        eviction: config.eviction,
         cas_first: 1 + shard as u64,
         cas_step: config.threads as u64,
         hasher,

@@ -11,6 +11,7 @@
 
 use super::Engine;
 use super::evict::Reclaimer;
+use super::policy;
 use crate::item::State;
 use crate::slab::{ChunkRef, NO_CLASS, PageId};
 
@@ -284,7 +285,7 @@ impl Engine {
         self.count_bytes(copied);
         if chunk == first {
             let head = self.items.head(target);
-            let frequency = self.eviction.moved(head.frequency());
+            let frequency = policy::moved(head.frequency());
             self.items.set_head(target, head.with_frequency(frequency));
         }
         self.items.slabs.give(chunk);

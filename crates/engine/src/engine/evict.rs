@@ -1,7 +1,7 @@
 //! Eviction within a slab class: a hand goes round the class's chunks.
 
 use super::Engine;
-use super::policy::Verdict;
+use super::policy::{self, Verdict};
 use crate::item::{Head, State};
 use crate::slab::{ChunkRef, PageId};
 use crate::types::{Deadline, KeyHash};
@@ -108,7 +108,7 @@ impl Engine {
     }
 
     fn judge(&mut self, chunk: ChunkRef, head: Head) -> Verdict {
-        let verdict = self.eviction.passed(head.frequency());
+        let verdict = policy::passed(head.frequency());
         if let Verdict::Keep(frequency) = verdict {
             self.items.set_head(chunk, head.with_frequency(frequency));
         }

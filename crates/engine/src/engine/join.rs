@@ -16,6 +16,7 @@
 //! the first chunk's header.
 
 use super::Engine;
+use super::policy;
 use super::staged::Staged;
 use crate::api::{Store, StoreExtras, StoreMode, StoreOutcome};
 use crate::item::{Fields, Marks};
@@ -248,7 +249,7 @@ impl Engine {
         self.items.set_cas(first, cas);
         let head = self.items.head(first).with_marks(fields.marks);
         self.items.set_head(first, head.with_fetched(false));
-        let frequency = self.accessed[usize::from(head.frequency())];
+        let frequency = policy::accessed(head.frequency());
         self.note_linked(first, frequency);
         StoreOutcome::Stored { cas, value_bytes }
     }

@@ -86,7 +86,7 @@ use self::probation::Probation;
 use self::reap::ReapCursor;
 use self::sweep::SweepCursor;
 use crate::budget::Budget;
-use crate::config::{EngineConfig, Eviction};
+use crate::config::EngineConfig;
 use crate::index::{EXTENT_BYTES, Index, Place};
 use crate::item::{CAS_BYTES, HEAD_BYTES, Item, Items, State};
 use crate::slab::{ChunkRef, Slabs};
@@ -118,9 +118,6 @@ pub struct Engine {
     /// Counters by class; class 0 is the index.
     classes: Vec<ClassStats>,
     hands: Vec<Hand>,
-    eviction: Eviction,
-    /// Frequencies after an access, by those before.
-    accessed: [u8; 4],
     probation: Probation,
     balance: Balance,
     stats: EngineStats,
@@ -169,9 +166,7 @@ impl Engine {
             .collect();
         Ok(Self {
             hands: vec![Hand::default(); classes.len()],
-            eviction: config.eviction,
-            accessed: config.eviction.accessed(),
-            probation: Probation::new(config.eviction, config.evictions_enabled, classes.len()),
+            probation: Probation::new(config.evictions_enabled, classes.len()),
             balance: Balance::new(classes.len()),
             items: Items { slabs, cas_bytes },
             index,
@@ -324,7 +319,7 @@ impl Engine {
     fn mark_used(&mut self, chunk: ChunkRef, fetched: bool) {
         let head = self.items.head(chunk);
         let used = head
-            .with_frequency(self.accessed[usize::from(head.frequency())])
+            .with_frequency(policy::accessed(head.frequency()))
             .with_fetched(head.is_fetched() || fetched)
             .with_last_access(self.clock.stamp());
         if used != head {

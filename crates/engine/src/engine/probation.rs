@@ -29,7 +29,6 @@ use super::ghosts::{CHUNKS_MAX, Ghosts};
 use super::lap::Lap;
 use super::policy::ON_PROBATION;
 use super::queue::{Entry, Queue, QueueCursor};
-use crate::config::Eviction;
 use crate::slab::{ChunkRef, INDEX_CLASS};
 use crate::types::KeyHash;
 
@@ -50,7 +49,7 @@ const PREFETCH_INDEX: u8 = 1;
 /// The newest items of each class, and what is remembered of those that went.
 #[derive(Debug)]
 pub(super) struct Probation {
-    /// Whether the policy has it at all.
+    /// Not where nothing is ever evicted.
     enabled: bool,
     /// Whether anything was evicted yet: until then there is nothing to choose.
     active: bool,
@@ -65,9 +64,9 @@ pub(super) struct Probation {
 
 impl Probation {
     /// For so many classes.
-    pub(super) fn new(eviction: Eviction, evictions_enabled: bool, classes: usize) -> Self {
+    pub(super) fn new(evictions_enabled: bool, classes: usize) -> Self {
         Self {
-            enabled: eviction == Eviction::S3Fifo && evictions_enabled,
+            enabled: evictions_enabled,
             active: false,
             queues: vec![Queue::EMPTY; classes],
             laps: vec![Lap::default(); classes],
@@ -238,7 +237,7 @@ impl Engine {
         self.stats.work += self.probation.ghosts.trim(slabs, leaves);
     }
 
-    /// Leaves the fingerprint of an item that was evicted, if the policy has any.
+    /// Leaves the fingerprint of an item that was evicted.
     #[inline]
     pub(super) fn remember(&mut self, hash: KeyHash) {
         if self.probation.active {

@@ -7,6 +7,7 @@
 //! ```
 
 use super::Engine;
+use super::policy;
 use crate::item::{Fields, Head, State};
 use crate::slab::ChunkRef;
 use crate::types::{Deadline, KeyHash};
@@ -80,7 +81,7 @@ impl Engine {
         let (place, _) = self
             .find(fields.key, hash)
             .expect("a pinned item is not evicted");
-        let frequency = self.eviction.moved(self.items.head(chunk).frequency());
+        let frequency = policy::moved(self.items.head(chunk).frequency());
         self.note_unlinked(chunk);
         // The value first: in place, the new header ends where the old value begins.
         let to = self.items.slabs.address(target) + self.items.single_value_at(fields);
@@ -118,7 +119,7 @@ impl Engine {
         let head = self
             .items
             .head(chunk)
-            .with_frequency(self.eviction.moved(before.frequency()))
+            .with_frequency(policy::moved(before.frequency()))
             .with_fetched(before.is_fetched())
             .with_last_access(before.last_access());
         self.items.set_head(chunk, head);

@@ -1,6 +1,7 @@
 //! set, add, replace and cas; append and prepend where there is nothing yet.
 
 use super::Engine;
+use super::policy;
 use crate::api::{Store, StoreExtras, StoreMode, StoreOutcome};
 use crate::index::Place;
 use crate::item::{Fields, Marks, State};
@@ -217,7 +218,7 @@ impl Engine {
     /// Replaces an item by one of the same class in its chunk.
     fn overwrite(&mut self, fields: Fields<'_>, chunk: ChunkRef, value: &[u8]) -> StoreOutcome {
         // As a use of the item: the eviction hand may be about to pass it.
-        let frequency = self.accessed[usize::from(self.items.head(chunk).frequency())];
+        let frequency = policy::accessed(self.items.head(chunk).frequency());
         let cas = self.cas_or_next(fields.cas);
         self.note_unlinked(chunk);
         let fields = Fields {
@@ -250,15 +251,14 @@ impl Engine {
     fn link_at(&mut self, found: Option<(Place, ChunkRef)>, chunk: ChunkRef, hash: KeyHash) {
         if let Some((place, old)) = found {
             // As a use of the item, wherever its new place is.
-            let frequency = self.accessed[usize::from(self.items.head(old).frequency())];
+            let frequency = policy::accessed(self.items.head(old).frequency());
             self.note_unlinked(old);
             self.index.replace(&mut self.items.slabs, place, chunk);
             self.note_linked(chunk, frequency);
             self.dispose(old);
         } else {
             self.index.insert(&mut self.items.slabs, hash, chunk);
-            let is_chain = self.items.head(chunk).is_chain();
-            self.note_linked(chunk, self.eviction.stored(is_chain));
+            self.note_linked(chunk, policy::STORED);
             self.enlist(chunk, hash);
         }
     }

@@ -1,8 +1,6 @@
 //! The values of `-o`: a list of `name` or `name=value`, as `getsubopt` splits it.
 
-use corecached_engine::Eviction;
-
-use crate::config::{Config, SLAB_PAGE_BYTES};
+use crate::config::{Config, EVICTION, SLAB_PAGE_BYTES};
 
 use super::number::{leading_float, leading_integer, whole_u32};
 use super::{CliError, Draft, flash, ssl, unsupported};
@@ -389,10 +387,15 @@ fn shard_port(config: &mut Config, text: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-fn eviction(config: &mut Config, text: &str) -> Result<(), CliError> {
-    let known = Eviction::ALL.into_iter().find(|known| known.name() == text);
-    config.eviction = known.ok_or_else(|| CliError::failure("eviction must be s3fifo or clock"))?;
-    Ok(())
+/// There was a second one, `clock`: docs/design/002-eviction.md.
+fn eviction(_config: &mut Config, text: &str) -> Result<(), CliError> {
+    match text {
+        EVICTION => Ok(()),
+        "clock" => Err(CliError::failure(
+            "eviction=clock is no more: s3fifo has fewer misses, and is the only policy; leave the option out",
+        )),
+        _ => Err(CliError::failure("eviction must be s3fifo")),
+    }
 }
 
 fn kilobytes(setting: &mut u64, name: &str, text: &str) -> Result<(), CliError> {

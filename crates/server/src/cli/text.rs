@@ -19,8 +19,7 @@ Extended options (-o name=value,name,...; switches have a form with no_, too):
   udp_rate=<n>           bytes a second by UDP from each shard to one network
                          (/24, IPv6 /56), not loopback (default: 4194304; 0:
                          no limit)
-  eviction=<name>        s3fifo (default: items not asked for again soon go
-                         first) or clock
+  eviction=<name>        s3fifo: items not asked for again soon go first
   idle_timeout=<s>       close connections silent for so long (default: never)
   slab_chunk_max=<kb>    largest chunk; larger items are chains (default: 512)
   slab_sizes=<a-b-c>     explicit chunk sizes

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use corecached_engine::KeyHasher;
 
+use crate::config::EVICTION;
 use crate::shared::Shared;
 
 use super::{Pairs, ShardReport};
@@ -16,7 +17,7 @@ pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
     pairs.text("hash", KeyHasher::NAME);
     pairs.number("hash_seed", shared.hasher.seed());
     pairs.number("shard_port", u64::from(shared.config.shard_port));
-    pairs.text("eviction", shared.config.eviction.name());
+    pairs.text("eviction", EVICTION);
     pairs.text("mapping", "((hash>>32)*shards)>>32");
     for report in reports {
         shard_pairs(&mut pairs, shared, report);

@@ -1,6 +1,6 @@
 //! The runs: sizes and pressure, each with its own seed.
 
-use corecached_engine::{EngineConfig, Eviction};
+use corecached_engine::EngineConfig;
 
 use crate::support::{config, memory_file};
 
@@ -67,33 +67,6 @@ fn every_step_is_sound() {
         Model::new(seed() + 2, config(), 800 << 10, 200, MIXED),
         steps(8_000),
         1,
-    );
-}
-
-#[test]
-fn small_items_under_pressure_by_the_clock() {
-    let config = EngineConfig {
-        page_bytes: 8 << 10,
-        eviction: Eviction::Clock,
-        ..config()
-    };
-    run(
-        Model::new(seed() + 7, config, 300 << 10, 3000, SMALL),
-        steps(50_000),
-        500,
-    );
-}
-
-#[test]
-fn mixed_items_under_pressure_by_the_clock() {
-    let config = EngineConfig {
-        eviction: Eviction::Clock,
-        ..config()
-    };
-    run(
-        Model::new(seed() + 8, config, 2 << 20, 600, MIXED),
-        steps(50_000),
-        200,
     );
 }
 
