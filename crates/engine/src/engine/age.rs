@@ -126,7 +126,7 @@ impl Engine {
 
     /// `None` if the chunk is free.
     fn chunk_idle_seconds(&self, chunk: ChunkRef) -> Option<u32> {
-        let first = self.owner_of(chunk);
+        let first = self.items.first_of(chunk);
         let head = self.items.head(first);
         match head.state() {
             State::Free => None,

@@ -53,6 +53,7 @@ impl Engine {
         let end = End { last, length };
         let mut missing = bytes - here;
         while missing > 0 {
+            self.begin_work_of_chunk(bytes - missing);
             let Some(added) = self.add_tail(first, missing, value_bytes / ROOM_SHARE) else {
                 self.take_back(first, end);
                 return None;
@@ -64,9 +65,6 @@ impl Engine {
 
     /// Adds a chunk to a chain, for so many bytes or as many as one takes; returns how many.
     fn add_tail(&mut self, first: ChunkRef, missing: usize, room: usize) -> Option<usize> {
-        if self.work_left() == 0 {
-            self.begin_work();
-        }
         let sizes = &self.items.slabs.sizes;
         let most = sizes.chunk_max() - TAIL_BYTES;
         let class = sizes.later_class(missing.max(room).min(most) + TAIL_BYTES);

@@ -183,7 +183,7 @@ impl Engine {
         debug_assert!(chunks.len() <= BATCH, "a batch of {}", chunks.len());
         let mut hashes = [None; BATCH];
         for (hash, &chunk) in hashes.iter_mut().zip(chunks) {
-            let first = self.owner_of(chunk);
+            let first = self.items.first_of(chunk);
             if self.items.head(first).is_linked() {
                 let of_item = self.items.hash_of(self.hasher, first);
                 self.index.prefetch_leaf(of_item);
@@ -195,20 +195,12 @@ impl Engine {
         }
     }
 
-    /// The first chunk of the item that a chunk belongs to.
-    pub(super) fn owner_of(&self, chunk: ChunkRef) -> ChunkRef {
-        match self.items.head(chunk).state() {
-            State::Tail => self.items.tail_first(chunk),
-            _ => chunk,
-        }
-    }
-
     /// Removes the item that a chunk belongs to, or moves the chunk.
     fn vacate(&mut self, chunk: ChunkRef) -> Vacated {
         if self.items.head(chunk).state() == State::Free {
             return Vacated::Yes;
         }
-        let first = self.owner_of(chunk);
+        let first = self.items.first_of(chunk);
         let head = self.items.head(first);
         if head.is_linked() {
             if first == self.shielded {

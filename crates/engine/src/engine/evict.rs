@@ -93,7 +93,7 @@ impl Engine {
 
     /// The item of a later chunk of a chain, if it may be evicted.
     fn evictable_owner(&self, later: ChunkRef) -> Option<ChunkRef> {
-        let first = self.owner_of(later);
+        let first = self.items.first_of(later);
         let fit = self.evictions_enabled && self.items.head(first).is_linked();
         (fit && !self.is_pinned(first)).then_some(first)
     }

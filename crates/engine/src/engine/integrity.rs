@@ -74,9 +74,9 @@ impl Engine {
                     "a later chunk of a chain"
                 );
                 assert_eq!(
-                    self.items.tail_first(chunk),
+                    self.items.first_of(chunk),
                     first,
-                    "a later chunk knows its first"
+                    "a later chunk leads to its first"
                 );
             }
             let (at, len) = self.items.value_range(chunk);

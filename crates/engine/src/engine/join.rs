@@ -3,17 +3,13 @@
 //! ```text
 //! present item                        addition                what is copied
 //! chain                               bytes, one chunk        the addition (append.rs), one chunk more (prepend.rs)
-//! chain                               a staged chain          one chunk at most (splice.rs)
+//! chain                               a staged chain          one chunk of each side at most (splice.rs)
 //! one chunk                           a staged chain          that chunk, to the chain's side
 //! one chunk                           bytes, one chunk        both
-//! chain, if its header has to grow or
-//!   it is prepended to while sent     any                     all of it
 //! ```
 //!
-//! The last row is the only one whose time grows with the item. It cannot do with less: every later chunk names the first
-//! one, which eviction and the emptying of pages follow, so two items cannot share them. A value that is sent keeps its
-//! bytes and their order, so nothing can come before them; an explicit cas unique of more than 48 bits leaves no room in
-//! the first chunk's header.
+//! So the time does not grow with what is there, also while it is sent. A chain's header has room for all that it may come
+//! to hold.
 
 use super::Engine;
 use super::policy;
@@ -128,16 +124,6 @@ impl Engine {
         Ok(Target { chunk, fields })
     }
 
-    /// Whether a present item can grow where it is.
-    fn can_grow(&self, target: &Target<'_>, mode: StoreMode) -> bool {
-        let Target { chunk, fields } = target;
-        let head = self.items.head(*chunk);
-        let has_room = self
-            .items
-            .has_room(head, fields.deadline, fields.cas.unwrap_or(0));
-        head.is_chain() && has_room && (mode == StoreMode::Append || !self.is_pinned(*chunk))
-    }
-
     /// Joins bytes, or what lies in one chunk.
     fn join(
         &mut self,
@@ -147,12 +133,13 @@ impl Engine {
         addition: Addition<'_>,
     ) -> StoreOutcome {
         let Target { chunk: old, fields } = target;
-        if self.can_grow(&target, mode) {
+        let is_sent = self.is_pinned(old);
+        if self.items.head(old).is_chain() {
             self.begin_work();
             self.hold(old);
             let has_room = match mode {
                 StoreMode::Append => self.append_in_place(old, addition, fields.value_bytes),
-                _ => self.prepend_in_place(old, addition),
+                _ => self.prepend_in_place(old, addition, is_sent),
             };
             self.let_go(old);
             return if has_room {
@@ -174,7 +161,8 @@ impl Engine {
     /// Joins a staged chain, whose chunks become the item's.
     fn join_chain(&mut self, target: Target<'_>, added: Staged, mode: StoreMode) -> StoreOutcome {
         let Target { chunk: old, fields } = target;
-        let grows = self.can_grow(&target, mode);
+        let grows = self.items.head(old).is_chain();
+        let is_sent = grows && self.is_pinned(old);
         self.begin_work();
         self.hold(old);
         let copy = match grows {
@@ -185,7 +173,7 @@ impl Engine {
         let joined = (grows || copy.is_some())
             && match mode {
                 StoreMode::Append => self.splice_behind(first, added.0.first),
-                _ => self.splice_before(first, added.0.first),
+                _ => self.splice_before(first, added.0.first, is_sent),
             };
         self.let_go(old);
         if !joined {

@@ -31,12 +31,9 @@ impl Engine {
         class
     }
 
-    /// For a later chunk of a chain: what a chain that has just gone has left, if it is not too small.
-    pub(super) fn take_for_chain(&mut self, class: u8) -> Option<ChunkRef> {
+    /// For a later chunk of a chain: a larger one that a chain which has just gone has left.
+    pub(super) fn take_larger_tail(&mut self, class: u8) -> Option<ChunkRef> {
         let slabs = &mut self.items.slabs;
-        if let Some(chunk) = slabs.take(class) {
-            return Some(chunk);
-        }
         let larger = slabs.sizes.later_classes().into_iter();
         let chunk = larger
             .filter(|&other| other > class)

@@ -208,9 +208,10 @@ impl Engine {
 
     fn evict_until_free(&mut self, class: u8, part: Part, can_wait: bool) -> Option<ChunkRef> {
         let victims = self.victims_for(class, part);
+        let mut chunk = self.items.slabs.take(class);
         for _ in 0..EVICTIONS_MAX {
-            if let Some(chunk) = self.items.slabs.take(class) {
-                return Some(chunk);
+            if chunk.is_some() {
+                break;
             }
             let used_chunks = self.items.slabs.used_chunks(class);
             let looks = if can_wait {
@@ -222,13 +223,17 @@ impl Engine {
                 return None;
             }
             self.note_pressure(class, used_chunks);
-            if part == Part::Later
-                && let Some(chunk) = self.take_for_chain(class)
-            {
-                return Some(chunk);
-            }
+            chunk = (self.items.slabs.take(class)).or_else(|| self.take_left(class, part));
         }
-        self.items.slabs.take(class)
+        chunk
+    }
+
+    /// A larger chunk that an evicted chain has left, which will do for another one.
+    fn take_left(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
+        match part {
+            Part::First => None,
+            Part::Later => self.take_larger_tail(class),
+        }
     }
 
     /// The class of the items that are evicted for a chunk.
@@ -305,13 +310,9 @@ impl Engine {
                 return None;
             }
             self.free_dying(usize::MAX);
-            if let Some(chunk) = self.take_or_add(class, 0) {
-                return Some(chunk);
-            }
-            if part == Part::Later
-                && let Some(chunk) = self.take_for_chain(class)
-            {
-                return Some(chunk);
+            let chunk = (self.take_or_add(class, 0)).or_else(|| self.take_left(class, part));
+            if chunk.is_some() {
+                return chunk;
             }
         }
         None
@@ -349,8 +350,15 @@ impl Engine {
             if tail.is_null() {
                 self.dying = ChunkRef(self.items.chain_total(first));
                 self.items.slabs.give(first);
+                continue;
+            }
+            let next = self.items.tail_next(tail);
+            if !next.is_null() && self.items.tail_first(next) == tail {
+                // What others name goes after them.
+                let behind = self.items.tail_next(next);
+                self.items.set_tail_next(tail, behind);
+                self.items.slabs.give(next);
             } else {
-                let next = self.items.tail_next(tail);
                 self.items.set_chain_next(first, next);
                 self.items.slabs.give(tail);
             }

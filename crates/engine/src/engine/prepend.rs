@@ -4,6 +4,8 @@
 //! before        first [ header | a ........ ] -> tail -> ... -> last
 //! it fits       first [ header | addition a ] -> tail -> ...
 //! else          first [ header | addition.. ] -> new [ ..addition ] -> new [ a ........ ] -> tail -> ...
+//! being sent    first [ header |            ] -> new [ addition ... ] -> new [ a ........ ] -> tail -> ...
+//!                                ^ here the sender still finds a, and he knows what followed it: see `PinnedValue`
 //! ```
 //!
 //! The room is made first, and taken back if there is no memory for all of it.
@@ -15,11 +17,16 @@ use crate::item::TAIL_BYTES;
 use crate::slab::ChunkRef;
 
 impl Engine {
-    /// Writes an addition before the value of the held chain at `first`, which nobody is sending; false without memory, and
-    /// then the chain is as before.
-    pub(super) fn prepend_in_place(&mut self, first: ChunkRef, addition: Addition<'_>) -> bool {
+    /// Writes an addition before the value of the held chain at `first`; false without memory, and then the chain is as
+    /// before.
+    pub(super) fn prepend_in_place(
+        &mut self,
+        first: ChunkRef,
+        addition: Addition<'_>,
+        is_sent: bool,
+    ) -> bool {
         let (at, length) = self.items.value_range(first);
-        let room = self.items.slabs.end_of(first) - at;
+        let room = self.room_before(first, is_sent);
         if length + addition.len() <= room {
             self.items
                 .slabs
@@ -38,6 +45,16 @@ impl Engine {
         true
     }
 
+    /// Bytes of value that the first chunk of a chain takes: none while what it had is sent from there.
+    pub(super) fn room_before(&self, first: ChunkRef, is_sent: bool) -> usize {
+        let (at, _) = self.items.value_range(first);
+        if is_sent {
+            0
+        } else {
+            self.items.slabs.end_of(first) - at
+        }
+    }
+
     /// Makes the first chunk, which takes `room`, and new ones behind it hold `bytes` that are to be written.
     fn make_room_before(&mut self, first: ChunkRef, bytes: usize, room: usize) -> bool {
         let (_, length) = self.items.value_range(first);
@@ -49,6 +66,7 @@ impl Engine {
         while has_room && missing > 0 {
             let most = self.items.slabs.sizes.chunk_max() - TAIL_BYTES;
             let taken = missing.min(most);
+            self.begin_work_of_chunk(bytes - missing);
             let chunk = self.insert_tail(first, before, taken);
             has_room = chunk.is_some();
             before = chunk.unwrap_or(before);
@@ -87,9 +105,6 @@ impl Engine {
         before: ChunkRef,
         length: usize,
     ) -> Option<ChunkRef> {
-        if self.work_left() == 0 {
-            self.begin_work();
-        }
         let class = self.items.slabs.sizes.class_for(length + TAIL_BYTES)?;
         let chunk = self.allocate(class)?;
         self.items.write_tail(chunk, first, length);

@@ -1,9 +1,9 @@
 //! Items whose header has to grow: a deadline where there was none, or a cas unique of more than the usual width.
 //!
 //! ```text
-//! has room                      written in place
+//! has room, as every chain      written in place
 //! same class, not pinned        value moved up in its chunk, header written anew
-//! else                          copied to a chunk of its own class, or to a new chain
+//! else                          copied to a chunk of another class
 //! ```
 
 use super::Engine;
@@ -44,22 +44,16 @@ impl Engine {
             deadline_room: head.has_deadline(),
             value_bytes: item.value_bytes(),
         };
-        let class = self
-            .items
-            .slabs
-            .sizes
-            .class_for(self.items.single_bytes(&fields))
-            .filter(|_| !head.is_chain());
-        let target = match class {
-            Some(class) => self.rewrite(&fields, hash, chunk, class)?,
-            None => self.restage(&fields, hash, chunk)?,
-        };
+        debug_assert!(!head.is_chain(), "a chain has room for all fields");
+        let bytes = self.items.single_bytes(&fields);
+        let class = self.items.slabs.sizes.class_for(bytes)?;
+        let target = self.rewrite(&fields, hash, chunk, class)?;
         self.stats.total_items -= 1;
         self.restore_use(target, head);
         Some(target)
     }
 
-    /// Writes an item of one chunk anew: in its chunk, or in another of the given class.
+    /// Writes an item anew: in its chunk, or in another of the given class.
     fn rewrite(
         &mut self,
         fields: &Fields<'_>,
@@ -92,25 +86,6 @@ impl Engine {
             self.dispose(chunk);
         }
         self.note_linked(target, frequency);
-        Some(target)
-    }
-
-    /// Copies an item to new chunks.
-    fn restage(&mut self, fields: &Fields<'_>, hash: KeyHash, chunk: ChunkRef) -> Option<ChunkRef> {
-        self.hold(chunk);
-        let mut staged = self.stage(fields, hash);
-        let is_whole = match &mut staged {
-            Some(staged) => self.staged_copy(staged, chunk),
-            None => false,
-        };
-        self.let_go(chunk);
-        let staged = staged?;
-        if !is_whole {
-            self.abort(staged);
-            return None;
-        }
-        let target = staged.0.first;
-        self.link_staged(staged, fields.key, fields.cas).cas()?;
         Some(target)
     }
 

@@ -15,7 +15,7 @@ use super::effort::CALL_WORK;
 use super::memory::Allocated;
 use super::staged::{PATIENCE, Staged};
 use crate::api::{Reserve, Room, Space, StoreOutcome};
-use crate::item::{Fields, Marks, State, TAIL_BYTES};
+use crate::item::{Fields, GROWTH_BYTES, Marks, State, TAIL_BYTES};
 use crate::slab::ChunkRef;
 use crate::types::{KeyHash, Seconds};
 
@@ -74,11 +74,11 @@ impl Engine {
         Some(Staged::begin(first, hash, filled_first, fields.value_bytes))
     }
 
-    /// The class of an item that needs no chain. Items so large that a later deadline would not fit are chains.
+    /// The class of an item that needs no chain. Items so large that their header could not grow are chains.
     #[inline]
     pub(super) fn single_class(&self, fields: &Fields<'_>) -> Option<u8> {
         let bytes = self.items.single_bytes(fields);
-        let roomy = bytes + 4 <= self.items.slabs.sizes.chunk_max();
+        let roomy = bytes + GROWTH_BYTES <= self.items.slabs.sizes.chunk_max();
         if roomy {
             self.items.slabs.sizes.class_for(bytes)
         } else {

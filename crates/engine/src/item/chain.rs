@@ -33,15 +33,11 @@ impl Items {
         ChunkRef(self.word(tail, TAIL_NEXT_AT))
     }
 
-    /// The first chunk of a later chunk's chain.
+    /// The chunk that a later chunk names as its first. If the chain was joined to another one (engine/splice.rs), that is a
+    /// later chunk itself by now.
     #[inline]
     pub(crate) fn tail_first(&self, tail: ChunkRef) -> ChunkRef {
         ChunkRef(self.word(tail, TAIL_FIRST_AT))
-    }
-
-    /// Names the first chunk of a later chunk's chain.
-    pub(crate) fn set_tail_first(&mut self, tail: ChunkRef, first: ChunkRef) {
-        self.set_word(tail, TAIL_FIRST_AT, first.0);
     }
 
     /// Makes `next` follow a later chunk. Who sends the value may be reading this.
@@ -131,6 +127,15 @@ impl Items {
         }
     }
 
+    /// The first chunk of the item that a chunk belongs to.
+    pub(crate) fn first_of(&self, chunk: ChunkRef) -> ChunkRef {
+        let mut first = chunk;
+        while self.head(first).state() == State::Tail {
+            first = self.tail_first(first);
+        }
+        first
+    }
+
     /// Copies a chunk of the item that begins with `first` to `target`, an unused chunk of the same class, and makes the
     /// rest of its chain refer to that. Takes as long as the chain. Returns the bytes copied.
     pub(crate) fn move_chunk(
@@ -153,11 +158,12 @@ impl Items {
             if self.chain_last(first) == chunk {
                 self.set_chain_last(first, target);
             }
-            return bytes;
         }
         let mut tail = self.after(target);
         while !tail.is_null() {
-            self.set_word(tail, TAIL_FIRST_AT, target.0);
+            if self.tail_first(tail) == chunk {
+                self.set_word(tail, TAIL_FIRST_AT, target.0);
+            }
             tail = self.tail_next(tail);
         }
         bytes

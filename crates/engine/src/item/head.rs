@@ -73,6 +73,8 @@ pub(crate) const CHAIN_BYTES: usize = 12;
 pub(crate) const TAIL_BYTES: usize = 12;
 /// Bytes of a cas unique that fits 48 bits.
 pub(crate) const CAS_BYTES: usize = 6;
+/// Bytes by which the header of an item may have to grow: a deadline, and a cas unique that does not fit.
+pub(crate) const GROWTH_BYTES: usize = 4 + (8 - CAS_BYTES);
 
 const _: () = assert!(size_of::<Head>() == HEAD_BYTES);
 

@@ -9,7 +9,8 @@ mod write;
 
 pub(crate) use self::chain::tail_length;
 pub(crate) use self::head::{
-    ACCESS_MODULUS, CAS_BYTES, CHAIN_BYTES, HEAD_BYTES, Head, Marks, State, TAIL_BYTES,
+    ACCESS_MODULUS, CAS_BYTES, CHAIN_BYTES, GROWTH_BYTES, HEAD_BYTES, Head, Marks, State,
+    TAIL_BYTES,
 };
 pub(crate) use self::write::Fields;
 

@@ -51,11 +51,13 @@ impl Items {
         }
     }
 
-    /// The shape of a chain with these fields. Its deadline always has room, so that a touch never moves a chain.
+    /// The shape of a chain with these fields. A deadline and a cas unique of any width always have room, so that no
+    /// command has to make its header longer.
     fn chain_shape(&self, fields: &Fields<'_>) -> Shape {
         Shape {
+            cas_width: if self.cas_bytes == 0 { 0 } else { 8 },
+            flags: fields.client_flags != 0,
             deadline: true,
-            ..self.shape(fields)
         }
     }
 

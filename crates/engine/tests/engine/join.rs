@@ -2,8 +2,8 @@
 //! while they are not.
 
 use corecached_engine::{
-    Deadline, Delete, Engine, EngineConfig, Fetch, PinnedValue, Reserve, Room, Seconds, Space,
-    Store, StoreExtras, StoreMode, StoreOutcome,
+    Deadline, Delete, DeleteOutcome, Engine, EngineConfig, Fetch, PinnedValue, Reserve, Room,
+    Seconds, Space, Store, StoreExtras, StoreMode, StoreOutcome, TouchOutcome,
 };
 
 use crate::support::{Rng, config, engine, engine_with, hash};
@@ -120,9 +120,7 @@ fn check(old: usize, more: usize, how: How, mode: StoreMode, is_sent: bool) {
     );
     assert!(value(&mut engine) == joined, "{case}");
     engine.check_integrity();
-    // The exception that `engine/join.rs` names.
-    let copies = is_sent && mode == StoreMode::Prepend;
-    assert!(copies || work <= WORK_MAX, "{case}: {work} units of work");
+    assert!(work <= WORK_MAX, "{case}: {work} units of work");
     if is_sent {
         assert!(sent(pinned) == old, "{case}: what is sent has changed");
         engine.unpin(handle);
@@ -249,11 +247,136 @@ fn a_cas_unique_of_full_width_makes_room_for_itself() {
             new_cas: Some(u64::MAX - 1),
             ..StoreExtras::default()
         };
+        let before = engine.stats().work;
         let outcome = store(&mut engine, mode, b"more", extras);
         assert_eq!(outcome.cas(), Some(u64::MAX - 1));
         assert_eq!(value(&mut engine).len(), 50_004);
         engine.check_integrity();
+        // The cas unique of the next store is one of the usual width again.
+        assert!(
+            store(&mut engine, mode, b"more", StoreExtras::default())
+                .cas()
+                .is_some()
+        );
+        assert_eq!(value(&mut engine).len(), 50_008);
+        let work = engine.stats().work - before;
+        assert!(work <= 2 * WORK_MAX, "{work} units of work");
     }
+}
+
+fn large() -> EngineConfig {
+    EngineConfig {
+        item_size_max: 64 << 20,
+        segment_bytes: 256 << 20,
+        ..config()
+    }
+}
+
+#[test]
+fn no_command_takes_longer_for_a_longer_value() {
+    let (mut engine, _) = engine_with(large(), 128 << 20);
+    let piece = pattern(1, if cfg!(miri) { 1 << 20 } else { 8 << 20 });
+    store(&mut engine, StoreMode::Set, &piece, StoreExtras::default());
+    let bounded = |engine: &mut Engine, what: &str, call: &mut dyn FnMut(&mut Engine) -> bool| {
+        let before = engine.stats().work;
+        assert!(call(engine), "{what}");
+        let work = engine.stats().work - before;
+        assert!(work <= WORK_MAX, "{what}: {work} units of work");
+    };
+    for mode in [StoreMode::Append, StoreMode::Prepend, StoreMode::Append] {
+        let handle = engine
+            .get(KEY, hash(KEY), NOW, Fetch::Count)
+            .map(|hit| hit.handle());
+        let pinned = handle.map(|handle| engine.pin(handle));
+        let before = value(&mut engine);
+        let (outcome, work) = receive(&mut engine, mode, &piece);
+        assert!(
+            outcome.cas().is_some() && work <= WORK_MAX,
+            "{mode:?}: {work}"
+        );
+        for end in [StoreMode::Prepend, StoreMode::Append] {
+            bounded(&mut engine, "while sent", &mut |engine| {
+                store(engine, end, b"end", StoreExtras::default())
+                    .cas()
+                    .is_some()
+            });
+        }
+        assert!(pinned.map(sent) == Some(before), "{mode:?}");
+        engine.unpin(handle.unwrap());
+    }
+    let deadline = Deadline(NOW.0 + 100);
+    bounded(&mut engine, "a first deadline", &mut |engine| {
+        engine.touch(KEY, hash(KEY), deadline, NOW) == TouchOutcome::Touched
+    });
+    bounded(&mut engine, "a wide cas unique", &mut |engine| {
+        let delete = Delete {
+            stale: true,
+            new_cas: Some(u64::MAX),
+            ..Delete::default()
+        };
+        engine.delete(KEY, hash(KEY), &delete, NOW) == DeleteOutcome::Deleted
+    });
+    assert_eq!(value(&mut engine).len(), 4 * piece.len() + 18);
+    engine.check_integrity();
+}
+
+/// Chunks of joined values lead to their item, whichever of them is moved, evicted or freed first.
+#[test]
+fn memory_of_joined_values_comes_back_from_any_side() {
+    let (mut engine, budget) = engine_with(large(), 4 << 20);
+    let mut rng = Rng::new(11);
+    for round in 0..if cfg!(miri) { 3 } else { 300 } {
+        // Others leave just enough memory for the value, so its pages are emptied and its chunks met by the hand.
+        for other in 0..20 {
+            let key = format!("other {}", round * 20 + other);
+            let filler = Store {
+                mode: StoreMode::Set,
+                key: key.as_bytes(),
+                hash: hash(key.as_bytes()),
+                client_flags: 0,
+                deadline: Deadline::NEVER,
+                extras: StoreExtras::default(),
+                value: &pattern(other, 1 + rng.below(60_000)),
+            };
+            assert!(engine.store(&filler, NOW).cas().is_some());
+        }
+        let old = pattern(round, 20_000 + rng.below(30_000));
+        store(&mut engine, StoreMode::Set, &old, StoreExtras::default());
+        for _ in 0..3 {
+            let more = pattern(round, 20_000 + rng.below(60_000));
+            let mode = [StoreMode::Append, StoreMode::Prepend][rng.below(2)];
+            let before = engine
+                .get(KEY, hash(KEY), NOW, Fetch::Count)
+                .map(|hit| hit.value_chunks().flatten().copied().collect::<Vec<u8>>());
+            let (outcome, _) = receive(&mut engine, mode, &more);
+            let Some(before) = before.filter(|_| outcome.cas().is_some()) else {
+                continue;
+            };
+            let joined = match mode {
+                StoreMode::Append => [&before[..], &more].concat(),
+                _ => [&more[..], &before].concat(),
+            };
+            assert!(value(&mut engine) == joined, "round {round}");
+            let source = 1 + rng.below(60) as u8;
+            engine.reassign(Some(source), 1 + rng.below(60) as u8, NOW);
+            while engine.maintain(NOW) {}
+        }
+        engine.check_integrity();
+        match rng.below(3) {
+            0 => drop(engine.delete(KEY, hash(KEY), &Delete::default(), NOW)),
+            1 => {
+                budget.set_limit_bytes(2 << 20);
+                while engine.trim(16) {}
+                budget.set_limit_bytes(4 << 20);
+            }
+            _ => {}
+        }
+    }
+    engine.flush_all(None, NOW);
+    while !engine.sweep(Seconds(NOW.0 + 5), 128).wrapped {}
+    while engine.maintain(NOW) {}
+    engine.check_integrity();
+    assert_eq!(used_chunks(&engine), 0, "memory is lost");
 }
 
 /// Who sends from another thread.
