@@ -7,7 +7,9 @@
 //! | --- | --- |
 //! | 1 | a chunk looked at; an item taken out of the index; an item moved; a chunk of a chain stepped over |
 //! | 2 | a chunk of a dead chain freed: the next is only known when it has been read |
-//! | 1/8 | a slot of the index moved, or an entry of a queue taken out; twice that where the item has to be looked at |
+//! | 1/2 | an entry of a queue taken out, and its item looked at |
+//! | 1/4 | a chunk looked at by the eviction hand, which asks for memory ahead |
+//! | 1/8 | a slot of the index moved; three times that where the item has to be looked at |
 //! | 1 | a KiB copied; 2 KiB given back to the kernel |
 //!
 //! The count is the same in every run, so a bound on it can be tested on any machine. What a call has to do comes first;
@@ -18,7 +20,10 @@ use super::Engine;
 
 /// Units that one call spends on what could also be done later: with what it has begun then, and what has to be done in any
 /// case, below 100 us in a cache of 50,000,000 items.
-pub(super) const CALL_WORK: u64 = 120;
+pub(super) const CALL_WORK: u64 = 110;
+/// Units after which a walk that removes what is dead ends its call: it goes through memory in its order, where the caches
+/// help, and removals make the index shrink.
+pub(super) const WALK_WORK: u64 = 160;
 /// Units in a slot of the index, as a shift.
 const SLOTS_SHIFT: u32 = 3;
 /// Bytes of a value that are stored in one call; larger ones come by [`Engine::staged_space`] from the network.

@@ -9,7 +9,7 @@ use crate::types::{Deadline, KeyHash};
 /// Live items that the hand passes before it takes the least used of them: bounds the time of one eviction.
 const CANDIDATES_MAX: usize = 48;
 /// Chunks that the hand looks at for a unit of work: it goes on where it was, so that they can be asked for ahead.
-pub(super) const LOOKS_PER_UNIT: usize = 2;
+pub(super) const LOOKS_PER_UNIT: usize = 4;
 /// How many chunks ahead.
 const AHEAD: usize = 8;
 /// Pages without chunks that the hand steps over at once.
@@ -45,14 +45,18 @@ impl Engine {
         let mut best: Option<(u8, ChunkRef)> = None;
         let mut later = None;
         for look in 0..looks {
+            // The call has done enough: what was seen will do.
+            if self.work_left() == 0 && (best.is_some() || later.is_some()) {
+                break;
+            }
             let Some(chunk) = self.advance_hand(class) else {
                 break;
             };
             self.stats.work += u64::from(look.is_multiple_of(LOOKS_PER_UNIT));
             self.note_passed(class);
             let head = self.items.head(chunk);
-            if head.state() == State::Tail {
-                later.get_or_insert(chunk);
+            if head.state() == State::Tail && later.is_none() {
+                later = self.evictable_owner(chunk);
             }
             if !head.is_linked() || self.is_pinned(chunk) {
                 continue;
@@ -77,14 +81,12 @@ impl Engine {
                 }
             }
             candidates += 1;
-            if candidates == CANDIDATES_MAX || self.work_left() == 0 {
+            if candidates == CANDIDATES_MAX {
                 break;
             }
         }
         // Where no item begins, a later chunk stands for its chain.
-        let chunk = best
-            .map(|(_, chunk)| chunk)
-            .or_else(|| self.evictable_owner(later?));
+        let chunk = best.map(|(_, chunk)| chunk).or(later);
         if let Some(chunk) = chunk {
             self.evict_at_hand(chunk);
         }
@@ -103,8 +105,7 @@ impl Engine {
         let age = self.clock.age(self.items.head(chunk).last_access());
         self.class_of(chunk).evicted_time = u64::from(age);
         let hash = self.items.hash_of(self.hasher, chunk);
-        self.evict_item(chunk);
-        self.remember(hash);
+        self.evict_remembered(chunk, hash);
     }
 
     fn judge(&mut self, chunk: ChunkRef, head: Head) -> Verdict {

@@ -129,6 +129,14 @@ impl Ghosts {
         (!extent.is_null()).then(|| slabs.address(extent) + BUCKET_BYTES * bucket(hash))
     }
 
+    /// Asks the processor for the bucket of a hash.
+    #[inline]
+    pub(super) fn prefetch(&self, slabs: &Slabs, leaf: usize, hash: KeyHash) {
+        if let Some(at) = self.bucket_at(slabs, leaf, hash) {
+            slabs.segment.prefetch(at);
+        }
+    }
+
     /// Remembers an item, if there is room for it.
     pub(super) fn add(&mut self, slabs: &mut Slabs, leaf: usize, hash: KeyHash) {
         self.added += 1;

@@ -36,6 +36,8 @@ use crate::types::KeyHash;
 const SHARE: u64 = 15;
 /// Entries of the queue that one eviction takes out at most.
 const LOOKS_MAX: usize = 48;
+/// Entries that are taken out for a unit of work.
+const ENTRIES_PER_UNIT: usize = 2;
 /// Entries beyond the share before probation ends early.
 const SLACK: u64 = 8;
 /// Entries that one call of [`Engine::maintain`] takes out of a class that has become smaller.
@@ -94,6 +96,8 @@ impl Engine {
         let ghosts = &self.probation.ghosts;
         if ghosts.missing_chunks(&self.items.slabs, leaf, hash) > 0 {
             self.grow_ghosts(hash);
+        } else {
+            ghosts.prefetch(&self.items.slabs, leaf, hash);
         }
     }
 
@@ -205,11 +209,12 @@ impl Engine {
     pub(super) fn evict_on_probation(&mut self, class: u8, all: bool) -> bool {
         self.probation.active = self.probation.enabled;
         let target = if all { 0 } else { self.probation_target(class) };
-        for _ in 0..LOOKS_MAX {
+        for look in 0..LOOKS_MAX {
             let queue = &mut self.probation.queues[usize::from(class)];
             if queue.len() <= target {
                 return false;
             }
+            self.stats.work += u64::from(look.is_multiple_of(ENTRIES_PER_UNIT));
             let Some(entry) = queue.pop(&mut self.items.slabs) else {
                 return false;
             };
@@ -223,8 +228,7 @@ impl Engine {
                 self.reclaim_item(entry.chunk, Reclaimer::Hand);
                 return true;
             } else {
-                self.evict_item(entry.chunk);
-                self.remember(hash);
+                self.evict_remembered(entry.chunk, hash);
                 return true;
             }
         }
@@ -237,13 +241,17 @@ impl Engine {
         self.stats.work += self.probation.ghosts.trim(slabs, leaves);
     }
 
-    /// Leaves the fingerprint of an item that was evicted.
-    #[inline]
-    pub(super) fn remember(&mut self, hash: KeyHash) {
-        if self.probation.active {
-            let leaf = self.index.leaf_of(hash);
-            self.probation.ghosts.add(&mut self.items.slabs, leaf, hash);
+    /// Evicts an item, which leaves its fingerprint.
+    pub(super) fn evict_remembered(&mut self, chunk: ChunkRef, hash: KeyHash) {
+        if !self.probation.active {
+            return self.evict_item(chunk);
         }
+        // Another line than those of the item and the index: they are waited for together.
+        let (slabs, leaf) = (&self.items.slabs, self.index.leaf_of(hash));
+        self.probation.ghosts.prefetch(slabs, leaf, hash);
+        self.evict_item(chunk);
+        let leaf = self.index.leaf_of(hash);
+        self.probation.ghosts.add(&mut self.items.slabs, leaf, hash);
     }
 
     /// The hand of a class has passed a chunk.
@@ -284,11 +292,12 @@ impl Engine {
             let limit = self.probation_limit(class);
             let is_empty = self.classes[usize::from(class)].number == 0;
             let mut trimmed = false;
-            for _ in 0..TRIM_STEP {
+            for look in 0..TRIM_STEP {
                 let len = self.probation.queues[usize::from(class)].len();
                 if len == 0 || (len <= limit && !is_empty) {
                     break;
                 }
+                self.stats.work += u64::from(look.is_multiple_of(ENTRIES_PER_UNIT));
                 self.end_probation(class);
                 trimmed = true;
             }

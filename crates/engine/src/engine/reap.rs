@@ -5,6 +5,7 @@
 //! (`slab::Mortality`, and what a `flush_all` has killed) that each of them is worth the few live ones looked at.
 
 use super::Engine;
+use super::effort::WALK_WORK;
 use super::sweep::GROUP;
 use crate::api::ReapProgress;
 use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId};
@@ -12,8 +13,6 @@ use crate::types::Seconds;
 
 /// Entries of the table of pages that cost as much as one chunk.
 const PAGES_PER_LOOK: usize = 8;
-/// Units of work after which a call ends: removals make the index shrink.
-const WORK_MAX: u64 = 300;
 
 /// Where the reaping is.
 #[derive(Clone, Copy, Debug)]
@@ -47,17 +46,15 @@ impl Engine {
         self.items.slabs.advance(now);
         let mut progress = ReapProgress::default();
         self.begin_work();
-        let work_max = self.work() + WORK_MAX;
+        let work_max = self.work() + WALK_WORK;
         while progress.looked < budget && !progress.wrapped && self.work() < work_max {
+            let before = progress.looked;
             match self.reaping.visit {
-                Some(visit) => {
-                    let left = budget - progress.looked;
-                    self.reap_group(visit, left.min(GROUP), &mut progress);
-                }
+                Some(visit) => self.reap_group(visit, GROUP.min(budget - before), &mut progress),
                 None => self.seek_dead(one_in, &mut progress),
             }
+            self.stats.work += (progress.looked - before) as u64;
         }
-        self.stats.work += progress.looked as u64;
         progress
     }
 

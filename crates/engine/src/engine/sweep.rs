@@ -4,6 +4,7 @@
 //! items all live: each page knows a time before which none of its items dies.
 
 use super::Engine;
+use super::effort::WALK_WORK;
 use super::evict::Reclaimer;
 use crate::api::SweepProgress;
 use crate::item::ACCESS_MODULUS;
@@ -12,8 +13,6 @@ use crate::types::{Deadline, KeyHash, Seconds};
 
 /// Ages are kept below half the modulus by the walk, so that they never wrap.
 const AGE_MAX: u32 = ACCESS_MODULUS / 2;
-/// Units of work after which a call ends, if its budget is no larger: removals make the index shrink.
-const WORK_MAX: u64 = 300;
 /// Chunks beyond the budget that finish a page's last item.
 const DYING_STEP: usize = 32;
 
@@ -32,13 +31,14 @@ pub(super) struct SweepCursor {
 }
 
 impl Engine {
-    /// Looks at up to `budget` chunks (a page that is stepped over counts as one) and frees dead items.
+    /// Looks at up to `budget` chunks (a page that is stepped over counts as one) and frees dead items; at fewer if many are
+    /// dead.
     pub fn sweep(&mut self, now: Seconds, budget: usize) -> SweepProgress {
         self.clock.advance(now);
         self.begin_work();
         self.free_dying(DYING_STEP);
         let mut progress = SweepProgress::default();
-        let work_max = self.work() + WORK_MAX.max(2 * budget as u64);
+        let work_max = self.work() + WALK_WORK;
         while progress.looked < budget && !progress.wrapped && self.work() < work_max {
             let looked = if self.sweep.page >= self.items.slabs.pages_end() || self.sweep.page == 0
             {

@@ -9,8 +9,8 @@ use crate::types::Seconds;
 const DYING_STEP: usize = 32;
 /// Chunks of a page on its way out that one [`Engine::maintain`] looks at.
 const DRAIN_STEP: usize = 128;
-/// Units of work on a page on its way out in one step: choosing the page may come on top.
-pub(super) const DRAIN_WORK: u64 = 80;
+/// Units of work on a page on its way out in one step.
+pub(super) const DRAIN_WORK: u64 = 64;
 
 impl Engine {
     /// Housekeeping in bounded steps; to be called every few milliseconds while there is traffic, and now and then
@@ -45,7 +45,7 @@ impl Engine {
     }
 
     /// Works on giving one page back to the budget; looks at `chunks` chunks at most. If none is on its way out, `choose` has
-    /// to begin with one. The page goes with the calls after the one that has emptied it: either is enough for a call. One
+    /// to begin with one. To choose a page, to empty it and to let it go are calls of their own: each is enough for one. A page
     /// that turns out to hold a half-received value is left, and nothing comes of the call.
     pub(super) fn give_page(
         &mut self,
@@ -58,8 +58,13 @@ impl Engine {
         }
         if !self.dying.is_null() {
             self.free_dying_step(chunks.min(DYING_STEP));
-        } else if !self.evictions_enabled || (self.drain.is_none() && !choose(self)) {
+        } else if !self.evictions_enabled {
             return Release::Nothing;
+        } else if self.drain.is_none() {
+            return match choose(self) {
+                true => Release::Working,
+                false => Release::Nothing,
+            };
         }
         self.disinherit();
         let busy = self.stats.slab_reassign_busy_items;
