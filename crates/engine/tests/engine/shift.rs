@@ -292,3 +292,39 @@ fn without_automove_a_class_keeps_its_pages() {
     println!("items left of the old size: {kept:.2}, with automove {moved:.2}");
     assert!(kept > 0.9 && moved < 0.3, "{kept:.2}, {moved:.2}");
 }
+
+/// Twenty sizes of which all together fill a few pages, beside one that fills all others; then one of them becomes frequent.
+#[test]
+fn rare_sizes_share_pages_until_one_is_frequent() {
+    let (rare, often) = (2000, 3000);
+    let (mut engine, mut rng) = (engine(LIMIT), Rng::new(9));
+    let sizes = |engine: &Engine| -> Vec<(u64, u64)> {
+        let classes = engine.class_stats().into_iter();
+        let of_rare = classes.filter(|class| class.chunk_size > rare as u64);
+        of_rare
+            .filter(|class| class.total_pages > 0)
+            .map(|class| (class.chunk_size, class.total_pages))
+            .collect()
+    };
+    for round in 0..1200 {
+        let now = Seconds(10 + round / 100);
+        ask(&mut engine, &mut rng, 400_000, 100, 1000, now);
+        let size = rare + 100 * (round as usize % 20);
+        ask(&mut engine, &mut rng, 1000, size, 1, now);
+    }
+    let shared = sizes(&engine);
+    println!("rare sizes have {shared:?}");
+    let pages: u64 = shared.iter().map(|(_, pages)| pages).sum();
+    assert!((1..=10).contains(&pages), "{shared:?}");
+    for round in 0..600 {
+        let now = Seconds(30 + round / 100);
+        ask(&mut engine, &mut rng, 400_000, 100, 500, now);
+        ask(&mut engine, &mut rng, 4000, often, 100, now);
+    }
+    let shared = sizes(&engine);
+    println!("with one of them frequent {shared:?}");
+    let largest = shared.iter().max_by_key(|(_, pages)| pages);
+    let fits = |&(chunk, pages): &(u64, u64)| pages > 30 && chunk < often as u64 * 11 / 10;
+    assert!(largest.is_some_and(fits), "{shared:?}");
+    engine.check_integrity();
+}
