@@ -18,7 +18,7 @@ use crate::listen::{ListenerId, ListenerInfo};
 use crate::process::Reloads;
 use crate::shard::ShardId;
 use crate::shard::core::Core;
-use crate::shard::pages::Notice;
+use crate::shard::notice::Notice;
 use crate::tls::Tls;
 use crate::tuning::Tuning;
 use crate::watch::Watch;

@@ -58,7 +58,7 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
     );
     let task = async move {
         let mut upkeep = Upkeep::default();
-        let mut pages = Pages::new();
+        let mut pages = Pages::new(&shared);
         let mut chores = Chores::default();
         let mut seen_bytes = 0;
         while !shared.is_stopping() {

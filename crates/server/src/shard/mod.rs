@@ -7,6 +7,7 @@ mod datagrams;
 mod deliver;
 mod handshakes;
 mod maintenance;
+pub(crate) mod notice;
 pub(crate) mod pages;
 mod reaper;
 pub(crate) mod router;

@@ -1,24 +1,28 @@
-//! Memory between shards: pages go from where they are idle longest to where items are evicted soonest.
+//! Memory between shards: a page goes to where its next hit comes clearly sooner.
 //!
 //! ```text
-//!   the shard that evicts                            what the others say of themselves
-//!   turnover: it replaces all it holds in 3 s        oldest pages idle for 60 s, 40 s, 1 s
+//!   the shard that lacks memory                       the others
+//!   an item is hit each 2 s, and goes after 3 s       an item is hit each 4 s, the oldest pages are idle for 60 s, 40 s, 1 s
+//!   so of one page more: a hit of an item in 5 s      so of the oldest page: a hit of an item in 64 s, 44 s, 5 s
 //!        |                                                 |
-//!        +-- borrows the one whose idle memory is most, seconds times bytes, and empties as many pages there as it has
-//!            evicted itself, if they were idle for 1.5 x 3 s and more
+//!        +-- borrows the one with most idle memory, and empties pages there if the next hit is later by half than in
+//!            its own: all that it lacks if it is never, and the fewer the sooner it is
 //! ```
 //!
-//! This is what one list of all items would do, the oldest item of all going first, but for what it takes to be sure: a
-//! shard loses pages only if its oldest ones are older than the other's turnover by half, and if its own turnover, should it
-//! evict, is longer by half, too. So shards that are used alike exchange nothing, and a shard whose items are read keeps
-//! them though it evicts nothing. Free and dead memory is the oldest of all. What is stored and never asked for, as by a
-//! scan, earns nothing by staying: such a shard gets the pages of one that is asked for if they are up to 16 times older.
+//! **What was not used for `age` where an item is hit once in `interval` is hit next in `interval + age`.** That is the mean of a
+//! Poisson process whose rate was exponentially distributed about one in `interval`, and which has shown nothing for `age`. For
+//! the shard that lacks memory the age is that at which its items go, its turnover; for the others that of their oldest pages,
+//! or their turnover if it is shorter. Who has not been asked yet may still be: no interval counts as more than 16 ages.
 //!
-//! Everything a shard says of itself is a number that others read when they like. The shard that lacks memory does the work:
-//! in slices of its own time it has the other's engine on loan, as for a request, and pages move as fast as it evicts.
+//! So shards that are used alike exchange nothing; a shard whose items are read keeps them, though it evicts nothing; what is
+//! stored and never asked for, as by a scan, takes nothing from what is; and what nobody asks for any more goes at once. Free
+//! and dead memory is the oldest of all.
+//!
+//! Everything a shard says of itself is a number (`notice.rs`). The shard that lacks memory does the work: in slices of its own
+//! time it has the other's engine on loan, as for a request, and pages move as fast as it needs them.
 
 use std::cmp::Reverse;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use corecached_engine::{Engine, EngineStats, IDLE_FOR_EVER, Release};
@@ -29,15 +33,13 @@ use crate::shared::{ShardHandle, Shared};
 
 use super::ShardId;
 use super::maintenance::{REST, SLICE};
-use super::turnover::{Held, NEVER, Turnover};
+use super::turnover::Laps;
 
-/// A page goes to another shard when it is so many percent of the turnover there.
-const AGE_PERCENT: u64 = 150;
-/// Where items are not asked for, their turnover counts as so many times longer at most,
-const WORTHLESS: f32 = 16.0;
-/// and it is this much longer where an item has less than one hit in so many turnovers.
-const HITS_MIN: f32 = 1.0 / 64.0;
-/// Pages that it asks for when it had no memory at all.
+/// The next hit has to be so many times later where a page is taken: less may be chance.
+const LATER: f64 = 1.5;
+/// An item is expected to be hit once in so many times its age.
+const UNSEEN: f64 = 16.0;
+/// Pages that a shard asks for when it had no memory at all.
 const PAGES_AFTER_REFUSAL: u64 = 16;
 /// Chunks looked at in one call of the engine.
 const PAGE_CHUNKS: usize = 128;
@@ -45,82 +47,20 @@ const PAGE_CHUNKS: usize = 128;
 const LEND_VAIN_MAX: u32 = 3;
 /// For so many rounds after any shard was short of memory, every shard says how it stands as often as with traffic.
 const ATTENTIVE_ROUNDS: u32 = 20;
-/// Hits are counted over some so much time.
-const HITS_WINDOW: Duration = Duration::from_millis(500);
-
-/// Since when free pages were not used.
-const FREE: u32 = 0;
-
-/// What a shard tells the others of its memory.
-#[derive(Debug)]
-pub(crate) struct Notice {
-    /// Bytes charged to the budget.
-    bytes: AtomicU64,
-    /// Milliseconds in which it evicts as much as it holds; [`NEVER`] if it does not.
-    turnover_ms: AtomicU64,
-    /// Its oldest pages were last used before this second; [`FREE`] if they hold nothing.
-    idle_since: AtomicU32,
-    /// Hits of an item in a second, an `f32`.
-    hits: AtomicU32,
-    /// Pages that others have taken from it.
-    pub(crate) pages_given: AtomicU64,
-}
-
-impl Notice {
-    pub(crate) fn new() -> Notice {
-        Notice {
-            bytes: AtomicU64::new(0),
-            turnover_ms: AtomicU64::new(NEVER),
-            idle_since: AtomicU32::new(u32::MAX),
-            hits: AtomicU32::new(0),
-            pages_given: AtomicU64::new(0),
-        }
-    }
-
-    /// Milliseconds in which the shard evicts as much as it holds, if it does.
-    pub(crate) fn turnover_ms(&self) -> Option<u64> {
-        let turnover = self.turnover_ms.load(Ordering::Relaxed);
-        (turnover != NEVER).then_some(turnover)
-    }
-
-    /// For how long its oldest pages were certainly not used, `now_ms` being the time; very long if they are free.
-    pub(crate) fn idle_ms(&self, now_ms: u64) -> u64 {
-        match self.idle_since.load(Ordering::Relaxed) {
-            FREE => u64::MAX,
-            since => now_ms.saturating_sub(1000 * u64::from(since)),
-        }
-    }
-
-    /// Its pages turn out not to be as old as it has said.
-    fn is_young(&self, shared: &Shared) {
-        let now = shared.clock.now().0;
-        self.idle_since.store(now, Ordering::Relaxed);
-    }
-
-    fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// How many times a page here has to be older than `want` says.
-    fn worth(&self, want: &Want) -> f32 {
-        let hits = f32::from_bits(self.hits.load(Ordering::Relaxed));
-        let in_turnover = hits * want.turnover_ms as f32 / 1000.0;
-        (in_turnover.min(1.0) / want.hits.max(HITS_MIN)).clamp(1.0, WORTHLESS)
-    }
-}
 
 /// One shard's part in it.
 #[derive(Debug)]
 pub(super) struct Pages {
-    turnover: Turnover,
+    laps: Laps,
     noted: Instant,
-    /// Hits so far, and those of an item in a second.
-    hits: u64,
-    hit_rate: f32,
-    /// Values refused for want of memory, when they were last counted.
+    /// Bytes held and evicted, and values refused for want of memory, when they were last looked at.
+    held_bytes: u64,
+    evicted_bytes: u64,
     refusals: u64,
-    /// Whether it has evicted since the last round but one.
-    is_evicting: bool,
+    /// All that it has ever taken of free memory.
+    drawn_bytes: u64,
+    /// Whether it has needed memory since the last round but one.
+    is_needy: bool,
     /// What it takes from others before the next round, and when the next slice is due.
     want: Want,
     due: Instant,
@@ -132,31 +72,61 @@ pub(super) struct Pages {
 /// What a shard that is short of memory takes from others.
 #[derive(Clone, Copy, Debug, Default)]
 struct Want {
-    /// How soon its items go, and how many hits an item has until then.
-    turnover_ms: u64,
-    hits: f32,
-    /// For how long pages have to be idle to go instead.
-    idle_ms: u64,
-    pages: u64,
+    pages: f64,
+    /// In how many milliseconds the next hit has to be expected where pages are taken, at least: infinite if only what holds
+    /// nothing may go, none if there was not even anything to evict.
+    next_hit_ms: f64,
 }
 
 impl Want {
     /// Whether there was not even anything to evict.
     fn is_refused(&self) -> bool {
-        self.turnover_ms == 0
+        self.next_hit_ms == 0.0
+    }
+
+    /// How old pages have to be where an item is hit once in so many milliseconds.
+    fn idle_ms(&self, hit_interval_ms: f64) -> u64 {
+        let unseen = self.next_hit_ms / (1.0 + UNSEEN);
+        // Infinity becomes the age of free pages.
+        unseen.max(self.next_hit_ms - hit_interval_ms).max(1.0) as u64
+    }
+
+    /// What a page counts of those that are lacked, where the next hit is in so many milliseconds: none is left to be
+    /// lacked when they are just late enough, and it is one where they never come.
+    fn price(&self, next_hit_ms: f64) -> f64 {
+        match self.next_hit_ms.is_finite() {
+            true => next_hit_ms / (next_hit_ms - self.next_hit_ms),
+            false => 1.0,
+        }
     }
 }
 
+/// When an item of this age is hit next.
+fn next_hit_ms(hit_interval_ms: f64, age_ms: u64) -> f64 {
+    let age_ms = age_ms as f64;
+    age_ms + hit_interval_ms.min(UNSEEN * age_ms)
+}
+
+/// Who gives a page.
+struct Donor<'a> {
+    shard: &'a ShardHandle,
+    /// How old the page has to be.
+    idle_ms: u64,
+    /// See [`Want::price`].
+    price: f64,
+}
+
 impl Pages {
-    pub(super) fn new() -> Pages {
+    pub(super) fn new(shared: &Shared) -> Pages {
         let now = Instant::now();
         Pages {
-            turnover: Turnover::new(),
+            laps: Laps::new(shared.shards.len()),
             noted: now,
-            hits: 0,
-            hit_rate: 0.0,
+            held_bytes: 0,
+            evicted_bytes: 0,
             refusals: 0,
-            is_evicting: false,
+            drawn_bytes: 0,
+            is_needy: false,
             want: Want::default(),
             due: now,
             requests: 0,
@@ -166,13 +136,13 @@ impl Pages {
 
     /// Whether the next round should come soon although the shard's own connections are quiet.
     pub(super) fn is_busy(&self) -> bool {
-        self.is_evicting || self.calm_rounds < ATTENTIVE_ROUNDS
+        self.is_needy || self.calm_rounds < ATTENTIVE_ROUNDS
     }
 
     /// Time until the next slice of taking, if there is anything to take; never none at all.
     pub(super) fn wait(&self) -> Option<Duration> {
         let until_due = self.due.saturating_duration_since(Instant::now());
-        (self.want.pages > 0).then_some(until_due.max(Duration::from_millis(1)))
+        (self.want.pages > 0.0).then_some(until_due.max(Duration::from_millis(1)))
     }
 
     /// A round: tells the others how things stand, and says what is to be taken from them.
@@ -184,39 +154,28 @@ impl Pages {
         let now = shared.clock.now();
         let stats = core.engine.stats();
         let idle = core.engine.idle_seconds(now);
-        let page_bytes = core.engine.page_bytes() as u64;
+        let page_bytes = core.engine.page_bytes() as f64;
         drop(core);
-        let elapsed = std::mem::replace(&mut self.noted, Instant::now());
-        let elapsed = self.noted.saturating_duration_since(elapsed);
-        let hits = self.count_hits(elapsed, &stats);
-        let evicted = self.turnover.note(
-            elapsed,
-            &Held {
-                evicted_bytes: stats.evicted_bytes,
-                bytes: stats.bytes,
-                items: stats.curr_items,
-                hits,
-            },
-        );
-        self.is_evicting = evicted > 0;
-        // What was last used in a second has been idle since the end of that second.
-        let idle_since = match idle {
-            IDLE_FOR_EVER => FREE,
-            idle => now.0.saturating_sub(idle) + 1,
+        let needed_bytes = self.needed_bytes(&stats);
+        self.is_needy = needed_bytes > 0;
+        mine.memory.tell(&stats, self.drawn_bytes, idle, now);
+        self.note(shared);
+        let turnover_ms = self
+            .laps
+            .turnover_ms(usize::from(id.0), stats.charged_bytes);
+        mine.memory.tell_turnover(turnover_ms);
+        self.want = Want {
+            pages: (needed_bytes as f64 / page_bytes).ceil(),
+            next_hit_ms: self.next_hit_elsewhere_ms(shared, id, &stats, turnover_ms),
         };
-        self.tell(&mine.memory, stats.charged_bytes, idle_since);
-        let fair_bytes = shared.budget.limit_bytes() / shared.shards.len() as u64;
-        self.want = self.lack(&stats, evicted.div_ceil(page_bytes), fair_bytes);
-        if shared.tuning.slab_automove.get() == 0 && !self.want.is_refused() {
-            // Only what holds nothing goes by itself.
-            self.want.idle_ms = u64::MAX;
-        }
-        if self.want.pages > 0 {
-            shared.page_requests.fetch_add(1, Ordering::Relaxed);
-        }
+        self.heed_refusals(shared, &stats);
         // What nobody has is there for the taking, but was not enough where nothing is left to be evicted.
-        if !self.want.is_refused() && shared.budget.free_bytes() >= self.want.pages * page_bytes {
-            self.want.pages = 0;
+        let free_bytes = shared.budget.free_bytes() as f64;
+        if !self.want.is_refused() && free_bytes >= self.want.pages * page_bytes {
+            self.want.pages = 0.0;
+        }
+        if self.want.pages > 0.0 {
+            shared.page_requests.fetch_add(1, Ordering::Relaxed);
         }
         // Every shard may be the next to be asked.
         let requests = shared.page_requests.load(Ordering::Relaxed);
@@ -226,93 +185,100 @@ impl Pages {
         };
     }
 
-    /// Hits since the last round.
-    fn count_hits(&mut self, elapsed: Duration, stats: &EngineStats) -> u64 {
-        let before = std::mem::replace(&mut self.hits, stats.get_hits);
-        let hits = stats.get_hits.checked_sub(before).unwrap_or(stats.get_hits);
-        let seconds = elapsed.as_secs_f32().max(0.001);
-        let rate = hits as f32 / seconds / stats.curr_items.max(1) as f32;
-        let part = (seconds / HITS_WINDOW.as_secs_f32()).min(1.0);
-        self.hit_rate += (rate - self.hit_rate) * part;
-        hits
+    /// Memory that would have done for the last round: what was evicted, and what was there to be drawn.
+    fn needed_bytes(&mut self, stats: &EngineStats) -> u64 {
+        let before = std::mem::replace(&mut self.held_bytes, stats.charged_bytes);
+        let drawn = stats.charged_bytes.saturating_sub(before);
+        self.drawn_bytes += drawn;
+        let before = std::mem::replace(&mut self.evicted_bytes, stats.evicted_bytes);
+        let evicted = stats.evicted_bytes.checked_sub(before);
+        drawn + evicted.unwrap_or(stats.evicted_bytes)
     }
 
-    fn tell(&self, notice: &Notice, bytes: u64, idle_since: u32) {
-        notice.bytes.store(bytes, Ordering::Relaxed);
-        let turnover_ms = self.turnover.shortest_ms();
-        notice.turnover_ms.store(turnover_ms, Ordering::Relaxed);
-        notice.idle_since.store(idle_since, Ordering::Relaxed);
-        let hits = self.hit_rate.to_bits();
-        notice.hits.store(hits, Ordering::Relaxed);
+    /// Reads what all shards say.
+    fn note(&mut self, shared: &Shared) {
+        let before = std::mem::replace(&mut self.noted, Instant::now());
+        let elapsed = self.noted.saturating_duration_since(before);
+        let done = shared.shards.iter().map(|shard| shard.memory.done());
+        self.laps.note(elapsed, done, shared.budget.limit_bytes());
     }
 
-    /// What the shard lacks, if it is short of memory: as much as it has just evicted.
-    fn lack(&mut self, stats: &EngineStats, evicted_pages: u64, fair_bytes: u64) -> Want {
+    /// When the next hit has to be expected in another shard for a page to be worth more here.
+    fn next_hit_elsewhere_ms(
+        &self,
+        shared: &Shared,
+        id: ShardId,
+        stats: &EngineStats,
+        turnover_ms: u64,
+    ) -> f64 {
+        if shared.tuning.slab_automove.get() == 0 {
+            return f64::INFINITY;
+        }
+        let shard = usize::from(id.0);
+        let interval_ms = self.laps.hit_interval_ms(shard, stats.curr_items);
+        LATER * next_hit_ms(interval_ms, turnover_ms)
+    }
+
+    /// Where nothing is left to be evicted, or nothing may be (-M), a shard gets whatever is idle at all up to its fair part;
+    /// beyond it may be values that never fit, for which nothing should go.
+    fn heed_refusals(&mut self, shared: &Shared, stats: &EngineStats) {
         let refusals = stats.chunks_refused;
         if refusals != std::mem::replace(&mut self.refusals, refusals) {
-            // Nothing is left to be evicted, or nothing may be (-M). Up to its fair part a shard then gets whatever is idle
-            // at all; beyond it may be values that never fit, for which nothing should go.
+            let fair_bytes = shared.budget.limit_bytes() / shared.shards.len() as u64;
             let is_poor = stats.charged_bytes < fair_bytes;
-            return Want {
-                turnover_ms: 0,
-                hits: 0.0,
-                idle_ms: if is_poor { 1 } else { u64::MAX },
-                pages: PAGES_AFTER_REFUSAL,
+            self.want = Want {
+                pages: PAGES_AFTER_REFUSAL as f64,
+                next_hit_ms: if is_poor { 0.0 } else { f64::INFINITY },
             };
-        }
-        let turnover_ms = self.turnover.mean_ms();
-        Want {
-            turnover_ms,
-            hits: self.turnover.hits(),
-            idle_ms: turnover_ms.saturating_mul(AGE_PERCENT) / 100,
-            pages: evicted_pages,
         }
     }
 
     /// A slice of taking, if it is due: the other's engine is given back between its steps.
     pub(super) fn take(&mut self, shared: &Shared, id: ShardId) {
         let begun = Instant::now();
-        if self.want.pages == 0 || begun < self.due {
+        if self.want.pages <= 0.0 || begun < self.due {
             return;
         }
-        while self.want.pages > 0 && begun.elapsed() < SLICE {
-            let Some((donor, idle_ms)) = donor(shared, id, &self.want) else {
-                self.want.pages = 0;
+        while self.want.pages > 0.0 && begun.elapsed() < SLICE {
+            let Some(donor) = self.donor(shared, id) else {
+                self.want.pages = 0.0;
                 break;
             };
-            match give_step(shared, donor, idle_ms) {
-                Some(Release::Released) => self.want.pages -= 1,
+            match give_step(shared, donor.shard, donor.idle_ms) {
+                Some(Release::Released) => self.want.pages -= donor.price,
                 Some(Release::Working) => {}
-                Some(Release::Nothing) => donor.memory.is_young(shared),
+                Some(Release::Nothing) => donor.shard.memory.is_young(shared.clock.now()),
                 None => break,
             }
         }
         self.due = Instant::now() + REST;
     }
-}
 
-/// The shard that has most idle memory, and how old its pages have to be, if it has memory that is so much older than what
-/// goes in the shard `id`.
-fn donor<'a>(shared: &'a Shared, id: ShardId, want: &Want) -> Option<(&'a ShardHandle, u64)> {
-    let now_ms = shared.clock.now_ms();
-    let reserve_bytes = reserve_bytes(&shared.config);
-    let others = shared.shards.iter().enumerate();
-    others
-        .filter(|&(shard, _)| shard != usize::from(id.0))
-        .map(|(_, shard)| shard)
-        .filter(|other| other.memory.bytes() > reserve_bytes)
-        .map(|other| {
-            let worth = other.memory.worth(want);
-            let longer = |ms: u64| (ms as f64 * f64::from(worth)) as u64;
-            let turnover_ms = other.memory.turnover_ms.load(Ordering::Relaxed);
-            let is_slow = turnover_ms / AGE_PERCENT * 100 > longer(want.turnover_ms);
-            (other, longer(want.idle_ms), is_slow)
-        })
-        .filter(|&(other, idle_ms, is_slow)| is_slow && other.memory.idle_ms(now_ms) >= idle_ms)
-        .map(|(other, idle_ms, _)| (other, idle_ms))
-        .max_by_key(|(other, _)| {
-            u128::from(other.memory.idle_ms(now_ms)) * u128::from(other.memory.bytes())
-        })
+    /// The shard with most idle memory among those whose oldest pages are old enough.
+    fn donor<'a>(&self, shared: &'a Shared, id: ShardId) -> Option<Donor<'a>> {
+        let now_ms = shared.clock.now_ms();
+        let reserve_bytes = reserve_bytes(&shared.config);
+        let others = shared.shards.iter().enumerate();
+        others
+            .filter(|&(shard, _)| shard != usize::from(id.0))
+            .filter(|(_, other)| other.memory.bytes() > reserve_bytes)
+            .filter_map(|(shard, other)| {
+                let memory = &other.memory;
+                let interval_ms = self.laps.hit_interval_ms(shard, memory.items());
+                let turnover_ms = self.laps.turnover_ms(shard, memory.bytes());
+                let age_ms = memory.idle_ms(now_ms).min(turnover_ms);
+                let idle_ms = self.want.idle_ms(interval_ms);
+                (age_ms >= idle_ms).then(|| Donor {
+                    shard: other,
+                    idle_ms,
+                    price: self.want.price(next_hit_ms(interval_ms, age_ms)),
+                })
+            })
+            .max_by_key(|donor| {
+                let memory = &donor.shard.memory;
+                u128::from(memory.idle_ms(now_ms)) * u128::from(memory.bytes())
+            })
+    }
 }
 
 /// Works on emptying a page of a shard that was idle for so long; `None` if its engine is not to be had now.
@@ -341,7 +307,7 @@ fn give(shared: &Shared, donor: &ShardHandle, engine: &mut Engine, idle_ms: u64)
         false => Release::Nothing,
     };
     let bytes = engine.stats().charged_bytes;
-    donor.memory.bytes.store(bytes, Ordering::Relaxed);
+    donor.memory.tell_bytes(bytes);
     if release == Release::Released {
         donor.memory.pages_given.fetch_add(1, Ordering::Relaxed);
     }

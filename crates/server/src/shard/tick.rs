@@ -149,6 +149,9 @@ impl Shard {
             net.work_on_handshakes(core);
             net.close_doomed(core);
             seen = core.observer.take(&mut core.engine);
+            net.handle()
+                .memory
+                .tell_evicted(core.engine.evicted_bytes());
         }
         net.handle_control();
         net.exchange();

@@ -1,126 +1,122 @@
-//! How long items stay in a shard that evicts: the time in which it evicts as many bytes as it holds.
-//!
-//! Measured over laps of a sixteenth of that, and the last four laps are kept. A shard compares the mean of its own with
-//! the shortest of another's: what differs by chance, or because one of them has only begun to evict, is then no
-//! difference. Where evictions have slowed down or ended, the lap under way shows it.
+//! How soon items go in each shard and how often they are asked for, counted over the same stretch of time for all of them.
 //!
 //! ```text
-//! evicted  |--lap--|-----lap-----|--lap--|--lap--|---> under way
-//! time        3           5          3       3       mean 3.5, shortest 3, in sixteenths of a turnover
+//! all shards together need   |--- a 16th of the memory ---|--- a 16th ---|---> under way
+//! what counts                |  the lap before            |  and the lap under way     |
 //! ```
+//!
+//! A shard needs what it evicts and what it draws of free memory: who has just got pages from another one needs no less than
+//! before. Laps end by what is needed and not by the clock. A machine that stands still, or has too much to do, makes laps long for
+//! all shards alike; and what a shard does less of than others is seen as soon as it matters to them.
 
 use std::time::Duration;
 
-/// The turnover of a shard that evicts nothing, in milliseconds.
+/// The turnover of a shard that needs no memory, in milliseconds.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// Laps of a turnover.
+/// While as much is needed as there is memory, so many laps pass,
 const LAPS: u64 = 16;
-/// A lap takes this long at least: traffic comes in bursts.
-const LAP_MIN: Duration = Duration::from_millis(100);
-/// Laps that are kept.
-const LAPS_KEPT: usize = 4;
+/// fewer if they would be shorter than this: what shards say of themselves is as old as their last rounds.
+const LAP_MIN: Duration = Duration::from_millis(400);
 
-/// What a shard holds, and what it has done since its start or since somebody has reset the counters.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Held {
-    /// Bytes evicted.
-    pub(super) evicted_bytes: u64,
-    /// Bytes and number of its items.
-    pub(super) bytes: u64,
-    pub(super) items: u64,
-    /// Hits since this was last noted.
+/// What a shard has done since its start or since somebody has reset the counters; or in a lap.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Done {
+    /// Bytes evicted, and drawn of free memory.
+    pub(super) needed_bytes: u64,
     pub(super) hits: u64,
 }
 
-/// A lap, in terms of a whole turnover.
-#[derive(Clone, Copy, Debug)]
+impl Done {
+    fn since(self, before: Done) -> Done {
+        let difference = |new: u64, old: u64| new.checked_sub(old).unwrap_or(new);
+        Done {
+            needed_bytes: difference(self.needed_bytes, before.needed_bytes),
+            hits: difference(self.hits, before.hits),
+        }
+    }
+
+    fn add(&mut self, other: Done) {
+        self.needed_bytes += other.needed_bytes;
+        self.hits += other.hits;
+    }
+}
+
+/// A lap: how long it took, and what each shard did in it.
+#[derive(Clone, Debug)]
 struct Lap {
-    milliseconds: u64,
-    /// Hits of an item.
-    hits: f32,
+    time: Duration,
+    shards: Vec<Done>,
 }
 
 /// See the head of this file.
 #[derive(Debug)]
-pub(super) struct Turnover {
-    /// The last laps.
-    laps: [Lap; LAPS_KEPT],
-    next: usize,
-    /// The lap under way.
-    elapsed: Duration,
-    evicted_bytes: u64,
-    hits: u64,
-    /// All that was ever evicted, when it was last noted.
-    total_bytes: u64,
+pub(super) struct Laps {
+    before: Lap,
+    under_way: Lap,
+    /// When it was last noted.
+    totals: Vec<Done>,
 }
 
-impl Turnover {
-    /// Of a shard that has not evicted anything.
-    pub(super) fn new() -> Turnover {
+impl Laps {
+    /// Of so many shards that have done nothing.
+    pub(super) fn new(shards: usize) -> Laps {
         let lap = Lap {
-            milliseconds: NEVER,
-            hits: 0.0,
+            time: Duration::ZERO,
+            shards: vec![Done::default(); shards],
         };
-        Turnover {
-            laps: [lap; LAPS_KEPT],
-            next: 0,
-            elapsed: Duration::ZERO,
-            evicted_bytes: 0,
-            hits: 0,
-            total_bytes: 0,
+        Laps {
+            before: lap.clone(),
+            under_way: lap,
+            totals: vec![Done::default(); shards],
         }
     }
 
-    /// `elapsed` has passed. Returns how many bytes were evicted meanwhile.
-    pub(super) fn note(&mut self, elapsed: Duration, held: &Held) -> u64 {
-        let before = std::mem::replace(&mut self.total_bytes, held.evicted_bytes);
-        let evicted = held.evicted_bytes.checked_sub(before);
-        let evicted = evicted.unwrap_or(held.evicted_bytes);
-        self.elapsed += elapsed;
-        self.evicted_bytes += evicted;
-        self.hits += held.hits;
-        let is_lap = self.evicted_bytes.saturating_mul(LAPS) >= held.bytes;
-        if evicted > 0 && is_lap && self.elapsed >= LAP_MIN {
-            let laps = held.bytes as f64 / self.evicted_bytes as f64;
-            self.laps[self.next] = Lap {
-                milliseconds: (self.elapsed.as_millis() as f64 * laps) as u64,
-                hits: (self.hits as f64 * laps / held.items.max(1) as f64) as f32,
-            };
-            self.next = (self.next + 1) % LAPS_KEPT;
-            self.elapsed = Duration::ZERO;
-            self.evicted_bytes = 0;
-            self.hits = 0;
+    /// `elapsed` has passed, and the shards have now done so much, with so much memory.
+    pub(super) fn note(
+        &mut self,
+        elapsed: Duration,
+        totals: impl Iterator<Item = Done>,
+        memory_bytes: u64,
+    ) {
+        let lap = &mut self.under_way;
+        lap.time += elapsed;
+        let mut needed_bytes = 0;
+        for ((total, before), done) in totals.zip(&mut self.totals).zip(&mut lap.shards) {
+            done.add(total.since(std::mem::replace(before, total)));
+            needed_bytes += done.needed_bytes;
         }
-        evicted
-    }
-
-    /// Milliseconds of a turnover as the laps say together; the lap under way is one of them once it is slower.
-    pub(super) fn mean_ms(&self) -> u64 {
-        let laps = self.laps.iter().map(|lap| lap.milliseconds);
-        let sum = laps.fold(0, u64::saturating_add);
-        if sum == NEVER {
-            return NEVER;
-        }
-        let laps = LAPS_KEPT as u64;
-        let under_way = LAPS * self.elapsed.as_millis() as u64;
-        if under_way > sum / laps {
-            sum.saturating_add(under_way) / (laps + 1)
-        } else {
-            sum / laps
+        if needed_bytes.saturating_mul(LAPS) >= memory_bytes && lap.time >= LAP_MIN {
+            std::mem::swap(&mut self.before, &mut self.under_way);
+            self.under_way.time = Duration::ZERO;
+            self.under_way.shards.fill(Done::default());
         }
     }
 
-    /// Hits of an item in a turnover.
-    pub(super) fn hits(&self) -> f32 {
-        self.laps.iter().map(|lap| lap.hits).sum::<f32>() / LAPS_KEPT as f32
+    fn done(&self, shard: usize) -> Done {
+        let mut done = self.before.shards[shard];
+        done.add(self.under_way.shards[shard]);
+        done
     }
 
-    /// Milliseconds that a turnover certainly takes: the lap under way has not even come to a sixteenth of one.
-    pub(super) fn shortest_ms(&self) -> u64 {
-        let laps = self.laps.iter().map(|lap| lap.milliseconds);
-        laps.fold(NEVER, u64::min)
-            .max(self.elapsed.as_millis() as u64)
+    fn milliseconds(&self) -> f64 {
+        (self.before.time + self.under_way.time).as_secs_f64() * 1000.0
+    }
+
+    /// Milliseconds in which a shard needs as much as the `bytes` that it holds.
+    pub(super) fn turnover_ms(&self, shard: usize, bytes: u64) -> u64 {
+        match self.done(shard).needed_bytes {
+            0 => NEVER,
+            needed => (self.milliseconds() * bytes as f64 / needed as f64) as u64,
+        }
+    }
+
+    /// Milliseconds between two hits of one of a shard's so many items; infinite without any.
+    pub(super) fn hit_interval_ms(&self, shard: usize, items: u64) -> f64 {
+        match self.done(shard).hits {
+            0 => f64::INFINITY,
+            hits => self.milliseconds() * items as f64 / hits as f64,
+        }
     }
 }
 
@@ -128,78 +124,59 @@ impl Turnover {
 mod tests {
     use super::*;
 
-    const ROUND: Duration = Duration::from_millis(300);
-    const HELD: u64 = 16_000;
+    const ROUND: Duration = Duration::from_millis(100);
+    const MEMORY: u64 = 16_000;
 
-    fn held(evicted_bytes: u64, bytes: u64) -> Held {
-        Held {
-            evicted_bytes,
-            bytes,
-            items: bytes / 100,
-            hits: 20,
-        }
-    }
-
-    /// So many rounds in each of which so many bytes are evicted.
-    fn evict(turnover: &mut Turnover, total: &mut u64, rounds: u32, bytes: u64) {
+    /// Two shards, of which the first needs so much in each of so many rounds, and is hit so often.
+    fn go_on(laps: &mut Laps, total: &mut Done, rounds: u32, needed_bytes: u64, hits: u64) {
         for _ in 0..rounds {
-            *total += bytes;
-            assert_eq!(turnover.note(ROUND, &held(*total, HELD)), bytes);
+            total.add(Done { needed_bytes, hits });
+            let idle = Done::default();
+            laps.note(ROUND, [*total, idle].into_iter(), MEMORY);
         }
     }
 
     #[test]
-    fn it_is_known_after_four_laps_and_follows() {
-        let (mut turnover, mut total) = (Turnover::new(), 0);
-        evict(&mut turnover, &mut total, 3, 1000);
-        assert_eq!(turnover.mean_ms(), NEVER);
-        assert_eq!(turnover.shortest_ms(), 4800);
-        evict(&mut turnover, &mut total, 1, 1000);
-        assert_eq!(turnover.mean_ms(), 4800);
-        evict(&mut turnover, &mut total, 1, 2000);
-        assert_eq!(turnover.mean_ms(), 4200);
-        assert_eq!(turnover.shortest_ms(), 2400);
-        evict(&mut turnover, &mut total, 3, 2000);
-        assert_eq!(turnover.mean_ms(), 2400);
+    fn a_turnover_is_that_of_one_or_two_laps() {
+        let (mut laps, mut total) = (Laps::new(2), Done::default());
+        assert_eq!(laps.turnover_ms(0, 8000), NEVER);
+        go_on(&mut laps, &mut total, 10, 100, 5);
+        assert_eq!(laps.turnover_ms(0, 8000), 8000);
+        assert_eq!(laps.hit_interval_ms(0, 100), 2000.0);
+        assert_eq!(laps.turnover_ms(1, 8000), NEVER);
+        assert_eq!(laps.hit_interval_ms(1, 100), f64::INFINITY);
+        // A lap is 1,000 bytes: after another two, nothing else counts.
+        go_on(&mut laps, &mut total, 10, 200, 0);
+        assert_eq!(laps.turnover_ms(0, 8000), 4000);
+        assert_eq!(laps.hit_interval_ms(0, 100), f64::INFINITY);
     }
 
     #[test]
-    fn it_grows_while_nothing_is_evicted() {
-        let (mut turnover, mut total) = (Turnover::new(), 0);
-        evict(&mut turnover, &mut total, 4, 1000);
-        evict(&mut turnover, &mut total, 20, 0);
-        assert_eq!(turnover.shortest_ms(), 6_000);
-        assert_eq!(turnover.mean_ms(), (4 * 4800 + 96_000) / 5);
-        // Very little counts as it should, too: a lap of 30 rounds.
-        evict(&mut turnover, &mut total, 10, 100);
-        assert_eq!(turnover.mean_ms(), (3 * 4800 + 144_000) / 4);
-    }
-
-    #[test]
-    fn hits_are_those_of_an_item_in_a_turnover() {
-        let (mut turnover, mut total) = (Turnover::new(), 0);
-        evict(&mut turnover, &mut total, 4, 1000);
-        // 20 in a sixteenth, for 160 items.
-        assert_eq!(turnover.hits(), 2.0);
-        evict(&mut turnover, &mut total, 4, 2000);
-        assert_eq!(turnover.hits(), 1.0);
+    fn it_grows_while_nothing_is_needed() {
+        let (mut laps, mut total) = (Laps::new(2), Done::default());
+        go_on(&mut laps, &mut total, 10, 100, 1);
+        go_on(&mut laps, &mut total, 90, 0, 1);
+        assert_eq!(laps.turnover_ms(0, 8000), 80_000);
+        assert_eq!(laps.hit_interval_ms(0, 100), 10_000.0);
     }
 
     #[test]
     fn a_burst_is_no_lap() {
-        let mut turnover = Turnover::new();
-        assert_eq!(turnover.note(LAP_MIN / 2, &held(HELD, HELD)), HELD);
-        assert_eq!(turnover.shortest_ms(), NEVER);
-        assert_eq!(turnover.note(LAP_MIN / 2, &held(HELD + 10, HELD)), 10);
-        assert!(turnover.shortest_ms() <= 250);
+        let (mut laps, mut total) = (Laps::new(2), Done::default());
+        go_on(&mut laps, &mut total, 1, MEMORY, 0);
+        go_on(&mut laps, &mut total, 3, 0, 0);
+        assert_eq!(laps.turnover_ms(0, MEMORY), 400);
+        go_on(&mut laps, &mut total, 1, 0, 0);
+        assert_eq!(laps.turnover_ms(0, MEMORY), 500);
     }
 
     #[test]
-    fn a_counter_that_was_reset_counts_from_there() {
-        let mut turnover = Turnover::new();
-        assert_eq!(turnover.note(ROUND, &held(5000, HELD)), 5000);
-        assert_eq!(turnover.note(ROUND, &held(300, HELD)), 300);
-        // A shard that holds nothing keeps nothing.
-        assert_eq!(turnover.note(ROUND, &held(301, 0)), 1);
+    fn counters_that_were_reset_count_from_there() {
+        let (mut laps, mut total) = (Laps::new(2), Done::default());
+        go_on(&mut laps, &mut total, 1, 500, 50);
+        total = Done::default();
+        go_on(&mut laps, &mut total, 1, 300, 30);
+        assert_eq!(laps.done(0).needed_bytes, 800);
+        assert_eq!(laps.done(0).hits, 80);
     }
 }

@@ -1,5 +1,6 @@
 //! Shards that are not used alike: memory goes where the data is, and stays where it is used.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -174,8 +175,8 @@ fn after_a_shift_to_one_shard_the_hits_come_near_those_of_a_fresh_server() {
     }
     let last = |hits: &[f64]| hits[16..].iter().sum::<f64>() / 2.0;
     let (ours, theirs) = (last(&ours), last(&theirs));
-    // The goal is all of them; docs/design/003-memory.md says what holds it back.
-    assert!(ours > theirs * 0.8, "{ours:.3}, {theirs:.3} when fresh");
+    // 0.98 and more, but for how long a busy machine takes to notice.
+    assert!(ours > theirs * 0.93, "{ours:.3}, {theirs:.3} when fresh");
 }
 
 /// What is stored once and never asked for earns nothing by staying, however much of it there is.
@@ -395,6 +396,32 @@ fn a_large_value_finds_room_in_a_shard_that_came_late() {
 
 #[test]
 fn shards_that_are_used_alike_keep_their_pages() {
+    use_alike();
+}
+
+/// Threads that get no CPU for a while are no reason, either.
+#[test]
+fn shards_that_are_used_alike_on_a_busy_machine_keep_their_pages() {
+    let has_ended = AtomicBool::new(false);
+    let cpus = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..3 * cpus {
+            scope.spawn(|| {
+                while !has_ended.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        // The others are to end, whatever comes of it.
+        let used = scope.spawn(use_alike).join();
+        has_ended.store(true, Ordering::Relaxed);
+        if let Err(panic) = used {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+fn use_alike() {
     let mut cache = Cache::start(4);
     if cache.server.is_old_memcached {
         return;
@@ -419,9 +446,9 @@ fn shards_that_are_used_alike_keep_their_pages() {
     let given = cache.by_shard("pages_given").iter().sum::<u64>() - before;
     println!("{asked} requests, {given} pages: {}", cache.state());
     assert!(cache.client.stat("evictions") > 100_000);
-    // Few of 1024, also on a machine where shards get less of the CPU for seconds; what evicts in other proportions exchanges
-    // thousands.
-    assert!(given <= 500, "{given} pages: {}", cache.state());
+    // Few of 1024, also on a machine where shards get less of the CPU for seconds; when turnovers were of each shard's own time
+    // it was up to 1,500.
+    assert!(given <= 300, "{given} pages: {}", cache.state());
     let memory = cache.by_shard("memory_bytes");
     let even = memory.iter().sum::<u64>() / memory.len() as u64;
     assert!(
