@@ -10,6 +10,7 @@ use corecached_engine::Engine;
 
 use crate::config::Config;
 use crate::error::StartError;
+use crate::process;
 use crate::shared::Shared;
 
 /// What the kernel needs beside it, at least: page tables, sockets, this process itself.
@@ -32,7 +33,7 @@ pub(crate) fn check(shared: &Shared) -> Result<(), StartError> {
     refuse_more_than_available(wanted, &|path| fs::read_to_string(path).ok())
 }
 
-/// Populates a shard's part, on its thread.
+/// Populates a shard's part, on its thread; no more of it once a signal has come that ends the server.
 ///
 /// # Errors
 /// If there is no memory.
@@ -41,7 +42,7 @@ pub(crate) fn populate(config: &Config, engine: &mut Engine) -> Result<(), Start
         return Ok(());
     }
     let part = config.memory_limit_bytes / config.threads as u64;
-    engine.prefault(part).map_err(|error| {
+    engine.prefault(part, process::is_to_end).map_err(|error| {
         let file = if config.memory_file.is_some() {
             ", or room on the file system of -e"
         } else {

@@ -14,12 +14,13 @@ impl Engine {
     }
 
     /// Populates memory until the shard has `bytes` together with what it holds, or all shards have reached the limit;
-    /// takes seconds for many gigabytes. It is charged to the budget as it is drawn.
+    /// takes seconds for many gigabytes. It is charged to the budget as it is drawn. Before each step of 64 MiB it asks
+    /// whether to `stop`.
     ///
     /// # Errors
     ///
     /// There is no memory. The shard works as without.
-    pub fn prefault(&mut self, bytes: u64) -> io::Result<()> {
-        self.items.slabs.prefault(bytes)
+    pub fn prefault(&mut self, bytes: u64, stop: impl Fn() -> bool) -> io::Result<()> {
+        self.items.slabs.prefault(bytes, stop)
     }
 }

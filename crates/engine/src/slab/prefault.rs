@@ -7,12 +7,12 @@ use crate::prefault::{STEP_BYTES, Share};
 
 impl Slabs {
     /// Populates pages that were never drawn, until the shard has `bytes` together with what it holds, or the limit is
-    /// reached. To be called by the thread whose NUMA node the memory shall come from.
+    /// reached, or `stop` says so before a step. To be called by the thread whose NUMA node the memory shall come from.
     ///
     /// # Errors
     ///
     /// There is no memory. What was populated stays.
-    pub(crate) fn prefault(&mut self, bytes: u64) -> io::Result<()> {
+    pub(crate) fn prefault(&mut self, bytes: u64, stop: impl Fn() -> bool) -> io::Result<()> {
         self.end_prefault();
         let page_bytes = self.page_bytes();
         let first = self.pages_end();
@@ -23,7 +23,7 @@ impl Slabs {
         let all = &budget.prefaulted;
         let share = Share::new(all, self.segment.mapping(), page_bytes, first);
         let mut done = 0;
-        while done < wanted {
+        while done < wanted && !stop() {
             let pages = (wanted - done).min((STEP_BYTES / page_bytes) as u32);
             if !share.announce(all, pages, |sum| budget.has_room_for(sum)) {
                 break;

@@ -43,11 +43,31 @@ fn fill(engine: &mut Engine, bytes: usize) {
 }
 
 #[test]
+fn it_stops_when_it_is_told_to() {
+    let budget = Budget::new(256 << 20);
+    let config = EngineConfig {
+        segment_bytes: 256 << 20,
+        ..config()
+    };
+    let mut engine = Engine::new(config, Arc::clone(&budget)).unwrap();
+    let asked = std::cell::Cell::new(0);
+    let stop = || asked.replace(asked.get() + 1) == 2;
+    engine.prefault(256 << 20, stop).unwrap();
+    assert_eq!(asked.get(), 3, "it is asked before each step");
+    let there = budget.prefaulted_bytes();
+    assert_eq!(there, 128 << 20, "two steps of 64 MiB");
+    // It is as any other prefaulted memory.
+    fill(&mut engine, 10 << 20);
+    assert!(budget.prefaulted_bytes() < there - (9 << 20));
+    engine.check_integrity();
+}
+
+#[test]
 fn memory_is_there_before_it_is_used() {
     let budget = Budget::new(LIMIT);
     let (mut engine, config) = on_file(&budget);
     assert!(resident(&config) < LIMIT / 8);
-    engine.prefault(LIMIT).unwrap();
+    engine.prefault(LIMIT, || false).unwrap();
     assert!(resident(&config) > LIMIT - 3 * PAGE);
     assert!(resident(&config) <= LIMIT + PAGE);
     let (used, unused) = (budget.used_bytes(), budget.prefaulted_bytes());
@@ -72,7 +92,7 @@ fn a_shard_takes_what_another_does_not_use() {
     let budget = Budget::new(LIMIT);
     let mut shards: Vec<_> = (0..4).map(|_| on_file(&budget)).collect();
     for (engine, _) in &mut shards {
-        engine.prefault(LIMIT / 4).unwrap();
+        engine.prefault(LIMIT / 4, || false).unwrap();
     }
     let there = |shards: &[(Engine, EngineConfig)]| -> u64 {
         shards.iter().map(|(_, config)| resident(config)).sum()
@@ -108,7 +128,7 @@ fn shards_on_their_own_threads_stay_below_the_limit() {
     let shards: Vec<_> = (0..4)
         .map(|_| {
             let mut shard = on_file(&budget);
-            shard.0.prefault(LIMIT / 4).unwrap();
+            shard.0.prefault(LIMIT / 4, || false).unwrap();
             shard
         })
         .collect();
@@ -140,7 +160,7 @@ fn shards_on_their_own_threads_stay_below_the_limit() {
 fn a_lower_limit_gives_unused_memory_back_first() {
     let budget = Budget::new(LIMIT);
     let (mut engine, config) = on_file(&budget);
-    engine.prefault(LIMIT).unwrap();
+    engine.prefault(LIMIT, || false).unwrap();
     fill(&mut engine, LIMIT as usize / 4);
     budget.set_limit_bytes(LIMIT / 2);
     while engine.trim(64) {}
@@ -159,7 +179,7 @@ fn a_lower_limit_gives_unused_memory_back_first() {
 fn a_restart_populates_what_it_does_not_hold() {
     let budget = Budget::new(LIMIT);
     let (mut engine, config) = on_file(&budget);
-    engine.prefault(LIMIT).unwrap();
+    engine.prefault(LIMIT, || false).unwrap();
     fill(&mut engine, LIMIT as usize / 4);
     let held = engine.stats().charged_bytes;
     let saved = engine.save([7; 16]);
@@ -170,7 +190,7 @@ fn a_restart_populates_what_it_does_not_hold() {
     );
     let budget = Budget::new(LIMIT);
     let mut engine = Engine::restore(config.clone(), Arc::clone(&budget), &saved).unwrap();
-    engine.prefault(LIMIT).unwrap();
+    engine.prefault(LIMIT, || false).unwrap();
     assert!(resident(&config) > LIMIT - 3 * PAGE);
     assert_eq!(engine.stats().charged_bytes, held);
     assert!(held + budget.prefaulted_bytes() <= LIMIT);
@@ -190,7 +210,7 @@ fn a_shard_that_shares_with_nobody_keeps_its_pages() {
             ..config()
         };
         let mut engine = Engine::new(config.clone(), Arc::clone(&budget)).unwrap();
-        engine.prefault(LIMIT).unwrap();
+        engine.prefault(LIMIT, || false).unwrap();
         fill(&mut engine, LIMIT as usize / 2);
         engine.flush_all(None, NOW);
         let later = Seconds(NOW.0 + 1);

@@ -27,7 +27,7 @@ mod user;
 pub(crate) use limits::{Usage, reserved_descriptors, usage};
 pub(crate) use logging::set_verbosity;
 pub(crate) use reload::Reloads;
-pub(crate) use signals::{GRACEFUL, raise, wait_for_signal};
+pub(crate) use signals::{GRACEFUL, is_to_end, raise, wait_for_signal};
 pub(crate) use slice::ask_for_short_slice;
 pub(crate) use user::user_to_become;
 

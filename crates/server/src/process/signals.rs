@@ -46,6 +46,15 @@ pub(crate) fn wait_for_signal(reloads: &Reloads) -> &'static str {
     }
 }
 
+/// Whether a signal that ends the server has come and waits for [`wait_for_signal`]: any thread may ask.
+pub(crate) fn is_to_end() -> bool {
+    let mut pending = empty();
+    // SAFETY: the kernel writes to a set of ours.
+    unsafe { libc::sigpending(&raw mut pending) };
+    // SAFETY: the set is initialised; the signals exist.
+    (ENDING.into_iter()).any(|signal| unsafe { libc::sigismember(&raw const pending, signal) } == 1)
+}
+
 /// Sends a signal to this process, as the command `shutdown` does.
 pub(crate) fn raise(signal: libc::c_int) {
     // SAFETY: kill touches no memory. It is sent to the process, not to this thread, so the main thread's sigwait gets it.
@@ -61,12 +70,16 @@ fn name(signal: libc::c_int) -> &'static str {
     }
 }
 
-fn awaited() -> libc::sigset_t {
+fn empty() -> libc::sigset_t {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset initialises the set it is pointed to, and does not fail.
     unsafe { libc::sigemptyset(set.as_mut_ptr()) };
     // SAFETY: initialised by the line above.
-    let mut set = unsafe { set.assume_init() };
+    unsafe { set.assume_init() }
+}
+
+fn awaited() -> libc::sigset_t {
+    let mut set = empty();
     for signal in ENDING.into_iter().chain([RELOADING]) {
         // SAFETY: the set is initialised; the signals exist.
         unsafe { libc::sigaddset(&raw mut set, signal) };

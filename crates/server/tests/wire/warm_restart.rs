@@ -1,14 +1,16 @@
 //! `-e`: items that outlive a graceful end, and an empty start after any other.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::process::Child;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client::Client;
-use crate::server::{Server, binary, command};
+use crate::server::{Server, binary, command, free_port};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 const ITEMS: usize = 20_000;
@@ -25,6 +27,11 @@ impl MemoryFile {
     fn start(&self, shards: usize, options: &[&str]) -> Server {
         let path = self.0.to_str().expect("a path of letters");
         Server::start(shards, &[&["-e", path], options].concat())
+    }
+
+    /// What it takes of its file system.
+    fn allocated_bytes(&self) -> u64 {
+        fs::metadata(&self.0).map_or(0, |metadata| metadata.blocks() * 512)
     }
 }
 
@@ -196,4 +203,73 @@ fn a_file_in_use_is_refused() {
     assert!(!second.status.success());
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(said.contains("another process uses this file"), "{said}");
+}
+
+const PREFAULTED_MEGABYTES: u64 = 512;
+
+/// A server that populates the memory of `file`, brought to a halt with most of it to come; `None` if that came too late.
+fn halted_in_prefault(file: &MemoryFile) -> Option<Child> {
+    let mut child = command()
+        .args(["-l", "127.0.0.1", "-p", &free_port().to_string()])
+        .args(["-m", &PREFAULTED_MEGABYTES.to_string(), "-t", "2"])
+        .args(["-o", "prefault", "-e"])
+        .arg(&file.0)
+        .spawn()
+        .expect("the server binary can be executed");
+    let status = format!("/proc/{}/status", child.id());
+    let blocks_signals = || {
+        let status = fs::read_to_string(&status).expect("the server is running");
+        let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+        let mask = u64::from_str_radix(line.expect("the kernel tells").trim(), 16);
+        mask.expect("a number") & 1 << (Signal::TERM.as_raw() - 1) != 0
+    };
+    // Until then a signal ends it as any process.
+    while !blocks_signals() {
+        assert_eq!(child.try_wait().expect("the child is ours"), None);
+        thread::sleep(Duration::from_millis(1));
+    }
+    kill_process(Pid::from_child(&child), Signal::STOP).expect("the server is running");
+    if file.allocated_bytes() < (PREFAULTED_MEGABYTES << 20) / 2 {
+        return Some(child);
+    }
+    child.kill().expect("the server is running");
+    child.wait().expect("the child is ours");
+    None
+}
+
+/// Whether `signal` came early enough to be seen during the prefault; if so, that it was obeyed.
+fn ends_during_prefault(signal: Signal) -> bool {
+    let file = MemoryFile::new(&format!("prefault-{}", signal.as_raw()));
+    let memory = PREFAULTED_MEGABYTES.to_string();
+    let server = file.start(2, &["-m", &memory]);
+    assert_eq!(server.connect().set("key", b"kept"), "STORED");
+    end(server, Signal::USR1);
+    let Some(mut child) = halted_in_prefault(&file) else {
+        return false;
+    };
+    for signal in [signal, Signal::CONT] {
+        kill_process(Pid::from_child(&child), signal).expect("the server is there");
+    }
+    let status = child.wait().expect("the child is ours");
+    assert_eq!(status.code(), Some(0), "{signal:?}");
+    assert!(
+        file.allocated_bytes() < (PREFAULTED_MEGABYTES << 20) * 7 / 8,
+        "{signal:?}: it has populated {} MiB all the same",
+        file.allocated_bytes() >> 20
+    );
+    let server = file.start(2, &["-m", &memory]);
+    let is_kept = server.connect().ask("mg key") == "HD";
+    assert_eq!(is_kept, signal == Signal::USR1, "{signal:?}");
+    true
+}
+
+#[test]
+fn signals_end_a_server_that_still_populates_its_memory() {
+    if binary().ends_with("memcached") {
+        return;
+    }
+    for signal in [Signal::TERM, Signal::INT, Signal::USR1] {
+        let in_time = (0..20).any(|_| ends_during_prefault(signal));
+        assert!(in_time, "{signal:?}: this machine is too slow for the test");
+    }
 }

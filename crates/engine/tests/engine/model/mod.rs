@@ -120,7 +120,7 @@ impl Model {
             _ => match self.rng.below(50) {
                 0 => self.flush(),
                 1 if self.config.memory_file.is_some() => self.restart(),
-                2 => self.engine.prefault(self.limit / 2).unwrap(),
+                2 => self.engine.prefault(self.limit / 2, || false).unwrap(),
                 _ => {}
             },
         }
