@@ -10,7 +10,7 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-START_TIMEOUT_SECONDS = 10
+START_TIMEOUT_SECONDS = 60
 
 # pylibmc's wheel brings libsasl2, but not the mechanisms, which are plug-ins of the system's (libsasl2-modules). The
 # library looks for them once, when pylibmc is imported.
@@ -37,7 +37,7 @@ class Server:
         while time.monotonic() < end:
             assert self.process.poll() is None, f"the server ended with status {self.process.returncode}"
             try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
                     # A server that speaks binary only closes, one that asks for a password refuses: both answer.
                     connection.sendall(b"version\r\n")
                     connection.recv(64)
@@ -50,7 +50,7 @@ class Server:
     def stop(self):
         self.process.terminate()
         try:
-            assert self.process.wait(timeout=10) == 0
+            assert self.process.wait(timeout=60) == 0
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
@@ -76,7 +76,7 @@ def shared_server(request):
 @pytest.fixture
 def server(shared_server):
     """The server, emptied before each test."""
-    with socket.create_connection(("127.0.0.1", shared_server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", shared_server.port), timeout=60) as connection:
         connection.sendall(b"flush_all\r\n")
         assert connection.recv(64) == b"OK\r\n"
     return shared_server

@@ -9,7 +9,7 @@ from meta_memcache.configuration import LeasePolicy, RecachePolicy, StalePolicy
 
 @pytest.fixture
 def client(server):
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(b"mg none\r\n")
         if b"not supported yet" in connection.recv(100):
             pytest.skip("this server has no meta commands yet")

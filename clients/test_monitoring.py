@@ -49,7 +49,7 @@ SWITCHES = """
 
 def ask(port, command):
     """All that comes back, as lines."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(command + b"\r\nquit\r\n")
         reply = b"".join(iter(lambda: connection.recv(65536), b""))
     return reply.decode().split("\r\n")[:-1]
@@ -79,7 +79,7 @@ def by_class(lines, pattern):
 @pytest.fixture
 def port(server):
     """A server with items of several sizes, some of them asked for."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         for number in range(200):
             size = [10, 100, 1000, 20_000][number % 4]
             connection.sendall(b"set key-%d 0 0 %d noreply\r\n%s\r\n" % (number, size, b"x" * size))

@@ -12,7 +12,7 @@ from pymemcache.client.hash import HashClient
 
 @pytest.fixture(params=[Client, PooledClient, "hash"], ids=["client", "pooled", "hash"])
 def client(request, server):
-    options = {"default_noreply": False, "timeout": 10}
+    options = {"default_noreply": False, "timeout": 60}
     if request.param == "hash":
         client = HashClient([("127.0.0.1", server.port)], **options)
     else:
@@ -144,7 +144,7 @@ def test_whole_server_commands(server):
 
 
 def test_threads_share_a_pool(server):
-    client = PooledClient(("127.0.0.1", server.port), max_pool_size=8, default_noreply=False, timeout=10)
+    client = PooledClient(("127.0.0.1", server.port), max_pool_size=8, default_noreply=False, timeout=60)
     client.set("total", "0")
 
     def work():

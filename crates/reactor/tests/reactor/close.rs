@@ -174,7 +174,7 @@ fn dropping_child() {
         drop(reactor);
     }
     // The kernel lets go of a closed ring, and of what it referred to, a little later.
-    for _ in 0..100 {
+    for _ in 0..3000 {
         if descriptor_count() == before {
             return;
         }

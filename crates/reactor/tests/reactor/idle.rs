@@ -51,11 +51,15 @@ fn a_parked_reactor_child() {
         }
     });
     std::thread::sleep(Duration::from_millis(200));
-    let before = cpu_usec();
-    std::thread::sleep(IDLE);
-    let used = cpu_usec() - before;
+    // On a machine that is starved the beginning takes longer; whoever never rests does so in none of these.
+    let rests = (0..3).any(|_| {
+        let before = cpu_usec();
+        std::thread::sleep(IDLE);
+        let used = cpu_usec() - before;
+        println!("{used} us of CPU in {IDLE:?} with 100 idle connections");
+        used < 10_000
+    });
     drop(peers);
     thread.unwrap().join().unwrap();
-    println!("{used} us of CPU in {IDLE:?} with 100 idle connections");
-    assert!(used < 10_000, "{used} us of CPU in {IDLE:?}");
+    assert!(rests, "10 ms of CPU and more each time");
 }
