@@ -5,6 +5,9 @@
 //!   tests/ (seeds and    +--> parsers::*   one target per protocol and side: bytes -> invariants of what is parsed
 //!     random bytes)    --+
 //!
+//!   bytes, streams::* ---> connections::* <---> a server without sockets: cut anywhere, a stream is answered alike;
+//!                                             datagrams are answered in whole messages
+//!
 //!   streams::*  ---> a server ---> replies::*    random, half-malformed commands -> the reply stream is well formed,
 //!                                                one reply per request, in order
 //! ```
@@ -14,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod choices;
+pub mod connections;
 pub mod parsers;
 pub mod replies;
 pub mod streams;

@@ -1,6 +1,6 @@
 //! corecached: a memcached-compatible cache server, one glommio executor per core.
 //!
-//! The program is [`main`], and nothing else is public: `main.rs` only calls it. `docs/architecture.md` has the map of the
+//! The program is [`main`], and nothing else is public but for fuzzing: `main.rs` only calls it. `docs/architecture.md` has the map of the
 //! modules.
 
 mod auth;
@@ -26,6 +26,8 @@ mod shared;
 mod stats;
 mod tls;
 mod tuning;
+#[cfg(any(test, fuzzing))]
+pub mod unplugged;
 mod watch;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Barrier};
 
-use corecached_mesh::{Owner, loanable, spsc};
+use corecached_mesh::{loanable, spsc};
 use corecached_reactor::{Reactor, ReactorConfig};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use tracing::{info, warn};
@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::crawler::Crawler;
 use crate::engines::{self, Engines};
 use crate::error::StartError;
-use crate::listen::{self, Listeners};
+use crate::listen::{self, ListenerInfo};
 use crate::memory_file::Memory;
 use crate::prefault;
 use crate::process::{self, Reloads};
@@ -46,9 +46,13 @@ pub(crate) fn run(config: Config) -> Result<(), StartError> {
     let listeners = listen::bind(&config, shards)?;
     let Built {
         shared,
-        parts,
+        mut parts,
         mut memory,
-    } = build(config, tls, &listeners)?;
+    } = build(config, tls, listeners.infos())?;
+    for parts in &mut parts {
+        let own = listeners.of_shard(usize::from(parts.id.0));
+        parts.listeners = own.map(|(id, fd)| Listener { fd, id }).collect();
+    }
     prefault::check(&shared)?;
     reload_certificates(&shared);
     let executors = start(&shared, parts)?;
@@ -89,18 +93,23 @@ fn reload_certificates(shared: &Arc<Shared>) {
 }
 
 /// A server that is ready to be started.
-struct Built {
-    shared: Arc<Shared>,
-    parts: Vec<ShardParts>,
+pub(crate) struct Built {
+    /// What all shards share.
+    pub(crate) shared: Arc<Shared>,
+    /// The shards, without sockets.
+    pub(crate) parts: Vec<ShardParts>,
     /// The file of `-e`.
     memory: Option<Memory>,
 }
 
 /// Makes the shards' parts and what they share.
-fn build(
+///
+/// # Errors
+/// If memory cannot be had, or a file of the configuration not be used.
+pub(crate) fn build(
     config: Config,
     tls: Option<Arc<Tls>>,
-    listeners: &Listeners,
+    listeners: Vec<ListenerInfo>,
 ) -> Result<Built, StartError> {
     let shards = config.threads;
     let auth = Auth::open(&config.authentication).map_err(StartError::Message)?;
@@ -133,7 +142,7 @@ fn build(
         crawler: Crawler::default(),
         watch,
         config,
-        listeners: listeners.infos(),
+        listeners,
         budget,
         hasher,
         clock,
@@ -157,7 +166,12 @@ fn build(
             ShardId(shard as u16),
             peers(shard, shards, &mut requests, &mut replies),
         );
-        parts_of(shard, owner, router, listeners)
+        ShardParts {
+            id: ShardId(shard as u16),
+            owner,
+            router,
+            listeners: Vec::new(),
+        }
     });
     let parts = parts.collect();
     Ok(Built {
@@ -165,17 +179,6 @@ fn build(
         parts,
         memory,
     })
-}
-
-fn parts_of(shard: usize, owner: Owner<Core>, router: Router, listeners: &Listeners) -> ShardParts {
-    let listeners = listeners.of_shard(shard);
-    let listeners = listeners.map(|(id, fd)| Listener { fd, id }).collect();
-    ShardParts {
-        id: ShardId(shard as u16),
-        owner,
-        router,
-        listeners,
-    }
 }
 
 /// A queue from every shard to every other, its ends sorted by who holds them.

@@ -2,13 +2,13 @@
 //! upload.
 //!
 //! ```text
-//!   command, and of the value   all of it ------------------> Op
+//!   command, and of the value   all of it ------------------> Op, unless its end is wrong
 //!                               a part, up to 4 KiB --------> it waits, in the connection's input
-//!                               a part of a larger one -----> Upload (`upload.rs`), or there is no memory: dropped
+//!                               anything else -------------> Upload (`upload.rs`), or there is no memory: dropped
 //! ```
 
 use corecached_engine::{Deadline, KeyHash, Reserve, StoreExtras, StoreMode, StoreOutcome};
-use corecached_protocol::reply::{BAD_DATA_CHUNK, CRLF};
+use corecached_protocol::reply::CRLF;
 
 use crate::op::{Op, Refusal, ReplyStyle, StageStep, Verb};
 use crate::shard::pages::lend;
@@ -70,19 +70,14 @@ pub(super) fn take(
 ) -> Taken {
     let value_bytes = announced.value_bytes;
     let whole = value_bytes + announced.line_end.len();
-    if let Some((value, line_end)) = data.get(..whole).map(|data| data.split_at(value_bytes)) {
-        if line_end == announced.line_end {
+    match data.get(..whole).map(|data| data.split_at(value_bytes)) {
+        Some((value, line_end)) if line_end == announced.line_end => {
             conn.submit(&announced.op(announced.store(value)), cx);
-        } else {
-            conn.say_malformed(
-                announced.reports_malformed || !announced.reply.is_none(),
-                cx,
-            );
+            return Taken::Done(whole);
         }
-        return Taken::Done(whole);
-    }
-    if value_bytes <= VALUE_BYTES_KEPT {
-        return Taken::Incomplete;
+        None if value_bytes <= VALUE_BYTES_KEPT => return Taken::Incomplete,
+        // That the end is wrong is said once there is memory for the value, as in memcached: it may be refused.
+        Some(_) | None => {}
     }
     begin(conn, announced, cx);
     Taken::Begun
@@ -177,13 +172,6 @@ impl Conn {
     pub(super) fn swallow(&mut self, bytes: usize) {
         if bytes > 0 {
             self.phase = Phase::Swallow(bytes as u64);
-        }
-    }
-
-    /// Says that a value is not followed by its line end, if that is `told`.
-    pub(super) fn say_malformed(&mut self, told: bool, cx: &mut Cx<'_>) {
-        if told {
-            self.say(BAD_DATA_CHUNK, cx);
         }
     }
 }

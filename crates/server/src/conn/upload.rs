@@ -11,6 +11,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use corecached_engine::StoreMode;
+use corecached_protocol::reply::BAD_DATA_CHUNK;
 
 use crate::execute::{Access, Grant, stored};
 use crate::op::{Op, Refusal, StageStep, Verb};
@@ -269,8 +270,9 @@ pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, P
             Progress::Refused(why) => upload.give_up(why, conn, cx),
             _ => {
                 let announced = &upload.announced;
-                let told = announced.reports_malformed || !announced.reply.is_none();
-                conn.say_malformed(told, cx);
+                if announced.reports_malformed || !announced.reply.is_none() {
+                    conn.say(BAD_DATA_CHUNK, cx);
+                }
                 upload.abort(&mut cx.access, cx.router);
             }
         }

@@ -1,0 +1,247 @@
+//! A server of one shard without sockets, threads and a clock that ticks, for tests and `fuzz/`: what a client sends goes in,
+//! in the pieces in which it arrives, and what it is answered comes out.
+//!
+//! ```text
+//!   arrivals --> Conn --> engine         as in `shard/`, but for what the reactor does there: replies are taken at once,
+//!                  |                     a value is always received in pieces, and nobody else has a connection
+//!                  +----> replies
+//! ```
+
+use std::fs::File;
+use std::sync::Arc;
+
+use corecached_mesh::Owner;
+use corecached_protocol::udp;
+use corecached_reactor::{Insert, Outgoing};
+
+use crate::config::{BindingProtocol, Config, TlsKind};
+use crate::conn::{Conn, ConnId, ConnTable, Cx, Gather, Link};
+use crate::control::Control;
+use crate::execute::PinCookie;
+use crate::listen::{ListenerId, ListenerInfo, Transport};
+use crate::run::{Built, build};
+use crate::shard::ShardId;
+use crate::shard::core::Core;
+use crate::shard::router::Router;
+use crate::shared::Shared;
+
+/// Enough for everything that a test sends: whatever is evicted depends on the pieces.
+const MEMORY_BYTES: u64 = 64 << 20;
+const SHARD: ShardId = ShardId(0);
+const LISTENER: ListenerId = ListenerId(0);
+
+/// What a fresh server answers to a client whose bytes arrive in these pieces, and whether it closes the connection before
+/// the client does.
+#[must_use]
+pub fn stream(arrivals: &[&[u8]]) -> (Vec<u8>, bool) {
+    let socket = File::open("/dev/null").expect("there is a /dev/null");
+    let mut server = Server::start(Transport::Tcp);
+    let answers = server.converse(Link::Socket(socket.into()), arrivals);
+    server.end();
+    answers
+}
+
+/// The messages that a fresh server sends for these datagrams, one after the other: each as the kernel gets it, cut into
+/// datagrams at every [`udp::DATAGRAM_BYTES_MAX`] bytes. `None` for what is no request.
+#[must_use]
+pub fn datagrams(datagrams: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
+    let mut server = Server::start(Transport::Udp);
+    let messages = datagrams.iter().map(|datagram| {
+        let (request, bytes) = udp::request(datagram)?;
+        let link = Link::Datagram {
+            socket: -1,
+            slot: 0,
+        };
+        let (reply, _) = server.converse(link, &[bytes]);
+        let mut message = Vec::new();
+        udp::frame(
+            request,
+            reply.len(),
+            std::iter::once(reply.as_slice()),
+            &mut message,
+        );
+        Some(message)
+    });
+    let messages = messages.collect();
+    server.end();
+    messages
+}
+
+struct Server {
+    shared: Arc<Shared>,
+    owner: Owner<Core>,
+    router: Router,
+    conns: ConnTable,
+}
+
+impl Server {
+    fn start(transport: Transport) -> Server {
+        let config = Config {
+            threads: 1,
+            memory_limit_bytes: MEMORY_BYTES,
+            ..Config::default()
+        };
+        let listener = ListenerInfo {
+            transport,
+            protocol: BindingProtocol::Auto,
+            tls: TlsKind::None,
+            tag: None,
+            by_source_port: false,
+        };
+        let built = build(config, None, vec![listener]);
+        let Built {
+            shared, mut parts, ..
+        } = built.unwrap_or_else(|error| panic!("{error}"));
+        shared.clock.pause(true);
+        let parts = parts.pop().expect("one shard");
+        Server {
+            shared,
+            owner: parts.owner,
+            router: parts.router,
+            conns: ConnTable::default(),
+        }
+    }
+
+    /// A connection from its first byte to its last.
+    fn converse(&mut self, link: Link, arrivals: &[&[u8]]) -> (Vec<u8>, bool) {
+        let now = self.shared.clock.now();
+        let new = |id| Conn::new(link, id, LISTENER, true, None, now);
+        let id = self.conns.insert(new);
+        let mut replies = Vec::new();
+        for bytes in arrivals {
+            self.work(id, &mut replies, |conn, cx| conn.receive_plain(bytes, cx));
+        }
+        let is_closed = self.conn(id).is_closing();
+        self.conn(id).input_ended();
+        self.work(id, &mut replies, |_, _| ());
+        if self.conn(id).cut_short {
+            // The shard says that it is too large, or nothing.
+            replies.clear();
+        }
+        self.close(id);
+        (replies, is_closed)
+    }
+
+    /// Lets a connection work, and go on with what it has until it waits for input.
+    fn work(
+        &mut self,
+        id: ConnId,
+        replies: &mut Vec<u8>,
+        first: impl FnOnce(&mut Conn, &mut Cx<'_>),
+    ) {
+        self.with_conn(id, first);
+        self.take_replies(id, replies);
+        while self.conn(id).can_resume() {
+            self.with_conn(id, Conn::resume);
+            self.take_replies(id, replies);
+        }
+    }
+
+    fn with_conn<T>(&mut self, id: ConnId, work: impl FnOnce(&mut Conn, &mut Cx<'_>) -> T) -> T {
+        let mut turn = self.owner.resume();
+        let core: &mut Core = &mut turn;
+        core.observer.sync(&mut core.engine);
+        let conn = self.conns.get_mut(id).expect("it is open");
+        let mut cx = Cx {
+            access: core.access(SHARD, self.shared.clock.now(), conn.raw_fd()),
+            router: &mut self.router,
+            shared: &self.shared,
+            net: &self.shared.shard(SHARD).net,
+            spare: None,
+            unwanted: Outgoing::default(),
+        };
+        work(conn, &mut cx)
+    }
+
+    fn conn(&mut self, id: ConnId) -> &mut Conn {
+        self.conns.get_mut(id).expect("it is open")
+    }
+
+    /// Takes the replies, as if the socket had room for all of them.
+    fn take_replies(&mut self, id: ConnId, replies: &mut Vec<u8>) {
+        for message in self.shared.shard(SHARD).take_control() {
+            let shared = Arc::clone(&self.shared);
+            let conn = self.conn(id);
+            let is_asked = matches!(message, Control::DescribeConns { .. });
+            if is_asked && conn.gather_mut().is_some_and(Gather::done) {
+                conn.finish_gather(&shared, &mut None);
+            }
+        }
+        while let Some(outgoing) = self.conn(id).take_output() {
+            // SAFETY: values in slab memory that the replies refer to are pinned until `unpin` below.
+            let pieces = unsafe { outgoing.pieces() };
+            pieces.for_each(|piece| replies.extend_from_slice(piece));
+            self.unpin(&outgoing.inserts);
+        }
+    }
+
+    fn unpin(&mut self, inserts: &[Insert]) {
+        let mut turn = self.owner.resume();
+        for pin in inserts.iter().filter_map(PinCookie::of) {
+            turn.engine.unpin(pin.item);
+        }
+    }
+
+    fn close(&mut self, id: ConnId) {
+        let shared = Arc::clone(&self.shared);
+        let unsent = self.with_conn(id, |conn, cx| {
+            conn.abandon(&mut cx.access, cx.router, &shared)
+        });
+        self.unpin(&unsent);
+        self.conns.remove(id);
+    }
+
+    /// Nobody is connected any more: what was half received or being sent must be free again.
+    fn end(&mut self) {
+        self.owner.resume().engine.check_integrity();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use corecached_fuzz::{Choices, connections};
+
+    /// Inputs of each kind; `FUZZ_RUNS` asks for more.
+    fn runs() -> u64 {
+        std::env::var("FUZZ_RUNS").map_or(1500, |runs| runs.parse().unwrap())
+    }
+
+    fn random(seed: u64) -> Vec<u8> {
+        let mut choices = Choices::seeded(seed);
+        let length = 4 + choices.below(400);
+        choices.bytes(length)
+    }
+
+    /// The requests that the parsers begin with.
+    fn seeds() -> Vec<Vec<u8>> {
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds");
+        let files = ["text", "meta", "binary"].map(|name| fs::read_dir(seeds.join(name)).unwrap());
+        let files = files.into_iter().flatten();
+        files
+            .map(|file| fs::read(file.unwrap().path()).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_stream_is_answered_alike_however_it_arrives() {
+        for seed in 0..runs() {
+            connections::stream(&random(seed), super::stream);
+        }
+        for commands in seeds() {
+            // Byte by byte, and in some pieces.
+            for how in [[0x80, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 2]] {
+                connections::stream(&[&how, commands.as_slice()].concat(), super::stream);
+            }
+        }
+    }
+
+    #[test]
+    fn datagrams_are_answered_in_whole_messages() {
+        for seed in 0..runs() {
+            connections::datagrams(&random(seed), super::stream, super::datagrams);
+        }
+    }
+}
