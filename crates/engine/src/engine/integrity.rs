@@ -129,7 +129,9 @@ impl Engine {
                         assert!(linked.contains(&chunk), "a linked item is in the index");
                     }
                     State::Loose | State::LooseChain | State::Dying => {
-                        chunks += self.items.chunks(chunk).count() as u64;
+                        chunks += (self.items.chunks(chunk))
+                            .inspect(|&part| assert_eq!(self.items.first_of(part), chunk))
+                            .count() as u64;
                     }
                     State::Free | State::Tail => {}
                 }

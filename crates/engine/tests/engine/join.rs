@@ -318,6 +318,12 @@ fn no_command_takes_longer_for_a_longer_value() {
     });
     assert_eq!(value(&mut engine).len(), 4 * piece.len() + 18);
     engine.check_integrity();
+    // What is left of it leads to its first chunk to the end.
+    engine.delete(KEY, hash(KEY), &Delete::default(), NOW);
+    while engine.maintain(NOW) {
+        engine.check_integrity();
+    }
+    assert_eq!(used_chunks(&engine), 0, "memory is lost");
 }
 
 /// Chunks of joined values lead to their item, whichever of them is moved, evicted or freed first.
