@@ -73,6 +73,7 @@ impl Engine {
             self.prepare_probation(self.items.slabs.class_of(first), hash);
         }
         self.guard(first, false);
+        self.spare(first);
         let cas = self.cas_or_next(new_cas);
         self.items.set_cas(first, cas);
         self.link(first, key, hash);

@@ -131,6 +131,25 @@ impl Engine {
         }
     }
 
+    /// A large value that is stored now does not go for a page that was chosen before it was whole: gives up the emptying
+    /// of one that has a part of it.
+    pub(super) fn spare(&mut self, first: ChunkRef) {
+        let Some(page) = self.drain.as_ref().map(|drain| drain.page) else {
+            return;
+        };
+        let slabs = &self.items.slabs;
+        let class = slabs.page(page).class;
+        let mut of_chains = slabs.sizes.later_classes().into_iter();
+        if class != slabs.sizes.top() && !of_chains.any(|other| other == class) {
+            return;
+        }
+        let chunk_bytes = slabs.sizes.chunk_bytes(class) as u32;
+        let mut chunks = (0..).map_while(|index| slabs.chunk_in(page, index * chunk_bytes));
+        if chunks.any(|chunk| self.items.first_of(chunk) == first) {
+            self.stop_drain();
+        }
+    }
+
     /// Whether the page has left its class, and perhaps has another one already.
     fn is_emptied(&self, drain: &Drain) -> bool {
         let page = self.items.slabs.page(drain.page);
