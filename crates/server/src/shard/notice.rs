@@ -19,6 +19,8 @@ pub(crate) struct Notice {
     evicted_bytes: AtomicU64,
     drawn_bytes: AtomicU64,
     hits: AtomicU64,
+    /// Times that it has told all of this.
+    rounds: AtomicU64,
     /// Milliseconds in which it needs as much as it holds; [`NEVER`] if it does not.
     turnover_ms: AtomicU64,
     /// Its oldest pages were last used before this second; [`FREE`] if they hold nothing.
@@ -35,6 +37,7 @@ impl Notice {
             evicted_bytes: AtomicU64::new(0),
             drawn_bytes: AtomicU64::new(0),
             hits: AtomicU64::new(0),
+            rounds: AtomicU64::new(0),
             turnover_ms: AtomicU64::new(NEVER),
             idle_since: AtomicU32::new(u32::MAX),
             pages_given: AtomicU64::new(0),
@@ -87,6 +90,7 @@ impl Notice {
             idle => now.0.saturating_sub(idle) + 1,
         };
         self.idle_since.store(idle_since, Ordering::Relaxed);
+        self.rounds.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -102,6 +106,7 @@ impl Notice {
         Done {
             needed_bytes: evicted_bytes + self.drawn_bytes.load(Ordering::Relaxed),
             hits: self.hits.load(Ordering::Relaxed),
+            rounds: self.rounds.load(Ordering::Relaxed),
         }
     }
 }

@@ -169,13 +169,13 @@ impl Pages {
             next_hit_ms: self.next_hit_elsewhere_ms(shared, id, &stats, turnover_ms),
         };
         self.heed_refusals(shared, &stats);
+        if self.want.pages > 0.0 {
+            shared.page_requests.fetch_add(1, Ordering::Relaxed);
+        }
         // What nobody has is there for the taking, but was not enough where nothing is left to be evicted.
         let free_bytes = shared.budget.free_bytes() as f64;
         if !self.want.is_refused() && free_bytes >= self.want.pages * page_bytes {
             self.want.pages = 0.0;
-        }
-        if self.want.pages > 0.0 {
-            shared.page_requests.fetch_add(1, Ordering::Relaxed);
         }
         // Every shard may be the next to be asked.
         let requests = shared.page_requests.load(Ordering::Relaxed);
@@ -262,6 +262,7 @@ impl Pages {
         others
             .filter(|&(shard, _)| shard != usize::from(id.0))
             .filter(|(_, other)| other.memory.bytes() > reserve_bytes)
+            .filter(|&(shard, _)| self.want.is_refused() || self.laps.has_heard_of(shard))
             .filter_map(|(shard, other)| {
                 let memory = &other.memory;
                 let interval_ms = self.laps.hit_interval_ms(shard, memory.items());

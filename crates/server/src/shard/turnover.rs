@@ -25,6 +25,8 @@ pub(super) struct Done {
     /// Bytes evicted, and drawn of free memory.
     pub(super) needed_bytes: u64,
     pub(super) hits: u64,
+    /// Times that it has said so.
+    pub(super) rounds: u64,
 }
 
 impl Done {
@@ -33,12 +35,14 @@ impl Done {
         Done {
             needed_bytes: difference(self.needed_bytes, before.needed_bytes),
             hits: difference(self.hits, before.hits),
+            rounds: difference(self.rounds, before.rounds),
         }
     }
 
     fn add(&mut self, other: Done) {
         self.needed_bytes += other.needed_bytes;
         self.hits += other.hits;
+        self.rounds += other.rounds;
     }
 }
 
@@ -103,6 +107,11 @@ impl Laps {
         (self.before.time + self.under_way.time).as_secs_f64() * 1000.0
     }
 
+    /// Whether the shard has said anything: it may be asleep, or wait for its CPU.
+    pub(super) fn has_heard_of(&self, shard: usize) -> bool {
+        self.done(shard).rounds > 0
+    }
+
     /// Milliseconds in which a shard needs as much as the `bytes` that it holds.
     pub(super) fn turnover_ms(&self, shard: usize, bytes: u64) -> u64 {
         match self.done(shard).needed_bytes {
@@ -130,7 +139,11 @@ mod tests {
     /// Two shards, of which the first needs so much in each of so many rounds, and is hit so often.
     fn go_on(laps: &mut Laps, total: &mut Done, rounds: u32, needed_bytes: u64, hits: u64) {
         for _ in 0..rounds {
-            total.add(Done { needed_bytes, hits });
+            total.add(Done {
+                needed_bytes,
+                hits,
+                rounds: 1,
+            });
             let idle = Done::default();
             laps.note(ROUND, [*total, idle].into_iter(), MEMORY);
         }
@@ -143,6 +156,7 @@ mod tests {
         go_on(&mut laps, &mut total, 10, 100, 5);
         assert_eq!(laps.turnover_ms(0, 8000), 8000);
         assert_eq!(laps.hit_interval_ms(0, 100), 2000.0);
+        assert!(laps.has_heard_of(0) && !laps.has_heard_of(1));
         assert_eq!(laps.turnover_ms(1, 8000), NEVER);
         assert_eq!(laps.hit_interval_ms(1, 100), f64::INFINITY);
         // A lap is 1,000 bytes: after another two, nothing else counts.
