@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::net::sockopt::set_socket_linger;
 
 /// No reply takes longer, on a busy machine either.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 64 * 1024;

@@ -20,7 +20,7 @@ use crate::stopwatch::Stopwatch;
 
 /// Waits until `condition` holds. Who waits in vain has found a bug, so the time is that of a machine that is starved.
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    const TIMEOUT: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_secs(180);
     let end = Instant::now() + TIMEOUT;
     while !condition() {
         assert!(Instant::now() < end, "not after {TIMEOUT:?}: {what}");

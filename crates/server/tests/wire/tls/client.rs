@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 
-const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(180);
 
 pub(super) type Settings = Arc<ClientConfig>;
 
