@@ -31,6 +31,17 @@ pub(super) enum Holder {
     Asked,
 }
 
+/// A question for more memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// So many bytes now.
+    pub(super) bytes: usize,
+    /// And so many until the value is whole.
+    pub(super) lacking: usize,
+    /// Whether other shards may lend pages, if the one that holds the value has none left.
+    pub(super) may_borrow: bool,
+}
+
 /// An answer to the question for more memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Supply {
@@ -45,28 +56,31 @@ pub(super) enum Supply {
 }
 
 impl Holder {
-    /// Asks for memory for `bytes` more bytes of the value `op` is about, which begins with `begin`. If the shard that holds
-    /// it has none left, others lend pages, up to what the value `lacks`.
+    /// Asks for more memory for the value `op` is about, which begins with `begin`.
     pub(super) fn ask(
         &mut self,
         conn: super::ConnId,
         (op, begin): (&Op<'_>, StageStep),
-        (bytes, lacks): (usize, usize),
+        wanted: &Wanted,
         window: &mut Window,
         cx: &mut Cx<'_>,
     ) -> Supply {
         let own = cx.access.shard;
+        let bytes = wanted.bytes;
+        let borrow = |cx: &mut Cx<'_>, shard| {
+            wanted.may_borrow && lend(&mut cx.access, cx.shared, shard, wanted.lacking)
+        };
         match self {
             Holder::Own(staged) => match cx.access.engine.staged_space(staged, bytes, window) {
                 Room::Given => Supply::Given,
                 Room::Later => Supply::Later,
-                Room::OutOfMemory if lend(&mut cx.access, cx.shared, own, lacks) => Supply::Later,
+                Room::OutOfMemory if borrow(cx, own) => Supply::Later,
                 Room::OutOfMemory => Supply::Refused(Refusal::NoMemory),
             },
             &mut Holder::Owner(shard, staged, refusal) => {
                 match refusal {
                     None => {}
-                    Some(Refusal::NoMemory) if lend(&mut cx.access, cx.shared, shard, lacks) => {}
+                    Some(Refusal::NoMemory) if borrow(cx, shard) => {}
                     Some(refusal) => return Supply::Refused(refusal),
                 }
                 let step = staged.map_or(begin, |staged| StageStep::Grow { staged, bytes });

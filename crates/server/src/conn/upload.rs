@@ -19,7 +19,7 @@ use crate::shard::router::Router;
 use crate::watch::{Committed, committed};
 
 use super::announced::Announced;
-use super::holder::{Holder, Supply};
+use super::holder::{Holder, Supply, Wanted};
 use super::window::Window;
 use super::{Conn, ConnId, Cx, Phase, Reading};
 
@@ -27,6 +27,9 @@ use super::{Conn, ConnId, Cx, Phase, Reading};
 const WINDOW_BYTES_MIN: usize = 32 * 1024;
 /// and of this size at last: one call of the engine, some 10 us.
 const WINDOW_BYTES_MAX: usize = 256 * 1024;
+/// Other shards lend pages to a value that has asked in vain for less than this. Two values that are larger together than all
+/// memory would else wait for each other for ever, each while it sees the other's shard at work.
+const LOANS_MS_MAX: u64 = 2000;
 
 /// A storage command whose value is being read.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub(super) struct Upload {
     window: Window,
     /// There was no memory for more of it when it was last asked for.
     waits: bool,
+    /// How much was missing when memory was last asked for, and since when that is so, in milliseconds.
+    asked: (usize, u64),
     key: Box<[u8]>,
     /// Words of the request that the reply needs.
     words: Box<[u8]>,
@@ -74,6 +79,7 @@ impl Upload {
             holder,
             window: Window::default(),
             waits: false,
+            asked: (0, 0),
             key: announced.key.into(),
             words: announced.reply.words().into(),
             announced: Announced {
@@ -121,9 +127,17 @@ impl Upload {
             key: &self.key,
             ..self.announced.op(self.announced.store(&[]))
         };
+        let now_ms = cx.shared.clock.now_ms();
+        if self.asked.0 != self.missing {
+            self.asked = (self.missing, now_ms);
+        }
+        let wanted = Wanted {
+            bytes: wanted,
+            lacking: self.missing,
+            may_borrow: now_ms - self.asked.1 < LOANS_MS_MAX,
+        };
         let what = (&op, self.announced.begin());
-        let bytes = (wanted, self.missing);
-        let supply = self.holder.ask(conn, what, bytes, &mut self.window, cx);
+        let supply = self.holder.ask(conn, what, &wanted, &mut self.window, cx);
         self.waits = supply == Supply::Later;
         supply
     }

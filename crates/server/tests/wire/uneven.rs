@@ -288,12 +288,29 @@ fn a_value_larger_than_its_shards_part_is_stored_at_the_first_attempt() {
         .iter()
         .filter(|(name, value)| name.ends_with(":outofmemory") && value != "0");
     assert_eq!(refused.count(), 0, "{items:?}");
-    // Two at once are more than there is: who comes too late is refused, and both connections go on.
+}
+
+/// Two at once are more than there is: who comes too late is refused, and both connections go on. Neither waits for ever
+/// because it sees the other's shard at work.
+#[test]
+fn two_values_larger_than_all_memory_end_both() {
+    let server = Server::start(4, &["-m", "64", "-I", "32m"]);
+    let mut cache = Cache::around(server, 4);
+    if cache.server.is_old_memcached {
+        return;
+    }
+    cache.fill();
     let value = pattern(9, 33_000_000);
     let keys = [0, 3].map(|shard| cache.keys_of(shard, "both", 1).remove(0));
+    for _ in 0..20 {
+        store_both(&mut cache, &keys, &value);
+    }
+}
+
+fn store_both(cache: &mut Cache, keys: &[String; 2], value: &[u8]) {
     let replies: Vec<String> = thread::scope(|scope| {
         let stores = keys.each_ref().map(|key| {
-            let (server, value) = (&cache.server, &value);
+            let server = &cache.server;
             scope.spawn(move || {
                 let mut client = server.connect();
                 let reply = client.set(key, value);
@@ -306,7 +323,7 @@ fn a_value_larger_than_its_shards_part_is_stored_at_the_first_attempt() {
     let is_right =
         |reply: &String| reply == "STORED" || reply == "SERVER_ERROR out of memory storing object";
     assert!(replies.iter().all(is_right), "{replies:?}");
-    assert_eq!(cache.client.set(&keys[0], &value), "STORED");
+    assert_eq!(cache.client.set(&keys[0], value), "STORED");
 }
 
 /// Others lend the pages at once, not lap by lap.
