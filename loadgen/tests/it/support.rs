@@ -106,12 +106,28 @@ impl Memcached {
             all.extend_from_slice(&["-l", "127.0.0.1", "-p", &port_text]);
             all.extend_from_slice(arguments);
             let mut started = Self::spawn(&all, &format!("127.0.0.1:{port}"))?;
-            wait_for(|| started.has_ended() || TcpStream::connect(&started.address).is_ok());
-            if !started.has_ended() {
+            let mut answers = false;
+            wait_for(|| {
+                answers = started.answers().unwrap_or(false);
+                answers || started.has_ended()
+            });
+            if answers {
                 return Some(started);
             }
         }
         panic!("no memcached could be started");
+    }
+
+    /// Whether it is this process that answers at the address: until it ends because the port is taken, another test's
+    /// does.
+    fn answers(&self) -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"stats\r\nquit\r\n")?;
+        let mut statistics = String::new();
+        stream.read_to_string(&mut statistics)?;
+        let pid = format!("STAT pid {}", self.pid());
+        Ok(statistics.lines().any(|line| line == pid))
     }
 
     fn has_ended(&mut self) -> bool {
