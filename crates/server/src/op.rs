@@ -9,8 +9,8 @@
 //! business of the carrier.
 
 use corecached_engine::{
-    Arith, Deadline, Delete, Fetch, ItemHandle, KeyHash, Seconds, StagedHandle, StoreExtras,
-    StoreMode,
+    Arith, Deadline, Delete, Fetch, ItemHandle, KeyHash, Reserve, Seconds, StagedHandle,
+    StoreExtras, StoreMode,
 };
 use corecached_protocol::binary::Head;
 use corecached_protocol::meta::Flags;
@@ -102,16 +102,7 @@ pub(crate) enum Verb<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum StageStep {
     /// It begins: its first memory is asked for.
-    Begin {
-        /// Client flags of the new item.
-        client_flags: u32,
-        /// Deadline of the new item.
-        deadline: Deadline,
-        /// What else is asked for.
-        extras: StoreExtras,
-        /// Length of the value.
-        value_bytes: usize,
-    },
+    Begin(Begin),
     /// Memory is asked for that many more bytes.
     Grow {
         /// The value.
@@ -137,6 +128,33 @@ pub(crate) enum StageStep {
     },
 }
 
+/// How a large value begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begin {
+    /// Client flags of the new item.
+    pub(crate) client_flags: u32,
+    /// Deadline of the new item.
+    pub(crate) deadline: Deadline,
+    /// What else is asked for.
+    pub(crate) extras: StoreExtras,
+    /// Length of the value.
+    pub(crate) value_bytes: usize,
+}
+
+impl Begin {
+    /// The question for its first memory.
+    pub(crate) fn reserve<'a>(&self, key: &'a [u8], hash: KeyHash) -> Reserve<'a> {
+        Reserve {
+            key,
+            hash,
+            client_flags: self.client_flags,
+            deadline: self.deadline,
+            extras: self.extras,
+            value_bytes: self.value_bytes,
+        }
+    }
+}
+
 impl<'a> Verb<'a> {
     /// The value it carries; empty for most.
     pub(crate) fn value(&self) -> &'a [u8] {
@@ -151,7 +169,7 @@ impl<'a> Verb<'a> {
     pub(crate) fn asks_for_memory(&self) -> bool {
         matches!(
             self,
-            Verb::Stage(StageStep::Begin { .. } | StageStep::Grow { .. })
+            Verb::Stage(StageStep::Begin(_) | StageStep::Grow { .. })
         )
     }
 

@@ -144,6 +144,7 @@ impl Engine {
             return;
         }
         let chunk_bytes = slabs.sizes.chunk_bytes(class) as u32;
+        self.stats.work += slabs.chunks_per_page(class) as u64;
         let mut chunks = (0..).map_while(|index| slabs.chunk_in(page, index * chunk_bytes));
         if chunks.any(|chunk| self.items.first_of(chunk) == first) {
             self.stop_drain();

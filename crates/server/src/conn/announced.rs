@@ -7,11 +7,10 @@
 //!                               anything else -------------> Upload (`upload.rs`), or there is no memory: dropped
 //! ```
 
-use corecached_engine::{Deadline, KeyHash, Reserve, StoreExtras, StoreMode, StoreOutcome};
+use corecached_engine::{Deadline, KeyHash, StoreExtras, StoreMode};
 use corecached_protocol::reply::CRLF;
 
-use crate::op::{Op, Refusal, ReplyStyle, StageStep, Verb};
-use crate::shard::pages::lend;
+use crate::op::{Begin, Op, Refusal, ReplyStyle, StageStep, Verb};
 
 use super::holder::{COPIED_BYTES_MAX, Holder};
 use super::upload::Upload;
@@ -22,8 +21,6 @@ pub(super) const LINE_END: &[u8] = CRLF;
 
 /// Values up to this size are kept with their command until they are whole; larger ones go to slab memory at once.
 const VALUE_BYTES_KEPT: usize = 4096;
-/// Times that other shards lend pages for the beginning of a value.
-const LOANS_MAX: u32 = 4;
 
 /// A storage command whose value follows.
 #[derive(Clone, Copy, Debug)]
@@ -83,58 +80,55 @@ pub(super) fn take(
     Taken::Begun
 }
 
-/// Reserves memory for a value that will come in pieces; without any it will be dropped.
+/// Awaits a value that will come in pieces.
 fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
-    let &Announced {
-        client_flags,
-        deadline,
-        extras,
-        value_bytes,
-        ..
-    } = announced;
-    let own = cx.access.shard;
     let owner = cx.shared.owner_of(announced.hash);
-    let holder = if owner != own && value_bytes > COPIED_BYTES_MAX {
+    let holder = if owner != cx.access.shard && announced.value_bytes > COPIED_BYTES_MAX {
         let op = announced.op(announced.store(&[]));
-        Holder::ask_owner(conn.id, owner, &op, announced.begin(), cx)
+        let begin = StageStep::Begin(announced.begin());
+        Holder::ask_owner(conn.id, owner, &op, begin, cx)
     } else {
-        let reserve = Reserve {
-            key: announced.key,
-            hash: announced.hash,
-            client_flags,
-            deadline,
-            extras,
-            value_bytes,
-        };
-        let mut loans = 0..LOANS_MAX;
-        loop {
-            match cx.access.engine.reserve(&reserve, cx.access.now) {
-                Ok(staged) => break Holder::Own(staged),
-                Err(StoreOutcome::OutOfMemory)
-                    if loans.next().is_some()
-                        && lend(&mut cx.access, cx.shared, own, value_bytes) => {}
-                Err(outcome) => return refuse(conn, announced, Refusal::of(&outcome), cx),
-            }
-        }
+        Holder::Own(None)
     };
     conn.phase = Phase::Value(Box::new(Upload::new(holder, announced)));
-    direct::expect(conn, value_bytes);
+    direct::expect(conn, announced.value_bytes);
 }
 
-/// Drops the value, all of which is still to come, and says so.
-pub(super) fn refuse(conn: &mut Conn, announced: &Announced<'_>, why: Refusal, cx: &mut Cx<'_>) {
-    let drops_old = announced.mode == StoreMode::Set || announced.extras.drops_old;
+/// Drops the value, of which so many bytes are still to come, and says so.
+pub(super) fn refuse(
+    conn: &mut Conn,
+    announced: &Announced<'_>,
+    missing: usize,
+    why: Refusal,
+    cx: &mut Cx<'_>,
+) {
     let mode = announced.mode;
     let verb = Verb::Refuse {
         mode,
-        drops_old,
+        drops_old: mode == StoreMode::Set || announced.extras.drops_old,
         why,
     };
     conn.submit(&announced.op(verb), cx);
-    conn.swallow(announced.value_bytes + announced.line_end.len());
+    conn.swallow(missing + announced.line_end.len());
 }
 
 impl<'a> Announced<'a> {
+    /// The same with a key and words of the request that are kept elsewhere.
+    pub(super) fn with<'b>(&self, key: &'b [u8], words: &'b [u8]) -> Announced<'b> {
+        Announced {
+            key,
+            hash: self.hash,
+            mode: self.mode,
+            client_flags: self.client_flags,
+            deadline: self.deadline,
+            extras: self.extras,
+            value_bytes: self.value_bytes,
+            line_end: self.line_end,
+            reply: self.reply.with_words(words),
+            reports_malformed: self.reports_malformed,
+        }
+    }
+
     /// An operation on its key.
     pub(super) fn op(&self, verb: Verb<'a>) -> Op<'a> {
         Op {
@@ -145,9 +139,9 @@ impl<'a> Announced<'a> {
         }
     }
 
-    /// How it begins at the shard that owns the key.
-    pub(super) fn begin(&self) -> StageStep {
-        StageStep::Begin {
+    /// How it begins.
+    pub(super) fn begin(&self) -> Begin {
+        Begin {
             client_flags: self.client_flags,
             deadline: self.deadline,
             extras: self.extras,

@@ -5,6 +5,7 @@
 //!                         replies that the peer does not take }
 //!                         questions to other shards           } paused: it goes on when that is over
 //!                         a broadcast                         }
+//!                         memory of shards that are at work   it goes on in the next warm window
 //!   too much of it is left                                      its socket is not read meanwhile
 //! ```
 
@@ -62,6 +63,11 @@ impl Conn {
     /// Whether it could go on with input that it kept.
     pub(crate) fn can_resume(&self) -> bool {
         self.stalled && !self.closing && !self.is_paused()
+    }
+
+    /// Whether it goes on only when others had time to work.
+    pub(crate) fn rests(&self) -> bool {
+        matches!(&self.phase, Phase::Value(upload) if upload.rests())
     }
 
     /// Whether it has received more requests than it may keep waiting. (A long line that is not complete yet is not full:

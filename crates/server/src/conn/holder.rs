@@ -6,12 +6,12 @@
 //! | another one, up to 64 KiB | this shard's memory, and is copied into a message at its end |
 //! | another one, larger | the owner's memory, which is asked for by message, window by window (`execute/stage.rs`) |
 
-use corecached_engine::{Room, Staged, StagedHandle};
+use corecached_engine::{Room, Staged, StagedHandle, StoreOutcome};
 
 use crate::execute::{Access, Grant};
-use crate::op::{Op, Refusal, ReplyStyle, StageStep, Verb};
+use crate::op::{Begin, Op, Refusal, ReplyStyle, StageStep, Verb};
 use crate::shard::ShardId;
-use crate::shard::pages::lend;
+use crate::shard::pages::{Loan, lend};
 use crate::shard::router::Router;
 
 use super::window::Window;
@@ -23,8 +23,8 @@ pub(super) const COPIED_BYTES_MAX: usize = 64 * 1024;
 /// Who holds the memory of a value.
 #[derive(Debug)]
 pub(super) enum Holder {
-    /// This shard.
-    Own(Staged),
+    /// This shard, once it has memory for the beginning.
+    Own(Option<Staged>),
     /// The shard that owns the key. There is no value if its beginning was refused, and no more memory if that was.
     Owner(ShardId, Option<StagedHandle>, Option<Refusal>),
     /// That shard has been asked, and has not answered yet.
@@ -38,8 +38,6 @@ pub(super) struct Wanted {
     pub(super) bytes: usize,
     /// And so many until the value is whole.
     pub(super) lacking: usize,
-    /// Whether other shards may lend pages, if the one that holds the value has none left.
-    pub(super) may_borrow: bool,
 }
 
 /// An answer to the question for more memory.
@@ -47,43 +45,77 @@ pub(super) struct Wanted {
 pub(super) enum Supply {
     /// Here it is.
     Given,
-    /// Other items have to make room first.
+    /// Other items have to make room first, which they do by and by.
     Later,
+    /// Other shards would have to give pages, but are at work.
+    Busy,
     /// The owner has been asked.
     Awaited,
     /// There is none.
     Refused(Refusal),
 }
 
+impl Wanted {
+    /// Has other shards lend pages to `shard`, which has nothing left that could go.
+    fn borrow(&self, shard: ShardId, cx: &mut Cx<'_>) -> Supply {
+        match lend(&mut cx.access, cx.shared, shard, self.lacking) {
+            Loan::Given => Supply::Later,
+            Loan::Busy => Supply::Busy,
+            Loan::Nothing => Supply::Refused(Refusal::NoMemory),
+        }
+    }
+}
+
 impl Holder {
+    /// Whether no memory has been asked for.
+    pub(super) fn is_new(&self) -> bool {
+        matches!(self, Holder::Own(None))
+    }
+
     /// Asks for more memory for the value `op` is about, which begins with `begin`.
     pub(super) fn ask(
         &mut self,
         conn: super::ConnId,
-        (op, begin): (&Op<'_>, StageStep),
+        (op, begin): (&Op<'_>, Begin),
         wanted: &Wanted,
         window: &mut Window,
         cx: &mut Cx<'_>,
     ) -> Supply {
         let own = cx.access.shard;
-        let bytes = wanted.bytes;
-        let borrow = |cx: &mut Cx<'_>, shard| {
-            wanted.may_borrow && lend(&mut cx.access, cx.shared, shard, wanted.lacking)
-        };
         match self {
-            Holder::Own(staged) => match cx.access.engine.staged_space(staged, bytes, window) {
-                Room::Given => Supply::Given,
-                Room::Later => Supply::Later,
-                Room::OutOfMemory if borrow(cx, own) => Supply::Later,
-                Room::OutOfMemory => Supply::Refused(Refusal::NoMemory),
-            },
+            Holder::Own(None) => {
+                let reserve = begin.reserve(op.key, op.hash);
+                match cx.access.engine.reserve(&reserve, cx.access.now) {
+                    Ok(staged) => {
+                        *self = Holder::Own(Some(staged));
+                        self.ask(conn, (op, begin), wanted, window, cx)
+                    }
+                    Err(StoreOutcome::OutOfMemory) => wanted.borrow(own, cx),
+                    Err(outcome) => Supply::Refused(Refusal::of(&outcome)),
+                }
+            }
+            Holder::Own(Some(staged)) => {
+                let engine = &mut cx.access.engine;
+                match engine.staged_space(staged, wanted.bytes, window) {
+                    Room::Given => Supply::Given,
+                    Room::Later => Supply::Later,
+                    Room::OutOfMemory => wanted.borrow(own, cx),
+                }
+            }
             &mut Holder::Owner(shard, staged, refusal) => {
                 match refusal {
                     None => {}
-                    Some(Refusal::NoMemory) if borrow(cx, shard) => {}
+                    Some(Refusal::NoMemory) => match wanted.borrow(shard, cx) {
+                        Supply::Later => {}
+                        other => return other,
+                    },
                     Some(refusal) => return Supply::Refused(refusal),
                 }
-                let step = staged.map_or(begin, |staged| StageStep::Grow { staged, bytes });
+                let bytes = wanted.bytes;
+                let step = staged.map_or(StageStep::Begin(begin), |staged| StageStep::Grow {
+                    staged,
+                    bytes,
+                });
                 *self = Holder::ask_owner(conn, shard, op, step, cx);
                 Supply::Awaited
             }
@@ -118,9 +150,9 @@ impl Holder {
     /// Gives the memory back. What has been asked for and not come yet is given back when it comes.
     pub(super) fn abort(self, access: &mut Access<'_>, router: &mut Router) {
         match self {
-            Holder::Own(staged) => access.engine.abort(staged),
+            Holder::Own(Some(staged)) => access.engine.abort(staged),
             Holder::Owner(shard, Some(staged), _) => router.abort_staged(shard, staged),
-            Holder::Owner(_, None, _) | Holder::Asked => {}
+            Holder::Own(None) | Holder::Owner(_, None, _) | Holder::Asked => {}
         }
     }
 }

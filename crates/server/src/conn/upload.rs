@@ -10,15 +10,14 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use corecached_engine::StoreMode;
 use corecached_protocol::reply::BAD_DATA_CHUNK;
 
 use crate::execute::{Access, Grant, stored};
-use crate::op::{Op, Refusal, StageStep, Verb};
+use crate::op::{Refusal, StageStep, Verb};
 use crate::shard::router::Router;
 use crate::watch::{Committed, committed};
 
-use super::announced::Announced;
+use super::announced::{self, Announced};
 use super::holder::{Holder, Supply, Wanted};
 use super::window::Window;
 use super::{Conn, ConnId, Cx, Phase, Reading};
@@ -27,9 +26,6 @@ use super::{Conn, ConnId, Cx, Phase, Reading};
 const WINDOW_BYTES_MIN: usize = 32 * 1024;
 /// and of this size at last: one call of the engine, some 10 us.
 const WINDOW_BYTES_MAX: usize = 256 * 1024;
-/// Other shards lend pages to a value that has asked in vain for less than this. Two values that are larger together than all
-/// memory would else wait for each other for ever, each while it sees the other's shard at work.
-const LOANS_MS_MAX: u64 = 2000;
 
 /// A storage command whose value is being read.
 #[derive(Debug)]
@@ -38,10 +34,8 @@ pub(super) struct Upload {
     holder: Holder,
     /// The part of its memory that comes next.
     window: Window,
-    /// There was no memory for more of it when it was last asked for.
-    waits: bool,
-    /// How much was missing when memory was last asked for, and since when that is so, in milliseconds.
-    asked: (usize, u64),
+    /// Until when it waits for memory, since there was none when it was last asked for.
+    waits: Option<Until>,
     key: Box<[u8]>,
     /// Words of the request that the reply needs.
     words: Box<[u8]>,
@@ -53,6 +47,15 @@ pub(super) struct Upload {
     line_end: usize,
     /// Whether those were the right ones.
     well_formed: bool,
+}
+
+/// When memory that was not there is asked for again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// In the next turn of the network loop, as all work that goes on.
+    NextTurn,
+    /// In the next warm window: whom this shard waits for may be waiting for this shard, and needs its engine put down.
+    NextWindow,
 }
 
 /// How an upload stands after some input.
@@ -76,24 +79,12 @@ impl Upload {
     /// Nothing of the value has come yet.
     pub(super) fn new(holder: Holder, announced: &Announced<'_>) -> Upload {
         Upload {
-            holder,
             window: Window::default(),
-            waits: false,
-            asked: (0, 0),
+            waits: holder.is_new().then_some(Until::NextTurn),
+            holder,
             key: announced.key.into(),
             words: announced.reply.words().into(),
-            announced: Announced {
-                key: &[],
-                hash: announced.hash,
-                mode: announced.mode,
-                client_flags: announced.client_flags,
-                deadline: announced.deadline,
-                extras: announced.extras,
-                value_bytes: announced.value_bytes,
-                line_end: announced.line_end,
-                reply: announced.reply.with_words(&[]),
-                reports_malformed: announced.reports_malformed,
-            },
+            announced: announced.with(&[], &[]),
             missing: announced.value_bytes,
             line_end: 0,
             well_formed: true,
@@ -102,12 +93,17 @@ impl Upload {
 
     /// Whether memory has to be asked for before more of the value can be taken.
     pub(super) fn needs_room(&self) -> bool {
-        self.missing > 0 && self.window.is_empty()
+        self.window.is_empty() && (self.missing > 0 || self.holder.is_new())
     }
 
     /// Whether it waits for memory.
     pub(super) fn waits(&self) -> bool {
-        self.waits
+        self.waits.is_some()
+    }
+
+    /// Whether it waits for memory until the next warm window.
+    pub(super) fn rests(&self) -> bool {
+        self.waits == Some(Until::NextWindow)
     }
 
     /// Whether it waits for an answer of the shard that owns the key.
@@ -123,22 +119,18 @@ impl Upload {
     fn make_room(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Supply {
         let come = self.announced.value_bytes - self.missing;
         let wanted = come.clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX);
-        let op = Op {
-            key: &self.key,
-            ..self.announced.op(self.announced.store(&[]))
-        };
-        let now_ms = cx.shared.clock.now_ms();
-        if self.asked.0 != self.missing {
-            self.asked = (self.missing, now_ms);
-        }
         let wanted = Wanted {
             bytes: wanted,
             lacking: self.missing,
-            may_borrow: now_ms - self.asked.1 < LOANS_MS_MAX,
         };
-        let what = (&op, self.announced.begin());
+        let announced = self.announced.with(&self.key, &self.words);
+        let what = (&announced.op(announced.store(&[])), announced.begin());
         let supply = self.holder.ask(conn, what, &wanted, &mut self.window, cx);
-        self.waits = supply == Supply::Later;
+        self.waits = match supply {
+            Supply::Later => Some(Until::NextTurn),
+            Supply::Busy => Some(Until::NextWindow),
+            _ => None,
+        };
         supply
     }
 
@@ -165,11 +157,11 @@ impl Upload {
     /// The line end's bytes are used up also when they are wrong, as memcached does.
     fn feed(&mut self, bytes: &[u8], conn: ConnId, cx: &mut Cx<'_>) -> (usize, Progress) {
         let mut used = 0;
-        while self.missing > 0 {
+        loop {
             if self.needs_room() {
                 match self.make_room(conn, cx) {
                     Supply::Given => {}
-                    Supply::Later => return (used, Progress::Waits),
+                    Supply::Later | Supply::Busy => return (used, Progress::Waits),
                     Supply::Awaited => return (used, Progress::Awaits),
                     Supply::Refused(why) => return (used, Progress::Refused(why)),
                 }
@@ -177,7 +169,7 @@ impl Upload {
             let written = self.window.write(&bytes[used..]);
             used += written;
             self.missing -= written;
-            if used == bytes.len() {
+            if used == bytes.len() || self.missing == 0 {
                 break;
             }
         }
@@ -197,30 +189,30 @@ impl Upload {
 
     /// Links the value, here or at the shard that owns the key.
     fn finish(self, conn: &mut Conn, cx: &mut Cx<'_>) {
-        let reply = self.announced.reply.with_words(&self.words);
-        let owner = cx.shared.owner_of(self.announced.hash);
-        let Announced { mode, extras, .. } = self.announced;
-        let value_bytes = self.announced.value_bytes;
-        let mut op = Op {
-            key: &self.key,
-            hash: self.announced.hash,
-            verb: self.announced.store(&[]),
+        let announced = self.announced.with(&self.key, &self.words);
+        let owner = cx.shared.owner_of(announced.hash);
+        let Announced {
+            mode,
+            extras,
             reply,
-        };
+            value_bytes,
+            ..
+        } = announced;
+        let mut op = announced.op(announced.store(&[]));
         match self.holder {
-            Holder::Own(staged) if owner == cx.access.shard => {
+            Holder::Own(Some(staged)) if owner == cx.access.shard => {
                 let value = Committed {
-                    key: &self.key,
-                    hash: self.announced.hash,
+                    key: announced.key,
+                    hash: announced.hash,
                     mode,
                     value_bytes,
                 };
                 let outcome = committed(&mut cx.access, &value, |engine, now| {
                     engine.commit(staged, mode, &extras, now)
                 });
-                conn.tell(cx, |out| stored(&self.key, &reply, &outcome, out));
+                conn.tell(cx, |out| stored(announced.key, &reply, &outcome, out));
             }
-            Holder::Own(staged) => {
+            Holder::Own(Some(staged)) => {
                 let reply_to = (!reply.is_none()).then(|| conn.expect_reply());
                 let pieces = cx.access.engine.staged_value(&staged);
                 cx.router.push_pieces(owner, &op, pieces, reply_to);
@@ -235,7 +227,7 @@ impl Upload {
                 });
                 conn.submit(&op, cx);
             }
-            Holder::Owner(..) | Holder::Asked => {
+            Holder::Own(None) | Holder::Owner(..) | Holder::Asked => {
                 debug_assert!(false, "a value without memory is whole");
             }
         }
@@ -243,20 +235,8 @@ impl Upload {
 
     /// Refuses the value, and drops what is still to come of it.
     fn give_up(self, why: Refusal, conn: &mut Conn, cx: &mut Cx<'_>) {
-        let rest = self.missing + self.announced.line_end.len();
-        let drops_old = self.announced.mode == StoreMode::Set || self.announced.extras.drops_old;
-        let op = Op {
-            key: &self.key,
-            hash: self.announced.hash,
-            verb: Verb::Refuse {
-                mode: self.announced.mode,
-                drops_old,
-                why,
-            },
-            reply: self.announced.reply.with_words(&self.words),
-        };
-        conn.submit(&op, cx);
-        conn.swallow(rest);
+        let announced = self.announced.with(&self.key, &self.words);
+        announced::refuse(conn, &announced, self.missing, why, cx);
         self.holder.abort(&mut cx.access, cx.router);
     }
 

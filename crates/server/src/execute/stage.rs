@@ -43,22 +43,7 @@ pub(super) fn step(
     out: &mut Outgoing,
 ) -> Option<Part> {
     match step {
-        StageStep::Begin {
-            client_flags,
-            deadline,
-            extras,
-            value_bytes,
-        } => {
-            let reserve = Reserve {
-                key: op.key,
-                hash: op.hash,
-                client_flags,
-                deadline,
-                extras,
-                value_bytes,
-            };
-            Some(begin(access, &reserve))
-        }
+        StageStep::Begin(value) => Some(begin(access, &value.reserve(op.key, op.hash))),
         StageStep::Grow { staged, bytes } => Some(grow(access, staged.into_staged(), bytes)),
         StageStep::Commit {
             staged,

@@ -97,6 +97,8 @@ struct Net {
     waiting_room: VecDeque<(ListenerId, OwnedFd)>,
     /// Connections with input that could be worked on at once.
     ready: Vec<ConnId>,
+    /// Connections that are ready at the end of the warm window.
+    resting: Vec<ConnId>,
     /// Connections with replies to send.
     dirty: Vec<ConnId>,
     /// Connections whose handshake waits for its turn.
@@ -135,6 +137,7 @@ impl Shard {
             deaf_since: None,
             waiting_room: VecDeque::new(),
             ready: Vec::new(),
+            resting: Vec::new(),
             dirty: Vec::new(),
             handshakes: VecDeque::new(),
             doomed: Vec::new(),

@@ -48,6 +48,17 @@ const LEND_VAIN_MAX: u32 = 3;
 /// For so many rounds after any shard was short of memory, every shard says how it stands as often as with traffic.
 const ATTENTIVE_ROUNDS: u32 = 20;
 
+/// What came of asking others for pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loan {
+    /// Pages, or one is being emptied.
+    Given,
+    /// All that might have one are at work.
+    Busy,
+    /// Nobody has a page that could go.
+    Nothing,
+}
+
 /// One shard's part in it.
 #[derive(Debug)]
 pub(super) struct Pages {
@@ -316,17 +327,16 @@ fn give(shared: &Shared, donor: &ShardHandle, engine: &mut Engine, idle_ms: u64)
 }
 
 /// Empties pages of other shards than `borrower`, however young, for a value that lacks `bytes` and finds no memory there
-/// although everything else has been evicted: as many as it takes, or as can be emptied in a slice of time. False if no shard
-/// has a page that could go.
+/// although everything else has been evicted: as many as it takes, or as can be emptied in a slice of time.
 pub(crate) fn lend(
     access: &mut Access<'_>,
     shared: &Shared,
     borrower: ShardId,
     bytes: usize,
-) -> bool {
+) -> Loan {
     let begun = Instant::now();
     let mut pages = bytes.div_ceil(access.engine.page_bytes()).max(1);
-    let mut may_later = false;
+    let mut loan = Loan::Nothing;
     for id in by_idle_bytes(shared, borrower) {
         let donor = shared.shard(id);
         let mut vain = 0;
@@ -336,26 +346,28 @@ pub(crate) fn lend(
                 false => give_step(shared, donor, 0),
             };
             match release {
-                Some(Release::Released) => pages -= 1,
+                Some(Release::Released) => {
+                    pages -= 1;
+                    loan = Loan::Given;
+                }
                 Some(Release::Working) => {}
                 // Who meets a half-received value looks for another page.
                 Some(Release::Nothing) => {
                     vain += 1;
                     continue;
                 }
-                // Whoever is busy now may have something the next time.
-                None => {
-                    may_later = true;
+                None if loan == Loan::Nothing => {
+                    loan = Loan::Busy;
                     break;
                 }
+                None => break,
             }
             if pages == 0 || begun.elapsed() >= SLICE {
-                return true;
+                return Loan::Given;
             }
-            may_later = true;
         }
     }
-    may_later
+    loan
 }
 
 /// The other shards, the one with most idle memory first.

@@ -62,6 +62,9 @@ impl Shard {
             self.net.handle().awake();
             turned?;
             let pace = self.pace(&mut busy);
+            if pace != Pace::Run {
+                self.net.ready.append(&mut self.net.resting);
+            }
             self.reap(pace);
             self.tick();
             if self.net.is_drained() {
@@ -73,7 +76,7 @@ impl Shard {
                 continue;
             }
             match pace {
-                Pace::Park if self.net.may_wait() && !self.reaper.is_at_work() => {
+                Pace::Park if self.net.may_park() && !self.reaper.is_at_work() => {
                     self.park().await?;
                 }
                 Pace::Park | Pace::Yield => {
@@ -172,6 +175,11 @@ impl Net {
             && self.handshakes.is_empty()
             && self.sealing.inserts.is_empty()
             && self.router.may_sleep()
+    }
+
+    /// The same without windows, too.
+    fn may_park(&self) -> bool {
+        self.resting.is_empty() && self.may_wait()
     }
 
     /// Asks for the buckets, then the items, that the requests in `events` will look up: with one request from each of
@@ -292,7 +300,10 @@ impl Net {
         }
         if conn.can_resume() && !conn.queued {
             conn.queued = true;
-            self.ready.push(id);
+            match conn.rests() {
+                true => self.resting.push(id),
+                false => self.ready.push(id),
+            }
         }
         let wanted = conn.wanted_reading();
         match (conn.reading, wanted) {

@@ -39,7 +39,8 @@ pub(super) fn store(
         request.client_flags,
     ) {
         // Told apart from an append whose result becomes too large: that is "Not stored.".
-        announced::refuse(conn, &announced, Refusal::TooLarge, cx);
+        let missing = announced.value_bytes;
+        announced::refuse(conn, &announced, missing, Refusal::TooLarge, cx);
         return Step::Used(used);
     }
     match announced::take(conn, &announced, data, cx) {
