@@ -1,5 +1,7 @@
 //! All verbs in all protocols against memcached, over TCP, Unix sockets and several servers.
 
+use std::fs;
+
 use crate::support::{Memcached, json, run_of, temporary};
 
 const EVERYTHING: &str = "get=40,multiget:7=5,set=10,add=3,replace=3,delete=3,append=2,prepend=2,incr=3,decr=3,cas=5,touch=3,gat=3";
@@ -69,6 +71,8 @@ fn unix_sockets() {
         return;
     };
     run_all(&["-s", &server.address], EVERYTHING);
+    drop(server);
+    fs::remove_file(path).expect("memcached leaves its socket");
 }
 
 #[test]

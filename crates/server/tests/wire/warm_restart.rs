@@ -29,6 +29,11 @@ impl MemoryFile {
         Server::start(shards, &[&["-e", path], options].concat())
     }
 
+    /// A socket of a server that would use it.
+    fn socket(&self) -> PathBuf {
+        self.0.with_extension("sock")
+    }
+
     /// What it takes of its file system.
     fn allocated_bytes(&self) -> u64 {
         fs::metadata(&self.0).map_or(0, |metadata| metadata.blocks() * 512)
@@ -39,6 +44,7 @@ impl Drop for MemoryFile {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
         let _ = fs::remove_file(format!("{}.meta", self.0.display()));
+        let _ = fs::remove_file(self.socket());
     }
 }
 
@@ -195,7 +201,7 @@ fn a_file_in_use_is_refused() {
     let _server = file.start(1, &[]);
     let second = command()
         .args(["-l", "127.0.0.1", "-p", "0", "-s"])
-        .arg(file.0.with_extension("sock"))
+        .arg(file.socket())
         .arg("-e")
         .arg(&file.0)
         .output()
