@@ -1,0 +1,159 @@
+//! Clients that make it hard: they read slowly, or in a hurry, or break off in the middle of a value.
+
+use std::io::{self, Read, Write};
+use std::time::Duration;
+
+use corecached_protocol::client_text::render;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::client::{Client, Protocol, Socket};
+use crate::setup::{Address, Setup};
+use crate::tally::Tally;
+use crate::value;
+
+/// What a slow reader's socket holds.
+const SLOW_RECEIVE_BYTES: usize = 4096;
+/// Keys of one multi-get.
+const KEYS_MAX: usize = 40;
+/// Multi-gets in flight.
+const DEPTH_MAX: usize = 4;
+/// Values shorter than that may be too short to say what they are.
+const TELLING_BYTES: usize = 64;
+
+/// A socket that gives a little at a time.
+struct Slowly {
+    socket: Socket,
+    rng: StdRng,
+}
+
+impl Slowly {
+    fn read_some(&mut self) {
+        if self.rng.random_range(0..4) == 0 {
+            std::thread::sleep(Duration::from_millis(self.rng.random_range(1..30)));
+        }
+    }
+}
+
+/// Reads multi-gets of shared keys and checks every value; `slow` ones take their time and sometimes go without a word.
+pub(crate) fn read(number: usize, slow: bool, setup: &Setup, address: &Address, tally: &Tally) {
+    let seed = setup.seed ^ (0xabcd_0000 + number as u64) ^ (u64::from(slow) << 40);
+    let mut rng = StdRng::seed_from_u64(seed);
+    while !tally.is_over() {
+        if let Err(error) = read_for_a_while(&mut rng, slow, address, tally) {
+            tally.fail(format!("reader (slow: {slow}): {error}; {setup:?}"));
+        }
+    }
+}
+
+fn read_for_a_while(
+    rng: &mut StdRng,
+    slow: bool,
+    address: &Address,
+    tally: &Tally,
+) -> io::Result<()> {
+    let socket = Socket::open(address, slow.then_some(SLOW_RECEIVE_BYTES))?;
+    let mut pause = Slowly {
+        socket: socket.double()?,
+        rng: StdRng::seed_from_u64(rng.random()),
+    };
+    let mut client = Client::new(socket, Protocol::Text);
+    for _ in 0..rng.random_range(1..20) {
+        if tally.is_over() {
+            return Ok(());
+        }
+        let depth = rng.random_range(1..=DEPTH_MAX);
+        let requests: Vec<Vec<String>> = (0..depth).map(|_| some_keys(rng)).collect();
+        let mut bytes = Vec::new();
+        for keys in &requests {
+            render::multi_get(&mut bytes, keys.iter().map(|key| key.as_bytes()));
+        }
+        client.socket().write_all(&bytes)?;
+        if slow && rng.random_range(0..10) == 0 {
+            let mut some = [0; 5000];
+            let _ = pause.socket.read(&mut some)?;
+            client.into_socket().reset();
+            return Ok(());
+        }
+        for keys in &requests {
+            if slow {
+                pause.read_some();
+            }
+            check(&mut client, keys, tally)?;
+        }
+    }
+    Ok(())
+}
+
+fn some_keys(rng: &mut StdRng) -> Vec<String> {
+    let count = rng.random_range(1..=KEYS_MAX);
+    (0..count)
+        .map(|_| Setup::shared_key(rng.random_range(0..Setup::SHARED_KEYS)))
+        .collect()
+}
+
+/// Each value is whole and belongs to its key, and the keys come in the order of the request.
+fn check(client: &mut Client, keys: &[String], tally: &Tally) -> io::Result<()> {
+    let hits = match client.text_hits("")? {
+        Ok(hits) => hits,
+        Err(answer) => return Err(io::Error::other(format!("a get gave {answer:?}"))),
+    };
+    let mut order = keys.iter();
+    for (key, hit) in &hits {
+        if !order.any(|asked| asked == key) {
+            return Err(io::Error::other(format!(
+                "{key} was not asked for, or not then"
+            )));
+        }
+        if hit.value.len() >= TELLING_BYTES && !value::is_of(key, &hit.value) {
+            return Err(io::Error::other(format!("wrong bytes: {key} has {hit:?}")));
+        }
+        tally.checked(1, hit.value.len());
+    }
+    Ok(())
+}
+
+/// Announces a value, sends a part of it, and resets the connection: the value before has to be still there.
+pub(crate) fn break_off(number: usize, setup: &Setup, address: &Address, tally: &Tally) {
+    let mut rng = StdRng::seed_from_u64(setup.seed ^ (0x5555_0000 + number as u64));
+    while !tally.is_over() {
+        if let Err(error) = upload_half(number, &mut rng, setup, address) {
+            tally.fail(format!("broken upload: {error}; {setup:?}"));
+        }
+    }
+}
+
+fn upload_half(
+    number: usize,
+    rng: &mut StdRng,
+    setup: &Setup,
+    address: &Address,
+) -> io::Result<()> {
+    let key = format!("broken{number}");
+    let mut other = Client::open(address, Protocol::Text)?;
+    let small = format!("small{}", rng.random::<u32>());
+    let stored = other.line(&format!("set {key} 0 0 {}\r\n{small}", small.len()))?;
+    let mut socket = Socket::open(address, None)?;
+    let bytes = value::length(rng, setup.value_bytes_max()).max(100);
+    let part = rng.random_range(0..bytes);
+    socket.write_all(format!("set {key} 0 0 {bytes}\r\n").as_bytes())?;
+    let sent = socket.write_all(&vec![b'x'; part]);
+    std::thread::sleep(Duration::from_millis(rng.random_range(0..300)));
+    match rng.random_range(0..2) {
+        0 => socket.reset(),
+        _ => drop(socket),
+    }
+    sent?;
+    let found = other.line(&format!("get {key}"))?;
+    let was_refused = stored != "STORED";
+    let is_right = match found.as_str() {
+        "END" => was_refused || !setup.keeps_all || setup.flushes,
+        line => line == format!("VALUE {key} 0 {}", small.len()),
+    };
+    match is_right {
+        true => Ok(()),
+        false => Err(io::Error::other(format!(
+            "{stored:?}, half of {bytes} bytes, then {found:?}"
+        ))),
+    }
+}
