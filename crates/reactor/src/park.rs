@@ -106,8 +106,7 @@ impl Reactor {
         let done = self
             .ring
             .enter(Wait::Poll)
-            .and_then(|()| self.harvest(&mut events));
-        self.settle(0, &mut events);
+            .and_then(|()| self.take_completions(0, &mut events));
         self.pending = events;
         done
     }

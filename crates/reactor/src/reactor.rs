@@ -272,9 +272,7 @@ impl Reactor {
         if wait != Wait::Poll || !self.ring.has_nothing_to_enter_for() {
             self.ring.enter(wait)?;
         }
-        self.harvest(events)?;
-        self.settle(first, events);
-        Ok(())
+        self.take_completions(first, events)
     }
 
     /// Gives the kernel what the caller gave back. True if connections wait for buffers although there are some.
@@ -285,9 +283,24 @@ impl Reactor {
             .rearm(&mut self.ring, self.buffers.available())
     }
 
+    /// Turns what the last `enter` brought into events, and ends the sends it brought nothing for. What it has taken is asked
+    /// before completions are looked at: that queues entries for the next `enter`, which say nothing about the last one.
+    pub(crate) fn take_completions(
+        &mut self,
+        first: usize,
+        events: &mut Vec<Event>,
+    ) -> io::Result<()> {
+        let is_submitted = self.ring.is_submitted();
+        self.harvest(events)?;
+        if is_submitted {
+            self.settle(first, events);
+        }
+        Ok(())
+    }
+
     /// Turns completions into events until there are none: neither in the queue, where looking at some may have put
     /// more, nor held back by the kernel because they did not fit.
-    pub(crate) fn harvest(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
+    fn harvest(&mut self, events: &mut Vec<Event>) -> io::Result<()> {
         let mut completions = std::mem::take(&mut self.completions);
         let mut flushed = Ok(());
         loop {
@@ -307,12 +320,10 @@ impl Reactor {
         flushed
     }
 
-    /// Ends the sends that got no completion. Their events go before those of this turn, which begin at `first`: a
-    /// connection's reply is out before its next request is looked at.
-    pub(crate) fn settle(&mut self, first: usize, events: &mut Vec<Event>) {
-        if !self.ring.is_submitted() {
-            return;
-        }
+    /// Ends the sends that got no completion, now that the kernel has taken every one of them and all completions have been
+    /// looked at. Their events go before those of this turn, which begin at `first`: a connection's reply is out before its
+    /// next request is looked at.
+    fn settle(&mut self, first: usize, events: &mut Vec<Event>) {
         let (pool, sent) = (&mut self.pool, &mut self.sent);
         self.sends.settle(|Ended { token, outgoing }| {
             pool.give(outgoing.bytes);

@@ -197,7 +197,7 @@ impl Ring {
     ///
     /// # Safety
     /// The memory the entry points to stays valid until its completion, or with `SKIP_SUCCESS` until an `enter` after
-    /// which [`Ring::is_submitted`] holds and no completion of it has come.
+    /// which [`Ring::is_submitted`] holds, asked before anything else is pushed, and brought no completion of it.
     pub(crate) unsafe fn push(&mut self, entry: squeue::Entry) {
         if self.backlog.is_empty() {
             // SAFETY: the caller's promise.

@@ -306,3 +306,74 @@ fn nothing_to_send_is_done_at_once() {
         "{events:?}"
     );
 }
+
+/// A send of `value` between two bytes.
+fn wrapped(value: &[u8]) -> Outgoing {
+    let insert = Insert::whole(1, value.as_ptr(), value.len(), 7);
+    Outgoing {
+        bytes: b"<>".to_vec(),
+        inserts: vec![insert],
+    }
+}
+
+fn ends(events: &[Event], wanted: Token) -> bool {
+    events
+        .iter()
+        .any(|event| matches!(event, Event::SendDone { token, .. } if *token == wanted))
+}
+
+/// Looking at completions fills the submission queue again. That says nothing of the sends that the kernel has taken before.
+#[test]
+fn a_send_ends_in_its_turn_whatever_the_turn_starts_again() {
+    let mut reactor = reactor(&small());
+    let listener = listen();
+    let (own, _peer) = connection(&listener);
+    let (full, _full_peer) = tight_connection(&listener);
+    let value = pattern(1, 300);
+
+    // A wake: the waker's pipe is read again.
+    reactor.waker().wake();
+    reactor.send(own.as_raw_fd(), Token(1), wrapped(&value));
+    let events = poll(&mut reactor);
+    assert!(events.iter().any(|event| matches!(event, Event::Wake)));
+    assert!(ends(&events, Token(1)), "{events:?}");
+
+    // A send that does not fit: its rest is sent again.
+    reactor.send(full.as_raw_fd(), Token(2), vec![1; 1 << 20].into());
+    reactor.send(own.as_raw_fd(), Token(1), wrapped(&value));
+    let events = poll(&mut reactor);
+    assert!(
+        events
+            .iter()
+            .any(|event| matches!(event, Event::SendBlocked { .. }))
+    );
+    assert!(ends(&events, Token(1)), "{events:?}");
+}
+
+/// What came of it: the late end of a first send was taken for that of the second, and a third went into its middle.
+#[test]
+fn a_late_end_does_not_let_a_send_into_the_middle_of_another() {
+    within(30, || {
+        let mut reactor = reactor(&small());
+        let listener = listen();
+        let (own, peer) = tight_connection(&listener);
+        let value = pattern(2, 4_000);
+        let (long, long_expected) = gathered(&value, 90, 10);
+        let (longer, longer_expected) = gathered(&value, 3_000, 40);
+        let mut expected = long_expected;
+        expected.extend(longer_expected);
+        expected.extend_from_slice(b"<last>");
+
+        reactor.waker().wake();
+        reactor.send(own.as_raw_fd(), Token(1), long);
+        let events = poll(&mut reactor);
+        assert!(ends(&events, Token(1)), "{events:?}");
+        reactor.send(own.as_raw_fd(), Token(1), longer);
+        let reader = slow_reader(peer, 9);
+        wait_for_done(&mut reactor, Token(1));
+        reactor.send(own.as_raw_fd(), Token(1), b"<last>".to_vec().into());
+        finish_round(&mut reactor);
+        drop(own);
+        assert!(reader.join().unwrap() == expected);
+    });
+}
