@@ -28,6 +28,8 @@ mod shift;
 mod staged;
 #[path = "engine/support.rs"]
 mod support;
+#[path = "engine/time.rs"]
+mod time;
 #[path = "engine/verbs.rs"]
 mod verbs;
 #[path = "engine/walk.rs"]

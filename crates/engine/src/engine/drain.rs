@@ -299,6 +299,7 @@ impl Engine {
             let head = self.items.head(target);
             let frequency = policy::moved(head.frequency());
             self.items.set_head(target, head.with_frequency(frequency));
+            self.renew(target);
         }
         self.items.slabs.give(chunk);
         self.stats.work += 1;

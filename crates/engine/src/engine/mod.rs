@@ -216,10 +216,12 @@ impl Engine {
     }
 
     /// Kills every item: those present now, or those present when the clock reaches `at`, which replaces a pending
-    /// flush. Takes constant time; memory comes back as items are met, by [`Self::sweep`] at the latest.
+    /// flush. Takes constant time, but after some millions of flushes without a sweep between them; memory comes back as
+    /// items are met, by [`Self::sweep`] at the latest.
     pub fn flush_all(&mut self, at: Option<Seconds>, now: Seconds) {
         self.clock.advance(now);
         self.stats.cmd_flush += 1;
+        self.provide_stamp();
         self.clock.flush(at);
     }
 
@@ -338,7 +340,7 @@ impl Engine {
         let head = head
             .with_state(state)
             .with_frequency(frequency)
-            .with_last_access(self.clock.stamp());
+            .with_last_access(self.clock.stamp_of_new());
         self.items.set_head(chunk, head);
         let item = self.items.item(chunk);
         let (requested, deadline) = (item.requested_bytes() as u64, item.deadline());

@@ -87,7 +87,7 @@ impl Engine {
         let is_flushed = self
             .clock
             .flushed()
-            .is_some_and(|stamp| page.flushed != stamp);
+            .is_some_and(|stamp| page.flushed != stamp + 1);
         if is_flushed {
             page.in_use
         } else if page.deadline_min > self.clock.now().0 {
@@ -99,7 +99,7 @@ impl Engine {
 
     /// The page is gone through from its start: what is met, and what is stored meanwhile, is counted anew.
     pub(super) fn begin_visit(&mut self, id: PageId) {
-        let flushed = self.clock.flushed().unwrap_or(0);
+        let flushed = self.clock.flushed().map_or(0, |stamp| stamp + 1);
         let now = self.clock.now().0;
         self.items.slabs.page_mut(id).begin_visit(now, flushed);
     }

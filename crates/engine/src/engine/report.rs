@@ -98,8 +98,9 @@ impl Engine {
         let used_chunks = slabs.used_chunks(class.class_id);
         let next = self
             .under_hand(class.class_id)
-            .map(|chunk| self.items.head(chunk))
-            .filter(|head| head.is_linked());
+            .filter(|&chunk| self.items.head(chunk).is_linked())
+            .filter(|&chunk| self.death(&self.items.item(chunk)).is_none())
+            .map(|chunk| self.items.head(chunk));
         ClassStats {
             total_pages,
             page_bytes: total_pages * slabs.page_bytes() as u64,

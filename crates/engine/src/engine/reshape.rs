@@ -98,5 +98,6 @@ impl Engine {
             .with_fetched(before.is_fetched())
             .with_last_access(before.last_access());
         self.items.set_head(chunk, head);
+        self.renew(chunk);
     }
 }

@@ -1,20 +1,24 @@
 //! The background walk that frees dead items.
 //!
 //! It goes through the pages in the order of their addresses, so memory is read in sequence, and steps over pages whose
-//! items all live: each page knows a time before which none of its items dies.
+//! items all live: each page knows a time before which none of its items dies. After a `flush_all`, and every 48 days, it
+//! steps over none, so that stamps of items need no more bits than there are (clock.rs).
 
 use super::Engine;
 use super::effort::WALK_WORK;
 use super::evict::Reclaimer;
 use crate::api::SweepProgress;
-use crate::item::ACCESS_MODULUS;
 use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId};
 use crate::types::{Deadline, KeyHash, Seconds};
 
-/// Ages are kept below half the modulus by the walk, so that they never wrap.
-const AGE_MAX: u32 = ACCESS_MODULUS / 2;
 /// Chunks beyond the budget that finish a page's last item.
 const DYING_STEP: usize = 32;
+
+/// Chunks looked at by one call of [`Engine::maintain`] when a walk over everything is due.
+const RENEWAL_STEP: usize = 128;
+/// Calls of the walk, of 160 chunks or more each, by a flush that takes one of the last 2^21 stamps: together they go through
+/// 2,600,000,000 chunks.
+const FLUSH_STEPS: usize = 8;
 
 /// Chunks that are looked at together, so that their cache misses overlap.
 pub(super) const GROUP: usize = 32;
@@ -27,7 +31,9 @@ pub(super) struct SweepCursor {
     /// The class of the page when the walk reached it.
     class: u8,
     /// The flush in effect when the walk began.
-    flushed: Option<u32>,
+    flushed: Option<u64>,
+    /// The stamp when it began, if it looks at every item.
+    renews: Option<u64>,
 }
 
 impl Engine {
@@ -54,19 +60,35 @@ impl Engine {
         progress
     }
 
+    /// A walk has ended, unless there was none, and another begins.
     fn begin_walk(&mut self) {
-        if self.sweep.page != 0
-            && self.sweep.flushed.is_some()
-            && self.sweep.flushed == self.clock.flushed()
-        {
-            self.clock.forget_flush();
+        if let Some(began) = self.sweep.renews {
+            self.clock.end_walk(self.sweep.flushed, began);
         }
         self.sweep = SweepCursor {
             page: 1,
             offset: 0,
             class: NO_CLASS,
             flushed: self.clock.flushed(),
+            renews: (self.clock.is_walk_due()).then(|| self.clock.walk_begins()),
         };
+    }
+
+    /// Goes on with a walk over everything if one has to end before stamps are used up; true while there is more to do.
+    pub(super) fn renew_stamps(&mut self) -> bool {
+        if self.clock.needs_walk() {
+            self.sweep(self.clock.now(), RENEWAL_STEP);
+        }
+        self.clock.needs_walk()
+    }
+
+    /// Sees to it that the next flush has a stamp.
+    pub(super) fn provide_stamp(&mut self) {
+        let mut steps = 0;
+        while self.clock.is_scarce() && (steps < FLUSH_STEPS || self.clock.is_used_up()) {
+            self.sweep(self.clock.now(), usize::MAX);
+            steps += 1;
+        }
     }
 
     /// Whether the walk is inside a page, whose bound on deadlines is then that of a part of its items.
@@ -93,7 +115,9 @@ impl Engine {
         }
         let no_items = class == NO_CLASS || class == INDEX_CLASS;
         if self.sweep.offset == 0 {
-            let all_live = deadline_min > self.clock.now().0 && self.clock.flushed().is_none();
+            let all_live = deadline_min > self.clock.now().0
+                && self.clock.flushed().is_none()
+                && self.sweep.renews.is_none();
             if no_items || all_live {
                 self.sweep.page += 1;
                 return 1;
@@ -144,7 +168,7 @@ impl Engine {
         found
     }
 
-    /// Whether a chunk begins a dead item. Of a live one its page learns the deadline, and its age is kept from wrapping.
+    /// Whether a chunk begins a dead item. Of a live one its page learns the deadline.
     pub(super) fn is_dead_or_note(&mut self, chunk: ChunkRef) -> bool {
         let head = self.items.head(chunk);
         if !head.is_linked() {
@@ -158,10 +182,17 @@ impl Engine {
             return true;
         }
         self.items.note_deadline(chunk, deadline);
-        if self.clock.age(head.last_access()) > AGE_MAX {
-            let oldest = self.clock.stamp().wrapping_sub(AGE_MAX);
-            self.items.set_head(chunk, head.with_last_access(oldest));
-        }
+        self.renew(chunk);
         false
+    }
+
+    /// Keeps the age of an item that is looked at, or moved to where the walk may have been, from wrapping.
+    #[inline]
+    pub(super) fn renew(&mut self, chunk: ChunkRef) {
+        let head = self.items.head(chunk);
+        let renewed = head.with_last_access(self.clock.renewed(head.last_access()));
+        if renewed != head {
+            self.items.set_head(chunk, renewed);
+        }
     }
 }

@@ -29,7 +29,9 @@ impl Engine {
         }
         self.free_dying_step(DYING_STEP);
         let condenses = self.condense();
-        condenses
+        let renews = self.renew_stamps();
+        renews
+            || condenses
             || self.drain.is_some()
             || !self.dying.is_null()
             || self.items.slabs.has_spare_page()

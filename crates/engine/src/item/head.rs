@@ -6,7 +6,8 @@
 //!      +--------+----+--------+-------+----------+-------+--------+-------+-----+----------+-----------+-------------+
 //! ```
 //!
-//! `length` is the number of value bytes in this chunk (at most a page, 2^20). `last access` is in seconds, modulo 2^24.
+//! `length` is the number of value bytes in this chunk (at most a page, 2^20). `last access` is a stamp of the engine's
+//! clock (clock.rs), modulo 2^24.
 //! Then follow, each only where said:
 //!
 //! ```text
@@ -62,7 +63,7 @@ const KEY_SHIFT: u32 = 32;
 const KEY_MASK: u64 = 0xff << KEY_SHIFT;
 const ACCESS_SHIFT: u32 = 40;
 
-/// Times of the last access are kept modulo this.
+/// Stamps of the last access are kept modulo this.
 pub(crate) const ACCESS_MODULUS: u32 = 1 << 24;
 
 /// Bytes of a [`Head`].
@@ -220,7 +221,7 @@ impl Head {
         ((self.0 & KEY_MASK) >> KEY_SHIFT) as usize
     }
 
-    /// Second of the last access, modulo [`ACCESS_MODULUS`].
+    /// Stamp of the last access, modulo [`ACCESS_MODULUS`].
     #[inline]
     pub(crate) fn last_access(self) -> u32 {
         (self.0 >> ACCESS_SHIFT) as u32
@@ -228,9 +229,9 @@ impl Head {
 
     #[inline]
     #[must_use]
-    pub(crate) fn with_last_access(self, seconds: u32) -> Self {
+    pub(crate) fn with_last_access(self, stamp: u32) -> Self {
         let kept = self.0 & ((1 << ACCESS_SHIFT) - 1);
-        Self(kept | u64::from(seconds % ACCESS_MODULUS) << ACCESS_SHIFT)
+        Self(kept | u64::from(stamp % ACCESS_MODULUS) << ACCESS_SHIFT)
     }
 
     /// Offset of the client flags. `cas_bytes` is the usual width of a cas unique in this engine.

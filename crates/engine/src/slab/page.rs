@@ -44,8 +44,8 @@ pub(crate) struct Page {
     pub(crate) deadline_min: u32,
     /// When its items die.
     pub(crate) mortality: Mortality,
-    /// The flush in effect when it was last gone through.
-    pub(crate) flushed: u32,
+    /// 1 more than the stamp of the flush in effect when it was last gone through; 0 for none.
+    pub(crate) flushed: u64,
     /// Neighbours among the pages of the class, or in the pool or vacant list.
     pub(crate) all: Links,
     /// Neighbours among the available pages of the class.
@@ -71,7 +71,7 @@ impl Page {
 
 impl Page {
     /// Forgets when its items die: they are looked at, one after the other, from now on.
-    pub(crate) fn begin_visit(&mut self, now: u32, flushed: u32) {
+    pub(crate) fn begin_visit(&mut self, now: u32, flushed: u64) {
         self.deadline_min = NO_DEADLINE;
         self.mortality = Mortality::begin(now);
         self.flushed = flushed;

@@ -18,14 +18,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// A lookup has found the item: it must be this one, and what the lookup has done to it is taken over.
-    pub(super) fn see(
-        &mut self,
-        hit: &Hit<'_>,
-        value: &[u8],
-        fetch: Fetch,
-        now: u32,
-        has_flushed: bool,
-    ) {
+    pub(super) fn see(&mut self, hit: &Hit<'_>, value: &[u8], fetch: Fetch, now: u32, leaps: bool) {
         assert!(value == self.value, "another value");
         assert_eq!(
             (hit.client_flags(), hit.cas(), hit.deadline_before()),
@@ -39,7 +32,7 @@ impl Entry {
         if self.used != u32::MAX {
             let idle = now - self.used;
             assert!(hit.idle_seconds() <= idle, "{}", hit.idle_seconds());
-            assert!(has_flushed || hit.idle_seconds() == idle);
+            assert!(leaps || hit.idle_seconds() == idle);
         }
         let (bump, deadline, recache) = match fetch {
             Fetch::Count => (true, None, None),

@@ -83,7 +83,7 @@ impl Model {
                 .map
                 .get_mut(&key)
                 .unwrap_or_else(|| panic!("a hit of what is dead or never was"));
-            entry.see(&hit, &value, fetch, self.now, self.has_flushed);
+            entry.see(&hit, &value, fetch, self.now, self.leaps);
             self.hits += 1;
         }
         if pin {

@@ -57,8 +57,8 @@ struct Model {
     map: HashMap<Vec<u8>, Entry>,
     now: u32,
     flush_at: Option<u32>,
-    /// After a flush, ages may be a second or more too small.
-    has_flushed: bool,
+    /// Whether time leaps by months: ages may be too small then.
+    leaps: bool,
     uploads: Vec<Upload>,
     pins: Vec<Pinned>,
     keys: usize,
@@ -94,7 +94,7 @@ impl Model {
             map: HashMap::new(),
             now: 2,
             flush_at: None,
-            has_flushed: false,
+            leaps: false,
             uploads: Vec::new(),
             pins: Vec::new(),
             keys,

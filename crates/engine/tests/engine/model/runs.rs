@@ -122,6 +122,17 @@ fn items_survive_restarts() {
 }
 
 #[test]
+fn time_leaps() {
+    let config = EngineConfig {
+        memory_file: Some(memory_file(config().segment_bytes)),
+        ..config()
+    };
+    let mut model = Model::new(seed() + 8, config, 32 << 20, 300, SMALL);
+    (model.leaps, model.shrinks) = (true, false);
+    run(model, steps(60_000), 100);
+}
+
+#[test]
 fn without_evictions() {
     let config = EngineConfig {
         evictions_enabled: false,

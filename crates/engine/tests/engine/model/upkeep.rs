@@ -6,6 +6,9 @@ use crate::support::hash;
 
 use super::Model;
 
+/// Time leaps no further, so that there is room for the longest life.
+const LATEST: u32 = u32::MAX - 1000;
+
 impl Model {
     pub(super) fn touch(&mut self) {
         let key = self.key();
@@ -32,7 +35,6 @@ impl Model {
     }
 
     pub(super) fn flush(&mut self) {
-        self.has_flushed = true;
         if self.rng.one_in(2) {
             self.engine.flush_all(None, Seconds(self.now));
             self.flush_at = None;
@@ -46,10 +48,22 @@ impl Model {
 
     pub(super) fn tick(&mut self) {
         self.now += 1 + self.rng.below(3) as u32;
+        if self.leaps && self.rng.one_in(8) {
+            self.now = self.now.saturating_add(self.leap()).min(LATEST);
+        }
         if self.flush_at.is_some_and(|at| at <= self.now) {
             self.flush_at = None;
             self.map.clear();
         }
+    }
+
+    /// Across the borders of what is kept of times: 30 days, halves and multiples of 2^24 seconds, give or take a few.
+    fn leap(&mut self) -> u32 {
+        let around = match self.rng.below(5) {
+            0 => 30 * 24 * 60 * 60,
+            bits => 1 << (21 + bits),
+        };
+        around - 4 + self.rng.below(8) as u32
     }
 
     pub(super) fn housekeeping(&mut self) {
