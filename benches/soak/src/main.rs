@@ -49,6 +49,9 @@ struct Args {
     /// Seed of the first round; the one after it has the next number.
     #[arg(long)]
     seed: Option<u64>,
+    /// Memory that the server may take beside -m and its shards, in MiB. Sanitizers need more.
+    #[arg(long, default_value_t = 300)]
+    beside_mb: usize,
 }
 
 fn main() -> ExitCode {
@@ -59,7 +62,7 @@ fn main() -> ExitCode {
     while Instant::now() < end {
         let left = end.saturating_duration_since(Instant::now());
         let length = left.min(Duration::from_secs(args.round_seconds.max(1)));
-        match round::run(&args.binary, seed, length) {
+        match round::run(&args.binary, seed, length, args.beside_mb) {
             Ok(totals) => total.add(&totals),
             Err(fault) => {
                 eprintln!("WRONG: {fault}");

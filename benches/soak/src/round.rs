@@ -10,13 +10,17 @@ use crate::setup::Setup;
 use crate::tally::{Tally, Totals};
 use crate::{disturb, operator};
 
-/// What a server may have in memory beside `-m`: itself, each shard's rings and buffers, and what lies in the connections
-/// of a round. The server documents less; this is to catch what grows without end.
-const BESIDE_MB: usize = 300;
+/// What a shard's rings and buffers may take. The server documents less; this is to catch what grows without end.
 const BESIDE_SHARD_MB: usize = 8;
 
-/// Runs a round; `Err` says what was wrong.
-pub(crate) fn run(binary: &Path, seed: u64, length: Duration) -> Result<Totals, String> {
+/// Runs a round; `Err` says what was wrong. Beside its items and shards, the server may take `beside_mb` MiB, which is
+/// itself and what lies in connections.
+pub(crate) fn run(
+    binary: &Path,
+    seed: u64,
+    length: Duration,
+    beside_mb: usize,
+) -> Result<Totals, String> {
     let setup = Setup::of(seed);
     let mut server =
         Server::start(binary, &setup).map_err(|error| format!("{error}; {setup:?}"))?;
@@ -44,7 +48,7 @@ pub(crate) fn run(binary: &Path, seed: u64, length: Duration) -> Result<Totals, 
         return Err(fault);
     }
     let evictions = operator::check_evictions(&setup, &server.address, &tally)?;
-    check_memory(&server, &setup)?;
+    check_memory(&server, &setup, beside_mb)?;
     server.end()?;
     let totals = Totals {
         rounds: 1,
@@ -70,8 +74,8 @@ fn watch(server: &mut Server, tally: &Tally, length: Duration) {
     tally.stop();
 }
 
-fn check_memory(server: &Server, setup: &Setup) -> Result<(), String> {
-    let allowed_mb = setup.memory_mb + BESIDE_MB + setup.shards * BESIDE_SHARD_MB;
+fn check_memory(server: &Server, setup: &Setup, beside_mb: usize) -> Result<(), String> {
+    let allowed_mb = setup.memory_mb + beside_mb + setup.shards * BESIDE_SHARD_MB;
     match server.resident_bytes_max() >> 20 {
         mb if mb as usize <= allowed_mb => Ok(()),
         mb => Err(format!(

@@ -214,7 +214,22 @@ pub(crate) fn when_calm(test: impl Fn() -> Result<(), String>) {
         failures += u32::from(was_calm);
         assert!(failures < CALM_TRIES, "{why}");
     }
-    println!("skipped: the machine is not calm");
+    skipped("the machine is not calm");
+}
+
+/// Says that the test of this thread does not test anything here, and why; `scripts/test` counts such tests apart.
+pub(crate) fn skipped(why: &str) {
+    let test = std::thread::current();
+    let line = format!("{}: {why}", test.name().unwrap_or("a test"));
+    println!("skipped: {line}");
+    if let Some(path) = std::env::var_os("SKIPPED_TESTS") {
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path);
+        let mut file = file.expect("the list of skipped tests can be written");
+        std::io::Write::write_all(&mut file, format!("{line}\n").as_bytes()).expect("written");
+    }
 }
 
 /// An error unless `holds`.

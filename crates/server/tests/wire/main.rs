@@ -18,6 +18,7 @@
 //! recache.rs          who fetches an item anew: one of many clients
 //! process.rs          daemon, pid file, change of user, errors at the start
 //! shard_port.rs       clients that choose their shard
+//! skip.rs             tests that cannot run here
 //! tls/                encrypted connections: certificates, versions, reload, limits
 //! udp.rs              datagrams
 //! uneven.rs           shards that are not used alike
@@ -44,6 +45,7 @@ mod process;
 mod recache;
 mod server;
 mod shard_port;
+mod skip;
 mod statistics;
 mod stopwatch;
 mod tls;

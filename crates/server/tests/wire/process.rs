@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use crate::client::Client;
 use crate::server::{Server, binary, command, free_port};
+use crate::skip::skipped;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -223,7 +224,7 @@ fn shards_ask_the_scheduler_for_short_slices() {
     let said = server.stderr_text();
     assert!(server.is_old_memcached || said.contains("slice"), "{said}");
     if slices.is_empty() || !kernel_takes_slices() || said.contains("slice stays") {
-        println!("skipped: no slices here: {slices:?}\n{said}");
+        skipped(&format!("no slices here: {slices:?} {said}"));
         return;
     }
     // glommio has an idle thread of the same name beside each.

@@ -8,15 +8,16 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use super::assert_served_promptly;
 use crate::client::Client;
 use crate::server::Server;
+use crate::skip::skipped;
 
 /// Raises the limit on open files of this process; false when the hard limit is too low.
 fn can_open_files(count: u64) -> bool {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.maximum.is_some_and(|maximum| maximum < count) {
-        println!(
-            "skipped: the hard limit on open files is {:?}, not {count}",
+        skipped(&format!(
+            "the hard limit on open files is {:?}, not {count}",
             limit.maximum
-        );
+        ));
         return false;
     }
     if limit.current.is_some_and(|current| current < count) {
