@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::str::FromStr;
 use std::time::Duration;
 
-use corecached_reactor::{Event, Outgoing, Reactor, ReactorConfig, Token, probe};
+use corecached_reactor::{Event, Outgoing, Reactor, ReactorConfig, Stream, Token, probe};
 use glommio::{LocalExecutorBuilder, Placement};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -58,8 +58,7 @@ struct Server {
 }
 
 struct Connection {
-    token: Token,
-    fd: OwnedFd,
+    stream: Stream,
     reply: Option<Vec<u8>>,
     is_blocked: bool,
 }
@@ -136,7 +135,7 @@ impl Server {
                 }
                 self.reactor.recycle(buf);
             }
-            Event::SendBlocked { token } => self.set_blocked(token, true),
+            Event::SendBlocked { token, .. } => self.set_blocked(token, true),
             Event::SendDone { token, .. } => {
                 self.set_blocked(token, false);
                 to_send.push(token);
@@ -164,10 +163,10 @@ impl Server {
         }
         self.opened = (self.opened + 1) % (1 << 24);
         let token = Token(self.opened << 32 | index as u64);
-        self.reactor.recv(fd.as_raw_fd(), token);
+        let stream = self.reactor.open(fd, token);
+        self.reactor.recv(&stream);
         self.connections[index] = Some(Connection {
-            token,
-            fd,
+            stream,
             reply: None,
             is_blocked: false,
         });
@@ -175,8 +174,8 @@ impl Server {
 
     fn close(&mut self, token: Token) {
         let index = index_of(token);
-        if let Some(connection) = self.connections[index].take_if(|it| it.token == token) {
-            self.reactor.close(connection.fd, token);
+        if let Some(connection) = self.connections[index].take_if(|it| it.stream.token() == token) {
+            self.reactor.close(connection.stream);
             self.free.push(index);
         }
     }
@@ -193,8 +192,8 @@ impl Server {
                 && !connection.is_blocked
                 && let Some(reply) = connection.reply.take()
             {
-                let fd = connection.fd.as_raw_fd();
-                self.reactor.send(fd, token, Outgoing::from(reply));
+                let stream = &mut connection.stream;
+                self.reactor.send(stream, Outgoing::from(reply));
             }
         }
     }
@@ -207,5 +206,5 @@ fn index_of(token: Token) -> usize {
 fn find(connections: &mut [Option<Connection>], token: Token) -> Option<&mut Connection> {
     connections[index_of(token)]
         .as_mut()
-        .filter(|it| it.token == token)
+        .filter(|it| it.stream.token() == token)
 }

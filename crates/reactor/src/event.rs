@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 
 use crate::buffers::RecvBuf;
 use crate::datagram::DatagramBuf;
+use crate::send::SendId;
 
 /// The caller's name for a connection or listener: an index and a generation, say. Less than 2^56.
 ///
@@ -185,21 +186,22 @@ impl Progress {
         }
     }
 
-    /// Marks the next `len` bytes as done, in as many pieces as they are.
+    /// Marks the next `len` bytes as done, in as many pieces as they are. Returns how many there were.
     ///
     /// # Safety
     /// As [`Self::piece`].
-    pub unsafe fn skip(&mut self, outgoing: &Outgoing, mut len: usize) {
-        while len > 0 {
+    pub unsafe fn skip(&mut self, outgoing: &Outgoing, len: usize) -> usize {
+        let mut skipped = 0;
+        while skipped < len {
             // SAFETY: the caller's promise.
             let Some((_, piece)) = (unsafe { self.piece(outgoing) }) else {
-                debug_assert!(false, "more is done than there is");
-                return;
+                break;
             };
-            let done = piece.min(len);
+            let done = piece.min(len - skipped);
             self.advance(done);
-            len -= done;
+            skipped += done;
         }
+        skipped
     }
 }
 
@@ -261,15 +263,20 @@ pub enum Event {
         /// The connection.
         token: Token,
     },
-    /// The socket took only a part. The reactor sends the rest as the peer reads; do not send more before `SendDone`.
+    /// The send is under way still: mostly because the socket took only a part. The reactor sends the rest as the peer reads.
+    /// `SendDone` or `SendFailed` will end it; nothing else may be sent before.
     SendBlocked {
         /// The connection.
         token: Token,
+        /// The send.
+        send: SendId,
     },
     /// All bytes are with the kernel. Reported only after `SendBlocked`, and for every send that had inserts.
     SendDone {
         /// The connection.
         token: Token,
+        /// The send.
+        send: SendId,
         /// The inserts of the send: their memory is the caller's again.
         inserts: Vec<Insert>,
     },
@@ -278,7 +285,9 @@ pub enum Event {
     SendFailed {
         /// The connection.
         token: Token,
-        /// Why: mostly `EPIPE` or `ECONNRESET`.
+        /// The send.
+        send: SendId,
+        /// Why: mostly `EPIPE` or `ECONNRESET`; [`crate::IN_DOUBT`] if its bytes do not add up.
         errno: i32,
         /// The inserts of the send: their memory is the caller's again.
         inserts: Vec<Insert>,

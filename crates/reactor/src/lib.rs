@@ -20,6 +20,10 @@
 //! Unsafe code is in `ring`, `buffers`, `event`, `gather`, `send`, `datagram` and `descriptor`; `probe` reads a limit, and `park` and `reactor` each take
 //! over one descriptor.
 
+// Tests inside share code with those outside, to which this crate is one among others.
+#[cfg(test)]
+extern crate self as corecached_reactor;
+
 mod accept;
 mod buffers;
 mod config;
@@ -37,6 +41,9 @@ mod ring;
 mod send;
 mod sockets;
 mod start_error;
+mod stream;
+#[cfg(test)]
+mod tests;
 mod tick;
 mod user_data;
 mod waker;
@@ -48,5 +55,7 @@ pub use event::{Chain, Event, Follow, Insert, Outgoing, Progress, Run, Token};
 pub use probe::{Features, probe};
 pub use reactor::Reactor;
 pub use release::KernelRelease;
+pub use send::{IN_DOUBT, SendId};
 pub use start_error::{StartError, setup_error};
+pub use stream::Stream;
 pub use waker::{DoorbellTarget, Waker};

@@ -18,8 +18,9 @@ use crate::pool::BufferPool;
 use crate::probe::{self, Features};
 use crate::receive::Receivers;
 use crate::ring::{Ring, Wait};
-use crate::send::{Ended, Sends, Verdict};
+use crate::send::{Begun, Ended, IN_DOUBT, SendId, Sends, Verdict};
 use crate::start_error::StartError;
+use crate::stream::{Care, Stream};
 use crate::tick::TickTimer;
 use crate::user_data::{Kind, UserData};
 use crate::waker::{DoorbellTarget, Waker};
@@ -46,6 +47,7 @@ pub struct Reactor {
     waker: Waker,
     pub(crate) parking: Parking,
     features: Features,
+    care: Care,
     _one_thread: PhantomData<*const ()>,
 }
 
@@ -85,6 +87,7 @@ impl Reactor {
             waker,
             parking: Parking::default(),
             features,
+            care: Care::default(),
             _one_thread: PhantomData,
         })
     }
@@ -106,8 +109,20 @@ impl Reactor {
         self.apply(token, action);
     }
 
-    /// Receives from the socket `fd` until it ends, fails or is cancelled. The descriptor stays open until then.
-    pub fn recv(&mut self, fd: RawFd, token: Token) {
+    /// Takes a connected socket into its care, under the name `token`.
+    pub fn open(&mut self, fd: OwnedFd, token: Token) -> Stream {
+        Stream::new(fd, token, self.care.clone())
+    }
+
+    /// Panics if a stream is another reactor's.
+    fn check(&self, stream: &Stream) {
+        assert!(self.care.is(&stream.care), "a stream of another reactor");
+    }
+
+    /// Receives from a stream until it ends, fails or is cancelled.
+    pub fn recv(&mut self, stream: &Stream) {
+        self.check(stream);
+        let (fd, token) = (stream.as_raw_fd(), stream.token);
         self.receivers.start(&mut self.ring, fd, token);
     }
 
@@ -119,9 +134,11 @@ impl Reactor {
         }
     }
 
-    /// Reports [`Event::Readable`] once, as soon as there is something to read from the socket `fd`, which the caller
-    /// then reads by itself. [`Reactor::recv`] must not be under way: ask for this when it has stopped. Ends as it does.
-    pub fn poll(&mut self, fd: RawFd, token: Token) {
+    /// Reports [`Event::Readable`] once, as soon as there is something to read from a stream, which the caller then reads
+    /// by itself. [`Reactor::recv`] must not be under way: ask for this when it has stopped. Ends as it does.
+    pub fn poll(&mut self, stream: &Stream) {
+        self.check(stream);
+        let (fd, token) = (stream.as_raw_fd(), stream.token);
         self.receivers.poll(&mut self.ring, fd, token);
     }
 
@@ -156,25 +173,60 @@ impl Reactor {
         self.pool.give(buffer);
     }
 
-    /// Sends with the next turn. One send per token at a time: what that turn reports no [`Event::SendBlocked`] for is
-    /// done, otherwise wait for [`Event::SendDone`]. A send with inserts always ends in one `SendDone` or `SendFailed`.
-    pub fn send(&mut self, fd: RawFd, token: Token, outgoing: Outgoing) {
+    /// Sends with the next turn. Returns the id that the events of this send name: that turn reports
+    ///
+    /// - nothing, if it is done and had no inserts,
+    /// - [`Event::SendDone`] or [`Event::SendFailed`], if it has ended otherwise,
+    /// - [`Event::SendBlocked`], if it is under way still: then one of those two follows, in that turn or later.
+    ///
+    /// # Panics
+    /// If the stream's last send is not known to have ended: two sends under way would be mixed on the wire.
+    pub fn send(&mut self, stream: &mut Stream, outgoing: Outgoing) -> SendId {
+        self.check(stream);
+        let last = stream.last_send;
+        assert!(
+            !last.is_some_and(|last| self.sends.is_under_way(last)),
+            "a stream has one send under way at most"
+        );
+        let send = self.begin_send(stream.as_raw_fd(), stream.token, outgoing);
+        stream.last_send = Some(send);
+        send
+    }
+
+    fn begin_send(&mut self, fd: RawFd, token: Token, outgoing: Outgoing) -> SendId {
         if outgoing.is_empty() {
             return self.finish_empty(token, outgoing);
         }
-        let (slot, is_waiting) = self.sends.start(&mut self.ring, fd, token, outgoing);
-        if is_waiting {
-            self.receivers.set_waiting_send(fd, token, slot);
-            self.pending.push(Event::SendBlocked { token });
+        let (send, begun) = self.sends.start(&mut self.ring, fd, token, outgoing);
+        match begun {
+            Begun::Inline => {}
+            Begun::Waiting => {
+                self.receivers.set_waiting_send(fd, token, send);
+                self.pending.push(Event::SendBlocked { token, send });
+            }
+            Begun::Impossible => {
+                let Ended { outgoing, .. } = self.sends.end(send);
+                self.pending.push(Event::SendFailed {
+                    token,
+                    send,
+                    errno: IN_DOUBT,
+                    inserts: outgoing.inserts,
+                });
+            }
         }
+        send
     }
 
-    /// Cancels what is outstanding for `token` and closes the connection, with the next turn, after the sends queued
-    /// before. No further event names the token, but for two: `Received` events of a turn that is already being
-    /// looked at (recycle their buffers), and one `SendDone` or `SendFailed` if a send with inserts was in flight.
-    pub fn close(&mut self, fd: OwnedFd, token: Token) {
-        if let Some(slot) = self.receivers.close(&mut self.ring, fd.as_raw_fd(), token) {
-            self.ring.cancel(UserData::send(slot));
+    /// Cancels what is outstanding for a stream and closes it, with the next turn, after the sends queued before. No
+    /// further event names its token, but for these: `Received` events of a turn that is already being looked at (recycle
+    /// their buffers), one `SendDone` or `SendFailed` if a send with inserts was in flight, and what was known before: that
+    /// a send is blocked, or has ended while the reactor parked.
+    pub fn close(&mut self, stream: Stream) {
+        self.check(&stream);
+        let token = stream.token;
+        let fd = stream.into_fd();
+        if let Some(send) = self.receivers.close(&mut self.ring, fd.as_raw_fd(), token) {
+            self.ring.cancel(UserData::send(send));
         }
         self.ring.close(fd);
     }
@@ -294,6 +346,8 @@ impl Reactor {
         self.harvest(events)?;
         if is_submitted {
             self.settle(first, events);
+        } else {
+            self.postpone(first, events);
         }
         Ok(())
     }
@@ -325,11 +379,16 @@ impl Reactor {
     /// next request is looked at.
     fn settle(&mut self, first: usize, events: &mut Vec<Event>) {
         let (pool, sent) = (&mut self.pool, &mut self.sent);
-        self.sends.settle(|Ended { token, outgoing }| {
-            pool.give(outgoing.bytes);
-            if !outgoing.inserts.is_empty() {
-                let inserts = outgoing.inserts;
-                sent.push(Event::SendDone { token, inserts });
+        self.sends.settle(|ended| {
+            let Ended { token, id, .. } = ended;
+            pool.give(ended.outgoing.bytes);
+            let inserts = ended.outgoing.inserts;
+            if ended.is_told || !inserts.is_empty() {
+                sent.push(Event::SendDone {
+                    token,
+                    send: id,
+                    inserts,
+                });
             }
         });
         self.datagrams.settle(|bytes| pool.give(bytes));
@@ -339,6 +398,15 @@ impl Reactor {
         self.receivers.settle();
     }
 
+    /// The kernel has not taken every entry, for lack of memory say. Which sends are out is found out in a later turn:
+    /// until then they are under way.
+    fn postpone(&mut self, first: usize, events: &mut Vec<Event>) {
+        let sent = &mut self.sent;
+        self.sends
+            .postpone(|token, send| sent.push(Event::SendBlocked { token, send }));
+        events.splice(first..first, self.sent.drain(..));
+    }
+
     fn complete(&mut self, completion: &cqueue::Entry, events: &mut Vec<Event>) {
         let user_data = UserData(completion.user_data());
         let (result, flags) = (completion.result(), completion.flags());
@@ -346,7 +414,7 @@ impl Reactor {
         match user_data.kind() {
             Kind::Recv => self.complete_recv(token, result, flags, events),
             Kind::Poll => events.extend(self.receivers.polled(&mut self.ring, token)),
-            Kind::Send => self.complete_send(user_data.payload() as u32, result, events),
+            Kind::Send => self.complete_send(user_data.payload(), result, events),
             Kind::Accept => self.complete_accept(token, result, flags, events),
             Kind::AcceptRetry => {
                 let action = self.listeners.resumed(token);
@@ -416,23 +484,22 @@ impl Reactor {
         }
     }
 
-    fn complete_send(&mut self, slot: u32, result: i32, events: &mut Vec<Event>) {
-        let token = self.sends.token(slot);
+    fn complete_send(&mut self, payload: u64, result: i32, events: &mut Vec<Event>) {
+        let send = self.sends.named(payload);
+        let (token, fd) = self.sends.stream(send);
         let is_closing = self.receivers.is_closing(token);
         let verdict = self
             .sends
-            .complete(&mut self.ring, slot, result, is_closing);
-        match verdict {
-            Verdict::Continues => return,
-            Verdict::Blocked => {
-                let fd = self.sends.fd(slot);
-                self.receivers.set_waiting_send(fd, token, slot);
-                return events.push(Event::SendBlocked { token });
+            .complete(&mut self.ring, send, result, is_closing);
+        if verdict == Verdict::Continues {
+            self.receivers.set_waiting_send(fd, token, send);
+            if self.sends.tell(send) {
+                events.push(Event::SendBlocked { token, send });
             }
-            Verdict::Done | Verdict::Failed(_) => {}
+            return;
         }
         self.receivers.clear_waiting_send(token);
-        let Ended { outgoing, .. } = self.sends.end(slot);
+        let Ended { outgoing, .. } = self.sends.end(send);
         self.pool.give(outgoing.bytes);
         let inserts = outgoing.inserts;
         if is_closing && inserts.is_empty() {
@@ -441,19 +508,30 @@ impl Reactor {
         events.push(match verdict {
             Verdict::Failed(errno) => Event::SendFailed {
                 token,
+                send,
                 errno,
                 inserts,
             },
-            _ => Event::SendDone { token, inserts },
+            _ => Event::SendDone {
+                token,
+                send,
+                inserts,
+            },
         });
     }
 
-    fn finish_empty(&mut self, token: Token, outgoing: Outgoing) {
+    fn finish_empty(&mut self, token: Token, outgoing: Outgoing) -> SendId {
+        let send = self.sends.pass();
         self.pool.give(outgoing.bytes);
         let inserts = outgoing.inserts;
         if !inserts.is_empty() {
-            self.pending.push(Event::SendDone { token, inserts });
+            self.pending.push(Event::SendDone {
+                token,
+                send,
+                inserts,
+            });
         }
+        send
     }
 
     fn apply(&mut self, token: Token, action: Action) {

@@ -9,6 +9,7 @@ use std::os::fd::RawFd;
 
 use crate::event::{Event, Token};
 use crate::ring::Ring;
+use crate::send::SendId;
 use crate::sockets::{RecvPhase, Sockets};
 use crate::user_data::{Kind, UserData};
 
@@ -91,8 +92,8 @@ impl Receivers {
         }
     }
 
-    /// The connection is being closed: cancels its receive. Returns the slot of a send that waits for room.
-    pub(crate) fn close(&mut self, ring: &mut Ring, fd: RawFd, token: Token) -> Option<u32> {
+    /// The connection is being closed: cancels its receive. Returns a send that waits for room.
+    pub(crate) fn close(&mut self, ring: &mut Ring, fd: RawFd, token: Token) -> Option<SendId> {
         self.sockets.close(fd, token);
         self.cancel(ring, token);
         self.sockets
@@ -148,9 +149,9 @@ impl Receivers {
         available > 0 && !self.dry.is_empty()
     }
 
-    /// The send in `slot` waits for room.
-    pub(crate) fn set_waiting_send(&mut self, fd: RawFd, token: Token, slot: u32) {
-        self.sockets.entry(fd, token).waiting_send = Some(slot);
+    /// This send waits for room.
+    pub(crate) fn set_waiting_send(&mut self, fd: RawFd, token: Token, send: SendId) {
+        self.sockets.entry(fd, token).waiting_send = Some(send);
     }
 
     /// The send of `token` has ended.

@@ -320,6 +320,8 @@ impl Ring {
             None => self.io.as_raw_fd(),
         };
         let count = self.io.submission().len() as u32;
+        #[cfg(test)]
+        let count = crate::tests::faults::entries(count)?;
         // SAFETY: `fd` is this ring, `count` entries are in its queue and satisfy the promise of `push`; `argument`
         // outlives the call.
         let taken = unsafe {
@@ -356,6 +358,9 @@ impl Drop for Ring {
             .io
             .submitter()
             .register_sync_cancel(patience, everything);
+        // What was cancelled lets go of its sockets when its completions are made, which this thread has to do: the ring
+        // itself lives on with the registration of its descriptor until the thread ends.
+        let _ = self.enter(Wait::Poll);
     }
 }
 

@@ -10,10 +10,15 @@
 //!   short or EAGAIN  -> the rest again without MSG_DONTWAIT: the kernel waits for room, a completion ends it
 //!   other error      -> failed
 //! ```
-//! A send that needs several calls (more than 256 pieces, or more than 1 GiB) waits from the beginning.
+//! A send that needs several calls (more than 256 pieces, or more than 1 GiB) waits from the beginning. If a turn could not
+//! submit everything, no send without a completion is known to be out: the caller is told that they are under way.
+//!
+//! Every send has an id, which its events and its completions name (`docs/design/006-sends.md`).
+
+use std::num::NonZeroU32;
+use std::os::fd::RawFd;
 
 use io_uring::{opcode, squeue, types::Fd};
-use std::os::fd::RawFd;
 
 use crate::event::{Outgoing, Progress, Token};
 use crate::gather::{CHUNK_BYTES_MAX, PIECES_MAX, gather};
@@ -26,12 +31,43 @@ const FLAGS_INLINE: i32 = FLAGS_WAITING | libc::MSG_DONTWAIT;
 /// Messages kept for reuse; more than a few only exist when many large values are sent in one tick.
 const SPARE_MESSAGES_MAX: usize = 64;
 
+/// The error of a send whose bytes do not add up: nobody knows what the peer has got, so the connection is of no use.
+pub const IN_DOUBT: i32 = libc::EPROTO;
+
+/// Names one send of a reactor, for as long as anybody may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SendId {
+    slot: u32,
+    /// Counts the sends of the slot.
+    serial: NonZeroU32,
+}
+
+impl SendId {
+    /// What a completion carries of the serial number: more sends of a slot than this are never between one and its
+    /// completion.
+    const SERIAL_MASK: u32 = (1 << 24) - 1;
+
+    /// As the payload of a completion: `serial (24 bits) | slot (32 bits)`.
+    pub(crate) fn pack(self) -> u64 {
+        u64::from(self.serial.get() & Self::SERIAL_MASK) << 32 | u64::from(self.slot)
+    }
+}
+
+/// How a send begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// It is tried once, and done unless a completion comes.
+    Inline,
+    /// It waits from the beginning: a completion will come.
+    Waiting,
+    /// There is less to send than it says.
+    Impossible,
+}
+
 /// What a completion meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The socket was full for the first time; the rest is on its way.
-    Blocked,
-    /// The rest is still on its way.
+    /// The rest is on its way.
     Continues,
     /// All bytes are with the kernel.
     Done,
@@ -42,6 +78,9 @@ pub(crate) enum Verdict {
 /// A send that has ended.
 pub(crate) struct Ended {
     pub(crate) token: Token,
+    pub(crate) id: SendId,
+    /// The caller has been told that it is under way.
+    pub(crate) is_told: bool,
     pub(crate) outgoing: Outgoing,
 }
 
@@ -59,7 +98,9 @@ pub(crate) struct Sends {
 type Spare = Vec<Box<Message>>;
 
 struct Slot {
+    serial: NonZeroU32,
     token: Token,
+    /// Nothing is submitted with it once the stream that it belongs to is closed.
     fd: RawFd,
     outgoing: Outgoing,
     sent_bytes: usize,
@@ -69,6 +110,8 @@ struct Slot {
     /// Only for sends with inserts; it stays in place while the kernel may read it.
     message: Option<Box<Message>>,
     phase: Phase,
+    /// The caller knows that it is under way, and is owed its end.
+    is_told: bool,
     /// Listed in `fresh`: the slot must not be given to another send yet.
     is_fresh: bool,
 }
@@ -90,57 +133,73 @@ struct Message {
 }
 
 impl Sends {
-    /// Queues a send. Returns its slot and whether it waits from the beginning (then a completion will come).
+    /// Queues a send and says how it begins.
     pub(crate) fn start(
         &mut self,
         ring: &mut Ring,
         fd: RawFd,
         token: Token,
         outgoing: Outgoing,
-    ) -> (u32, bool) {
-        let total_bytes = outgoing.len();
-        let slot = Slot {
-            token,
-            fd,
-            outgoing,
-            sent_bytes: 0,
-            total_bytes,
-            progress: Progress::default(),
-            message: None,
-            phase: Phase::Inline,
-            is_fresh: true,
-        };
-        let index = self.place(slot);
-        self.fresh.push(index);
-        self.submit(ring, index);
-        (index, self.slots[index as usize].phase == Phase::Waiting)
+    ) -> (SendId, Begun) {
+        let id = self.place(fd, token, outgoing);
+        self.fresh.push(id.slot);
+        if !self.submit(ring, id.slot) {
+            return (id, Begun::Impossible);
+        }
+        let slot = &mut self.slots[id.slot as usize];
+        slot.is_told = slot.phase == Phase::Waiting;
+        match slot.is_told {
+            true => (id, Begun::Waiting),
+            false => (id, Begun::Inline),
+        }
     }
 
-    /// The token of the send in slot `index`.
-    pub(crate) fn token(&self, index: u32) -> Token {
-        self.slots[index as usize].token
+    /// The id of a send of nothing, which has ended.
+    pub(crate) fn pass(&mut self) -> SendId {
+        let id = self.place(-1, Token(0), Outgoing::default());
+        let slot = &mut self.slots[id.slot as usize];
+        (slot.phase, slot.is_fresh) = (Phase::Free, false);
+        self.free.push(id.slot);
+        id
     }
 
-    /// The descriptor of the send in slot `index`.
-    pub(crate) fn fd(&self, index: u32) -> RawFd {
-        self.slots[index as usize].fd
+    /// Whether a send is not known to have ended.
+    pub(crate) fn is_under_way(&self, id: SendId) -> bool {
+        let slot = &self.slots[id.slot as usize];
+        slot.serial == id.serial && slot.phase != Phase::Free
     }
 
-    /// A completion came for slot `index`. With `is_closing` nothing more is submitted for it.
+    /// The send that a completion with this payload is of.
+    pub(crate) fn named(&self, payload: u64) -> SendId {
+        let slot = payload as u32;
+        let serial = self.slots[slot as usize].serial;
+        let id = SendId { slot, serial };
+        // A send that has ended has given its memory away, which the kernel then still read: nothing is right after that.
+        assert!(
+            id.pack() == payload && self.is_under_way(id),
+            "a completion for a send that has ended"
+        );
+        id
+    }
+
+    /// The token of a send, and its descriptor.
+    pub(crate) fn stream(&self, id: SendId) -> (Token, RawFd) {
+        let slot = &self.slots[id.slot as usize];
+        (slot.token, slot.fd)
+    }
+
+    /// A completion came. With `is_closing` nothing more is submitted for the send.
     pub(crate) fn complete(
         &mut self,
         ring: &mut Ring,
-        index: u32,
+        id: SendId,
         result: i32,
         is_closing: bool,
     ) -> Verdict {
-        let slot = &mut self.slots[index as usize];
-        assert!(
-            slot.phase != Phase::Free,
-            "a completion for a send that has ended"
-        );
+        let slot = &mut self.slots[id.slot as usize];
         match result {
-            0.. => slot.note_sent(result as usize),
+            0.. if !slot.note_sent(result as usize) => return Verdict::Failed(IN_DOUBT),
+            0.. => {}
             _ if -result == libc::EAGAIN || -result == libc::EINTR => {}
             _ => return Verdict::Failed(-result),
         }
@@ -150,26 +209,31 @@ impl Sends {
         if is_closing {
             return Verdict::Failed(libc::ECANCELED);
         }
-        let was = std::mem::replace(&mut slot.phase, Phase::Waiting);
-        self.submit(ring, index);
-        if was == Phase::Inline {
-            Verdict::Blocked
-        } else {
-            Verdict::Continues
+        slot.phase = Phase::Waiting;
+        match self.submit(ring, id.slot) {
+            true => Verdict::Continues,
+            false => Verdict::Failed(IN_DOUBT),
         }
     }
 
-    /// Takes the send out of slot `index`, whose completion has come.
-    pub(crate) fn end(&mut self, index: u32) -> Ended {
-        let slot = &mut self.slots[index as usize];
+    /// Notes that the caller is told that a send is under way; `false` if it knows.
+    pub(crate) fn tell(&mut self, id: SendId) -> bool {
+        !std::mem::replace(&mut self.slots[id.slot as usize].is_told, true)
+    }
+
+    /// Takes out a send whose last completion has come.
+    pub(crate) fn end(&mut self, id: SendId) -> Ended {
+        let slot = &mut self.slots[id.slot as usize];
         slot.phase = Phase::Free;
         let ended = Ended {
             token: slot.token,
+            id,
+            is_told: slot.is_told,
             outgoing: std::mem::take(&mut slot.outgoing),
         };
         let message = slot.message.take();
         if !slot.is_fresh {
-            self.free.push(index);
+            self.free.push(id.slot);
         }
         if let Some(message) = message
             && self.spare.len() < SPARE_MESSAGES_MAX
@@ -186,8 +250,9 @@ impl Sends {
         for index in fresh.drain(..) {
             let slot = &mut self.slots[index as usize];
             slot.is_fresh = false;
+            let id = slot.id(index);
             match slot.phase {
-                Phase::Inline => sent(self.end(index)),
+                Phase::Inline => sent(self.end(id)),
                 Phase::Free => self.free.push(index),
                 Phase::Waiting => {}
             }
@@ -195,21 +260,46 @@ impl Sends {
         self.fresh = fresh;
     }
 
-    fn place(&mut self, slot: Slot) -> u32 {
-        match self.free.pop() {
-            Some(index) => {
-                self.slots[index as usize] = slot;
-                index
-            }
-            None => {
-                self.slots.push(slot);
-                u32::try_from(self.slots.len() - 1).expect("fewer sends than 2^32")
+    /// Calls `tell` for each send that cannot be settled yet, so that nobody takes it for done. It stays fresh.
+    pub(crate) fn postpone(&mut self, mut tell: impl FnMut(Token, SendId)) {
+        for &index in &self.fresh {
+            let slot = &mut self.slots[index as usize];
+            if slot.phase == Phase::Inline && !std::mem::replace(&mut slot.is_told, true) {
+                tell(slot.token, slot.id(index));
             }
         }
     }
 
-    /// Submits what is left of the send in slot `index`.
-    fn submit(&mut self, ring: &mut Ring, index: u32) {
+    /// Puts a send into a slot, and names it.
+    fn place(&mut self, fd: RawFd, token: Token, outgoing: Outgoing) -> SendId {
+        let total_bytes = outgoing.len();
+        let mut slot = Slot {
+            serial: NonZeroU32::MIN,
+            token,
+            fd,
+            outgoing,
+            sent_bytes: 0,
+            total_bytes,
+            progress: Progress::default(),
+            message: None,
+            phase: Phase::Inline,
+            is_told: false,
+            is_fresh: true,
+        };
+        if let Some(index) = self.free.pop() {
+            let place = &mut self.slots[index as usize];
+            slot.serial = place.serial.checked_add(1).unwrap_or(NonZeroU32::MIN);
+            *place = slot;
+            return place.id(index);
+        }
+        let index = u32::try_from(self.slots.len()).expect("fewer sends than 2^32");
+        let id = slot.id(index);
+        self.slots.push(slot);
+        id
+    }
+
+    /// Submits what is left of the send in slot `index`, of which there is something; `false` if nothing can be found.
+    fn submit(&mut self, ring: &mut Ring, index: u32) -> bool {
         let slot = &mut self.slots[index as usize];
         let left = slot.total_bytes - slot.sent_bytes;
         let (entry, bytes) = if slot.outgoing.inserts.is_empty() {
@@ -217,6 +307,9 @@ impl Sends {
         } else {
             slot.gathered(&mut self.spare, left)
         };
+        if bytes == 0 {
+            return false;
+        }
         if bytes < left {
             slot.phase = Phase::Waiting;
         }
@@ -224,27 +317,37 @@ impl Sends {
             Phase::Inline => squeue::Flags::SKIP_SUCCESS,
             _ => squeue::Flags::empty(),
         };
-        let entry = entry.flags(flags).user_data(UserData::send(index).0);
+        let user_data = UserData::send(slot.id(index));
+        let entry = entry.flags(flags).user_data(user_data.0);
         // SAFETY: the entry points to the slot's bytes, inserts and message. They are neither moved nor freed before
         // `end`, which is called after the send's completion, or by `settle` when there will be none: the heap
         // memory of a `Vec` and a `Box` stays put when the slot itself moves. Inserts are valid by the contract of
         // `Insert`.
         unsafe { ring.push(entry) }
+        true
     }
 }
 
 impl Slot {
-    /// The kernel has taken so many bytes more.
-    fn note_sent(&mut self, bytes: usize) {
-        self.sent_bytes += bytes;
-        assert!(
-            self.sent_bytes <= self.total_bytes,
-            "the kernel sent more than there was"
-        );
-        if self.sent_bytes < self.total_bytes && !self.outgoing.inserts.is_empty() {
-            // SAFETY: the inserts are valid by the contract of `Insert` until they are given back.
-            unsafe { self.progress.skip(&self.outgoing, bytes) };
+    /// The id of the send in this slot, which is number `index`.
+    fn id(&self, index: u32) -> SendId {
+        SendId {
+            slot: index,
+            serial: self.serial,
         }
+    }
+
+    /// The kernel has taken so many bytes more. What is sent and what is left are what there was; `false` if they are not.
+    fn note_sent(&mut self, bytes: usize) -> bool {
+        if bytes == 0 || bytes > self.total_bytes - self.sent_bytes {
+            return false;
+        }
+        self.sent_bytes += bytes;
+        if self.sent_bytes == self.total_bytes || self.outgoing.inserts.is_empty() {
+            return true;
+        }
+        // SAFETY: the inserts are valid by the contract of `Insert` until they are given back.
+        unsafe { self.progress.skip(&self.outgoing, bytes) == bytes }
     }
 
     fn flags(&self, bytes: usize, left: usize) -> i32 {

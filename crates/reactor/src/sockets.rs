@@ -19,6 +19,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::os::fd::RawFd;
 
 use crate::event::Token;
+use crate::send::SendId;
 
 /// Where the receiving side of a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +41,8 @@ pub(crate) enum RecvPhase {
 pub(crate) struct Socket {
     pub(crate) fd: RawFd,
     pub(crate) recv: RecvPhase,
-    /// The slot of a send that waits for room.
-    pub(crate) waiting_send: Option<u32>,
+    /// A send that waits for room.
+    pub(crate) waiting_send: Option<SendId>,
     pub(crate) is_closing: bool,
     /// Closed in this turn: a send queued before may still fail, and must find out that it is too late to go on.
     is_unsettled: bool,

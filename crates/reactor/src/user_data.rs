@@ -3,11 +3,12 @@
 //! ```text
 //!   63      56 55                                0
 //!  +----------+----------------------------------+
-//!  |   kind   |  token, or the slot of a send    |
+//!  |   kind   |  token, or the id of a send      |
 //!  +----------+----------------------------------+
 //! ```
 
 use crate::event::Token;
+use crate::send::SendId;
 
 const KIND_SHIFT: u32 = 56;
 
@@ -23,7 +24,7 @@ pub(crate) enum Kind {
     AcceptRetry = 2,
     /// Multishot receive; the payload is the connection's token.
     Recv = 3,
-    /// A send; the payload is its slot.
+    /// A send; the payload is its id.
     Send = 4,
     /// The timer of the warm window.
     Tick = 5,
@@ -73,9 +74,9 @@ impl UserData {
         Self::of(kind, token.0)
     }
 
-    /// The send in `slot`.
-    pub(crate) fn send(slot: u32) -> Self {
-        Self::of(Kind::Send, u64::from(slot))
+    /// A send.
+    pub(crate) fn send(id: SendId) -> Self {
+        Self::of(Kind::Send, id.pack())
     }
 
     /// A datagram of a reply.
@@ -89,7 +90,7 @@ impl UserData {
         KINDS.get(kind).copied().unwrap_or(Kind::Ignored)
     }
 
-    /// The token or slot.
+    /// The token or id.
     pub(crate) fn payload(self) -> u64 {
         self.0 & Token::MAX.0
     }

@@ -281,6 +281,8 @@ pub(crate) struct NetCounters {
     pub(crate) doorbells: Counter,
     /// Datagrams that were no request, and replies by UDP that could not or may not be sent.
     pub(crate) udp_dropped: Counter,
+    /// Connections closed because what was reported of their sends was not what had been sent; a fault of the server.
+    pub(crate) streams_in_doubt: Counter,
     /// Operations for keys of other shards.
     pub(crate) remote_ops: Counter,
     /// Times the shard went to sleep in glommio.
@@ -311,6 +313,7 @@ impl NetCounters {
             &self.messages,
             &self.doorbells,
             &self.udp_dropped,
+            &self.streams_in_doubt,
             &self.remote_ops,
             &self.parks,
             &self.adopted,

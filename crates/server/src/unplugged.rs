@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use corecached_mesh::Owner;
 use corecached_protocol::udp;
-use corecached_reactor::{Insert, Outgoing};
+use corecached_reactor::{Insert, Outgoing, Stream};
 
 use crate::config::{BindingProtocol, Config, TlsKind};
 use crate::conn::{Conn, ConnId, ConnTable, Cx, Gather, Link};
@@ -36,7 +36,7 @@ const LISTENER: ListenerId = ListenerId(0);
 pub fn stream(arrivals: &[&[u8]]) -> (Vec<u8>, bool) {
     let socket = File::open("/dev/null").expect("there is a /dev/null");
     let mut server = Server::start(Transport::Tcp);
-    let answers = server.converse(Link::Socket(socket.into()), arrivals);
+    let answers = server.converse(Link::Socket(Stream::unattached(socket.into())), arrivals);
     server.end();
     answers
 }

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 
-use corecached_reactor::{Event, Insert, Outgoing, Reactor, Token};
+use corecached_reactor::{Event, Insert, Outgoing, Reactor, Stream, Token};
 
-use crate::common::{Random, connection, listen, poll, reactor, run_until, small, within};
+use crate::common::{Random, listen, opened, poll, reactor, run_until, small, within};
 
 /// Descriptors of this process that are sockets bound to `port` on either side are hard to tell apart, so the leak test
 /// runs in a process of its own: see `accept::in_child`.
@@ -44,15 +44,15 @@ fn churn(reactor: &mut Reactor, listener: &std::net::TcpListener, first: u64, ra
     let mut own = Vec::new();
     let mut peers = Vec::new();
     for token in first..first + 100 {
-        let (fd, mut peer) = connection(listener);
+        let (mut stream, mut peer) = opened(reactor, listener, token);
         peer.set_nonblocking(true).unwrap();
         let _ = peer.write(&vec![1; 1 + random.below(5_000) as usize]);
-        reactor.recv(fd.as_raw_fd(), Token(token));
+        reactor.recv(&stream);
         if random.below(2) == 0 {
             let len = if random.below(4) == 0 { 8 << 20 } else { 100 };
-            reactor.send(fd.as_raw_fd(), Token(token), Outgoing::from(vec![2; len]));
+            reactor.send(&mut stream, Outgoing::from(vec![2; len]));
         }
-        own.push((Token(token), fd));
+        own.push(stream);
         peers.push(peer);
     }
     let mut closed = HashSet::new();
@@ -69,14 +69,14 @@ fn churn(reactor: &mut Reactor, listener: &std::net::TcpListener, first: u64, ra
 
 fn close_one(
     reactor: &mut Reactor,
-    own: &mut Vec<(Token, OwnedFd)>,
+    own: &mut Vec<Stream>,
     closed: &mut HashSet<Token>,
     random: &mut Random,
 ) {
     if !own.is_empty() {
-        let (token, fd) = own.swap_remove(random.below(own.len() as u64) as usize);
-        closed.insert(token);
-        reactor.close(fd, token);
+        let stream = own.swap_remove(random.below(own.len() as u64) as usize);
+        closed.insert(stream.token());
+        reactor.close(stream);
     }
 }
 
@@ -88,7 +88,7 @@ fn check(reactor: &mut Reactor, event: Event, closed: &HashSet<Token>) {
             reactor.recycle(buf);
             token
         }
-        Event::SendBlocked { token } | Event::SendDone { token, .. } => token,
+        Event::SendBlocked { token, .. } | Event::SendDone { token, .. } => token,
         Event::Eof { token }
         | Event::RecvFailed { token, .. }
         | Event::SendFailed { token, .. } => token,
@@ -101,23 +101,24 @@ fn check(reactor: &mut Reactor, event: Event, closed: &HashSet<Token>) {
 fn closing_returns_the_inserts_of_a_blocked_send() {
     within(30, || {
         let mut reactor = reactor(&small());
-        let (own, _peer) = connection(&listen());
+        let (mut own, _peer) = opened(&mut reactor, &listen(), 1);
         let value = vec![7; 32 << 20];
         let insert = Insert::whole(0, value.as_ptr(), value.len(), 9);
         let outgoing = Outgoing {
             bytes: b"\r\n".to_vec(),
             inserts: vec![insert],
         };
-        reactor.send(own.as_raw_fd(), Token(1), outgoing);
+        reactor.send(&mut own, outgoing);
         run_until(&mut reactor, |_, event| {
             matches!(event, Event::SendBlocked { .. })
         });
-        reactor.close(own, Token(1));
+        reactor.close(own);
         run_until(&mut reactor, |_, event| match event {
             Event::SendFailed {
                 token: Token(1),
                 errno: libc::ECANCELED,
                 inserts,
+                ..
             } => {
                 assert_eq!(inserts[0].cookie, 9);
                 true
@@ -133,11 +134,10 @@ fn closing_returns_the_inserts_of_a_blocked_send() {
 fn what_was_sent_before_the_close_arrives_and_then_the_end() {
     within(30, || {
         let mut reactor = reactor(&small());
-        let (own, mut peer) = connection(&listen());
-        let fd = own.as_raw_fd();
-        reactor.recv(fd, Token(1));
-        reactor.send(fd, Token(1), Outgoing::from(b"SERVER_ERROR\r\n".to_vec()));
-        reactor.close(own, Token(1));
+        let (mut own, mut peer) = opened(&mut reactor, &listen(), 1);
+        reactor.recv(&own);
+        reactor.send(&mut own, Outgoing::from(b"SERVER_ERROR\r\n".to_vec()));
+        reactor.close(own);
         assert!(poll(&mut reactor).is_empty());
         assert!(poll(&mut reactor).is_empty());
         let mut received = String::new();
@@ -159,18 +159,15 @@ fn dropping_child() {
         let listener = listen();
         let mut reactor = reactor(&small());
         reactor.accept(listener.as_raw_fd(), Token(0));
-        let (own, mut peer) = {
-            let own_listener = listen();
-            connection(&own_listener)
-        };
-        let (closing, _closing_peer) = connection(&listen());
+        let (mut own, mut peer) = opened(&mut reactor, &listen(), 1);
+        let (closing, _closing_peer) = opened(&mut reactor, &listen(), 2);
         peer.write_all(b"never read").unwrap();
-        reactor.recv(own.as_raw_fd(), Token(1));
-        reactor.send(own.as_raw_fd(), Token(1), Outgoing::from(vec![3; 16 << 20]));
+        reactor.recv(&own);
+        reactor.send(&mut own, Outgoing::from(vec![3; 16 << 20]));
         let _unaccepted = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         poll(&mut reactor);
         let _late = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        reactor.close(closing, Token(2));
+        reactor.close(closing);
         drop(reactor);
     }
     // The kernel lets go of a closed ring, and of what it referred to, a little later.

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use corecached_reactor::{Event, Reactor, ReactorConfig};
+use corecached_reactor::{Event, Reactor, ReactorConfig, Stream, Token};
 
 /// Small queues, so that the tests also pass through what large ones hide.
 pub(crate) fn small() -> ReactorConfig {
@@ -37,6 +37,22 @@ pub(crate) fn connection(listener: &TcpListener) -> (OwnedFd, TcpStream) {
     own.set_nodelay(true).unwrap();
     peer.set_nodelay(true).unwrap();
     (own.into(), peer)
+}
+
+/// A connection in the reactor's care.
+pub(crate) fn opened(
+    reactor: &mut Reactor,
+    listener: &TcpListener,
+    token: u64,
+) -> (Stream, TcpStream) {
+    let (own, peer) = connection(listener);
+    (reactor.open(own, Token(token)), peer)
+}
+
+/// Closes connections, so that their peers see the end.
+pub(crate) fn hang_up(reactor: &mut Reactor, streams: impl IntoIterator<Item = Stream>) {
+    streams.into_iter().for_each(|stream| reactor.close(stream));
+    reactor.turn(false, &mut Vec::new()).unwrap();
 }
 
 /// What has happened, but for the passing of time.

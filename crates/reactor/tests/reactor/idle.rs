@@ -1,6 +1,5 @@
 //! An idle reactor costs nothing.
 
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use corecached_reactor::{Event, ReactorConfig, Token};
@@ -35,9 +34,11 @@ fn a_parked_reactor_child() {
     let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(0);
     let thread = executor.spawn(move || async move {
         let mut reactor = reactor(&ReactorConfig::default());
-        for (token, fd) in own.iter().enumerate() {
-            reactor.recv(fd.as_raw_fd(), Token(token as u64));
-        }
+        let own: Vec<_> = (0..)
+            .zip(own)
+            .map(|(token, fd)| reactor.open(fd, Token(token)))
+            .collect();
+        own.iter().for_each(|stream| reactor.recv(stream));
         let mut events = Vec::new();
         while !events
             .iter()

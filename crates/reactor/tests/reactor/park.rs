@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use corecached_reactor::{DoorbellTarget, Event, Outgoing, Reactor, ReactorConfig, Token, Waker};
 use glommio::{LocalExecutorBuilder, Placement};
 
-use crate::common::{Random, connection, listen, reactor, within};
+use crate::common::{Random, connection, listen, opened, reactor, within};
 
 const WINDOW: Duration = Duration::from_micros(200);
 const RUN: Duration = Duration::from_secs(2);
@@ -110,18 +110,19 @@ fn ping(mut peer: TcpStream) -> u64 {
 
 async fn answer(own: OwnedFd) -> u64 {
     let mut shard = Loop::new(reactor(&config()));
-    shard.reactor.recv(own.as_raw_fd(), Token(1));
+    let mut own = shard.reactor.open(own, Token(1));
+    shard.reactor.recv(&own);
     let mut is_open = true;
     while is_open {
         let is_open = &mut is_open;
-        let fd = own.as_raw_fd();
+        let own = &mut own;
         shard
             .tick(|reactor, event| match event {
-                Event::Received { token, buf } => {
+                Event::Received { buf, .. } => {
                     let mut bytes = reactor.take_buffer();
                     bytes.extend_from_slice(reactor.bytes(&buf));
                     reactor.recycle(buf);
-                    reactor.send(fd, token, Outgoing::from(bytes));
+                    reactor.send(own, Outgoing::from(bytes));
                 }
                 Event::Eof { .. } => *is_open = false,
                 other => panic!("{other:?}"),
@@ -276,9 +277,11 @@ fn a_batched_turn_gathers_and_does_not_wait_for_more_than_there_is() {
             warm_window: Duration::ZERO,
             ..config()
         });
-        let connections: Vec<_> = (0..8).map(|_| connection(&listener)).collect();
-        for (token, (own, _)) in connections.iter().enumerate() {
-            reactor.recv(own.as_raw_fd(), Token(token as u64));
+        let connections: Vec<_> = (0..8)
+            .map(|token| opened(&mut reactor, &listener, token))
+            .collect();
+        for (own, _) in &connections {
+            reactor.recv(own);
         }
         let mut events = Vec::new();
         reactor.turn(false, &mut events).unwrap();

@@ -3,14 +3,13 @@
 use std::collections::VecDeque;
 use std::io::Write;
 use std::net::TcpStream;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use corecached_reactor::{Event, Reactor, ReactorConfig, RecvBuf, Token};
+use corecached_reactor::{Event, Reactor, ReactorConfig, RecvBuf, Stream, Token};
 use socket2::SockRef;
 
 use crate::common::{
-    Random, connection, listen, pattern, poll, reactor, run_until, small, within, would_block,
+    Random, listen, opened, pattern, poll, reactor, run_until, small, within, would_block,
 };
 
 const STREAM_BYTES: usize = 20_000;
@@ -73,10 +72,10 @@ fn starve(buffers: u16, buffer_bytes: u32, hold: usize, connections: usize) {
     };
     let mut reactor = reactor(&config);
     let listener = listen();
-    let (own, peers): (Vec<_>, Vec<_>) = (0..connections).map(|_| connection(&listener)).unzip();
-    for (index, fd) in own.iter().enumerate() {
-        reactor.recv(fd.as_raw_fd(), Token(index as u64));
-    }
+    let (own, peers): (Vec<_>, Vec<_>) = (0..connections as u64)
+        .map(|token| opened(&mut reactor, &listener, token))
+        .unzip();
+    own.iter().for_each(|stream| reactor.recv(stream));
     let writer = std::thread::spawn(move || write_streams(peers));
     let mut collector = Collector {
         received: vec![Vec::new(); connections],
@@ -120,8 +119,8 @@ fn plenty_of_buffers_lose_nothing() {
 fn stopping_and_going_on_loses_nothing() {
     within(60, || {
         let mut reactor = reactor(&small());
-        let (own, peer) = connection(&listen());
-        reactor.recv(own.as_raw_fd(), Token(0));
+        let (own, peer) = opened(&mut reactor, &listen(), 0);
+        reactor.recv(&own);
         let writer = std::thread::spawn(move || write_streams(vec![peer]));
         let (mut received, mut stops) = (Vec::new(), 0);
         run_until(&mut reactor, |reactor, event| {
@@ -131,9 +130,9 @@ fn stopping_and_going_on_loses_nothing() {
                     reactor.recycle(buf);
                     reactor.cancel_recv(Token(0));
                 }
-                Event::RecvStopped { token } => {
+                Event::RecvStopped { .. } => {
                     stops += 1;
-                    reactor.recv(own.as_raw_fd(), token);
+                    reactor.recv(&own);
                 }
                 Event::Tick => {}
                 Event::Eof { .. } => return true,
@@ -154,8 +153,8 @@ fn stopping_and_going_on_loses_nothing() {
 fn a_stopped_connection_is_not_read() {
     within(30, || {
         let mut reactor = reactor(&small());
-        let (own, mut peer) = connection(&listen());
-        reactor.recv(own.as_raw_fd(), Token(0));
+        let (own, mut peer) = opened(&mut reactor, &listen(), 0);
+        reactor.recv(&own);
         assert!(poll(&mut reactor).is_empty());
         reactor.cancel_recv(Token(0));
         run_until(&mut reactor, |_, event| {
@@ -178,8 +177,8 @@ fn a_stopped_connection_is_not_read() {
 fn a_reset_is_reported_as_a_failure() {
     within(30, || {
         let mut reactor = reactor(&small());
-        let (own, peer) = connection(&listen());
-        reactor.recv(own.as_raw_fd(), Token(3));
+        let (own, peer) = opened(&mut reactor, &listen(), 3);
+        reactor.recv(&own);
         SockRef::from(&peer)
             .set_linger(Some(Duration::ZERO))
             .unwrap();
@@ -204,11 +203,13 @@ fn a_dry_connection_can_be_stopped() {
             ..small()
         });
         let listener = listen();
-        let pairs: Vec<(OwnedFd, TcpStream)> = (0..2).map(|_| connection(&listener)).collect();
-        for (token, (own, peer)) in pairs.iter().enumerate() {
+        let pairs: Vec<(Stream, TcpStream)> = (0..2)
+            .map(|token| opened(&mut reactor, &listener, token))
+            .collect();
+        for (own, peer) in &pairs {
             let mut peer = peer;
             peer.write_all(b"x").unwrap();
-            reactor.recv(own.as_raw_fd(), Token(token as u64));
+            reactor.recv(own);
         }
         let mut held = None;
         run_until(&mut reactor, |_, event| match event {
@@ -226,7 +227,7 @@ fn a_dry_connection_can_be_stopped() {
             |_, event| matches!(event, Event::RecvStopped { token } if token == other),
         );
         reactor.recycle(buf);
-        reactor.recv(pairs[other.0 as usize].0.as_raw_fd(), other);
+        reactor.recv(&pairs[other.0 as usize].0);
         run_until(&mut reactor, |reactor, event| match event {
             Event::Received { token, buf } => {
                 assert_eq!(token, other);

@@ -2,14 +2,16 @@
 
 use std::io::Read;
 use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use corecached_reactor::{Event, Insert, Outgoing, Reactor, ReactorConfig, Token};
+use corecached_reactor::{Event, Insert, Outgoing, Reactor, ReactorConfig, Stream, Token};
 use socket2::SockRef;
 
-use crate::common::{Random, connection, listen, pattern, poll, reactor, run_until, small, within};
+use crate::common::{
+    Random, hang_up, listen, opened, pattern, poll, reactor, run_until, small, within,
+};
 
 /// Reads everything, slowly and in odd pieces.
 fn slow_reader(mut peer: TcpStream, seed: u64) -> JoinHandle<Vec<u8>> {
@@ -51,6 +53,7 @@ fn wait_for_done(reactor: &mut Reactor, token: Token) -> Vec<Insert> {
         Event::SendDone {
             token: done,
             inserts,
+            ..
         } => {
             assert_eq!(done, token);
             returned = inserts;
@@ -65,11 +68,11 @@ fn wait_for_done(reactor: &mut Reactor, token: Token) -> Vec<Insert> {
 #[test]
 fn a_send_that_fits_is_done_after_one_turn_and_its_buffer_is_reused() {
     let mut reactor = reactor(&small());
-    let (own, mut peer) = connection(&listen());
+    let (mut own, mut peer) = opened(&mut reactor, &listen(), 1);
     let mut buffer = reactor.take_buffer();
     buffer.extend_from_slice(b"hello");
     let address = buffer.as_ptr();
-    reactor.send(own.as_raw_fd(), Token(1), Outgoing::from(buffer));
+    reactor.send(&mut own, Outgoing::from(buffer));
     let events = poll(&mut reactor);
     assert!(events.is_empty(), "{events:?}");
     let again = reactor.take_buffer();
@@ -84,13 +87,14 @@ fn short_sends_reach_a_slow_reader_exactly() {
     within(30, || {
         let mut reactor = reactor(&small());
         let (own, peer) = tight_connection(&listen());
+        let mut own = reactor.open(own, Token(1));
         let reader = slow_reader(peer, 7);
         let mut random = Random(11);
         let (mut expected, mut blocked_count) = (Vec::new(), 0);
         for round in 0..60 {
             let bytes = pattern(round, 1 + random.below(60_000) as usize);
             expected.extend_from_slice(&bytes);
-            reactor.send(own.as_raw_fd(), Token(1), Outgoing::from(bytes));
+            reactor.send(&mut own, Outgoing::from(bytes));
             let events = poll(&mut reactor);
             let is_blocked = events
                 .iter()
@@ -107,7 +111,7 @@ fn short_sends_reach_a_slow_reader_exactly() {
             blocked_count > 10,
             "the reader was not slow enough: blocked {blocked_count} times"
         );
-        drop(own);
+        hang_up(&mut reactor, [own]);
         assert!(reader.join().unwrap() == expected);
         assert_eq!(reactor.connections_known(), 0);
     });
@@ -118,19 +122,33 @@ fn a_full_socket_blocks_a_send_of_which_nothing_fits() {
     within(30, || {
         let mut reactor = reactor(&small());
         let (own, peer) = tight_connection(&listen());
+        let twin = own.try_clone().unwrap();
+        let mut own = reactor.open(own, Token(1));
         let first = pattern(1, 100_000);
-        reactor.send(own.as_raw_fd(), Token(1), Outgoing::from(first.clone()));
+        reactor.send(&mut own, Outgoing::from(first.clone()));
         let events = poll(&mut reactor);
         assert!(
-            matches!(events[..], [Event::SendBlocked { token: Token(1) }]),
+            matches!(
+                events[..],
+                [Event::SendBlocked {
+                    token: Token(1),
+                    ..
+                }]
+            ),
             "{events:?}"
         );
         // The same socket under another name: its first attempt finds no room at all (EAGAIN).
-        let twin = own.try_clone().unwrap();
-        reactor.send(twin.as_raw_fd(), Token(2), Outgoing::from(b"end".to_vec()));
+        let mut twin = reactor.open(twin, Token(2));
+        reactor.send(&mut twin, Outgoing::from(b"end".to_vec()));
         let events = poll(&mut reactor);
         assert!(
-            matches!(events[..], [Event::SendBlocked { token: Token(2) }]),
+            matches!(
+                events[..],
+                [Event::SendBlocked {
+                    token: Token(2),
+                    ..
+                }]
+            ),
             "{events:?}"
         );
         let reader = slow_reader(peer, 3);
@@ -139,7 +157,7 @@ fn a_full_socket_blocks_a_send_of_which_nothing_fits() {
             done += usize::from(matches!(event, Event::SendDone { .. }));
             done == 2
         });
-        drop((own, twin));
+        hang_up(&mut reactor, [own, twin]);
         let received = reader.join().unwrap();
         assert_eq!(received.len(), first.len() + 3);
     });
@@ -175,9 +193,10 @@ fn inserts_go_out_in_place_and_come_back() {
         for (count, insert_bytes) in cases {
             let mut reactor = reactor(&small());
             let (own, peer) = tight_connection(&listen());
+            let mut own = reactor.open(own, Token(1));
             let reader = slow_reader(peer, 5);
             let (outgoing, expected) = gathered(&value, count, insert_bytes);
-            reactor.send(own.as_raw_fd(), Token(1), outgoing);
+            reactor.send(&mut own, outgoing);
             let inserts = wait_for_done(&mut reactor, Token(1));
             assert_eq!(inserts.len(), count);
             assert!(
@@ -186,7 +205,7 @@ fn inserts_go_out_in_place_and_come_back() {
                     .enumerate()
                     .all(|(at, insert)| insert.cookie == at as u64)
             );
-            drop(own);
+            hang_up(&mut reactor, [own]);
             assert!(
                 reader.join().unwrap() == expected,
                 "{count} inserts of {insert_bytes}"
@@ -207,6 +226,10 @@ fn more_sends_than_the_queue_holds_with_some_blocked() {
         let listener = listen();
         let connections: Vec<_> = (0..60).map(|_| tight_connection(&listener)).collect();
         let (own, peers): (Vec<_>, Vec<_>) = connections.into_iter().unzip();
+        let mut own: Vec<Stream> = (0..)
+            .zip(own)
+            .map(|(token, fd)| reactor.open(fd, Token(token)))
+            .collect();
         let readers: Vec<_> = peers
             .into_iter()
             .map(|peer| slow_reader(peer, 17))
@@ -214,17 +237,17 @@ fn more_sends_than_the_queue_holds_with_some_blocked() {
         let mut expected = vec![Vec::new(); own.len()];
         let mut random = Random(23);
         for round in 0..12 {
-            for (index, fd) in own.iter().enumerate() {
+            for (index, stream) in own.iter_mut().enumerate() {
                 let is_large = random.below(3) == 0;
                 let len = if is_large { 40_000 } else { 50 };
                 let mut bytes = reactor.take_buffer();
                 bytes.extend_from_slice(&pattern(index + round, len));
                 expected[index].extend_from_slice(&bytes);
-                reactor.send(fd.as_raw_fd(), Token(index as u64), Outgoing::from(bytes));
+                reactor.send(stream, Outgoing::from(bytes));
             }
             finish_round(&mut reactor);
         }
-        drop(own);
+        hang_up(&mut reactor, own);
         for (reader, expected) in readers.into_iter().zip(expected) {
             assert!(reader.join().unwrap() == expected);
         }
@@ -254,7 +277,7 @@ fn finish_round(reactor: &mut Reactor) {
 fn a_send_to_a_gone_peer_fails_and_returns_the_inserts() {
     within(30, || {
         let mut reactor = reactor(&small());
-        let (own, peer) = connection(&listen());
+        let (mut own, peer) = opened(&mut reactor, &listen(), 1);
         SockRef::from(&peer)
             .set_linger(Some(Duration::ZERO))
             .unwrap();
@@ -266,12 +289,13 @@ fn a_send_to_a_gone_peer_fails_and_returns_the_inserts() {
             bytes: b"ab".to_vec(),
             inserts: vec![insert],
         };
-        reactor.send(own.as_raw_fd(), Token(1), outgoing);
+        reactor.send(&mut own, outgoing);
         run_until(&mut reactor, |_, event| match event {
             Event::SendFailed {
                 token: Token(1),
                 errno,
                 inserts,
+                ..
             } => {
                 assert!(errno == libc::EPIPE || errno == libc::ECONNRESET, "{errno}");
                 assert_eq!(inserts[0].cookie, 42);
@@ -291,8 +315,11 @@ fn nothing_to_send_is_done_at_once() {
         bytes: Vec::new(),
         inserts: vec![insert],
     };
-    reactor.send(-1, Token(1), outgoing);
-    reactor.send(-1, Token(2), Outgoing::default());
+    let listener = listen();
+    let (mut first, _peer) = opened(&mut reactor, &listener, 1);
+    let (mut second, _peer) = opened(&mut reactor, &listener, 2);
+    reactor.send(&mut first, outgoing);
+    reactor.send(&mut second, Outgoing::default());
     let mut events = Vec::new();
     reactor.turn(true, &mut events).unwrap();
     assert!(
@@ -327,20 +354,21 @@ fn ends(events: &[Event], wanted: Token) -> bool {
 fn a_send_ends_in_its_turn_whatever_the_turn_starts_again() {
     let mut reactor = reactor(&small());
     let listener = listen();
-    let (own, _peer) = connection(&listener);
+    let (mut own, _peer) = opened(&mut reactor, &listener, 1);
     let (full, _full_peer) = tight_connection(&listener);
+    let mut full = reactor.open(full, Token(2));
     let value = pattern(1, 300);
 
     // A wake: the waker's pipe is read again.
     reactor.waker().wake();
-    reactor.send(own.as_raw_fd(), Token(1), wrapped(&value));
+    reactor.send(&mut own, wrapped(&value));
     let events = poll(&mut reactor);
     assert!(events.iter().any(|event| matches!(event, Event::Wake)));
     assert!(ends(&events, Token(1)), "{events:?}");
 
     // A send that does not fit: its rest is sent again.
-    reactor.send(full.as_raw_fd(), Token(2), vec![1; 1 << 20].into());
-    reactor.send(own.as_raw_fd(), Token(1), wrapped(&value));
+    reactor.send(&mut full, vec![1; 1 << 20].into());
+    reactor.send(&mut own, wrapped(&value));
     let events = poll(&mut reactor);
     assert!(
         events
@@ -357,6 +385,7 @@ fn a_late_end_does_not_let_a_send_into_the_middle_of_another() {
         let mut reactor = reactor(&small());
         let listener = listen();
         let (own, peer) = tight_connection(&listener);
+        let mut own = reactor.open(own, Token(1));
         let value = pattern(2, 4_000);
         let (long, long_expected) = gathered(&value, 90, 10);
         let (longer, longer_expected) = gathered(&value, 3_000, 40);
@@ -365,15 +394,15 @@ fn a_late_end_does_not_let_a_send_into_the_middle_of_another() {
         expected.extend_from_slice(b"<last>");
 
         reactor.waker().wake();
-        reactor.send(own.as_raw_fd(), Token(1), long);
+        reactor.send(&mut own, long);
         let events = poll(&mut reactor);
         assert!(ends(&events, Token(1)), "{events:?}");
-        reactor.send(own.as_raw_fd(), Token(1), longer);
+        reactor.send(&mut own, longer);
         let reader = slow_reader(peer, 9);
         wait_for_done(&mut reactor, Token(1));
-        reactor.send(own.as_raw_fd(), Token(1), b"<last>".to_vec().into());
+        reactor.send(&mut own, b"<last>".to_vec().into());
         finish_round(&mut reactor);
-        drop(own);
+        hang_up(&mut reactor, [own]);
         assert!(reader.join().unwrap() == expected);
     });
 }

@@ -34,7 +34,7 @@ impl Conn {
 
     /// Whether it should be closed now: it ends, and nothing is left to send.
     pub(crate) fn is_finished(&self) -> bool {
-        if !self.closing || self.send_blocked {
+        if !self.closing || self.send_is_under_way() {
             return false;
         }
         match &self.secure {

@@ -34,7 +34,7 @@ pub(crate) enum Reading {
 impl Conn {
     /// Whether no further request may be executed for now.
     pub(super) fn is_paused(&self) -> bool {
-        self.send_blocked
+        self.send_is_under_way()
             || self.gather.is_some()
             || self.replies.outstanding() >= OUTSTANDING_MAX
             || matches!(&self.phase, Phase::Value(upload) if upload.is_awaited())
@@ -56,7 +56,7 @@ impl Conn {
             self.phase,
             Phase::Keys(_) | Phase::Crawl(_) | Phase::Watching(_)
         );
-        let owes = self.send_blocked || self.owes_replies() || self.gather.is_some();
+        let owes = self.send_is_under_way() || self.owes_replies() || self.gather.is_some();
         !is_busy && !owes && !self.is_datagram()
     }
 

@@ -1,12 +1,14 @@
 //! Where a connection's bytes come from and its replies go.
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
+
+use corecached_reactor::Stream;
 
 /// The other side of a connection.
 #[derive(Debug)]
 pub(crate) enum Link {
     /// A socket of its own.
-    Socket(OwnedFd),
+    Socket(Stream),
     /// One request datagram: a connection that has sent its last byte, whose replies go out together when the last of them is
     /// there, and which ends with that.
     Datagram {
@@ -21,8 +23,16 @@ impl Link {
     /// The descriptor, for messages and system calls while the connection is open.
     pub(super) fn raw_fd(&self) -> RawFd {
         match self {
-            Link::Socket(fd) => fd.as_raw_fd(),
+            Link::Socket(stream) => stream.as_raw_fd(),
             Link::Datagram { socket, .. } => *socket,
+        }
+    }
+
+    /// The socket of a connection that has one.
+    pub(super) fn stream_mut(&mut self) -> Option<&mut Stream> {
+        match self {
+            Link::Socket(stream) => Some(stream),
+            Link::Datagram { .. } => None,
         }
     }
 }

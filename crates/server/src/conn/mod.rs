@@ -33,6 +33,7 @@ mod link;
 mod output;
 mod password;
 mod secure;
+mod sending;
 mod state;
 mod steps;
 mod table;
@@ -62,6 +63,7 @@ use crate::tls::Secure;
 use crate::watch::Watcher;
 use crawl::Crawl;
 use input::Input;
+use sending::Sending;
 use text::KeyRun;
 use upload::Upload;
 
@@ -129,8 +131,8 @@ pub(crate) struct Conn {
     pub(crate) reading: Reading,
     /// Reads to be made directly, until one brings no large value.
     direct_reads: u8,
-    /// The peer does not read: a send waits in the kernel.
-    send_blocked: bool,
+    /// What is known of the last send.
+    sending: Sending,
     /// There is input that could be worked on.
     stalled: bool,
     /// Ends once its replies are sent.
@@ -176,7 +178,7 @@ impl Conn {
             last_activity: now,
             reading,
             direct_reads: 0,
-            send_blocked: false,
+            sending: Sending::Nothing,
             stalled: false,
             closing: false,
             cut_short: false,

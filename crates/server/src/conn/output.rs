@@ -7,7 +7,7 @@
 //! ```
 
 use corecached_engine::Seconds;
-use corecached_reactor::{Insert, Outgoing};
+use corecached_reactor::{Insert, Outgoing, Reactor, SendId};
 
 use crate::batch::ReplyTo;
 use crate::execute::execute;
@@ -16,6 +16,7 @@ use crate::replies::ReplySeq;
 use crate::shared::Shared;
 
 use super::gather::Gather;
+use super::sending::{InDoubt, Sending};
 use super::{Conn, ConnId, Cx, Link, Phase};
 
 /// With that much to send, no further request is executed until some of it has gone: the bound of a connection's output
@@ -129,7 +130,7 @@ impl Conn {
 
     /// Takes the replies to send now, unless the socket is still busy with earlier ones.
     pub(crate) fn take_output(&mut self) -> Option<Outgoing> {
-        (!self.send_blocked && self.replies.has_ready()).then(|| self.replies.take_ready())
+        (!self.send_is_under_way() && self.replies.has_ready()).then(|| self.replies.take_ready())
     }
 
     /// Takes all replies at once.
@@ -137,15 +138,27 @@ impl Conn {
         self.replies.take_ready()
     }
 
+    /// Sends what was taken.
+    pub(crate) fn send(&mut self, outgoing: Outgoing, reactor: &mut Reactor) {
+        if let Some(stream) = self.link.stream_mut() {
+            self.sending = Sending::Given(reactor.send(stream, outgoing));
+        }
+    }
+
+    /// Whether the last replies are not sent yet: the peer does not read.
+    pub(super) fn send_is_under_way(&self) -> bool {
+        self.sending.is_under_way()
+    }
+
     /// The socket took less than all of the last replies; the rest waits for the peer to read.
-    pub(crate) fn send_blocked(&mut self) {
-        self.send_blocked = true;
+    pub(crate) fn send_blocked(&mut self, send: SendId) -> Result<(), InDoubt> {
+        self.sending.blocked(send)
     }
 
     /// The last replies have been sent.
-    pub(crate) fn send_done(&mut self, now: Seconds) {
-        self.send_blocked = false;
+    pub(crate) fn send_done(&mut self, send: SendId, now: Seconds) -> Result<(), InDoubt> {
         self.last_activity = now;
+        self.sending.done(send)
     }
 
     /// Replies not sent yet, for `stats conns`.

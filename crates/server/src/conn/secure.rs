@@ -97,7 +97,7 @@ impl Conn {
         sealing: &mut Sealing,
     ) -> Option<Outgoing> {
         if let Some(secure) = &mut self.secure
-            && !self.send_blocked
+            && !self.sending.is_under_way()
         {
             let closing = self.closing && self.gather.is_none() && self.replies.outstanding() == 0;
             secure.seal(&mut out, &mut self.replies, closing, sealing);

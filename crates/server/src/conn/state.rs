@@ -11,7 +11,7 @@ impl Conn {
         match self.phase {
             _ if self.closing => "conn_closing",
             Phase::Watching(_) => "conn_watch",
-            _ if self.send_blocked => "conn_mwrite",
+            _ if self.send_is_under_way() => "conn_mwrite",
             Phase::Value(_) => "conn_nread",
             Phase::Swallow(_) => "conn_swallow",
             Phase::Keys(_) => "conn_parse_cmd",

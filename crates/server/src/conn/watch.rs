@@ -34,7 +34,7 @@ impl Conn {
     /// Takes the lines that wait for it, unless it is still busy with earlier ones: then they wait in their buffer, and
     /// more of them may get lost.
     pub(crate) fn take_watched(&mut self) {
-        if self.send_blocked {
+        if self.send_is_under_way() {
             return;
         }
         if let Phase::Watching(watcher) = &self.phase {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use corecached_protocol::event::{self, CloseReason};
 use corecached_protocol::reply;
 use corecached_protocol::text::Streams;
-use corecached_reactor::Token;
-use tracing::{debug, warn};
+use corecached_reactor::{IN_DOUBT, SendId, Token};
+use tracing::{debug, error, warn};
 
 use crate::config::TlsKind;
 use crate::conn::{Conn, ConnId, Link, Reading};
@@ -90,20 +90,21 @@ impl Net {
 
     /// Takes a connection in, its place being counted already.
     fn adopt(&mut self, fd: OwnedFd, listener: ListenerId) {
-        let now = self.now;
-        let raw = fd.as_raw_fd();
+        let (now, raw) = (self.now, fd.as_raw_fd());
         let info = self.shared.listener(listener);
         let Ok(secure) = Tls::begin(self.shared.tls.as_deref(), info) else {
             // There are no certificates for it, which the start has ruled out.
             return self.forget_connection();
         };
         let admitted = self.shared.auth.is_none();
-        let id = self
-            .conns
-            .insert(|id| Conn::new(Link::Socket(fd), id, listener, admitted, secure, now));
+        let id = self.conns.insert(|id| {
+            let stream = self.reactor.open(fd, id.token());
+            self.reactor.recv(&stream);
+            let link = Link::Socket(stream);
+            Conn::new(link, id, listener, admitted, secure, now)
+        });
         self.note_opened(id);
         debug!(fd = raw, shard = self.id.0, "new client connection");
-        self.reactor.recv(raw, id.token());
     }
 
     /// More connections than `-c` allows: says so and closes, or keeps this one waiting and stops accepting.
@@ -181,13 +182,43 @@ impl Net {
         }
     }
 
-    /// Replies that the socket could not take at once have been sent.
-    pub(super) fn sent(&mut self, id: ConnId) {
-        if let Some(conn) = self.conns.get_mut(id) {
-            conn.send_done(self.now);
-            conn.take_watched();
-            self.after_input(id);
+    /// The socket could not take all replies at once.
+    pub(super) fn send_blocked(&mut self, id: ConnId, send: SendId) {
+        if let Some(conn) = self.conns.get_mut(id)
+            && conn.send_blocked(send).is_err()
+        {
+            self.stream_in_doubt(id);
         }
+    }
+
+    /// Replies that the socket could not take at once, or values in slab memory, have been sent.
+    pub(super) fn sent(&mut self, id: ConnId, send: SendId) {
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
+        if conn.send_done(send, self.now).is_err() {
+            return self.stream_in_doubt(id);
+        }
+        conn.take_watched();
+        self.after_input(id);
+    }
+
+    /// Replies could not be sent.
+    pub(super) fn send_failed(&mut self, id: ConnId, errno: i32) {
+        match errno {
+            IN_DOUBT => self.stream_in_doubt(id),
+            _ => self.doom(id),
+        }
+    }
+
+    /// Nobody knows what the peer has got: whatever it is sent now could be taken for something else.
+    fn stream_in_doubt(&mut self, id: ConnId) {
+        error!(
+            shard = self.id.0,
+            "a connection is closed: its replies do not add up"
+        );
+        self.handle().net.streams_in_doubt.add(1);
+        self.doom(id);
     }
 
     /// For watchers of connections: a new one. Its address is kept until it closes, when it may be too late to ask.
@@ -239,15 +270,19 @@ impl Net {
             let mut access = core.access(self.id, self.now, conn.raw_fd());
             let unsent = conn.abandon(&mut access, &mut self.router, &self.shared);
             self.unpin(&unsent, core);
-            let fd = match conn.into_link() {
-                Link::Socket(fd) => fd,
+            let stream = match conn.into_link() {
+                Link::Socket(stream) => stream,
                 Link::Datagram { slot, .. } => {
                     self.datagrams.close(slot);
                     continue;
                 }
             };
-            debug!(fd = fd.as_raw_fd(), shard = self.id.0, "connection closed");
-            self.reactor.close(fd, id.token());
+            debug!(
+                fd = stream.as_raw_fd(),
+                shard = self.id.0,
+                "connection closed"
+            );
+            self.reactor.close(stream);
             self.forget_connection();
         }
     }

@@ -22,7 +22,7 @@ use corecached_engine::KeyHash;
 use corecached_protocol::{Codec, binary, udp};
 use corecached_reactor::{Event, RecvBuf, Token};
 
-use crate::conn::{Arrival, ConnId, LANDING_BYTES, Reading};
+use crate::conn::{Arrival, ConnId, LANDING_BYTES, Link, Reading};
 use crate::listen::ListenerId;
 
 use crate::watch::Lines;
@@ -221,18 +221,25 @@ impl Net {
             Event::RecvFailed { token, .. } => self.doom(ConnId::from_token(token)),
             Event::Readable { token } => self.readable(ConnId::from_token(token), core),
             Event::RecvStopped { token } => self.recv_stopped(ConnId::from_token(token)),
-            Event::SendBlocked { token } => {
-                if let Some(conn) = self.conns.get_mut(ConnId::from_token(token)) {
-                    conn.send_blocked();
-                }
+            Event::SendBlocked { token, send } => {
+                self.send_blocked(ConnId::from_token(token), send);
             }
-            Event::SendDone { token, inserts } => {
+            Event::SendDone {
+                token,
+                send,
+                inserts,
+            } => {
                 self.unpin(&inserts, core);
-                self.sent(ConnId::from_token(token));
+                self.sent(ConnId::from_token(token), send);
             }
-            Event::SendFailed { token, inserts, .. } => {
+            Event::SendFailed {
+                token,
+                errno,
+                inserts,
+                ..
+            } => {
                 self.unpin(&inserts, core);
-                self.doom(ConnId::from_token(token));
+                self.send_failed(ConnId::from_token(token), errno);
             }
             Event::Accepted { token, fd } => self.accepted(listener_id(token), fd),
             Event::AcceptFailed { token, errno } => {
@@ -314,9 +321,10 @@ impl Net {
             }
             (Reading::Off, Some(wanted)) if !conn.is_closing() => {
                 conn.reading = wanted;
-                match wanted {
-                    Reading::Polled => self.reactor.poll(conn.raw_fd(), id.token()),
-                    _ => self.reactor.recv(conn.raw_fd(), id.token()),
+                match (conn.link(), wanted) {
+                    (Link::Datagram { .. }, _) => {}
+                    (Link::Socket(stream), Reading::Polled) => self.reactor.poll(stream),
+                    (Link::Socket(stream), _) => self.reactor.recv(stream),
                 }
             }
             _ => {}
@@ -354,7 +362,7 @@ impl Net {
                 })
             };
             if let Some(outgoing) = outgoing {
-                self.reactor.send(conn.raw_fd(), id.token(), outgoing);
+                conn.send(outgoing, &mut self.reactor);
                 if conn.is_closing() || conn.has_more_to_seal() {
                     // These may be its last replies, or not all: look again once the kernel has them.
                     conn.dirty = true;

@@ -52,6 +52,7 @@ fn shard_pairs(pairs: &mut Pairs, shared: &Shared, report: &ShardReport) {
     number("loans", net.loans.get());
     number("messages", net.messages.get());
     number("doorbells", net.doorbells.get());
+    number("streams_in_doubt", net.streams_in_doubt.get());
     number("bytes_read", net.bytes_read.get());
     number("bytes_written", net.bytes_written.get());
 }

@@ -1,0 +1,170 @@
+//! Sends that the kernel has not taken in their turn: they are not done, and nobody may take them for done.
+
+use std::io::Read;
+use std::time::Duration;
+
+use super::common::{connection, hang_up, listen, opened, pattern, poll, reactor, small};
+use super::faults::{Fault, inject};
+use crate::{Event, Outgoing, Reactor, SendId, Token};
+
+/// What the events say of sends: `B`locked, `D`one, `F`ailed.
+fn said(events: &[Event]) -> Vec<(char, SendId)> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::SendBlocked { send, .. } => Some(('B', *send)),
+            Event::SendDone { send, .. } => Some(('D', *send)),
+            Event::SendFailed { send, .. } => Some(('F', *send)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_send_that_was_not_submitted_is_under_way_until_it_is() {
+    for fault in [
+        Fault::Takes(0),
+        Fault::Fails(libc::EAGAIN),
+        Fault::Fails(libc::EBUSY),
+        Fault::Fails(libc::EINTR),
+    ] {
+        let mut reactor = reactor(&small());
+        let (mut own, mut peer) = opened(&mut reactor, &listen(), 1);
+        let send = reactor.send(&mut own, b"one".to_vec().into());
+        inject(&[fault, fault]);
+        assert_eq!(said(&poll(&mut reactor)), [('B', send)], "{fault:?}");
+        assert_eq!(said(&poll(&mut reactor)), [], "told once");
+        assert_eq!(said(&poll(&mut reactor)), [('D', send)], "{fault:?}");
+        let send = reactor.send(&mut own, b"two".to_vec().into());
+        assert_eq!(said(&poll(&mut reactor)), [], "{send:?} is done");
+        hang_up(&mut reactor, [own]);
+        let mut received = String::new();
+        peer.read_to_string(&mut received).unwrap();
+        assert_eq!(received, "onetwo");
+    }
+}
+
+/// Some are taken and some are not: which is only known when all are.
+#[test]
+fn a_turn_that_submits_a_part_ends_nothing() {
+    let mut reactor = reactor(&small());
+    let listener = listen();
+    let (mut streams, mut peers): (Vec<_>, Vec<_>) = (0..5)
+        .map(|token| opened(&mut reactor, &listener, token))
+        .unzip();
+    poll(&mut reactor);
+    let sends: Vec<SendId> = streams
+        .iter_mut()
+        .map(|stream| reactor.send(stream, pattern(3, 100).into()))
+        .collect();
+    inject(&[Fault::Takes(3)]);
+    let told: Vec<_> = sends.iter().map(|send| ('B', *send)).collect();
+    assert_eq!(said(&poll(&mut reactor)), told);
+    let done: Vec<_> = sends.iter().map(|send| ('D', *send)).collect();
+    assert_eq!(said(&poll(&mut reactor)), done);
+    for peer in &mut peers {
+        let mut received = [0; 100];
+        peer.read_exact(&mut received).unwrap();
+        assert_eq!(received[..], pattern(3, 100));
+    }
+}
+
+/// A queue that is full is flushed in the middle of a tick. If that fails, too, entries wait outside the queue, in order.
+#[test]
+fn what_does_not_fit_the_queue_is_under_way_as_well() {
+    let mut reactor = reactor(&small());
+    let listener = listen();
+    let entries = small().entries as usize;
+    let (mut streams, mut peers): (Vec<_>, Vec<_>) = (0..3 * entries as u64)
+        .map(|token| opened(&mut reactor, &listener, token))
+        .unzip();
+    poll(&mut reactor);
+    // One call for each entry that finds the queue full, and those of the turn.
+    inject(&[Fault::Fails(libc::EAGAIN); 4]);
+    for stream in &mut streams {
+        reactor.send(stream, b"x".to_vec().into());
+    }
+    let (mut blocked, mut done) = (0, 0);
+    for _ in 0..10 {
+        for (what, _) in said(&poll(&mut reactor)) {
+            blocked += usize::from(what == 'B');
+            done += usize::from(what == 'D');
+        }
+    }
+    assert!(blocked > 0);
+    assert_eq!(blocked, done);
+    for peer in &mut peers {
+        peer.read_exact(&mut [0]).unwrap();
+    }
+}
+
+#[test]
+fn what_is_under_way_can_be_closed() {
+    let mut reactor = reactor(&small());
+    let (mut own, mut peer) = opened(&mut reactor, &listen(), 1);
+    reactor.send(&mut own, b"last words".to_vec().into());
+    inject(&[Fault::Takes(0)]);
+    assert_eq!(said(&poll(&mut reactor)).len(), 1);
+    reactor.close(own);
+    poll(&mut reactor);
+    let mut received = String::new();
+    peer.read_to_string(&mut received).unwrap();
+    assert_eq!(received, "last words");
+    assert_eq!(reactor.connections_known(), 0);
+}
+
+#[test]
+#[should_panic(expected = "one send under way at most")]
+fn a_second_send_before_the_turn_is_a_fault() {
+    let mut reactor = reactor(&small());
+    let (mut own, _peer) = opened(&mut reactor, &listen(), 1);
+    reactor.send(&mut own, b"one".to_vec().into());
+    reactor.send(&mut own, b"two".to_vec().into());
+}
+
+#[test]
+#[should_panic(expected = "one send under way at most")]
+fn a_second_send_while_the_first_is_not_submitted_is_a_fault() {
+    let mut reactor = reactor(&small());
+    let (mut own, _peer) = opened(&mut reactor, &listen(), 1);
+    reactor.send(&mut own, b"one".to_vec().into());
+    inject(&[Fault::Fails(libc::EAGAIN)]);
+    poll(&mut reactor);
+    reactor.send(&mut own, b"two".to_vec().into());
+}
+
+#[test]
+#[should_panic(expected = "one send under way at most")]
+fn a_second_send_while_the_first_waits_for_room_is_a_fault() {
+    let mut reactor = reactor(&small());
+    let (mut own, _peer) = opened(&mut reactor, &listen(), 1);
+    reactor.send(&mut own, vec![0; 32 << 20].into());
+    poll(&mut reactor);
+    reactor.send(&mut own, b"two".to_vec().into());
+}
+
+#[test]
+#[should_panic(expected = "another reactor")]
+fn a_stream_belongs_to_one_reactor() {
+    let mut other: Reactor = reactor(&small());
+    let (mut own, _peer) = opened(&mut other, &listen(), 1);
+    reactor(&small()).send(&mut own, Outgoing::default());
+}
+
+/// A stream that is dropped instead of closed keeps its descriptor, which the kernel may still be given.
+#[test]
+fn a_dropped_stream_stays_open_as_long_as_its_reactor() {
+    let mut reactor = reactor(&small());
+    let (own, mut peer) = connection(&listen());
+    let stream = reactor.open(own, Token(1));
+    reactor.recv(&stream);
+    drop(stream);
+    poll(&mut reactor);
+    peer.set_nonblocking(true).unwrap();
+    assert!(peer.read(&mut [0]).is_err(), "it is open");
+    peer.set_nonblocking(false).unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    drop(reactor);
+    assert_eq!(peer.read(&mut [0]).unwrap(), 0, "it is closed");
+}
