@@ -9,6 +9,7 @@
 //! auth.rs             authentication, on every protocol and transport
 //! statistics.rs       the names, order and meaning of the statistics
 //! stopwatch.rs        time that is not the machine's
+//! streams/            every byte of many streams, over each protocol and transport
 //! dump.rs             lru_crawler metadump and mgdump, stats sizes and cachedump
 //! tuning.rs           settings at run time, slabs reassign
 //! watch.rs            streams of events, fast and slow watchers
@@ -48,6 +49,7 @@ mod shard_port;
 mod skip;
 mod statistics;
 mod stopwatch;
+mod streams;
 mod tls;
 mod transcript;
 mod tuning;

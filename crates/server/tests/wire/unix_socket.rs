@@ -27,7 +27,7 @@ impl Server {
         std::env::temp_dir().join(format!("corecached-{name}-{}.sock", std::process::id()))
     }
 
-    fn start(name: &str, options: &[&str]) -> Server {
+    pub(crate) fn start(name: &str, options: &[&str]) -> Server {
         Self::start_as(command(), name, options)
     }
 

@@ -11,7 +11,7 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(180);
 
 pub(super) type Settings = Arc<ClientConfig>;
 
-type Stream = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 /// One connection.
 pub(super) struct TlsClient {
@@ -41,6 +41,11 @@ impl TlsClient {
         Ok(TlsClient {
             stream: BufReader::with_capacity(64 * 1024, StreamOwned::new(connection, socket)),
         })
+    }
+
+    /// The connection as a stream of bytes, of which none has been read.
+    pub(super) fn into_stream(self) -> Stream {
+        self.stream.into_inner()
     }
 
     pub(super) fn connection(&mut self) -> &mut ClientConnection {

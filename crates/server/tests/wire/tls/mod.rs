@@ -13,9 +13,23 @@ mod traffic;
 use std::net::SocketAddr;
 
 use certificates::Certificates;
-use client::{Settings, TlsClient};
+use client::{Settings, Stream, TlsClient};
 
 use crate::server::{Server, free_port};
+
+/// The same server for tests of others, which know bytes only.
+pub(crate) struct Encrypted(TlsServer);
+
+impl Encrypted {
+    pub(crate) fn start(shards: usize, options: &[&str]) -> Encrypted {
+        Encrypted(TlsServer::start_with(shards, "", options))
+    }
+
+    /// A new encrypted connection.
+    pub(crate) fn connect(&self) -> Stream {
+        self.0.connect().into_stream()
+    }
+}
 
 /// A server with a plain and an encrypted address.
 struct TlsServer {
