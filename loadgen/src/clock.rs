@@ -34,7 +34,7 @@ pub struct RunDelay {
 }
 
 impl RunDelay {
-    /// For the calling thread. Kernels without scheduler statistics show no delay.
+    /// For the calling thread.
     #[must_use]
     pub fn of_this_thread() -> Self {
         Self {
@@ -42,22 +42,21 @@ impl RunDelay {
         }
     }
 
-    /// The delay so far; allocates nothing.
+    /// The delay so far, or nothing on kernels without scheduler statistics; allocates nothing.
     #[must_use]
-    pub fn total_ns(&self) -> u64 {
+    pub fn total_ns(&self) -> Option<u64> {
         let mut text = [0u8; 64];
-        let read = self
-            .file
-            .as_ref()
-            .and_then(|file| file.read_at(&mut text, 0).ok());
-        // Three numbers: time on the CPU, time waiting for it, and a count.
-        let words = std::str::from_utf8(&text[..read.unwrap_or(0)]).unwrap_or_default();
-        words
-            .split(' ')
-            .nth(1)
-            .and_then(|delay| delay.parse().ok())
-            .unwrap_or(0)
+        let read = self.file.as_ref()?.read_at(&mut text, 0).ok()?;
+        let (_, delay_ns) = parse_schedstat(std::str::from_utf8(&text[..read]).ok()?)?;
+        Some(delay_ns)
     }
+}
+
+/// A thread's `schedstat`: nanoseconds on a CPU and nanoseconds waiting for one. The third number is a count.
+#[must_use]
+pub fn parse_schedstat(text: &str) -> Option<(u64, u64)> {
+    let mut words = text.split_ascii_whitespace();
+    Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
 }
 
 /// What must be added to a monotonic instant to get nanoseconds since 1970: versions of values are comparable

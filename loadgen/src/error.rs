@@ -15,7 +15,7 @@ pub enum Exit {
     Usage = 2,
     /// No server answered, or what answered is not the protocol asked for.
     NoServer = 3,
-    /// The server closed a connection or stopped answering during the run.
+    /// Connections closed, replies were lost or were no replies, during the run; it went on and reported.
     ServerLost = 4,
     /// Values came back wrong: the run's numbers do not matter before that is understood.
     Violations = 5,
@@ -24,6 +24,10 @@ pub enum Exit {
     /// Most requests were refused; with `--strict` also: the client was the limit, the load was not sustained, or
     /// any request failed.
     Strict = 7,
+    /// SIGINT cut a command short that needs all of its measurements.
+    Interrupted = 130,
+    /// SIGTERM cut it short.
+    Terminated = 143,
 }
 
 impl From<Exit> for std::process::ExitCode {

@@ -64,6 +64,26 @@ pub fn pin_current_thread(cpu: CpuId) -> Result<()> {
         .map_err(|error| LoadError::failed("setting the timer slack", &error.into()))
 }
 
+/// Time that the hypervisor has taken from these CPUs so far, or nothing where the kernel does not say.
+#[must_use]
+pub fn stolen_ns(cpus: &[CpuId]) -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/stat").ok()?;
+    let ns_per_tick = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
+    cpus.iter()
+        .map(|cpu| stolen_ticks(&text, *cpu).map(|ticks| ticks * ns_per_tick))
+        .sum()
+}
+
+/// The eighth number of the CPU's line.
+fn stolen_ticks(stat: &str, cpu: CpuId) -> Option<u64> {
+    let name = format!("cpu{}", cpu.0);
+    let mut words = stat
+        .lines()
+        .map(str::split_ascii_whitespace)
+        .find_map(|mut words| (words.next()? == name).then_some(words))?;
+    words.nth(7)?.parse().ok()
+}
+
 /// Descriptors beside the connections: standard streams, one ring per worker, output files.
 const SPARE_DESCRIPTORS: u64 = 64;
 
@@ -97,4 +117,18 @@ pub fn reserve_descriptors(connections: usize) -> Result<()> {
 #[must_use]
 pub fn command_line() -> String {
     std::env::args().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stolen_time_is_read_by_cpu() {
+        let stat =
+            "cpu  1 2 3 4 5 6 7 8 9 10\ncpu0 1 2 3 4 5 6 7 80 9 10\ncpu10 1 2 3 4 5 6 7 90 9 10\n";
+        assert_eq!(stolen_ticks(stat, CpuId(0)), Some(80));
+        assert_eq!(stolen_ticks(stat, CpuId(10)), Some(90));
+        assert_eq!(stolen_ticks(stat, CpuId(1)), None);
+    }
 }

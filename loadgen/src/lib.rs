@@ -20,6 +20,7 @@ pub mod control;
 pub mod error;
 pub mod fleet;
 pub mod host;
+pub mod interrupt;
 pub mod live;
 pub mod measurement;
 pub mod net;

@@ -2,7 +2,7 @@
 
 use crate::measurement::Window;
 use crate::record::Stage;
-use crate::units::{format_count, format_ns, format_share};
+use crate::units::{format_count, format_latency, format_share};
 use std::io::{IsTerminal, Write, stderr};
 
 /// The status line and progress messages, on standard error.
@@ -44,10 +44,14 @@ impl Live {
         if self.quiet || !self.terminal {
             return;
         }
-        let point = window.point();
-        let asked = point.hits + point.misses;
+        let (counts, response) = (&window.counts, &window.response);
+        let at = |quantile| {
+            let value = || response.value_at_quantile(quantile);
+            format_latency((!response.is_empty()).then(value))
+        };
+        let asked = counts.hits + counts.misses;
         let hit = if asked > 0 {
-            format!("  hit {}", format_share(point.hits as f64 / asked as f64))
+            format!("  hit {}", format_share(counts.hits as f64 / asked as f64))
         } else {
             String::new()
         };
@@ -62,13 +66,13 @@ impl Live {
         let text = format!(
             "{}{progress}  due {}/s  answered {}/s  p50 {}  p99 {}{hit}  errors {}  in flight {}  client {}",
             self.stage,
-            format_count(point.offered),
-            format_count(point.achieved),
-            format_ns(point.p50_ns as f64),
-            format_ns(point.p99_ns as f64),
-            point.errors,
-            point.in_flight,
-            format_share(point.client_busy)
+            format_count(window.offered()),
+            format_count(window.rate()),
+            at(0.5),
+            at(0.99),
+            counts.errors_total(),
+            window.totals.in_flight,
+            format_share(window.client_busy())
         );
         self.rewrite(&text);
     }

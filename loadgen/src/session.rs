@@ -5,10 +5,12 @@ use crate::control::{Control, Stats};
 use crate::error::{Exit, LoadError, Result};
 use crate::fleet::{Fleet, FleetConfig, Load};
 use crate::host::{self, CpuId};
+use crate::interrupt;
 use crate::live::Live;
 use crate::measurement::Measurement;
 use crate::report::build;
 use crate::report::model::{Context, Preload, Server, ServerStats, WorkloadSummary};
+use crate::report::text;
 use crate::server_process::{self, ProcessUsage};
 use crate::target::ketama::Ketama;
 use crate::target::shards::ShardMap;
@@ -28,10 +30,19 @@ pub struct Session {
     pub fleet: Fleet,
     /// What they ask.
     pub workload: Arc<Workload>,
-    controls: Vec<(Control, Server)>,
+    controls: Vec<ControlledServer>,
     client: ClientOptions,
     routing: &'static str,
     server_pid: Option<u32>,
+    /// Measurements made.
+    measured: u64,
+}
+
+/// A server with its control connection, as long as that works.
+struct ControlledServer {
+    control: Option<Control>,
+    endpoint: Endpoint,
+    server: Server,
 }
 
 /// A measurement with what the server's side showed meanwhile.
@@ -42,6 +53,8 @@ pub struct Measured {
     pub server: Option<ProcessUsage>,
     /// The server's statistics.
     pub stats: Vec<ServerStats>,
+    /// What could not be learnt about the server's side, in words.
+    pub notes: Vec<String>,
 }
 
 /// Builds the workload that the options describe.
@@ -76,7 +89,6 @@ pub fn load(pace: &PaceOptions, rate: Option<f64>, duration: Duration) -> Load {
         warm_up: pace.warmup,
         duration,
         interval: pace.interval.min(duration),
-        keep_histograms: false,
     }
 }
 
@@ -129,7 +141,11 @@ impl Session {
         for endpoint in &endpoints {
             let (control, version) = Control::open(endpoint, client.protocol)?;
             let address = endpoint.to_string();
-            controls.push((control, Server { address, version }));
+            controls.push(ControlledServer {
+                control: Some(control),
+                endpoint: endpoint.clone(),
+                server: Server { address, version },
+            });
         }
         let (router, endpoints, routing) = route(client, endpoints, &mut controls)?;
         let config = FleetConfig {
@@ -149,6 +165,7 @@ impl Session {
             client: client.clone(),
             routing,
             server_pid: client.server_pid,
+            measured: 0,
         })
     }
 
@@ -166,11 +183,16 @@ impl Session {
         let measurement = self.fleet.preload(&mut |window| live.window(window))?;
         self.check_interrupt()?;
         let counts = measurement.total.all_verbs().counts;
-        let errors = counts.errors_total() + measurement.end.unanswered;
+        let errors = counts.errors_total() + counts.no_reply_total();
+        for incident in build::incidents(&measurement) {
+            live.message(&format!("preload: {}", text::incident_line(&incident)));
+        }
         if errors > 0 {
             let why = measurement.end.error_examples.join("; ");
             live.message(&format!(
-                "preload: the server refused {errors} of {keys} sets ({why})"
+                "preload: {} of {keys} sets were refused and {} had no reply ({why})",
+                counts.errors_total(),
+                counts.no_reply_total()
             ));
         }
         Ok(Preload {
@@ -182,52 +204,91 @@ impl Session {
 
     /// Measures once.
     pub fn measure(&mut self, load: &Load, live: &mut Live) -> Result<Measured> {
-        let before = self.stats()?;
-        let reading = self.server_pid.map(server_process::read).transpose()?;
-        let started = std::time::Instant::now();
+        let before = self.stats();
+        let reading = self.reading()?;
         let measurement = self.fleet.run(load, &mut |window| live.window(window))?;
-        let seconds = started.elapsed().as_secs_f64();
-        let server = match (self.server_pid, reading) {
-            (Some(pid), Some(reading)) => {
-                // Warm-up and drain cost the server too: count all replies since the first reading.
-                let replies = measurement.replies();
-                Some(server_process::usage(
-                    &reading,
-                    &server_process::read(pid)?,
-                    replies,
-                    seconds,
-                ))
+        let mut notes = Vec::new();
+        let server = reading.and_then(|(pid, before)| match server_process::read(pid) {
+            // Warm-up and drain cost the server too: count all replies since the first reading.
+            Ok(after) => Some(server_process::usage(
+                &before,
+                &after,
+                measurement.replies(),
+            )),
+            Err(_) => {
+                notes.push(format!("process {pid} is gone: what it cost is not known"));
+                None
             }
-            _ => None,
-        };
-        let after = self.stats()?;
-        let changes = self.controls.iter().zip(before.iter().zip(&after));
-        let stats = changes
-            .map(|((_, server), (before, after))| {
-                build::server_stats(&server.address, before, after)
-            })
-            .collect();
+        });
+        let after = self.stats();
+        let mut stats = Vec::new();
+        for (controlled, pair) in self.controls.iter().zip(before.iter().zip(&after)) {
+            let address = &controlled.server.address;
+            match pair {
+                (Some(before), Some(after)) => {
+                    stats.push(build::server_stats(address, before, after));
+                }
+                _ => notes.push(format!(
+                    "{address} did not answer a request for its statistics"
+                )),
+            }
+        }
+        self.measured += 1;
         Ok(Measured {
             measurement,
             server,
             stats,
+            notes,
         })
+    }
+
+    /// The server's process now. A process that cannot be read is an error before the first measurement, and unknown
+    /// after it.
+    fn reading(&self) -> Result<Option<(u32, server_process::Reading)>> {
+        let Some(pid) = self.server_pid else {
+            return Ok(None);
+        };
+        match server_process::read(pid) {
+            Ok(reading) => Ok(Some((pid, reading))),
+            Err(_) if self.measured > 0 => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// An error if the user interrupted: for commands that would go on measuring.
     pub fn check_interrupt(&self) -> Result<()> {
         if self.fleet.interrupted() {
-            return Err(LoadError::new(Exit::Failed, "interrupted"));
+            return Err(LoadError::new(self.interrupt_exit(), "interrupted"));
         }
         Ok(())
     }
 
-    /// The servers' statistics now.
-    pub fn stats(&mut self) -> Result<Vec<Stats>> {
-        self.controls
-            .iter_mut()
-            .map(|(control, _)| control.stats(""))
-            .collect()
+    /// The exit code of a command that was cut short by a signal.
+    #[must_use]
+    pub fn interrupt_exit(&self) -> Exit {
+        if interrupt::is_terminated() {
+            Exit::Terminated
+        } else {
+            Exit::Interrupted
+        }
+    }
+
+    /// The servers' statistics now, where they can be had.
+    pub fn stats(&mut self) -> Vec<Option<Stats>> {
+        let protocol = self.client.protocol;
+        let of_server = |controlled: &mut ControlledServer| {
+            if controlled.control.is_none() {
+                let opened = Control::open(&controlled.endpoint, protocol);
+                controlled.control = opened.ok().map(|(control, _)| control);
+            }
+            let stats = controlled.control.as_mut()?.stats("");
+            if stats.is_err() {
+                // Half an answer may be on its way.
+                controlled.control = None;
+            }
+            stats.ok()
+        };
+        self.controls.iter_mut().map(of_server).collect()
     }
 
     /// The circumstances, for the report.
@@ -244,7 +305,7 @@ impl Session {
             servers: self
                 .controls
                 .iter()
-                .map(|(_, server)| server.clone())
+                .map(|controlled| controlled.server.clone())
                 .collect(),
             protocol: self.client.protocol.name().to_owned(),
             connections: self.fleet.connections(),
@@ -258,13 +319,15 @@ impl Session {
 fn route(
     client: &ClientOptions,
     endpoints: Vec<Endpoint>,
-    controls: &mut [(Control, Server)],
+    controls: &mut [ControlledServer],
 ) -> Result<(Router, Vec<Endpoint>, &'static str)> {
     if client.shard_aware {
         let [endpoint] = endpoints.as_slice() else {
             return Err(LoadError::usage("--shard-aware works with one server"));
         };
-        let map = ShardMap::from_stats(&controls[0].0.stats("shards")?)?;
+        let control = controls[0].control.as_mut();
+        let shards = control.map_or_else(|| Ok(Stats::new()), |control| control.stats("shards"))?;
+        let map = ShardMap::from_stats(&shards)?;
         return Ok((
             Router::Shards(map),
             vec![endpoint.at_port(map.port())],

@@ -5,6 +5,9 @@ use hdrhistogram::Histogram;
 use std::fmt;
 use std::str::FromStr;
 
+/// The share of requests that may fail where an objective does not say.
+pub const ERRORS_LIMIT: f64 = 0.001;
+
 /// What a condition looks at.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Metric {
@@ -31,6 +34,8 @@ pub struct Condition {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Slo {
     conditions: Vec<Condition>,
+    /// The limit on errors is not the user's: then no reply may be lost, either.
+    errors_by_default: bool,
 }
 
 /// What an objective is checked against.
@@ -40,8 +45,10 @@ pub struct Facts<'a> {
     pub response: &'a Histogram<u64>,
     /// See [`Metric::Errors`].
     pub errors: f64,
-    /// See [`Metric::Misses`].
-    pub misses: f64,
+    /// Requests whose reply was lost, or that had no connection to be sent on.
+    pub lost: u64,
+    /// See [`Metric::Misses`]; nothing if no key was asked for.
+    pub misses: Option<f64>,
 }
 
 impl Metric {
@@ -64,11 +71,15 @@ impl Metric {
         matches!(self, Self::Quantile(_) | Self::Mean)
     }
 
-    fn value(self, facts: &Facts<'_>) -> f64 {
+    /// Its value; a percentile of nothing has none.
+    fn value(self, facts: &Facts<'_>) -> Option<f64> {
+        let response = (!facts.response.is_empty()).then_some(facts.response);
         match self {
-            Self::Quantile(quantile) => facts.response.value_at_quantile(quantile) as f64,
-            Self::Mean => facts.response.mean(),
-            Self::Errors => facts.errors,
+            Self::Quantile(quantile) => {
+                response.map(|response| response.value_at_quantile(quantile) as f64)
+            }
+            Self::Mean => response.map(Histogram::mean),
+            Self::Errors => Some(facts.errors),
             Self::Misses => facts.misses,
         }
     }
@@ -95,6 +106,25 @@ impl fmt::Display for Metric {
     }
 }
 
+impl Condition {
+    /// In words why it does not hold, if it does not.
+    fn missed(&self, facts: &Facts<'_>) -> Option<String> {
+        let Self { metric, limit } = self;
+        let Some(value) = metric.value(facts) else {
+            return Some(format!("{metric} is -, of nothing"));
+        };
+        // "errors<0%" can only mean none.
+        let holds = value < *limit || (value == 0.0 && *limit == 0.0);
+        (!holds).then(|| {
+            format!(
+                "{metric} is {}, not below {}",
+                metric.format(value),
+                metric.format(*limit)
+            )
+        })
+    }
+}
+
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} < {}", self.metric, self.metric.format(self.limit))
@@ -116,7 +146,10 @@ impl FromStr for Slo {
             .split(',')
             .map(parse_condition)
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { conditions })
+        Ok(Self {
+            conditions,
+            errors_by_default: false,
+        })
     }
 }
 
@@ -141,6 +174,16 @@ impl Slo {
         &self.conditions
     }
 
+    /// Only that requests do not fail.
+    #[must_use]
+    pub fn errors_only() -> Self {
+        Self {
+            conditions: Vec::new(),
+            errors_by_default: false,
+        }
+        .with_errors_bounded()
+    }
+
     /// Adds a limit on errors if the objective has none: a rate at which requests fail or stay unsent is no capacity.
     #[must_use]
     pub fn with_errors_bounded(mut self) -> Self {
@@ -151,8 +194,9 @@ impl Slo {
         if !has_one {
             self.conditions.push(Condition {
                 metric: Metric::Errors,
-                limit: 0.001,
+                limit: ERRORS_LIMIT,
             });
+            self.errors_by_default = true;
         }
         self
     }
@@ -160,23 +204,15 @@ impl Slo {
     /// The conditions that do not hold, in words; none means that the objective is kept.
     #[must_use]
     pub fn missed(&self, facts: &Facts<'_>) -> Vec<String> {
-        let fails = |condition: &&Condition| {
-            let value = condition.metric.value(facts);
-            // "errors<0%" can only mean none.
-            !(value < condition.limit || (value == 0.0 && condition.limit == 0.0))
-        };
-        self.conditions
+        let mut missed: Vec<String> = self
+            .conditions
             .iter()
-            .filter(fails)
-            .map(|condition| {
-                let Condition { metric, limit } = condition;
-                format!(
-                    "{metric} is {}, not below {}",
-                    metric.format(metric.value(facts)),
-                    metric.format(*limit)
-                )
-            })
-            .collect()
+            .filter_map(|condition| condition.missed(facts))
+            .collect();
+        if self.errors_by_default && facts.lost > 0 {
+            missed.push(format!("{} requests had no reply", facts.lost));
+        }
+        missed
     }
 
     /// The first condition on a quantile, for plots: the quantile and its limit in nanoseconds.
@@ -216,12 +252,41 @@ mod tests {
         let facts = Facts {
             response: &response,
             errors: 0.02,
-            misses: 0.5,
+            lost: 0,
+            misses: Some(0.5),
         };
         let slo: Slo = "p50<60us,p99<90us,errors<1%,misses<60%".parse().unwrap();
         let missed = slo.missed(&facts);
         assert_eq!(missed.len(), 2, "{missed:?}");
         assert!(missed[0].starts_with("p99 is 99.0 us"), "{missed:?}");
+    }
+
+    #[test]
+    fn nothing_keeps_no_objective() {
+        let facts = Facts {
+            response: &latency_histogram(),
+            errors: 0.0,
+            lost: 0,
+            misses: None,
+        };
+        let slo: Slo = "p99<1ms,mean<1ms,misses<1%".parse().unwrap();
+        assert_eq!(slo.missed(&facts).len(), 3, "{:?}", slo.missed(&facts));
+    }
+
+    #[test]
+    fn a_lost_reply_is_allowed_only_where_the_objective_allows_it() {
+        let mut response = latency_histogram();
+        response.saturating_record(1000);
+        let facts = Facts {
+            response: &response,
+            errors: 0.000_01,
+            lost: 1,
+            misses: None,
+        };
+        let given: Slo = "p50<1ms,errors<0.1%".parse().unwrap();
+        assert!(given.with_errors_bounded().missed(&facts).is_empty());
+        let default: Slo = "p50<1ms".parse().unwrap();
+        assert_eq!(default.with_errors_bounded().missed(&facts).len(), 1);
     }
 
     #[test]

@@ -93,6 +93,12 @@ pub fn format_ns(ns: f64) -> String {
     format!("{} {unit}", three_digits(number))
 }
 
+/// A latency, or a dash where there is none.
+#[must_use]
+pub fn format_latency(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "-".to_owned(), |ns| format_ns(ns as f64))
+}
+
 /// A count or rate with three significant digits: `1.32 M`, `48.2 k`, `950`.
 #[must_use]
 pub fn format_count(count: f64) -> String {

@@ -98,6 +98,8 @@ pub struct Check {
     offset: usize,
     header: [u8; HEADER_BYTES],
     mark: Mark,
+    /// Whose value its header says it is.
+    found_key_mark: Option<u64>,
     damage: Option<Damage>,
 }
 
@@ -122,6 +124,7 @@ impl Check {
                 key,
                 ..Mark::default()
             },
+            found_key_mark: None,
             damage: (value_bytes != expected_bytes).then_some(Damage::WrongLength),
         }
     }
@@ -174,11 +177,18 @@ impl Check {
             ..self.mark
         };
         self.offset = body_offset(key_mark, version);
+        self.found_key_mark = Some(key_mark);
         if key_mark != self.key_mark {
             self.damage = Some(Damage::WrongKey);
         } else if value_bytes != self.value_bytes {
             self.damage = Some(Damage::WrongLength);
         }
+    }
+
+    /// The key mark ([`KeyId::mix`]) in the value's header, if it has one.
+    #[must_use]
+    pub fn found_key_mark(&self) -> Option<u64> {
+        self.found_key_mark
     }
 
     /// The result once all bytes were fed: what is wrong, or the mark (without version for a short value).

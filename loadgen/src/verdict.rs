@@ -2,6 +2,8 @@
 //! kept. Everything a reader must know before looking at a number.
 
 use crate::measurement::Measurement;
+use crate::record::{Counts, NoReply};
+use crate::report::build::incidents;
 use crate::report::model::Verdict;
 use crate::slo::{Facts, Slo};
 use crate::units::{format_count, format_ns, format_share};
@@ -18,7 +20,7 @@ const DELAYED_SHARE_NOTED: f64 = 0.005;
 /// A worker busier than this is a limit.
 const BUSY_SHARE_MAX: f64 = 0.85;
 /// Requests still due at the end, as a share of all that were due, that make a run overloaded.
-const ABANDONED_SHARE_MAX: f64 = 0.001;
+const UNSENT_SHARE_MAX: f64 = 0.001;
 /// How far the schedule may be behind at the end, as a share of the time measured.
 const LAG_SHARE_MAX: f64 = 0.05;
 /// Requests that had to wait for a free connection are worth a note from this share on.
@@ -27,20 +29,28 @@ const HELD_SHARE_NOTED: f64 = 0.01;
 /// Judges a measurement.
 #[must_use]
 pub fn judge(measurement: &Measurement, slo: Option<&Slo>) -> Verdict {
-    let total = &measurement.total.totals;
     let all = measurement.total.all_verbs();
-    let failed = all.counts.errors_total() + measurement.end.unanswered + total.abandoned;
-    let due = (all.counts.completed + measurement.end.unanswered + total.abandoned).max(1);
+    let failed = all.counts.errors_total() + all.counts.no_reply_total();
+    let due = (all.counts.completed + all.counts.no_reply_total()).max(1);
     let error_share = failed as f64 / due as f64;
-    let asked = (all.counts.hits + all.counts.misses).max(1);
+    let asked = all.counts.hits + all.counts.misses;
+    let count = |reason: NoReply| all.counts.no_reply[reason as usize];
     let facts = Facts {
         response: &all.response,
         errors: error_share,
-        misses: all.counts.misses as f64 / asked as f64,
+        lost: count(NoReply::Lost) + count(NoReply::Unconnected),
+        misses: (asked > 0).then(|| all.counts.misses as f64 / asked as f64),
     };
+    // Requests that fail are no part of any objective that is kept.
+    let slo = slo.map(|slo| slo.clone().with_errors_bounded());
     Verdict {
         client_limited: client_limits(measurement, &all.slip, &all.response),
-        overloaded: overload(measurement, due),
+        no_reply: named(
+            NoReply::ALL.iter().map(|reason| reason.name()),
+            &all.counts.no_reply,
+        ),
+        incidents: incidents(measurement),
+        overloaded: overload(measurement, &all.counts, due),
         violations: named(
             Violation::ALL.iter().map(|violation| violation.name()),
             &measurement.end.violations,
@@ -52,7 +62,7 @@ pub fn judge(measurement: &Measurement, slo: Option<&Slo>) -> Verdict {
         ),
         error_examples: measurement.end.error_examples.clone(),
         error_share,
-        slo: slo.map(ToString::to_string),
+        slo: slo.as_ref().map(ToString::to_string),
         slo_missed: slo.map(|slo| slo.missed(&facts)).unwrap_or_default(),
         notes: notes(measurement),
     }
@@ -84,10 +94,11 @@ fn client_limits(measurement: &Measurement, slip: &Latencies, response: &Latenci
             format_share(SLIP_SHARE_MAX)
         ));
     }
-    if !reasons.is_empty() && measurement.delayed() > DELAYED_SHARE_NOTED {
+    let delayed = measurement.delayed().unwrap_or(0.0);
+    if !reasons.is_empty() && delayed > DELAYED_SHARE_NOTED {
         reasons.push(format!(
             "other threads had the workers' CPUs for {} of the time: keep these CPUs free, or give others with --cpus",
-            format_share(measurement.delayed())
+            format_share(delayed)
         ));
     }
     let busiest = measurement.busiest();
@@ -101,32 +112,33 @@ fn client_limits(measurement: &Measurement, slip: &Latencies, response: &Latenci
     reasons
 }
 
-fn overload(measurement: &Measurement, due: u64) -> Option<String> {
-    let abandoned = measurement.total.totals.abandoned;
-    let unanswered = measurement.end.unanswered;
-    if abandoned as f64 > ABANDONED_SHARE_MAX * due as f64 {
+fn overload(measurement: &Measurement, counts: &Counts, due: u64) -> Option<String> {
+    let count = |reason: NoReply| counts.no_reply[reason as usize];
+    let took = format!(
+        "the server took {}/s of {}/s",
+        format_count(measurement.achieved()),
+        format_count(measurement.rate.unwrap_or_default())
+    );
+    let unsent = count(NoReply::Unsent);
+    if unsent as f64 > UNSENT_SHARE_MAX * due as f64 {
         return Some(format!(
-            "{} of {} requests were due and still unsent at the end: the server took {}/s of {}/s",
-            format_count(abandoned as f64),
+            "{} of {} requests were due and still unsent at the end: {took}",
+            format_count(unsent as f64),
             format_count(due as f64),
-            format_count(measurement.achieved()),
-            format_count(measurement.rate.unwrap_or_default())
         ));
     }
-    let lag_ns = measurement
-        .windows
-        .last()
-        .map_or(0, |window| window.totals.lag_ns);
-    if lag_ns as f64 / 1e9 > LAG_SHARE_MAX * measurement.seconds {
+    // A schedule that is behind because a server fell silent is no matter of load.
+    let is_silent = count(NoReply::Lost) + count(NoReply::Unconnected) > 0;
+    let lag_ns = measurement.lag_ns;
+    if !is_silent && lag_ns as f64 / 1e9 > LAG_SHARE_MAX * measurement.seconds {
         return Some(format!(
-            "the schedule was {} behind at the end: the server took {}/s of {}/s",
+            "the schedule was {} behind at the end: {took}",
             format_ns(lag_ns as f64),
-            format_count(measurement.achieved()),
-            format_count(measurement.rate.unwrap_or_default())
         ));
     }
-    (unanswered > 0)
-        .then(|| format!("{unanswered} requests had no reply one second after the last was due"))
+    let overdue = count(NoReply::Overdue);
+    (overdue > 0)
+        .then(|| format!("{overdue} requests had no reply one second after the last was due"))
 }
 
 fn notes(measurement: &Measurement) -> Vec<String> {
@@ -135,7 +147,7 @@ fn notes(measurement: &Measurement) -> Vec<String> {
     let held_share = totals.held as f64 / totals.due.max(1) as f64;
     if held_share > HELD_SHARE_NOTED {
         notes.push(format!(
-            "{} of requests were due while every connection was full and waited (that is in their response time); more --connections or --depth change it",
+            "{} of requests were due while their connection was full and waited (that is in their response time); more --connections or --depth change it",
             format_share(held_share)
         ));
     }

@@ -1,6 +1,6 @@
 //! `loadgen compare`: two servers in turns, A B B A, and how sure their difference is.
 
-use super::{Answer, publish, report, violations_exit};
+use super::{Answer, check_answered, check_outputs, cut_short, publish, report, steps_exit};
 use crate::cli::commands::CompareCommand;
 use crate::error::{Exit, Result};
 use crate::fleet::Load;
@@ -10,8 +10,9 @@ use crate::report::model::{Body, CompareResult, Comparison, Step};
 use crate::report::text::{self, line, step_line};
 use crate::report::{csv, html};
 use crate::session::{self, Session};
+use crate::slo::Slo;
 use crate::stats::bootstrap::{geometric_mean, paired_ratio};
-use crate::units::{format_count, format_ns};
+use crate::units::{format_count, format_ns, format_share};
 use crate::verdict;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +22,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Runs the command.
 pub fn execute(options: &CompareCommand) -> Result<Exit> {
+    check_outputs(&options.output, None)?;
     let mut live = Live::new(options.output.quiet);
     let workload = session::workload(&options.workload)?;
     let rate = (!options.rate.closed).then_some(options.rate.rate);
@@ -43,7 +45,8 @@ pub fn execute(options: &CompareCommand) -> Result<Exit> {
             side.session.preload(&mut live)?;
         }
     }
-    for round in 0..options.rounds {
+    let mut ended = Ok(());
+    'rounds: for round in 0..options.rounds {
         for side in [0, 1, 1, 0] {
             let what = format!(
                 "round {}/{}, {}",
@@ -51,11 +54,14 @@ pub fn execute(options: &CompareCommand) -> Result<Exit> {
                 options.rounds,
                 sides[side].name
             );
-            sides[side].measure(&load, &what, &mut live)?;
+            ended = sides[side].measure(&load, &what, &mut live);
+            if ended.is_err() {
+                break 'rounds;
+            }
         }
     }
     live.clear();
-    finish(options, sides)
+    finish(options, sides, ended)
 }
 
 /// One of the two servers.
@@ -80,13 +86,13 @@ impl Side {
         std::thread::sleep(PAUSE);
         live.stage_for(what, load.duration.as_secs_f64());
         let measured = self.session.measure(load, live)?;
-        self.session.check_interrupt()?;
-        let verdict = verdict::judge(&measured.measurement, None);
+        let verdict = verdict::judge(&measured.measurement, Some(&Slo::errors_only()));
         add_counts(&mut self.violations, &verdict.violations);
         let step = step(&measured.measurement, &verdict, measured.server);
         live.step(&format!("{} {}", self.name, step_line(&step)));
         self.steps.push(step);
-        Ok(())
+        self.session.check_interrupt()?;
+        check_answered(&self.steps)
     }
 }
 
@@ -106,17 +112,17 @@ const METRICS: [Metric; 5] = [
     Metric {
         name: "response p50",
         more_is_better: false,
-        of: |step| step.response.p50_ns as f64,
+        of: |step| step.response.p50_ns.map_or(0.0, |ns| ns as f64),
     },
     Metric {
         name: "response p99",
         more_is_better: false,
-        of: |step| step.response.p99_ns as f64,
+        of: |step| step.response.p99_ns.map_or(0.0, |ns| ns as f64),
     },
     Metric {
         name: "response p99.9",
         more_is_better: false,
-        of: |step| step.response.p999_ns as f64,
+        of: |step| step.response.p999_ns.map_or(0.0, |ns| ns as f64),
     },
     Metric {
         name: "server CPU ns/request",
@@ -162,11 +168,27 @@ fn compare(metric: &Metric, a: &[Step], b: &[Step]) -> Option<Comparison> {
     })
 }
 
-fn finish(options: &CompareCommand, sides: [Side; 2]) -> Result<Exit> {
-    let [a, b] = sides;
+/// What a side whose requests failed is said to be, before any ratio.
+fn failures(side: &Side) -> Option<String> {
+    let failed = side.steps.iter().filter(|step| step.kept == Some(false));
+    let worst = failed.max_by(|a, b| a.error_share.total_cmp(&b.error_share))?;
+    Some(format!(
+        "{} failed up to {} of its requests, so its figures are not those of the same work; ",
+        side.name,
+        format_share(worst.error_share)
+    ))
+}
+
+fn finish(options: &CompareCommand, sides: [Side; 2], ended: Result<()>) -> Result<Exit> {
+    let [mut a, mut b] = sides;
+    let failures: String = [&a, &b].into_iter().filter_map(failures).collect();
+    // Only pairs of measurements are compared.
+    let pairs = a.steps.len().min(b.steps.len());
+    a.steps.truncate(pairs);
+    b.steps.truncate(pairs);
     let mut violations = a.violations.clone();
     add_counts(&mut violations, &b.violations);
-    let exit = violations_exit(&violations);
+    let exit = steps_exit(&violations, &a.steps).or_else(|| steps_exit(&violations, &b.steps));
     let limited = a
         .steps
         .iter()
@@ -190,7 +212,17 @@ fn finish(options: &CompareCommand, sides: [Side; 2]) -> Result<Exit> {
         b: b.steps,
         violations,
     };
-    let headline = headline(&result, limited);
+    let mut headline = format!("{failures}{}", headline(&result, limited));
+    let mut exit = exit.unwrap_or(
+        match (failures.is_empty(), options.output.strict && limited) {
+            (false, _) => Exit::SloMissed,
+            (true, true) => Exit::Strict,
+            (true, false) => Exit::Ok,
+        },
+    );
+    if let Err(error) = ended {
+        cut_short(error, pairs == 0, &mut headline, &mut exit)?;
+    }
     let report = report(
         context,
         summary,
@@ -208,8 +240,7 @@ fn finish(options: &CompareCommand, sides: [Side; 2]) -> Result<Exit> {
         html: html::render(&report)?,
     };
     publish(&report, &answer, &options.output)?;
-    let strict = options.output.strict && limited;
-    Ok(exit.unwrap_or(if strict { Exit::Strict } else { Exit::Ok }))
+    Ok(exit)
 }
 
 fn table(report: &crate::report::model::Report, compare: &CompareResult) -> String {

@@ -9,9 +9,11 @@ pub mod search;
 use crate::cli::commands::Command;
 use crate::cli::options::OutputOptions;
 use crate::error::{Exit, LoadError, Result};
-use crate::report::model::{Body, Context, Report, SCHEMA_VERSION, Verdict, WorkloadSummary};
+use crate::report::model::{Body, Context, Report, SCHEMA_VERSION, Step, Verdict, WorkloadSummary};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 /// Runs a command and returns the process's exit code.
 pub fn execute(command: &Command) -> Result<Exit> {
@@ -42,34 +44,120 @@ struct Answer {
     html: String,
 }
 
-/// Writes the files that the options ask for, and the text to standard output (unless JSON goes there).
+/// Writes the text to standard output (unless JSON goes there), and the files that the options ask for. What cannot be
+/// written does not keep the rest from being written.
 fn publish(report: &Report, answer: &Answer, output: &OutputOptions) -> Result<()> {
+    let json = serde_json::to_string_pretty(report)
+        .map_err(|error| LoadError::new(Exit::Failed, format!("writing JSON: {error}")));
     let json_to_stdout = output.json.as_deref() == Some(Path::new("-"));
-    if let Some(path) = &output.json {
-        let json = serde_json::to_string_pretty(report)
-            .map_err(|error| LoadError::new(Exit::Failed, format!("writing JSON: {error}")))?;
-        if json_to_stdout {
-            println!("{json}");
-        } else {
-            write_file(path, &json)?;
+    let mut written = Vec::new();
+    if json_to_stdout {
+        written.push(json.and_then(|json| print(&format!("{json}\n"))));
+    } else {
+        written.push(print(&answer.text));
+        if let Some(path) = &output.json {
+            written.push(json.and_then(|json| write_file(path, json)));
         }
     }
     if let Some(path) = &output.csv {
-        write_file(path, &answer.csv)?;
+        written.push(write_file(path, &answer.csv));
     }
     if let Some(path) = &output.html {
-        write_file(path, &answer.html)?;
+        written.push(write_file(path, &answer.html));
     }
-    if !json_to_stdout {
-        print!("{}", answer.text);
-    }
-    Ok(())
+    all_written(written)
+}
+
+/// The first failure, after all have been named.
+fn all_written(written: Vec<Result<()>>) -> Result<()> {
+    let mut failures = written.into_iter().filter_map(Result::err);
+    let Some(first) = failures.next() else {
+        return Ok(());
+    };
+    failures.for_each(|error| eprintln!("loadgen: {error}"));
+    Err(first)
+}
+
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| LoadError::failed("writing to standard output", &error))
 }
 
 /// Writes a file that an option named.
 fn write_file(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
-    std::fs::write(path, contents)
-        .map_err(|error| LoadError::failed(&format!("writing {}", path.display()), &error))
+    std::fs::write(path, contents).map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> LoadError {
+    LoadError::failed(&format!("writing {}", path.display()), error)
+}
+
+/// Room that a report must find on its disk before the run; most are smaller.
+const TRIAL_BYTES: usize = 64 * 1024;
+
+/// Tries whether all files that the options name can be written, before anything is measured. What they hold stays.
+fn check_outputs(output: &OutputOptions, more: Option<&Path>) -> Result<()> {
+    let named = [&output.json, &output.csv, &output.html];
+    let paths = named.into_iter().flatten().map(PathBuf::as_path);
+    for path in paths.chain(more) {
+        if path != Path::new("-") {
+            try_writing(path).map_err(|error| cannot_write(path, &error))?;
+        }
+    }
+    Ok(())
+}
+
+fn try_writing(path: &Path) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        // A device or pipe would keep what is tried; one that is always full refuses even nothing.
+        return file.write(&[]).map(drop);
+    }
+    let tried = file.write_all(&[b' '; TRIAL_BYTES]);
+    file.set_len(metadata.len())?;
+    tried
+}
+
+/// The exit code that several measurements call for, if they call for one.
+fn steps_exit(violations: &BTreeMap<String, u64>, steps: &[Step]) -> Option<Exit> {
+    let is_lossy = |step: &Step| step.lost > 0 || !step.incidents.is_empty();
+    violations_exit(violations).or_else(|| steps.iter().any(is_lossy).then_some(Exit::ServerLost))
+}
+
+/// Measurements without a single reply in a row after which a command does not go on.
+const SILENT_MAX: usize = 2;
+
+/// An error if the servers do not answer any more.
+fn check_answered(steps: &[Step]) -> Result<()> {
+    let silent = steps.iter().rev().take_while(|step| step.achieved == 0.0);
+    if silent.count() >= SILENT_MAX {
+        return Err(LoadError::new(
+            Exit::ServerLost,
+            format!("{SILENT_MAX} measurements in a row had no reply"),
+        ));
+    }
+    Ok(())
+}
+
+/// A command of several measurements that ended early reports those it has, says so, and fails. Without any there is
+/// nothing to report.
+fn cut_short(
+    error: LoadError,
+    is_empty: bool,
+    headline: &mut String,
+    exit: &mut Exit,
+) -> Result<()> {
+    if is_empty {
+        return Err(error);
+    }
+    *headline = format!("CUT SHORT ({error}): {headline}");
+    if *exit == Exit::Ok {
+        *exit = error.exit();
+    }
+    Ok(())
 }
 
 /// The exit code of wrong data, if there was any.
@@ -95,9 +183,9 @@ fn exit_code(verdict: &Verdict, strict: bool) -> Exit {
     {
         return Exit::Strict;
     }
-    if verdict.slo_missed.is_empty() {
-        Exit::Ok
-    } else {
-        Exit::SloMissed
+    match (verdict.slo_missed.is_empty(), verdict.has_losses()) {
+        (false, _) => Exit::SloMissed,
+        (true, true) => Exit::ServerLost,
+        (true, false) => Exit::Ok,
     }
 }

@@ -1,25 +1,26 @@
 //! `loadgen run`: one measurement at one rate.
 
-use super::{Answer, exit_code, publish, report, write_file};
+use super::{Answer, all_written, check_outputs, exit_code, publish, report, write_file};
 use crate::cli::commands::RunCommand;
 use crate::error::{Exit, Result};
+use crate::interrupt;
 use crate::live::Live;
 use crate::report::build::{self, Surroundings};
 use crate::report::model::{Body, Report, RunResult};
 use crate::report::text::{self, line};
 use crate::report::{csv, hdr_log, html};
 use crate::session::{self, Session};
-use crate::units::{format_count, format_ns};
+use crate::units::{format_count, format_latency};
 use crate::verdict;
 use std::time::SystemTime;
 
 /// Runs the command.
 pub fn execute(options: &RunCommand) -> Result<Exit> {
+    check_outputs(&options.output, options.hdr.as_deref())?;
     let mut live = Live::new(options.output.quiet);
     let workload = session::workload(&options.workload)?;
     let rate = (!options.rate.closed).then_some(options.rate.rate);
-    let mut load = session::load(&options.pace, rate, options.rate.duration);
-    load.keep_histograms = options.hdr.is_some();
+    let load = session::load(&options.pace, rate, options.rate.duration);
     let mut session = Session::open(
         &options.target.server,
         &options.target.client,
@@ -35,14 +36,26 @@ pub fn execute(options: &RunCommand) -> Result<Exit> {
     let started = SystemTime::now() + load.warm_up;
     let measured = session.measure(&load, &mut live)?;
     live.clear();
+    let mut verdict = verdict::judge(&measured.measurement, options.slo.as_ref());
+    verdict.notes.extend(measured.notes);
+    if session.fleet.interrupted() {
+        let seconds = measured.measurement.seconds;
+        verdict.notes.push(format!(
+            "interrupted: {seconds:.1} s were measured of {:.1} s",
+            load.duration.as_secs_f64()
+        ));
+    }
     let around = Surroundings {
-        verdict: verdict::judge(&measured.measurement, options.slo.as_ref()),
+        verdict,
         arrivals: load.arrivals,
         server: measured.server,
         server_stats: measured.stats,
         preload,
     };
-    let exit = exit_code(&around.verdict, options.output.strict);
+    let mut exit = exit_code(&around.verdict, options.output.strict);
+    if exit == Exit::Ok && interrupt::is_terminated() {
+        exit = Exit::Terminated;
+    }
     let result = build::run_result(&measured.measurement, around);
     let headline = headline(&result);
     let run = Box::new(result);
@@ -55,15 +68,15 @@ pub fn execute(options: &RunCommand) -> Result<Exit> {
     let Body::Run { run } = &report.body else {
         return Ok(exit);
     };
-    if let Some(path) = &options.hdr {
-        write_file(path, hdr_log::render(&measured.measurement, started)?)?;
-    }
+    let hdr = options.hdr.as_ref().map_or(Ok(()), |path| {
+        write_file(path, hdr_log::render(&measured.measurement, started)?)
+    });
     let answer = Answer {
         text: text(&report, run),
         csv: csv::series(run),
         html: html::render(&report)?,
     };
-    publish(&report, &answer, &options.output)?;
+    all_written(vec![publish(&report, &answer, &options.output), hdr])?;
     Ok(exit)
 }
 
@@ -85,9 +98,9 @@ fn headline(result: &RunResult) -> String {
     };
     format!(
         "{mode}: response p50 {}, p99 {}, p99.9 {}{}",
-        format_ns(response.p50_ns as f64),
-        format_ns(response.p99_ns as f64),
-        format_ns(response.p999_ns as f64),
+        format_latency(response.p50_ns),
+        format_latency(response.p99_ns),
+        format_latency(response.p999_ns),
         if result.verdict.is_clean() {
             ""
         } else {

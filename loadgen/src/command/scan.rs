@@ -1,6 +1,6 @@
 //! `loadgen scan`: the latency-throughput curve.
 
-use super::{Answer, publish, report, violations_exit};
+use super::{Answer, check_answered, check_outputs, cut_short, publish, report, steps_exit};
 use crate::cli::commands::ScanCommand;
 use crate::error::{Exit, LoadError, Result};
 use crate::live::Live;
@@ -9,6 +9,7 @@ use crate::report::model::{Body, ScanResult, Step};
 use crate::report::text::{self, line, step_line};
 use crate::report::{csv, html};
 use crate::session::{self, Session};
+use crate::slo::Slo;
 use crate::stats::knee::{crossing, knee};
 use crate::units::{format_count, parse_rate, parse_share};
 use crate::verdict;
@@ -50,6 +51,7 @@ impl Range {
 /// Runs the command.
 pub fn execute(options: &ScanCommand) -> Result<Exit> {
     let range = Range::parse(&options.range).map_err(LoadError::usage)?;
+    check_outputs(&options.output, None)?;
     let mut live = Live::new(options.output.quiet);
     let workload = session::workload(&options.workload)?;
     let mut load = session::load(&options.pace, Some(1.0), options.step);
@@ -71,6 +73,8 @@ pub fn execute(options: &ScanCommand) -> Result<Exit> {
     };
     let mut steps = Vec::new();
     let mut violations = BTreeMap::new();
+    let mut ended = Ok(());
+    let slo = options.slo.clone().unwrap_or_else(Slo::errors_only);
     for index in 0..options.steps {
         std::thread::sleep(PAUSE);
         let rate = low + (high - low) * f64::from(index) / f64::from(options.steps - 1);
@@ -85,15 +89,20 @@ pub fn execute(options: &ScanCommand) -> Result<Exit> {
             options.step.as_secs_f64(),
         );
         let measured = session.measure(&load, &mut live)?;
-        session.check_interrupt()?;
-        let verdict = verdict::judge(&measured.measurement, options.slo.as_ref());
+        let verdict = verdict::judge(&measured.measurement, Some(&slo));
         add_counts(&mut violations, &verdict.violations);
         steps.push(step(&measured.measurement, &verdict, measured.server));
         live.step(&step_line(&steps[steps.len() - 1]));
+        ended = session
+            .check_interrupt()
+            .and_then(|()| check_answered(&steps));
+        if ended.is_err() {
+            break;
+        }
     }
     live.clear();
     let result = result(options, steps, peak, violations);
-    finish(options, &session, result)
+    finish(options, &session, result, ended)
 }
 
 fn peak(session: &mut Session, options: &ScanCommand, live: &mut Live) -> Result<f64> {
@@ -120,12 +129,12 @@ fn result(
         .and_then(crate::slo::Slo::latency_limit);
     let p99: Vec<(f64, f64)> = steps
         .iter()
-        .map(|step| (step.rate, step.response.p99_ns as f64))
+        .filter_map(|step| Some((step.rate, step.response.p99_ns? as f64)))
         .collect();
     let at_limit = |(quantile, limit): (f64, f64)| {
         let curve: Vec<(f64, f64)> = steps
             .iter()
-            .map(|step| (step.rate, quantile_of(step, quantile)))
+            .filter_map(|step| Some((step.rate, quantile_of(step, quantile)?)))
             .collect();
         crossing(&curve, limit)
     };
@@ -141,19 +150,29 @@ fn result(
 }
 
 /// A quantile of a step's response times, from its curve.
-fn quantile_of(step: &Step, quantile: f64) -> f64 {
+fn quantile_of(step: &Step, quantile: f64) -> Option<f64> {
     let response = &step.response;
     let at = response
         .curve
         .iter()
         .find(|(reached, _)| *reached >= quantile - 1e-9);
-    at.map_or(response.max_ns as f64, |(_, ns)| *ns as f64)
+    at.map(|(_, ns)| *ns)
+        .or(response.max_ns)
+        .map(|ns| ns as f64)
 }
 
-fn finish(options: &ScanCommand, session: &Session, result: ScanResult) -> Result<Exit> {
-    let exit = violations_exit(&result.violations).unwrap_or(Exit::Ok);
+fn finish(
+    options: &ScanCommand,
+    session: &Session,
+    result: ScanResult,
+    ended: Result<()>,
+) -> Result<Exit> {
+    let mut exit = steps_exit(&result.violations, &result.steps).unwrap_or(Exit::Ok);
     let limited = result.steps.iter().any(|step| step.client_limited);
-    let headline = headline(&result);
+    let mut headline = headline(&result);
+    if let Err(error) = ended {
+        cut_short(error, result.steps.is_empty(), &mut headline, &mut exit)?;
+    }
     let report = report(
         session.context(),
         session::summary(&session.workload),

@@ -1,6 +1,6 @@
 //! `loadgen search`: the highest rate that keeps an objective.
 
-use super::{Answer, publish, report, violations_exit};
+use super::{Answer, check_answered, check_outputs, cut_short, publish, report, steps_exit};
 use crate::cli::commands::SearchCommand;
 use crate::error::{Exit, Result};
 use crate::live::Live;
@@ -21,6 +21,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Runs the command.
 pub fn execute(options: &SearchCommand) -> Result<Exit> {
+    check_outputs(&options.output, None)?;
     let mut live = Live::new(options.output.quiet);
     let workload = session::workload(&options.workload)?;
     let slo = options.slo.clone().with_errors_bounded();
@@ -50,11 +51,15 @@ pub fn execute(options: &SearchCommand) -> Result<Exit> {
         bytes: (0.0, 0.0),
         stats: Vec::new(),
     };
-    let found = search(&plan, |rate| probing.probe(rate, &mut live))?;
+    let mut found = Found::default();
+    let ended = search(&plan, &mut found, |rate| probing.probe(rate, &mut live));
     live.clear();
     let result = probing.result(&found);
-    let headline = headline(&result, options.precision);
-    let exit = exit(&result, options.output.strict);
+    let mut headline = headline(&result, options.precision);
+    let mut exit = exit(&result, options.output.strict);
+    if let Err(error) = ended {
+        cut_short(error, result.probes.is_empty(), &mut headline, &mut exit)?;
+    }
     let context = probing.session.context();
     let report = report(
         context,
@@ -106,7 +111,6 @@ impl Probing {
             self.load.duration.as_secs_f64(),
         );
         let measured = self.session.measure(&self.load, live)?;
-        self.session.check_interrupt()?;
         let verdict = verdict::judge(&measured.measurement, Some(&self.slo));
         add_counts(&mut self.violations, &verdict.violations);
         let totals = &measured.measurement.measured;
@@ -124,6 +128,8 @@ impl Probing {
             _ => Outcome::Missed,
         };
         self.probes.push(step);
+        self.session.check_interrupt()?;
+        check_answered(&self.probes)?;
         Ok(outcome)
     }
 
@@ -170,15 +176,10 @@ impl Probing {
             .or(best)
             .and_then(|step| step.server);
         match usage {
-            Some(usage)
-                if usage.cpus_busy.fract() > 0.85
-                    || usage.cpus_busy.fract() < 0.05 && usage.cpus_busy >= 1.0 =>
-            {
-                format!(
-                    "the limit is server CPU ({:.2} CPUs busy at the first rate that missed)",
-                    usage.cpus_busy
-                )
-            }
+            Some(usage) if usage.is_out_of_cpu() => format!(
+                "the limit is server CPU ({:.2} of {} CPUs busy at the first rate that missed)",
+                usage.cpus_busy, usage.cpus_usable
+            ),
             Some(usage) => format!(
                 "the server was not out of CPU ({:.2} CPUs busy): look at its threads, its network or its neighbours",
                 usage.cpus_busy
@@ -209,7 +210,10 @@ fn headline(result: &SearchResult, precision: f64) -> String {
 
 fn exit(result: &SearchResult, strict: bool) -> Exit {
     let client_was_limit = result.limit.starts_with("the client");
-    match (violations_exit(&result.violations), result.capacity) {
+    match (
+        steps_exit(&result.violations, &result.probes),
+        result.capacity,
+    ) {
         (Some(exit), _) => exit,
         (None, None) => Exit::SloMissed,
         (None, Some(_)) if strict && client_was_limit => Exit::Strict,

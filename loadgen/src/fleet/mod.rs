@@ -1,12 +1,13 @@
 //! The workers of a run, from the outside: start them, give them phases, add up what they record.
 
+mod dial;
 mod spawn;
 
 use crate::clock::now_ns;
 use crate::error::{Exit, LoadError, Result};
-use crate::host::{CpuId, reserve_descriptors};
+use crate::host::{self, CpuId, reserve_descriptors};
+use crate::interrupt;
 use crate::measurement::{Measurement, Window};
-use crate::net::connect::{ShardPorts, connect};
 use crate::record::Interval;
 use crate::target::{Endpoint, GroupId, Router};
 use crate::wire::Protocol;
@@ -14,8 +15,7 @@ use crate::worker::arrivals::{ArrivalKind, Arrivals};
 use crate::worker::phase::{Message, Pace, Phase, Source, WaitPolicy};
 use crate::worker::verify::Watermarks;
 use crate::workload::Workload;
-use signal_hook::consts::SIGINT;
-use signal_hook::flag;
+use dial::Opener;
 use spawn::{WorkerPlan, spawn};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -62,8 +62,6 @@ pub struct Load {
     pub duration: Duration,
     /// Resolution of the time series.
     pub interval: Duration,
-    /// Keep each window's histogram (for the interval log).
-    pub keep_histograms: bool,
 }
 
 /// How long replies may take after the last request was due.
@@ -90,6 +88,8 @@ pub struct Fleet {
     cpus: Vec<CpuId>,
     phases: u64,
     stop: Arc<AtomicBool>,
+    /// What each group of connections leads to, in words.
+    groups: Vec<String>,
 }
 
 struct Handle {
@@ -116,7 +116,8 @@ impl Fleet {
             now_ns() as u32 ^ std::process::id(),
         ));
         let stop = Arc::clone(&watermarks.stop);
-        stop_on_interrupt(&stop)?;
+        interrupt::stop_on_signals(&stop)?;
+        let orders = dial::start(config)?;
         let (outlet, inlet) = sync_channel(MESSAGES_MAX);
         let mut handles = Vec::new();
         for (index, sockets) in shares.drain(..).enumerate() {
@@ -130,6 +131,7 @@ impl Fleet {
                 sockets,
                 generator,
                 watermarks: Arc::clone(&watermarks),
+                orders: orders.clone(),
             };
             handles.push(spawn(plan, &outlet)?);
         }
@@ -141,6 +143,7 @@ impl Fleet {
             cpus: config.cpus.clone(),
             phases: 0,
             stop,
+            groups: group_names(config),
         })
     }
 
@@ -160,7 +163,6 @@ impl Fleet {
             warm_up: Duration::ZERO,
             duration: Duration::MAX,
             interval: Duration::from_millis(500),
-            keep_histograms: false,
         };
         let (keys, workers) = (self.workload.spec.keys, self.handles.len() as u64);
         let spaces = self.workload.key_spaces();
@@ -187,6 +189,7 @@ impl Fleet {
         drain: Duration,
         progress: &mut dyn FnMut(&Window),
     ) -> Result<Measurement> {
+        let stolen_before = host::stolen_ns(&self.cpus);
         let start_ns = now_ns() + START_DELAY_NS;
         self.phases += 1;
         let workers = self.handles.len();
@@ -206,7 +209,9 @@ impl Fleet {
                 let _ = orders.send(phase);
             }
         }
-        self.collect(load, start_ns, progress)
+        let mut measurement = self.collect(load, start_ns, progress)?;
+        measurement.note_stolen(stolen_before, host::stolen_ns(&self.cpus));
+        Ok(measurement)
     }
 
     fn pace(&self, load: &Load, worker: usize, workers: usize, start_ns: u64) -> Pace {
@@ -237,6 +242,7 @@ impl Fleet {
     ) -> Result<Measurement> {
         let measure_start_ns = start_ns + nanoseconds(load.warm_up);
         let mut measurement = Measurement::new(load, self.handles.len(), measure_start_ns);
+        measurement.groups.clone_from(&self.groups);
         let mut running = self.handles.len();
         let mut failure = None;
         while running > 0 {
@@ -306,15 +312,14 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 4)
 }
 
-/// The exit code of shells for a process that an interrupt ended.
-const INTERRUPTED: i32 = 130;
-
-/// The first interrupt ends the phase and reports what there is, the second ends the process.
-fn stop_on_interrupt(stop: &Arc<AtomicBool>) -> Result<()> {
-    let failed = |error: std::io::Error| LoadError::failed("catching interrupts", &error);
-    flag::register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(stop)).map_err(failed)?;
-    flag::register(SIGINT, Arc::clone(stop)).map_err(failed)?;
-    Ok(())
+/// What each group of connections leads to, as reports call it.
+fn group_names(config: &FleetConfig) -> Vec<String> {
+    match &config.router {
+        Router::Shards(map) => (0..map.shards())
+            .map(|shard| format!("{} shard {shard}", config.endpoints[0]))
+            .collect(),
+        _ => config.endpoints.iter().map(ToString::to_string).collect(),
+    }
 }
 
 /// Each worker has as many connections to each group as any other.
@@ -326,16 +331,16 @@ type Share = Vec<(OwnedFd, GroupId)>;
 
 fn open_all(config: &FleetConfig, connections: usize) -> Result<Vec<Share>> {
     let (workers, groups) = (config.cpus.len(), config.router.groups());
-    let mut ports = ShardPorts::new(groups);
+    let openers = dial::openers(config);
+    let mut openers: Vec<Opener> = (0..openers)
+        .map(|server| Opener::new(config, server))
+        .collect();
+    let servers = openers.len();
     let mut shares: Vec<Share> = (0..workers).map(|_| Vec::new()).collect();
     for index in 0..connections {
-        let group = (index / workers) % groups;
-        let socket = match &config.router {
-            Router::Single => connect(&config.endpoints[0])?,
-            Router::Ketama(_) => connect(&config.endpoints[group])?,
-            Router::Shards(_) => ports.connect(&config.endpoints[0], group)?,
-        };
-        shares[index % workers].push((socket, GroupId(group)));
+        let group = GroupId((index / workers) % groups);
+        let socket = openers[group.0 % servers].open(group)?;
+        shares[index % workers].push((socket, group));
     }
     Ok(shares)
 }

@@ -12,6 +12,8 @@ use crate::wire::request_bytes_max;
 use crate::worker::Worker;
 use crate::worker::connection::{Connection, Limits};
 use crate::worker::core::Core;
+use crate::worker::ledger::Ledger;
+use crate::worker::links::{Links, Order};
 use crate::worker::phase::{Message, Phase};
 use crate::worker::pick::Groups;
 use crate::worker::sleep::Sleep;
@@ -20,7 +22,7 @@ use crate::workload::verb::Verb;
 use crate::workload::{Generator, Workload};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 /// What a worker's thread is given.
 pub(super) struct WorkerPlan {
@@ -29,6 +31,8 @@ pub(super) struct WorkerPlan {
     pub(super) sockets: Share,
     pub(super) generator: Generator,
     pub(super) watermarks: Arc<Watermarks>,
+    /// Where lost connections are ordered anew.
+    pub(super) orders: Sender<Order>,
 }
 
 /// Starts a worker's thread.
@@ -98,6 +102,7 @@ fn build(
         sockets,
         generator,
         watermarks,
+        orders,
     } = plan;
     pin_current_thread(config.cpus[index])?;
     let workload = Arc::clone(&config.workload);
@@ -113,6 +118,7 @@ fn build(
         .collect();
     let ring = Ring::new(sockets, limits.outbox_bytes()).map_err(|error| ring_error(&error))?;
     let verbs = worker_verbs(&workload);
+    let seed = workload.spec.seed;
     let realtime_offset_ns = realtime_offset_ns();
     let check_expiry = !workload.spec.mix.any(Verb::touches);
     let core = Core {
@@ -125,8 +131,13 @@ fn build(
         worker: index,
         realtime_offset_ns,
         now_ns: 0,
+        looked_ns: 0,
         measured_ns: 0..0,
+        slot_start_ns: 0,
         in_flight: 0,
+        waiting: 0,
+        ledger: Ledger::default(),
+        doubt: None,
         error_examples: Vec::new(),
         last_version: Version(0),
         multiget: Vec::with_capacity(limits.multiget_keys + 1),
@@ -135,7 +146,13 @@ fn build(
     };
     let count = connections.len();
     Ok(Worker {
-        groups: Groups::new(&connections, config.router.groups(), config.depth_max),
+        groups: Groups::new(
+            &connections,
+            config.router.groups(),
+            config.depth_max,
+            index,
+            seed,
+        ),
         ring,
         connections,
         core,
@@ -146,6 +163,7 @@ fn build(
         spares,
         verbs,
         delay: RunDelay::of_this_thread(),
+        links: Links::new(orders),
     })
 }
 

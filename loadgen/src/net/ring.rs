@@ -14,6 +14,9 @@
 //!
 //! The ring owns the bytes of a send until then, which is what makes its interface safe: [`Ring::queue_send`] swaps
 //! the caller's full buffer for an empty one.
+//!
+//! A connection that is given up is shut down, which ends its operations; when none is left ([`Ring::is_idle`]), its socket
+//! is taken out ([`Ring::detach`]) and another put in its place ([`Ring::attach`]).
 
 pub use super::buffers::Filled;
 use super::buffers::{BUFFERS, BufferRing, GROUP};
@@ -69,10 +72,14 @@ enum SendState {
 }
 
 struct Socket {
-    _fd: OwnedFd,
+    fd: Option<OwnedFd>,
     bytes: Vec<u8>,
     sent: usize,
     state: SendState,
+    /// A receive is under way.
+    receiving: bool,
+    /// It has been shut down.
+    shut: bool,
 }
 
 /// Kinds of operations, in the upper half of a completion's user data; the connection is in the lower.
@@ -145,7 +152,47 @@ impl Ring {
         let entry = opcode::RecvMulti::new(Fixed(connection.0), GROUP)
             .build()
             .user_data(RECV | u64::from(connection.0));
+        self.sockets[connection.index()].receiving = true;
         self.push(&entry)
+    }
+
+    /// Ends everything that is under way on a connection, in both directions.
+    pub fn shut(&mut self, connection: ConnectionId) {
+        let socket = &mut self.sockets[connection.index()];
+        socket.shut = true;
+        if let Some(fd) = &socket.fd {
+            // One that is not connected any more has nothing under way.
+            let _ = socket2::SockRef::from(fd).shutdown(std::net::Shutdown::Both);
+        }
+    }
+
+    /// Whether no operation is under way on a connection.
+    #[must_use]
+    pub fn is_idle(&self, connection: ConnectionId) -> bool {
+        let socket = &self.sockets[connection.index()];
+        socket.state == SendState::Idle && !socket.receiving
+    }
+
+    /// Closes the socket of a connection that is idle.
+    pub fn detach(&mut self, connection: ConnectionId) -> io::Result<()> {
+        assert!(self.is_idle(connection), "the kernel still uses the socket");
+        self.uring
+            .submitter()
+            .register_files_update(connection.0, &[-1])?;
+        self.sockets[connection.index()].fd = None;
+        Ok(())
+    }
+
+    /// Gives a connection that was detached another socket.
+    pub fn attach(&mut self, connection: ConnectionId, fd: OwnedFd) -> io::Result<()> {
+        assert!(self.is_idle(connection), "the kernel still uses the socket");
+        self.uring
+            .submitter()
+            .register_files_update(connection.0, &[fd.as_raw_fd()])?;
+        let socket = &mut self.sockets[connection.index()];
+        socket.fd = Some(fd);
+        socket.shut = false;
+        self.arm_recv(connection)
     }
 
     fn push(&mut self, entry: &squeue::Entry) -> io::Result<()> {
@@ -247,13 +294,15 @@ impl Ring {
 
     fn received(&mut self, connection: ConnectionId, completion: &cqueue::Entry) -> Option<Event> {
         let result = completion.result();
+        let socket = &mut self.sockets[connection.index()];
+        socket.receiving = cqueue::more(completion.flags());
         if result == 0 {
             return Some(Event::Closed(connection));
         }
         if result < 0 && result != -libc::ENOBUFS {
             return Some(Event::Failed(connection, -result));
         }
-        if !cqueue::more(completion.flags()) {
+        if !socket.receiving && !socket.shut {
             self.rearm.push(connection);
         }
         cqueue::buffer_select(completion.flags())
@@ -261,10 +310,11 @@ impl Ring {
     }
 
     fn send_ended(&mut self, connection: ConnectionId, result: i32) -> io::Result<Option<Event>> {
-        if result < 0 && result != -libc::EAGAIN {
-            return Ok(Some(Event::Failed(connection, -result)));
-        }
         let socket = &mut self.sockets[connection.index()];
+        if socket.shut || (result < 0 && result != -libc::EAGAIN) {
+            socket.finish_send();
+            return Ok((!socket.shut).then_some(Event::Failed(connection, -result)));
+        }
         socket.sent += result.max(0) as usize;
         if socket.sent < socket.bytes.len() {
             self.send_rest(connection)?;
@@ -285,7 +335,9 @@ impl Ring {
             }
         }
         while let Some(connection) = self.rearm.pop() {
-            self.arm_recv(connection)?;
+            if !self.sockets[connection.index()].shut {
+                self.arm_recv(connection)?;
+            }
         }
         Ok(())
     }
@@ -316,10 +368,12 @@ impl Drop for Ring {
 impl Socket {
     fn new(fd: OwnedFd, send_bytes: usize) -> Self {
         Self {
-            _fd: fd,
+            fd: Some(fd),
             bytes: Vec::with_capacity(send_bytes),
             sent: 0,
             state: SendState::Idle,
+            receiving: false,
+            shut: false,
         }
     }
 

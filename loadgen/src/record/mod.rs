@@ -19,6 +19,40 @@ pub fn latency_histogram() -> Histogram<u64> {
         .expect("the bounds are constants that suit each other")
 }
 
+/// Why a request that was due has no reply. Each counts in the response times as at least as long as it has waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum NoReply {
+    /// It was sent, or waited behind one that was, and no reply came: the connection closed, or the server fell silent.
+    Lost,
+    /// The connection it was for had closed and was not open again.
+    Unconnected,
+    /// Its server was still answering others when the phase gave up waiting.
+    Overdue,
+    /// Its connection was full until the phase gave up, while the server was answering.
+    Unsent,
+}
+
+impl NoReply {
+    /// The number of reasons.
+    pub const COUNT: usize = 4;
+
+    /// All reasons, in the order of their discriminants.
+    pub const ALL: [Self; Self::COUNT] =
+        [Self::Lost, Self::Unconnected, Self::Overdue, Self::Unsent];
+
+    /// The name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Unconnected => "unconnected",
+            Self::Overdue => "overdue",
+            Self::Unsent => "unsent",
+        }
+    }
+}
+
 /// The three latencies of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Latencies {
@@ -43,6 +77,8 @@ pub struct Counts {
     pub refused: u64,
     /// Errors by [`ErrorKind`].
     pub errors: [u64; ErrorKind::COUNT],
+    /// Requests without a reply by [`NoReply`].
+    pub no_reply: [u64; NoReply::COUNT],
 }
 
 impl Counts {
@@ -52,6 +88,12 @@ impl Counts {
         self.errors.iter().sum()
     }
 
+    /// Requests without a reply, for whatever reason.
+    #[must_use]
+    pub fn no_reply_total(&self) -> u64 {
+        self.no_reply.iter().sum()
+    }
+
     /// Adds `other`.
     pub fn add(&mut self, other: &Self) {
         self.completed += other.completed;
@@ -59,6 +101,9 @@ impl Counts {
         self.misses += other.misses;
         self.refused += other.refused;
         for (mine, theirs) in self.errors.iter_mut().zip(other.errors) {
+            *mine += theirs;
+        }
+        for (mine, theirs) in self.no_reply.iter_mut().zip(other.no_reply) {
             *mine += theirs;
         }
     }
@@ -98,6 +143,23 @@ impl ClassRecord {
         self.slip.saturating_record(latencies.slip_ns.max(1));
     }
 
+    /// Records `count` requests without a reply that have waited this long since they were due, and since they were
+    /// sent if they were.
+    pub fn record_no_reply(
+        &mut self,
+        reason: NoReply,
+        waited_ns: u64,
+        since_sent_ns: Option<u64>,
+        count: u64,
+    ) {
+        self.counts.no_reply[reason as usize] += count;
+        self.response.saturating_record_n(waited_ns.max(1), count);
+        if let Some(since_sent_ns) = since_sent_ns {
+            self.service
+                .saturating_record_n(since_sent_ns.max(1), count);
+        }
+    }
+
     /// Adds the counts of `other`.
     pub fn add(&mut self, other: &Self) {
         for (mine, theirs) in [
@@ -126,10 +188,14 @@ pub struct Totals {
     pub wall_ns: u64,
     /// CPU time of the workers.
     pub cpu_ns: u64,
-    /// Of it, time spent spinning until a request was due.
+    /// Of it, CPU time spent spinning until a request was due.
     pub spin_ns: u64,
-    /// Time the workers waited for their CPU while other threads had it.
+    /// Wall time taken from a spinning worker: by interrupts, other threads or the hypervisor.
+    pub taken_ns: u64,
+    /// Time the workers waited for their CPU while other threads had it; see `delay_unknown`.
     pub delay_ns: u64,
+    /// Whether the kernel does not say how long a worker waited for its CPU.
+    pub delay_unknown: bool,
     /// Requests that became due (open loop) or were started (closed loop).
     pub due: u64,
     /// Requests handed to the kernel, follow-ups included.
@@ -146,8 +212,6 @@ pub struct Totals {
     pub in_flight: u64,
     /// How long the oldest request that is due has not been sent, at the end of the interval.
     pub lag_ns: u64,
-    /// Requests that were due and had not been sent when the phase ended.
-    pub abandoned: u64,
 }
 
 impl Totals {
@@ -156,7 +220,9 @@ impl Totals {
         self.wall_ns += other.wall_ns;
         self.cpu_ns += other.cpu_ns;
         self.spin_ns += other.spin_ns;
+        self.taken_ns += other.taken_ns;
         self.delay_ns += other.delay_ns;
+        self.delay_unknown |= other.delay_unknown;
         self.due += other.due;
         self.sent += other.sent;
         self.completed += other.completed;
@@ -165,7 +231,12 @@ impl Totals {
         self.bytes_received += other.bytes_received;
         self.in_flight += other.in_flight;
         self.lag_ns = self.lag_ns.max(other.lag_ns);
-        self.abandoned += other.abandoned;
+    }
+
+    /// How long the workers waited for their CPUs while other threads had them, if the kernel says.
+    #[must_use]
+    pub fn run_delay_ns(&self) -> Option<u64> {
+        (!self.delay_unknown).then_some(self.delay_ns)
     }
 
     /// CPU time without spinning.
@@ -187,17 +258,54 @@ pub enum Stage {
     Drain,
 }
 
+/// What happened to a request after the window in which it was due had ended: the time series counts it where it was
+/// due. Everything in it is contained in the interval's records, too.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Late {
+    /// When it was due.
+    pub due_ns: u64,
+    /// Its response time, if it has one (never 0).
+    pub response_ns: u64,
+    /// How many such requests; response times only count where there is one.
+    pub count: u64,
+    /// Requests that were sent too late, or never, and so were not counted as due in time.
+    pub started: u64,
+    /// Keys found.
+    pub hits: u64,
+    /// Keys not found.
+    pub misses: u64,
+    /// Whether the answer was an error.
+    pub errors: u64,
+    /// Whether there was no reply.
+    pub no_reply: u64,
+}
+
+/// Late requests an interval can hold before it allocates: those in flight at a boundary, unless the server is
+/// overloaded.
+const LATE_USUAL: usize = 4096;
+
 /// One worker's records of one interval.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Interval {
     /// Which part of the phase.
     pub stage: Stage,
+    /// Its window in the time series, counted from the start of measuring (negative in the warm-up).
+    pub slot: i64,
     /// When it began.
     pub start_ns: u64,
     /// When it ended.
     pub end_ns: u64,
     /// Records by [`Verb::index`]; only the verbs of the workload have one.
     pub classes: Vec<Option<Box<ClassRecord>>>,
+    /// Those that were due in an earlier window.
+    pub late: Vec<Late>,
+    /// How long the requests without a reply at the end of the interval had waited then: for the status line, and in
+    /// no result.
+    pub waiting: Histogram<u64>,
+    /// Response times without what is known to be the client's own part of each (its slip, and how long the reply may
+    /// have lain in the ring while the worker was busy or off its CPU), all verbs together. A percentile of the
+    /// response times is the client's own doing by at most its difference from the same percentile of these.
+    pub net: Histogram<u64>,
     /// The rest.
     pub totals: Totals,
 }
@@ -211,8 +319,15 @@ impl Interval {
             classes[verb.index()] = Some(Box::default());
         }
         Self {
+            stage: Stage::WarmUp,
+            slot: 0,
+            start_ns: 0,
+            end_ns: 0,
             classes,
-            ..Self::default()
+            late: Vec::with_capacity(LATE_USUAL),
+            waiting: latency_histogram(),
+            net: latency_histogram(),
+            totals: Totals::default(),
         }
     }
 
@@ -222,6 +337,9 @@ impl Interval {
             .iter_mut()
             .flatten()
             .for_each(|class| class.clear());
+        self.late.clear();
+        self.waiting.reset();
+        self.net.reset();
         self.totals = Totals::default();
     }
 
@@ -234,6 +352,9 @@ impl Interval {
                 (_, None) => {}
             }
         }
+        self.net
+            .add(&other.net)
+            .expect("all latency histograms have the same bounds");
         self.totals.add(&other.totals);
     }
 

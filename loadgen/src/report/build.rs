@@ -1,13 +1,15 @@
 //! From records to report: percentiles, shares, sums.
 
 use super::model::{
-    ClassResult, ClientUsage, Latency, Preload, RunResult, ServerStats, Step, Verdict,
+    ClassResult, ClientUsage, ConnectionShares, IncidentReport, Latency, Preload, RunResult,
+    ServerStats, Step, Verdict,
 };
 use crate::control::Stats;
 use crate::measurement::Measurement;
 use crate::record::{ClassRecord, Interval};
 use crate::server_process::ProcessUsage;
 use crate::worker::arrivals::ArrivalKind;
+use crate::worker::incident::Incident;
 use crate::workload::verb::Verb;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
@@ -18,25 +20,17 @@ const CURVE_POINTS_PER_HALVING: u32 = 5;
 /// The percentiles of a histogram.
 #[must_use]
 pub fn latency(histogram: &Histogram<u64>) -> Latency {
-    let at = |quantile| {
-        if histogram.is_empty() {
-            0
-        } else {
-            histogram.value_at_quantile(quantile)
-        }
-    };
+    let is_some = !histogram.is_empty();
+    let at = |quantile| is_some.then(|| histogram.value_at_quantile(quantile));
     Latency {
-        mean_ns: histogram.mean(),
+        count: histogram.len(),
+        mean_ns: is_some.then(|| histogram.mean()),
         p50_ns: at(0.5),
         p90_ns: at(0.9),
         p99_ns: at(0.99),
         p999_ns: at(0.999),
         p9999_ns: at(0.9999),
-        max_ns: if histogram.is_empty() {
-            0
-        } else {
-            histogram.max()
-        },
+        max_ns: is_some.then(|| histogram.max()),
         curve: histogram
             .iter_quantiles(CURVE_POINTS_PER_HALVING)
             .map(|value| (value.quantile_iterated_to(), value.value_iterated_to()))
@@ -55,6 +49,7 @@ pub fn class(name: &str, record: &ClassRecord, seconds: f64) -> ClassResult {
         misses: record.counts.misses,
         refused: record.counts.refused,
         errors: record.counts.errors_total(),
+        no_reply: record.counts.no_reply_total(),
         response: latency(&record.response),
         service: latency(&record.service),
         slip: latency(&record.slip),
@@ -68,7 +63,7 @@ pub fn classes(total: &Interval, seconds: f64) -> Vec<ClassResult> {
         .iter()
         .zip(&total.classes)
         .filter_map(|(verb, record)| record.as_ref().map(|record| (verb, record)))
-        .filter(|(_, record)| record.counts.completed > 0)
+        .filter(|(_, record)| record.counts.completed + record.counts.no_reply_total() > 0)
         .map(|(verb, record)| class(verb.name(), record, seconds))
         .collect()
 }
@@ -83,6 +78,10 @@ pub fn client_usage(measurement: &Measurement) -> ClientUsage {
         busiest_worker: measurement.busiest(),
         spin_share: totals.spin_ns.min(totals.cpu_ns) as f64 / totals.cpu_ns.max(1) as f64,
         delayed_share: measurement.delayed(),
+        stolen_share: measurement
+            .stolen_ns
+            .map(|ns| ns as f64 / totals.wall_ns.max(1) as f64),
+        taken_share: totals.taken_ns as f64 / totals.wall_ns.max(1) as f64,
         sent_bytes_per_request: per_request(totals.bytes_sent),
         received_bytes_per_request: per_request(totals.bytes_received),
     }
@@ -121,11 +120,9 @@ pub fn run_result(measurement: &Measurement, around: Surroundings) -> RunResult 
         verdict: around.verdict,
         all: class("all", &all, measurement.seconds),
         classes: classes(&measurement.total, measurement.seconds),
-        series: measurement
-            .windows
-            .iter()
-            .map(|window| window.point())
-            .collect(),
+        net: latency(&measurement.total.net),
+        series: measurement.points(),
+        connections: connection_shares(measurement),
         client: client_usage(measurement),
         server: around.server,
         server_stats: around.server_stats,
@@ -133,10 +130,63 @@ pub fn run_result(measurement: &Measurement, around: Surroundings) -> RunResult 
     }
 }
 
+/// How requests spread over connections.
+fn connection_shares(measurement: &Measurement) -> Vec<ConnectionShares> {
+    let of_group = |(group, server): (usize, &String)| {
+        let loads = measurement.end.connections.iter();
+        let requests: Vec<u64> = loads
+            .filter(|load| load.group.0 == group)
+            .map(|load| load.requests)
+            .collect();
+        Some(ConnectionShares {
+            server: server.clone(),
+            connections: requests.len(),
+            lowest: *requests.iter().min()?,
+            mean: requests.iter().sum::<u64>() as f64 / requests.len() as f64,
+            highest: *requests.iter().max()?,
+        })
+    };
+    measurement
+        .groups
+        .iter()
+        .enumerate()
+        .filter_map(of_group)
+        .collect()
+}
+
+/// What happened to connections, with servers by name and times since measuring began.
+#[must_use]
+pub fn incidents(measurement: &Measurement) -> Vec<IncidentReport> {
+    let since_s = |ns: u64| (ns as f64 - measurement.start_ns as f64) / 1e9;
+    let name = |incident: &Incident| {
+        let name = measurement.groups.get(incident.group.0);
+        name.cloned().unwrap_or_else(|| "the server".to_owned())
+    };
+    let mut reports: Vec<IncidentReport> = measurement
+        .end
+        .incidents
+        .iter()
+        .map(|incident| IncidentReport {
+            server: name(incident),
+            kind: incident.kind.name().to_owned(),
+            example: incident.example.clone(),
+            first_s: since_s(incident.first_ns),
+            last_s: since_s(incident.last_ns),
+            count: incident.count,
+            requests: incident.requests,
+            reopened: incident.reopened,
+            reopened_s_max: (incident.reopened > 0).then(|| incident.reopened_ns_max as f64 / 1e9),
+        })
+        .collect();
+    reports.sort_by(|a, b| a.first_s.total_cmp(&b.first_s));
+    reports
+}
+
 /// One step of a search, scan or comparison.
 #[must_use]
 pub fn step(measurement: &Measurement, verdict: &Verdict, server: Option<ProcessUsage>) -> Step {
     let all = measurement.total.all_verbs();
+    let service = latency(&all.service);
     let reasons = verdict
         .client_limited
         .iter()
@@ -146,9 +196,11 @@ pub fn step(measurement: &Measurement, verdict: &Verdict, server: Option<Process
         rate: measurement.rate.unwrap_or_else(|| measurement.achieved()),
         achieved: measurement.achieved(),
         response: latency(&all.response),
-        service_p50_ns: all.service.value_at_quantile(0.5),
-        service_p99_ns: all.service.value_at_quantile(0.99),
+        service_p50_ns: service.p50_ns,
+        service_p99_ns: service.p99_ns,
         error_share: verdict.error_share,
+        lost: verdict.lost_total(),
+        incidents: verdict.incidents.clone(),
         kept: verdict
             .slo
             .is_some()

@@ -3,27 +3,34 @@
 use super::model::{CompareResult, RunResult, Step};
 use std::fmt::Write as _;
 
+/// A percentile of nothing is an empty cell.
+fn cell(ns: Option<u64>) -> String {
+    ns.map_or_else(String::new, |ns| ns.to_string())
+}
+
 /// The time series of a run.
 #[must_use]
 pub fn series(run: &RunResult) -> String {
-    let mut out = "start_s,length_s,offered_per_s,achieved_per_s,p50_ns,p99_ns,p999_ns,max_ns,hits,misses,errors,in_flight,client_busy\n".to_owned();
+    let mut out = "start_s,length_s,offered_per_s,achieved_per_s,p50_ns,p99_ns,p999_ns,max_ns,hits,misses,errors,in_flight,client_busy,responses,no_reply\n".to_owned();
     for point in &run.series {
         let _ = writeln!(
             out,
-            "{:.3},{:.3},{:.1},{:.1},{},{},{},{},{},{},{},{},{:.4}",
+            "{:.3},{:.3},{:.1},{:.1},{},{},{},{},{},{},{},{},{:.4},{},{}",
             point.start_s,
             point.length_s,
             point.offered,
             point.achieved,
-            point.p50_ns,
-            point.p99_ns,
-            point.p999_ns,
-            point.max_ns,
+            cell(point.p50_ns),
+            cell(point.p99_ns),
+            cell(point.p999_ns),
+            cell(point.max_ns),
             point.hits,
             point.misses,
             point.errors,
             point.in_flight,
-            point.client_busy
+            point.client_busy,
+            point.responses,
+            point.no_reply
         );
     }
     out
@@ -40,14 +47,14 @@ pub fn steps(steps: &[Step]) -> String {
             "{:.1},{:.1},{},{},{},{},{},{},{},{},{},{},{},{:.4},{:.4},{}",
             step.rate,
             step.achieved,
-            response.p50_ns,
-            response.p90_ns,
-            response.p99_ns,
-            response.p999_ns,
-            response.p9999_ns,
-            response.max_ns,
-            step.service_p50_ns,
-            step.service_p99_ns,
+            cell(response.p50_ns),
+            cell(response.p90_ns),
+            cell(response.p99_ns),
+            cell(response.p999_ns),
+            cell(response.p9999_ns),
+            cell(response.max_ns),
+            cell(step.service_p50_ns),
+            cell(step.service_p99_ns),
             step.error_share,
             step.kept
                 .map_or("", |kept| if kept { "true" } else { "false" }),

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 /// Values are nanoseconds; the log shows maxima in milliseconds.
 const NS_PER_MS: f64 = 1e6;
 
-/// The log of a measurement whose windows kept their histograms.
+/// The log of a measurement: a histogram for each window of its time series.
 pub fn render(measurement: &Measurement, started: SystemTime) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     write(measurement, started, &mut out)
@@ -24,17 +24,20 @@ fn write(
 ) -> std::result::Result<(), String> {
     let mut serializer = V2DeflateSerializer::new();
     let mut writer = IntervalLogWriterBuilder::new()
-        .add_comment("loadgen: response times in nanoseconds")
+        .add_comment(
+            "loadgen: response times in nanoseconds, by the window in which a request was due",
+        )
+        .add_comment("requests without a reply count with the time they had waited at the end")
         .with_start_time(started)
         .with_base_time(started)
         .with_max_value_divisor(NS_PER_MS)
         .begin_log_with(out, &mut serializer)
         .map_err(|error| error.to_string())?;
-    for window in &measurement.windows {
-        let start = Duration::from_secs_f64(window.start_s.max(0.0));
-        let length = Duration::from_secs_f64(window.length_s);
+    for (point, response) in measurement.points().iter().zip(measurement.histograms()) {
+        let start = Duration::from_secs_f64(point.start_s.max(0.0));
+        let length = Duration::from_secs_f64(point.length_s);
         writer
-            .write_histogram(&window.response, start, length, None)
+            .write_histogram(&response, start, length, None)
             .map_err(|error| format!("{error:?}"))?;
     }
     Ok(())

@@ -4,12 +4,13 @@
 //! raises [`SCHEMA_VERSION`].
 
 use crate::measurement::Point;
+use crate::record::NoReply;
 use crate::server_process::ProcessUsage;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the JSON schema.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// A whole report.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -133,8 +134,12 @@ pub struct RunResult {
     pub all: ClassResult,
     /// Each verb.
     pub classes: Vec<ClassResult>,
+    /// Response times without what is known to be the client's own part of each.
+    pub net: Latency,
     /// The time series.
     pub series: Vec<Point>,
+    /// How requests spread over the connections to each server or shard.
+    pub connections: Vec<ConnectionShares>,
     /// The client's side.
     pub client: ClientUsage,
     /// The server's process, with `--server-pid`.
@@ -145,11 +150,53 @@ pub struct RunResult {
     pub preload: Option<Preload>,
 }
 
+/// How requests spread over the connections to a server or shard, follow-ups left out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ConnectionShares {
+    /// The server or shard.
+    pub server: String,
+    /// How many connections lead there.
+    pub connections: usize,
+    /// Requests on the connection with the fewest.
+    pub lowest: u64,
+    /// Requests on an average one.
+    pub mean: f64,
+    /// Requests on the connection with the most.
+    pub highest: u64,
+}
+
+/// Connections to a server or shard to which the same thing happened.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct IncidentReport {
+    /// The server or shard.
+    pub server: String,
+    /// `closed`, `failed`, `malformed reply`, `shifted replies` or `not open`.
+    pub kind: String,
+    /// The first time in words.
+    pub example: String,
+    /// When it happened first, in seconds since measuring began.
+    pub first_s: f64,
+    /// And last.
+    pub last_s: f64,
+    /// How often.
+    pub count: u64,
+    /// Requests on these connections that had no reply.
+    pub requests: u64,
+    /// How many of the connections were opened again.
+    pub reopened: u64,
+    /// The longest time that took.
+    pub reopened_s_max: Option<f64>,
+}
+
 /// The judgement of a measurement, worst first.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Verdict {
     /// The client was a limit: why.
     pub client_limited: Vec<String>,
+    /// Requests without a reply by reason: `lost`, `unconnected`, `overdue` and `unsent`.
+    pub no_reply: BTreeMap<String, u64>,
+    /// Connections that closed or were opened anew.
+    pub incidents: Vec<IncidentReport>,
     /// The load was not sustained: why.
     pub overloaded: Option<String>,
     /// Violations by class.
@@ -177,10 +224,25 @@ impl Verdict {
         self.violations.values().sum()
     }
 
+    /// Requests whose reply was lost, or that had no connection to be sent on.
+    #[must_use]
+    pub fn lost_total(&self) -> u64 {
+        let count = |reason: NoReply| self.no_reply.get(reason.name()).copied().unwrap_or(0);
+        count(NoReply::Lost) + count(NoReply::Unconnected)
+    }
+
+    /// Whether replies or connections were lost.
+    #[must_use]
+    pub fn has_losses(&self) -> bool {
+        self.lost_total() > 0 || !self.incidents.is_empty()
+    }
+
     /// Whether nothing speaks against the numbers.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.client_limited.is_empty()
+            && self.no_reply.is_empty()
+            && self.incidents.is_empty()
             && self.overloaded.is_none()
             && self.violations_total() == 0
             && self.errors.is_empty()
@@ -205,6 +267,8 @@ pub struct ClassResult {
     pub refused: u64,
     /// Errors.
     pub errors: u64,
+    /// Requests without a reply: in the response times with the time they had waited at the end.
+    pub no_reply: u64,
     /// Reply minus due time.
     pub response: Latency,
     /// Reply minus send time.
@@ -222,23 +286,25 @@ impl ClassResult {
     }
 }
 
-/// A latency distribution in nanoseconds.
+/// A latency distribution in nanoseconds. A percentile of nothing is nothing.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Latency {
+    /// How many requests it is of.
+    pub count: u64,
     /// Arithmetic mean.
-    pub mean_ns: f64,
+    pub mean_ns: Option<f64>,
     /// Median.
-    pub p50_ns: u64,
+    pub p50_ns: Option<u64>,
     /// 90th percentile.
-    pub p90_ns: u64,
+    pub p90_ns: Option<u64>,
     /// 99th percentile.
-    pub p99_ns: u64,
+    pub p99_ns: Option<u64>,
     /// 99.9th percentile.
-    pub p999_ns: u64,
+    pub p999_ns: Option<u64>,
     /// 99.99th percentile.
-    pub p9999_ns: u64,
+    pub p9999_ns: Option<u64>,
     /// Maximum.
-    pub max_ns: u64,
+    pub max_ns: Option<u64>,
     /// Quantile and value pairs, denser towards the tail, for plots.
     pub curve: Vec<(f64, u64)>,
 }
@@ -252,8 +318,13 @@ pub struct ClientUsage {
     pub busiest_worker: f64,
     /// Share of CPU time spent spinning until requests were due.
     pub spin_share: f64,
-    /// Share of their time that the workers waited for their CPUs while other threads had them.
-    pub delayed_share: f64,
+    /// Share of their time that the workers waited for their CPUs while other threads had them; nothing if the kernel
+    /// does not say.
+    pub delayed_share: Option<f64>,
+    /// Share of their time that the hypervisor took from the workers' CPUs; nothing if the kernel does not say.
+    pub stolen_share: Option<f64>,
+    /// Share of their time that was taken from workers while they spun, for whatever reason.
+    pub taken_share: f64,
     /// Bytes sent per reply.
     pub sent_bytes_per_request: f64,
     /// Bytes received per reply.
@@ -298,11 +369,15 @@ pub struct Step {
     /// Response times.
     pub response: Latency,
     /// Median service time.
-    pub service_p50_ns: u64,
+    pub service_p50_ns: Option<u64>,
     /// 99th percentile of service times.
-    pub service_p99_ns: u64,
+    pub service_p99_ns: Option<u64>,
     /// See [`Verdict::error_share`].
     pub error_share: f64,
+    /// Requests whose reply was lost, or that had no connection to be sent on.
+    pub lost: u64,
+    /// Connections that closed or were opened anew.
+    pub incidents: Vec<IncidentReport>,
     /// Whether the objective was kept, if there is one.
     pub kept: Option<bool>,
     /// Why not, or why the step does not count.

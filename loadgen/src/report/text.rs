@@ -1,7 +1,12 @@
 //! The summary on the terminal: verdict first, then a table that needs no manual.
 
-use super::model::{ClassResult, Latency, Report, RunResult, ServerStats, Step, Verdict};
-use crate::units::{format_bytes, format_count, format_ns, format_share};
+use super::model::{
+    ClassResult, ClientUsage, ConnectionShares, IncidentReport, Latency, Report, RunResult,
+    ServerStats, Step, Verdict,
+};
+use crate::record::NoReply;
+use crate::server_process::ProcessUsage;
+use crate::units::{format_bytes, format_count, format_latency, format_ns, format_share};
 use crate::verdict::headroom;
 use std::fmt::Write as _;
 
@@ -69,6 +74,7 @@ pub fn verdict(verdict: &Verdict, busiest: f64, out: &mut String) {
             .iter()
             .for_each(|reason| line!(out, "CLIENT LIMITED   {reason}")),
     }
+    losses(verdict, out);
     if let Some(why) = &verdict.overloaded {
         line!(out, "OVERLOADED       {why}");
     }
@@ -95,6 +101,60 @@ pub fn verdict(verdict: &Verdict, busiest: f64, out: &mut String) {
         .notes
         .iter()
         .for_each(|note| line!(out, "NOTE             {note}"));
+}
+
+/// Replies and connections that were lost.
+fn losses(verdict: &Verdict, out: &mut String) {
+    if verdict.lost_total() > 0 {
+        line!(out, "LOST             {}", lost(verdict));
+    }
+    for incident in &verdict.incidents {
+        line!(out, "CONNECTION LOST  {}", incident_line(incident));
+    }
+}
+
+/// The requests without a reply, in words.
+#[must_use]
+pub fn lost(verdict: &Verdict) -> String {
+    let unconnected = verdict.no_reply.get(NoReply::Unconnected.name());
+    let of_which = unconnected.map_or_else(String::new, |count| {
+        format!(" ({count} of them had no connection to be sent on)")
+    });
+    format!(
+        "{} requests had no reply{of_which}: each counts as at least as long as it waited",
+        verdict.lost_total()
+    )
+}
+
+/// What happened to connections, in words.
+#[must_use]
+pub fn incident_line(incident: &IncidentReport) -> String {
+    let IncidentReport {
+        server,
+        kind,
+        example,
+        count,
+        requests,
+        reopened,
+        ..
+    } = incident;
+    let when = if *count == 1 {
+        format!("at {:.2} s", incident.first_s)
+    } else {
+        format!(
+            "{count} times, {:.2} to {:.2} s",
+            incident.first_s, incident.last_s
+        )
+    };
+    let again = match incident.reopened_s_max {
+        None => "not open again".to_owned(),
+        Some(s) if reopened == count => format!("open again after {}", format_ns(s * 1e9)),
+        Some(s) => format!(
+            "{reopened} open again, after {} at most",
+            format_ns(s * 1e9)
+        ),
+    };
+    format!("{server}: {kind} {when} ({example}); {requests} requests given up; {again}")
 }
 
 fn violations(verdict: &Verdict, out: &mut String) {
@@ -174,7 +234,7 @@ fn latency_cells(latency: &Latency, out: &mut String) {
         latency.p9999_ns,
         latency.max_ns,
     ] {
-        let _ = write!(out, " {:>9}", format_ns(ns as f64));
+        let _ = write!(out, " {:>9}", format_latency(ns));
     }
     line!(out);
 }
@@ -189,16 +249,10 @@ fn costs(result: &RunResult, out: &mut String) {
         client.sent_bytes_per_request,
         client.received_bytes_per_request
     );
+    line!(out, "           {}", own_waits(client));
+    connections(&result.connections, out);
     if let Some(server) = &result.server {
-        line!(
-            out,
-            "server     {:.2} us CPU per request ({:.2} user, {:.2} system), {:.2} CPUs busy, {} resident",
-            server.us_per_request(),
-            server.user_us_per_request,
-            server.system_us_per_request,
-            server.cpus_busy,
-            format_bytes(server.resident_bytes as f64)
-        );
+        server_costs(server, out);
     }
     result
         .server_stats
@@ -213,6 +267,68 @@ fn costs(result: &RunResult, out: &mut String) {
             preload.errors
         );
     }
+}
+
+/// How long the workers were kept from running, as far as the kernel says.
+fn own_waits(client: &ClientUsage) -> String {
+    let share = |share: Option<f64>| share.map_or_else(|| "unknown".to_owned(), format_share);
+    format!(
+        "waiting for a CPU {}, stolen by the hypervisor {}, of the workers' time",
+        share(client.delayed_share),
+        share(client.stolen_share)
+    )
+}
+
+/// Servers or shards listed one by one; more are summed up.
+const GROUPS_LISTED: usize = 8;
+
+fn connections(shares: &[ConnectionShares], out: &mut String) {
+    let each = |lowest: u64, highest: u64| {
+        format!("{lowest} (lowest) to {highest} (highest) requests on each")
+    };
+    if let [only] = shares {
+        let counts = each(only.lowest, only.highest);
+        line!(out, "connections {}: {counts}", only.connections);
+    } else if shares.len() <= GROUPS_LISTED {
+        for share in shares {
+            let counts = each(share.lowest, share.highest);
+            line!(
+                out,
+                "connections {} to {}: {counts}",
+                share.connections,
+                share.server
+            );
+        }
+    } else {
+        let lowest = shares.iter().map(|share| share.lowest).min().unwrap_or(0);
+        let highest = shares.iter().map(|share| share.highest).max().unwrap_or(0);
+        let count: usize = shares.iter().map(|share| share.connections).sum();
+        let counts = each(lowest, highest);
+        line!(
+            out,
+            "connections {count} to {} servers or shards: {counts}",
+            shares.len()
+        );
+    }
+}
+
+fn server_costs(server: &ProcessUsage, out: &mut String) {
+    let split = match (server.user_us_per_request, server.system_us_per_request) {
+        (Some(user), Some(system)) => format!("{user:.2} user, {system:.2} system"),
+        _ => "too little to tell user from system".to_owned(),
+    };
+    let delay = server.delayed_us_per_request.map_or_else(
+        || "unknown".to_owned(),
+        |us| format!("{us:.2} us per request"),
+    );
+    line!(
+        out,
+        "server     {:.2} us CPU per request ({split}), {:.2} of {} CPUs busy, waiting for a CPU {delay}, {} resident",
+        server.us_per_request(),
+        server.cpus_busy,
+        server.cpus_allowed,
+        format_bytes(server.resident_bytes as f64)
+    );
 }
 
 fn server_stats(stats: &ServerStats, out: &mut String) {
@@ -260,10 +376,10 @@ pub fn step_line(step: &Step) -> String {
         "{:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>7}  {judgement}{}{}",
         format_count(step.rate),
         format_count(step.achieved),
-        format_ns(step.response.p50_ns as f64),
-        format_ns(step.response.p99_ns as f64),
-        format_ns(step.response.p999_ns as f64),
-        format_ns(step.response.max_ns as f64),
+        format_latency(step.response.p50_ns),
+        format_latency(step.response.p99_ns),
+        format_latency(step.response.p999_ns),
+        format_latency(step.response.max_ns),
         format_share(step.error_share),
         format_share(step.client_busy),
         if step.reasons.is_empty() { "" } else { ": " },

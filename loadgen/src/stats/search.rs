@@ -31,7 +31,7 @@ pub struct Plan {
 }
 
 /// The result of a search.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Found {
     /// The highest rate that passed.
     pub kept: Option<f64>,
@@ -47,18 +47,14 @@ const RATE_MIN: f64 = 10.0;
 /// Bounds closer than this many times the precision are "near the edge".
 const EDGE_WIDTH: f64 = 5.0;
 
-/// Searches with `probe`, which measures at a rate. Its errors end the search.
+/// Searches with `probe`, which measures at a rate. Its errors end the search, and `found` holds what was known by then.
 pub fn search<E>(
     plan: &Plan,
+    found: &mut Found,
     mut probe: impl FnMut(f64) -> Result<Outcome, E>,
-) -> Result<Found, E> {
-    let mut found = Found {
-        kept: None,
-        missed: None,
-        client_limited: false,
-    };
-    climb(plan, &mut found, &mut probe)?;
-    descend(plan, &mut found, &mut probe)?;
+) -> Result<(), E> {
+    climb(plan, found, &mut probe)?;
+    descend(plan, found, &mut probe)?;
     while let (Some(low), Some(high)) = (found.kept, found.missed) {
         let width = high / low - 1.0;
         if width <= plan.precision {
@@ -73,7 +69,7 @@ pub fn search<E>(
         };
         found.note(middle, outcome);
     }
-    Ok(found)
+    Ok(())
 }
 
 impl Found {
@@ -167,7 +163,9 @@ mod tests {
     };
 
     fn found(plan: &Plan, mut server: impl FnMut(f64) -> Outcome) -> Found {
-        search(plan, |rate| Ok::<_, Infallible>(server(rate))).unwrap()
+        let mut found = Found::default();
+        search(plan, &mut found, |rate| Ok::<_, Infallible>(server(rate))).unwrap();
+        found
     }
 
     fn limit(capacity: f64) -> impl FnMut(f64) -> Outcome {

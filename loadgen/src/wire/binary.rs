@@ -3,7 +3,7 @@
 //! The opaque of every request is the low half of its key's number, so that a reply for another key shows even
 //! where the reply has no key.
 
-use super::{ErrorKind, ProtocolError, ReplySink, Request, Shape, Status, ValueHeader};
+use super::{ErrorKind, Kind, ProtocolError, ReplySink, Request, Shape, Status, ValueHeader};
 use crate::workload::Workload;
 use crate::workload::keys::{KEY_BYTES_MAX, KeyId};
 use crate::workload::verb::{KeySpace, Verb};
@@ -51,6 +51,24 @@ pub fn render(workload: &Workload, request: &Request<'_>, out: &mut Vec<u8>) {
         Verb::Replace => store(opcode::REPLACE, workload, request, out),
         Verb::Append => packet(opcode::APPEND, &[], workload, request, true, out),
         Verb::Prepend => packet(opcode::PREPEND, &[], workload, request, true, out),
+    }
+}
+
+/// Whether a reply with this opcode can be meant for a request with this verb.
+pub(super) fn answers(opcode: u8, verb: Verb) -> bool {
+    match verb {
+        Verb::Get | Verb::Gets | Verb::MetaGet => opcode == opcode::GET,
+        Verb::MultiGet => matches!(opcode, opcode::GETKQ | opcode::NOOP),
+        Verb::Delete | Verb::MetaDelete => opcode == opcode::DELETE,
+        Verb::Touch => opcode == opcode::TOUCH,
+        Verb::Gat => opcode == opcode::GAT,
+        Verb::Incr | Verb::MetaArith => opcode == opcode::INCREMENT,
+        Verb::Decr => opcode == opcode::DECREMENT,
+        Verb::Set | Verb::Cas | Verb::MetaSet => opcode == opcode::SET,
+        Verb::Add => opcode == opcode::ADD,
+        Verb::Replace => opcode == opcode::REPLACE,
+        Verb::Append => opcode == opcode::APPEND,
+        Verb::Prepend => opcode == opcode::PREPEND,
     }
 }
 
@@ -263,7 +281,7 @@ impl BinaryParser {
                     self.state = State::Value {
                         left: left - piece.len(),
                     };
-                    self.end_value(sink);
+                    self.end_value(sink)?;
                     rest
                 }
             };
@@ -282,25 +300,22 @@ impl BinaryParser {
             return Ok(());
         }
         if sink.shape().is_none() {
-            return Err(ProtocolError::new(
-                "a reply that nothing was asked for",
-                &self.prefix,
-            ));
+            return Err(ProtocolError::unasked(&self.prefix));
         }
         if self.header.is_hit() {
             let key = &self.prefix[HEADER_BYTES + self.header.extras_bytes..];
             sink.value(&ValueHeader {
+                kind: Kind::Opcode(self.header.opcode),
                 key: (!key.is_empty()).then_some(key),
                 opaque: Some(self.header.opaque),
                 bytes: self.header.value_bytes() as u32,
                 cas_unique: self.header.cas_unique,
-            });
+            })?;
         }
         self.state = State::Value {
             left: self.header.value_bytes(),
         };
-        self.end_value(sink);
-        Ok(())
+        self.end_value(sink)
     }
 
     fn take_value(&mut self, piece: &[u8], sink: &mut impl ReplySink) {
@@ -311,18 +326,24 @@ impl BinaryParser {
         }
     }
 
-    fn end_value(&mut self, sink: &mut impl ReplySink) {
+    fn end_value(&mut self, sink: &mut impl ReplySink) -> Result<(), ProtocolError> {
         let State::Value { left: 0 } = self.state else {
-            return;
+            return Ok(());
         };
         if self.header.is_hit() {
             sink.value_end();
         }
         let quiet = sink.shape() == Some(Shape::UntilNoop) && self.header.opcode == opcode::GETKQ;
         if !quiet {
-            sink.done(self.header.status());
+            let status = self.header.status();
+            let kind = match status {
+                Status::Error(_) => Kind::Any,
+                _ => Kind::Opcode(self.header.opcode),
+            };
+            sink.done(status, kind)?;
         }
         self.prefix.clear();
         self.state = State::Header;
+        Ok(())
     }
 }

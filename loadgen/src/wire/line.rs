@@ -7,7 +7,7 @@
 //!    \____/
 //! ```
 
-use super::{ErrorKind, ProtocolError, ReplySink, Shape, Status, ValueHeader};
+use super::{ErrorKind, Kind, ProtocolError, ReplySink, Shape, Status, ValueHeader};
 use memchr::memchr;
 
 /// A reply line is at most a key, three numbers and an error text; more is not memcached.
@@ -118,7 +118,7 @@ impl LineParser {
             self.state = State::Line;
             sink.value_end();
             if ends_reply {
-                sink.done(Status::Ok);
+                sink.done(Status::Ok, Kind::MetaValue)?;
             }
         }
         Ok(&bytes[taken..])
@@ -128,10 +128,7 @@ impl LineParser {
 fn handle_line(line: &[u8], sink: &mut impl ReplySink) -> Result<State, ProtocolError> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let Some(shape) = sink.shape() else {
-        return Err(ProtocolError::new(
-            "a reply that nothing was asked for",
-            line,
-        ));
+        return Err(ProtocolError::unasked(line));
     };
     if let Some(rest) = line.strip_prefix(b"VALUE ") {
         return value_line(line, rest, sink);
@@ -139,30 +136,38 @@ fn handle_line(line: &[u8], sink: &mut impl ReplySink) -> Result<State, Protocol
     if let Some(rest) = line.strip_prefix(b"VA ") {
         return meta_value_line(line, rest, shape, sink);
     }
-    let status = match line {
-        b"MN" => Status::Ok,
+    let (status, kind) = match line {
+        b"MN" => (Status::Ok, Kind::Meta),
         _ if shape == Shape::UntilNoop && !is_error(line) => {
             return Err(ProtocolError::new(
                 "an unexpected reply between quiet gets",
                 line,
             ));
         }
-        b"END" | b"STORED" | b"HD" | b"DELETED" | b"TOUCHED" | b"OK" => Status::Ok,
-        b"NOT_FOUND" | b"EN" | b"NF" => Status::NotFound,
-        b"NOT_STORED" | b"NS" => Status::NotStored,
-        b"EXISTS" | b"EX" => Status::Exists,
-        _ if line.starts_with(b"HD ") => Status::Ok,
+        b"END" => (Status::Ok, Kind::Retrieval),
+        b"STORED" => (Status::Ok, Kind::Storage),
+        b"HD" => (Status::Ok, Kind::Meta),
+        b"DELETED" => (Status::Ok, Kind::Deleted),
+        b"TOUCHED" => (Status::Ok, Kind::Touched),
+        b"OK" => (Status::Ok, Kind::Any),
+        b"NOT_FOUND" => (Status::NotFound, Kind::NotFound),
+        b"EN" | b"NF" => (Status::NotFound, Kind::Meta),
+        b"NOT_STORED" => (Status::NotStored, Kind::Storage),
+        b"NS" => (Status::NotStored, Kind::Meta),
+        b"EXISTS" => (Status::Exists, Kind::Storage),
+        b"EX" => (Status::Exists, Kind::Meta),
+        _ if line.starts_with(b"HD ") => (Status::Ok, Kind::Meta),
         _ if !line.is_empty()
             && line
                 .iter()
                 .all(|byte| byte.is_ascii_digit() || *byte == b' ') =>
         {
-            Status::Ok
+            (Status::Ok, Kind::Number)
         }
         _ => match error_kind(line) {
             Some(kind) => {
                 sink.error_text(line);
-                Status::Error(kind)
+                (Status::Error(kind), Kind::Any)
             }
             None => {
                 return Err(ProtocolError::new(
@@ -172,7 +177,7 @@ fn handle_line(line: &[u8], sink: &mut impl ReplySink) -> Result<State, Protocol
             }
         },
     };
-    sink.done(status);
+    sink.done(status, kind)?;
     Ok(State::Line)
 }
 
@@ -238,11 +243,16 @@ fn begin_value(
         return Err(ProtocolError::new("a value of more than 4 GiB", line));
     };
     sink.value(&ValueHeader {
+        kind: if line.starts_with(b"VA ") {
+            Kind::MetaValue
+        } else {
+            Kind::Retrieval
+        },
         key,
         opaque: None,
         bytes,
         cas_unique,
-    });
+    })?;
     Ok(match bytes {
         0 => State::Trailer {
             left: 2,

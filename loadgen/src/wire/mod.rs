@@ -123,9 +123,67 @@ pub enum Shape {
     UntilNoop,
 }
 
+/// What a reply says about the request it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It may answer any request (an error, a reply without a verb).
+    Any,
+    /// `VALUE` or `END`: a classic read.
+    Retrieval,
+    /// `STORED`, `NOT_STORED` or `EXISTS`.
+    Storage,
+    /// `DELETED`.
+    Deleted,
+    /// `TOUCHED`.
+    Touched,
+    /// A number: a classic incr or decr.
+    Number,
+    /// `NOT_FOUND`.
+    NotFound,
+    /// A meta reply without a value.
+    Meta,
+    /// A meta reply with a value.
+    MetaValue,
+    /// A binary reply with this opcode.
+    Opcode(u8),
+}
+
+impl Kind {
+    /// Whether such a reply can be meant for a request with this verb.
+    #[inline]
+    #[must_use]
+    pub fn fits(self, verb: Verb, protocol: Protocol) -> bool {
+        let meta = protocol == Protocol::Meta || verb.is_meta();
+        match self {
+            Self::Any => true,
+            Self::Retrieval => !meta && verb.reads(),
+            Self::Storage => {
+                !meta && (verb.writes_value() || matches!(verb, Verb::Append | Verb::Prepend))
+            }
+            Self::Deleted => !meta && verb.deletes(),
+            Self::Touched => !meta && verb == Verb::Touch,
+            Self::Number => !meta && matches!(verb, Verb::Incr | Verb::Decr),
+            Self::NotFound => {
+                !meta
+                    && matches!(
+                        verb,
+                        Verb::Cas | Verb::Delete | Verb::Incr | Verb::Decr | Verb::Touch
+                    )
+            }
+            Self::Meta => meta,
+            Self::MetaValue => {
+                meta && (verb.reads() || matches!(verb, Verb::Incr | Verb::Decr | Verb::MetaArith))
+            }
+            Self::Opcode(opcode) => binary::answers(opcode, verb),
+        }
+    }
+}
+
 /// The first line or header of a hit.
 #[derive(Debug, Clone, Copy)]
 pub struct ValueHeader<'a> {
+    /// What kind of reply it begins.
+    pub kind: Kind,
     /// The key, if the reply has it.
     pub key: Option<&'a [u8]>,
     /// The opaque of the binary protocol, which loadgen fills with the low bits of the key number.
@@ -197,21 +255,32 @@ impl ErrorKind {
 pub trait ReplySink {
     /// The shape of the oldest outstanding request, or nothing if none is outstanding.
     fn shape(&self) -> Option<Shape>;
-    /// A hit begins.
-    fn value(&mut self, header: &ValueHeader<'_>);
+    /// A hit begins. An error ends the conversation: what follows on this connection cannot be understood.
+    fn value(&mut self, header: &ValueHeader<'_>) -> Result<(), ProtocolError>;
     /// The next piece of its value.
     fn body(&mut self, piece: &[u8]);
     /// The value is complete.
     fn value_end(&mut self);
     /// A refusal's text; [`ReplySink::done`] follows.
     fn error_text(&mut self, text: &[u8]);
-    /// The oldest outstanding request is answered.
-    fn done(&mut self, status: Status);
+    /// The oldest outstanding request is answered. An error ends the conversation.
+    fn done(&mut self, status: Status, kind: Kind) -> Result<(), ProtocolError>;
 }
 
-/// Bytes that are no reply of the protocol.
+/// Why a conversation cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The bytes are no reply of the protocol.
+    Malformed,
+    /// The replies are, but not to the requests they arrive for: one was lost, or came twice.
+    Shifted,
+}
+
+/// Bytes that are no reply of the protocol, or not the reply to what was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProtocolError {
+    /// Which of the two.
+    pub fault: Fault,
     what: &'static str,
     excerpt: String,
 }
@@ -221,13 +290,37 @@ impl ProtocolError {
     #[must_use]
     pub fn new(what: &'static str, bytes: &[u8]) -> Self {
         let excerpt = bytes[..bytes.len().min(64)].escape_ascii().to_string();
-        Self { what, excerpt }
+        Self {
+            fault: Fault::Malformed,
+            what,
+            excerpt,
+        }
+    }
+
+    /// A reply that nothing was asked for.
+    #[must_use]
+    pub fn unasked(bytes: &[u8]) -> Self {
+        let excerpt = Self::new("", bytes).excerpt;
+        Self::shifted(format!("a reply that nothing was asked for: \"{excerpt}\""))
+    }
+
+    /// Replies that are shifted, as `example` shows.
+    #[must_use]
+    pub fn shifted(example: String) -> Self {
+        Self {
+            fault: Fault::Shifted,
+            what: "",
+            excerpt: example,
+        }
     }
 }
 
 impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: \"{}\"", self.what, self.excerpt)
+        match self.fault {
+            Fault::Malformed => write!(f, "{}: \"{}\"", self.what, self.excerpt),
+            Fault::Shifted => f.write_str(&self.excerpt),
+        }
     }
 }
 

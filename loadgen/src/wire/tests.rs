@@ -26,7 +26,7 @@ impl ReplySink for Log {
         self.shapes.last().copied()
     }
 
-    fn value(&mut self, header: &ValueHeader<'_>) {
+    fn value(&mut self, header: &ValueHeader<'_>) -> Result<(), ProtocolError> {
         let key = header
             .key
             .map(|key| String::from_utf8_lossy(key).into_owned());
@@ -35,6 +35,7 @@ impl ReplySink for Log {
             header.bytes, header.cas_unique
         ));
         self.body.clear();
+        Ok(())
     }
 
     fn body(&mut self, piece: &[u8]) {
@@ -48,9 +49,10 @@ impl ReplySink for Log {
 
     fn error_text(&mut self, _text: &[u8]) {}
 
-    fn done(&mut self, status: Status) {
+    fn done(&mut self, status: Status, _kind: Kind) -> Result<(), ProtocolError> {
         self.shapes.pop();
         self.lines.push(format!("done {status:?}"));
+        Ok(())
     }
 }
 

@@ -64,6 +64,19 @@ impl Arrivals {
         }
     }
 
+    /// How the times between requests are distributed.
+    #[inline]
+    #[must_use]
+    pub fn kind(&self) -> ArrivalKind {
+        self.kind
+    }
+
+    /// The mean time between requests.
+    #[must_use]
+    pub fn gap_ns(&self) -> f64 {
+        self.gap_ns
+    }
+
     /// When the next request is due.
     #[inline]
     #[must_use]
@@ -78,16 +91,6 @@ impl Arrivals {
             ArrivalKind::Uniform => self.gap_ns,
             ArrivalKind::Poisson => self.gap_ns * exponential(&mut self.rng),
         };
-    }
-
-    /// Drops all requests due before `end_ns` and says how many there were.
-    pub fn abandon_until(&mut self, end_ns: u64) -> u64 {
-        let mut abandoned = 0;
-        while self.next_due_ns() < end_ns {
-            self.advance();
-            abandoned += 1;
-        }
-        abandoned
     }
 }
 
@@ -165,12 +168,5 @@ mod tests {
             "dispersion {}",
             variance / mean
         );
-    }
-
-    #[test]
-    fn abandoning_counts_what_was_due() {
-        let mut arrivals = Arrivals::new(ArrivalKind::Uniform, 1_000.0, 0, 1, 0, 1);
-        assert_eq!(arrivals.abandon_until(10_000_000), 10);
-        assert_eq!(arrivals.next_due_ns(), 10_000_000);
     }
 }

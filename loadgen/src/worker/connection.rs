@@ -1,5 +1,6 @@
 //! One connection's requests on their way out, and those waiting for replies.
 
+use super::desync::{Shown, Suspicion};
 use crate::target::GroupId;
 use crate::value::{Check, Version};
 use crate::wire::{Parser, Protocol};
@@ -25,6 +26,14 @@ pub(crate) struct Pending {
     pub(crate) version: Version,
     /// See [`super::verify`].
     pub(crate) barrier: Version,
+}
+
+/// A request that was due while its connection was full.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waiting {
+    pub(crate) verb: Verb,
+    pub(crate) key: KeyId,
+    pub(crate) due_ns: u64,
 }
 
 /// Bytes at which a connection takes no more requests until some are sent.
@@ -72,8 +81,16 @@ impl Outbox {
 
     /// Whether another request fits.
     #[inline]
-    pub(crate) fn has_room(&self, depth: usize) -> bool {
+    fn has_room(&self, depth: usize) -> bool {
         self.pending.len() < depth && self.bytes.len() < OUTBOX_BYTES
+    }
+
+    /// Forgets all requests, which will have no reply.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.pending.clear();
+        self.keys.clear();
+        self.unsent = 0;
     }
 
     /// Notes when the requests in `bytes` were handed to the kernel.
@@ -101,6 +118,12 @@ pub(crate) struct Reply {
     pub(crate) keys_passed: u16,
     /// Of these, the skipped ones (kept for look-aside).
     pub(crate) missed: Vec<KeyId>,
+    /// Whose value it has brought.
+    pub(crate) shown: Shown,
+    /// If another's: what came, in words.
+    pub(crate) came: String,
+    /// What speaks for replies being taken for another request's.
+    pub(crate) suspicion: Suspicion,
 }
 
 impl Reply {
@@ -113,6 +136,9 @@ impl Reply {
             cas_unique: 0,
             keys_passed: 0,
             missed: Vec::with_capacity(limits.multiget_keys + 1),
+            shown: Shown::Nothing,
+            came: String::new(),
+            suspicion: Suspicion::default(),
         }
     }
 
@@ -122,28 +148,73 @@ impl Reply {
         self.cas_unique = 0;
         self.keys_passed = 0;
         self.missed.clear();
+        self.shown = Shown::Nothing;
     }
+}
+
+/// Whether a connection is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// It is.
+    Up,
+    /// It has closed, and operations on its socket may still be under way.
+    Closing,
+    /// A new one has been asked for.
+    Dialling,
 }
 
 /// A connection without its socket, which belongs to the ring.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) group: GroupId,
+    pub(crate) link: Link,
     pub(crate) outbox: Outbox,
+    /// Open loop: requests that were due while it was full, in order.
+    pub(crate) waiting: VecDeque<Waiting>,
     pub(crate) parser: Parser,
     pub(crate) reply: Reply,
     /// Whether it is in the list of those with something to send.
     pub(crate) dirty: bool,
+    /// Measured requests it has taken.
+    pub(crate) requests: u64,
+    /// When its last reply came.
+    pub(crate) replied_ns: u64,
+    /// How often it was opened anew since its last reply.
+    pub(crate) attempts: u32,
+    protocol: Protocol,
 }
 
 impl Connection {
     pub(crate) fn new(group: GroupId, protocol: Protocol, limits: &Limits) -> Self {
         Self {
             group,
+            link: Link::Up,
             outbox: Outbox::new(limits),
+            waiting: VecDeque::with_capacity(limits.depth),
             parser: Parser::new(protocol),
             reply: Reply::new(limits),
             dirty: false,
+            requests: 0,
+            replied_ns: 0,
+            attempts: 0,
+            protocol,
         }
+    }
+
+    /// Whether another request can be sent on it now.
+    #[inline]
+    pub(crate) fn has_room(&self, depth: usize) -> bool {
+        self.link == Link::Up && self.outbox.has_room(depth)
+    }
+
+    /// Forgets everything about the socket it had: what was asked on it and what of a reply had come.
+    pub(crate) fn reset(&mut self) {
+        self.outbox.clear();
+        self.waiting.clear();
+        self.reply.reset();
+        self.reply.checking = false;
+        self.reply.came.clear();
+        self.reply.suspicion = Suspicion::default();
+        self.parser = Parser::new(self.protocol);
     }
 }

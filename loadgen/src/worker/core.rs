@@ -1,11 +1,12 @@
 //! A worker without its sockets: makes requests, takes replies, records and judges. No system calls.
 
 use super::connection::{Outbox, Pending, Reply};
-use super::verify::{Acknowledged, Verifier, Violation, Watermarks};
-use crate::record::{Interval, Latencies};
+use super::ledger::{Entry, Ledger};
+use super::verify::{Acknowledged, Verifier, Watermarks};
+use crate::record::{Interval, Late, Latencies, NoReply};
 use crate::target::{GroupId, Router};
-use crate::value::{Check, Mark, Version};
-use crate::wire::{self, Protocol, ReplySink, Request, Shape, Status, ValueHeader};
+use crate::value::{Mark, Version};
+use crate::wire::{self, Protocol, Request, Status};
 use crate::workload::keys::KeyId;
 use crate::workload::verb::{KeySpace, Verb};
 use crate::workload::{Generator, Workload};
@@ -34,9 +35,19 @@ pub(crate) struct Core {
     pub(crate) realtime_offset_ns: u64,
     /// When the replies being processed arrived.
     pub(crate) now_ns: u64,
+    /// Until when the ring is known to have been empty: a reply found now has waited for the worker since then at most.
+    pub(crate) looked_ns: u64,
     /// Requests due in this window count.
     pub(crate) measured_ns: std::ops::Range<u64>,
+    /// When the window of the time series that is under way began.
+    pub(crate) slot_start_ns: u64,
     pub(crate) in_flight: usize,
+    /// Requests that are due and wait for their connections to have room.
+    pub(crate) waiting: usize,
+    /// Requests that will have no reply.
+    pub(crate) ledger: Ledger,
+    /// The oldest version lost with a connection: the server may still come to apply it, until the time given.
+    pub(crate) doubt: Option<(Version, u64)>,
     pub(crate) error_examples: Vec<String>,
     pub(crate) last_version: Version,
     pub(crate) multiget: Vec<KeyId>,
@@ -163,39 +174,111 @@ impl Core {
 
     /// Records a finished request.
     #[inline]
-    fn record(&mut self, pending: &Pending, status: Status, hits: u32) {
+    pub(super) fn record(&mut self, pending: &Pending, status: Status, hits: u32) {
         self.interval.totals.completed += 1;
         if !self.measured_ns.contains(&pending.due_ns) {
             return;
         }
+        let mut one = Late {
+            due_ns: pending.due_ns,
+            count: 1,
+            ..Late::default()
+        };
         let class = self.interval.class(pending.verb);
         class.counts.completed += 1;
         match status {
             Status::Error(kind) => {
                 class.counts.errors[kind as usize] += 1;
-                return;
+                one.errors = 1;
             }
             Status::NotStored | Status::Exists => class.counts.refused += 1,
             Status::NotFound if pending.verb.writes_value() => class.counts.refused += 1,
-            Status::NotFound => class.counts.misses += u64::from(pending.keys),
+            Status::NotFound => one.misses = u64::from(pending.keys),
             Status::Ok if pending.verb.reads() => {
-                class.counts.hits += u64::from(hits);
-                class.counts.misses +=
-                    u64::from(pending.keys) - u64::from(hits).min(u64::from(pending.keys));
+                one.hits = u64::from(hits);
+                one.misses = u64::from(pending.keys).saturating_sub(one.hits);
             }
-            Status::Ok if !pending.verb.writes_value() => class.counts.hits += 1,
+            Status::Ok if !pending.verb.writes_value() => one.hits = 1,
             Status::Ok => {}
         }
-        class.record(&Latencies {
-            response_ns: self.now_ns.saturating_sub(pending.due_ns),
-            service_ns: self.now_ns.saturating_sub(pending.sent_ns),
-            slip_ns: pending.sent_ns.saturating_sub(pending.ready_ns),
-        });
+        class.counts.hits += one.hits;
+        class.counts.misses += one.misses;
+        if one.errors == 0 {
+            one.response_ns = self.now_ns.saturating_sub(pending.due_ns).max(1);
+            let slip_ns = pending.sent_ns.saturating_sub(pending.ready_ns);
+            class.record(&Latencies {
+                response_ns: one.response_ns,
+                service_ns: self.now_ns.saturating_sub(pending.sent_ns),
+                slip_ns,
+            });
+            let own_ns = slip_ns + self.now_ns.saturating_sub(self.looked_ns);
+            let net_ns = one.response_ns.saturating_sub(own_ns).max(1);
+            self.interval.net.saturating_record(net_ns);
+        }
+        if pending.due_ns < self.slot_start_ns {
+            self.interval.late.push(one);
+        }
+    }
+
+    /// Notes a request that will have no reply, if it counts.
+    pub(super) fn give_up(&mut self, pending: &Pending, reason: NoReply, was_sent: bool) {
+        self.give_up_on(
+            pending.verb,
+            pending.due_ns,
+            reason,
+            was_sent.then_some(pending.sent_ns),
+        );
+    }
+
+    /// The same, by its parts.
+    pub(super) fn give_up_on(
+        &mut self,
+        verb: Verb,
+        due_ns: u64,
+        reason: NoReply,
+        sent_ns: Option<u64>,
+    ) {
+        if self.measured_ns.contains(&due_ns) {
+            self.ledger.note(Entry {
+                verb,
+                reason,
+                due_ns,
+                sent_ns,
+                count: 1,
+                started: 0,
+            });
+        }
+    }
+
+    /// Records all requests without a reply as having waited until now.
+    pub(super) fn record_given_up(&mut self, now: u64) {
+        for entry in self.ledger.take() {
+            let waited_ns = now.saturating_sub(entry.due_ns).max(1);
+            let since_sent_ns = entry.sent_ns.map(|sent_ns| now.saturating_sub(sent_ns));
+            self.interval.class(entry.verb).record_no_reply(
+                entry.reason,
+                waited_ns,
+                since_sent_ns,
+                entry.count,
+            );
+            self.interval
+                .net
+                .saturating_record_n(waited_ns, entry.count);
+            self.interval.totals.due += entry.started;
+            self.interval.late.push(Late {
+                due_ns: entry.due_ns,
+                response_ns: waited_ns,
+                count: entry.count,
+                started: entry.started,
+                no_reply: entry.count,
+                ..Late::default()
+            });
+        }
     }
 
     /// Remembers what an acknowledged write or delete means for later reads.
     #[inline]
-    fn acknowledge(&mut self, pending: &Pending, status: Status) {
+    pub(super) fn acknowledge(&mut self, pending: &Pending, status: Status) {
         let deletes = pending.verb.deletes();
         if pending.space != KeySpace::Values || !(deletes || pending.verb.writes_value()) {
             return;
@@ -219,7 +302,13 @@ impl Core {
 
     /// Issues what a reply calls for: the second half of a cas, the set after a miss, a new counter or list.
     #[inline]
-    fn follow(&mut self, outbox: &mut Outbox, reply: &Reply, pending: &Pending, status: Status) {
+    pub(super) fn follow(
+        &mut self,
+        outbox: &mut Outbox,
+        reply: &Reply,
+        pending: &Pending,
+        status: Status,
+    ) {
         let look_aside = self.workload.spec.look_aside;
         match (pending.verb, status) {
             (Verb::Gets, Status::Ok) if reply.hits > 0 => {
@@ -258,7 +347,7 @@ impl Core {
     }
 
     #[cold]
-    fn note_error(&mut self, text: &[u8]) {
+    pub(super) fn note_error(&mut self, text: &[u8]) {
         if self.error_examples.len() < ERROR_EXAMPLES_MAX {
             let text = text.escape_ascii().to_string();
             if !self.error_examples.contains(&text) {
@@ -271,136 +360,4 @@ impl Core {
 /// Lists would grow without end: one append in 64 is followed by a set.
 fn is_time_to_reset(version: Version) -> bool {
     (version.0 >> WORKER_BITS).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58 == 0
-}
-
-/// Takes the replies of one connection.
-pub(crate) struct Sink<'a> {
-    pub(crate) core: &'a mut Core,
-    pub(crate) outbox: &'a mut Outbox,
-    pub(crate) reply: &'a mut Reply,
-}
-
-impl Sink<'_> {
-    /// Which key a hit is for, or nothing if it was not asked for.
-    #[inline]
-    fn hit_key(&mut self, pending: &Pending, header: &ValueHeader<'_>) -> Option<KeyId> {
-        let named = header
-            .key
-            .map(|key| self.core.workload.key_format.parse(key));
-        if pending.verb != Verb::MultiGet {
-            let opaque_fits = header
-                .opaque
-                .is_none_or(|opaque| opaque == pending.key.0 as u32);
-            return match named {
-                Some(named) if named != Some(pending.key) => None,
-                _ => opaque_fits.then_some(pending.key),
-            };
-        }
-        let named = named??;
-        while self.reply.keys_passed < pending.keys {
-            let key = self.outbox.keys[usize::from(self.reply.keys_passed)];
-            self.reply.keys_passed += 1;
-            if key == named {
-                return Some(key);
-            }
-            self.reply.missed.push(key);
-        }
-        None
-    }
-
-    fn end_multiget(&mut self, pending: &Pending) {
-        for index in self.reply.keys_passed..pending.keys {
-            self.reply.missed.push(self.outbox.keys[usize::from(index)]);
-        }
-        self.outbox.keys.drain(..usize::from(pending.keys));
-    }
-}
-
-impl ReplySink for Sink<'_> {
-    #[inline]
-    fn shape(&self) -> Option<Shape> {
-        let pending = self.outbox.pending.front()?;
-        Some(
-            if pending.verb == Verb::MultiGet && self.core.protocol != Protocol::Text {
-                Shape::UntilNoop
-            } else {
-                Shape::One
-            },
-        )
-    }
-
-    #[inline]
-    fn value(&mut self, header: &ValueHeader<'_>) {
-        let Some(&pending) = self.outbox.pending.front() else {
-            return;
-        };
-        self.reply.hits += 1;
-        self.reply.cas_unique = header.cas_unique;
-        self.reply.checking = pending.space == KeySpace::Values && self.core.workload.spec.verify;
-        if !self.reply.checking {
-            return;
-        }
-        match self.hit_key(&pending, header) {
-            Some(key) => {
-                self.reply.key = key;
-                self.reply.check =
-                    Check::new(key, header.bytes, self.core.workload.sizes.value_bytes(key));
-            }
-            None => {
-                self.reply.checking = false;
-                self.core
-                    .verifier
-                    .violate(Violation::WrongKey, pending.key, None);
-            }
-        }
-    }
-
-    #[inline]
-    fn body(&mut self, piece: &[u8]) {
-        if self.reply.checking {
-            self.reply.check.feed(piece);
-        }
-    }
-
-    #[inline]
-    fn value_end(&mut self) {
-        if !self.reply.checking {
-            return;
-        }
-        let sent_ns = self
-            .outbox
-            .pending
-            .front()
-            .map_or(0, |pending| pending.sent_ns);
-        match self.reply.check.finish() {
-            Ok(Some(mark)) => self
-                .core
-                .verifier
-                .judge(&mark, sent_ns, &self.core.watermarks),
-            Ok(None) => {}
-            Err(damage) => self
-                .core
-                .verifier
-                .violate(damage.into(), self.reply.key, None),
-        }
-    }
-
-    fn error_text(&mut self, text: &[u8]) {
-        self.core.note_error(text);
-    }
-
-    #[inline]
-    fn done(&mut self, status: Status) {
-        let Some(pending) = self.outbox.pending.pop_front() else {
-            return;
-        };
-        self.core.in_flight -= 1;
-        if pending.verb == Verb::MultiGet {
-            self.end_multiget(&pending);
-        }
-        self.core.record(&pending, status, self.reply.hits);
-        self.core.acknowledge(&pending, status);
-        self.core.follow(self.outbox, self.reply, &pending, status);
-        self.reply.reset();
-    }
 }

@@ -5,35 +5,46 @@
 //!     ^______________________________________________________________________________________________|
 //! ```
 //!
-//! The schedule is drawn one request ahead and never waits for replies: when every connection is full, the next
-//! request stays due and its response time grows from the moment it was due.
+//! The schedule never waits for replies. It chooses a connection for each request; when that one is full, the request
+//! waits for it, and its response time grows from the moment it was due. Connections that close are opened anew while
+//! the others go on; see [`links`](self) for what becomes of their requests.
 
+mod account;
+mod admit;
 pub mod arrivals;
 pub(crate) mod connection;
 pub(crate) mod core;
+pub(crate) mod desync;
+pub mod incident;
+pub(crate) mod ledger;
+pub(crate) mod links;
 pub mod phase;
 pub(crate) mod pick;
 mod running;
+mod sink;
 pub(crate) mod sleep;
 pub mod verify;
 
-use crate::clock::{RunDelay, now_ns, thread_cpu_ns};
-use crate::error::{Exit, LoadError, Result};
-use crate::net::ring::{ConnectionId, Event, Ring, Wait};
+use crate::clock::{RunDelay, now_ns};
+use crate::error::{LoadError, Result};
+use crate::net::ring::{ConnectionId, Event, Filled, Ring, Wait};
 use crate::record::{Interval, Stage};
-use crate::workload::keys::KeyId;
+use crate::wire::Fault;
 use crate::workload::verb::Verb;
-use connection::Connection;
-use core::{Ask, Core, Sink};
-use phase::{Message, Pace, Phase, PhaseEnd, Source, WaitPolicy};
+use connection::{Connection, Link};
+use core::Core;
+use incident::IncidentKind;
+use links::Links;
+use phase::{Message, Pace, Phase, PhaseEnd, WaitPolicy};
 use pick::Groups;
 use running::Running;
+use sink::Sink;
 use sleep::Sleep;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
 
-/// How often the oldest unanswered request is looked for and published.
-const WATERMARK_INTERVAL_NS: u64 = 5_000_000;
+/// A spinning worker reads the clock every few tens of nanoseconds. A longer step than this is time in which it did not
+/// run: an interrupt, another thread, or the hypervisor.
+const SPIN_STEP_NS_MAX: u64 = 10_000;
 
 /// One worker, on its own thread.
 pub(crate) struct Worker {
@@ -50,6 +61,8 @@ pub(crate) struct Worker {
     pub(crate) spares: Receiver<Box<Interval>>,
     pub(crate) verbs: Vec<Verb>,
     pub(crate) delay: RunDelay,
+    /// Connections that have closed.
+    pub(crate) links: Links,
 }
 
 impl Worker {
@@ -69,209 +82,18 @@ impl Worker {
             self.flush()?;
             self.wait(&mut running)?;
             self.harvest(&mut running)?;
+            if self.links.are_any_down() {
+                self.mend(&mut running)?;
+            }
             if running.stage == Stage::Drain
                 && self.core.in_flight == 0
+                && self.core.waiting == 0
                 && !running.has_backlog(self.core.measured_ns.end)
             {
                 running.done = true;
             }
         }
-        self.abandon(&mut running);
-        self.hand_over(&mut running, now_ns());
-        Ok(self.end())
-    }
-
-    fn begin(&mut self, phase: Phase) -> Running {
-        let measure_start_ns = phase.start_ns + phase.warm_up_ns;
-        let measure_end_ns = measure_start_ns.saturating_add(phase.measure_ns);
-        self.core.measured_ns = measure_start_ns..measure_end_ns;
-        self.groups.set_depth(phase.depth);
-        self.core.interval.clear();
-        self.core.interval.start_ns = phase.start_ns;
-        Running::new(phase, measure_end_ns, self.delay.total_ns())
-    }
-
-    fn end(&mut self) -> PhaseEnd {
-        let end = PhaseEnd {
-            unanswered: self.core.in_flight as u64,
-            violations: self.core.verifier.counts,
-            violation_examples: std::mem::take(&mut self.core.verifier.examples),
-            error_examples: std::mem::take(&mut self.core.error_examples),
-        };
-        self.core.verifier.counts = Default::default();
-        end
-    }
-
-    /// Ends an interval, and a stage if it is over.
-    fn boundary(&mut self, running: &mut Running, now: u64) {
-        self.hand_over(running, now);
-        if running.stage != Stage::Drain && self.core.watermarks.stop.load(Ordering::Relaxed) {
-            self.core.measured_ns.end = now;
-            running.stage = Stage::Measure;
-            running.stage_end_ns = now;
-        }
-        if now >= running.stage_end_ns {
-            match running.stage {
-                Stage::WarmUp => {
-                    running.stage = Stage::Measure;
-                    running.stage_end_ns = self.core.measured_ns.end;
-                    running.boundary_ns = self.core.measured_ns.start;
-                }
-                Stage::Measure => {
-                    // Replies are waited for, and requests that are due and had no room are still sent.
-                    running.stage = Stage::Drain;
-                    running.stage_end_ns = running.stage_end_ns.saturating_add(running.drain_ns);
-                }
-                Stage::Drain => running.done = true,
-            }
-        }
-        while running.boundary_ns <= now {
-            running.boundary_ns += running.interval_ns;
-        }
-        running.boundary_ns = running.boundary_ns.min(running.stage_end_ns);
-    }
-
-    /// Counts the requests that were due and could not be sent even while draining.
-    fn abandon(&mut self, running: &mut Running) {
-        if let Pace::Open { arrivals, .. } = &mut running.pace {
-            // A request that was held is still the next of the schedule.
-            let abandoned = arrivals.abandon_until(self.core.measured_ns.end);
-            self.core.interval.totals.abandoned += abandoned;
-            self.core.interval.totals.due += abandoned;
-        }
-    }
-
-    /// Sends the interval's records to the collector and goes on with an empty one.
-    fn hand_over(&mut self, running: &mut Running, now: u64) {
-        let next = self
-            .spares
-            .try_recv()
-            .unwrap_or_else(|_| Box::new(Interval::new(&self.verbs)));
-        let mut interval = std::mem::replace(&mut self.core.interval, next);
-        self.core.interval.start_ns = now;
-        let cpu_ns = thread_cpu_ns();
-        interval.stage = running.stage;
-        interval.end_ns = now;
-        interval.totals.wall_ns = now.saturating_sub(interval.start_ns);
-        interval.totals.cpu_ns = cpu_ns - running.cpu_ns;
-        interval.totals.in_flight = self.core.in_flight as u64;
-        interval.totals.lag_ns = running.pace.lag_ns(now);
-        running.cpu_ns = cpu_ns;
-        let delay_ns = self.delay.total_ns();
-        interval.totals.delay_ns = delay_ns - running.delay_ns;
-        running.delay_ns = delay_ns;
-        // A collector that is gone has seen another worker fail; this one will be told to stop.
-        let _ = self
-            .outlet
-            .send(Message::Interval(self.core.worker, interval));
-    }
-
-    fn publish_watermark(&mut self, running: &mut Running, now: u64) {
-        running.watermark_due_ns = now + WATERMARK_INTERVAL_NS;
-        let fronts = self
-            .connections
-            .iter()
-            .filter_map(|connection| connection.outbox.pending.front());
-        let oldest = fronts.map(|pending| pending.version).min();
-        let oldest = oldest.unwrap_or_else(|| self.core.version_floor(now));
-        self.core.verifier.watermark = self.core.watermarks.publish(self.core.worker, oldest);
-    }
-
-    /// Turns due requests into bytes.
-    fn admit(&mut self, running: &mut Running, now: u64) {
-        match running.pace {
-            Pace::Open { .. } => self.admit_due(running, now),
-            Pace::Closed { .. } if running.stage != Stage::Drain => self.admit_all(running, now),
-            Pace::Closed { .. } => {}
-        }
-    }
-
-    fn admit_due(&mut self, running: &mut Running, now: u64) {
-        let Pace::Open {
-            arrivals,
-            in_flight_max,
-        } = &mut running.pace
-        else {
-            return;
-        };
-        while !running.blocked {
-            let due_ns = arrivals.next_due_ns();
-            if due_ns > now || due_ns >= self.core.measured_ns.end {
-                break;
-            }
-            if self.core.in_flight >= *in_flight_max
-                || !self.start(
-                    &mut running.source,
-                    &mut running.held,
-                    due_ns,
-                    running.freed_ns,
-                )
-            {
-                running.blocked = true;
-                break;
-            }
-            arrivals.advance();
-        }
-    }
-
-    /// Closed loop: fills every connection (at the start, and after connections of other groups were full).
-    fn admit_all(&mut self, running: &mut Running, now: u64) {
-        let Pace::Closed { in_flight_max } = running.pace else {
-            return;
-        };
-        while !running.blocked && self.core.in_flight < in_flight_max {
-            if !self.start(&mut running.source, &mut running.held, now, 0) {
-                running.blocked = true;
-            }
-        }
-        if running.held.is_none() && running.source.is_exhausted() {
-            self.begin_source_end(running, now);
-        }
-    }
-
-    /// A source that ends (the preload) ends its phase.
-    fn begin_source_end(&mut self, running: &mut Running, now: u64) {
-        self.hand_over(running, now);
-        running.stage = Stage::Drain;
-        running.stage_end_ns = now.saturating_add(running.drain_ns);
-        running.boundary_ns = running.stage_end_ns;
-    }
-
-    /// Starts the next request if its connections have room.
-    #[inline]
-    fn start(
-        &mut self,
-        source: &mut Source,
-        held: &mut Option<(Verb, KeyId)>,
-        due_ns: u64,
-        freed_ns: u64,
-    ) -> bool {
-        let Some((verb, key)) = held
-            .take()
-            .or_else(|| source.next(&mut self.core.generator))
-        else {
-            return false;
-        };
-        let space = source.space(verb);
-        let group = self.core.route(space, key);
-        let Some(id) = self.groups.pick(group, &self.connections) else {
-            *held = Some((verb, key));
-            return false;
-        };
-        self.core.interval.totals.due += 1;
-        self.core.interval.totals.held += u64::from(freed_ns > due_ns);
-        let ask = Ask {
-            verb,
-            space,
-            key,
-            cas_unique: 0,
-            due_ns,
-            ready_ns: due_ns.max(freed_ns),
-        };
-        self.core
-            .issue(&mut self.connections[id.index()].outbox, &ask);
-        self.mark_dirty(id);
-        true
+        Ok(self.finish(&mut running))
     }
 
     #[inline]
@@ -289,12 +111,14 @@ impl Worker {
         self.batch.clear();
         let (ring, batch, connections) = (&self.ring, &mut self.batch, &mut self.connections);
         self.dirty.retain(|&id| {
-            let ready = ring.can_send(id);
+            let connection = &mut connections[id.index()];
+            let is_up = connection.link == Link::Up;
+            let ready = is_up && ring.can_send(id);
+            connection.dirty = is_up && !ready;
             if ready {
-                connections[id.index()].dirty = false;
                 batch.push(id);
             }
-            !ready
+            connection.dirty
         });
         let totals = &mut self.core.interval.totals;
         for &id in &self.batch {
@@ -337,7 +161,11 @@ impl Worker {
                 arrivals.next_due_ns().min(running.boundary_ns)
             }
             _ if self.sleep.policy() == WaitPolicy::Spin => running.boundary_ns,
-            _ => return self.ring.enter(Wait::Event),
+            _ => {
+                self.ring.enter(Wait::Event)?;
+                self.core.looked_ns = now_ns();
+                return Ok(());
+            }
         };
         let now = now_ns();
         if due_ns <= now {
@@ -345,8 +173,12 @@ impl Worker {
         }
         let (gap_ns, spin_ns) = (due_ns - now, self.sleep.spin_ns());
         if gap_ns > spin_ns {
+            let planned_ns = due_ns - spin_ns;
             self.ring.enter(Wait::For(gap_ns - spin_ns))?;
-            self.sleep.woke(now_ns(), due_ns - spin_ns);
+            let woke_ns = now_ns();
+            self.sleep.woke(woke_ns, planned_ns);
+            // What came after the sleep should have ended has waited for the worker.
+            self.core.looked_ns = woke_ns.min(planned_ns);
             return Ok(());
         }
         self.ring.enter(Wait::No)?;
@@ -354,15 +186,23 @@ impl Worker {
         self.ring.enter(Wait::No)
     }
 
-    /// Spins until `due_ns` or until the ring has something.
+    /// Spins until `due_ns` or until the ring has something. Only the time in which the worker ran is CPU time spent
+    /// spinning.
     fn spin_until(&mut self, due_ns: u64) {
         let start = now_ns();
-        let mut end = start;
-        while end < due_ns && self.ring.is_quiet() {
+        let (mut last, mut taken_ns) = (start, 0);
+        while last < due_ns && self.ring.is_quiet() {
+            self.core.looked_ns = last;
             std::hint::spin_loop();
-            end = now_ns();
+            let now = now_ns();
+            if now - last > SPIN_STEP_NS_MAX {
+                taken_ns += now - last;
+            }
+            last = now;
         }
-        self.core.interval.totals.spin_ns += end - start;
+        let totals = &mut self.core.interval.totals;
+        totals.spin_ns += last - start - taken_ns;
+        totals.taken_ns += taken_ns;
     }
 
     /// Takes all replies that have come.
@@ -374,77 +214,72 @@ impl Worker {
             .map_err(|error| LoadError::failed("io_uring", &error))?
         {
             match event {
-                Event::Received(id, filled) => {
-                    if running.blocked {
-                        running.blocked = false;
-                        running.freed_ns = self.core.now_ns;
-                    }
-                    self.receive(id, &filled)?;
-                    self.ring.recycle(filled);
-                    if let Pace::Closed { in_flight_max } = running.pace {
-                        self.top_up(running, id, in_flight_max);
-                    }
-                    if !self.connections[id.index()].outbox.bytes.is_empty() {
-                        self.mark_dirty(id);
-                    }
+                Event::Received(id, filled) => self.take(running, id, filled),
+                Event::SendResumed(id) => {
+                    running.unblock(self.core.now_ns);
+                    self.release(id);
                 }
-                Event::SendResumed(_) => running.unblock(self.core.now_ns),
-                Event::Closed(id) => return Err(self.lost(id, "the server closed the connection")),
+                Event::Closed(id) => self.lose(
+                    id,
+                    IncidentKind::Closed,
+                    "the server closed the connection".to_owned(),
+                ),
                 Event::Failed(id, errno) => {
-                    return Err(
-                        self.lost(id, &std::io::Error::from_raw_os_error(errno).to_string())
-                    );
+                    let error = std::io::Error::from_raw_os_error(errno).to_string();
+                    self.lose(id, IncidentKind::Failed, error);
                 }
                 Event::Tick => {}
             }
         }
+        self.core.looked_ns = self.core.now_ns;
         Ok(())
     }
 
+    /// Takes what one receive brought.
     #[inline]
-    fn receive(&mut self, id: ConnectionId, filled: &crate::net::ring::Filled) -> Result<()> {
+    fn take(&mut self, running: &mut Running, id: ConnectionId, filled: Filled) {
+        running.unblock(self.core.now_ns);
+        if self.connections[id.index()].link != Link::Up {
+            self.ring.recycle(filled);
+            return;
+        }
+        let received = self.receive(id, &filled);
+        self.ring.recycle(filled);
+        if let Err(error) = received {
+            let kind = match error.fault {
+                Fault::Malformed => IncidentKind::Malformed,
+                Fault::Shifted => IncidentKind::Shifted,
+            };
+            self.lose(id, kind, error.to_string());
+            return;
+        }
+        if let Pace::Closed { in_flight_max } = running.pace {
+            self.top_up(running, id, in_flight_max);
+        } else {
+            self.release(id);
+        }
+        if !self.connections[id.index()].outbox.bytes.is_empty() {
+            self.mark_dirty(id);
+        }
+    }
+
+    #[inline]
+    fn receive(
+        &mut self,
+        id: ConnectionId,
+        filled: &Filled,
+    ) -> std::result::Result<(), crate::wire::ProtocolError> {
         let bytes = self.ring.bytes(filled);
         self.core.interval.totals.bytes_received += bytes.len() as u64;
         let connection = &mut self.connections[id.index()];
+        connection.replied_ns = self.core.now_ns;
         let mut sink = Sink {
             core: &mut self.core,
             outbox: &mut connection.outbox,
             reply: &mut connection.reply,
         };
-        connection.parser.feed(bytes, &mut sink).map_err(|error| {
-            LoadError::new(
-                Exit::NoServer,
-                format!(
-                    "the server does not speak the {} protocol: {error}",
-                    self.core.protocol.name()
-                ),
-            )
-        })
-    }
-
-    /// Closed loop: the connection that got replies gets new requests.
-    #[inline]
-    fn top_up(&mut self, running: &mut Running, id: ConnectionId, in_flight_max: usize) {
-        if running.stage == Stage::Drain {
-            return;
-        }
-        self.groups.prefer(self.connections[id.index()].group, id);
-        while self.core.in_flight < in_flight_max {
-            let now = self.core.now_ns;
-            if !self.start(&mut running.source, &mut running.held, now, 0) {
-                break;
-            }
-        }
-    }
-
-    #[cold]
-    fn lost(&self, id: ConnectionId, why: &str) -> LoadError {
-        let outstanding = self.connections[id.index()].outbox.pending.len();
-        LoadError::new(
-            Exit::ServerLost,
-            format!(
-                "{why}, {outstanding} requests on it were unanswered (does it limit connections or was it stopped?)"
-            ),
-        )
+        connection.parser.feed(bytes, &mut sink)?;
+        connection.attempts = 0;
+        Ok(())
     }
 }

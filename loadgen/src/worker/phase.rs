@@ -1,9 +1,11 @@
 //! What a worker is told to do, and what it tells back.
 
 use super::arrivals::Arrivals;
+use super::incident::Incident;
 use super::verify::Violation;
 use crate::error::LoadError;
 use crate::record::Interval;
+use crate::target::GroupId;
 use crate::workload::Generator;
 use crate::workload::keys::KeyId;
 use crate::workload::verb::{KeySpace, Verb};
@@ -86,6 +88,11 @@ impl Source {
         }
     }
 
+    /// Whether it ends by itself.
+    pub(crate) fn is_finite(&self) -> bool {
+        matches!(self, Self::Load { .. })
+    }
+
     /// Whether nothing is left.
     pub(crate) fn is_exhausted(&mut self) -> bool {
         match self {
@@ -118,11 +125,24 @@ pub(crate) struct Phase {
     pub(crate) interval_ns: u64,
 }
 
+/// What one connection was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionLoad {
+    /// The server or shard it leads to.
+    pub group: GroupId,
+    /// Measured requests that the schedule sent on it (follow-ups left out).
+    pub requests: u64,
+}
+
 /// What is left of a phase beside its intervals.
 #[derive(Debug, Clone, Default)]
 pub struct PhaseEnd {
-    /// Requests whose reply had not come when the phase gave up on them.
-    pub unanswered: u64,
+    /// When the measured time ended.
+    pub measured_end_ns: u64,
+    /// Each connection's share.
+    pub connections: Vec<ConnectionLoad>,
+    /// Connections that closed or had to be opened anew.
+    pub incidents: Vec<Incident>,
     /// Violations by class.
     pub violations: [u64; Violation::COUNT],
     /// The first of them in words.
@@ -134,7 +154,11 @@ pub struct PhaseEnd {
 impl PhaseEnd {
     /// Adds another worker's.
     pub fn add(&mut self, other: Self) {
-        self.unanswered += other.unanswered;
+        self.measured_end_ns = self.measured_end_ns.max(other.measured_end_ns);
+        self.connections.extend(other.connections);
+        for incident in other.incidents {
+            Incident::add_to(&mut self.incidents, incident);
+        }
         for (mine, theirs) in self.violations.iter_mut().zip(other.violations) {
             *mine += theirs;
         }

@@ -1,6 +1,6 @@
 //! The moving parts of a phase under way.
 
-use super::phase::{Pace, Phase, Source};
+use super::phase::{ConnectionLoad, Pace, Phase, Source};
 use crate::clock::thread_cpu_ns;
 use crate::record::Stage;
 use crate::workload::keys::KeyId;
@@ -10,26 +10,34 @@ use crate::workload::verb::Verb;
 pub(super) struct Running {
     pub(super) source: Source,
     pub(super) pace: Pace,
-    /// A request that was drawn and found no room.
+    /// Closed loop: a request that was drawn and found no room.
     pub(super) held: Option<(Verb, KeyId)>,
-    /// No request can be started until a reply comes.
+    /// No request can be started until a reply comes or a connection is open again.
     pub(super) blocked: bool,
     /// When the last block ended.
     pub(super) freed_ns: u64,
+    pub(super) start_ns: u64,
     pub(super) stage: Stage,
     pub(super) stage_end_ns: u64,
     pub(super) interval_ns: u64,
     pub(super) boundary_ns: u64,
     pub(super) watermark_due_ns: u64,
     pub(super) cpu_ns: u64,
-    pub(super) delay_ns: u64,
+    pub(super) delay_ns: Option<u64>,
     pub(super) drain_ns: u64,
     pub(super) done: bool,
+    /// Room for what each connection was given, so that the end of a phase allocates nothing.
+    pub(super) loads: Vec<ConnectionLoad>,
 }
 
 impl Running {
     /// The state at the start of a phase that measures until `measure_end_ns`.
-    pub(super) fn new(phase: Phase, measure_end_ns: u64, delay_ns: u64) -> Self {
+    pub(super) fn new(
+        phase: Phase,
+        measure_end_ns: u64,
+        delay_ns: Option<u64>,
+        connections: usize,
+    ) -> Self {
         let warms_up = phase.warm_up_ns > 0;
         let stage_end_ns = if warms_up {
             phase.start_ns + phase.warm_up_ns
@@ -42,6 +50,7 @@ impl Running {
             held: None,
             blocked: false,
             freed_ns: 0,
+            start_ns: phase.start_ns,
             stage: if warms_up {
                 Stage::WarmUp
             } else {
@@ -55,6 +64,7 @@ impl Running {
             delay_ns,
             drain_ns: phase.drain_ns,
             done: false,
+            loads: Vec::with_capacity(connections),
         }
     }
 

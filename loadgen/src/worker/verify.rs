@@ -226,13 +226,27 @@ impl Verifier {
     /// Counts a violation.
     #[cold]
     pub fn violate(&mut self, violation: Violation, key: KeyId, version: Option<Version>) {
-        self.counts[violation as usize] += 1;
-        if self.examples.len() < EXAMPLES_MAX {
-            let mut words = format!("{}: key number {}", violation.name(), key.0);
+        self.violate_with(violation, 1, || {
+            let mut words = format!("key number {}", key.0);
             if let Some(version) = version {
                 let _ = write!(words, ", version {}", version.0);
             }
-            self.examples.push(words);
+            words
+        });
+    }
+
+    /// Counts `count` violations, of which the first is described by `example`.
+    #[cold]
+    pub fn violate_with(
+        &mut self,
+        violation: Violation,
+        count: u64,
+        example: impl FnOnce() -> String,
+    ) {
+        self.counts[violation as usize] += count;
+        if self.examples.len() < EXAMPLES_MAX {
+            self.examples
+                .push(format!("{}: {}", violation.name(), example()));
         }
     }
 }

@@ -93,7 +93,6 @@ fn allocations(protocol: Protocol, rate: Option<f64>) -> u64 {
         warm_up: Duration::from_millis(200),
         duration: Duration::from_millis(800),
         interval: Duration::from_millis(200),
-        keep_histograms: false,
     };
     fleet.run(&load, &mut |_| ()).unwrap();
     let thread = worker_thread();

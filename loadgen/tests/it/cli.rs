@@ -1,8 +1,7 @@
 //! Errors, exit codes and files of the binary.
 
-use crate::support::{
-    Action, Memcached, ensure, json, loadgen, run_of, scripted, temporary, when_calm,
-};
+use crate::bed::{Action, scripted};
+use crate::support::{Memcached, ensure, json, loadgen, run_of, temporary, when_calm};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -216,7 +215,7 @@ fn files_are_written_and_the_json_is_documented() {
 }
 
 /// Names that are data, not fields: statistics of the server, classes of violations and errors.
-const DATA: [&str; 3] = ["changes", "violations", "errors"];
+const DATA: [&str; 4] = ["changes", "violations", "errors", "no_reply"];
 
 fn field_names(value: &Value, names: &mut BTreeSet<String>) {
     match value {

@@ -8,9 +8,14 @@
 )]
 
 mod allocation;
+mod bed;
 mod cli;
+mod honesty;
 mod latency;
+mod outputs;
 mod protocols;
+mod scenarios;
 mod search;
 mod shards;
 mod support;
+mod truth;

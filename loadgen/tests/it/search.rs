@@ -1,6 +1,7 @@
 //! The search converges on a server of known capacity.
 
-use crate::support::{Action, ensure, json, scripted, when_calm};
+use crate::bed::{Action, scripted};
+use crate::support::{ensure, json, when_calm};
 use loadgen::report::model::Body;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! Shard-aware routing: each key arrives on a connection whose source port leads to the shard that owns it.
 
-use crate::support::{Action, json, run_of, serve};
+use crate::bed::{Action, Line, serve};
+use crate::support::{json, run_of};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +22,7 @@ fn keys_go_to_their_shards() {
     );
     let (right, wrong) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let counters = (Arc::clone(&right), Arc::clone(&wrong));
-    let script = Arc::new(move |line: &crate::support::Line<'_>| {
+    let script = Arc::new(move |line: &Line<'_>| {
         if line.text == "stats shards" {
             let stats = format!(
                 "STAT shards {SHARDS}\r\nSTAT hash xxh3_64\r\nSTAT hash_seed {SEED}\r\nSTAT shard_port {shard_port}\r\nEND\r\n"

@@ -1,90 +1,13 @@
-//! Servers to test against, and the binary.
+//! memcached to test against, and the binary. The scripted server is in [`crate::bed`].
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-/// What a scripted server answers to a command line (of a set: after its data block was read).
-pub(crate) type Script = dyn Fn(&Line<'_>) -> Action + Send + Sync;
-
-/// A command, as a script sees it.
-pub(crate) struct Line<'a> {
-    pub(crate) text: &'a str,
-    pub(crate) peer: SocketAddr,
-    pub(crate) server_port: u16,
-}
-
-/// What to do about it.
-pub(crate) enum Action {
-    Reply(String),
-    Close,
-}
-
-/// Starts a server with a thread per connection; its threads end with the test process.
-pub(crate) fn scripted(script: impl Fn(&Line<'_>) -> Action + Send + Sync + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    serve(listener, Arc::new(script));
-    address
-}
-
-/// The same on a listener that is already bound.
-pub(crate) fn serve(listener: TcpListener, script: Arc<Script>) {
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let script = Arc::clone(&script);
-            // A connection that ends is no failure of a test.
-            std::thread::spawn(move || converse(stream, &*script).ok());
-        }
-    });
-}
-
-fn converse(stream: TcpStream, script: &Script) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    let (peer, server_port) = (stream.peer_addr()?, stream.local_addr()?.port());
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut writer = stream;
-    let mut line = String::new();
-    loop {
-        line.clear();
-        if reader.read_line(&mut line)? == 0 {
-            return Ok(());
-        }
-        let text = line.trim_end();
-        let mut words = text.split(' ');
-        if let (Some("set"), Some(bytes)) = (words.next(), words.nth(3)) {
-            let mut data = vec![0; bytes.parse::<usize>().unwrap() + 2];
-            reader.read_exact(&mut data)?;
-        }
-        let default = standard_reply(text);
-        let action = match default {
-            Some(reply) => Action::Reply(reply.to_owned()),
-            None => script(&Line {
-                text,
-                peer,
-                server_port,
-            }),
-        };
-        match action {
-            Action::Reply(reply) => writer.write_all(reply.as_bytes())?,
-            Action::Close => return Ok(()),
-        }
-    }
-}
-
-/// What every scripted server answers alike.
-fn standard_reply(line: &str) -> Option<&'static str> {
-    match line {
-        "version" => Some("VERSION scripted\r\n"),
-        "stats" => Some("END\r\n"),
-        _ => None,
-    }
-}
 
 /// Ports tried for a memcached.
 const PORTS_TRIED: usize = 5;
@@ -181,7 +104,7 @@ fn free_port() -> u16 {
         .port()
 }
 
-fn wait_for(mut ready: impl FnMut() -> bool) {
+pub(crate) fn wait_for(mut ready: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !ready() {
         assert!(Instant::now() < deadline, "the server did not start");

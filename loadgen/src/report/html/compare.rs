@@ -70,7 +70,7 @@ fn rounds(compare: &CompareResult) -> Figure {
         points: steps
             .iter()
             .enumerate()
-            .map(|(index, step)| (index as f64 + 1.0, step.response.p99_ns as f64))
+            .filter_map(|(index, step)| Some((index as f64 + 1.0, step.response.p99_ns? as f64)))
             .collect(),
         dots: true,
         line: true,

@@ -3,7 +3,7 @@
 use super::{Badge, Content, Figure, Row, Table, Tile, violation_badge};
 use crate::report::chart::{Axis, Chart, Mark, Scale, Series};
 use crate::report::model::{ScanResult, SearchResult, Step};
-use crate::units::{format_count, format_ns, format_share};
+use crate::units::{format_count, format_latency, format_ns, format_share};
 use crate::verdict::headroom;
 
 /// What a search contributes.
@@ -99,13 +99,13 @@ fn search_tiles(search: &SearchResult) -> Vec<Tile> {
         ),
         tile(
             "p99 there",
-            format_ns(best.response.p99_ns as f64),
-            format!("p50 {}", format_ns(best.response.p50_ns as f64)),
+            format_latency(best.response.p99_ns),
+            format!("p50 {}", format_latency(best.response.p50_ns)),
         ),
         tile(
             "p99.9 there",
-            format_ns(best.response.p999_ns as f64),
-            format!("max {}", format_ns(best.response.max_ns as f64)),
+            format_latency(best.response.p999_ns),
+            format!("max {}", format_latency(best.response.max_ns)),
         ),
         tile(
             "Client headroom",
@@ -195,12 +195,12 @@ fn rate_axis() -> Axis {
 }
 
 fn figures(steps: &[Step], marks: Vec<Mark>, caption: &str) -> Vec<Figure> {
-    let line = |name: &str, class, value: fn(&Step) -> u64| Series {
+    let line = |name: &str, class, value: fn(&Step) -> Option<u64>| Series {
         name: name.to_owned(),
         class,
         points: steps
             .iter()
-            .map(|step| (step.rate, value(step) as f64))
+            .filter_map(|step| Some((step.rate, value(step)? as f64)))
             .collect(),
         dots: true,
         line: true,
@@ -286,10 +286,10 @@ fn table(title: &'static str, steps: &[Step]) -> Table {
             cells: vec![
                 format_count(step.rate),
                 format_count(step.achieved),
-                format_ns(step.response.p50_ns as f64),
-                format_ns(step.response.p99_ns as f64),
-                format_ns(step.response.p999_ns as f64),
-                format_ns(step.response.max_ns as f64),
+                format_latency(step.response.p50_ns),
+                format_latency(step.response.p99_ns),
+                format_latency(step.response.p999_ns),
+                format_latency(step.response.max_ns),
                 format_share(step.error_share),
                 format_share(step.client_busy),
                 step.server.map_or("-".to_owned(), |server| {

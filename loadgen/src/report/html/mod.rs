@@ -5,6 +5,7 @@ mod curve;
 mod run;
 
 use super::model::{Body, Report, Verdict};
+use super::text::{incident_line, lost};
 use crate::error::{Exit, LoadError, Result};
 use crate::units::{format_count, format_share};
 use crate::verdict::headroom;
@@ -176,6 +177,15 @@ fn verdict_badges(verdict: &Verdict, busiest: f64) -> Vec<Badge> {
             .client_limited
             .iter()
             .map(|why| badge("bad", "CLIENT LIMITED", why.clone())),
+    );
+    if verdict.lost_total() > 0 {
+        badges.push(badge("bad", "LOST", lost(verdict)));
+    }
+    badges.extend(
+        verdict
+            .incidents
+            .iter()
+            .map(|incident| badge("bad", "CONNECTION LOST", incident_line(incident))),
     );
     badges.extend(
         verdict

@@ -3,7 +3,7 @@
 use super::{Content, Figure, Row, Table, Tile, verdict_badges};
 use crate::report::chart::{Axis, Chart, Scale, Series};
 use crate::report::model::{ClassResult, Latency, RunResult};
-use crate::units::{format_bytes, format_count, format_ns, format_share};
+use crate::units::{format_bytes, format_count, format_latency, format_ns, format_share};
 
 /// What a run contributes.
 pub(super) fn content(run: &RunResult) -> Content {
@@ -12,7 +12,7 @@ pub(super) fn content(run: &RunResult) -> Content {
         badges: verdict_badges(&run.verdict, run.client.busiest_worker),
         tiles: tiles(run),
         figures: vec![percentiles(run), latency_series(run), rate_series(run)],
-        tables: vec![classes(run), stats(run)]
+        tables: vec![classes(run), incidents(run), connections(run), stats(run)]
             .into_iter()
             .filter(|table| !table.rows.is_empty())
             .collect(),
@@ -37,18 +37,21 @@ fn tiles(run: &RunResult) -> Vec<Tile> {
         ),
         tile(
             "Response p50",
-            format_ns(response.p50_ns as f64),
-            format!("mean {}", format_ns(response.mean_ns)),
+            format_latency(response.p50_ns),
+            format!(
+                "mean {}",
+                response.mean_ns.map_or("-".to_owned(), format_ns)
+            ),
         ),
         tile(
             "Response p99",
-            format_ns(response.p99_ns as f64),
-            format!("service {}", format_ns(run.all.service.p99_ns as f64)),
+            format_latency(response.p99_ns),
+            format!("service {}", format_latency(run.all.service.p99_ns)),
         ),
         tile(
             "Response p99.9",
-            format_ns(response.p999_ns as f64),
-            format!("max {}", format_ns(response.max_ns as f64)),
+            format_latency(response.p999_ns),
+            format!("max {}", format_latency(response.max_ns)),
         ),
     ];
     if let Some(hit) = run.all.hit_share() {
@@ -139,7 +142,7 @@ fn series_of(
     run: &RunResult,
     name: &str,
     class: &'static str,
-    value: impl Fn(&crate::measurement::Point) -> f64,
+    value: impl Fn(&crate::measurement::Point) -> Option<f64>,
 ) -> Series {
     Series {
         name: name.to_owned(),
@@ -147,7 +150,7 @@ fn series_of(
         points: run
             .series
             .iter()
-            .map(|point| (point.start_s + point.length_s, value(point)))
+            .filter_map(|point| Some((point.start_s + point.length_s, value(point)?)))
             .collect(),
         dots: false,
         line: true,
@@ -155,6 +158,7 @@ fn series_of(
 }
 
 fn latency_series(run: &RunResult) -> Figure {
+    let ns = |ns: Option<u64>| ns.map(|ns| ns as f64);
     let chart = Chart {
         x: seconds_axis(),
         y: Axis {
@@ -163,16 +167,16 @@ fn latency_series(run: &RunResult) -> Figure {
             format: format_ns,
         },
         series: vec![
-            series_of(run, "p50", "c1", |point| point.p50_ns as f64),
-            series_of(run, "p99", "c3", |point| point.p99_ns as f64),
-            series_of(run, "max", "c4", |point| point.max_ns as f64),
+            series_of(run, "p50", "c1", |point| ns(point.p50_ns)),
+            series_of(run, "p99", "c3", |point| ns(point.p99_ns)),
+            series_of(run, "max", "c4", |point| ns(point.max_ns)),
         ],
         marks: Vec::new(),
     };
     Figure {
         title: "Response time over time",
         caption: format!(
-            "One point for each {:.1} s.",
+            "One point for each {:.1} s. A request counts where it was due; one without a reply with the time it waited.",
             run.series.first().map_or(0.0, |point| point.length_s)
         ),
         svg: chart.render(),
@@ -188,8 +192,8 @@ fn rate_series(run: &RunResult) -> Figure {
             format: format_count,
         },
         series: vec![
-            series_of(run, "due", "c5", |point| point.offered),
-            series_of(run, "answered", "c2", |point| point.achieved),
+            series_of(run, "due", "c5", |point| Some(point.offered)),
+            series_of(run, "answered", "c2", |point| Some(point.achieved)),
         ],
         marks: Vec::new(),
     };
@@ -214,7 +218,8 @@ fn classes(run: &RunResult) -> Table {
         caption: "Response times; below them the service time and slip of all operations."
             .to_owned(),
         head: vec![
-            "", "rate/s", "hit", "errors", "p50", "p90", "p99", "p99.9", "p99.99", "max",
+            "", "rate/s", "hit", "errors", "no reply", "p50", "p90", "p99", "p99.9", "p99.99",
+            "max",
         ],
         rows,
     }
@@ -230,7 +235,7 @@ fn latency_cells(latency: &Latency) -> impl Iterator<Item = String> {
         latency.max_ns,
     ]
     .into_iter()
-    .map(|ns| format_ns(ns as f64))
+    .map(format_latency)
 }
 
 fn class_row(name: &str, class: &'static str, result: &ClassResult, latency: &Latency) -> Row {
@@ -240,6 +245,7 @@ fn class_row(name: &str, class: &'static str, result: &ClassResult, latency: &La
         format_count(result.rate),
         hit,
         result.errors.to_string(),
+        result.no_reply.to_string(),
     ];
     Row {
         class,
@@ -248,10 +254,58 @@ fn class_row(name: &str, class: &'static str, result: &ClassResult, latency: &La
 }
 
 fn latency_row(name: &str, latency: &Latency) -> Row {
-    let first = [name.to_owned(), String::new(), String::new(), String::new()];
+    let first = [
+        name.to_owned(),
+        String::new(),
+        String::new(),
+        String::new(),
+        String::new(),
+    ];
     Row {
         class: "soft",
         cells: first.into_iter().chain(latency_cells(latency)).collect(),
+    }
+}
+
+fn incidents(run: &RunResult) -> Table {
+    let rows = run.verdict.incidents.iter().map(|incident| Row {
+        class: "",
+        cells: vec![
+            incident.server.clone(),
+            incident.kind.clone(),
+            incident.count.to_string(),
+            format!("{:.2}", incident.first_s),
+            incident.requests.to_string(),
+            incident.reopened.to_string(),
+            incident.example.clone(),
+        ],
+    });
+    Table {
+        title: "Connections lost",
+        caption: "When it happened first, in seconds since measuring began; requests given up; connections opened again; the first in words.".to_owned(),
+        head: vec![
+            "server", "what", "times", "first", "requests", "reopened", "example",
+        ],
+        rows: rows.collect(),
+    }
+}
+
+fn connections(run: &RunResult) -> Table {
+    let rows = run.connections.iter().map(|share| Row {
+        class: "",
+        cells: vec![
+            share.server.clone(),
+            share.connections.to_string(),
+            share.lowest.to_string(),
+            format!("{:.1}", share.mean),
+            share.highest.to_string(),
+        ],
+    });
+    Table {
+        title: "Requests per connection",
+        caption: "What the schedule sent on each, follow-ups left out.".to_owned(),
+        head: vec!["server", "connections", "lowest", "mean", "highest"],
+        rows: rows.collect(),
     }
 }
 

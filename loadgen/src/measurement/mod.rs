@@ -1,11 +1,17 @@
 //! What a phase came to: the added records of all workers, and its time series.
 
+mod series;
+
 use crate::fleet::Load;
 use crate::record::{ClassRecord, Counts, Interval, Stage, Totals, latency_histogram};
 use crate::worker::phase::PhaseEnd;
 use hdrhistogram::Histogram;
+use series::Series;
 
-/// One point of the time series, all workers and verbs together.
+pub use series::Point;
+
+/// One window of the time series as it ends, all workers and verbs together: what the status line shows. The result's
+/// windows ([`Measurement::points`]) are made when all replies are in.
 #[derive(Debug, Clone)]
 pub struct Window {
     /// Whether it lies in the warm-up, the measured time, or the drain.
@@ -18,13 +24,33 @@ pub struct Window {
     pub counts: Counts,
     /// Totals of the workers.
     pub totals: Totals,
-    /// Response times of all verbs; empty in kept windows unless histograms are kept.
+    /// Response times of all verbs. Requests that had no reply at its end are in it with the time they had waited.
     pub response: Histogram<u64>,
-    /// The percentiles, where the histogram is gone.
-    point: Option<Point>,
 }
 
 impl Window {
+    fn new(stage: Stage, start_s: f64) -> Self {
+        Self {
+            stage,
+            start_s,
+            length_s: 0.0,
+            counts: Counts::default(),
+            totals: Totals::default(),
+            response: latency_histogram(),
+        }
+    }
+
+    fn add(&mut self, interval: &Interval, all: &ClassRecord) {
+        self.length_s = self.length_s.max(interval.totals.wall_ns as f64 / 1e9);
+        self.totals.add(&interval.totals);
+        self.counts.add(&all.counts);
+        for histogram in [&all.response, &interval.waiting] {
+            self.response
+                .add(histogram)
+                .expect("all latency histograms have the same bounds");
+        }
+    }
+
     /// Replies per second.
     #[must_use]
     pub fn rate(&self) -> f64 {
@@ -37,56 +63,11 @@ impl Window {
         self.totals.due as f64 / self.length_s.max(1e-9)
     }
 
-    /// A point without its histogram.
-    #[must_use]
-    pub fn point(&self) -> Point {
-        self.point.unwrap_or_else(|| Point {
-            start_s: self.start_s,
-            length_s: self.length_s,
-            offered: self.offered(),
-            achieved: self.rate(),
-            p50_ns: self.response.value_at_quantile(0.5),
-            p99_ns: self.response.value_at_quantile(0.99),
-            p999_ns: self.response.value_at_quantile(0.999),
-            max_ns: self.response.max(),
-            hits: self.counts.hits,
-            misses: self.counts.misses,
-            errors: self.counts.errors_total(),
-            in_flight: self.totals.in_flight,
-            client_busy: self.totals.busy_ns() as f64 / self.totals.wall_ns.max(1) as f64,
-        })
-    }
-}
-
-/// One row of the time series.
-#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
-pub struct Point {
-    /// Seconds since measuring began.
-    pub start_s: f64,
-    /// Length in seconds.
-    pub length_s: f64,
-    /// Requests due per second.
-    pub offered: f64,
-    /// Replies per second.
-    pub achieved: f64,
-    /// Median response time.
-    pub p50_ns: u64,
-    /// 99th percentile.
-    pub p99_ns: u64,
-    /// 99.9th percentile.
-    pub p999_ns: u64,
-    /// Maximum.
-    pub max_ns: u64,
-    /// Keys found.
-    pub hits: u64,
-    /// Keys not found.
-    pub misses: u64,
-    /// Errors of all kinds.
-    pub errors: u64,
-    /// Requests without a reply at the end.
-    pub in_flight: u64,
     /// The workers' CPU time without spinning, as a share of wall time.
-    pub client_busy: f64,
+    #[must_use]
+    pub fn client_busy(&self) -> f64 {
+        self.totals.busy_ns() as f64 / self.totals.wall_ns.max(1) as f64
+    }
 }
 
 /// A phase's result.
@@ -100,13 +81,17 @@ pub struct Measurement {
     pub total: Interval,
     /// Totals of the measured time alone (without warm-up and drain).
     pub measured: Totals,
-    /// The time series of the measured time.
-    pub windows: Vec<Window>,
-    /// Violations, unanswered requests, error texts.
+    /// Violations, incidents, error texts.
     pub end: PhaseEnd,
-    keep_histograms: bool,
-    start_ns: u64,
-    interval_ns: u64,
+    /// What each group of connections leads to.
+    pub groups: Vec<String>,
+    /// When measuring began.
+    pub start_ns: u64,
+    /// How long the schedule was behind when the measured time ended.
+    pub lag_ns: u64,
+    /// Time that the hypervisor took from the workers' CPUs, warm-up and drain included, if the kernel says.
+    pub stolen_ns: Option<u64>,
+    series: Series,
     /// Windows that not all workers have reported yet.
     open: Vec<OpenWindow>,
     per_worker: Vec<Totals>,
@@ -124,16 +109,18 @@ impl Measurement {
     /// An empty result of a phase of `workers` workers that measures from `start_ns`.
     #[must_use]
     pub fn new(load: &Load, workers: usize, start_ns: u64) -> Self {
+        let interval_ns = u64::try_from(load.interval.as_nanos()).unwrap_or(u64::MAX);
         Self {
             rate: load.rate,
             seconds: 0.0,
             total: Interval::new(&[]),
             measured: Totals::default(),
-            windows: Vec::new(),
             end: PhaseEnd::default(),
-            keep_histograms: load.keep_histograms,
+            groups: Vec::new(),
             start_ns,
-            interval_ns: load.interval.as_nanos() as u64,
+            lag_ns: 0,
+            stolen_ns: None,
+            series: Series::new(start_ns, interval_ns.max(1)),
             open: Vec::new(),
             per_worker: vec![Totals::default(); workers],
             replies: 0,
@@ -146,28 +133,29 @@ impl Measurement {
         if interval.stage != Stage::WarmUp {
             self.total.add(interval);
         }
+        let all = interval.all_verbs();
         if interval.stage == Stage::Measure {
+            self.lag_ns = interval.totals.lag_ns;
             self.measured.add(&interval.totals);
             self.per_worker[worker].add(&interval.totals);
             let walls = self.per_worker.iter().map(|totals| totals.wall_ns);
             self.seconds = walls.max().unwrap_or(0) as f64 / 1e9;
         }
+        if interval.stage != Stage::WarmUp {
+            self.series.add(interval, &all);
+        }
         if interval.stage == Stage::Drain || interval.totals.wall_ns == 0 {
             return None;
         }
-        self.merge_window(interval)
+        self.merge_window(interval, &all)
     }
 
-    fn merge_window(&mut self, interval: &Interval) -> Option<Window> {
-        let since_ns = interval.start_ns as i64 - self.start_ns as i64;
-        let slot = (
-            interval.stage,
-            (since_ns as f64 / self.interval_ns as f64).round() as i64,
-        );
-        let all = interval.all_verbs();
+    fn merge_window(&mut self, interval: &Interval, all: &ClassRecord) -> Option<Window> {
+        let slot = (interval.stage, interval.slot);
         let index = match self.open.iter().position(|open| open.slot == slot) {
             Some(index) => index,
             None => {
+                let since_ns = interval.start_ns as i64 - self.start_ns as i64;
                 self.open.push(OpenWindow {
                     slot,
                     parts: 0,
@@ -178,20 +166,28 @@ impl Measurement {
         };
         let open = &mut self.open[index];
         open.parts += 1;
-        open.window.add(interval, &all);
-        if open.parts < self.per_worker.len() {
-            return None;
-        }
-        let complete = self.open.swap_remove(index).window;
-        if complete.stage == Stage::Measure {
-            let kept = if self.keep_histograms {
-                complete.clone()
-            } else {
-                complete.summarized()
-            };
-            self.windows.push(kept);
-        }
-        Some(complete)
+        open.window.add(interval, all);
+        let is_complete = open.parts >= self.per_worker.len();
+        is_complete.then(|| self.open.swap_remove(index).window)
+    }
+
+    /// Notes what the hypervisor took, from readings before and after.
+    pub fn note_stolen(&mut self, before_ns: Option<u64>, after_ns: Option<u64>) {
+        self.stolen_ns = before_ns
+            .zip(after_ns)
+            .map(|(before, after)| after.saturating_sub(before));
+    }
+
+    /// The time series: each request counts in the window in which it was due, however late its reply came, and those
+    /// without a reply with the time they waited. Together the windows hold what `total` holds.
+    #[must_use]
+    pub fn points(&self) -> Vec<Point> {
+        self.series.points(self.end.measured_end_ns)
+    }
+
+    /// The response times of each window, in the order of [`Measurement::points`].
+    pub fn histograms(&self) -> impl Iterator<Item = Histogram<u64>> {
+        self.series.histograms()
     }
 
     /// All replies, those of the warm-up and the drain included.
@@ -216,47 +212,16 @@ impl Measurement {
         shares.fold(0.0, f64::max)
     }
 
-    /// The share of their time that the workers waited for their CPUs while other threads had them.
+    /// The share of their time that the workers waited for their CPUs while other threads had them, if the kernel says.
     #[must_use]
-    pub fn delayed(&self) -> f64 {
-        self.measured.delay_ns as f64 / self.measured.wall_ns.max(1) as f64
+    pub fn delayed(&self) -> Option<f64> {
+        let delay_ns = self.measured.run_delay_ns()?;
+        Some(delay_ns as f64 / self.measured.wall_ns.max(1) as f64)
     }
 
     /// CPU time of the workers per reply, spinning left out.
     #[must_use]
     pub fn client_cpu_ns(&self) -> f64 {
         self.measured.busy_ns() as f64 / self.measured.completed.max(1) as f64
-    }
-}
-
-impl Window {
-    fn new(stage: Stage, start_s: f64) -> Self {
-        Self {
-            stage,
-            start_s,
-            length_s: 0.0,
-            counts: Counts::default(),
-            totals: Totals::default(),
-            response: latency_histogram(),
-            point: None,
-        }
-    }
-
-    fn add(&mut self, interval: &Interval, all: &ClassRecord) {
-        self.length_s = self.length_s.max(interval.totals.wall_ns as f64 / 1e9);
-        self.totals.add(&interval.totals);
-        self.counts.add(&all.counts);
-        self.response
-            .add(&all.response)
-            .expect("all latency histograms have the same bounds");
-    }
-
-    /// The same with its histogram reduced to the point's percentiles.
-    fn summarized(&self) -> Self {
-        Self {
-            point: Some(self.point()),
-            response: Histogram::new(1).expect("one digit is valid"),
-            ..*self
-        }
     }
 }

@@ -1,0 +1,274 @@
+//! loadgen tells the truth about servers whose behaviour is known, whatever happens to them.
+
+use crate::bed::{Action, Bed, scripted};
+use crate::scenarios;
+use crate::support::{json, loadgen, run_of, temporary};
+use std::process::{Child, Command, Stdio};
+
+#[test]
+fn poisson_arrivals_choose_connections_at_random() {
+    scenarios::poisson_spreads().check();
+}
+
+#[test]
+fn uniform_arrivals_take_turns() {
+    scenarios::uniform_takes_turns().check();
+}
+
+#[test]
+fn several_servers_have_all_their_connections_used() {
+    scenarios::three_servers_spread().check();
+}
+
+#[test]
+fn slow_replies_delay_only_their_own_connection() {
+    scenarios::slow_replies_delay_their_own_connection().check();
+}
+
+#[test]
+fn requests_without_a_reply_count_as_long_as_they_waited() {
+    scenarios::a_stopped_server().check();
+}
+
+#[test]
+fn dropped_replies_are_counted_one_by_one() {
+    scenarios::dropped_replies().check();
+}
+
+#[test]
+fn refusals_keep_no_objective() {
+    scenarios::refused_sets().check();
+}
+
+#[test]
+fn a_closed_connection_is_counted_and_opened_again() {
+    scenarios::one_connection_closed().check();
+}
+
+#[test]
+fn a_killed_server_is_named_and_the_others_go_on() {
+    scenarios::one_server_of_three_killed().check();
+}
+
+#[test]
+fn a_malformed_reply_is_counted() {
+    scenarios::a_malformed_reply().check();
+}
+
+#[test]
+fn a_lost_reply_is_one_shift() {
+    scenarios::one_lost_reply().check();
+}
+
+#[test]
+fn a_repeated_reply_is_one_shift() {
+    scenarios::one_repeated_reply().check();
+}
+
+#[test]
+fn corrupt_values_are_no_shift() {
+    scenarios::corrupt_values().check();
+}
+
+#[test]
+fn server_cpu_is_counted_finely() {
+    scenarios::server_cpu().check();
+}
+
+const SHORT: [&str; 10] = [
+    "--keys", "100", "--mix", "get", "--warmup", "0s", "-r", "500", "-d", "1s",
+];
+
+/// All connections closed at once, and again and again.
+#[test]
+fn a_server_that_closes_every_connection_is_reported() {
+    let address = scripted(|_| Action::Close).to_string();
+    let (exit, report) = json(&[&["run", "-s", &address, "--no-preload"], &SHORT[..]].concat());
+    let run = run_of(report);
+    assert_eq!(exit, 4, "{:?}", run.verdict);
+    assert_eq!(run.all.completed, 0);
+    assert!(run.verdict.lost_total() > 200, "{:?}", run.verdict);
+    assert!(run.all.response.p50_ns.is_some(), "waits count");
+    assert_eq!(run.verdict.slo, None);
+}
+
+/// The preload meets a server that closes on every set: what could not be set is counted, and the report comes.
+#[test]
+fn a_preload_that_loses_its_sets_is_reported() {
+    let address = scripted(|line| match line.is_get() {
+        true => Action::Reply("END\r\n".to_owned()),
+        false => Action::Close,
+    })
+    .to_string();
+    let (_, report) = json(&[&["run", "-s", &address], &SHORT[..]].concat());
+    let run = run_of(report);
+    let preload = run.preload.unwrap();
+    assert_eq!((preload.keys, preload.errors), (0, 100));
+    assert!(run.all.completed > 200, "{:?}", run.verdict);
+}
+
+fn start(arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_loadgen"))
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn signal(child: &Child, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+#[test]
+fn sigterm_leaves_a_report() {
+    let bed = Bed::honest();
+    let more = ["-r", "500", "-d", "60s", "--json", "-", "--quiet"];
+    let workload = ["--keys", "100", "--mix", "get", "--warmup", "0s"];
+    let child = start(&[&["run", "-s", &bed.address], &more[..], &workload].concat());
+    bed.wait_for_gets(300);
+    signal(&child, rustix::process::Signal::TERM);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143));
+    let run = run_of(serde_json::from_slice(&output.stdout).unwrap());
+    assert!(run.all.completed >= 290, "{}", run.all.completed);
+    assert!(run.seconds < 50.0);
+    assert!(
+        run.verdict
+            .notes
+            .iter()
+            .any(|note| note.contains("interrupted"))
+    );
+}
+
+#[test]
+fn an_interrupted_scan_reports_the_steps_it_has() {
+    let bed = Bed::honest();
+    let more = ["--steps", "20", "--step", "500ms", "--json", "-", "--quiet"];
+    let workload = ["--keys", "100", "--mix", "get", "--warmup", "0s"];
+    let child = start(
+        &[
+            &["scan", "500..501", "-s", &bed.address],
+            &more[..],
+            &workload,
+        ]
+        .concat(),
+    );
+    bed.wait_for_gets(600);
+    signal(&child, rustix::process::Signal::INT);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let report: loadgen::report::model::Report = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(
+        report.headline.starts_with("CUT SHORT"),
+        "{}",
+        report.headline
+    );
+}
+
+#[test]
+fn files_that_cannot_be_written_are_named_before_the_run() {
+    let bed = Bed::honest();
+    for path in ["/nonexistent/directory/report", "/dev/full"] {
+        for option in ["--json", "--csv", "--html", "--hdr"] {
+            let output =
+                loadgen(&[&["run", "-s", &bed.address, option, path], &SHORT[..]].concat());
+            assert_eq!(output.status.code(), Some(1), "{option} {path}");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(stderr.contains(path), "{stderr}");
+        }
+    }
+    assert_eq!(bed.gets(), 0, "nothing was measured");
+}
+
+/// A file that could be written before the run and cannot after it: everything else is written all the same.
+#[test]
+fn a_disk_that_fails_during_the_run_loses_only_its_own_file() {
+    let bed = Bed::honest();
+    let (directory, html) = (temporary("gone"), temporary("kept.html"));
+    std::fs::create_dir(&directory).unwrap();
+    let csv = directory.join("report.csv");
+    let files = [
+        "--csv",
+        csv.to_str().unwrap(),
+        "--html",
+        html.to_str().unwrap(),
+    ];
+    let child = start(&[&["run", "-s", &bed.address], &files[..], &SHORT].concat());
+    bed.wait_for_gets(50);
+    std::fs::remove_dir_all(&directory).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("at 500/s: response p50"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("report.csv"));
+    assert!(std::fs::read_to_string(&html).unwrap().contains("<svg"));
+    std::fs::remove_file(&html).unwrap();
+}
+
+#[test]
+fn standard_output_that_is_full_is_no_panic() {
+    let bed = Bed::honest();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let output = Command::new(env!("CARGO_BIN_EXE_loadgen"))
+        .args([&["run", "-s", &bed.address, "-q"], &SHORT[..]].concat())
+        .stdout(full.unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("standard output"), "{stderr}");
+}
+
+#[test]
+fn a_compare_says_first_whose_requests_failed() {
+    let good = Bed::honest();
+    let bad = scripted(|line| {
+        let reply = if line.is_get() {
+            "SERVER_ERROR busy\r\n"
+        } else {
+            "STORED\r\n"
+        };
+        Action::Reply(reply.to_owned())
+    })
+    .to_string();
+    let more = ["--rounds", "1", "--keys", "100", "--warmup", "0s"];
+    let load = ["--mix", "get=1,set=1", "-r", "400", "-d", "300ms"];
+    let (exit, report) = json(&[&["compare", &good.address, &bad], &more[..], &load].concat());
+    assert_eq!(exit, 6);
+    assert!(
+        report.headline.starts_with("B failed"),
+        "{}",
+        report.headline
+    );
+}
+
+/// Other threads on the worker's CPU: its CPU time is what it ran, spinning left out, and how long it waited is said.
+#[test]
+fn a_crowded_cpu_does_not_hide_what_the_client_costs() {
+    let cpu = loadgen::host::allowed_cpus().unwrap()[0];
+    let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let hogs: Vec<_> = (0..3)
+        .map(|_| {
+            let done = std::sync::Arc::clone(&done);
+            std::thread::spawn(move || {
+                loadgen::host::pin_current_thread(cpu).unwrap();
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            })
+        })
+        .collect();
+    let bed = Bed::honest();
+    let cpus = cpu.0.to_string();
+    let (_, report) = json(&[&["run", "-s", &bed.address, "--cpus", &cpus], &SHORT[..]].concat());
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    hogs.into_iter().for_each(|hog| hog.join().unwrap());
+    let client = run_of(report).client;
+    assert!(client.cpu_us_per_request > 1.0, "{client:?}");
+    assert!(client.busiest_worker > 0.0, "{client:?}");
+    assert!(
+        client.delayed_share.is_none_or(|share| share > 0.05),
+        "{client:?}"
+    );
+}
