@@ -36,7 +36,7 @@ pub(crate) fn key(path: &Path, format: KeyFormat) -> Result<PrivateKeyDer<'stati
     const WHAT: &str = "private key";
     let bytes = read(WHAT, path)?;
     match format {
-        KeyFormat::Pem => PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
+        KeyFormat::Pem => PrivateKeyDer::from_pem_slice(&bytes).map(by_content).map_err(|error| {
             let encrypted = bytes
                 .windows(ENCRYPTED.len())
                 .any(|window| window == ENCRYPTED);
@@ -52,6 +52,12 @@ pub(crate) fn key(path: &Path, format: KeyFormat) -> Result<PrivateKeyDer<'stati
         KeyFormat::Der => PrivateKeyDer::try_from(bytes)
             .map_err(|error| content(WHAT, path, format!("not a private key in DER form: {error}"))),
     }
+}
+
+/// The same key as what it is, whatever its label says: tools have written PKCS#8 under `RSA PRIVATE KEY` and the other way
+/// round, and OpenSSL looks at the content.
+fn by_content(key: PrivateKeyDer<'static>) -> PrivateKeyDer<'static> {
+    PrivateKeyDer::try_from(key.secret_der().to_vec()).unwrap_or(key)
 }
 
 /// How the PEM of a key with a password begins.

@@ -16,6 +16,7 @@ mod certificates;
 mod ciphers;
 mod error;
 mod files;
+mod nobody;
 mod policy;
 mod session;
 mod settings;

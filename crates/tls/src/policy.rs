@@ -12,11 +12,15 @@ use rustls::server::{
     NoServerSessionStorage, ServerSessionMemoryCache, WebPkiClientVerifier,
     danger::ClientCertVerifier,
 };
-use rustls::{InconsistentKeys, RootCertStore, ServerConfig, SupportedProtocolVersion, version};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{
+    Error, InconsistentKeys, RootCertStore, ServerConfig, SupportedProtocolVersion, version,
+};
 
 use crate::ciphers::{self, is_of};
 use crate::error::LoadError;
 use crate::files;
+use crate::nobody::NobodyKnown;
 use crate::settings::{MinVersion, Settings, VerifyMode};
 
 /// Sessions kept with `ssl_session_cache`: as many as OpenSSL keeps by default.
@@ -109,9 +113,8 @@ fn policy(settings: &Settings, mode: VerifyMode, material: &Material) -> Result<
         Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     };
-    let mut config = builder
-        .with_single_cert(material.chain.clone(), material.key.clone_key())
-        .map_err(|error| unusable(settings, &error))?;
+    let certified = certified(material, &provider).map_err(|error| unusable(settings, &error))?;
+    let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     config.ticketer =
         ring::Ticketer::new().map_err(|error| LoadError::Settings(error.to_string()))?;
     config.session_storage = match settings.session_cache {
@@ -119,6 +122,36 @@ fn policy(settings: &Settings, mode: VerifyMode, material: &Material) -> Result<
         false => Arc::new(NoServerSessionStorage {}),
     };
     Ok(Arc::new(config))
+}
+
+/// The certificates with their key, which belongs to the first of them.
+fn certified(material: &Material, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
+    let key = provider
+        .key_provider
+        .load_private_key(material.key.clone_key())?;
+    let certified = CertifiedKey::new(material.chain.clone(), key);
+    match certified.keys_match() {
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(certified),
+        Err(error @ Error::InvalidCertificate(_)) => match belongs_to_version_1(&certified) {
+            Some(true) => Ok(certified),
+            Some(false) => Err(InconsistentKeys::KeyMismatch.into()),
+            None => Err(error),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the key belongs to its certificate, where that is of X.509 version 1: rustls does not read those as a server's,
+/// but reads them as an issuer's, and its clients refuse them while those of OpenSSL do not. `None` for any other.
+fn belongs_to_version_1(certified: &CertifiedKey) -> Option<bool> {
+    let certificate = certified.end_entity_cert().ok()?;
+    let mut store = RootCertStore::empty();
+    store.add(certificate.clone().into_owned()).ok()?;
+    let named = &store.roots.first()?.subject_public_key_info;
+    let own = certified.key.public_key()?;
+    // The one is what the other wraps into a sequence, whose header has 2 to 5 bytes.
+    let header = own.len().checked_sub(named.len())?;
+    Some((2..=5).contains(&header) && own.ends_with(named))
 }
 
 fn provider(settings: &Settings) -> Result<CryptoProvider, LoadError> {
@@ -164,6 +197,10 @@ fn verifier(
         return Ok(None);
     }
     let (Some(roots), Some(path)) = (roots, &settings.ca_cert) else {
+        if mode == VerifyMode::Request {
+            let provider = Arc::clone(provider);
+            return Ok(Some(Arc::new(NobodyKnown { provider })));
+        }
         return Err(LoadError::Settings(format!(
             "ssl_verify_mode={} needs ssl_ca_cert: the certificates of those who issue the clients'",
             mode.number()
@@ -182,10 +219,10 @@ fn verifier(
 }
 
 /// What rustls has against a certificate or a key that could be read.
-fn unusable(settings: &Settings, error: &rustls::Error) -> LoadError {
+fn unusable(settings: &Settings, error: &Error) -> LoadError {
     let key = settings.key.as_ref().unwrap_or(&settings.chain_cert);
     match error {
-        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => files::content(
+        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => files::content(
             "private key",
             key,
             format!(
@@ -193,7 +230,7 @@ fn unusable(settings: &Settings, error: &rustls::Error) -> LoadError {
                 settings.chain_cert.display()
             ),
         ),
-        rustls::Error::InvalidCertificate(_) => {
+        Error::InvalidCertificate(_) => {
             files::content("certificate chain", &settings.chain_cert, error.to_string())
         }
         _ => files::content("private key", key, error.to_string()),

@@ -23,6 +23,7 @@ pub(super) fn all(draft: &mut Draft) -> Result<(), CliError> {
         )));
     }
     ssl::check(config)?;
+    let warning = ssl::warning(config);
     item_size(config)?;
     slab_chunk_max(config)?;
     slab_sizes(config)?;
@@ -31,6 +32,7 @@ pub(super) fn all(draft: &mut Draft) -> Result<(), CliError> {
             "hot_lru_pct + warm_lru_pct cannot be more than 80% combined",
         ));
     }
+    draft.warnings.extend(warning.map(str::to_owned));
     Ok(())
 }
 

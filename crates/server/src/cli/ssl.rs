@@ -175,3 +175,11 @@ pub(super) fn check(config: &Config) -> Result<(), CliError> {
     }
     Ok(())
 }
+
+/// What may be meant, but hardly.
+pub(super) fn warning(config: &Config) -> Option<&'static str> {
+    let asks = config.tls != TlsKind::None && config.ssl.verify_mode == VerifyMode::Request;
+    (asks && config.ssl.ca_cert.is_none()).then_some(
+        "WARNING: -o ssl_verify_mode=1 without ssl_ca_cert: clients that show a certificate are refused",
+    )
+}

@@ -6,7 +6,7 @@ use corecached_tls::{Certificates, ClientAuth, KeyFormat, Settings, VerifyMode};
 use rcgen::ExtendedKeyUsagePurpose;
 
 use crate::files::Files;
-use crate::pair::{BOTH, Pair, client_config};
+use crate::pair::{BOTH, Pair, client_config, trusting_config};
 
 fn refusal(settings: Settings) -> String {
     Certificates::load(settings).unwrap_err().to_string()
@@ -80,7 +80,7 @@ fn a_file_that_never_ends_is_not_read_for_ever() {
 #[test]
 fn settings_that_contradict_each_other_are_refused() {
     let files = Files::new();
-    for mode in [VerifyMode::Request, VerifyMode::Require, VerifyMode::Once] {
+    for mode in [VerifyMode::Require, VerifyMode::Once] {
         let said = refusal(Settings {
             verify_mode: mode,
             ..files.settings()
@@ -160,4 +160,65 @@ fn a_reload_is_for_new_connections() {
     );
     later.handshake(usize::MAX).unwrap();
     assert_eq!(shown(&new), shown(&later));
+}
+
+/// A label is what somebody has written over a key; what it is, the content says.
+#[test]
+fn a_key_may_have_the_label_of_another_kind() {
+    let files = Files::new();
+    let text = String::from_utf8(files.read("server.key")).unwrap();
+    assert!(text.contains("-----BEGIN PRIVATE KEY-----"));
+    for label in ["RSA PRIVATE KEY", "EC PRIVATE KEY", "PRIVATE KEY"] {
+        files.write("labelled.key", text.replace("PRIVATE KEY", label));
+        let labelled = Settings {
+            key: Some(files.path("labelled.key")),
+            ..files.settings()
+        };
+        Pair::open(&files, labelled);
+    }
+}
+
+/// OpenSSL's clients take certificates of X.509 version 1, and many home-made ones are; a client of rustls does not look here.
+#[test]
+fn a_certificate_of_version_1_is_served() {
+    let files = Files::new();
+    files.write("version1.pem", include_str!("../data/version1.pem"));
+    files.write("version1.key", include_str!("../data/version1.key"));
+    let settings = Settings {
+        chain_cert: files.path("version1.pem"),
+        key: Some(files.path("version1.key")),
+        ..files.settings()
+    };
+    let certificates = Certificates::load(settings.clone()).unwrap();
+    let mut pair = Pair::new(&certificates, ClientAuth::Default, &trusting_config());
+    pair.handshake(usize::MAX).unwrap();
+    pair.send(b"version\r\n", 5).unwrap();
+    assert_eq!(pair.received, b"version\r\n");
+    // Its key is still looked at.
+    let said = refusal(Settings {
+        key: Some(files.path("server.key")),
+        ..settings
+    });
+    assert!(
+        said.contains("does not belong to the certificate"),
+        "{said}"
+    );
+}
+
+#[test]
+fn who_is_asked_for_a_certificate_without_an_issuer_needs_none() {
+    let files = Files::new();
+    let settings = Settings {
+        verify_mode: VerifyMode::Request,
+        ..files.settings()
+    };
+    let certificates = Certificates::load(settings).unwrap();
+    for versions in [BOTH, &BOTH[1..]] {
+        let config = client_config(&files, versions, None);
+        let mut pair = Pair::new(&certificates, ClientAuth::Default, &config);
+        pair.handshake(usize::MAX).unwrap();
+        let config = client_config(&files, versions, Some("client"));
+        let mut pair = Pair::new(&certificates, ClientAuth::Default, &config);
+        assert!(pair.handshake(usize::MAX).is_err(), "nobody has issued it");
+    }
 }
