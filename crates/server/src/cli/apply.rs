@@ -31,8 +31,12 @@ pub(super) fn all(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliErro
     Ok(())
 }
 
+/// The value of an option. It may begin with white space, which whoever writes an option and its value as one word gives it:
+/// a YAML list with `- -m 64`, for instance.
 fn text<'a>(matches: &'a ArgMatches, id: &str) -> Option<&'a str> {
-    matches.get_one::<String>(id).map(String::as_str)
+    matches
+        .get_one::<String>(id)
+        .map(|value| value.trim_ascii_start())
 }
 
 fn texts<'a>(matches: &'a ArgMatches, id: &str) -> impl Iterator<Item = &'a str> {
@@ -40,7 +44,7 @@ fn texts<'a>(matches: &'a ArgMatches, id: &str) -> impl Iterator<Item = &'a str>
         .get_many::<String>(id)
         .into_iter()
         .flatten()
-        .map(String::as_str)
+        .map(|value| value.trim_ascii_start())
 }
 
 fn sockets(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
@@ -177,7 +181,11 @@ fn commands(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     config.dump_enabled = !matches.get_flag("disable-dumping");
     config.watch_enabled = !matches.get_flag("disable-watch");
     if let Some(value) = text(matches, "prefix-delimiter") {
-        let Some(&delimiter) = value.as_bytes().first() else {
+        // White space all through is meant as it is.
+        let given = matches.get_one::<String>("prefix-delimiter");
+        let first = value.as_bytes().first();
+        let first = first.or_else(|| given?.as_bytes().first());
+        let Some(&delimiter) = first else {
             return Err(CliError::failure("-D takes a character"));
         };
         config.prefix_delimiter = delimiter;

@@ -200,14 +200,18 @@ pub(super) fn apply(list: &str, draft: &mut Draft) -> Result<(), CliError> {
     while !rest.is_empty() {
         let (suboption, after) = rest.split_once(',').unwrap_or((rest, ""));
         rest = after;
-        apply_one(suboption, draft)?;
+        // A list that is written over lines, or with a blank after each comma.
+        match suboption.trim_ascii_start() {
+            "" if !suboption.is_empty() => {}
+            suboption => apply_one(suboption, draft)?,
+        }
     }
     Ok(())
 }
 
 fn apply_one(suboption: &str, draft: &mut Draft) -> Result<(), CliError> {
     let (name, value) = match suboption.split_once('=') {
-        Some((name, value)) => (name, Some(value)),
+        Some((name, value)) => (name, Some(value.trim_ascii_start())),
         None => (suboption, None),
     };
     if WITHOUT_EFFECT.contains(&name) {

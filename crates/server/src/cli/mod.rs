@@ -121,7 +121,7 @@ pub(crate) fn parse_or_exit() -> Result<Config, ExitCode> {
             Err(ExitCode::SUCCESS)
         }
         Err(error) => {
-            eprintln!("{error}");
+            crate::process::say(&error);
             Err(ExitCode::from(error.code))
         }
     }
@@ -129,11 +129,11 @@ pub(crate) fn parse_or_exit() -> Result<Config, ExitCode> {
 
 fn say_about(draft: &Draft) {
     for warning in &draft.warnings {
-        eprintln!("{warning}");
+        crate::process::say(warning);
     }
     if draft.config.verbosity > 0 {
         for note in &draft.notes {
-            eprintln!("{note}");
+            crate::process::say(note);
         }
     }
 }

@@ -103,6 +103,7 @@ fn values_may_be_attached_or_apart() {
 fn socket_options() {
     check(&["-p", "-1"], |config| config.tcp_port = Port::Ephemeral);
     check(&["-p", "0"], |config| config.tcp_port = Port::Off);
+    check(&["-p 0"], |config| config.tcp_port = Port::Off);
     check(&["-U", "0"], |_| {});
     check(&["-b", "4096"], |config| config.backlog = 4096);
     check(&["--listen-backlog=1"], |config| config.backlog = 1);
@@ -425,4 +426,34 @@ fn what_is_printed() {
     }
     assert!(printed(&["-i"]).contains("Apache License"));
     assert!(printed(&["--license"]).contains("Apache License"));
+}
+
+#[test]
+fn values_may_begin_with_white_space() {
+    check(&["-m 128", "-c \t7", "-u  nobody"], |config| {
+        config.memory_limit_bytes = 128 << 20;
+        config.conn_limit = 7;
+        config.user = Some("nobody".into());
+    });
+    check(&["-P", " /run/x.pid", "-s /run/x.sock"], |config| {
+        config.pidfile = Some("/run/x.pid".into());
+        config.unix_socket = Some("/run/x.sock".into());
+    });
+    check(&["-o", " modern"], |_| {});
+    check(
+        &["-o modern, idle_timeout= 30,\n no_maxconns_fast, "],
+        |config| {
+            config.idle_timeout_seconds = 30;
+            config.maxconns_fast = false;
+        },
+    );
+    // A delimiter of white space is one.
+    check(&["-D", " "], |config| {
+        config.prefix_delimiter = b' ';
+        config.detail_enabled = true;
+    });
+    check(&["-D", " |"], |config| {
+        config.prefix_delimiter = b'|';
+        config.detail_enabled = true;
+    });
 }
