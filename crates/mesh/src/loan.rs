@@ -29,7 +29,8 @@
 //! before it ended: each turn sees all that the earlier ones did. The owner pays one compare-and-swap and one plain
 //! store per tick, on a cache line that nobody else writes unless there is a loan.
 //!
-//! Turns and loans end in `Drop`, also by a panic: the value is then as the panic left it. The server aborts on panic.
+//! Turns and loans end in `Drop`, also by a panic: the value is then as the panic left it. The server's
+//! process has ended by then, before anything is unwound (`process/fatal.rs`).
 //! A leaked turn (`mem::forget`) is healed by the next `resume`; a leaked loan makes it spin for ever. Both are sound.
 
 use std::ops::{Deref, DerefMut};

@@ -16,7 +16,7 @@ const LISTENER: Token = Token(Token::MAX.0);
 type Error = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Error> {
-    probe()?;
+    probe(1)?;
     let port = argument(1, 21000)?;
     let mut config = ReactorConfig::default();
     config.warm_window = Duration::from_micros(argument(3, 2000)?);

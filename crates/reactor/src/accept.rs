@@ -84,6 +84,12 @@ impl Listeners {
         }
     }
 
+    /// Whether an accept is with the kernel.
+    pub(crate) fn are_armed(&self) -> bool {
+        let mut phases = self.listeners.iter().map(|listener| listener.phase);
+        phases.any(|phase| matches!(phase, Phase::Armed | Phase::Stopping { .. }))
+    }
+
     /// True if `token` is being stopped, so that the cancellation is no failure.
     pub(crate) fn is_stopping(&mut self, token: Token) -> bool {
         self.find(token)
@@ -179,11 +185,12 @@ mod tests {
         assert_eq!(listeners.stop(TOKEN), Action::Nothing);
         listeners.start(3, TOKEN);
         assert_eq!(listeners.stop(TOKEN), Action::Cancel);
-        assert!(listeners.is_stopping(TOKEN));
+        assert!(listeners.is_stopping(TOKEN) && listeners.are_armed());
         assert_eq!(listeners.start(3, TOKEN), Action::Nothing);
         assert_eq!(listeners.ended(TOKEN, -libc::ECANCELED), Action::Arm(3));
         assert_eq!(listeners.stop(TOKEN), Action::Cancel);
         assert_eq!(listeners.ended(TOKEN, -libc::ECANCELED), Action::Nothing);
+        assert!(!listeners.are_armed());
         assert_eq!(listeners.start(4, TOKEN), Action::Arm(4));
         listeners.ended(TOKEN, -libc::EMFILE);
         assert_eq!(listeners.stop(TOKEN), Action::Nothing);

@@ -172,6 +172,11 @@ impl Datagrams {
         }
     }
 
+    /// Whether a receive is with the kernel.
+    pub(crate) fn are_armed(&self) -> bool {
+        self.sockets.iter().any(|socket| socket.is_armed)
+    }
+
     /// Gives the kernel what the caller gave back, and receives again where buffers had run out.
     pub(crate) fn prepare(&mut self, ring: &mut Ring) {
         let Some(buffers) = &mut self.buffers else {

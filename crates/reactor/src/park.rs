@@ -15,6 +15,7 @@ use glommio::io::BufferedFile;
 
 use crate::descriptor;
 use crate::event::Event;
+use crate::patience;
 use crate::reactor::Reactor;
 use crate::ring::{Ring, Wait};
 
@@ -48,7 +49,7 @@ impl Parking {
     /// signal of the next park, so that one gets a new eventfd.
     pub(crate) fn leave(&mut self, ring: &Ring) -> io::Result<()> {
         if std::mem::take(&mut self.is_registered) {
-            ring.unregister_eventfd()?;
+            patience::insist(|| ring.unregister_eventfd())?;
         }
         if std::mem::take(&mut self.is_asleep) {
             self.eventfd = None;
@@ -74,9 +75,10 @@ impl Reactor {
         self.shrink();
         self.stop_timer()?;
         if self.pending.is_empty() {
-            self.parking.enter(&self.ring)?;
-            if self.is_quiet()? {
-                self.parking.sleep().await?;
+            // Without an eventfd (no memory, no descriptor) there is no parking: the loop comes again after a warm window,
+            // and is served by its ring meanwhile. The same holds where glommio cannot wait for it.
+            if self.parking.enter(&self.ring).is_ok() && self.is_quiet()? {
+                let _ = self.parking.sleep().await;
             }
             self.parking.leave(&self.ring)?;
         }

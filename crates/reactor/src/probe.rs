@@ -3,10 +3,11 @@
 use std::fs;
 use std::io;
 
-use io_uring::{IoUring, cqueue, squeue};
+use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
 
+use crate::patience;
 use crate::release::KernelRelease;
-use crate::start_error::{MEMLOCK_BYTES_MIN, StartError, setup_error};
+use crate::start_error::{StartError, call_error, setup_error};
 
 /// What this kernel can do beyond the minimum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,18 +30,31 @@ impl Features {
     }
 }
 
-/// Checks that reactors and glommio executors can start here, and raises the soft limit of locked memory to the hard
-/// one. Call it first, once per process.
-pub fn probe() -> Result<Features, StartError> {
+/// Checks that so many reactors and glommio executors can start here, and raises the soft limit of locked memory to the
+/// hard one. Call it first, once per process.
+pub fn probe(shards: usize) -> Result<Features, StartError> {
     let features = features()?;
     let mut builder = IoUring::<squeue::Entry, cqueue::Entry>::builder();
     builder
         .setup_single_issuer()
         .setup_defer_taskrun()
         .setup_taskrun_flag();
-    builder.build(8).map(drop).map_err(explain)?;
-    raise_memlock()?;
+    let mut ring = builder.build(8).map_err(explain)?;
+    try_calls(&mut ring)?;
+    raise_memlock(shards)?;
     Ok(features)
+}
+
+/// Makes the other calls of io_uring once. A filter may allow to set a ring up and deny its use: glommio would panic later.
+fn try_calls(ring: &mut IoUring) -> Result<(), StartError> {
+    let mut probe = Probe::new();
+    patience::insist(|| ring.submitter().register_probe(&mut probe))
+        .map_err(|error| call_error("io_uring_register", error))?;
+    // SAFETY: the entry refers to no memory.
+    let pushed = unsafe { ring.submission().push(&opcode::Nop::new().build()) };
+    debug_assert!(pushed.is_ok(), "the queue is new");
+    patience::insist(|| ring.submit_and_wait(1).map(drop))
+        .map_err(|error| call_error("io_uring_enter", error))
 }
 
 /// What the running kernel can do.
@@ -75,32 +89,33 @@ fn io_uring_disabled() -> Option<u32> {
     value.trim().parse().ok()
 }
 
-fn raise_memlock() -> Result<(), StartError> {
+/// Raises the limit of locked memory as far as that goes, and looks whether it suffices.
+fn raise_memlock(shards: usize) -> Result<(), StartError> {
+    let mut limit = memlock()?;
+    if limit.rlim_cur < limit.rlim_max {
+        limit.rlim_cur = limit.rlim_max;
+        // SAFETY: reads a live `rlimit`. Raising the soft limit up to the hard one needs no privilege; should it fail all the
+        // same, as under a filter, the soft limit that is in force counts.
+        unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
+    }
+    match StartError::memlock_too_low(memlock()?.rlim_cur, shards) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+fn memlock() -> Result<libc::rlimit, StartError> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
     // SAFETY: writes to a live `rlimit`.
-    if unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } != 0 {
-        return Err(StartError::io("read the limit of locked memory")(
-            io::Error::last_os_error(),
-        ));
+    match unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } {
+        0 => Ok(limit),
+        _ => Err(StartError::MemlockUnknown {
+            error: io::Error::last_os_error(),
+        }),
     }
-    if limit.rlim_cur < limit.rlim_max {
-        limit.rlim_cur = limit.rlim_max;
-        // SAFETY: reads a live `rlimit`. Raising the soft limit up to the hard one needs no privilege; should it fail
-        // all the same, the check below still sees the soft limit that is in force.
-        if unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) } != 0 {
-            return Err(StartError::io("raise the limit of locked memory")(
-                io::Error::last_os_error(),
-            ));
-        }
-    }
-    if limit.rlim_max < MEMLOCK_BYTES_MIN {
-        let hard_bytes = limit.rlim_max;
-        return Err(StartError::MemlockTooLow { hard_bytes });
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -117,7 +132,7 @@ mod tests {
 
     #[test]
     fn this_machine_can_run_it() {
-        let features = probe().expect("the tests need a machine that can run the server");
+        let features = probe(1).expect("the tests need a machine that can run the server");
         assert!(features.release >= KernelRelease::MINIMUM);
     }
 }

@@ -109,6 +109,11 @@ impl Reactor {
         self.apply(token, action);
     }
 
+    /// Whether the kernel still takes connections or datagrams in for this reactor, and so holds a listening socket.
+    pub fn is_listening(&self) -> bool {
+        self.listeners.are_armed() || self.datagrams.are_armed()
+    }
+
     /// Takes a connected socket into its care, under the name `token`.
     pub fn open(&mut self, fd: OwnedFd, token: Token) -> Stream {
         Stream::new(fd, token, self.care.clone())

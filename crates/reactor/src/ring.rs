@@ -15,6 +15,7 @@ use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
 use crate::config::ReactorConfig;
 use crate::datagram::empty_header;
+use crate::patience::Patience;
 use crate::probe::Features;
 use crate::user_data::UserData;
 
@@ -67,6 +68,7 @@ pub(crate) struct Ring {
     multishot_timeout: bool,
     /// Keeps a sleep from counting as waiting for a disk, where the kernel can do that (6.15).
     sleep_flags: EnterFlags,
+    patience: Patience,
 }
 
 /// Memory the kernel reads at submission or writes at completion: it stays where it is while the ring lives.
@@ -110,6 +112,7 @@ impl Ring {
             fixed,
             multishot_timeout,
             sleep_flags,
+            patience: Patience::default(),
         })
     }
 
@@ -214,7 +217,8 @@ impl Ring {
         self.backlog.push_back(entry);
     }
 
-    /// Submits everything and waits as told. Interrupted or out of resources is not an error: the caller comes again.
+    /// Submits everything and waits as told. Interrupted or out of resources for a moment is not an error: the caller comes
+    /// again.
     pub(crate) fn enter(&mut self, wait: Wait) -> io::Result<()> {
         self.flush_backlog();
         let wait = if self.backlog.is_empty() {
@@ -223,8 +227,11 @@ impl Ring {
             Wait::Poll
         };
         match self.enter_once(wait) {
-            Err(error) if is_transient(&error) => Ok(()),
-            done => done,
+            Ok(()) => {
+                self.patience.renew();
+                Ok(())
+            }
+            Err(error) => self.patience.judge(error),
         }
     }
 
@@ -397,12 +404,4 @@ fn register_ring_fd(fd: RawFd) -> Option<u32> {
         )
     };
     (registered == 1).then_some(update.offset)
-}
-
-/// Errors after which the same call is simply made again once completions have been looked at.
-fn is_transient(error: &io::Error) -> bool {
-    let transient = [libc::EINTR, libc::EAGAIN, libc::EBUSY, libc::ETIME];
-    error
-        .raw_os_error()
-        .is_some_and(|errno| transient.contains(&errno))
 }

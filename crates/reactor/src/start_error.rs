@@ -3,10 +3,9 @@
 use std::fmt;
 use std::io;
 
+use crate::config::ReactorConfig;
+use crate::memlock;
 use crate::release::KernelRelease;
-
-/// Glommio refuses to start an executor below this limit of locked memory.
-pub(crate) const MEMLOCK_BYTES_MIN: u64 = 512 * 1024;
 
 /// A reason not to start. `Display` says what is wrong and how to mend it.
 #[derive(Debug)]
@@ -23,16 +22,28 @@ pub enum StartError {
     },
     /// Something else forbids io_uring, nearly always the seccomp filter of a container.
     Forbidden {
+        /// The system call that is forbidden.
+        call: &'static str,
         /// `EPERM`, `EACCES` or `ENOSYS`.
         errno: i32,
     },
-    /// The hard limit of locked memory is too low.
+    /// The limit of locked memory is too low and cannot be raised.
     MemlockTooLow {
-        /// The hard limit in bytes.
-        hard_bytes: u64,
+        /// The limit in bytes.
+        bytes: u64,
+        /// What suffices.
+        needed_bytes: u64,
+    },
+    /// The limit of locked memory cannot be asked for.
+    MemlockUnknown {
+        /// What the kernel said.
+        error: io::Error,
     },
     /// The kernel refused memory for the ring: the limit of locked memory of this user, or of the control group.
-    OutOfMemory,
+    OutOfMemory {
+        /// The limit of locked memory that suffices.
+        needed_bytes: u64,
+    },
     /// No descriptor is left.
     OutOfDescriptors {
         /// `EMFILE` (this process) or `ENFILE` (the system).
@@ -48,9 +59,30 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// The kernel refused memory to one of so many shards.
+    pub fn out_of_memory(shards: usize) -> StartError {
+        StartError::OutOfMemory {
+            needed_bytes: memlock::bytes_needed(shards, &ReactorConfig::default(), page_bytes()),
+        }
+    }
+
+    pub(crate) fn memlock_too_low(bytes: u64, shards: usize) -> Option<StartError> {
+        // Older kernels count less, so that only what glommio insists on is a reason not to try.
+        (bytes < memlock::EXECUTOR_BYTES_MIN).then(|| StartError::MemlockTooLow {
+            bytes,
+            needed_bytes: memlock::bytes_needed(shards, &ReactorConfig::default(), page_bytes()),
+        })
+    }
+
     pub(crate) fn io(action: &'static str) -> impl FnOnce(io::Error) -> StartError {
         move |error| StartError::Io { action, error }
     }
+}
+
+fn page_bytes() -> u64 {
+    // SAFETY: asks for a number.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(bytes).unwrap_or(4096).max(1)
 }
 
 impl fmt::Display for StartError {
@@ -72,24 +104,34 @@ impl fmt::Display for StartError {
                 "io_uring is switched off (kernel.io_uring_disabled = {value}): run \
                  `sysctl -w kernel.io_uring_disabled=0` on the host, and put it into /etc/sysctl.d to keep it",
             ),
-            Self::Forbidden { errno } => write!(
+            Self::Forbidden { call, errno } => write!(
                 f,
-                "io_uring_setup is forbidden ({}), most likely by the seccomp filter of a container or service: start \
+                "{call} is forbidden ({}), most likely by the seccomp filter of a container or service: start \
                  the container with `--security-opt seccomp=PROFILE.json` where the profile allows io_uring_setup, \
                  io_uring_enter and io_uring_register (or `seccomp=unconfined`), or add \
                  `SystemCallFilter=io_uring_setup io_uring_enter io_uring_register` to the systemd unit",
                 errno_text(*errno),
             ),
-            Self::MemlockTooLow { hard_bytes } => write!(
+            Self::MemlockTooLow {
+                bytes,
+                needed_bytes,
+            } => write!(
                 f,
                 "the limit of locked memory is {} KiB and {} KiB are needed: raise it with `ulimit -l`, \
                  `LimitMEMLOCK=infinity` in the systemd unit, or `docker run --ulimit memlock=-1`",
-                hard_bytes / 1024,
-                MEMLOCK_BYTES_MIN / 1024,
+                bytes / 1024,
+                needed_bytes / 1024,
             ),
-            Self::OutOfMemory => f.write_str(
-                "the kernel refused memory for io_uring: raise the limit of locked memory (`ulimit -l`, \
-                 `LimitMEMLOCK=infinity`, `docker run --ulimit memlock=-1`) or the memory limit of the control group",
+            Self::MemlockUnknown { error } => write!(
+                f,
+                "the limit of locked memory cannot be read ({error}): where a seccomp filter denies prlimit64, allow it"
+            ),
+            Self::OutOfMemory { needed_bytes } => write!(
+                f,
+                "the kernel refused memory for io_uring: raise the limit of locked memory, which counts for all processes of \
+                 this user together and of which {} KiB are needed here (`ulimit -l`, `LimitMEMLOCK=infinity`, `docker run \
+                 --ulimit memlock=-1`), or the memory limit of the control group",
+                needed_bytes / 1024,
             ),
             Self::OutOfDescriptors { errno } => write!(
                 f,
@@ -110,6 +152,20 @@ impl std::error::Error for StartError {
     }
 }
 
+/// Why `call`, made on a ring that exists, failed.
+pub(crate) fn call_error(call: &'static str, error: io::Error) -> StartError {
+    match error.raw_os_error() {
+        Some(errno @ (libc::EPERM | libc::EACCES | libc::ENOSYS)) => {
+            StartError::Forbidden { call, errno }
+        }
+        Some(libc::ENOMEM | libc::EAGAIN) => StartError::out_of_memory(1),
+        _ => StartError::Io {
+            action: "use io_uring",
+            error,
+        },
+    }
+}
+
 /// Why `io_uring_setup` failed with `errno`, given `kernel.io_uring_disabled` (if there is such a sysctl) and the
 /// running release (if it could be told). Pure.
 pub fn setup_error(
@@ -121,12 +177,18 @@ pub fn setup_error(
     match (errno, io_uring_disabled) {
         // Disabled by sysctl, the call fails with EPERM; the value tells that from a filter.
         (libc::EPERM, Some(value @ 1..)) => StartError::DisabledBySysctl { value },
-        (libc::EPERM | libc::EACCES, _) => StartError::Forbidden { errno },
+        (libc::EPERM | libc::EACCES, _) => StartError::Forbidden {
+            call: "io_uring_setup",
+            errno,
+        },
         (libc::ENOSYS | libc::EINVAL, _) if is_old => StartError::KernelTooOld { running },
         // A new kernel without the call: Docker's filter answers ENOSYS to what it does not know.
-        (libc::ENOSYS, _) => StartError::Forbidden { errno },
+        (libc::ENOSYS, _) => StartError::Forbidden {
+            call: "io_uring_setup",
+            errno,
+        },
         (libc::EINVAL, _) => StartError::KernelTooOld { running: None },
-        (libc::ENOMEM, _) => StartError::OutOfMemory,
+        (libc::ENOMEM, _) => StartError::out_of_memory(1),
         (libc::EMFILE | libc::ENFILE, _) => StartError::OutOfDescriptors { errno },
         _ => StartError::Io {
             action: "set up io_uring",
@@ -180,10 +242,9 @@ mod tests {
     fn names_the_limits() {
         assert!(text(libc::ENOMEM, Some(0), NEW).contains("LimitMEMLOCK=infinity"));
         assert!(text(libc::EMFILE, Some(0), NEW).contains("ulimit -n"));
-        let low = StartError::MemlockTooLow {
-            hard_bytes: 64 << 10,
-        }
-        .to_string();
+        let low = StartError::memlock_too_low(64 << 10, 1)
+            .expect("it is too low")
+            .to_string();
         assert!(low.contains("64 KiB and 512 KiB are needed"), "{low}");
         assert!(low.contains("--ulimit memlock=-1"), "{low}");
         assert!(text(libc::EFAULT, Some(0), NEW).starts_with("cannot set up io_uring: "));

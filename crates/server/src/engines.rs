@@ -61,7 +61,10 @@ pub(crate) fn make(config: &Config) -> Result<Engines, StartError> {
         }
         Err(why) => {
             // Said without -v, too: who asks for a warm restart wants to know.
-            eprintln!("-e {}: the cache is empty: {why}", path.display());
+            crate::process::say(format_args!(
+                "-e {}: the cache is empty: {why}",
+                path.display()
+            ));
             memory.clear(config.threads)?;
             empty(config, Some(memory))
         }
@@ -123,7 +126,7 @@ pub(crate) fn save(shared: &Shared, memory: &mut Memory) {
     };
     match memory.save(&saved) {
         Ok(()) => info!("the items are saved for the next start"),
-        Err(error) => eprintln!("-e: the items cannot be saved: {error}"),
+        Err(error) => crate::process::say(format_args!("-e: the items cannot be saved: {error}")),
     }
 }
 

@@ -10,6 +10,13 @@ pub(crate) enum StartError {
     Kernel(corecached_reactor::StartError),
     /// Address space for the cache could not be had.
     Memory(io::Error),
+    /// A thread could not be started.
+    Thread {
+        /// How many there are to be.
+        threads: usize,
+        /// Why there are fewer.
+        why: String,
+    },
     /// An executor could not be started.
     Executor(String),
     /// A sentence that says it all.
@@ -20,12 +27,23 @@ pub(crate) enum StartError {
     NoUser(String),
 }
 
+/// Threads of a shard: its own, and one that glommio keeps for calls that block.
+const SHARD_THREADS: usize = 2;
+
 impl StartError {
+    /// A thread of one of so many shards could not be started.
+    pub(crate) fn thread(shards: usize, why: impl ToString) -> Self {
+        StartError::Thread {
+            threads: 1 + SHARD_THREADS * shards,
+            why: why.to_string(),
+        }
+    }
+
     /// The exit code: memcached's, which are those of sysexits.h.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             StartError::NoUser(_) => 67,
-            StartError::System(_) => 71,
+            StartError::System(_) | StartError::Thread { .. } => 71,
             _ => 1,
         }
     }
@@ -41,6 +59,12 @@ impl fmt::Display for StartError {
                     "cannot reserve address space for the cache ({error}): is `ulimit -v` set, or vm.overcommit_memory 2?"
                 )
             }
+            StartError::Thread { threads, why } => write!(
+                f,
+                "cannot start a thread, and {threads} are needed ({why}): raise the limit on processes (`ulimit -u`, \
+                 LimitNPROC= and TasksMax= of the systemd unit, --pids-limit of the container), start fewer shards with -t, or \
+                 allow clone and clone3 where a seccomp filter denies them"
+            ),
             StartError::Executor(error) => write!(f, "cannot start an executor: {error}"),
             StartError::Message(message)
             | StartError::System(message)

@@ -24,6 +24,7 @@ mod run;
 mod shard;
 mod shared;
 mod stats;
+mod threads;
 mod tls;
 mod tuning;
 #[cfg(any(test, fuzzing))]
@@ -35,6 +36,7 @@ use std::process::ExitCode;
 /// Reads the command line and serves until a signal ends the process.
 #[must_use]
 pub fn main() -> ExitCode {
+    process::end_on_panic();
     let config = match cli::parse_or_exit() {
         Ok(config) => config,
         Err(code) => return code,
@@ -42,7 +44,7 @@ pub fn main() -> ExitCode {
     match run::run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("corecached: {error}");
+            process::say(format_args!("corecached: {error}"));
             ExitCode::from(error.exit_code())
         }
     }

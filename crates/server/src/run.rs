@@ -1,14 +1,11 @@
 //! From a configuration to a running server, and back: sets everything up, starts one executor per shard, waits for a
 //! signal, ends in order.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Barrier};
 
 use corecached_mesh::{loanable, spsc};
-use corecached_reactor::{Reactor, ReactorConfig};
-use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::auth::Auth;
 use crate::batch::BoxedBatch;
@@ -16,34 +13,31 @@ use crate::config::Config;
 use crate::crawler::Crawler;
 use crate::engines::{self, Engines};
 use crate::error::StartError;
-use crate::listen::{self, ListenerInfo};
+use crate::listen::{self, ListenerInfo, Listeners};
 use crate::memory_file::Memory;
 use crate::prefault;
 use crate::process::{self, Reloads};
 use crate::shard::core::Core;
 use crate::shard::router::{PeerQueues, QUEUE_BATCHES, Router};
-use crate::shard::{Listener, Shard, ShardId, ShardParts};
-use crate::shared::{Links, ShardHandle, Shared};
+use crate::shard::{Listener, ShardId, ShardParts};
+use crate::shared::{ShardHandle, Shared};
+use crate::threads;
 use crate::tls::Tls;
 use crate::tuning::Tuning;
 use crate::watch::{Observer, Watch};
-
-/// glommio sets memory aside for registered buffers, which the data path here does not use: as little as it takes.
-const EXECUTOR_IO_MEMORY: usize = 64 * 1024;
-/// Entries of each of glommio's rings; it serves timers and the eventfd only.
-const EXECUTOR_RING_DEPTH: usize = 64;
 
 /// Runs the server until a signal ends it.
 ///
 /// # Errors
 /// Whatever keeps it from starting, with what to do about it.
-pub(crate) fn run(config: Config) -> Result<(), StartError> {
-    corecached_reactor::probe()?;
-    process::prepare(&config)?;
+pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
+    corecached_reactor::probe(config.threads)?;
+    process::prepare(&mut config)?;
     let shards = config.threads;
     // Before the ports are bound, and as root: the key may be readable for nobody else.
-    let tls = Tls::load(&config)?.map(Arc::new);
+    let tls = process::as_root_or_user(&config, || Tls::load(&config))?.map(Arc::new);
     let listeners = listen::bind(&config, shards)?;
+    process::shut_at_failure(listeners.stream_descriptors());
     let Built {
         shared,
         mut parts,
@@ -55,17 +49,17 @@ pub(crate) fn run(config: Config) -> Result<(), StartError> {
     }
     prefault::check(&shared)?;
     reload_certificates(&shared);
-    let executors = start(&shared, parts)?;
+    let threads = threads::start(&shared, parts)?;
     process::started(&shared.config, &listeners)?;
-    info!(shards, "corecached is ready");
+    threads.go();
+    say_ready(&shared.config, &listeners);
+    process::serving(&shared.config)?;
     let signal = process::wait_for_signal(&shared.reloads);
     info!(signal, "ending");
     shared.stop();
-    for executor in executors {
-        if let Ok(Err(error)) = executor.join() {
-            warn!("a shard ended early: {error}");
-        }
-    }
+    listeners.shut();
+    threads.join();
+    listeners.close();
     if let Some(memory) = &mut memory
         && signal == process::GRACEFUL
     {
@@ -73,6 +67,17 @@ pub(crate) fn run(config: Config) -> Result<(), StartError> {
     }
     process::ended(&shared.config);
     Ok(())
+}
+
+/// Who has started it in the foreground is told where it is; a daemon goes as silently as memcached.
+fn say_ready(config: &Config, listeners: &Listeners) {
+    if config.daemonize && config.verbosity == 0 {
+        return;
+    }
+    process::say(listeners.ready_line(config));
+    if let Some(line) = listeners.loopback_line(config) {
+        process::say(line);
+    }
 }
 
 /// Has the certificates read again at SIGHUP.
@@ -112,7 +117,9 @@ pub(crate) fn build(
     listeners: Vec<ListenerInfo>,
 ) -> Result<Built, StartError> {
     let shards = config.threads;
-    let auth = Auth::open(&config.authentication).map_err(StartError::Message)?;
+    let auth = process::as_root_or_user(&config, || {
+        Auth::open(&config.authentication).map_err(StartError::Message)
+    })?;
     let auth = auth.map(Arc::new);
     let Engines {
         engines,
@@ -120,7 +127,7 @@ pub(crate) fn build(
         hasher,
         clock,
         memory,
-    } = engines::make(&config)?;
+    } = make_engines(&config)?;
     let watch = Arc::new(Watch::new(&config));
     let mut requests = queues(shards);
     let mut replies = queues(shards);
@@ -181,6 +188,14 @@ pub(crate) fn build(
     })
 }
 
+/// The file of `-e` is the user's, like all that the server writes.
+fn make_engines(config: &Config) -> Result<Engines, StartError> {
+    match config.memory_file {
+        Some(_) => process::as_user_or_root(config, || engines::make(config)),
+        None => engines::make(config),
+    }
+}
+
 /// A queue from every shard to every other, its ends sorted by who holds them.
 struct Queues {
     /// By sender, then by receiver.
@@ -231,83 +246,4 @@ fn peers(
                 })
             });
     ends.collect()
-}
-
-/// Starts an executor for each shard and waits until all rings exist; only then privileges may be dropped.
-fn start(
-    shared: &Arc<Shared>,
-    parts: Vec<ShardParts>,
-) -> Result<Vec<ExecutorJoinHandle<std::io::Result<()>>>, StartError> {
-    let everyone = Arc::new(Barrier::new(parts.len()));
-    let (report, reports) = mpsc::channel();
-    let shards = parts.len();
-    let mut executors = Vec::with_capacity(shards);
-    for parts in parts {
-        let (shared, report, everyone) =
-            (Arc::clone(shared), report.clone(), Arc::clone(&everyone));
-        let builder = LocalExecutorBuilder::new(placement(&shared.config, parts.id))
-            .name(&format!("shard-{}", parts.id.0))
-            .io_memory(EXECUTOR_IO_MEMORY)
-            .ring_depth(EXECUTOR_RING_DEPTH);
-        let handle = builder
-            .spawn(move || async move { shard_main(parts, shared, &report, &everyone).await });
-        executors.push(handle.map_err(|error| StartError::Executor(error.to_string()))?);
-    }
-    for _ in 0..shards {
-        reports
-            .recv()
-            .map_err(|_| StartError::Executor("a shard's thread died".into()))??;
-    }
-    Ok(executors)
-}
-
-/// With a CPU for each shard, shards are pinned; with fewer, the scheduler places them.
-fn placement(config: &Config, shard: ShardId) -> Placement {
-    match config.cpus.get(usize::from(shard.0)) {
-        Some(&cpu) if config.threads <= config.cpus.len() => Placement::Fixed(cpu),
-        _ => Placement::Unbound,
-    }
-}
-
-/// Has the shard's memory come from where this thread, the shard's own, runs; with `-o prefault`, now.
-fn place_memory(shared: &Shared, shard: ShardId) -> Result<(), StartError> {
-    let Some(mut core) = shared.shard(shard).core.try_borrow() else {
-        debug_assert!(false, "nobody borrows before everybody has started");
-        return Ok(());
-    };
-    if let Placement::Fixed(_) = placement(&shared.config, shard) {
-        core.engine.prefer_this_node();
-    }
-    prefault::populate(&shared.config, &mut core.engine)
-}
-
-async fn shard_main(
-    parts: ShardParts,
-    shared: Arc<Shared>,
-    report: &Sender<Result<(), StartError>>,
-    everyone: &Barrier,
-) -> std::io::Result<()> {
-    process::ask_for_short_slice();
-    let reactor = match Reactor::new(&ReactorConfig::default()) {
-        Ok(reactor) => reactor,
-        Err(error) => {
-            let _ = report.send(Err(error.into()));
-            return Ok(());
-        }
-    };
-    let links = Links {
-        doorbell: reactor.doorbell_target(),
-        waker: reactor.waker(),
-    };
-    let first = shared.shard(parts.id).links.set(links).is_ok();
-    debug_assert!(first, "a shard starts once");
-    let placed = place_memory(&shared, parts.id);
-    let is_placed = placed.is_ok();
-    let _ = report.send(placed);
-    if !is_placed {
-        return Ok(());
-    }
-    // Nobody routes before everybody can be woken.
-    everyone.wait();
-    Shard::new(parts, shared, reactor).serve().await
 }

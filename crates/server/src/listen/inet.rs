@@ -24,7 +24,9 @@ const DATAGRAM_SOCKET_BYTES: usize = 16 * 1024 * 1024;
 /// The sockets of all addresses: TCP, the ports of shard-aware clients, UDP.
 pub(super) fn groups(config: &Config, shards: usize) -> Result<Vec<Group>, StartError> {
     let mut groups = Vec::new();
-    for address in &config.listen {
+    // As in memcached, -p 0 turns TCP off whatever ports -l names.
+    let tcp = (config.tcp_port != Port::Off).then_some(&config.listen);
+    for address in tcp.into_iter().flatten() {
         let port = address.port.unwrap_or(config.tcp_port);
         address_groups(config, address, Transport::Tcp, port, shards, &mut groups)?;
     }

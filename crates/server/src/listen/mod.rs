@@ -21,9 +21,11 @@
 //! The number is the [`ListenerId`] that a connection keeps for life, also on another shard: `Shared::listeners` says by it
 //! which protocols the connection may speak.
 
+mod end;
 mod inet;
 mod info;
 mod names;
+mod ready;
 mod source_port;
 mod unix;
 
@@ -39,6 +41,7 @@ use socket2::SockRef;
 
 use crate::config::Config;
 use crate::error::StartError;
+use crate::process;
 
 pub(crate) use info::{ListenerId, ListenerInfo, Transport};
 pub(crate) use names::{local_address, peer, peer_address};
@@ -68,6 +71,14 @@ impl Listeners {
         })
     }
 
+    /// All descriptors that take connections.
+    pub(crate) fn of_streams(&self) -> impl Iterator<Item = &OwnedFd> {
+        let groups = self.groups.iter();
+        groups
+            .filter(|group| group.info.transport != Transport::Udp)
+            .flat_map(|group| &group.sockets)
+    }
+
     /// What connections inherit from each address, by number.
     pub(crate) fn infos(&self) -> Vec<ListenerInfo> {
         self.groups.iter().map(|group| group.info.clone()).collect()
@@ -92,25 +103,26 @@ impl Listeners {
     }
 }
 
-/// Makes all sockets and listens on them, `shards` for each address.
+/// Makes all sockets and listens on them, `shards` for each address. The unix socket is made with the rights of the user
+/// that the process is to become, as memcached makes it: its directory may be that user's, and its file has to be.
 ///
 /// # Errors
 /// If an address cannot be had; the message says which one and what to do.
 pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartError> {
     let groups = match &config.unix_socket {
-        Some(path) => vec![unix::group(config, path, shards)?],
+        Some(path) => vec![process::as_user_or_root(config, || {
+            unix::group(config, path, shards)
+        })?],
         None => inet::groups(config, shards)?,
     };
     if groups.is_empty() {
-        return Err(message(
-            "there is nothing to listen on: -p 0 turns TCP off, -U a port turns UDP on, and -s names a unix socket",
-        ));
+        process::say(
+            "warning: there is nothing to listen on: -p 0 turns TCP off, -U a port turns UDP on, and -s names a unix socket",
+        );
     }
+    let listeners = Listeners { groups };
     // All are bound: now nothing that follows fails for reasons that the user can mend.
-    let streams = groups
-        .iter()
-        .filter(|group| group.info.transport != Transport::Udp);
-    for socket in streams.flat_map(|group| &group.sockets) {
+    for socket in listeners.of_streams() {
         SockRef::from(socket)
             .listen(config.backlog)
             .map_err(|error| {
@@ -121,11 +133,12 @@ pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartErr
             })?;
     }
     // The sockets have joined their groups in the order of the shards, which is what the program's result counts.
-    for group in groups.iter().filter(|group| group.info.by_source_port) {
+    let groups = listeners.groups.iter();
+    for group in groups.filter(|group| group.info.by_source_port) {
         source_port::attach(group, shards)
             .map_err(|error| message(format!("-o shard_port: cannot attach a program: {error}")))?;
     }
-    Ok(Listeners { groups })
+    Ok(listeners)
 }
 
 fn message(text: impl Into<String>) -> StartError {

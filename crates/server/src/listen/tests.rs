@@ -99,6 +99,40 @@ fn addresses_have_their_own_ports() {
 }
 
 #[test]
+fn without_tcp_there_is_udp_or_nothing() {
+    let mut off = config(&["127.0.0.1"], Port::Off);
+    let listeners = bind(&off, 1).unwrap();
+    assert_eq!(
+        (listeners.groups.len(), listeners.port_lines()),
+        (0, String::new())
+    );
+    assert!(listeners.ready_line(&off).contains("ready on nowhere; "));
+    // Not even where an address has a port of its own.
+    off.listen[0].port = Some(Port::Fixed(1));
+    assert_eq!(bind(&off, 1).unwrap().groups.len(), 0);
+    off.listen[0].port = None;
+    off.udp_port = Port::Ephemeral;
+    let listeners = bind(&off, 1).unwrap();
+    let port = port_of(&listeners, 0);
+    assert_eq!(listeners.port_lines(), format!("UDP INET: {port}\n"));
+    let line = listeners.ready_line(&off);
+    assert!(
+        line.contains(&format!("ready on udp 127.0.0.1:{port}; ")),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_port_is_free_once_its_listeners_are_closed() {
+    let listeners = bind(&config(&["127.0.0.1"], Port::Ephemeral), 3).unwrap();
+    let port = port_of(&listeners, 0);
+    listeners.shut();
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    listeners.close();
+    TcpListener::bind(("127.0.0.1", port)).unwrap();
+}
+
+#[test]
 fn connections_inherit_what_the_address_says() {
     let mut config = config(&["127.0.0.1", "127.0.0.2"], Port::Ephemeral);
     config.binding_protocol = BindingProtocol::Ascii;
@@ -122,8 +156,7 @@ fn connections_inherit_what_the_address_says() {
 }
 
 #[test]
-fn nothing_to_listen_on_is_an_error() {
-    assert!(bind(&config(&["127.0.0.1"], Port::Off), 1).is_err());
+fn what_cannot_be_listened_on_is_an_error() {
     assert!(bind(&config(&["no.such.name.invalid"], Port::Ephemeral), 1).is_err());
     // An address that is asked for by name must be there; TEST-NET-1 belongs to nobody.
     assert!(bind(&config(&["192.0.2.1"], Port::Ephemeral), 1).is_err());

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -38,7 +38,9 @@ pub(super) fn group(config: &Config, path: &Path, shards: usize) -> Result<Group
     // SAFETY: as above.
     unsafe { libc::umask(previous) };
     bound.map_err(failed)?;
-    if let Some(user) = crate::process::user_to_become(config)? {
+    if let Some(user) = crate::process::user_to_become(config)?
+        && fs::metadata(path).is_ok_and(|made| made.uid() != user.uid)
+    {
         std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid)).map_err(failed)?;
     }
     let first = OwnedFd::from(socket);

@@ -61,14 +61,7 @@ pub(super) fn let_go(config: &Config) -> Result<(), StartError> {
         std::env::set_current_dir("/").map_err(|error| failed("chdir", &error))?;
     }
     if config.verbosity == 0 {
-        let null = File::options().read(true).write(true).open("/dev/null");
-        let null = null.map_err(|error| failed("open /dev/null", &error))?;
-        for standard in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
-            // SAFETY: both are open descriptors; nothing here owns the standard streams' numbers exclusively.
-            if unsafe { libc::dup2(null.as_raw_fd(), standard) } < 0 {
-                return Err(failed("dup2", &io::Error::last_os_error()));
-            }
-        }
+        redirect()?;
     }
     let parent = PARENT
         .lock()
@@ -77,6 +70,20 @@ pub(super) fn let_go(config: &Config) -> Result<(), StartError> {
     if let Some(mut parent) = parent {
         // A parent that is gone needs no answer.
         let _ = parent.write_all(&[1]);
+    }
+    Ok(())
+}
+
+/// Points the standard streams at nothing. Without /dev/null they stay, as in memcached.
+fn redirect() -> Result<(), StartError> {
+    let Ok(null) = File::options().read(true).write(true).open("/dev/null") else {
+        return Ok(());
+    };
+    for standard in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        // SAFETY: both are open descriptors; nothing here owns the standard streams' numbers exclusively.
+        if unsafe { libc::dup2(null.as_raw_fd(), standard) } < 0 {
+            return Err(failed("dup2", &io::Error::last_os_error()));
+        }
     }
     Ok(())
 }

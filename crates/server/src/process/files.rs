@@ -6,23 +6,27 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use crate::error::StartError;
+use super::fatal::say;
 
-/// Writes this process's id to `file`, by way of `file.tmp`, so that nobody reads half of it. Says so if the file names a
-/// process that still runs.
-pub(super) fn write_pidfile(file: &Path) -> Result<(), StartError> {
+/// Writes this process's id to `file`, by way of `file.tmp`, so that nobody reads half of it. Says so if that fails, and if
+/// the file names a process that still runs.
+pub(super) fn write_pidfile(file: &Path) {
     warn_of_other(file);
     let mut draft = OsString::from(file);
     draft.push(".tmp");
     let draft = PathBuf::from(draft);
-    let written = fs::write(&draft, format!("{}\n", std::process::id()))
-        .and_then(|()| fs::rename(&draft, file));
-    written.map_err(|error| {
-        StartError::Message(format!(
-            "Could not open the pid file {} for writing: {error}",
-            file.display()
-        ))
-    })
+    if let Err(error) = fs::write(&draft, format!("{}\n", std::process::id())) {
+        let draft = draft.display();
+        return say(format_args!(
+            "Could not open the pid file {draft} for writing: {error}"
+        ));
+    }
+    if let Err(error) = fs::rename(&draft, file) {
+        let (draft, file) = (draft.display(), file.display());
+        say(format_args!(
+            "Could not rename the pid file from {draft} to {file}: {error}"
+        ));
+    }
 }
 
 fn warn_of_other(file: &Path) {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::config::{Config, Port};
 use crate::error::StartError;
 
+use super::fatal::say;
+
 /// Descriptors of the process as a whole: a sum, with room.
 const PROCESS_DESCRIPTORS: u64 = 3 // standard streams
     + 2 // pid file, port file or /dev/null, while they are written
@@ -33,25 +35,66 @@ fn descriptors_needed(config: &Config) -> u64 {
         + reserved_descriptors(config.threads)
 }
 
-/// Raises the limit on open files to what `-c` needs. It is never lowered.
-pub(super) fn raise_descriptors(config: &Config) -> Result<(), StartError> {
+/// Raises the limit on open files to what `-c` needs; it is never lowered. Where that much is not to be had, `-c` becomes what
+/// there is room for, and it is said.
+///
+/// # Errors
+/// If there is no room for a single connection.
+pub(super) fn raise_descriptors(config: &mut Config) -> Result<(), StartError> {
     let needed = descriptors_needed(config);
-    let limit = get(libc::RLIMIT_NOFILE).map_err(|error| failed("getrlimit", &error))?;
+    let limit = match get(libc::RLIMIT_NOFILE) {
+        Ok(limit) => raise_to(needed, limit),
+        Err(error) => {
+            say(format_args!(
+                "warning: getrlimit failed for open files: {error}"
+            ));
+            return Ok(());
+        }
+    };
     if limit.rlim_cur >= needed {
         return Ok(());
     }
-    let wanted = libc::rlimit {
-        rlim_cur: needed,
-        // Raising the hard limit is a matter of rights: root may, up to fs.nr_open.
-        rlim_max: limit.rlim_max.max(needed),
-    };
-    set(libc::RLIMIT_NOFILE, &wanted).map_err(|error| {
-        StartError::System(format!(
-            "failed to set rlimit for open files: -c {} needs {needed} descriptors, the hard limit is {} ({error}). \
-             Raise it (ulimit -Hn, LimitNOFILE= of the unit, or start as root) or request a smaller -c",
-            config.conn_limit, limit.rlim_max
-        ))
-    })
+    let missing = u32::try_from(needed - limit.rlim_cur).unwrap_or(u32::MAX);
+    let wanted = config.conn_limit;
+    config.conn_limit = wanted.saturating_sub(missing);
+    let advice = "Raise it (ulimit -Hn, LimitNOFILE= of the unit, or start as root)";
+    if config.conn_limit == 0 {
+        return Err(StartError::System(format!(
+            "failed to set rlimit for open files: {} descriptors are too few for a connection, -c {wanted} needs {needed}. \
+             {advice} or start fewer shards with -t",
+            limit.rlim_cur
+        )));
+    }
+    say(format_args!(
+        "warning: -c {wanted} becomes -c {}: it needs {needed} descriptors, the limit is {}. {advice} or request a smaller -c",
+        config.conn_limit, limit.rlim_cur
+    ));
+    Ok(())
+}
+
+/// The limit that is in force after an attempt to have `needed` descriptors: raising the hard limit is a matter of rights,
+/// root may up to fs.nr_open; anybody may raise the soft limit up to the hard one.
+fn raise_to(needed: u64, mut limit: libc::rlimit) -> libc::rlimit {
+    let most = std::fs::read_to_string("/proc/sys/fs/nr_open")
+        .ok()
+        .and_then(|text| text.trim().parse::<u64>().ok());
+    for wanted in [
+        needed,
+        most.unwrap_or(0).min(needed),
+        limit.rlim_max.min(needed),
+    ] {
+        if limit.rlim_cur >= wanted {
+            continue;
+        }
+        let raised = libc::rlimit {
+            rlim_cur: wanted,
+            rlim_max: limit.rlim_max.max(wanted),
+        };
+        if set(libc::RLIMIT_NOFILE, &raised).is_ok() {
+            limit = raised;
+        }
+    }
+    limit
 }
 
 /// `-r`: core files of any size, or of as much as is allowed.

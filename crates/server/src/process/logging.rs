@@ -25,6 +25,8 @@ pub(super) fn start(verbosity: u8) {
     let (filter, handle) = reload::Layer::new(level(verbosity));
     let output = fmt::layer()
         .with_writer(io::stderr)
+        // What cannot be written is lost: the complaint about it would panic where stderr is closed.
+        .log_internal_errors(false)
         .with_target(false)
         .compact();
     let subscriber = Registry::default().with(filter.and_then(output));

@@ -7,15 +7,18 @@
 //!                 block signals . before any thread, so that all inherit it
 //!     (the server binds its ports and starts its shards: as root, if it was started so)
 //!                 each shard's thread asks for a short slice
-//!   started       pid file, port file
-//!                 lock memory ... once all of it is mapped
+//!   started       lock memory ... once all of it is mapped
 //!                 become -u ..... once the rings exist: the memlock limit is root's until then
-//!                 let go of the terminal and of the waiting parent (-d)
+//!                 port file, pid file: as that user
+//!     (the shards serve)
+//!   serving       let go of the terminal and of the waiting parent (-d)
 //!   wait_for_signal ... SIGHUP: `Reloads`
 //!   ended         removes the pid file (-d)
 //! ```
 
+mod affinity;
 mod daemon;
+mod fatal;
 mod files;
 mod limits;
 mod logging;
@@ -24,12 +27,14 @@ mod signals;
 mod slice;
 mod user;
 
+pub(crate) use affinity::{cpu_for, pin};
+pub(crate) use fatal::{catching, end_on_panic, fail, say, shut_at_failure};
 pub(crate) use limits::{Usage, reserved_descriptors, usage};
 pub(crate) use logging::set_verbosity;
 pub(crate) use reload::Reloads;
 pub(crate) use signals::{GRACEFUL, is_to_end, raise, wait_for_signal};
 pub(crate) use slice::ask_for_short_slice;
-pub(crate) use user::user_to_become;
+pub(crate) use user::{as_root_or_user, as_user_or_root, user_to_become};
 
 use crate::config::Config;
 use crate::error::StartError;
@@ -42,7 +47,7 @@ use crate::listen::{self, Listeners};
 ///
 /// # Errors
 /// If a limit is too low, the user unknown, or the process cannot fork.
-pub(crate) fn prepare(config: &Config) -> Result<(), StartError> {
+pub(crate) fn prepare(config: &mut Config) -> Result<(), StartError> {
     logging::start(config.verbosity);
     user_to_become(config)?;
     limits::raise_descriptors(config)?;
@@ -55,30 +60,43 @@ pub(crate) fn prepare(config: &Config) -> Result<(), StartError> {
     signals::block()
 }
 
-/// What is done once the server listens and all shards have their rings.
+/// What is done once the server listens and all shards have their rings. Files are written as the user that the process
+/// becomes, whose directories they lie in; one that cannot be written is named, and the server runs, as memcached does.
 ///
 /// # Errors
-/// If a file cannot be written, or the user cannot be become.
+/// If the user cannot be become.
 pub(crate) fn started(config: &Config, listeners: &Listeners) -> Result<(), StartError> {
-    if let Some(file) = &config.port_file
-        && config.unix_socket.is_none()
-    {
-        listen::write_port_file(file, listeners).map_err(|error| {
-            StartError::Message(format!("cannot write {}: {error}", file.display()))
-        })?;
-    }
-    if let Some(file) = &config.pidfile {
-        files::write_pidfile(file)?;
-    }
     if config.lock_memory
         && let Err(error) = limits::lock_memory()
     {
         // Whoever asked for locked memory hears this without -v, too.
-        eprintln!("warning: -k invalid, mlockall() failed: {error}");
+        say(format_args!(
+            "warning: -k invalid, mlockall() failed: {error}"
+        ));
     }
     if let Some(user) = user_to_become(config)? {
         user::become_user(&user, config.coredumps)?;
     }
+    if let Some(file) = &config.port_file
+        && config.unix_socket.is_none()
+        && let Err(error) = listen::write_port_file(file, listeners)
+    {
+        say(format_args!(
+            "Failed to write \"{}\": {error}",
+            file.display()
+        ));
+    }
+    if let Some(file) = &config.pidfile {
+        files::write_pidfile(file);
+    }
+    Ok(())
+}
+
+/// Lets go of the terminal and of the waiting parent (`-d`), once the server serves.
+///
+/// # Errors
+/// If there is no way into the background.
+pub(crate) fn serving(config: &Config) -> Result<(), StartError> {
     if config.daemonize {
         daemon::let_go(config)?;
     }

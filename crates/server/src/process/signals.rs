@@ -1,4 +1,5 @@
-//! Signals: all threads block them, and the main thread waits for them. So no code ever runs inside a handler.
+//! Signals: all threads block them, and the main thread waits for them. So no code ever
+//! runs inside a handler, but for the one that ends a process that cannot go on (`fatal.rs`).
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -29,6 +30,15 @@ pub(super) fn block() -> Result<(), StartError> {
     // SAFETY: SIG_IGN is no code of ours. Writes to closed connections then fail with EPIPE.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     Ok(())
+}
+
+/// Lets `signal` reach the calling thread, whatever the process was started with.
+pub(super) fn unblock(signal: libc::c_int) {
+    let mut set = empty();
+    // SAFETY: the set is initialised; a signal that does not exist is refused.
+    unsafe { libc::sigaddset(&raw mut set, signal) };
+    // SAFETY: the set is initialised and lives through the call; the old mask is not asked for.
+    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut()) };
 }
 
 /// Waits for a signal that ends the server, and returns its name. Runs `reloads` when asked to.

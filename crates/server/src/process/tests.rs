@@ -15,38 +15,36 @@ fn temporary(name: &str) -> PathBuf {
 #[test]
 fn the_pid_file_has_the_pid_and_goes_away() {
     let path = temporary("pid");
-    files::write_pidfile(&path).unwrap();
+    files::write_pidfile(&path);
     assert_eq!(
         fs::read_to_string(&path).unwrap(),
         format!("{}\n", std::process::id())
     );
     assert!(!temporary("pid.tmp").exists());
-    files::write_pidfile(&path).unwrap();
+    files::write_pidfile(&path);
     files::remove_pidfile(&path);
     assert!(!path.exists());
     // A second time it only warns.
     files::remove_pidfile(&path);
-    assert!(files::write_pidfile(&PathBuf::from("/nonexistent/pid")).is_err());
+    // Where there is no such directory it only says so.
+    files::write_pidfile(&PathBuf::from("/nonexistent/pid"));
 }
 
 #[test]
 fn the_limit_on_descriptors_is_raised_and_never_lowered() {
-    let few = Config {
+    let mut few = Config {
         conn_limit: 1,
         ..Config::default()
     };
-    limits::raise_descriptors(&few).unwrap();
-    let too_many = Config {
+    limits::raise_descriptors(&mut few).unwrap();
+    assert_eq!(few.conn_limit, 1);
+    let mut too_many = Config {
         conn_limit: u32::MAX,
         ..Config::default()
     };
-    let error = limits::raise_descriptors(&too_many)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("-c 4294967295") && error.contains("hard limit"),
-        "{error}"
-    );
+    // No system allows that many; what there is is used.
+    limits::raise_descriptors(&mut too_many).unwrap();
+    assert!((1..u32::MAX).contains(&too_many.conn_limit));
     assert!(reserved_descriptors(4) > reserved_descriptors(1));
 }
 

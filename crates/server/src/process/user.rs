@@ -7,6 +7,8 @@ use std::mem::MaybeUninit;
 use crate::config::Config;
 use crate::error::StartError;
 
+use super::fatal::say;
+
 /// Who to become when nobody said so.
 const DEFAULT_USER: &str = "nobody";
 /// Longest entry of the user database that is read.
@@ -80,22 +82,112 @@ fn look_up(name: &str) -> io::Result<Option<User>> {
     }))
 }
 
+/// Runs `work` with the rights of the user that the process is to become, and if that fails with those it has now: what
+/// memcached does as that user may be possible for it only, as in a directory of its own. To be called while there is one
+/// thread.
+///
+/// # Errors
+/// Those of `work` as the user.
+pub(crate) fn as_user_or_root<T>(
+    config: &Config,
+    work: impl Fn() -> Result<T, StartError>,
+) -> Result<T, StartError> {
+    let Some(lent) = user_to_become(config)?.and_then(|user| Lent::become_for_now(&user)) else {
+        return work();
+    };
+    let done = work();
+    lent.give_back()?;
+    done.or_else(|error| work().map_err(|_| error))
+}
+
+/// The same in the other order, for what was possible for root always: a key that nobody else may read.
+///
+/// # Errors
+/// Those of `work` as root.
+pub(crate) fn as_root_or_user<T>(
+    config: &Config,
+    work: impl Fn() -> Result<T, StartError>,
+) -> Result<T, StartError> {
+    work().or_else(|error| {
+        let Some(lent) = user_to_become(config)?.and_then(|user| Lent::become_for_now(&user))
+        else {
+            return Err(error);
+        };
+        let done = work();
+        lent.give_back()?;
+        done.map_err(|_| error)
+    })
+}
+
+/// Another user's rights, for a while: the effective ids, while the real ones stay.
+struct Lent {
+    uid: libc::uid_t,
+    gid: libc::gid_t,
+    groups: Vec<libc::gid_t>,
+}
+
+impl Lent {
+    /// `None` if the process may not: then it is as it was.
+    fn become_for_now(user: &User) -> Option<Lent> {
+        // SAFETY: these read two numbers of the process, and cannot fail.
+        let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
+        let lent = Lent {
+            uid,
+            gid,
+            groups: groups()?,
+        };
+        // SAFETY: the name ends in NUL and lives through the call. Without the groups the rights are fewer, no more.
+        unsafe { libc::initgroups(user.name.as_ptr(), user.gid) };
+        // SAFETY: these take a number.
+        if unsafe { libc::setegid(user.gid) == 0 && libc::seteuid(user.uid) == 0 } {
+            return Some(lent);
+        }
+        lent.give_back().ok()?;
+        None
+    }
+
+    fn give_back(self) -> Result<(), StartError> {
+        // SAFETY: these take a number.
+        let returned = unsafe { libc::seteuid(self.uid) == 0 && libc::setegid(self.gid) == 0 };
+        // SAFETY: as many groups are read as there are.
+        unsafe { libc::setgroups(self.groups.len(), self.groups.as_ptr()) };
+        if returned {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        Err(StartError::System(format!(
+            "cannot take root's rights again: {error}"
+        )))
+    }
+}
+
+/// The groups of the process besides its own.
+fn groups() -> Option<Vec<libc::gid_t>> {
+    // SAFETY: with a size of 0 nothing is written.
+    let count = unsafe { libc::getgroups(0, std::ptr::null_mut()) };
+    let mut groups = vec![0; usize::try_from(count).ok()?];
+    // SAFETY: as many groups as there is room for are written.
+    let count = unsafe { libc::getgroups(count, groups.as_mut_ptr()) };
+    groups.truncate(usize::try_from(count).ok()?);
+    Some(groups)
+}
+
 /// Becomes the user, with all threads: its groups, its group, itself, for good.
 pub(super) fn become_user(user: &User, coredumps: bool) -> Result<(), StartError> {
     // The C library's calls change every thread of the process, unlike the system calls below them. The order is that of
     // the rights each takes: uid last.
     // SAFETY: the name ends in NUL and lives through the call; nothing else is read.
-    let grouped = unsafe { libc::initgroups(user.name.as_ptr(), user.gid) };
-    // SAFETY: takes a number.
-    let group_set = grouped == 0 && unsafe { libc::setgid(user.gid) } == 0;
-    // SAFETY: takes a number.
-    let done = group_set && unsafe { libc::setuid(user.uid) } == 0;
-    if !done {
-        let error = io::Error::last_os_error();
-        return Err(StartError::System(format!(
-            "failed to assume identity of user {}: {error}",
-            user.name.to_string_lossy()
-        )));
+    let grouped = unsafe { libc::initgroups(user.name.as_ptr(), user.gid) } == 0;
+    let error = io::Error::last_os_error();
+    // A process without the right to choose its groups has few already, as in a user namespace: memcached goes on, too.
+    if !grouped && error.raw_os_error() == Some(libc::EPERM) {
+        say(format_args!("failed to drop supplementary groups: {error}"));
+    } else if !grouped {
+        return Err(not_become(user, &error));
+    }
+    // SAFETY: these take a number.
+    if unsafe { libc::setgid(user.gid) != 0 || libc::setuid(user.uid) != 0 } {
+        return Err(not_become(user, &io::Error::last_os_error()));
     }
     // SAFETY: takes a number. It must fail: otherwise the rights are not gone.
     if user.uid != 0 && unsafe { libc::setuid(0) } == 0 {
@@ -109,4 +201,11 @@ pub(super) fn become_user(user: &User, coredumps: bool) -> Result<(), StartError
         unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
     }
     Ok(())
+}
+
+fn not_become(user: &User, error: &io::Error) -> StartError {
+    StartError::System(format!(
+        "failed to assume identity of user {}: {error}",
+        user.name.to_string_lossy()
+    ))
 }

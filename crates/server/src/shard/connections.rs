@@ -132,6 +132,10 @@ impl Net {
 
     /// Accepting has ended by itself, for lack of descriptors or memory.
     pub(super) fn accept_failed(&mut self, listener: ListenerId, errno: i32) {
+        if self.shared.is_stopping() {
+            // The socket has been shut.
+            return;
+        }
         // The reactor tries again by itself after a while.
         warn!(
             listener = listener.0,
@@ -372,10 +376,12 @@ impl Net {
         }
     }
 
-    /// Whether the shard has nothing left to do before the end of the process, or no more time for it.
+    /// Whether the shard has nothing left to do before the end of the process, or no more time for it. While its ring takes
+    /// connections in, the port is not free.
     pub(super) fn is_drained(&self) -> bool {
-        self.stopping_since.is_some_and(|since| {
-            (self.conns.len() == 0 && self.router.is_idle()) || since.elapsed() > DRAIN_MAX
-        })
+        let is_quiet =
+            || self.conns.len() == 0 && self.router.is_idle() && !self.reactor.is_listening();
+        self.stopping_since
+            .is_some_and(|since| is_quiet() || since.elapsed() > DRAIN_MAX)
     }
 }

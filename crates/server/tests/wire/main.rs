@@ -13,6 +13,7 @@
 //! dump.rs             lru_crawler metadump and mgdump, stats sizes and cachedump
 //! tuning.rs           settings at run time, slabs reassign
 //! watch.rs            streams of events, fast and slow watchers
+//! ends/               the process ends whole: panics, denied system calls, ports that are free afterwards
 //! faults/             limits, slow and broken clients, signals, full memory
 //! large.rs            values that are read right into slab memory
 //! concurrent.rs       several clients on the same keys
@@ -36,6 +37,7 @@ mod auth;
 mod client;
 mod concurrent;
 mod dump;
+mod ends;
 mod expiry;
 mod faults;
 mod keys;

@@ -55,8 +55,20 @@ impl Server {
         options: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
+        Self::start_prepared(listen, shards, options, &mut |command| {
+            command.envs(environment.iter().copied());
+        })
+    }
+
+    /// The same after `prepare` has had the command to itself, once for each attempt to start.
+    pub(crate) fn start_prepared(
+        listen: &str,
+        shards: usize,
+        options: &[&str],
+        prepare: &mut dyn FnMut(&mut Command),
+    ) -> Self {
         for _ in 0..START_ATTEMPTS {
-            if let Some(server) = Self::try_start(listen, shards, options, environment) {
+            if let Some(server) = Self::try_start(listen, shards, options, prepare) {
                 return server;
             }
         }
@@ -67,21 +79,21 @@ impl Server {
         listen: &str,
         shards: usize,
         options: &[&str],
-        environment: &[(&str, &str)],
+        prepare: &mut dyn FnMut(&mut Command),
     ) -> Option<Self> {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let mut child = command()
+        let mut command = command();
+        command
             .args(["-l", listen, "-U", "0", "-p"])
             .arg(address.port().to_string())
             .args(["-t", &shards.to_string()])
             .args(options)
-            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the server binary can be executed");
-        let stderr = gather(child.stderr.take().expect("stderr is piped"));
+            .stderr(Stdio::piped());
+        prepare(&mut command);
+        let mut child = command.spawn().expect("the server binary can be executed");
+        let stderr = child.stderr.take().map(gather).unwrap_or_default();
         let mut server = Self {
             child,
             address,
@@ -140,6 +152,21 @@ impl Server {
             thread::sleep(Duration::from_millis(10));
         }
         panic!("the server is still running after {timeout:?}");
+    }
+
+    /// The number of a thread by its name.
+    pub(crate) fn thread(&self, name: &str) -> i32 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid()));
+        let mut tasks = tasks.expect("the server is running").flatten();
+        let task = tasks.find(|task| {
+            let text = std::fs::read_to_string(task.path().join("comm"));
+            text.is_ok_and(|text| text.trim() == name)
+        });
+        let task = task.unwrap_or_else(|| panic!("no thread is called {name}"));
+        task.file_name()
+            .to_string_lossy()
+            .parse()
+            .expect("a number")
     }
 
     /// Resident memory in bytes.

@@ -1,0 +1,52 @@
+//! What is said of the sockets when the server is ready.
+
+use std::fmt::Write as _;
+
+use crate::config::{Config, Port, TlsKind};
+
+use super::{Listeners, Transport};
+
+impl Listeners {
+    /// One line: where the server is to be reached, and with how much.
+    pub(crate) fn ready_line(&self, config: &Config) -> String {
+        let mut places: Vec<String> = Vec::new();
+        for group in &self.groups {
+            let tls = match group.info.tls {
+                TlsKind::None => "",
+                _ => "tls ",
+            };
+            let place = match (group.info.transport, group.address) {
+                (Transport::Udp, Some(address)) => format!("udp {address}"),
+                (_, Some(address)) => format!("{tls}{address}"),
+                (_, None) => match &config.unix_socket {
+                    Some(path) => path.display().to_string(),
+                    None => continue,
+                },
+            };
+            places.push(place);
+        }
+        let places = match places.is_empty() {
+            true => "nowhere".to_owned(),
+            false => places.join(", "),
+        };
+        let plural = if config.threads == 1 { "" } else { "s" };
+        let mut line = format!(
+            "corecached: ready on {places}; {} shard{plural}, ",
+            config.threads
+        );
+        let _ = match config.memory_limit_bytes {
+            bytes if bytes.is_multiple_of(1 << 20) => write!(line, "{} MiB", bytes >> 20),
+            bytes => write!(line, "{bytes} bytes"),
+        };
+        line
+    }
+
+    /// One more line for who has not said where to listen, and may wonder why nobody gets through.
+    pub(crate) fn loopback_line(&self, config: &Config) -> Option<&'static str> {
+        let is_default = config.listen_text.is_none() && config.unix_socket.is_none();
+        let is_on = config.tcp_port != Port::Off || config.udp_port != Port::Off;
+        (is_default && is_on).then_some(
+            "corecached: without -l it listens on loopback only; -l ADDRESS names another address, -l '*' all of them",
+        )
+    }
+}

@@ -1,0 +1,169 @@
+//! The end of a process that cannot go on. A panic in any thread, or a shard that cannot work, ends all of it at once: half
+//! a server would leave a part of its clients waiting for ever, and nobody would start it again.
+//!
+//! ```text
+//!   panic, in any thread ---> hook ----+
+//!   a shard's ring fails ---> fail ----+--> one line on stderr --> listeners shut --> status 70 (EX_SOFTWARE)
+//!                                      '--> half a second later, whatever the above is waiting for: status 70
+//! ```
+//!
+//! Nothing is unwound, no buffer is flushed and nothing is saved for `-e`: what the panic has left behind is not to be
+//! believed.
+
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::Cell;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::os::fd::RawFd;
+use std::panic::{self, PanicHookInfo};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// The exit status: EX_SOFTWARE of sysexits.h.
+const STATUS: libc::c_int = 70;
+/// A stderr that nobody reads must not keep the process.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// The same with a backtrace, whose names are looked up in a large file.
+const BACKTRACE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Some thread has begun to end the process.
+static IS_ENDING: AtomicBool = AtomicBool::new(false);
+/// Listening sockets, which would go on taking connections until the kernel has taken the rings down.
+static LISTENING: OnceLock<Vec<RawFd>> = OnceLock::new();
+
+thread_local! {
+    /// The caller of [`catching`] is told of a panic of this thread.
+    static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// From now on a panic ends the process.
+pub(crate) fn end_on_panic() {
+    panic::set_hook(Box::new(panicked));
+}
+
+/// Names the sockets that are to take no connections while the process ends.
+pub(crate) fn shut_at_failure(listening: Vec<RawFd>) {
+    // There is one server in a process; the second in a test process loses nothing.
+    let _ = LISTENING.set(listening);
+}
+
+/// Ends the process, because it cannot go on: `what` says why.
+pub(crate) fn fail(what: impl Display) -> ! {
+    begin(PATIENCE);
+    say(format_args!(
+        "corecached: {what}; ending with status {STATUS}"
+    ));
+    end()
+}
+
+/// Runs what may panic for reasons that are to be told as an error: the text is the panic's.
+///
+/// # Errors
+/// If it has panicked.
+pub(crate) fn catching<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    IS_CAUGHT.set(true);
+    // What `work` has changed is given up with it: the callers start something, and end the process if that fails.
+    let done = panic::catch_unwind(panic::AssertUnwindSafe(work));
+    IS_CAUGHT.set(false);
+    done.map_err(|payload| text_of(&*payload).to_owned())
+}
+
+fn text_of(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+    text.unwrap_or("no message")
+}
+
+/// Writes a line to stderr. One that is closed or full is no reason to end (`eprintln!` would panic).
+pub(crate) fn say(line: impl Display) {
+    let mut line = line.to_string();
+    line.push('\n');
+    let _ = io::stderr().write_all(line.as_bytes());
+}
+
+fn panicked(info: &PanicHookInfo<'_>) {
+    // A thread that is on its way out has no locals any more, and nobody who catches.
+    if IS_CAUGHT.try_with(Cell::get).unwrap_or(false) {
+        return;
+    }
+    let backtrace = Backtrace::capture();
+    let has_backtrace = backtrace.status() == BacktraceStatus::Captured;
+    begin(if has_backtrace {
+        BACKTRACE_PATIENCE
+    } else {
+        PATIENCE
+    });
+    say(describe(info, has_backtrace));
+    if has_backtrace {
+        say(backtrace);
+    }
+    end()
+}
+
+/// One line: who panicked, where, and why.
+fn describe(info: &PanicHookInfo<'_>, has_backtrace: bool) -> String {
+    let thread = thread::current();
+    let thread = thread.name().unwrap_or("without a name");
+    let why = text_of(info.payload());
+    let why = why.split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
+    let place = match info.location() {
+        Some(place) => format!(" at {place}"),
+        None => String::new(),
+    };
+    let hint = if has_backtrace {
+        ""
+    } else {
+        " (RUST_BACKTRACE=1 shows the backtrace)"
+    };
+    format!("corecached: thread {thread} panicked{place}: {why}; ending with status {STATUS}{hint}")
+}
+
+/// The first thread to come here goes on, any other waits for the end. After `patience` the process ends in any case.
+fn begin(patience: Duration) {
+    if IS_ENDING.swap(true, Ordering::SeqCst) {
+        loop {
+            thread::park();
+        }
+    }
+    arm(patience);
+}
+
+/// Has SIGALRM end the process after `patience`. No thread is needed for it, since none may be to be had.
+fn arm(patience: Duration) {
+    let timer = libc::itimerval {
+        it_interval: libc::timeval {
+            tv_sec: 0,
+            tv_usec: 0,
+        },
+        it_value: libc::timeval {
+            tv_sec: patience.as_secs() as libc::time_t,
+            tv_usec: libc::suseconds_t::from(patience.subsec_micros() as i32),
+        },
+    };
+    let handler: extern "C" fn(libc::c_int) = too_late;
+    // SAFETY: the handler makes one system call, which is allowed in one.
+    unsafe { libc::signal(libc::SIGALRM, handler as libc::sighandler_t) };
+    // SAFETY: the timer is read during the call only; the old one is not asked for.
+    unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
+    super::signals::unblock(libc::SIGALRM);
+}
+
+extern "C" fn too_late(_signal: libc::c_int) {
+    // SAFETY: ends the process, which may be done anywhere.
+    unsafe { libc::_exit(STATUS) }
+}
+
+fn end() -> ! {
+    for &socket in LISTENING.get().into_iter().flatten() {
+        // SAFETY: touches no memory. These sockets stay open as long as the process lives.
+        unsafe { libc::shutdown(socket, libc::SHUT_RDWR) };
+    }
+    // SAFETY: ends the process without running anything of it.
+    unsafe { libc::_exit(STATUS) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! The shards' threads: each makes its executor and its ring, waits for the others, serves, and ends when the server does.
+//!
+//! ```text
+//!   main thread   start ---------------------- all ready: open ---------------- stop -- join
+//!   shard-0         executor, ring, memory --> Ready ... Go --> serves ................ done
+//!   shard-1         executor, ring, memory --> Ready ... Go --> serves ................ done
+//! ```
+//!
+//! A thread that cannot be started says so and the start fails. One that has started and cannot go on ends the process: the
+//! others would be half a server.
+
+use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use corecached_reactor::{EXECUTOR_BUFFER_BYTES, EXECUTOR_RING_ENTRIES, Reactor, ReactorConfig};
+use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
+
+use crate::error::StartError;
+use crate::prefault;
+use crate::process;
+use crate::shard::{Shard, ShardId, ShardParts};
+use crate::shared::{Links, Shared};
+
+/// All shards have ended this long after they were told to, or one of them is stuck: the sum of what they may wait for.
+const END_MAX: Duration = Duration::from_secs(
+    2 // clients take their last replies
+    + 1 // listeners are taken down
+    + 27, // a machine that is busy with something else
+);
+
+/// The running threads.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    go: Arc<Barrier>,
+    /// Closed once all have ended.
+    running: Receiver<()>,
+}
+
+/// Starts a thread for each shard and waits until all of them could serve. They do once [`Threads::go`] is called.
+///
+/// # Errors
+/// If a thread, an executor, a ring or its memory cannot be had.
+pub(crate) fn start(shared: &Arc<Shared>, parts: Vec<ShardParts>) -> Result<Threads, StartError> {
+    let shards = parts.len();
+    let go = Arc::new(Barrier::new(shards + 1));
+    let (report, reports) = mpsc::channel();
+    let (runs, running) = mpsc::channel();
+    for parts in parts {
+        let shared = Arc::clone(shared);
+        let go = Arc::clone(&go);
+        let report = Report::new(report.clone());
+        let runs = runs.clone();
+        let thread = thread::Builder::new().name(format!("shard-{}", parts.id.0));
+        let started = thread.spawn(move || {
+            run(parts, shared, report, &go);
+            drop(runs);
+        });
+        started.map_err(|error| StartError::thread(shards, error))?;
+    }
+    drop(report);
+    for _ in 0..shards {
+        let told = reports.recv();
+        told.unwrap_or_else(|_| Err(StartError::Executor("a shard's thread has ended".into())))?;
+    }
+    Ok(Threads { go, running })
+}
+
+impl Threads {
+    /// Has all shards serve.
+    pub(crate) fn go(&self) {
+        self.go.wait();
+    }
+
+    /// Waits until all shards have ended, which they have been told to.
+    pub(crate) fn join(self) {
+        if self.running.recv_timeout(END_MAX) == Err(RecvTimeoutError::Timeout) {
+            process::fail(format_args!("a shard has not ended within {END_MAX:?}"));
+        }
+    }
+}
+
+/// What a shard's thread tells the main thread, once; if it ends without a word, that is told.
+struct Report(Option<Sender<Result<(), StartError>>>);
+
+impl Report {
+    fn new(sender: Sender<Result<(), StartError>>) -> Self {
+        Self(Some(sender))
+    }
+
+    fn send(mut self, result: Result<(), StartError>) {
+        if let Some(sender) = self.0.take() {
+            // Who is not listening any more has heard of another shard's failure.
+            let _ = sender.send(result);
+        }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if let Some(sender) = self.0.take() {
+            let _ = sender.send(Err(StartError::Executor(
+                "a shard's thread has ended".into(),
+            )));
+        }
+    }
+}
+
+/// A shard's thread.
+fn run(parts: ShardParts, shared: Arc<Shared>, report: Report, go: &Barrier) {
+    let id = parts.id;
+    let cpu = process::cpu_for(&shared.config, usize::from(id.0));
+    let is_pinned = cpu.is_some_and(process::pin);
+    let executor = match make_executor(shared.config.threads) {
+        Ok(executor) => executor,
+        Err(error) => return report.send(Err(error)),
+    };
+    // Not for the thread that glommio has just started for itself.
+    process::ask_for_short_slice();
+    let served = executor.run(async move {
+        let reactor = match begin(&parts, &shared, is_pinned) {
+            Ok(reactor) => reactor,
+            Err(error) => {
+                report.send(Err(error));
+                return Ok(());
+            }
+        };
+        report.send(Ok(()));
+        // Nobody routes before everybody can be woken.
+        go.wait();
+        Shard::new(parts, shared, reactor).serve().await
+    });
+    if let Err(error) = served {
+        process::fail(format_args!("shard {} cannot go on: {error}", id.0));
+    }
+}
+
+/// An executor for this thread, which stays where the thread is: glommio has no say in it, since it does not start where
+/// pinning is denied.
+fn make_executor(shards: usize) -> Result<LocalExecutor, StartError> {
+    let builder = LocalExecutorBuilder::new(Placement::Unbound)
+        .io_memory(EXECUTOR_BUFFER_BYTES)
+        .ring_depth(EXECUTOR_RING_ENTRIES);
+    // It panics where its own thread cannot be started.
+    match process::catching(|| builder.make()) {
+        Ok(made) => made.map_err(|error| match io::Error::from(error) {
+            error if error.raw_os_error() == Some(libc::ENOMEM) => no_memory(shards),
+            error => StartError::Executor(error.to_string()),
+        }),
+        Err(text) if text.contains("spawn thread") => Err(StartError::thread(shards, text)),
+        Err(text) => Err(StartError::Executor(text)),
+    }
+}
+
+fn no_memory(shards: usize) -> StartError {
+    corecached_reactor::StartError::out_of_memory(shards).into()
+}
+
+/// What a shard needs before it can be reached.
+fn begin(parts: &ShardParts, shared: &Shared, is_pinned: bool) -> Result<Reactor, StartError> {
+    let reactor = Reactor::new(&ReactorConfig::default()).map_err(|error| match error {
+        corecached_reactor::StartError::OutOfMemory { .. } => no_memory(shared.config.threads),
+        error => error.into(),
+    })?;
+    let links = Links {
+        doorbell: reactor.doorbell_target(),
+        waker: reactor.waker(),
+    };
+    let first = shared.shard(parts.id).links.set(links).is_ok();
+    debug_assert!(first, "a shard starts once");
+    place_memory(shared, parts.id, is_pinned)?;
+    Ok(reactor)
+}
+
+/// Has the shard's memory come from where this thread, the shard's own, runs; with `-o prefault`, now.
+fn place_memory(shared: &Shared, shard: ShardId, is_pinned: bool) -> Result<(), StartError> {
+    let Some(mut core) = shared.shard(shard).core.try_borrow() else {
+        debug_assert!(false, "nobody borrows before everybody has started");
+        return Ok(());
+    };
+    if is_pinned {
+        core.engine.prefer_this_node();
+    }
+    prefault::populate(&shared.config, &mut core.engine)
+}
