@@ -101,7 +101,8 @@ pub struct PaceOptions {
     /// Requests outstanding per connection at most [default: 64; closed loop: 1]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub depth: Option<u32>,
-    /// Requests outstanding in all at most; beyond it requests stay due and the run says OVERLOADED
+    /// Requests outstanding in all at most, those that wait for their connection included; beyond it requests stay due
+    /// and the run says OVERLOADED
     #[arg(long, default_value_t = 10_000)]
     pub max_in_flight: usize,
     /// Load before measuring begins

@@ -54,7 +54,11 @@ pub fn execute(options: &SearchCommand) -> Result<Exit> {
     let mut found = Found::default();
     let ended = search(&plan, &mut found, |rate| probing.probe(rate, &mut live));
     live.clear();
-    let result = probing.result(&found);
+    let mut result = probing.result(&found);
+    if ended.is_err() {
+        "what limits the server is not known: the search did not come to its end"
+            .clone_into(&mut result.limit);
+    }
     let mut headline = headline(&result, options.precision);
     let mut exit = exit(&result, options.output.strict);
     if let Err(error) = ended {

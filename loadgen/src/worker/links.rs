@@ -14,6 +14,7 @@ use super::Worker;
 use super::connection::Link;
 use super::incident::{Incident, IncidentKind};
 use super::running::Running;
+use crate::clock::now_ns;
 use crate::error::{LoadError, Result};
 use crate::net::ring::ConnectionId;
 use crate::record::NoReply;
@@ -184,7 +185,7 @@ impl Worker {
         let found = self.links.lost.iter().position(|(lost, ..)| *lost == id);
         if let Some(index) = found {
             let (_, lost_ns, kind) = self.links.lost.swap_remove(index);
-            let after_ns = self.core.now_ns.saturating_sub(lost_ns);
+            let after_ns = now_ns().saturating_sub(lost_ns);
             Incident::reopened(&mut self.links.incidents, group, kind, after_ns);
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -65,6 +65,8 @@ struct Switches {
     paused: Mutex<bool>,
     resumed: Condvar,
     dead: AtomicBool,
+    /// Gets that were answered.
+    answered: AtomicU64,
     streams: Mutex<Vec<TcpStream>>,
 }
 
@@ -119,16 +121,17 @@ fn converse(
             reader.read_exact(&mut data)?;
         }
         switches.wait_while_paused();
-        let action = match standard_reply(text) {
-            Some(reply) => Action::Reply(reply.to_owned()),
-            None => script(&Line {
-                text,
-                data: &data,
-                connection,
-                peer,
-                server_port,
-            }),
-        };
+        if let Some(reply) = standard_reply(text) {
+            writer.write_all(reply.as_bytes())?;
+            continue;
+        }
+        let action = script(&Line {
+            text,
+            data: &data,
+            connection,
+            peer,
+            server_port,
+        });
         switches.wait_while_paused();
         match action {
             Action::Reply(reply) => writer.write_all(reply.as_bytes())?,
@@ -137,9 +140,12 @@ fn converse(
                 std::thread::sleep(pause);
                 writer.write_all(&reply)?;
             }
-            Action::Silence => {}
+            Action::Silence => continue,
             Action::Close => return writer.shutdown(Shutdown::Both),
         }
+        switches
+            .answered
+            .fetch_add(u64::from(text.starts_with("get ")), Ordering::SeqCst);
     }
 }
 
@@ -257,6 +263,11 @@ impl Bed {
     /// All gets.
     pub(crate) fn gets(&self) -> u64 {
         self.gets_by_connection().iter().sum()
+    }
+
+    /// Gets that were answered.
+    pub(crate) fn answered(&self) -> u64 {
+        self.switches.answered.load(Ordering::SeqCst)
     }
 
     /// Waits until this many gets have come.

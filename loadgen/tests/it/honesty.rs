@@ -3,7 +3,14 @@
 use crate::bed::{Action, Bed, scripted};
 use crate::scenarios;
 use crate::support::{json, loadgen, run_of, temporary};
+use loadgen::fleet::{Fleet, FleetConfig, Load};
+use loadgen::target::{Endpoint, Router};
+use loadgen::wire::Protocol;
+use loadgen::worker::arrivals::ArrivalKind;
+use loadgen::worker::phase::WaitPolicy;
+use loadgen::workload::{Workload, WorkloadSpec};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 #[test]
 fn poisson_arrivals_choose_connections_at_random() {
@@ -241,6 +248,52 @@ fn a_compare_says_first_whose_requests_failed() {
         "{}",
         report.headline
     );
+}
+
+/// While the server stands still, each window says how long its requests have waited so far.
+#[test]
+fn the_status_line_counts_what_still_waits() {
+    let bed = Bed::start(|_, get| match get.number {
+        100.. => Action::Silence,
+        _ => Action::Bytes(get.right),
+    });
+    let config = FleetConfig {
+        endpoints: vec![Endpoint::parse(&bed.address).unwrap()],
+        router: Router::Single,
+        protocol: Protocol::Text,
+        connections: 10,
+        cpus: loadgen::host::allowed_cpus().unwrap()[..1].to_vec(),
+        depth_max: 64,
+        wait: WaitPolicy::Hybrid,
+        workload: Workload::new(WorkloadSpec {
+            mix: "get".parse().unwrap(),
+            ..WorkloadSpec::default()
+        })
+        .unwrap(),
+    };
+    let load = Load {
+        rate: Some(500.0),
+        arrivals: ArrivalKind::Poisson,
+        depth: 64,
+        in_flight_max: 1000,
+        warm_up: Duration::ZERO,
+        duration: Duration::from_millis(1200),
+        interval: Duration::from_millis(200),
+    };
+    let mut waits = Vec::new();
+    let mut fleet = Fleet::start(&config).unwrap();
+    let measurement = fleet
+        .run(&load, &mut |window| waits.push(window.response.max()))
+        .unwrap();
+    assert!(waits.len() >= 3, "{waits:?}");
+    let last = waits[waits.len() - 1];
+    assert!(
+        last > 700_000_000,
+        "the first has waited longest: {waits:?}"
+    );
+    let all = measurement.total.all_verbs();
+    assert_eq!(all.counts.completed, 100);
+    assert_eq!(all.response.len(), 100 + all.counts.no_reply_total());
 }
 
 /// Other threads on the worker's CPU: its CPU time is what it ran, spinning left out, and how long it waited is said.

@@ -58,7 +58,13 @@ fn keys_go_to_their_shards() {
     );
     assert_eq!(exit, 0);
     assert_eq!(report.context.routing, "shards");
-    assert!(run_of(report).all.completed > 300);
+    let run = run_of(report);
+    assert!(run.all.completed > 300);
+    assert_eq!(run.connections.len(), SHARDS as usize);
+    for share in &run.connections {
+        assert_eq!(share.connections, 2);
+        assert!(share.lowest > 30 && share.highest < 400, "{share:?}");
+    }
     assert_eq!(wrong.load(Ordering::Relaxed), 0);
     assert!(right.load(Ordering::Relaxed) > 300);
 }
