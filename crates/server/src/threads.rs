@@ -1,7 +1,7 @@
 //! The shards' threads: each makes its executor and its ring, waits for the others, serves, and ends when the server does.
 //!
 //! ```text
-//!   main thread   start ---------------------- all ready: open ---------------- stop -- join
+//!   main thread   start ---------------------- all ready: go ------------------ stop -- join
 //!   shard-0         executor, ring, memory --> Ready ... Go --> serves ................ done
 //!   shard-1         executor, ring, memory --> Ready ... Go --> serves ................ done
 //! ```

@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use crate::config::{Config, ListenAddress, Port};
 use crate::error::StartError;
+use crate::process;
 
 use super::info::{ListenerInfo, Transport};
 use super::{Group, message};
@@ -45,7 +46,8 @@ pub(super) fn groups(config: &Config, shards: usize) -> Result<Vec<Group>, Start
     Ok(groups)
 }
 
-/// The sockets of one `-l`, whose name may stand for several addresses.
+/// The sockets of one `-l`, whose name may stand for several addresses. One of them that another process has is named and left
+/// out, as in memcached, if there is any other.
 fn address_groups(
     config: &Config,
     listen: &ListenAddress,
@@ -62,15 +64,10 @@ fn address_groups(
     let info = ListenerInfo::of_address(config, listen, transport);
     // Where several addresses are meant, one that this machine does not have (IPv6 turned off) is left out.
     let optional = listen.host.is_none() || config.listen_text.is_none();
+    let before = groups.len();
+    let mut busy = Vec::new();
     for ip in resolve(listen)? {
-        let wanted = port.or_else(|| chosen_before(groups));
-        let bound = match bind_all(config, transport, ip, wanted, shards) {
-            Err(error) if port.is_none() && is_busy(&error) => {
-                bind_all(config, transport, ip, None, shards)
-            }
-            bound => bound,
-        };
-        match bound {
+        match bind_somewhere(config, transport, ip, port, shards, groups) {
             Ok((sockets, address)) => groups.push(Group {
                 sockets,
                 address: Some(address),
@@ -79,10 +76,38 @@ fn address_groups(
             Err(error) if optional && is_absent(&error) => {
                 info!(%ip, "not listening on an address that this machine does not have");
             }
+            Err(error) if is_busy(&error) => busy.push(explain(transport, ip, port, &error)),
             Err(error) => return Err(explain(transport, ip, port, &error)),
         }
     }
+    if groups.len() == before
+        && let Some(error) = busy.pop()
+    {
+        return Err(error);
+    }
+    for error in busy {
+        process::say(format_args!("warning: {error}"));
+    }
     Ok(())
+}
+
+/// The sockets of one address. Without a port of its own it joins an earlier address on the one that the kernel chose, or has
+/// another if that is taken.
+fn bind_somewhere(
+    config: &Config,
+    transport: Transport,
+    ip: IpAddr,
+    port: Option<u16>,
+    shards: usize,
+    groups: &[Group],
+) -> io::Result<(Vec<OwnedFd>, SocketAddr)> {
+    let wanted = port.or_else(|| chosen_before(groups));
+    match bind_all(config, transport, ip, wanted, shards) {
+        Err(error) if port.is_none() && is_busy(&error) => {
+            bind_all(config, transport, ip, None, shards)
+        }
+        bound => bound,
+    }
 }
 
 /// The sockets of `-o shard_port`: on every address of `-l`, whatever port that names.

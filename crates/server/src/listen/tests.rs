@@ -73,6 +73,20 @@ fn a_busy_port_is_refused_even_if_its_owner_shares() {
 }
 
 #[test]
+fn one_busy_address_of_a_name_is_left_out() {
+    // A name with two addresses, one of which is taken: all of the machine, as `-l '*'` means it.
+    let taken = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let mut config = config(&["*"], Port::Fixed(port));
+    config.listen[0].host = None;
+    match bind(&config, 1) {
+        Ok(listeners) => assert_eq!(listeners.port_lines(), format!("TCP INET6: {port}\n")),
+        // A machine without IPv6 has no other address.
+        Err(error) => assert!(error.to_string().contains("another process"), "{error}"),
+    }
+}
+
+#[test]
 fn a_port_with_old_connections_can_be_had_again() {
     let first = bind(&config(&["127.0.0.1"], Port::Ephemeral), 1).unwrap();
     let port = port_of(&first, 0);
