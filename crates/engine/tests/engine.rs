@@ -4,6 +4,8 @@
 
 #[path = "engine/condense.rs"]
 mod condense;
+#[path = "engine/damage.rs"]
+mod damage;
 #[path = "engine/eviction.rs"]
 mod eviction;
 #[path = "engine/expiry.rs"]

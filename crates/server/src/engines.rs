@@ -2,15 +2,18 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread::{self, ScopedJoinHandle};
 
 use corecached_engine::{Budget, Engine, EngineConfig, KeyHasher};
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::StartError;
-use crate::memory_file::{self, Memory, Saved};
+use crate::memory_file::{self, Memory, Owners, Saved};
 use crate::shared::Shared;
 
 /// A shard's own part of the memory limit, which no other can take: this share of its fair part.
@@ -41,7 +44,7 @@ pub(crate) fn make(config: &Config) -> Result<Engines, StartError> {
         return empty(config, None);
     };
     let segment_bytes = EngineConfig::default().segment_bytes as u64;
-    let mut memory = Memory::open(path, segment_bytes)?;
+    let mut memory = Memory::open(path, segment_bytes, &Owners::of(config)?)?;
     let restored = memory
         .saved(config.threads)
         .and_then(|saved| restore(config, &memory, &saved));
@@ -77,7 +80,10 @@ fn empty(config: &Config, memory: Option<Memory>) -> Result<Engines, StartError>
     let page_bytes = EngineConfig::page_bytes_for(config.memory_limit_bytes, config.threads);
     let engines = (0..config.threads).map(|shard| {
         let config = engine_config(config, shard, hasher, page_bytes, memory.as_ref());
-        Engine::new(config, Arc::clone(&budget)).map_err(StartError::Memory)
+        Engine::new(config, Arc::clone(&budget)).map_err(|error| match &memory {
+            Some(memory) => memory.message(&error),
+            None => StartError::Memory(error),
+        })
     });
     Ok(Engines {
         engines: engines.collect::<Result<_, _>>()?,
@@ -92,12 +98,13 @@ fn empty(config: &Config, memory: Option<Memory>) -> Result<Engines, StartError>
 fn restore(config: &Config, memory: &Memory, saved: &Saved) -> Result<Engines, String> {
     let budget = Budget::new(config.memory_limit_bytes);
     let hasher = saved.hasher();
-    let engines = saved.shards.iter().enumerate().map(|(shard, state)| {
+    let engines = for_each_shard(saved.shards.len(), |shard| {
         let config = engine_config(config, shard, hasher, saved.page_bytes, Some(memory));
-        Engine::restore(config, Arc::clone(&budget), state).map_err(|why| why.to_string())
+        Engine::restore(config, Arc::clone(&budget), &saved.shards[shard])
+            .map_err(|why| why.to_string())
     });
     Ok(Engines {
-        engines: engines.collect::<Result<_, _>>()?,
+        engines: engines.into_iter().collect::<Result<_, _>>()?,
         budget,
         hasher,
         clock: Clock::resume(saved.unix_origin, saved.now()),
@@ -108,15 +115,15 @@ fn restore(config: &Config, memory: &Memory, saved: &Saved) -> Result<Engines, S
 /// Saves what [`make`] restores. The shards have ended.
 pub(crate) fn save(shared: &Shared, memory: &mut Memory) {
     let mark = memory_file::new_mark();
-    let mut shards = Vec::new();
-    let mut page_bytes = 0;
-    for shard in &shared.shards {
-        let Some(mut core) = shard.core.try_borrow() else {
-            return warn!("a shard is still running: its items cannot be saved");
-        };
-        page_bytes = core.engine.page_bytes();
-        shards.push(core.engine.save(mark));
-    }
+    let states = for_each_shard(shared.shards.len(), |shard| {
+        let mut core = shared.shards[shard].core.try_borrow()?;
+        Some((core.engine.save(mark), core.engine.page_bytes()))
+    });
+    let Some(states) = states.into_iter().collect::<Option<Vec<_>>>() else {
+        return eprintln!("-e: the items cannot be saved: a shard is still running");
+    };
+    let page_bytes = states.first().map_or(0, |&(_, page_bytes)| page_bytes);
+    let shards = states.into_iter().map(|(state, _)| state).collect();
     let saved = Saved {
         now: shared.clock.now().0,
         unix_origin: shared.clock.unix_origin(),
@@ -128,6 +135,22 @@ pub(crate) fn save(shared: &Shared, memory: &mut Memory) {
         Ok(()) => info!("the items are saved for the next start"),
         Err(error) => crate::process::say(format_args!("-e: the items cannot be saved: {error}")),
     }
+}
+
+/// Does the work of all shards at a time, since it goes through all their memory; in the order of the shards where no more
+/// threads can be had.
+fn for_each_shard<T: Send>(shards: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let work = &work;
+    thread::scope(|scope| {
+        let started: Vec<_> = (0..shards)
+            .map(|shard| thread::Builder::new().spawn_scoped(scope, move || work(shard)))
+            .collect();
+        let finish = |(shard, thread): (usize, io::Result<ScopedJoinHandle<'_, T>>)| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(_) => work(shard),
+        };
+        started.into_iter().enumerate().map(finish).collect()
+    })
 }
 
 /// A shard names its chunks by 32 bits, so its segment is bounded; a larger `-m` needs more shards.

@@ -12,7 +12,7 @@
 //! upkeep  condense  prefault      housekeeping, memory given back, also by a smaller index; memory that is there ahead
 //! lend                            pages for other shards
 //! sweep  reap  walk               background expiry; visiting all items, for dumps
-//! report  integrity               statistics, self-check
+//! report  integrity  sound        statistics, self-check, what a restart has found
 //! clock  pins  effort             time and flushes, items being sent, bounds on a call
 //! policy probation queue ghosts lap  choice of victims
 //! ```
@@ -51,6 +51,7 @@ mod reassign;
 mod report;
 mod reshape;
 mod saved;
+mod sound;
 mod splice;
 mod stage;
 mod staged;

@@ -5,9 +5,9 @@
 //! saved     layout, page table, directory of the index, clock, next cas unique: some 20 bytes for a kB of items
 //! ```
 //!
-//! Everything refers to memory by offsets in the segment, so nothing is read, moved or rebuilt: a restart takes as long
-//! as reading what was saved. The mark ties the two together: a file that was written to since it was saved, or by
-//! another process, does not have it.
+//! Everything refers to memory by offsets in the segment, so nothing is moved or rebuilt. The mark ties the two together: a
+//! file that was written to since it was saved, or by another process, does not have it. Nothing is believed before the
+//! checksum of each page has shown that it is as it was, and [`super::sound`] that it can be followed.
 
 use std::fmt;
 use std::io;
@@ -66,6 +66,8 @@ pub enum RestoreError {
     OtherLayout,
     /// The memory file is not the one, or not as, it was when the state was saved.
     OtherFile,
+    /// Something in the memory file is not as it was, or what was saved contradicts itself.
+    Damaged,
     /// The memory cannot be mapped.
     Io(io::Error),
 }
@@ -80,6 +82,7 @@ impl fmt::Display for RestoreError {
             Self::OtherFile => {
                 f.write_str("the memory file does not belong to the saved state, or has changed")
             }
+            Self::Damaged => f.write_str("the memory file is damaged"),
             Self::Io(error) => write!(f, "cannot map the memory file: {error}"),
         }
     }
@@ -135,27 +138,41 @@ impl Engine {
         if engine.layout() != saved.layout || saved.classes.len() != engine.classes.len() {
             return Err(RestoreError::OtherLayout);
         }
-        let mark = engine.items.slabs.segment.bytes_mut(MARK_AT, MARK_BYTES);
-        if mark != saved.mark {
+        if engine.items.slabs.segment.bytes(MARK_AT, MARK_BYTES) != saved.mark {
             return Err(RestoreError::OtherFile);
         }
+        engine.take_over(&saved)?;
         // Whatever is written from here on makes the saved state worthless.
+        let mark = engine.items.slabs.segment.bytes_mut(MARK_AT, MARK_BYTES);
         mark.fill(0);
-        engine.items.slabs.adopt(saved.slabs);
-        engine.index.adopt(&saved.index);
-        engine.clock = saved.clock;
-        engine.cas_next = saved.cas_next;
-        engine.stats = EngineStats {
+        Ok(engine)
+    }
+
+    /// Takes over what was saved of a shard of this layout.
+    fn take_over(&mut self, saved: &Saved) -> Result<(), RestoreError> {
+        let outside_bytes = saved.index.directory_bytes();
+        if !saved.index.is_sound() || !saved.slabs.is_sound(&self.items.slabs, outside_bytes) {
+            return Err(RestoreError::Damaged);
+        }
+        self.items.slabs.adopt(&saved.slabs);
+        self.index.adopt(&saved.index);
+        self.clock = saved.clock;
+        self.cas_next = saved.cas_next;
+        self.stats = EngineStats {
             bytes: saved.bytes,
             payload_bytes: saved.payload_bytes,
             curr_items: saved.curr_items,
             total_items: saved.curr_items,
             ..EngineStats::default()
         };
-        for (class, (number, mem_requested)) in engine.classes.iter_mut().zip(saved.classes) {
+        for (class, &(number, mem_requested)) in self.classes.iter_mut().zip(&saved.classes) {
             (class.number, class.mem_requested) = (number, mem_requested);
         }
-        Ok(engine)
+        match self.is_sound(&saved.slabs) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(RestoreError::Damaged),
+            Err(error) => Err(RestoreError::Io(error)),
+        }
     }
 
     fn layout(&self) -> Layout {

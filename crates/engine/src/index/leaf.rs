@@ -286,11 +286,20 @@ impl Leaf {
         }
     }
 
-    /// Panics unless the counters agree with the slots. Calls `visit` for each item.
-    pub(crate) fn check_integrity(&self, slabs: &Slabs, mut visit: impl FnMut(Entry)) {
+    /// The extents.
+    pub(crate) fn extents(&self) -> &[ChunkRef] {
+        &self.extents[..usize::from(self.len)]
+    }
+
+    /// Whether so many extents and items can be.
+    pub(crate) fn has_sound_counts(&self) -> bool {
+        self.extent_count() <= EXTENTS_MAX && self.items() <= self.extent_count() * EXTENT_SLOTS
+    }
+
+    /// By bucket: the items that passed it.
+    fn recount(&self, slabs: &Slabs, mut visit: impl FnMut(Entry)) -> [u16; BUCKETS_MAX] {
         let buckets = self.buckets();
-        let mut passed = vec![0u16; buckets];
-        let mut items = 0;
+        let mut passed = [0; BUCKETS_MAX];
         for index in 0..buckets {
             for entry in self.bucket(slabs, index).entries() {
                 let mut at = self.home(entry.tag);
@@ -299,16 +308,25 @@ impl Leaf {
                     at = (at + 1) % buckets;
                 }
                 visit(entry);
-                items += 1;
             }
         }
-        assert_eq!(items, self.items(), "items of a leaf");
-        for (index, &passed) in passed.iter().enumerate() {
-            assert_eq!(
-                passed,
-                self.bucket(slabs, index).passed,
-                "items that passed bucket {index}"
-            );
-        }
+        passed
+    }
+
+    /// Whether the counters agree with the slots.
+    pub(crate) fn has_sound_buckets(&self, slabs: &Slabs) -> bool {
+        let mut items = 0;
+        let passed = self.recount(slabs, |_| items += 1);
+        items == self.items()
+            && (0..self.buckets()).all(|index| self.bucket(slabs, index).passed == passed[index])
+    }
+
+    /// Panics unless the counters agree with the slots. Calls `visit` for each item.
+    pub(crate) fn check_integrity(&self, slabs: &Slabs, visit: impl FnMut(Entry)) {
+        self.recount(slabs, visit);
+        assert!(
+            self.has_sound_buckets(slabs),
+            "items of a leaf, and those that passed its buckets"
+        );
     }
 }

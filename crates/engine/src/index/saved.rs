@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::division::Division;
 use super::leaf::Leaf;
-use super::{BLOCK_LEAVES, Index, mask_for};
+use super::{BLOCK_BYTES, BLOCK_LEAVES, Index, LEAVES_MAX, mask_for};
+use crate::slab::{ChunkRef, INDEX_CLASS, Slabs};
+
+/// Blocks of the directory that may be unused: far more than are kept.
+const SPARE_BLOCKS_MAX: usize = 1 << 16;
 
 /// See the head of this file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -15,7 +19,45 @@ pub(crate) struct SavedIndex {
     extents: u64,
 }
 
+impl SavedIndex {
+    /// Bytes of the directory.
+    pub(crate) fn directory_bytes(&self) -> u64 {
+        self.blocks as u64 * BLOCK_BYTES
+    }
+
+    /// Whether it can be taken over.
+    pub(crate) fn is_sound(&self) -> bool {
+        let blocks = self.leaves.len().div_ceil(BLOCK_LEAVES);
+        let sum = |of: fn(&Leaf) -> usize| self.leaves.iter().map(of).sum::<usize>();
+        (1..=LEAVES_MAX).contains(&self.leaves.len())
+            && (blocks..=blocks + SPARE_BLOCKS_MAX).contains(&self.blocks)
+            && self.leaves.iter().all(Leaf::has_sound_counts)
+            && sum(Leaf::items) == self.items
+            && sum(Leaf::extent_count) as u64 == self.extents
+    }
+}
+
 impl Index {
+    /// Number of items.
+    pub(crate) fn items(&self) -> usize {
+        self.items
+    }
+
+    /// All extents, in order of memory; `None` if one of them is none, or belongs to two leaves.
+    pub(crate) fn sound_extents(&self, slabs: &Slabs) -> Option<Vec<ChunkRef>> {
+        let leaves = (0..self.leaves).map(|leaf| self.leaf(leaf));
+        let mut extents: Vec<ChunkRef> = leaves.flat_map(Leaf::extents).copied().collect();
+        extents.sort_unstable_by_key(|extent| extent.0);
+        let are_chunks = (extents.iter()).all(|&extent| slabs.is_chunk_of(INDEX_CLASS, extent));
+        let are_different = extents.windows(2).all(|pair| pair[0] != pair[1]);
+        (are_chunks && are_different).then_some(extents)
+    }
+
+    /// Whether the counts of all leaves and buckets are those of their slots.
+    pub(crate) fn has_sound_buckets(&self, slabs: &Slabs) -> bool {
+        (0..self.leaves).all(|leaf| self.leaf(leaf).has_sound_buckets(slabs))
+    }
+
     /// What [`Self::adopt`] needs.
     pub(crate) fn saved(&self) -> SavedIndex {
         SavedIndex {
@@ -26,10 +68,9 @@ impl Index {
         }
     }
 
-    /// Takes over the directory of an earlier process. Its bytes are charged with the slabs that are taken over.
+    /// Takes over the directory of an earlier process, which is sound. Its bytes are charged with the slabs that are taken over.
     pub(crate) fn adopt(&mut self, saved: &SavedIndex) {
-        let blocks = saved.blocks.max(saved.leaves.len().div_ceil(BLOCK_LEAVES));
-        self.blocks = (0..blocks)
+        self.blocks = (0..saved.blocks)
             .map(|_| Box::new([Leaf::EMPTY; BLOCK_LEAVES]))
             .collect();
         self.leaves = saved.leaves.len();

@@ -96,7 +96,13 @@ impl Head {
 
     #[inline]
     pub(crate) fn state(self) -> State {
-        match self.0 & STATE_MASK {
+        self.known_state().expect("no chunk has state 7")
+    }
+
+    /// The state, of bytes that may be anything.
+    #[inline]
+    pub(crate) fn known_state(self) -> Option<State> {
+        Some(match self.0 & STATE_MASK {
             0 => State::Free,
             1 => State::Linked,
             2 => State::LinkedChain,
@@ -104,8 +110,8 @@ impl Head {
             4 => State::LooseChain,
             5 => State::Tail,
             6 => State::Dying,
-            _ => unreachable!("no chunk has state 7"),
-        }
+            _ => return None,
+        })
     }
 
     #[must_use]

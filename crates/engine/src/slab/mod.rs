@@ -242,6 +242,11 @@ impl Slabs {
         self.classes[usize::from(class)].used_chunks
     }
 
+    /// Chunks in use in all classes.
+    pub(crate) fn chunks_in_use(&self) -> u64 {
+        self.classes.iter().map(|class| class.used_chunks).sum()
+    }
+
     /// Chunks of `class` ever given.
     pub(crate) fn given_chunks(&self, class: u8) -> u64 {
         self.classes[usize::from(class)].given_chunks

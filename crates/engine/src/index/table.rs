@@ -38,6 +38,8 @@ const LEAF_ITEMS_MIN: usize = 90;
 const BLOCK_LEAVES: usize = 64;
 /// Bytes of one block of the directory.
 const BLOCK_BYTES: u64 = (BLOCK_LEAVES * size_of::<Leaf>()) as u64;
+/// Leaves at most: their number is one of 32 bits.
+const LEAVES_MAX: usize = 1 << 31;
 /// A split needs at most so many extents beyond those that the leaf has: two roundings up, and two for a leaf that was
 /// filled beyond the usual load.
 pub(crate) const SPLIT_EXTENTS: usize = 4;
@@ -338,7 +340,7 @@ impl Index {
         let missing =
             (keep_extents + take_extents).saturating_sub(self.leaf(source).extent_count());
         if missing > spare.clone().count()
-            || self.leaves >= 1 << 31
+            || self.leaves >= LEAVES_MAX
             || !self.extend_directory(slabs)
         {
             self.free_extents(slabs, spare);
