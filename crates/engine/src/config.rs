@@ -42,6 +42,8 @@ pub struct EngineConfig {
     pub cas_step: u64,
     /// Hashes keys when an item is found by its memory and not by its key.
     pub hasher: KeyHasher,
+    /// Key of the hash that items are found by where too many have the same of [`Self::hasher`]: random, and shown to nobody.
+    pub secret: [u64; 2],
     /// Part of the budget that this shard charges at the start and can therefore always use.
     pub reserve_bytes: usize,
     /// Whether to ask the kernel for huge pages (`-L`).
@@ -83,6 +85,7 @@ impl Default for EngineConfig {
             cas_first: 1,
             cas_step: 1,
             hasher: KeyHasher::new(0),
+            secret: [0; 2],
             reserve_bytes: 0,
             huge_pages: false,
             keeps_pages: false,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+#[path = "engine/colliding.rs"]
+mod colliding;
 #[path = "engine/condense.rs"]
 mod condense;
 #[path = "engine/damage.rs"]

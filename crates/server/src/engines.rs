@@ -76,7 +76,7 @@ pub(crate) fn make(config: &Config) -> Result<Engines, StartError> {
 
 fn empty(config: &Config, memory: Option<Memory>) -> Result<Engines, StartError> {
     let budget = Budget::new(config.memory_limit_bytes);
-    let hasher = KeyHasher::new(RandomState::new().build_hasher().finish());
+    let hasher = KeyHasher::new(random());
     let page_bytes = EngineConfig::page_bytes_for(config.memory_limit_bytes, config.threads);
     let engines = (0..config.threads).map(|shard| {
         let config = engine_config(config, shard, hasher, page_bytes, memory.as_ref());
@@ -92,6 +92,11 @@ fn empty(config: &Config, memory: Option<Memory>) -> Result<Engines, StartError>
         clock: Clock::start(),
         memory,
     })
+}
+
+/// A number that nobody knows.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// The engines of an earlier process, or why there are none.
@@ -190,6 +195,7 @@ fn engine_config(
         cas_first: 1 + shard as u64,
         cas_step: config.threads as u64,
         hasher,
+        secret: [random(), random()],
         reserve_bytes: reserve_bytes(config) as usize,
         huge_pages: config.large_pages,
         keeps_pages: config.prefault && config.threads == 1,

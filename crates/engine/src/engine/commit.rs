@@ -66,7 +66,7 @@ impl Engine {
             ..
         } = staged.0;
         if self.find(key, hash).is_none() {
-            if !self.prepare_index(hash) {
+            if !self.prepare_index(key, hash) {
                 self.abort(staged);
                 return StoreOutcome::OutOfMemory;
             }

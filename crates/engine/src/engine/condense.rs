@@ -142,7 +142,7 @@ impl Engine {
     fn condense_leaves(&mut self, mut leaf: usize) {
         let mut moved = 0;
         for _ in 0..LOOKS_STEP {
-            if leaf >= self.index.leaves() {
+            if leaf >= self.index.all_leaves() {
                 self.condensing.stage = Stage::Fingerprints(0);
                 return;
             }

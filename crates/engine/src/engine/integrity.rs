@@ -14,12 +14,9 @@ impl Engine {
             slabs.class_of(chunk) == INDEX_CLASS || self.items.head(chunk).state() == State::Free
         });
         let mut linked = HashSet::new();
-        let index_chunks = self.index.check_integrity(
-            slabs,
-            |chunk| assert!(linked.insert(chunk), "an item is twice in the index"),
-            |chunk| self.items.hash_of(self.hasher, chunk),
-        );
-        self.index.check_division(&self.items, self.hasher);
+        let index_chunks = self.index.check_integrity(&self.items, |chunk| {
+            assert!(linked.insert(chunk), "an item is twice in the index");
+        });
         assert_eq!(
             index_chunks + self.check_probation(&linked),
             slabs.used_chunks(INDEX_CLASS),

@@ -4,7 +4,7 @@ use super::Engine;
 use super::effort::CALL_WORK;
 use super::evict::LOOKS_PER_UNIT;
 use super::staged::PATIENCE;
-use crate::index::SPLIT_EXTENTS;
+use crate::index::{SPLIT_EXTENTS, Which};
 use crate::item::State;
 use crate::slab::{ChunkRef, INDEX_CLASS};
 use crate::types::KeyHash;
@@ -365,58 +365,87 @@ impl Engine {
         }
     }
 
-    /// Makes room in the index for one item with this hash; false if there is no memory for it.
+    /// Makes room in the index for one item with this key; false if there is no memory for it.
     ///
     /// Once it is there, removals of other items leave it there.
     #[inline]
-    pub(super) fn prepare_index(&mut self, hash: KeyHash) -> bool {
+    pub(super) fn prepare_index(&mut self, key: &[u8], hash: KeyHash) -> bool {
+        self.prepare_leaf(Which::Usual, hash);
+        self.index.takes(&self.items.slabs, hash) || self.prepare_full_leaf(key, hash)
+    }
+
+    /// Lets a table grow where it should before one more item with this hash, if there is memory for it.
+    #[inline]
+    fn prepare_leaf(&mut self, which: Which, hash: KeyHash) {
+        let table = self.index.table(which);
         // Not both in one call, if it can wait: either takes some 10 us.
-        if self.index.wants_split() {
-            self.split_leaf();
-            if self.index.is_full_at(hash) {
-                self.grow_leaf(hash);
+        if table.wants_split() {
+            self.split_leaf(which);
+            if self.index.table(which).is_full_at(hash) {
+                self.grow_leaf(which, hash);
             }
-        } else if self.index.wants_extent(hash) {
-            self.grow_leaf(hash);
-        } else if self.index.nears_split() {
-            self.index.divide(&self.items, self.hasher);
+        } else if table.wants_extent(hash) {
+            self.grow_leaf(which, hash);
+        } else if table.nears_split() {
+            self.index.table_mut(which).divide(&self.items);
         }
-        !self.index.is_full_at(hash) || self.evict_neighbour(hash) || self.wait_for_extent(hash)
+    }
+
+    /// The leaf has no slot, or too many items of one tag.
+    #[cold]
+    fn prepare_full_leaf(&mut self, key: &[u8], hash: KeyHash) -> bool {
+        if self.index.wants_to_displace(&self.items.slabs, hash) && self.prepare_second(key) {
+            return true;
+        }
+        !self.index.table(Which::Usual).is_full_at(hash)
+            || self.evict_neighbour(hash)
+            || self.wait_for_extent(hash)
+    }
+
+    /// Makes room in the second table.
+    fn prepare_second(&mut self, key: &[u8]) -> bool {
+        if !self.index.make_second(&mut self.items.slabs) {
+            return false;
+        }
+        let hash = self.index.second_hash(key);
+        self.prepare_leaf(Which::Second, hash);
+        !self.index.table(Which::Second).is_full_at(hash)
     }
 
     /// The leaf has no slot and no item that could go: it gets an extent whatever that takes.
     #[cold]
     fn wait_for_extent(&mut self, hash: KeyHash) -> bool {
-        if self.index.wants_extent(hash)
+        if self.index.table(Which::Usual).wants_extent(hash)
             && let Some(extent) = self.wait_for_page(INDEX_CLASS)
         {
-            self.grow_leaf_by(extent, hash);
+            self.grow_leaf_by(Which::Usual, extent, hash);
         }
-        !self.index.is_full_at(hash)
+        !self.index.table(Which::Usual).is_full_at(hash)
     }
 
     #[cold]
-    fn split_leaf(&mut self) {
-        let missing = self.index.missing_extents(&self.items, self.hasher);
+    fn split_leaf(&mut self, which: Which) {
+        let missing = self.index.table_mut(which).missing_extents(&self.items);
         let mut spare = [ChunkRef::NULL; SPLIT_EXTENTS];
         for extent in spare.iter_mut().take(missing) {
             *extent = self.allocate(INDEX_CLASS).unwrap_or(ChunkRef::NULL);
         }
         let spare = spare.into_iter().filter(|extent| !extent.is_null());
-        self.index.split(&mut self.items, self.hasher, spare);
+        self.index.table_mut(which).split(&mut self.items, spare);
     }
 
     #[cold]
-    fn grow_leaf(&mut self, hash: KeyHash) {
+    fn grow_leaf(&mut self, which: Which, hash: KeyHash) {
         if let Some(extent) = self.allocate(INDEX_CLASS) {
-            self.grow_leaf_by(extent, hash);
+            self.grow_leaf_by(which, extent, hash);
         }
     }
 
-    fn grow_leaf_by(&mut self, extent: ChunkRef, hash: KeyHash) {
+    fn grow_leaf_by(&mut self, which: Which, extent: ChunkRef, hash: KeyHash) {
+        let table = self.index.table_mut(which);
         // An eviction may have made the growth unnecessary.
-        if self.index.wants_extent(hash) {
-            self.index.grow(&mut self.items.slabs, hash, extent);
+        if table.wants_extent(hash) {
+            table.grow(&mut self.items.slabs, hash, extent);
         } else {
             self.items.slabs.give(extent);
         }

@@ -88,7 +88,7 @@ use self::reap::ReapCursor;
 use self::sweep::SweepCursor;
 use crate::budget::Budget;
 use crate::config::EngineConfig;
-use crate::index::{EXTENT_BYTES, Index, Place};
+use crate::index::{EXTENT_BYTES, Index, Place, SecretKey};
 use crate::item::{CAS_BYTES, HEAD_BYTES, Item, Items, State};
 use crate::slab::{ChunkRef, Slabs};
 use crate::stats::{ClassStats, EngineStats};
@@ -155,7 +155,7 @@ impl Engine {
     pub fn new(config: EngineConfig, budget: Arc<Budget>) -> io::Result<Self> {
         let cas_bytes = if config.cas_enabled { CAS_BYTES } else { 0 };
         let mut slabs = Slabs::new(&config, budget, HEAD_BYTES + cas_bytes, EXTENT_BYTES)?;
-        let index = Index::new(&mut slabs)
+        let index = Index::new(&mut slabs, config.hasher, SecretKey(config.secret))
             .ok_or_else(|| io::Error::other("the memory limit is too small for a shard"))?;
         let classes: Vec<ClassStats> = (0..slabs.sizes.len())
             .map(|class| ClassStats {
@@ -246,7 +246,7 @@ impl Engine {
     /// Finds an item, dead or alive.
     #[inline]
     fn find(&self, key: &[u8], hash: KeyHash) -> Option<(Place, ChunkRef)> {
-        self.index.find(&self.items.slabs, hash, |chunk| {
+        self.index.find(&self.items.slabs, hash, key, |chunk| {
             self.items.has_key(chunk, key)
         })
     }
@@ -271,9 +271,10 @@ impl Engine {
 
     /// As [`Self::place_of`], if the hash of its key is known.
     fn place_with(&self, hash: KeyHash, chunk: ChunkRef) -> Place {
+        let key = self.items.item(chunk).key();
         let found = self
             .index
-            .find(&self.items.slabs, hash, |other| other == chunk);
+            .find(&self.items.slabs, hash, key, |other| other == chunk);
         found.expect("a linked item is in the index").0
     }
 

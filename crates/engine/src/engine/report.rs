@@ -21,6 +21,13 @@ impl Engine {
         }
     }
 
+    /// Whether the index has had to find items by a second hash, since their leaf was full or crowded: so far nobody's keys
+    /// have done that by chance.
+    #[must_use]
+    pub fn displaces_items(&self) -> bool {
+        self.index.has_second()
+    }
+
     /// Where the bytes are that the shard has charged.
     #[must_use]
     pub fn memory_report(&self) -> MemoryReport {

@@ -132,7 +132,8 @@ impl Engine {
                 self.index.prefetch(slabs, hash);
             }
             batch.iter().all(|&(chunk, hash)| {
-                let found = self.index.find(slabs, hash, |other| other == chunk);
+                let key = self.items.item(chunk).key();
+                let found = self.index.find(slabs, hash, key, |other| other == chunk);
                 found.is_some()
             })
         })

@@ -43,7 +43,9 @@ impl Engine {
         };
         // The index's memory first: when the value is whole, there may be nothing else that could go.
         self.begin_work();
-        if self.find(reserve.key, reserve.hash).is_none() && !self.prepare_index(reserve.hash) {
+        if self.find(reserve.key, reserve.hash).is_none()
+            && !self.prepare_index(reserve.key, reserve.hash)
+        {
             return Err(StoreOutcome::OutOfMemory);
         }
         self.stage(&fields, reserve.hash)

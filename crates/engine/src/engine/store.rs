@@ -179,7 +179,7 @@ impl Engine {
             return self.overwrite(fields, old, value);
         }
         self.begin_work();
-        if found.is_none() && !self.prepare_index(hash) {
+        if found.is_none() && !self.prepare_index(fields.key, hash) {
             return StoreOutcome::OutOfMemory;
         }
         if found.is_none() {
@@ -196,7 +196,7 @@ impl Engine {
         };
         self.write_single(chunk, &fields, value);
         if version == self.index.version() {
-            self.link_at(found, chunk, hash);
+            self.link_at(found, chunk, fields.key, hash);
         } else {
             self.link(chunk, fields.key, hash);
         }
@@ -245,10 +245,16 @@ impl Engine {
     /// Puts a complete item in the index, in place of a present one if there is one. The index has room.
     pub(super) fn link(&mut self, chunk: ChunkRef, key: &[u8], hash: KeyHash) {
         let found = self.find(key, hash);
-        self.link_at(found, chunk, hash);
+        self.link_at(found, chunk, key, hash);
     }
 
-    fn link_at(&mut self, found: Option<(Place, ChunkRef)>, chunk: ChunkRef, hash: KeyHash) {
+    fn link_at(
+        &mut self,
+        found: Option<(Place, ChunkRef)>,
+        chunk: ChunkRef,
+        key: &[u8],
+        hash: KeyHash,
+    ) {
         if let Some((place, old)) = found {
             // As a use of the item, wherever its new place is.
             let frequency = policy::accessed(self.items.head(old).frequency());
@@ -257,7 +263,7 @@ impl Engine {
             self.note_linked(chunk, frequency);
             self.dispose(old);
         } else {
-            self.index.insert(&mut self.items.slabs, hash, chunk);
+            self.index.insert(&mut self.items.slabs, hash, key, chunk);
             self.note_linked(chunk, policy::STORED);
             self.enlist(chunk, hash);
         }

@@ -9,12 +9,14 @@
 //! 0                 from                                  to                  2^32
 //! ```
 //!
+//! Items that the usual table has displaced follow, if there are any, from 2^32 to 2^33.
+//!
 //! An item that is in the cache from the first step to the last is visited, wherever its memory moves meanwhile. It is
 //! visited once, but for a leaf that is split between two steps that visit it. Items that come, change or go meanwhile
 //! are visited as they are at that moment, or not.
 
 use super::Engine;
-use crate::index::{SPAN_END, position_of};
+use crate::index::WALK_END;
 use crate::slab::ChunkRef;
 use crate::types::{Deadline, Seconds};
 
@@ -37,7 +39,7 @@ impl WalkCursor {
     /// Whether every item has been visited.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.from >= SPAN_END
+        self.from >= WALK_END
     }
 }
 
@@ -100,6 +102,10 @@ impl Engine {
 
     /// Collects items from the cursor on, of one leaf at most, and moves the cursor behind them.
     fn next_items(&self, cursor: &mut WalkCursor, wanted: usize, chunks: &mut Vec<ChunkRef>) {
+        cursor.from = self.index.next_position(cursor.from);
+        if cursor.is_done() {
+            return;
+        }
         let span = self.index.span_at(cursor.from);
         if cursor.tag == 0 || cursor.to > span.to {
             cursor.to = span.to;
@@ -115,12 +121,12 @@ impl Engine {
         let part = cursor.from..cursor.to;
         if span.from != part.start || span.to != part.end {
             chunks.retain(|&chunk| {
-                part.contains(&position_of(self.items.hash_of(self.hasher, chunk)))
+                part.contains(&self.index.position_of(&self.items, chunk, part.start))
             });
         }
         cursor.tag = end;
         if end == TAGS {
-            cursor.from = cursor.to;
+            cursor.from = self.index.next_position(cursor.to);
             cursor.tag = 0;
         }
     }

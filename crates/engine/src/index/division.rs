@@ -13,10 +13,10 @@
 
 use super::bucket::Entry;
 use super::leaf::{BUCKETS_MAX, LEAF_ITEMS_MAX, Position, extents_for};
-use super::{Index, LEAF_ITEMS};
+use super::table::{LEAF_ITEMS, Table};
 use crate::item::Items;
 use crate::slab::Slabs;
-use crate::types::{KeyHash, KeyHasher};
+use crate::types::KeyHash;
 
 /// Insertions before a split that look at items of the leaf, and the buckets that each of them looks at.
 const INSERTIONS: usize = 24;
@@ -69,7 +69,7 @@ impl Division {
     }
 }
 
-impl Index {
+impl Table {
     /// Which bit of the hash the next split goes by, and the leaf that it splits.
     pub(super) fn next_split(&self) -> (u32, usize) {
         let bit =
@@ -84,7 +84,7 @@ impl Index {
     }
 
     /// Looks at some items of the leaf that is split next; true if there are more.
-    pub(crate) fn divide(&mut self, items: &Items, hasher: KeyHasher) -> bool {
+    pub(crate) fn divide(&mut self, items: &Items) -> bool {
         let (bit, source) = self.next_split();
         if self.division.leaf != source {
             self.division = Division {
@@ -93,10 +93,11 @@ impl Index {
             };
         }
         let first = self.division.looked;
+        let hasher = self.hasher;
         let leaf = *self.leaf(source);
         let slabs = &items.slabs;
         leaf.visit_slots(slabs, first..first + STEP, |slot, entry| {
-            let goes = items.hash_of(hasher, entry.chunk).0 as u32 & bit != 0;
+            let goes = hasher.hash(items.item(entry.chunk).key()).0 as u32 & bit != 0;
             self.division.set(slot, goes);
             self.moved_slots += LOOK;
         });
@@ -109,8 +110,8 @@ impl Index {
     }
 
     /// Looks at all items of the leaf that is split next; returns how many extents its two halves need beyond its own.
-    pub(crate) fn missing_extents(&mut self, items: &Items, hasher: KeyHasher) -> usize {
-        while self.divide(items, hasher) {}
+    pub(crate) fn missing_extents(&mut self, items: &Items) -> usize {
+        while self.divide(items) {}
         let leaf = self.leaf(self.next_split().1);
         let (mut staying, mut going) = (0, 0);
         leaf.visit_slots(&items.slabs, 0..BUCKETS_MAX, |slot, _| {
@@ -147,7 +148,7 @@ impl Index {
     }
 
     /// Panics unless what is known of the next split is so.
-    pub(crate) fn check_division(&self, items: &Items, hasher: KeyHasher) {
+    pub(crate) fn check_division(&self, items: &Items) {
         let (bit, source) = self.next_split();
         if self.division.leaf != source {
             return;
@@ -155,7 +156,7 @@ impl Index {
         let looked = 0..self.division.looked;
         let leaf = self.leaf(source);
         leaf.visit_slots(&items.slabs, looked, |slot, entry| {
-            let goes = items.hash_of(hasher, entry.chunk).0 as u32 & bit != 0;
+            let goes = self.hash_of(items, entry.chunk).0 as u32 & bit != 0;
             assert_eq!(self.division.goes(slot), goes, "half of slot {slot}");
         });
     }

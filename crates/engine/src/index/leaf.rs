@@ -1,13 +1,16 @@
 //! One leaf of the index: a small table whose buckets lie in extents of four.
 //!
 //! ```text
-//! leaf      | extent 0 | extent 1 | ... | extent 14 | extents | items |          64 bytes
+//! leaf      | extent 0 | extent 1 | ... | extent 14 | extents | displaces | items |  64 bytes
 //!               |
 //! extent    | bucket 0 | bucket 1 | bucket 2 | bucket 3 |                      256 bytes, a chunk of class 0
 //! ```
 //!
 //! The home bucket of an item is its tag scaled to the number of buckets, so growing or shrinking a leaf needs nothing
 //! but what the slots hold. A full bucket passes on to the next one.
+//!
+//! A leaf that is full, or has very many items of one tag, leaves further ones to a second table (`mod.rs`), and notes that
+//! it has done so (`displaces`).
 
 use std::ops::Range;
 
@@ -30,6 +33,9 @@ pub(crate) const EXTENTS_MAX: usize = 15;
 pub(crate) const BUCKETS_MAX: usize = EXTENTS_MAX * EXTENT_BUCKETS;
 /// Items of a leaf at most.
 pub(crate) const LEAF_ITEMS_MAX: usize = EXTENTS_MAX * EXTENT_SLOTS;
+/// Items of one tag that a leaf takes: a lookup compares the key with all of them. Of 600 random tags, three are never the
+/// same.
+const SAME_TAG_MAX: usize = 32;
 /// A leaf shrinks when it has so many items fewer than one extent less would want.
 const SHRINK_SLACK: usize = 24;
 
@@ -38,7 +44,8 @@ const SHRINK_SLACK: usize = 24;
 #[repr(C, align(64))]
 pub(crate) struct Leaf {
     extents: [ChunkRef; EXTENTS_MAX],
-    len: u16,
+    len: u8,
+    displaces: bool,
     items: u16,
 }
 
@@ -67,6 +74,7 @@ impl Leaf {
     pub(crate) const EMPTY: Self = Self {
         extents: [ChunkRef::NULL; EXTENTS_MAX],
         len: 0,
+        displaces: false,
         items: 0,
     };
 
@@ -91,6 +99,36 @@ impl Leaf {
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.items() == self.extent_count() * EXTENT_SLOTS
+    }
+
+    /// Whether items may be elsewhere.
+    #[inline]
+    pub(crate) fn displaces(&self) -> bool {
+        self.displaces
+    }
+
+    /// Notes whether items may be elsewhere.
+    pub(crate) fn set_displaces(&mut self, displaces: bool) {
+        self.displaces = displaces;
+    }
+
+    /// Whether there are too many items with this tag for one more.
+    #[inline]
+    pub(crate) fn is_crowded(&self, slabs: &Slabs, tag: u16) -> bool {
+        // Those that their home bucket has no slot for have passed it.
+        self.len > 0
+            && usize::from(self.bucket(slabs, self.home(tag)).passed) >= SAME_TAG_MAX - SLOTS
+            && self.has_many_of(slabs, tag)
+    }
+
+    #[cold]
+    fn has_many_of(&self, slabs: &Slabs, tag: u16) -> bool {
+        let mut same = 0;
+        self.find(slabs, tag, |_| {
+            same += 1;
+            same >= SAME_TAG_MAX
+        });
+        same >= SAME_TAG_MAX
     }
 
     /// Whether an extent is worth giving back. The last one stays, so that an insertion that was prepared has room
@@ -259,7 +297,10 @@ impl Leaf {
     /// Takes the extents out, leaving the leaf empty.
     pub(crate) fn take_extents(&mut self) -> ([ChunkRef; EXTENTS_MAX], usize) {
         let taken = (self.extents, self.extent_count());
-        *self = Self::EMPTY;
+        *self = Self {
+            displaces: self.displaces,
+            ..Self::EMPTY
+        };
         taken
     }
 

@@ -1,10 +1,12 @@
-//! The directory of the index, for a restart that finds the leaves' extents in a file.
+//! The directories of the index, for a restart that finds the leaves' extents in a file.
 
 use serde::{Deserialize, Serialize};
 
+use super::Index;
 use super::division::Division;
 use super::leaf::Leaf;
-use super::{BLOCK_BYTES, BLOCK_LEAVES, Index, LEAVES_MAX, mask_for};
+use super::second::{SecretKey, TableHasher};
+use super::table::{BLOCK_BYTES, BLOCK_LEAVES, LEAVES_MAX, Table, mask_for};
 use crate::slab::{ChunkRef, INDEX_CLASS, Slabs};
 
 /// Blocks of the directory that may be unused: far more than are kept.
@@ -12,21 +14,21 @@ const SPARE_BLOCKS_MAX: usize = 1 << 16;
 
 /// See the head of this file.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct SavedIndex {
+struct SavedTable {
     leaves: Vec<Leaf>,
     blocks: usize,
     items: usize,
     extents: u64,
 }
 
-impl SavedIndex {
+impl SavedTable {
     /// Bytes of the directory.
-    pub(crate) fn directory_bytes(&self) -> u64 {
+    fn directory_bytes(&self) -> u64 {
         self.blocks as u64 * BLOCK_BYTES
     }
 
     /// Whether it can be taken over.
-    pub(crate) fn is_sound(&self) -> bool {
+    fn is_sound(&self) -> bool {
         let blocks = self.leaves.len().div_ceil(BLOCK_LEAVES);
         let sum = |of: fn(&Leaf) -> usize| self.leaves.iter().map(of).sum::<usize>();
         (1..=LEAVES_MAX).contains(&self.leaves.len())
@@ -37,16 +39,36 @@ impl SavedIndex {
     }
 }
 
+/// What is saved of both tables.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SavedIndex {
+    usual: SavedTable,
+    second: Option<SavedTable>,
+    secret: SecretKey,
+}
+
+impl SavedIndex {
+    /// Bytes of the directories.
+    pub(crate) fn directory_bytes(&self) -> u64 {
+        let second = self.second.as_ref().map_or(0, SavedTable::directory_bytes);
+        self.usual.directory_bytes() + second
+    }
+
+    /// Whether it can be taken over.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.usual.is_sound() && self.second.as_ref().is_none_or(SavedTable::is_sound)
+    }
+}
+
 impl Index {
     /// Number of items.
     pub(crate) fn items(&self) -> usize {
-        self.items
+        self.tables().map(|table| table.items).sum()
     }
 
     /// All extents, in order of memory; `None` if one of them is none, or belongs to two leaves.
     pub(crate) fn sound_extents(&self, slabs: &Slabs) -> Option<Vec<ChunkRef>> {
-        let leaves = (0..self.leaves).map(|leaf| self.leaf(leaf));
-        let mut extents: Vec<ChunkRef> = leaves.flat_map(Leaf::extents).copied().collect();
+        let mut extents: Vec<ChunkRef> = self.tables().flat_map(Table::all_extents).collect();
         extents.sort_unstable_by_key(|extent| extent.0);
         let are_chunks = (extents.iter()).all(|&extent| slabs.is_chunk_of(INDEX_CLASS, extent));
         let are_different = extents.windows(2).all(|pair| pair[0] != pair[1]);
@@ -55,12 +77,44 @@ impl Index {
 
     /// Whether the counts of all leaves and buckets are those of their slots.
     pub(crate) fn has_sound_buckets(&self, slabs: &Slabs) -> bool {
-        (0..self.leaves).all(|leaf| self.leaf(leaf).has_sound_buckets(slabs))
+        self.tables().all(|table| table.has_sound_buckets(slabs))
     }
 
     /// What [`Self::adopt`] needs.
     pub(crate) fn saved(&self) -> SavedIndex {
         SavedIndex {
+            usual: self.usual.saved(),
+            second: self.second.as_deref().map(Table::saved),
+            secret: self.secret,
+        }
+    }
+
+    /// Takes over the tables of an earlier process, which are sound.
+    pub(crate) fn adopt(&mut self, saved: &SavedIndex) {
+        self.usual.adopt(&saved.usual);
+        self.secret = saved.secret;
+        self.second = saved.second.as_ref().map(|saved| {
+            let mut table = Table::uncharged(TableHasher::Secret(self.secret));
+            table.adopt(saved);
+            Box::new(table)
+        });
+    }
+}
+
+impl Table {
+    /// All extents.
+    fn all_extents(&self) -> impl Iterator<Item = ChunkRef> {
+        (0..self.leaves).flat_map(|leaf| self.leaf(leaf).extents().iter().copied())
+    }
+
+    /// Whether the counts of all leaves and buckets are those of their slots.
+    fn has_sound_buckets(&self, slabs: &Slabs) -> bool {
+        (0..self.leaves).all(|leaf| self.leaf(leaf).has_sound_buckets(slabs))
+    }
+
+    /// What [`Self::adopt`] needs.
+    fn saved(&self) -> SavedTable {
+        SavedTable {
             leaves: (0..self.leaves).map(|leaf| *self.leaf(leaf)).collect(),
             blocks: self.blocks.len(),
             items: self.items,
@@ -69,7 +123,7 @@ impl Index {
     }
 
     /// Takes over the directory of an earlier process, which is sound. Its bytes are charged with the slabs that are taken over.
-    pub(crate) fn adopt(&mut self, saved: &SavedIndex) {
+    fn adopt(&mut self, saved: &SavedTable) {
         self.blocks = (0..saved.blocks)
             .map(|_| Box::new([Leaf::EMPTY; BLOCK_LEAVES]))
             .collect();

@@ -9,8 +9,8 @@
 //! 3 leaves        |   leaf 0 | leaf 2  |        leaf 1          |
 //! ```
 
-use super::Index;
 use super::bucket::Entry;
+use super::table::Table;
 use crate::slab::{ChunkRef, Slabs};
 use crate::types::KeyHash;
 
@@ -32,7 +32,7 @@ pub(crate) struct Span {
     pub(crate) items: usize,
 }
 
-impl Index {
+impl Table {
     /// The leaf at a position below [`SPAN_END`].
     pub(crate) fn span_at(&self, position: u64) -> Span {
         let hash = KeyHash(u64::from((position as u32).reverse_bits()));
@@ -68,7 +68,9 @@ mod tests {
     use super::*;
     use crate::budget::Budget;
     use crate::config::EngineConfig;
-    use crate::index::mask_for;
+    use crate::index::second::TableHasher;
+    use crate::index::table::mask_for;
+    use crate::types::KeyHasher;
 
     #[test]
     fn the_spans_of_any_number_of_leaves_cover_the_space_once() {
@@ -77,7 +79,7 @@ mod tests {
             ..EngineConfig::default()
         };
         let mut slabs = Slabs::new(&config, Budget::new(1 << 20), 14, 256).unwrap();
-        let mut index = Index::new(&mut slabs).unwrap();
+        let mut index = Table::new(&mut slabs, TableHasher::Usual(KeyHasher::new(0))).unwrap();
         for leaves in 1..=64 {
             index.leaves = leaves;
             index.mask = mask_for(leaves);

@@ -1,8 +1,8 @@
-//! The index of a shard: from key hash to chunk.
+//! One table of the index: leaves ([`super::leaf`]) of up to 600 slots, found by linear hashing on the low bits of the hash.
 //!
-//! Leaves ([`leaf`]) of up to 600 slots, found by linear hashing on the low bits of the hash: the table grows by splitting
-//! one leaf at a time, in order, so that nothing is ever rehashed as a whole and the directory is only appended to.
-//! Each leaf grows and shrinks by itself in steps of 40 slots, so slots are 80 to 92 % full whatever the number of items.
+//! The table grows by splitting one leaf at a time, in order, so that nothing is ever rehashed as a whole and the directory
+//! is only appended to. Each leaf grows and shrinks by itself in steps of 40 slots, so slots are 80 to 92 % full whatever the
+//! number of items.
 //!
 //! ```text
 //! hash   | 63 ....... 48 | 47 ... 32 | 31 ............ 0 |
@@ -10,76 +10,76 @@
 //! ```
 //!
 //! Only a split looks at items (their hash's next bit is not in the slot): some 200 to 600 of them, most of them in the
-//! insertions before it ([`division`]). docs/design/001-index.md has the alternatives and the measurements.
+//! insertions before it ([`super::division`]).
 
-mod bucket;
-mod division;
-mod leaf;
-mod saved;
-mod span;
-
-use self::bucket::Entry;
-use self::division::Division;
-pub(crate) use self::leaf::{EXTENT_BYTES, Position};
-use self::leaf::{EXTENT_SLOTS, EXTENTS_MAX, LEAF_ITEMS_MAX, Leaf, extents_for};
-pub(crate) use self::saved::SavedIndex;
-pub(crate) use self::span::{SPAN_END, position_of};
+use super::bucket::Entry;
+use super::division::Division;
+use super::leaf::{
+    EXTENT_BYTES, EXTENT_SLOTS, EXTENTS_MAX, LEAF_ITEMS_MAX, Leaf, Position, extents_for,
+};
+use super::second::TableHasher;
 use crate::item::Items;
 use crate::segment::prefetch;
 use crate::slab::{ChunkRef, Slabs};
-use crate::types::{KeyHash, KeyHasher};
+use crate::types::KeyHash;
 
 /// Items per leaf at which the table grows. Leaves not yet split then hold up to twice as many, 7 standard deviations
 /// below [`LEAF_ITEMS_MAX`].
-const LEAF_ITEMS: usize = 210;
+pub(super) const LEAF_ITEMS: usize = 210;
 /// Items per leaf below which the table shrinks.
 const LEAF_ITEMS_MIN: usize = 90;
 /// Leaves of one block of the directory.
-const BLOCK_LEAVES: usize = 64;
+pub(super) const BLOCK_LEAVES: usize = 64;
 /// Bytes of one block of the directory.
-const BLOCK_BYTES: u64 = (BLOCK_LEAVES * size_of::<Leaf>()) as u64;
+pub(super) const BLOCK_BYTES: u64 = (BLOCK_LEAVES * size_of::<Leaf>()) as u64;
 /// Leaves at most: their number is one of 32 bits.
-const LEAVES_MAX: usize = 1 << 31;
+pub(super) const LEAVES_MAX: usize = 1 << 31;
 /// A split needs at most so many extents beyond those that the leaf has: two roundings up, and two for a leaf that was
 /// filled beyond the usual load.
 pub(crate) const SPLIT_EXTENTS: usize = 4;
 
-/// Where an item is in the index; valid until the index changes.
+/// Where an item is in a table; valid until the table changes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Spot {
     leaf: u32,
     position: Position,
 }
 
 /// See the head of this file.
 #[derive(Debug)]
-pub(crate) struct Index {
-    blocks: Vec<Box<[Leaf; BLOCK_LEAVES]>>,
-    leaves: usize,
+pub(crate) struct Table {
+    pub(super) blocks: Vec<Box<[Leaf; BLOCK_LEAVES]>>,
+    pub(super) leaves: usize,
     /// 2^(k+1) - 1 where 2^k <= leaves < 2^(k+1).
-    mask: u32,
-    items: usize,
-    extents: u64,
-    version: u64,
+    pub(super) mask: u32,
+    pub(super) items: usize,
+    pub(super) extents: u64,
+    pub(super) version: u64,
     /// Slots filled by growth, splits and merges; those of splits count three times.
-    moved_slots: u64,
+    pub(super) moved_slots: u64,
     scratch: Vec<Entry>,
-    division: Division,
+    pub(super) division: Division,
+    pub(super) hasher: TableHasher,
 }
 
 #[inline]
-fn tag_of(hash: KeyHash) -> u16 {
+pub(super) fn tag_of(hash: KeyHash) -> u16 {
     (hash.0 >> 32) as u16
 }
 
-fn mask_for(leaves: usize) -> u32 {
+pub(super) fn mask_for(leaves: usize) -> u32 {
     (leaves + 1).next_power_of_two().max(2) as u32 - 1
 }
 
-impl Index {
+impl Table {
     /// An empty index: one leaf without extents. `None` if the budget has no room for the directory's first block.
-    pub(crate) fn new(slabs: &mut Slabs) -> Option<Self> {
-        slabs.charge(BLOCK_BYTES).then(|| Self {
+    pub(super) fn new(slabs: &mut Slabs, hasher: TableHasher) -> Option<Self> {
+        slabs.charge(BLOCK_BYTES).then(|| Self::uncharged(hasher))
+    }
+
+    /// The same, whose first block somebody else charges.
+    pub(super) fn uncharged(hasher: TableHasher) -> Self {
+        Self {
             blocks: vec![Box::new([Leaf::EMPTY; BLOCK_LEAVES])],
             leaves: 1,
             mask: mask_for(1),
@@ -89,13 +89,19 @@ impl Index {
             moved_slots: 0,
             scratch: Vec::with_capacity(2 * LEAF_ITEMS_MAX),
             division: Division::NONE,
-        })
+            hasher,
+        }
     }
 
-    /// Changes whenever a [`Place`] or the reference found at it becomes invalid.
+    /// Changes whenever a [`Spot`] or the reference found at it becomes invalid.
     #[inline]
     pub(crate) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Whether it has no items.
+    pub(super) fn is_empty(&self) -> bool {
+        self.items == 0
     }
 
     /// Number of leaves.
@@ -131,12 +137,12 @@ impl Index {
     }
 
     #[inline]
-    fn leaf(&self, leaf: usize) -> &Leaf {
+    pub(super) fn leaf(&self, leaf: usize) -> &Leaf {
         &self.blocks[leaf / BLOCK_LEAVES][leaf % BLOCK_LEAVES]
     }
 
     #[inline]
-    fn leaf_mut(&mut self, leaf: usize) -> &mut Leaf {
+    pub(super) fn leaf_mut(&mut self, leaf: usize) -> &mut Leaf {
         &mut self.blocks[leaf / BLOCK_LEAVES][leaf % BLOCK_LEAVES]
     }
 
@@ -172,11 +178,11 @@ impl Index {
         slabs: &Slabs,
         hash: KeyHash,
         is_it: impl FnMut(ChunkRef) -> bool,
-    ) -> Option<(Place, ChunkRef)> {
+    ) -> Option<(Spot, ChunkRef)> {
         let leaf = self.leaf_of(hash);
         let (position, chunk) = self.leaf(leaf).find(slabs, tag_of(hash), is_it)?;
         Some((
-            Place {
+            Spot {
                 leaf: leaf as u32,
                 position,
             },
@@ -209,9 +215,9 @@ impl Index {
     /// Takes an item out, and gives back memory that is no longer needed: with `many` to follow only when half of what the
     /// leaf has would do, since filling the leaf anew costs as much as some forty removals.
     #[inline]
-    pub(crate) fn remove(&mut self, slabs: &mut Slabs, place: Place, many: bool) {
-        let leaf = place.leaf as usize;
-        self.leaf_mut(leaf).remove(slabs, place.position);
+    pub(crate) fn remove(&mut self, slabs: &mut Slabs, spot: Spot, many: bool) {
+        let leaf = spot.leaf as usize;
+        self.leaf_mut(leaf).remove(slabs, spot.position);
         self.items -= 1;
         self.version += 1;
         let shrunk = self.leaf(leaf);
@@ -225,9 +231,9 @@ impl Index {
 
     /// Makes an item's slot refer to another chunk.
     #[inline]
-    pub(crate) fn replace(&mut self, slabs: &mut Slabs, place: Place, chunk: ChunkRef) {
-        self.leaf(place.leaf as usize)
-            .replace(slabs, place.position, chunk);
+    pub(crate) fn replace(&mut self, slabs: &mut Slabs, spot: Spot, chunk: ChunkRef) {
+        self.leaf(spot.leaf as usize)
+            .replace(slabs, spot.position, chunk);
         self.version += 1;
     }
 
@@ -246,6 +252,35 @@ impl Index {
     /// An item of the leaf of `hash`.
     pub(crate) fn neighbour(&self, slabs: &Slabs, hash: KeyHash) -> Option<ChunkRef> {
         self.leaf(self.leaf_of(hash)).some_item(slabs, tag_of(hash))
+    }
+
+    /// Whether the leaf of `hash` may neither take an item nor grow.
+    pub(super) fn has_reached_its_end(&self, slabs: &Slabs, hash: KeyHash) -> bool {
+        let leaf = self.leaf(self.leaf_of(hash));
+        leaf.is_full() && leaf.extent_count() == EXTENTS_MAX || leaf.is_crowded(slabs, tag_of(hash))
+    }
+
+    /// Whether the leaf of `hash` takes an item: it has a slot, and the tag is not that of too many others.
+    #[inline]
+    pub(super) fn takes(&self, slabs: &Slabs, hash: KeyHash) -> bool {
+        let leaf = self.leaf(self.leaf_of(hash));
+        !leaf.is_full() && !leaf.is_crowded(slabs, tag_of(hash))
+    }
+
+    /// Whether items of the leaf of `hash` may be elsewhere.
+    pub(super) fn displaces(&self, hash: KeyHash) -> bool {
+        self.leaf(self.leaf_of(hash)).displaces()
+    }
+
+    /// Notes that an item of the leaf of `hash` is elsewhere.
+    pub(super) fn note_displaced(&mut self, hash: KeyHash) {
+        let leaf = self.leaf_of(hash);
+        self.leaf_mut(leaf).set_displaces(true);
+    }
+
+    /// Hash of the key of the item at `chunk`.
+    pub(super) fn hash_of(&self, items: &Items, chunk: ChunkRef) -> KeyHash {
+        self.hasher.hash(items.item(chunk).key())
     }
 
     /// Whether it is time to split a leaf.
@@ -322,11 +357,10 @@ impl Index {
     pub(crate) fn split(
         &mut self,
         items: &mut Items,
-        hasher: KeyHasher,
         spare: impl Iterator<Item = ChunkRef> + Clone,
     ) {
         self.extents += spare.clone().count() as u64;
-        while self.divide(items, hasher) {}
+        while self.divide(items) {}
         let (_, source) = self.next_split();
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
@@ -349,6 +383,8 @@ impl Index {
             let mut extents = extents[..len].iter().copied().chain(spare);
             self.leaves += 1;
             self.mask = mask_for(self.leaves);
+            let (displaces, new) = (self.leaf(source).displaces(), self.leaves - 1);
+            self.leaf_mut(new).set_displaces(displaces);
             self.fill(slabs, source, &mut extents, keep_extents, keep);
             self.fill(slabs, self.leaves - 1, &mut extents, take_extents, take);
             self.free_extents(slabs, extents);
@@ -374,6 +410,8 @@ impl Index {
             .iter()
             .chain(&from_last[..last_len])
             .copied();
+        let displaces = self.leaf(last).displaces() || self.leaf(target).displaces();
+        self.leaf_mut(target).set_displaces(displaces);
         self.leaves -= 1;
         self.mask = mask_for(self.leaves);
         self.division = Division::NONE;
@@ -398,8 +436,8 @@ impl Index {
     pub(crate) fn check_integrity(
         &self,
         slabs: &Slabs,
-        mut visit: impl FnMut(ChunkRef),
         hash_of: impl Fn(ChunkRef) -> KeyHash,
+        mut visit: impl FnMut(ChunkRef),
     ) -> u64 {
         let (mut items, mut extents) = (0, 0);
         for index in 0..self.leaves {
