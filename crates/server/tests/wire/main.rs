@@ -36,6 +36,7 @@
 mod auth;
 mod client;
 mod concurrent;
+mod damaged_restart;
 mod dump;
 mod ends;
 mod expiry;
