@@ -5,17 +5,119 @@
 
 use std::time::Duration;
 
-/// Splits `text` into its leading number and the suffix behind it.
+/// The longest time an option may ask for.
+const LENGTH_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The shortest window of a time series: below it there are more windows than requests.
+const INTERVAL_MIN: Duration = Duration::from_millis(10);
+/// The lowest rate of an open loop: one request in 100 s.
+const LOAD_RATE_MIN: f64 = 0.01;
+/// The highest: many times what a machine can send.
+const LOAD_RATE_MAX: f64 = 100e6;
+
+/// Splits `text` into its leading number (`12`, `1.5`, `1e6`) and the suffix behind it.
 fn split_number(text: &str) -> Result<(f64, &str), String> {
     let text = text.trim();
+    let wrong = || format!("'{text}' does not begin with a number");
     let end = text
         .find(|c: char| !(c.is_ascii_digit() || c == '.'))
         .unwrap_or(text.len());
+    let end = end + exponent_length(&text[end..]);
     let (digits, suffix) = text.split_at(end);
-    let number = digits
-        .parse::<f64>()
-        .map_err(|_| format!("'{text}' does not begin with a number"))?;
+    let number = digits.parse::<f64>().map_err(|_| wrong())?;
+    if !number.is_finite() {
+        return Err(format!("'{text}' is too large"));
+    }
     Ok((number, suffix.trim()))
+}
+
+/// The length of `e6` or `e-3` at the beginning of `text`, or 0.
+fn exponent_length(text: &str) -> usize {
+    let Some(rest) = text.strip_prefix(['e', 'E']) else {
+        return 0;
+    };
+    let unsigned = rest.strip_prefix(['+', '-']).unwrap_or(rest);
+    let digits = unsigned
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(unsigned.len());
+    if digits == 0 {
+        0
+    } else {
+        1 + rest.len() - unsigned.len() + digits
+    }
+}
+
+/// A time to measure for: above 0, up to 30 days.
+pub fn parse_length(text: &str) -> Result<Duration, String> {
+    let length = parse_pause(text)?;
+    if length.is_zero() {
+        return Err("must be above 0".to_owned());
+    }
+    Ok(length)
+}
+
+/// A time that may be 0, up to 30 days.
+pub fn parse_pause(text: &str) -> Result<Duration, String> {
+    let length = parse_duration(text)?;
+    if length > LENGTH_MAX {
+        return Err("must be at most 30 days".to_owned());
+    }
+    Ok(length)
+}
+
+/// The length of a window in a time series.
+pub fn parse_interval(text: &str) -> Result<Duration, String> {
+    let interval = parse_length(text)?;
+    if interval < INTERVAL_MIN {
+        return Err(format!("must be at least {INTERVAL_MIN:?}"));
+    }
+    Ok(interval)
+}
+
+/// The rate of an open loop: from one request in 100 s to 100 M/s.
+pub fn parse_load_rate(text: &str) -> Result<f64, String> {
+    let rate = parse_rate(text)?;
+    if !(LOAD_RATE_MIN..=LOAD_RATE_MAX).contains(&rate) {
+        return Err(format!(
+            "must lie between {LOAD_RATE_MIN} and {}/s",
+            format_count(LOAD_RATE_MAX)
+        ));
+    }
+    Ok(rate)
+}
+
+/// A count, a rate or bits per second of which there must be some.
+pub fn parse_positive(text: &str) -> Result<f64, String> {
+    let number = parse_rate(text)?;
+    if number <= 0.0 {
+        return Err("must be above 0".to_owned());
+    }
+    Ok(number)
+}
+
+/// A share above 0 and below all: `2%`, `0.3`.
+pub fn parse_precision(text: &str) -> Result<f64, String> {
+    let share = parse_share(text)?;
+    if share <= 0.0 || share >= 1.0 {
+        return Err("must lie between 0% and 100%".to_owned());
+    }
+    Ok(share)
+}
+
+/// A share from nothing to less than all.
+pub fn parse_part(text: &str) -> Result<f64, String> {
+    let share = parse_share(text)?;
+    if share >= 1.0 {
+        return Err("must be below 100%".to_owned());
+    }
+    Ok(share)
+}
+
+/// The weight of a list's entry: a number, 0 or more.
+pub fn parse_weight(text: &str) -> Result<f64, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|weight| weight.is_finite() && *weight >= 0.0)
+        .ok_or_else(|| format!("'{text}' is not a weight"))
 }
 
 /// A duration with its unit: `250ns`, `500us`, `1.5ms`, `10s`, `2m`. A bare number means seconds.
@@ -164,6 +266,37 @@ mod tests {
         assert!(parse_count("many").is_err());
         assert!(parse_bytes("12x").is_err());
         assert!(parse_share("3 apples").is_err());
+    }
+
+    #[test]
+    fn exponents_are_numbers_and_not_suffixes() {
+        assert_eq!(parse_rate("1e6"), Ok(1_000_000.0));
+        assert_eq!(parse_rate("2.5E3/s"), Ok(2_500.0));
+        assert_eq!(parse_rate("1e3k"), Ok(1_000_000.0));
+        assert_eq!(parse_count("5e-1M"), Ok(500_000));
+        assert_eq!(parse_bytes("1e3"), Ok(1_000));
+        assert_eq!(parse_duration("1e-3s"), Ok(Duration::from_millis(1)));
+        for text in [
+            "e6", "1e", "1e+", "1ex", "1e400", "--1", "-5", "nan", "inf", "",
+        ] {
+            assert!(parse_rate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_refused() {
+        assert!(parse_load_rate("0").is_err() && parse_load_rate("1e-12").is_err());
+        assert!(parse_load_rate("1e12").is_err() && parse_load_rate("100M").is_ok());
+        assert!(parse_length("0").is_err() && parse_length("0s").is_err());
+        assert!(parse_length("1e9").is_err() && parse_length("1e30").is_err());
+        assert!(parse_pause("0").is_ok() && parse_pause("31e5").is_err());
+        assert!(parse_interval("1us").is_err() && parse_interval("10ms").is_ok());
+        assert!(parse_precision("0").is_err() && parse_precision("100%").is_err());
+        assert!(parse_part("0%").is_ok() && parse_part("100%").is_err());
+        assert!(parse_positive("0").is_err());
+        for text in ["nan", "inf", "-1", "x"] {
+            assert!(parse_weight(text).is_err(), "{text}");
+        }
     }
 
     #[test]

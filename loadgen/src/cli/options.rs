@@ -1,6 +1,6 @@
 //! Options shared by the commands, in groups: where, what, how fast, and what to write.
 
-use crate::units::{parse_duration, parse_rate};
+use crate::units::{parse_interval, parse_length, parse_load_rate, parse_pause};
 use crate::wire::Protocol;
 use crate::worker::arrivals::ArrivalKind;
 use crate::worker::phase::WaitPolicy;
@@ -17,7 +17,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Target")]
 pub struct TargetOptions {
-    /// Server: HOST, HOST:PORT or unix:PATH; several, separated by commas, are hashed over with ketama
+    /// Server: HOST, HOST:PORT or unix:PATH (TLS is not there yet); several, separated by commas, are hashed over with ketama
     #[arg(short, long, value_delimiter = ',', default_value = "127.0.0.1:11211")]
     pub server: Vec<String>,
     /// The client.
@@ -103,13 +103,13 @@ pub struct PaceOptions {
     pub depth: Option<u32>,
     /// Requests outstanding in all at most, those that wait for their connection included; beyond it requests stay due
     /// and the run says OVERLOADED
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = parse_in_flight)]
     pub max_in_flight: usize,
     /// Load before measuring begins
-    #[arg(long, value_parser = parse_duration, default_value = "1s")]
+    #[arg(long, value_parser = parse_pause, default_value = "1s")]
     pub warmup: Duration,
     /// Length of a time-series window
-    #[arg(long, value_parser = parse_duration, default_value = "500ms")]
+    #[arg(long, value_parser = parse_interval, default_value = "500ms")]
     pub interval: Duration,
 }
 
@@ -118,13 +118,13 @@ pub struct PaceOptions {
 #[command(next_help_heading = "Load")]
 pub struct RateOptions {
     /// Requests per second (open loop)
-    #[arg(short, long, value_parser = parse_rate, default_value = "10k", conflicts_with = "closed")]
+    #[arg(short, long, value_parser = parse_load_rate, default_value = "10k", conflicts_with = "closed")]
     pub rate: f64,
     /// Closed loop: as fast as replies come; for peak throughput, its latencies hide queueing
     #[arg(long)]
     pub closed: bool,
     /// Time measured
-    #[arg(short, long, value_parser = parse_duration, default_value = "8s")]
+    #[arg(short, long, value_parser = parse_length, default_value = "8s")]
     pub duration: Duration,
 }
 
@@ -147,4 +147,13 @@ pub struct OutputOptions {
     /// Fail (exit code 7) if the client was the limit, the load was not sustained, or requests failed
     #[arg(long)]
     pub strict: bool,
+}
+
+/// `--max-in-flight`: at least one request.
+fn parse_in_flight(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(requests) => Ok(requests),
+        Err(error) => Err(format!("{error}")),
+    }
 }

@@ -39,6 +39,9 @@ impl Endpoint {
         if text.starts_with('/') {
             return Ok(Self::Unix(PathBuf::from(text)));
         }
+        if let Some((scheme, _)) = text.split_once("://") {
+            return Err(wrong_scheme(text, scheme));
+        }
         let has_port = text.rsplit_once(':').is_some_and(|(host, port)| {
             port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']'))
         });
@@ -58,6 +61,21 @@ impl Endpoint {
         Ok(Self::Tcp { address, name })
     }
 
+    /// A made-up server, for rings that are only thought of; `cluster` tells several apart.
+    #[must_use]
+    pub fn numbered(cluster: usize, server: usize) -> Self {
+        let address = std::net::Ipv4Addr::new(
+            10,
+            cluster as u8,
+            (server / 256) as u8,
+            (server % 256) as u8,
+        );
+        Self::Tcp {
+            address: SocketAddr::from((address, DEFAULT_PORT)),
+            name: format!("{address}:{DEFAULT_PORT}"),
+        }
+    }
+
     /// The same host at another port (a Unix socket stays what it is).
     #[must_use]
     pub fn at_port(&self, port: u16) -> Self {
@@ -73,6 +91,15 @@ impl Endpoint {
             Self::Unix(path) => Self::Unix(path.clone()),
         }
     }
+}
+
+fn wrong_scheme(text: &str, scheme: &str) -> LoadError {
+    LoadError::usage(match scheme {
+        "tls" | "tcps" | "ssl" | "https" | "memcaches" => format!(
+            "'{text}': loadgen does not speak TLS yet; measure the server on a port without it"
+        ),
+        _ => format!("'{text}' is no server address: write HOST, HOST:PORT or unix:PATH"),
+    })
 }
 
 impl fmt::Display for Endpoint {
@@ -156,5 +183,8 @@ mod tests {
             Endpoint::Unix(PathBuf::from("/tmp/s"))
         );
         assert!(Endpoint::parse("127.0.0.1:99999").is_err());
+        let why = |text| Endpoint::parse(text).unwrap_err().to_string();
+        assert!(why("tls://127.0.0.1:11211").contains("does not speak TLS yet"));
+        assert!(why("tcp://127.0.0.1:11211").contains("HOST:PORT"));
     }
 }

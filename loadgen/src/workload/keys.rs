@@ -25,6 +25,9 @@ impl KeyId {
     }
 }
 
+/// With a steeper law every request asks for the first key.
+const ZIPF_EXPONENT_MAX: f64 = 20.0;
+
 /// How requests spread over the keys, as given with `--key-dist`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum KeyDistribution {
@@ -71,11 +74,11 @@ impl FromStr for KeyDistribution {
 
 fn parse_exponent(text: &str) -> Result<KeyDistribution, String> {
     match text.parse::<f64>() {
-        Ok(exponent) if exponent >= 0.0 && exponent.is_finite() => {
+        Ok(exponent) if (0.0..=ZIPF_EXPONENT_MAX).contains(&exponent) => {
             Ok(KeyDistribution::Zipf { exponent })
         }
         _ => Err(format!(
-            "'{text}' is not a zipf exponent (a number, 0 or more)"
+            "'{text}' is not a zipf exponent (a number from 0 to {ZIPF_EXPONENT_MAX})"
         )),
     }
 }

@@ -1,7 +1,7 @@
 //! How large values are. The same key always has the same size: the size is a function of the key's hash.
 
 use super::keys::KeyId;
-use crate::units::{format_bytes, parse_bytes};
+use crate::units::{format_bytes, parse_bytes, parse_weight};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, LogNormal, Pareto};
@@ -100,10 +100,7 @@ fn weighted(text: &str) -> Result<(u64, f64), String> {
     let (size, weight) = text
         .split_once('=')
         .ok_or_else(|| format!("'{text}' needs a weight: a value size is {SIZE_HELP}"))?;
-    let weight = weight
-        .parse::<f64>()
-        .map_err(|_| format!("'{weight}' is not a weight"))?;
-    Ok((parse_size(size)?, weight))
+    Ok((parse_size(size)?, parse_weight(weight)?))
 }
 
 impl SizeDistribution {
@@ -111,12 +108,17 @@ impl SizeDistribution {
         let fine = match self {
             Self::Fixed(_) => true,
             Self::Range(least, most) => least <= most,
-            Self::LogNormal { median, sigma, .. } => *median > 0 && *sigma >= 0.0,
-            Self::Pareto { scale, shape, .. } => *scale > 0 && *shape > 0.0,
-            Self::Weighted(list) => {
-                list.iter().all(|(_, weight)| *weight >= 0.0)
-                    && list.iter().any(|(_, weight)| *weight > 0.0)
-            }
+            Self::LogNormal {
+                median,
+                sigma,
+                bytes_max,
+            } => *median > 0 && *bytes_max > 0 && *sigma >= 0.0 && sigma.is_finite(),
+            Self::Pareto {
+                scale,
+                shape,
+                bytes_max,
+            } => *scale > 0 && *bytes_max > 0 && *shape > 0.0 && shape.is_finite(),
+            Self::Weighted(list) => list.iter().any(|(_, weight)| *weight > 0.0),
         };
         if fine {
             Ok(())
@@ -264,7 +266,23 @@ mod tests {
         ] {
             assert_eq!(text.parse::<SizeDistribution>().unwrap().to_string(), text);
         }
-        for text in ["", "9-1", "pareto:1:2", "x=1", "10=0", "1t"] {
+        for text in [
+            "",
+            "9-1",
+            "pareto:1:2",
+            "x=1",
+            "10=0",
+            "1t",
+            "10=nan",
+            "10=inf",
+        ]
+        .into_iter()
+        .chain([
+            "lognormal:100:1:0",
+            "lognormal:9:inf:10",
+            "pareto:1:nan:9",
+            "1e30",
+        ]) {
             assert!(text.parse::<SizeDistribution>().is_err(), "{text}");
         }
     }

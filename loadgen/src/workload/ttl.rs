@@ -1,6 +1,6 @@
 //! How long items live: `--ttl`.
 
-use crate::units::parse_duration;
+use crate::units::{parse_duration, parse_weight};
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use std::fmt;
@@ -56,17 +56,12 @@ impl FromStr for TtlDistribution {
 
 fn parse_entry(text: &str) -> Result<Entry, String> {
     let (range, weight) = match text.split_once('=') {
-        Some((range, weight)) => (
-            range,
-            weight
-                .parse::<f64>()
-                .map_err(|_| format!("'{weight}' is not a weight"))?,
-        ),
+        Some((range, weight)) => (range, parse_weight(weight)?),
         None => (text, 1.0),
     };
     let (least, most) = range.split_once('-').unwrap_or((range, range));
     let (least_s, most_s) = (parse_ttl(least)?, parse_ttl(most)?);
-    if least_s > most_s || weight < 0.0 {
+    if least_s > most_s {
         return Err(format!(
             "'{text}' is empty: a TTL is a time (60s), a range (30s-5m) or a weighted list (0=50,1h=50)"
         ));
@@ -79,8 +74,13 @@ fn parse_entry(text: &str) -> Result<Entry, String> {
 }
 
 fn parse_ttl(text: &str) -> Result<u32, String> {
-    let seconds = parse_duration(text)?.as_secs();
-    u32::try_from(seconds)
+    let duration = parse_duration(text)?;
+    if duration.subsec_nanos() > 0 {
+        return Err(format!(
+            "a TTL of {text} is not a number of whole seconds, and a server counts no others"
+        ));
+    }
+    u32::try_from(duration.as_secs())
         .ok()
         .filter(|&seconds| seconds <= TTL_S_MAX)
         .ok_or_else(|| format!("a TTL of {text} is above memcached's 30 days"))
@@ -90,13 +90,22 @@ impl fmt::Display for TtlDistribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, entry) in self.entries.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
-            write!(
-                f,
-                "{comma}{}s-{}s={}",
-                entry.least_s, entry.most_s, entry.weight
-            )?;
+            write!(f, "{comma}{entry}")?;
+            if self.entries.len() > 1 {
+                write!(f, "={}", entry.weight)?;
+            }
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.least_s, self.most_s) {
+            (0, 0) => f.write_str("0"),
+            (least, most) if least == most => write!(f, "{least}s"),
+            (least, most) => write!(f, "{least}s-{most}s"),
+        }
     }
 }
 
@@ -148,8 +157,25 @@ mod tests {
     }
 
     #[test]
+    fn ttls_print_as_they_are_written() {
+        for (text, printed) in [
+            ("0", "0"),
+            ("60s", "60s"),
+            ("30s-5m", "30s-300s"),
+            ("0=50,1h=50", "0=50,3600s=50"),
+        ] {
+            let ttl: TtlDistribution = text.parse().unwrap();
+            assert_eq!(ttl.to_string(), printed);
+            assert_eq!(printed.parse::<TtlDistribution>().unwrap(), ttl);
+        }
+    }
+
+    #[test]
     fn wrong_ttls_are_refused() {
-        for text in ["soon", "20s-10s", "40000000", "5=x"] {
+        // Half a second would be sent as 0, which is forever.
+        for text in [
+            "soon", "20s-10s", "40000000", "5=x", "500ms", "1=nan", "1=inf", "1=-1", "1=0",
+        ] {
             assert!(text.parse::<TtlDistribution>().is_err(), "{text}");
         }
     }
