@@ -113,10 +113,22 @@ pub fn reserve_descriptors(connections: usize) -> Result<()> {
     ))
 }
 
-/// The command line of this process, as typed.
+/// The command line of this process, quoted so that it can be pasted into a shell.
 #[must_use]
 pub fn command_line() -> String {
-    std::env::args().collect::<Vec<_>>().join(" ")
+    let arguments: Vec<String> = std::env::args_os()
+        .map(|argument| quoted(&argument.to_string_lossy()))
+        .collect();
+    arguments.join(" ")
+}
+
+/// An argument as a shell reads it back: in single quotes if it has anything but letters, digits and harmless signs.
+fn quoted(argument: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,@%+".contains(c);
+    if !argument.is_empty() && argument.chars().all(is_plain) {
+        return argument.to_owned();
+    }
+    format!("'{}'", argument.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -130,5 +142,28 @@ mod tests {
         assert_eq!(stolen_ticks(stat, CpuId(0)), Some(80));
         assert_eq!(stolen_ticks(stat, CpuId(10)), Some(90));
         assert_eq!(stolen_ticks(stat, CpuId(1)), None);
+    }
+
+    use std::process::Command;
+
+    #[test]
+    fn quoted_arguments_come_back_from_a_shell() {
+        assert_eq!(quoted("--key-dist=zipf:0.99"), "--key-dist=zipf:0.99");
+        for argument in [
+            "p99<500us,errors<0.01%",
+            "",
+            "it's",
+            "a b",
+            "$HOME `id` \\ \"x\" !",
+            "*",
+            "~",
+            "\n",
+        ] {
+            let output = Command::new("sh")
+                .args(["-c", &format!("printf %s {}", quoted(argument))])
+                .output()
+                .unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), argument);
+        }
     }
 }

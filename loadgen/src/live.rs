@@ -50,31 +50,38 @@ impl Live {
             format_latency((!response.is_empty()).then(value))
         };
         let asked = counts.hits + counts.misses;
-        let hit = if asked > 0 {
-            format!("  hit {}", format_share(counts.hits as f64 / asked as f64))
-        } else {
-            String::new()
-        };
         let progress = match window.stage {
-            Stage::WarmUp => "  warm-up".to_owned(),
+            Stage::WarmUp => "warm-up".to_owned(),
             _ if self.planned_s > 0.0 => format!(
-                "  {:.0}%",
+                "{:.0}%",
                 100.0 * ((window.start_s + window.length_s) / self.planned_s).clamp(0.0, 1.0)
             ),
             _ => String::new(),
         };
-        let text = format!(
-            "{}{progress}  due {}/s  answered {}/s  p50 {}  p99 {}{hit}  errors {}  in flight {}  client {}",
-            self.stage,
-            format_count(window.offered()),
-            format_count(window.rate()),
-            at(0.5),
-            at(0.99),
-            counts.errors_total(),
-            window.totals.in_flight,
-            format_share(window.client_busy())
-        );
-        self.rewrite(&text);
+        let hit = if asked > 0 {
+            format!("hit {}", format_share(counts.hits as f64 / asked as f64))
+        } else {
+            String::new()
+        };
+        let errors = if counts.errors_total() > 0 {
+            format!("errors {}", format_count(counts.errors_total() as f64))
+        } else {
+            String::new()
+        };
+        // What matters most comes first: what does not fit is left out.
+        self.rewrite(&fitted(&[
+            format!("{} {progress}", self.stage),
+            format!(
+                "{} of {}/s",
+                format_count(window.rate()),
+                format_count(window.offered())
+            ),
+            format!("p50 {} p99 {}", at(0.5), at(0.99)),
+            errors,
+            hit,
+            format!("client {}", format_share(window.client_busy())),
+            format!("in flight {}", format_count(window.totals.in_flight as f64)),
+        ]));
     }
 
     /// A line that stays.
@@ -95,15 +102,51 @@ impl Live {
     /// Removes the status line.
     pub fn clear(&self) {
         if !self.quiet && self.terminal {
-            eprint!("\r\x1b[2K");
+            eprint!("\r{ERASE_REST}");
         }
     }
 
     fn rewrite(&self, text: &str) {
         if !self.quiet && self.terminal {
-            eprint!("\r\x1b[2K{text}");
+            eprint!("\r{}{ERASE_REST}", fitted(&[text.to_owned()]));
             // A terminal that cannot be written to has no status line.
             let _ = stderr().flush();
         }
+    }
+}
+
+/// Erases from the cursor to the end of the line.
+const ERASE_REST: &str = "\x1b[K";
+/// A line of this length leaves the last column of the narrowest usual terminal free: a longer one would wrap, and its first
+/// part would stay when it is rewritten.
+const COLUMNS_MAX: usize = 79;
+
+/// As many of the parts as fit in a line, in their order; of a first one that is too long the beginning.
+fn fitted(parts: &[String]) -> String {
+    let mut line = String::new();
+    for part in parts.iter().filter(|part| !part.trim().is_empty()) {
+        let gap = if line.is_empty() { "" } else { "  " };
+        let columns = line.chars().count() + gap.len() + part.chars().count();
+        if columns <= COLUMNS_MAX {
+            line.push_str(gap);
+            line.push_str(part.trim_end());
+        } else if line.is_empty() {
+            line.extend(part.chars().take(COLUMNS_MAX));
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_line_fits_a_terminal_whatever_it_says() {
+        let part = |length: usize| "x".repeat(length);
+        assert_eq!(fitted(&[part(200)]).len(), COLUMNS_MAX);
+        assert_eq!(fitted(&[part(40), part(50), part(30)]).len(), 72);
+        assert_eq!(fitted(&[part(3), String::new(), part(3)]), "xxx  xxx");
+        assert_eq!(fitted(&[part(39), part(38)]).len(), COLUMNS_MAX);
     }
 }
