@@ -24,6 +24,8 @@ pub enum Exit {
     /// Most requests were refused; with `--strict` also: the client was the limit, the load was not sustained, or
     /// any request failed.
     Strict = 7,
+    /// B is worse than A in something (`compare`).
+    Worse = 8,
     /// SIGINT cut a command short that needs all of its measurements.
     Interrupted = 130,
     /// SIGTERM cut it short.

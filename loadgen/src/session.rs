@@ -180,6 +180,7 @@ impl Session {
     pub fn preload(&mut self, live: &mut Live) -> Result<Preload> {
         let keys = self.workload.spec.keys * self.workload.key_spaces().len() as u64;
         live.stage(&format!("setting {keys} keys"));
+        let evicted_before = evictions(&self.stats());
         let measurement = self.fleet.preload(&mut |window| live.window(window))?;
         self.check_interrupt()?;
         let counts = measurement.total.all_verbs().counts;
@@ -199,6 +200,7 @@ impl Session {
             keys: counts.completed - counts.errors_total(),
             seconds: measurement.measured.wall_ns as f64 / 1e9 / self.fleet.cpus().len() as f64,
             errors,
+            evictions: evictions(&self.stats()).saturating_sub(evicted_before),
         })
     }
 
@@ -338,6 +340,15 @@ fn route(
         return Ok((Router::Ketama(Ketama::new(&endpoints)), endpoints, "ketama"));
     }
     Ok((Router::Single, endpoints, "single"))
+}
+
+/// Items evicted so far by all servers, as far as they say.
+fn evictions(stats: &[Option<Stats>]) -> u64 {
+    let counts = stats
+        .iter()
+        .flatten()
+        .filter_map(|stats| stats.get("evictions"));
+    counts.filter_map(|count| count.parse::<u64>().ok()).sum()
 }
 
 /// The workload in words, for the report.

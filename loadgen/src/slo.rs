@@ -1,5 +1,6 @@
 //! Service level objectives: `p99<500us,errors<0.01%`.
 
+use crate::stats::edge::EXCESS_MAX;
 use crate::units::{format_ns, format_share, parse_duration, parse_share};
 use hdrhistogram::Histogram;
 use std::fmt;
@@ -7,6 +8,9 @@ use std::str::FromStr;
 
 /// The share of requests that may fail where an objective does not say.
 pub const ERRORS_LIMIT: f64 = 0.001;
+/// Requests above a quantile's limit that a measurement needs. They come in bursts, some dozens in each time a queue builds up:
+/// the share above the limit is known to about a quarter.
+const REQUESTS_ABOVE_NEEDED: f64 = 250.0;
 
 /// What a condition looks at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -123,6 +127,24 @@ impl Condition {
             )
         })
     }
+
+    fn excess(&self, facts: &Facts<'_>) -> f64 {
+        // Nothing was answered, so nothing was kept.
+        let Some(measured) = self.metric.value(facts) else {
+            return EXCESS_MAX;
+        };
+        let step = |is_missed: bool| if is_missed { EXCESS_MAX } else { 0.0 };
+        match self.metric {
+            Metric::Quantile(quantile) if quantile < 1.0 => {
+                let above = facts.response.count_between(self.limit as u64, u64::MAX) as f64;
+                above / facts.response.len() as f64 / (1.0 - quantile)
+            }
+            // A limit on a single request, or of none at all, is kept or missed and has no degrees.
+            Metric::Quantile(_) => step(measured >= self.limit),
+            _ if self.limit <= 0.0 => step(measured > 0.0),
+            _ => measured / self.limit,
+        }
+    }
 }
 
 impl fmt::Display for Condition {
@@ -215,6 +237,31 @@ impl Slo {
         missed
     }
 
+    /// What was measured over what is allowed, of the condition nearest to being missed: up to 1 the objective is kept. Of a
+    /// quantile it is the share of requests above the limit, which unlike the quantile itself is measured without bias.
+    #[must_use]
+    pub fn excess(&self, facts: &Facts<'_>) -> f64 {
+        self.conditions
+            .iter()
+            .map(|condition| condition.excess(facts))
+            .chain((self.errors_by_default && facts.lost > 0).then_some(EXCESS_MAX))
+            .fold(0.0, f64::max)
+    }
+
+    /// Requests that a measurement needs for its excess to mean something: for a p99 25,000, of which 250 lie above.
+    #[must_use]
+    pub fn requests_needed(&self) -> f64 {
+        self.conditions
+            .iter()
+            .filter_map(|condition| match condition.metric {
+                Metric::Quantile(quantile) if quantile < 1.0 => {
+                    Some(REQUESTS_ABOVE_NEEDED / (1.0 - quantile))
+                }
+                _ => None,
+            })
+            .fold(0.0, f64::max)
+    }
+
     /// The first condition on a quantile, for plots: the quantile and its limit in nanoseconds.
     #[must_use]
     pub fn latency_limit(&self) -> Option<(f64, f64)> {
@@ -287,6 +334,49 @@ mod tests {
         assert!(given.with_errors_bounded().missed(&facts).is_empty());
         let default: Slo = "p50<1ms".parse().unwrap();
         assert_eq!(default.with_errors_bounded().missed(&facts).len(), 1);
+    }
+
+    #[test]
+    fn the_excess_is_1_at_the_limit() {
+        let mut response = latency_histogram();
+        (1..=1000u64).for_each(|us| response.saturating_record(us * 1000));
+        let excess = |slo: &str, errors| {
+            let facts = Facts {
+                response: &response,
+                errors,
+                lost: 0,
+                misses: None,
+            };
+            slo.parse::<Slo>().unwrap().excess(&facts)
+        };
+        assert!((excess("p99<990us", 0.0) - 1.0).abs() < 0.15);
+        assert!((excess("p99<900us", 0.0) - 10.0).abs() < 0.3);
+        assert!((excess("p99<2ms,errors<1%", 0.03) - 3.0).abs() < 1e-9);
+        assert!(excess("max<900us", 0.0) > 1.0 && excess("max<2ms", 0.0) < 1.0);
+        assert!(excess("errors<0%", 0.001) > 1.0 && excess("errors<0%", 0.0) < 1.0);
+        assert!((excess("mean<250us", 0.0) - 2.0).abs() < 0.01);
+        assert!(
+            excess_of_nothing() > 1.0,
+            "a server that answers nothing keeps no objective"
+        );
+    }
+
+    fn excess_of_nothing() -> f64 {
+        let facts = Facts {
+            response: &latency_histogram(),
+            errors: 0.0,
+            lost: 0,
+            misses: None,
+        };
+        "p99<1s".parse::<Slo>().unwrap().excess(&facts)
+    }
+
+    #[test]
+    fn rarer_quantiles_need_more_requests() {
+        let needed = |slo: &str| slo.parse::<Slo>().unwrap().requests_needed();
+        assert!((needed("p50<1ms,p99<2ms") - 25_000.0).abs() < 1.0);
+        assert!((needed("p99.9<2ms") - 250_000.0).abs() < 10.0);
+        assert!(needed("max<1ms,errors<1%") < 1.0);
     }
 
     #[test]

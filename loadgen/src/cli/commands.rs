@@ -4,7 +4,11 @@ use super::options::{
     ClientOptions, OutputOptions, PaceOptions, RateOptions, TargetOptions, WorkloadOptions,
 };
 use crate::slo::Slo;
-use crate::units::{parse_bytes, parse_count, parse_duration, parse_rate, parse_share};
+use crate::units::{
+    parse_bytes, parse_count, parse_length, parse_load_rate, parse_part, parse_positive,
+    parse_precision, parse_share,
+};
+use crate::workload::keys::KeyDistribution;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -69,23 +73,23 @@ pub struct SearchCommand {
     #[arg(long, default_value = "p99<1ms,errors<0.01%")]
     pub slo: Slo,
     /// Rate of the first probe
-    #[arg(long, value_parser = parse_rate, default_value = "10k", help_heading = "Load")]
+    #[arg(long, value_parser = parse_load_rate, default_value = "10k", help_heading = "Load")]
     pub start: f64,
     /// Highest rate to try
-    #[arg(long, value_parser = parse_rate, default_value = "20M", help_heading = "Load")]
+    #[arg(long, value_parser = parse_load_rate, default_value = "20M", help_heading = "Load")]
     pub rate_max: f64,
-    /// Time of each probe
-    #[arg(long, value_parser = parse_duration, default_value = "3s", help_heading = "Load")]
+    /// Time of each probe at least; near the edge as long as the objective's percentile needs (25,000 requests for a p99)
+    #[arg(long, value_parser = parse_length, default_value = "3s", help_heading = "Load")]
     pub probe: Duration,
-    /// Stop when the answer is known to this share
-    #[arg(long, value_parser = parse_share, default_value = "2%", help_heading = "Load")]
+    /// Stop when the 95% interval of the answer reaches no farther than this to either side
+    #[arg(long, value_parser = parse_precision, default_value = "2%", help_heading = "Load")]
     pub precision: f64,
-    /// Near the edge, a rate passes if this many ...
-    #[arg(long, default_value_t = 2, help_heading = "Load")]
-    pub pass: usize,
-    /// ... of this many repeats keep the objective
-    #[arg(long, default_value_t = 3, help_heading = "Load")]
-    pub repeats: usize,
+    /// Probes near the edge at least
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(6..=1000), help_heading = "Load")]
+    pub repeats: u32,
+    /// Probes near the edge at most, if the answer is not as precise as asked before
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(6..=1000), help_heading = "Load")]
+    pub repeats_max: u32,
 }
 
 /// `loadgen scan`.
@@ -113,7 +117,7 @@ pub struct ScanCommand {
     #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(2..=200), help_heading = "Load")]
     pub steps: u32,
     /// Time of each step
-    #[arg(long, value_parser = parse_duration, default_value = "3s", help_heading = "Load")]
+    #[arg(long, value_parser = parse_length, default_value = "3s", help_heading = "Load")]
     pub step: Duration,
 }
 
@@ -142,6 +146,12 @@ pub struct CompareCommand {
     /// Rounds of A B B A; each half of a pair measures for --duration
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Load")]
     pub rounds: u32,
+    /// What to call A in the report [default: its address]
+    #[arg(long, value_name = "NAME", help_heading = "Output")]
+    pub label_a: Option<String>,
+    /// What to call B
+    #[arg(long, value_name = "NAME", help_heading = "Output")]
+    pub label_b: Option<String>,
     /// Process id of server B (--server-pid is A's)
     #[arg(long, value_name = "PID", help_heading = "Target")]
     pub server_pid_b: Option<u32>,
@@ -151,38 +161,63 @@ pub struct CompareCommand {
 #[derive(Debug, Args)]
 pub struct PlanCommand {
     /// Requests per second of all users at the peak
-    #[arg(long, value_parser = parse_rate)]
+    #[arg(long, value_parser = parse_positive)]
     pub peak: f64,
-    /// Requests per second one node serves within the objective
-    #[arg(long, value_parser = parse_rate, required_unless_present = "from")]
-    pub capacity: Option<f64>,
-    /// Take capacity, bytes per request and bytes per item from this JSON report of `search`
-    #[arg(long, value_name = "FILE")]
-    pub from: Option<PathBuf>,
-    /// Share of a node's capacity that stays unused at the peak
-    #[arg(long, value_parser = parse_share, default_value = "30%")]
-    pub headroom: f64,
-    /// Nodes that may be lost at the peak
-    #[arg(long, default_value_t = 1)]
-    pub losses: u32,
     /// Growth of the peak to plan for
     #[arg(long, value_parser = parse_share, default_value = "0%")]
     pub growth: f64,
+    /// Requests per second one node serves within the objective
+    #[arg(long, value_parser = parse_positive, required_unless_present = "from")]
+    pub capacity: Option<f64>,
+    /// Take the capacity (the lower end of its interval), keys and their distribution, bytes per request and memory per
+    /// item from this JSON report of `search`
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// Plan with a capacity that the search itself doubts: the client was the limit, values were wrong, or no end was found
+    #[arg(long)]
+    pub accept_doubtful: bool,
+    /// Share of a node's capacity that stays unused at the peak
+    #[arg(long, value_parser = parse_part, default_value = "30%")]
+    pub headroom: f64,
+    /// Nodes that may be lost at the peak
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub losses: u32,
+    /// Zones the nodes are spread over evenly, of which one may be lost at the peak; 1: no zone is lost
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub zones: u32,
+    /// How requests spread over the keys: uniform, zipf:EXPONENT or hotspot:KEYS:REQUESTS
+    #[arg(long)]
+    pub key_dist: Option<KeyDistribution>,
+    /// The most asked-for keys that clients keep themselves or that are served elsewhere
+    #[arg(long, value_parser = parse_count, default_value = "0", value_name = "KEYS")]
+    pub without_hottest: u64,
     /// Items to hold
     #[arg(long, value_parser = parse_count)]
     pub items: Option<u64>,
     /// Bytes of an item: key and value
     #[arg(long, value_parser = parse_bytes)]
     pub item_bytes: Option<u64>,
-    /// Bytes per item that the server adds
+    /// Bytes per item that the server adds (with --item-bytes)
     #[arg(long, value_parser = parse_bytes, default_value = "60")]
     pub item_overhead: u64,
-    /// Memory of a node for items
+    /// Memory of a node
     #[arg(long, value_parser = parse_bytes)]
     pub node_memory: Option<u64>,
-    /// Network of a node, bits per second
-    #[arg(long, value_parser = parse_rate, default_value = "10G")]
-    pub node_network: f64,
+    /// Share of a node's memory that stays unused
+    #[arg(long, value_parser = parse_part, default_value = "10%")]
+    pub memory_headroom: f64,
+    /// Connections of all clients to one node
+    #[arg(long, value_parser = parse_count)]
+    pub connections: Option<u64>,
+    /// Memory that the server and the kernel need for one connection
+    #[arg(long, value_parser = parse_bytes, default_value = "32k")]
+    pub connection_bytes: u64,
+    /// Bytes of a request and its reply, the larger of the two
+    #[arg(long, value_parser = parse_bytes)]
+    pub request_bytes: Option<u64>,
+    /// Network of a node, bits per second [default: 10G if the bytes of a request are known]
+    #[arg(long, value_parser = parse_positive)]
+    pub node_network: Option<f64>,
     /// Write the plan as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

@@ -18,7 +18,7 @@ Examples:
 Exit codes: 0 measured; 1 this machine refused; 2 wrong options; 3 no server, or not this protocol;
 4 connections or replies were lost; 5 values came back wrong; 6 the objective was missed; 7 most
 requests were refused, or --strict and the client was the limit, the load was not sustained, or any
-request failed; 130 or 143 a signal cut the command short.";
+request failed; 8 compare: B is worse than A; 130 or 143 a signal cut the command short.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]

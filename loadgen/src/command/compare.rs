@@ -1,8 +1,10 @@
 //! `loadgen compare`: two servers in turns, A B B A, and how sure their difference is.
 
-use super::{Answer, check_answered, check_outputs, cut_short, publish, report, steps_exit};
+use super::{
+    Answer, check_answered, check_outputs, cut_short, preload_notes, publish, report, steps_exit,
+};
 use crate::cli::commands::CompareCommand;
-use crate::error::{Exit, Result};
+use crate::error::{Exit, LoadError, Result};
 use crate::fleet::Load;
 use crate::live::Live;
 use crate::report::build::{add_counts, step};
@@ -11,7 +13,7 @@ use crate::report::text::{self, line, step_line};
 use crate::report::{csv, html};
 use crate::session::{self, Session};
 use crate::slo::Slo;
-use crate::stats::bootstrap::{geometric_mean, paired_ratio};
+use crate::stats::ratio::{geometric_mean, joint_confidence, paired_ratio};
 use crate::units::{format_count, format_ns, format_share};
 use crate::verdict;
 use std::collections::BTreeMap;
@@ -19,6 +21,8 @@ use std::time::Duration;
 
 /// Silence between measurements.
 const PAUSE: Duration = Duration::from_millis(200);
+/// A percentile with fewer requests above it than this is the luck of a few requests, and is not compared.
+const REQUESTS_ABOVE_MIN: f64 = 10.0;
 
 /// Runs the command.
 pub fn execute(options: &CompareCommand) -> Result<Exit> {
@@ -34,19 +38,37 @@ pub fn execute(options: &CompareCommand) -> Result<Exit> {
             workload.clone(),
             load.depth,
         )?;
-        Ok::<_, crate::error::LoadError>(session.with_server_pid(pid))
+        Ok::<_, LoadError>(session.with_server_pid(pid))
     };
     let mut sides = [
         Side::new("A", open(&options.a, options.client.server_pid)?),
         Side::new("B", open(&options.b, options.server_pid_b)?),
     ];
+    let mut notes = Vec::new();
     if !options.workload.no_preload {
         for side in &mut sides {
-            side.session.preload(&mut live)?;
+            let preload = side.session.preload(&mut live)?;
+            let of_side = preload_notes(Some(&preload)).into_iter();
+            notes.extend(of_side.map(|note| format!("{}: {note}", side.name)));
         }
     }
-    let mut ended = Ok(());
-    'rounds: for round in 0..options.rounds {
+    let ended_by = rounds(options, &load, &mut sides, &mut live).err();
+    live.clear();
+    if sides.iter().any(|side| side.steps.is_empty())
+        && let Some(error) = ended_by
+    {
+        return Err(error);
+    }
+    finish(options, sides, notes, ended_by)
+}
+
+fn rounds(
+    options: &CompareCommand,
+    load: &Load,
+    sides: &mut [Side; 2],
+    live: &mut Live,
+) -> Result<()> {
+    for round in 0..options.rounds {
         for side in [0, 1, 1, 0] {
             let what = format!(
                 "round {}/{}, {}",
@@ -54,14 +76,10 @@ pub fn execute(options: &CompareCommand) -> Result<Exit> {
                 options.rounds,
                 sides[side].name
             );
-            ended = sides[side].measure(&load, &what, &mut live);
-            if ended.is_err() {
-                break 'rounds;
-            }
+            sides[side].measure(load, &what, live)?;
         }
     }
-    live.clear();
-    finish(options, sides, ended)
+    Ok(())
 }
 
 /// One of the two servers.
@@ -96,78 +114,6 @@ impl Side {
     }
 }
 
-/// A metric that steps are compared by.
-struct Metric {
-    name: &'static str,
-    more_is_better: bool,
-    of: fn(&Step) -> f64,
-}
-
-const METRICS: [Metric; 5] = [
-    Metric {
-        name: "requests/s",
-        more_is_better: true,
-        of: |step| step.achieved,
-    },
-    Metric {
-        name: "response p50",
-        more_is_better: false,
-        of: |step| step.response.p50_ns.map_or(0.0, |ns| ns as f64),
-    },
-    Metric {
-        name: "response p99",
-        more_is_better: false,
-        of: |step| step.response.p99_ns.map_or(0.0, |ns| ns as f64),
-    },
-    Metric {
-        name: "response p99.9",
-        more_is_better: false,
-        of: |step| step.response.p999_ns.map_or(0.0, |ns| ns as f64),
-    },
-    Metric {
-        name: "server CPU ns/request",
-        more_is_better: false,
-        of: |step| {
-            step.server
-                .map_or(0.0, |usage| usage.us_per_request() * 1e3)
-        },
-    },
-];
-
-fn compare(metric: &Metric, a: &[Step], b: &[Step]) -> Option<Comparison> {
-    let values = |steps: &[Step]| steps.iter().map(metric.of).collect::<Vec<f64>>();
-    let (a, b) = (values(a), values(b));
-    if a.iter().chain(&b).any(|value| *value <= 0.0) {
-        return None;
-    }
-    // A B B A: the first A with the first B, the second B with the second A.
-    let ratio = paired_ratio(&a, &b);
-    let b_is_better = if metric.more_is_better {
-        ratio.low > 1.0
-    } else {
-        ratio.high < 1.0
-    };
-    let a_is_better = if metric.more_is_better {
-        ratio.high < 1.0
-    } else {
-        ratio.low > 1.0
-    };
-    let answer = match (a_is_better, b_is_better) {
-        (true, _) => "A is better",
-        (_, true) => "B is better",
-        _ => "no difference shown",
-    };
-    Some(Comparison {
-        metric: metric.name.to_owned(),
-        a: geometric_mean(&a),
-        b: geometric_mean(&b),
-        ratio: ratio.ratio,
-        interval: (ratio.low, ratio.high),
-        more_is_better: metric.more_is_better,
-        answer: answer.to_owned(),
-    })
-}
-
 /// What a side whose requests failed is said to be, before any ratio.
 fn failures(side: &Side) -> Option<String> {
     let failed = side.steps.iter().filter(|step| step.kept == Some(false));
@@ -179,24 +125,118 @@ fn failures(side: &Side) -> Option<String> {
     ))
 }
 
-fn finish(options: &CompareCommand, sides: [Side; 2], ended: Result<()>) -> Result<Exit> {
-    let [mut a, mut b] = sides;
-    let failures: String = [&a, &b].into_iter().filter_map(failures).collect();
-    // Only pairs of measurements are compared.
-    let pairs = a.steps.len().min(b.steps.len());
-    a.steps.truncate(pairs);
-    b.steps.truncate(pairs);
+/// A metric that steps are compared by.
+struct Metric {
+    name: &'static str,
+    more_is_better: bool,
+    /// The value, unless the step does not know it or too few requests tell it.
+    of: fn(&Step) -> Option<f64>,
+}
+
+fn percentile(step: &Step, quantile: f64, ns: Option<u64>) -> Option<f64> {
+    let above = step.response.count as f64 * (1.0 - quantile);
+    ns.filter(|_| above >= REQUESTS_ABOVE_MIN)
+        .map(|ns| ns as f64)
+}
+
+/// Requests per second are a result of a closed loop only: an open loop answers what is due.
+const RATE: Metric = Metric {
+    name: "requests/s",
+    more_is_better: true,
+    of: |step| Some(step.achieved),
+};
+
+const METRICS: [Metric; 4] = [
+    Metric {
+        name: "response p50",
+        more_is_better: false,
+        of: |step| percentile(step, 0.5, step.response.p50_ns),
+    },
+    Metric {
+        name: "response p99",
+        more_is_better: false,
+        of: |step| percentile(step, 0.99, step.response.p99_ns),
+    },
+    Metric {
+        name: "response p99.9",
+        more_is_better: false,
+        of: |step| percentile(step, 0.999, step.response.p999_ns),
+    },
+    Metric {
+        name: "server CPU ns/request",
+        more_is_better: false,
+        of: |step| step.server.map(|usage| usage.us_per_request() * 1e3),
+    },
+];
+
+/// A metric's values, of A and of B, in the order of the pairs: the first A with the first B, the second B with the
+/// second A.
+struct Row {
+    name: &'static str,
+    more_is_better: bool,
+    a: Vec<f64>,
+    b: Vec<f64>,
+}
+
+impl Row {
+    fn of(metric: &Metric, a: &[Step], b: &[Step]) -> Option<Self> {
+        let values = |steps: &[Step]| {
+            let all = steps.iter().map(metric.of).collect::<Option<Vec<f64>>>()?;
+            all.iter().all(|value| *value > 0.0).then_some(all)
+        };
+        Some(Self {
+            name: metric.name,
+            more_is_better: metric.more_is_better,
+            a: values(a)?,
+            b: values(b)?,
+        })
+    }
+
+    fn compared(&self, confidence: f64) -> Comparison {
+        let pairs = self.a.len().min(self.b.len());
+        let ratio = paired_ratio(&self.a[..pairs], &self.b[..pairs], confidence);
+        let answer = match (ratio.low > 1.0, ratio.high < 1.0) {
+            (true, _) if self.more_is_better => "B is better",
+            (_, true) if !self.more_is_better => "B is better",
+            (true, _) | (_, true) => "B is worse",
+            _ => "no difference shown",
+        };
+        Comparison {
+            metric: self.name.to_owned(),
+            a: geometric_mean(&self.a),
+            b: geometric_mean(&self.b),
+            ratio: ratio.ratio,
+            interval: (ratio.low, Some(ratio.high).filter(|high| high.is_finite())),
+            more_is_better: self.more_is_better,
+            answer: answer.to_owned(),
+        }
+    }
+}
+
+/// Compares all rows so that their answers together are wrong in at most one report of twenty.
+fn compare(rows: &[Row]) -> Vec<Comparison> {
+    let confidence = joint_confidence(rows.len());
+    rows.iter().map(|row| row.compared(confidence)).collect()
+}
+
+fn finish(
+    options: &CompareCommand,
+    sides: [Side; 2],
+    notes: Vec<String>,
+    ended_by: Option<LoadError>,
+) -> Result<Exit> {
+    let failures: String = sides.iter().filter_map(failures).collect();
+    let [a, b] = sides;
     let mut violations = a.violations.clone();
     add_counts(&mut violations, &b.violations);
-    let exit = steps_exit(&violations, &a.steps).or_else(|| steps_exit(&violations, &b.steps));
-    let limited = a
-        .steps
-        .iter()
-        .chain(&b.steps)
-        .any(|step| step.client_limited);
+    let metrics = (options.rate.closed.then_some(&RATE).into_iter()).chain(&METRICS);
+    let rows: Vec<Row> = metrics
+        .filter_map(|metric| Row::of(metric, &a.steps, &b.steps))
+        .collect();
     let mut context = a.session.context();
     context.servers.extend(b.session.context().servers);
     let summary = session::summary(&a.session.workload);
+    let label = |given: &Option<String>, server: &String| given.as_ref().unwrap_or(server).clone();
     let result = CompareResult {
         mode: if options.rate.closed {
             "closed"
@@ -204,24 +244,20 @@ fn finish(options: &CompareCommand, sides: [Side; 2], ended: Result<()>) -> Resu
             "open"
         }
         .to_owned(),
-        metrics: METRICS
-            .iter()
-            .filter_map(|metric| compare(metric, &a.steps, &b.steps))
-            .collect(),
+        labels: (
+            label(&options.label_a, &options.a),
+            label(&options.label_b, &options.b),
+        ),
+        notes,
+        metrics: compare(&rows),
         a: a.steps,
         b: b.steps,
         violations,
     };
-    let mut headline = format!("{failures}{}", headline(&result, limited));
-    let mut exit = exit.unwrap_or(
-        match (failures.is_empty(), options.output.strict && limited) {
-            (false, _) => Exit::SloMissed,
-            (true, true) => Exit::Strict,
-            (true, false) => Exit::Ok,
-        },
-    );
-    if let Err(error) = ended {
-        cut_short(error, pairs == 0, &mut headline, &mut exit)?;
+    let mut exit = exit(&result, !failures.is_empty(), options.output.strict);
+    let mut headline = format!("{failures}{}", headline(&result));
+    if let Some(error) = ended_by {
+        cut_short(error, false, &mut headline, &mut exit)?;
     }
     let report = report(
         context,
@@ -243,9 +279,32 @@ fn finish(options: &CompareCommand, sides: [Side; 2], ended: Result<()>) -> Resu
     Ok(exit)
 }
 
+fn exit(result: &CompareResult, failed: bool, strict: bool) -> Exit {
+    let exit = steps_exit(&result.violations, &result.a);
+    if let Some(exit) = exit.or_else(|| steps_exit(&result.violations, &result.b)) {
+        return exit;
+    }
+    let is_worse = |metric: &Comparison| metric.answer == "B is worse";
+    match (failed, strict && limited(result) > 0) {
+        (true, _) => Exit::SloMissed,
+        (false, true) => Exit::Strict,
+        (false, false) if result.metrics.iter().any(is_worse) => Exit::Worse,
+        (false, false) => Exit::Ok,
+    }
+}
+
+/// Measurements in which the client was the limit.
+fn limited(result: &CompareResult) -> usize {
+    let steps = result.a.iter().chain(&result.b);
+    steps.filter(|step| step.client_limited).count()
+}
+
 fn table(report: &crate::report::model::Report, compare: &CompareResult) -> String {
     let mut out = String::new();
     text::context(report, &mut out);
+    line!(out);
+    line!(out, "A is {}", compare.labels.0);
+    line!(out, "B is {}", compare.labels.1);
     line!(out);
     line!(
         out,
@@ -254,7 +313,7 @@ fn table(report: &crate::report::model::Report, compare: &CompareResult) -> Stri
         "A",
         "B",
         "B/A",
-        "95% interval"
+        "interval"
     );
     for metric in &compare.metrics {
         line!(
@@ -264,12 +323,17 @@ fn table(report: &crate::report::model::Report, compare: &CompareResult) -> Stri
             format_metric(metric, metric.a),
             format_metric(metric, metric.b),
             metric.ratio,
-            format!("{:.3} .. {:.3}", metric.interval.0, metric.interval.1),
+            format_interval(metric),
             metric.answer
         );
     }
+    line!(
+        out,
+        "All intervals together hold with 95%: each is wider than it would be alone."
+    );
     line!(out);
     line!(out, "{}", report.headline);
+    text::notes(&compare.notes, &mut out);
     out
 }
 
@@ -283,7 +347,16 @@ pub fn format_metric(metric: &Comparison, value: f64) -> String {
     }
 }
 
-fn headline(result: &CompareResult, limited: bool) -> String {
+/// The interval of a ratio.
+#[must_use]
+pub fn format_interval(metric: &Comparison) -> String {
+    match metric.interval {
+        (low, Some(high)) => format!("{low:.3} .. {high:.3}"),
+        (_, None) => "one pair: unknown".to_owned(),
+    }
+}
+
+fn headline(result: &CompareResult) -> String {
     let decided: Vec<String> = result
         .metrics
         .iter()
@@ -295,14 +368,102 @@ fn headline(result: &CompareResult, limited: bool) -> String {
     } else {
         ""
     };
+    let (a, b) = &result.labels;
     let difference = match decided.as_slice() {
-        [] => "no difference between A and B is shown".to_owned(),
-        decided => format!("B against A: {}{rest}", decided.join(", ")),
+        [] => format!("no difference between A ({a}) and B ({b}) is shown"),
+        decided => format!("B ({b}) against A ({a}): {}{rest}", decided.join(", ")),
     };
-    let client = if limited {
-        "; the client was a limit in some steps, so the true difference may be larger"
-    } else {
-        ""
+    let client = match limited(result) {
+        0 => String::new(),
+        count => format!(
+            "; the client was the limit in {count} of {} measurements, so the true difference may be larger",
+            result.a.len() + result.b.len()
+        ),
     };
     format!("{difference}{client}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand::rngs::SmallRng;
+    use rand_distr::{Distribution, Normal};
+
+    /// Six pairs of five metrics of two servers of which B is `factor` times A. The machine's drift moves all metrics of
+    /// a measurement together, tails scatter most, and some measurements are disturbed.
+    fn rows(rng: &mut SmallRng, factor: f64) -> Vec<Row> {
+        let normal = Normal::new(0.0, 1.0).unwrap();
+        let mut rows: Vec<Row> = [("p50", 0.03), ("p99", 0.15), ("p99.9", 0.4), ("cpu", 0.01)]
+            .into_iter()
+            .map(|(name, _)| Row {
+                name,
+                more_is_better: false,
+                a: Vec::new(),
+                b: Vec::new(),
+            })
+            .collect();
+        let scatters = [0.03, 0.15, 0.4, 0.01];
+        let mut drift = 0.0;
+        for index in 0..12 {
+            drift += 0.02 * normal.sample(rng);
+            let shared = normal.sample(rng);
+            let is_a = matches!(index % 4, 0 | 3);
+            for (row, scatter) in rows.iter_mut().zip(scatters) {
+                let own: f64 = normal.sample(rng);
+                let disturbed = if normal.sample(rng) > 2.0 { 3.0 } else { 1.0 };
+                let value = f64::exp(drift + scatter * (0.6 * shared + 0.8 * own * disturbed));
+                if is_a {
+                    row.a.push(value);
+                } else {
+                    row.b.push(value * factor);
+                }
+            }
+        }
+        rows
+    }
+
+    fn claims(factor: f64, reports: usize, answers: &[&str]) -> usize {
+        let mut rng = SmallRng::seed_from_u64(11);
+        (0..reports)
+            .filter(|_| {
+                let comparisons = compare(&rows(&mut rng, factor));
+                comparisons
+                    .iter()
+                    .any(|row| answers.contains(&row.answer.as_str()))
+            })
+            .count()
+    }
+
+    #[test]
+    fn a_against_a_shows_no_difference_in_19_of_20_reports() {
+        let claimed = claims(1.0, 400, &["B is better", "B is worse"]);
+        assert!(claimed <= 20, "{claimed} of 400");
+    }
+
+    #[test]
+    fn a_server_that_is_worse_is_found() {
+        assert!(claims(1.3, 100, &["B is worse"]) > 95);
+        assert!(claims(0.7, 100, &["B is better"]) > 95);
+    }
+
+    #[test]
+    fn more_may_be_better_or_worse() {
+        let row = |more_is_better| Row {
+            name: "requests/s",
+            more_is_better,
+            a: vec![100.0, 101.0, 99.0, 100.0],
+            b: vec![120.0, 121.0, 119.0, 121.0],
+        };
+        assert_eq!(row(true).compared(0.99).answer, "B is better");
+        assert_eq!(row(false).compared(0.99).answer, "B is worse");
+        let once = Row {
+            a: vec![1.0],
+            b: vec![9.0],
+            ..row(true)
+        };
+        let comparison = once.compared(0.99);
+        assert_eq!(comparison.answer, "no difference shown");
+        assert_eq!(format_interval(&comparison), "one pair: unknown");
+    }
 }

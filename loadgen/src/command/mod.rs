@@ -9,7 +9,10 @@ pub mod search;
 use crate::cli::commands::Command;
 use crate::cli::options::OutputOptions;
 use crate::error::{Exit, LoadError, Result};
-use crate::report::model::{Body, Context, Report, SCHEMA_VERSION, Step, Verdict, WorkloadSummary};
+use crate::report::model::{
+    Body, Context, Preload, Report, SCHEMA_VERSION, Step, Verdict, WorkloadSummary,
+};
+use crate::units::format_count;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -24,6 +27,21 @@ pub fn execute(command: &Command) -> Result<Exit> {
         Command::Compare(options) => compare::execute(options),
         Command::Plan(options) => plan::execute(options),
     }
+}
+
+/// What a preload shows about the measurements after it.
+fn preload_notes(preload: Option<&Preload>) -> Vec<String> {
+    preload
+        .filter(|preload| preload.evictions > 0)
+        .map(|preload| {
+            format!(
+                "the server evicted {} items while {} keys were set: not all of them fit in its memory, and gets of the others miss",
+                format_count(preload.evictions as f64),
+                format_count(preload.keys as f64)
+            )
+        })
+        .into_iter()
+        .collect()
 }
 
 /// Puts a report together.

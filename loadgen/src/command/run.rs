@@ -1,6 +1,8 @@
 //! `loadgen run`: one measurement at one rate.
 
-use super::{Answer, all_written, check_outputs, exit_code, publish, report, write_file};
+use super::{
+    Answer, all_written, check_outputs, exit_code, preload_notes, publish, report, write_file,
+};
 use crate::cli::commands::RunCommand;
 use crate::error::{Exit, Result};
 use crate::interrupt;
@@ -38,6 +40,7 @@ pub fn execute(options: &RunCommand) -> Result<Exit> {
     live.clear();
     let mut verdict = verdict::judge(&measured.measurement, options.slo.as_ref());
     verdict.notes.extend(measured.notes);
+    verdict.notes.extend(preload_notes(preload.as_ref()));
     if session.fleet.interrupted() {
         let seconds = measured.measurement.seconds;
         verdict.notes.push(format!(

@@ -1,8 +1,11 @@
 //! `loadgen scan`: the latency-throughput curve.
 
-use super::{Answer, check_answered, check_outputs, cut_short, publish, report, steps_exit};
+use super::{
+    Answer, check_answered, check_outputs, cut_short, preload_notes, publish, report, steps_exit,
+};
 use crate::cli::commands::ScanCommand;
 use crate::error::{Exit, LoadError, Result};
+use crate::fleet::Load;
 use crate::live::Live;
 use crate::report::build::{add_counts, step};
 use crate::report::model::{Body, ScanResult, Step};
@@ -11,8 +14,10 @@ use crate::report::{csv, html};
 use crate::session::{self, Session};
 use crate::slo::Slo;
 use crate::stats::knee::{crossing, knee};
-use crate::units::{format_count, parse_rate, parse_share};
+use crate::units::{format_count, format_share, parse_load_rate, parse_share};
 use crate::verdict;
+use crate::workload::Workload;
+use crate::workload::verb::{KeySpace, Verb};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -20,6 +25,16 @@ use std::time::Duration;
 const PEAK_DEPTH: usize = 8;
 /// Silence between steps.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// More steps than this must count for a bend to be looked for: three points make a line and one beside it.
+const COUNTING_MIN: usize = 4;
+/// A step that answers this share less than was due has not sustained its load.
+const UNSUSTAINED_SHARE: f64 = 0.05;
+/// With more failed requests than this in a step, the server answers something else than what was asked.
+const ERRORS_MAX: f64 = 0.5;
+/// Requests that arrive by chance are this many standard deviations more than on average only once in some hundreds of
+/// steps.
+const CHANCE_DEVIATIONS: f64 = 3.0;
 
 /// A range of rates.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,7 +52,7 @@ impl Range {
         let range = if last.trim().ends_with('%') {
             Self::OfPeak(parse_share(first)?, parse_share(last)?)
         } else {
-            Self::Rates(parse_rate(first)?, parse_rate(last)?)
+            Self::Rates(parse_load_rate(first)?, parse_load_rate(last)?)
         };
         match range {
             Self::OfPeak(low, high) | Self::Rates(low, high) if low > 0.0 && low < high => {
@@ -54,15 +69,16 @@ pub fn execute(options: &ScanCommand) -> Result<Exit> {
     check_outputs(&options.output, None)?;
     let mut live = Live::new(options.output.quiet);
     let workload = session::workload(&options.workload)?;
-    let mut load = session::load(&options.pace, Some(1.0), options.step);
+    let load = session::load(&options.pace, Some(1.0), options.step);
     let mut session = Session::open(
         &options.target.server,
         &options.target.client,
         workload,
         load.depth.max(PEAK_DEPTH),
     )?;
+    let mut notes = Vec::new();
     if !options.workload.no_preload {
-        session.preload(&mut live)?;
+        notes = preload_notes(Some(&session.preload(&mut live)?));
     }
     let (low, high, peak) = match range {
         Range::Rates(low, high) => (low, high, None),
@@ -71,38 +87,65 @@ pub fn execute(options: &ScanCommand) -> Result<Exit> {
             (low * peak, high * peak, Some(peak))
         }
     };
-    let mut steps = Vec::new();
-    let mut violations = BTreeMap::new();
-    let mut ended = Ok(());
-    let slo = options.slo.clone().unwrap_or_else(Slo::errors_only);
-    for index in 0..options.steps {
-        std::thread::sleep(PAUSE);
-        let rate = low + (high - low) * f64::from(index) / f64::from(options.steps - 1);
-        load.rate = Some(rate);
-        live.stage_for(
-            &format!(
-                "step {}/{} at {}/s",
-                index + 1,
-                options.steps,
-                format_count(rate)
-            ),
-            options.step.as_secs_f64(),
-        );
-        let measured = session.measure(&load, &mut live)?;
-        let verdict = verdict::judge(&measured.measurement, Some(&slo));
-        add_counts(&mut violations, &verdict.violations);
-        steps.push(step(&measured.measurement, &verdict, measured.server));
-        live.step(&step_line(&steps[steps.len() - 1]));
-        ended = session
-            .check_interrupt()
-            .and_then(|()| check_answered(&steps));
-        if ended.is_err() {
-            break;
-        }
-    }
+    let mut scan = Scan {
+        options,
+        steps: Vec::new(),
+        violations: BTreeMap::new(),
+    };
+    let ended_by = scan.measure(&mut session, low..high, load, &mut live).err();
     live.clear();
-    let result = result(options, steps, peak, violations);
-    finish(options, &session, result, ended)
+    if scan.steps.is_empty()
+        && let Some(error) = ended_by
+    {
+        return Err(error);
+    }
+    notes.extend(excess_note(&scan.steps, &session.workload));
+    let result = result(options, scan.steps, peak, scan.violations, notes);
+    finish(options, &session, result, ended_by)
+}
+
+/// A scan under way.
+struct Scan<'a> {
+    options: &'a ScanCommand,
+    steps: Vec<Step>,
+    violations: BTreeMap<String, u64>,
+}
+
+impl Scan<'_> {
+    fn measure(
+        &mut self,
+        session: &mut Session,
+        rates: std::ops::Range<f64>,
+        mut load: Load,
+        live: &mut Live,
+    ) -> Result<()> {
+        let options = self.options;
+        let slo = options.slo.clone().unwrap_or_else(Slo::errors_only);
+        for index in 0..options.steps {
+            std::thread::sleep(PAUSE);
+            let part = f64::from(index) / f64::from(options.steps - 1);
+            let rate = rates.start + (rates.end - rates.start) * part;
+            load.rate = Some(rate);
+            live.stage_for(
+                &format!(
+                    "step {}/{} at {}/s",
+                    index + 1,
+                    options.steps,
+                    format_count(rate)
+                ),
+                options.step.as_secs_f64(),
+            );
+            let measured = session.measure(&load, live)?;
+            let verdict = verdict::judge(&measured.measurement, Some(&slo));
+            add_counts(&mut self.violations, &verdict.violations);
+            self.steps
+                .push(step(&measured.measurement, &verdict, measured.server));
+            live.step(&step_line(&self.steps[self.steps.len() - 1]));
+            session.check_interrupt()?;
+            check_answered(&self.steps)?;
+        }
+        Ok(())
+    }
 }
 
 fn peak(session: &mut Session, options: &ScanCommand, live: &mut Live) -> Result<f64> {
@@ -110,6 +153,13 @@ fn peak(session: &mut Session, options: &ScanCommand, live: &mut Live) -> Result
     let mut load = session::load(&options.pace, None, options.step);
     load.depth = PEAK_DEPTH;
     let peak = session.measure(&load, live)?.measurement.achieved();
+    session.check_interrupt()?;
+    if peak <= 0.0 {
+        return Err(LoadError::new(
+            Exit::ServerLost,
+            "the closed loop that measures the peak got no reply",
+        ));
+    }
     live.message(&format!(
         "closed-loop peak: {}/s ({PEAK_DEPTH} outstanding per connection)",
         format_count(peak)
@@ -117,33 +167,66 @@ fn peak(session: &mut Session, options: &ScanCommand, live: &mut Live) -> Result
     Ok(peak)
 }
 
+/// Why steps answered more than was asked of them, if they did.
+fn excess_note(steps: &[Step], workload: &Workload) -> Option<String> {
+    let excess = |step: &&Step| step.achieved / step.rate - 1.0;
+    let most = steps
+        .iter()
+        .max_by(|a, b| excess(a).total_cmp(&excess(b)))
+        .filter(|step| excess(step) > 0.01)?;
+    let spec = &workload.spec;
+    let has_follow_ups = spec.look_aside
+        || spec
+            .mix
+            .any(|verb| verb == Verb::Cas || verb.key_space() != KeySpace::Values);
+    let chance = CHANCE_DEVIATIONS / (most.rate * most.seconds).max(1.0).sqrt();
+    let why = if has_follow_ups {
+        "sets after misses, the second halves of cas and lost counters made anew are answered without having been due"
+    } else if excess(&most) <= chance {
+        "arrivals are random, and in so short a step so many more were due by chance"
+    } else {
+        "replies to requests of the warm-up came within the step: the server had fallen behind"
+    };
+    Some(format!(
+        "up to {} more requests were answered than offered (at {}/s): {why}",
+        format_share(excess(&most)),
+        format_count(most.rate)
+    ))
+}
+
+/// Whether a step says something about the server.
+fn counts(step: &&Step) -> bool {
+    !step.client_limited
+}
+
 fn result(
     options: &ScanCommand,
     steps: Vec<Step>,
     peak: Option<f64>,
     violations: BTreeMap<String, u64>,
+    notes: Vec<String>,
 ) -> ScanResult {
     let slo_limit = options
         .slo
         .as_ref()
         .and_then(crate::slo::Slo::latency_limit);
-    let p99: Vec<(f64, f64)> = steps
-        .iter()
-        .filter_map(|step| Some((step.rate, step.response.p99_ns? as f64)))
-        .collect();
+    let curve = |of: &dyn Fn(&Step) -> Option<f64>| -> Vec<(f64, f64)> {
+        let counting = steps.iter().filter(counts);
+        counting
+            .filter_map(|step| Some((step.rate, of(step)?)))
+            .collect()
+    };
+    let p99 = curve(&|step| step.response.p99_ns.map(|ns| ns as f64));
     let at_limit = |(quantile, limit): (f64, f64)| {
-        let curve: Vec<(f64, f64)> = steps
-            .iter()
-            .filter_map(|step| Some((step.rate, quantile_of(step, quantile)?)))
-            .collect();
-        crossing(&curve, limit)
+        crossing(&curve(&|step| quantile_of(step, quantile)), limit)
     };
     ScanResult {
         slo: options.slo.as_ref().map(ToString::to_string),
         crossing: slo_limit.and_then(at_limit),
         slo_limit,
         peak,
-        knee: knee(&p99),
+        knee: (p99.len() >= COUNTING_MIN).then(|| knee(&p99)).flatten(),
+        notes,
         steps,
         violations,
     }
@@ -165,13 +248,12 @@ fn finish(
     options: &ScanCommand,
     session: &Session,
     result: ScanResult,
-    ended: Result<()>,
+    ended_by: Option<LoadError>,
 ) -> Result<Exit> {
-    let mut exit = steps_exit(&result.violations, &result.steps).unwrap_or(Exit::Ok);
-    let limited = result.steps.iter().any(|step| step.client_limited);
+    let mut exit = exit(&result, options.output.strict);
     let mut headline = headline(&result);
-    if let Err(error) = ended {
-        cut_short(error, result.steps.is_empty(), &mut headline, &mut exit)?;
+    if let Some(error) = ended_by {
+        cut_short(error, false, &mut headline, &mut exit)?;
     }
     let report = report(
         session.context(),
@@ -190,47 +272,103 @@ fn finish(
     text::steps(&scan.steps, &mut out);
     line!(out);
     line!(out, "{}", report.headline);
+    text::notes(&scan.notes, &mut out);
     let answer = Answer {
         text: out,
         csv: csv::steps(&scan.steps),
         html: html::render(&report)?,
     };
     publish(&report, &answer, &options.output)?;
-    Ok(if options.output.strict && limited {
-        Exit::Strict
-    } else {
-        exit
+    Ok(exit)
+}
+
+fn exit(result: &ScanResult, strict: bool) -> Exit {
+    let any = |test: &dyn Fn(&Step) -> bool| result.steps.iter().any(test);
+    if let Some(exit) = steps_exit(&result.violations, &result.steps) {
+        return exit;
+    }
+    let failed = strict && any(&|step| step.client_limited || step.error_share > 0.0);
+    if failed || any(&|step| step.error_share > ERRORS_MAX) {
+        return Exit::Strict;
+    }
+    if result.slo.is_some() && !any(&|step| step.kept == Some(true)) {
+        return Exit::SloMissed;
+    }
+    Exit::Ok
+}
+
+/// The curve in a sentence: first what makes the rest void.
+fn headline(result: &ScanResult) -> String {
+    let parts = [
+        client_part(result),
+        objective_part(result),
+        Some(bend_part(result)),
+        unsustained_part(result),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn client_part(result: &ScanResult) -> Option<String> {
+    let limited = result.steps.iter().filter(|step| !counts(step)).count();
+    (limited > 0).then(|| {
+        format!(
+            "the client was the limit in {limited} of {} steps, which do not count",
+            result.steps.len()
+        )
     })
 }
 
-fn headline(result: &ScanResult) -> String {
-    let knee = match result.knee {
-        Some(rate) => format!("p99 bends at about {}/s", format_count(rate)),
-        None => "p99 does not bend in this range".to_owned(),
-    };
-    let crossing = match (&result.slo, result.crossing) {
-        (Some(slo), Some(rate)) => format!("; it crosses {slo} at about {}/s", format_count(rate)),
-        (Some(slo), None) => format!("; it does not cross {slo} within the range"),
-        _ => String::new(),
-    };
-    let limited = result
-        .steps
+fn objective_part(result: &ScanResult) -> Option<String> {
+    let slo = result.slo.as_ref()?;
+    let counting: Vec<&Step> = result.steps.iter().filter(counts).collect();
+    let (first, last) = (counting.first()?, counting.last()?);
+    let kept = counting
         .iter()
-        .filter(|step| step.client_limited)
+        .filter(|step| step.kept == Some(true))
         .count();
-    let client = match limited {
-        0 => String::new(),
-        count => format!(
-            "; the client was a limit in {count} of {} steps",
-            result.steps.len()
-        ),
-    };
-    format!("{knee}{crossing}{client}")
+    Some(if kept == 0 {
+        format!(
+            "no step keeps {slo}, not even {}/s: scan lower rates",
+            format_count(first.rate)
+        )
+    } else if kept == counting.len() {
+        format!(
+            "every step keeps {slo}, up to {}/s: scan higher rates",
+            format_count(last.rate)
+        )
+    } else if let Some(rate) = result.crossing {
+        format!("it crosses {slo} at about {}/s", format_count(rate))
+    } else {
+        format!("{kept} of {} steps keep {slo}", counting.len())
+    })
+}
+
+fn bend_part(result: &ScanResult) -> String {
+    let counting = result.steps.iter().filter(counts).count();
+    match result.knee {
+        Some(rate) => format!("p99 bends at about {}/s", format_count(rate)),
+        None if counting < COUNTING_MIN => {
+            format!("{counting} steps that count are too few to see a bend of p99")
+        }
+        None => "p99 does not bend in this range".to_owned(),
+    }
+}
+
+fn unsustained_part(result: &ScanResult) -> Option<String> {
+    let first =
+        result.steps.iter().filter(counts).find(|step| {
+            step.overloaded || step.achieved < (1.0 - UNSUSTAINED_SHARE) * step.rate
+        })?;
+    Some(format!(
+        "from {}/s on the server does not keep up",
+        format_count(first.rate)
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::model::Latency;
 
     #[test]
     fn ranges_parse() {
@@ -239,8 +377,84 @@ mod tests {
             Range::parse("10k..500k"),
             Ok(Range::Rates(10_000.0, 500_000.0))
         );
-        for text in ["10", "500k..10k", "0%..10%", "a..b"] {
+        assert_eq!(Range::parse("1e4..1e5"), Ok(Range::Rates(1e4, 1e5)));
+        for text in ["10", "500k..10k", "0%..10%", "a..b", "0..10k", "1k..1e30"] {
             assert!(Range::parse(text).is_err(), "{text}");
         }
+    }
+
+    /// A step whose p99 is above or below an objective of 1 ms.
+    fn step(rate: f64, p99_us: u64, client_limited: bool) -> Step {
+        let json = serde_json::json!({
+            "rate": rate, "achieved": rate, "seconds": 3.0, "overloaded": false,
+            "response": Latency { p99_ns: Some(p99_us * 1000), ..Latency::default() },
+            "service_p50_ns": 1, "service_p99_ns": 1, "error_share": 0.0, "kept": p99_us < 1000,
+            "reasons": [], "client_limited": client_limited, "client_busy": 0.1,
+            "client_cpu_us_per_request": 1.0, "server": null, "lost": 0, "incidents": [],
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn headline_of(steps: Vec<Step>) -> (String, Exit) {
+        let arguments = ["loadgen", "scan", "--slo", "p99<1ms"];
+        let cli = <crate::cli::Cli as clap::Parser>::parse_from(arguments);
+        let crate::cli::commands::Command::Scan(options) = cli.command else {
+            panic!("not a scan");
+        };
+        let result = result(&options, steps, None, BTreeMap::new(), Vec::new());
+        (headline(&result), exit(&result, false))
+    }
+
+    fn steps(p99_us: [u64; 6], limited_from: usize) -> Vec<Step> {
+        let numbered = p99_us.into_iter().enumerate();
+        numbered
+            .map(|(index, p99)| step(1000.0 * (index + 1) as f64, p99, index >= limited_from))
+            .collect()
+    }
+
+    #[test]
+    fn what_voids_the_curve_is_said_first() {
+        let (all_above, exit) = headline_of(steps([3000; 6], 9));
+        assert!(
+            all_above.starts_with("no step keeps p99 < 1.00 ms"),
+            "{all_above}"
+        );
+        assert_eq!(exit, Exit::SloMissed);
+        let (all_below, exit) = headline_of(steps([300; 6], 9));
+        assert!(all_below.starts_with("every step keeps"), "{all_below}");
+        assert_eq!(exit, Exit::Ok);
+    }
+
+    #[test]
+    fn steps_in_which_the_client_was_the_limit_do_not_bend_the_curve() {
+        let curve = [100, 110, 120, 130, 9_000, 90_000];
+        let (bent, _) = headline_of(steps(curve, 9));
+        assert!(bent.contains("bends at about 4000/s"), "{bent}");
+        let (flat, _) = headline_of(steps(curve, 4));
+        assert!(
+            flat.starts_with("the client was the limit in 2 of 6"),
+            "{flat}"
+        );
+        assert!(flat.contains("p99 does not bend"), "{flat}");
+        let (few, _) = headline_of(steps(curve, 2));
+        assert!(few.contains("too few to see a bend"), "{few}");
+    }
+
+    #[test]
+    fn more_answered_than_offered_is_explained() {
+        let mut more = step(100.0, 1, false);
+        more.achieved = 110.0;
+        let why = |spec: crate::workload::WorkloadSpec| {
+            excess_note(&[more.clone()], &Workload::new(spec).unwrap()).unwrap()
+        };
+        let plain = crate::workload::WorkloadSpec::default();
+        assert!(why(plain.clone()).contains("by chance"));
+        let look_aside = crate::workload::WorkloadSpec {
+            look_aside: true,
+            ..plain.clone()
+        };
+        assert!(why(look_aside).contains("sets after misses"));
+        let level = step(100.0, 1, false);
+        assert_eq!(excess_note(&[level], &Workload::new(plain).unwrap()), None);
     }
 }

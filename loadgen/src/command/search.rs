@@ -1,16 +1,19 @@
 //! `loadgen search`: the highest rate that keeps an objective.
 
-use super::{Answer, check_answered, check_outputs, cut_short, publish, report, steps_exit};
+use super::{
+    Answer, check_answered, check_outputs, cut_short, preload_notes, publish, report, steps_exit,
+};
 use crate::cli::commands::SearchCommand;
-use crate::error::{Exit, Result};
+use crate::client;
+use crate::error::{Exit, LoadError, Result};
 use crate::live::Live;
 use crate::report::build::{add_counts, step};
-use crate::report::model::{Body, SearchResult, ServerStats, Step};
+use crate::report::model::{Body, LimitedBy, SearchResult, ServerStats, Step};
 use crate::report::text::{self, line, step_line};
 use crate::report::{csv, html};
 use crate::session::{self, Session};
 use crate::slo::Slo;
-use crate::stats::search::{Found, Outcome, Plan, search};
+use crate::stats::search::{Found, Length, Outcome, Plan, search};
 use crate::units::{format_count, format_share};
 use crate::verdict::{self, headroom};
 use std::collections::BTreeMap;
@@ -18,6 +21,11 @@ use std::time::Duration;
 
 /// Silence between probes, beyond the drain: queues of an overloaded server must not reach into the next probe.
 const PAUSE: Duration = Duration::from_millis(200);
+/// No probe is made longer than this, however rare the objective's percentile is.
+const PROBE_MAX: Duration = Duration::from_secs(60);
+/// A probe in which others had the workers' CPUs for more than this part of what the objective's percentile leaves out may
+/// have missed because of it.
+const DELAY_PART_NOTED: f64 = 0.5;
 
 /// Runs the command.
 pub fn execute(options: &SearchCommand) -> Result<Exit> {
@@ -25,6 +33,7 @@ pub fn execute(options: &SearchCommand) -> Result<Exit> {
     let mut live = Live::new(options.output.quiet);
     let workload = session::workload(&options.workload)?;
     let slo = options.slo.clone().with_errors_bounded();
+    let plan = plan(options)?;
     let load = session::load(&options.pace, Some(options.start), options.probe);
     let mut session = Session::open(
         &options.target.server,
@@ -32,41 +41,72 @@ pub fn execute(options: &SearchCommand) -> Result<Exit> {
         workload,
         load.depth,
     )?;
-    if !options.workload.no_preload {
-        session.preload(&mut live)?;
-    }
-    let plan = Plan {
-        start: options.start,
-        rate_max: options.rate_max,
-        precision: options.precision,
-        pass: options.pass,
-        repeats: options.repeats.max(options.pass),
+    let preload = if options.workload.no_preload {
+        None
+    } else {
+        Some(session.preload(&mut live)?)
     };
     let mut probing = Probing {
         session,
         slo,
         load,
+        probe: options.probe,
+        notes: preload_notes(preload.as_ref()),
+        cut_short: 0,
+        disturbed: 0,
         probes: Vec::new(),
         violations: BTreeMap::new(),
         bytes: (0.0, 0.0),
         stats: Vec::new(),
     };
-    let mut found = Found::default();
-    let ended = search(&plan, &mut found, |rate| probing.probe(rate, &mut live));
+    let searched = search(&plan, |rate, length| probing.probe(rate, length, &mut live));
     live.clear();
-    let mut result = probing.result(&found);
-    if ended.is_err() {
+    match searched {
+        Ok(found) => finish(options, &probing, &found, None),
+        // What was measured before is reported all the same.
+        Err(error) if !probing.probes.is_empty() => {
+            finish(options, &probing, &Found::nothing(), Some(error))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn plan(options: &SearchCommand) -> Result<Plan> {
+    if options.start > options.rate_max {
+        return Err(LoadError::usage(format!(
+            "--start {} is above --rate-max {}",
+            format_count(options.start),
+            format_count(options.rate_max)
+        )));
+    }
+    let least = options.repeats as usize;
+    Ok(Plan {
+        start: options.start,
+        rate_max: options.rate_max,
+        precision: options.precision,
+        edge_probes_min: least,
+        edge_probes_max: least.max(options.repeats_max as usize),
+    })
+}
+
+fn finish(
+    options: &SearchCommand,
+    probing: &Probing,
+    found: &Found,
+    ended_by: Option<LoadError>,
+) -> Result<Exit> {
+    let mut result = probing.result(found);
+    if ended_by.is_some() {
         "what limits the server is not known: the search did not come to its end"
             .clone_into(&mut result.limit);
     }
     let mut headline = headline(&result, options.precision);
     let mut exit = exit(&result, options.output.strict);
-    if let Err(error) = ended {
-        cut_short(error, result.probes.is_empty(), &mut headline, &mut exit)?;
+    if let Some(error) = ended_by {
+        cut_short(error, false, &mut headline, &mut exit)?;
     }
-    let context = probing.session.context();
     let report = report(
-        context,
+        probing.session.context(),
         session::summary(&probing.session.workload),
         headline,
         Body::Search {
@@ -82,6 +122,7 @@ pub fn execute(options: &SearchCommand) -> Result<Exit> {
     text::steps(&search.probes, &mut out);
     line!(out);
     line!(out, "{}", report.headline);
+    text::notes(&search.notes, &mut out);
     let answer = Answer {
         text: out,
         csv: csv::steps(&search.probes),
@@ -96,6 +137,13 @@ struct Probing {
     session: Session,
     slo: Slo,
     load: crate::fleet::Load,
+    /// The length of a probe at least.
+    probe: Duration,
+    notes: Vec<String>,
+    /// Probes that could not be as long as the objective's percentile needs.
+    cut_short: usize,
+    /// Probes that missed while others had the workers' CPUs.
+    disturbed: usize,
     probes: Vec<Step>,
     violations: BTreeMap<String, u64>,
     bytes: (f64, f64),
@@ -103,9 +151,13 @@ struct Probing {
 }
 
 impl Probing {
-    fn probe(&mut self, rate: f64, live: &mut Live) -> Result<Outcome> {
+    fn probe(&mut self, rate: f64, length: Length, live: &mut Live) -> Result<Outcome> {
         std::thread::sleep(PAUSE);
         self.load.rate = Some(rate);
+        self.load.duration = match length {
+            Length::Short => self.probe,
+            Length::Full => self.full_length(rate),
+        };
         live.stage_for(
             &format!(
                 "probe {} at {}/s",
@@ -115,62 +167,99 @@ impl Probing {
             self.load.duration.as_secs_f64(),
         );
         let measured = self.session.measure(&self.load, live)?;
-        let verdict = verdict::judge(&measured.measurement, Some(&self.slo));
+        let measurement = &measured.measurement;
+        let verdict = verdict::judge(measurement, Some(&self.slo));
         add_counts(&mut self.violations, &verdict.violations);
-        let totals = &measured.measurement.measured;
+        let totals = &measurement.measured;
         let per_request = |bytes: u64| bytes as f64 / totals.completed.max(1) as f64;
         self.bytes = (
             per_request(totals.bytes_sent),
             per_request(totals.bytes_received),
         );
-        let step = step(&measured.measurement, &verdict, measured.server);
+        let mut step = step(measurement, &verdict, measured.server);
         self.stats = measured.stats;
-        live.step(&step_line(&step));
-        let outcome = match (step.kept, step.client_limited) {
-            (Some(true), _) => Outcome::Kept,
-            (_, true) => Outcome::ClientLimited,
-            _ => Outcome::Missed,
+        let excess = client::excess(measurement, &verdict, &self.slo);
+        let outcome = Outcome {
+            excess,
+            client_limited: excess > 1.0 && client::explains(measurement, &verdict, &self.slo),
         };
+        // The step's own judgement and the search's are one.
+        step.kept = Some(outcome.kept());
+        step.client_limited = outcome.client_limited;
+        live.step(&step_line(&step));
+        let left_out = self
+            .slo
+            .latency_limit()
+            .map_or(1.0, |(quantile, _)| 1.0 - quantile);
+        let is_disturbed = measurement.delayed().unwrap_or(0.0) > DELAY_PART_NOTED * left_out;
+        self.disturbed += usize::from(!outcome.kept() && is_disturbed);
         self.probes.push(step);
         self.session.check_interrupt()?;
         check_answered(&self.probes)?;
         Ok(outcome)
     }
 
+    /// As long as the objective's percentile needs at this rate.
+    fn full_length(&mut self, rate: f64) -> Duration {
+        let needed_s = self.slo.requests_needed() / rate;
+        self.cut_short += usize::from(needed_s > PROBE_MAX.max(self.probe).as_secs_f64());
+        let needed = Duration::from_secs_f64(needed_s.min(PROBE_MAX.as_secs_f64()));
+        self.probe.max(needed)
+    }
+
     fn result(&self, found: &Found) -> SearchResult {
-        let best = found.kept.and_then(|kept| {
-            let at_best = self
-                .probes
+        let best = found.capacity.and_then(|capacity| {
+            self.probes
                 .iter()
                 .rev()
-                .filter(|step| step.kept == Some(true));
-            at_best
-                .min_by(|a, b| (a.rate - kept).abs().total_cmp(&(b.rate - kept).abs()))
+                .filter(|step| step.kept == Some(true))
+                .min_by(|a, b| {
+                    (a.rate - capacity)
+                        .abs()
+                        .total_cmp(&(b.rate - capacity).abs())
+                })
                 .cloned()
         });
         let items: u64 = self.stats.iter().filter_map(|stats| stats.items).sum();
         let bytes: u64 = self.stats.iter().filter_map(|stats| stats.item_bytes).sum();
+        let (limited_by, limit) = self.limit(found, best.as_ref());
+        let known = |rate: f64| rate.is_finite().then_some(rate);
         SearchResult {
             slo: self.slo.to_string(),
-            capacity: found.kept,
-            missed_at: found.missed,
-            limit: self.limit(found, best.as_ref()),
+            capacity: found.capacity,
+            capacity_low: found.capacity.and(known(found.interval.0)),
+            capacity_high: found.capacity.and(known(found.interval.1)),
+            settled: found.settled,
+            limited_by,
+            limit,
+            notes: self.notes(),
             probes: self.probes.clone(),
             best,
             bytes_per_request: self.bytes,
+            items: (items > 0).then_some(items),
             item_bytes: (items > 0).then(|| bytes as f64 / items as f64),
+            resident_bytes_per_item: self
+                .probes
+                .last()
+                .and_then(|step| step.server)
+                .filter(|_| items > 0)
+                .map(|usage| usage.resident_bytes as f64 / items as f64),
             violations: self.violations.clone(),
         }
     }
 
     /// What the capacity is limited by.
-    fn limit(&self, found: &Found, best: Option<&Step>) -> String {
+    fn limit(&self, found: &Found, best: Option<&Step>) -> (LimitedBy, String) {
         if found.client_limited {
-            return "the client was the limit and the server may do more (give loadgen more --cpus)"
-                .to_owned();
+            return (
+                LimitedBy::Client,
+                "the client was the limit and the server may do more (give loadgen more --cpus)"
+                    .to_owned(),
+            );
         }
-        if found.missed.is_none() {
-            return "no rate missed the objective: raise --rate-max".to_owned();
+        if found.capacity.is_some() && found.interval.1.is_infinite() && !self.any_missed() {
+            let why = "no rate missed the objective: raise --rate-max".to_owned();
+            return (LimitedBy::Nothing, why);
         }
         let usage = self
             .probes
@@ -180,40 +269,87 @@ impl Probing {
             .or(best)
             .and_then(|step| step.server);
         match usage {
-            Some(usage) if usage.is_out_of_cpu() => format!(
-                "the limit is server CPU ({:.2} of {} CPUs busy at the first rate that missed)",
-                usage.cpus_busy, usage.cpus_usable
+            Some(usage) if usage.is_out_of_cpu() => (
+                LimitedBy::ServerCpu,
+                format!(
+                    "the limit is server CPU ({:.2} of {} CPUs busy at the last rate that missed)",
+                    usage.cpus_busy, usage.cpus_usable
+                ),
             ),
-            Some(usage) => format!(
-                "the server was not out of CPU ({:.2} CPUs busy): look at its threads, its network or its neighbours",
-                usage.cpus_busy
+            Some(usage) => (
+                LimitedBy::Server,
+                format!(
+                    "the server was not out of CPU ({:.2} CPUs busy): look at its threads, its network or its neighbours",
+                    usage.cpus_busy
+                ),
             ),
-            None => "what limits the server is not known (--server-pid tells whether it is CPU)"
-                .to_owned(),
+            None => (
+                LimitedBy::Unknown,
+                "what limits the server is not known (--server-pid tells whether it is CPU)"
+                    .to_owned(),
+            ),
         }
+    }
+
+    fn any_missed(&self) -> bool {
+        self.probes.iter().any(|step| step.kept == Some(false))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = self.notes.clone();
+        if self.cut_short > 0 {
+            notes.push(format!(
+                "{} probes of {PROBE_MAX:?} had fewer than the {} requests that {} needs: the interval may be too narrow",
+                self.cut_short,
+                format_count(self.slo.requests_needed()),
+                self.slo
+            ));
+        }
+        if self.disturbed > 0 {
+            notes.push(format!(
+                "others had the client's CPUs during {} of the probes that missed: on a quieter machine the server may do more",
+                self.disturbed
+            ));
+        }
+        notes
+    }
+}
+
+/// The 95% interval of a capacity, as the reports show it.
+#[must_use]
+pub fn format_interval(result: &SearchResult) -> String {
+    let low = result.capacity_low.map_or("0".to_owned(), format_count);
+    match result.capacity_high {
+        Some(high) => format!("95% interval {low} .. {}", format_count(high)),
+        None => format!("at least {low}"),
     }
 }
 
 fn headline(result: &SearchResult, precision: f64) -> String {
     let Some(capacity) = result.capacity else {
-        return format!("no rate kept {}", result.slo);
+        return format!("no rate kept {}; {}", result.slo, result.limit);
     };
-    let spread = result
-        .missed_at
-        .map_or(capacity * precision, |missed| (missed - capacity) / 2.0);
     let busy = result.best.as_ref().map_or(0.0, |step| step.client_busy);
+    let unsettled = if result.settled || result.limited_by == LimitedBy::Nothing {
+        String::new()
+    } else {
+        format!(
+            " (wider than the {} asked for: longer probes or more of them narrow it, --probe and --repeats-max)",
+            format_share(precision)
+        )
+    };
     format!(
-        "the server keeps {} up to {} +- {} requests/s with this mix; {}; the client had {} headroom",
+        "the server keeps {} up to {} requests/s with this mix, {}{unsettled}; {}; the client had {} headroom",
         result.slo,
         format_count(capacity),
-        format_count(spread),
+        format_interval(result),
         result.limit,
         format_share(headroom(busy))
     )
 }
 
 fn exit(result: &SearchResult, strict: bool) -> Exit {
-    let client_was_limit = result.limit.starts_with("the client");
+    let client_was_limit = result.limited_by == LimitedBy::Client;
     match (
         steps_exit(&result.violations, &result.probes),
         result.capacity,

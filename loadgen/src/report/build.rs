@@ -195,6 +195,8 @@ pub fn step(measurement: &Measurement, verdict: &Verdict, server: Option<Process
     Step {
         rate: measurement.rate.unwrap_or_else(|| measurement.achieved()),
         achieved: measurement.achieved(),
+        seconds: measurement.seconds,
+        overloaded: verdict.overloaded.is_some(),
         response: latency(&all.response),
         service_p50_ns: service.p50_ns,
         service_p99_ns: service.p99_ns,

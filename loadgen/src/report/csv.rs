@@ -77,13 +77,16 @@ pub fn compare(compare: &CompareResult) -> String {
     for metric in &compare.metrics {
         let _ = writeln!(
             out,
-            "{},{:.3},{:.3},{:.4},{:.4},{:.4},{}",
+            "{},{:.3},{:.3},{:.4},{:.4},{},{}",
             metric.metric,
             metric.a,
             metric.b,
             metric.ratio,
             metric.interval.0,
-            metric.interval.1,
+            metric
+                .interval
+                .1
+                .map_or(String::new(), |high| format!("{high:.4}")),
             metric.answer
         );
     }

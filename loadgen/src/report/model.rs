@@ -357,6 +357,8 @@ pub struct Preload {
     pub seconds: f64,
     /// Sets that the server refused.
     pub errors: u64,
+    /// Items that the server evicted meanwhile, if it says.
+    pub evictions: u64,
 }
 
 /// One step of a search or scan.
@@ -366,6 +368,10 @@ pub struct Step {
     pub rate: f64,
     /// Replies per second.
     pub achieved: f64,
+    /// Seconds measured.
+    pub seconds: f64,
+    /// Whether the load was not sustained.
+    pub overloaded: bool,
     /// Response times.
     pub response: Latency,
     /// Median service time.
@@ -392,25 +398,61 @@ pub struct Step {
     pub server: Option<ProcessUsage>,
 }
 
+/// What the rate at the end of a search is limited by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitedBy {
+    /// The client: the server may do more.
+    Client,
+    /// The server had no CPU left.
+    ServerCpu,
+    /// The server, and it had CPU left.
+    Server,
+    /// The server's CPU was not looked at.
+    Unknown,
+    /// Nothing: the highest rate that was tried kept the objective.
+    Nothing,
+}
+
+impl Step {
+    /// Replies in the time measured.
+    #[must_use]
+    pub fn answered(&self) -> f64 {
+        self.achieved * self.seconds
+    }
+}
+
 /// `loadgen search`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SearchResult {
     /// The objective.
     pub slo: String,
-    /// The highest rate that kept it.
+    /// The estimate of the highest rate that keeps it.
     pub capacity: Option<f64>,
-    /// The lowest rate that missed it.
-    pub missed_at: Option<f64>,
-    /// What the capacity is limited by, in words.
+    /// Lower end of the 95% interval of the capacity.
+    pub capacity_low: Option<f64>,
+    /// Upper end; nothing if no rate missed the objective.
+    pub capacity_high: Option<f64>,
+    /// Whether the interval is as narrow as was asked.
+    pub settled: bool,
+    /// What the capacity is limited by.
+    pub limited_by: LimitedBy,
+    /// The same in words.
     pub limit: String,
+    /// Things worth knowing.
+    pub notes: Vec<String>,
     /// All probes in order.
     pub probes: Vec<Step>,
     /// The step at the capacity.
     pub best: Option<Step>,
     /// Bytes sent and received per request, for planning.
     pub bytes_per_request: (f64, f64),
-    /// Memory the server uses per item beyond key and value, if `stats` says.
+    /// Items that the servers held at the end, if `stats` says.
+    pub items: Option<u64>,
+    /// Bytes of an item as the server counts them in `stats`.
     pub item_bytes: Option<f64>,
+    /// Memory of the server's process per item, with `--server-pid`.
+    pub resident_bytes_per_item: Option<f64>,
     /// Violations by class, over all probes.
     pub violations: BTreeMap<String, u64>,
 }
@@ -430,6 +472,8 @@ pub struct ScanResult {
     pub knee: Option<f64>,
     /// The rate at which it crosses the objective.
     pub crossing: Option<f64>,
+    /// Things worth knowing.
+    pub notes: Vec<String>,
     /// Violations by class, over all steps.
     pub violations: BTreeMap<String, u64>,
 }
@@ -439,6 +483,10 @@ pub struct ScanResult {
 pub struct CompareResult {
     /// `open` or `closed`.
     pub mode: String,
+    /// What A and B are called.
+    pub labels: (String, String),
+    /// Things worth knowing.
+    pub notes: Vec<String>,
     /// Each metric.
     pub metrics: Vec<Comparison>,
     /// Steps of A, in order.
@@ -460,10 +508,11 @@ pub struct Comparison {
     pub b: f64,
     /// B over A.
     pub ratio: f64,
-    /// The 95% bootstrap interval of the ratio.
-    pub interval: (f64, f64),
+    /// The interval of the ratio, without an upper end if there was one pair only; the intervals of all metrics together
+    /// hold with 95%.
+    pub interval: (f64, Option<f64>),
     /// Whether more is better.
     pub more_is_better: bool,
-    /// `B is better`, `A is better` or `no difference shown`.
+    /// `B is better`, `B is worse` or `no difference shown`.
     pub answer: String,
 }

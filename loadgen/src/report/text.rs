@@ -97,10 +97,14 @@ pub fn verdict(verdict: &Verdict, busiest: f64, out: &mut String) {
             missed => line!(out, "OBJECTIVE MISSED {}", missed.join("; ")),
         }
     }
-    verdict
-        .notes
-        .iter()
-        .for_each(|note| line!(out, "NOTE             {note}"));
+    notes(&verdict.notes, out);
+}
+
+/// Things worth knowing that are no verdict.
+pub fn notes(notes: &[String], out: &mut String) {
+    for note in notes {
+        line!(out, "NOTE             {note}");
+    }
 }
 
 /// Replies and connections that were lost.
@@ -338,18 +342,25 @@ fn server_stats(stats: &ServerStats, out: &mut String) {
         .map(|(name, change)| format!("{name} {change:+}"))
         .collect();
     let hit = stats.hit_share.map_or(String::new(), |share| {
-        format!("hit rate {}, ", format_share(share))
+        format!("hit rate {}", format_share(share))
     });
     let items = match (stats.items, stats.item_bytes, stats.limit_bytes) {
         (Some(items), Some(bytes), Some(limit)) => format!(
-            "{} items in {} of {}; ",
+            "{} items in {} of {}",
             format_count(items as f64),
             format_bytes(bytes as f64),
             format_bytes(limit as f64)
         ),
         _ => String::new(),
     };
-    line!(out, "stats      {hit}{items}{}", changes.join(", "));
+    let parts: Vec<String> = [hit, items, changes.join(", ")]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect();
+    // A server that says nothing of itself has no line.
+    if !parts.is_empty() {
+        line!(out, "stats      {}", parts.join("; "));
+    }
 }
 
 /// A table of steps.

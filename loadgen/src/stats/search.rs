@@ -1,18 +1,41 @@
-//! Finding the highest rate that passes: climb by doubling, then bisect, with repeats near the edge.
+//! Finding the highest rate that keeps an objective, and the interval that holds it.
 //!
-//! A noisy neighbour fails a probe, a lucky gap passes one. So a rate fails only if two probes do, and near the edge it
-//! passes if `pass` of `repeats` probes do. A probe during which the client was the limit says nothing about the
-//! server: the search stops there and says so.
+//! ```text
+//! bracket   double the rate until a probe misses (or halve it until one keeps), then bisect to 15%: one probe each
+//! edge      probe in pairs a little below and above where the edge seems to be, fit, and move there
+//! ```
+//!
+//! One probe decides nothing: near the edge whether it keeps the objective is a matter of chance. So the edge is not
+//! bracketed but estimated, from all probes near it ([`edge`]), each with arrivals of its own, and probing goes on
+//! until the interval of the estimate is as narrow as asked or the number of probes is used up. What the interval says at
+//! the end is what was reached.
+
+use super::edge::{Edge, Point, edge, is_step};
 
 /// What a probe at some rate showed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outcome {
+    /// What was measured over what the objective allows; the objective is kept up to 1.
+    pub excess: f64,
+    /// Without the client's own lateness the objective would have been kept, or the client was busy all the time.
+    pub client_limited: bool,
+}
+
+impl Outcome {
+    /// Whether the objective was kept.
+    #[must_use]
+    pub fn kept(&self) -> bool {
+        self.excess <= 1.0
+    }
+}
+
+/// How long a probe needs to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The objective was kept.
-    Kept,
-    /// It was not.
-    Missed,
-    /// The client was the limit.
-    ClientLimited,
+pub enum Length {
+    /// Only to find the way.
+    Short,
+    /// Long enough for the objective's quantile: its outcome counts in the estimate.
+    Full,
 }
 
 /// The parameters of a search.
@@ -22,207 +45,473 @@ pub struct Plan {
     pub start: f64,
     /// No probe goes above.
     pub rate_max: f64,
-    /// Stop when the bounds are this close, as a share of the lower.
+    /// Stop when the interval reaches no farther than this share to either side.
     pub precision: f64,
-    /// Probes that must pass near the edge ...
-    pub pass: usize,
-    /// ... of this many.
-    pub repeats: usize,
+    /// Probes near the edge at least ...
+    pub edge_probes_min: usize,
+    /// ... and at most.
+    pub edge_probes_max: usize,
 }
 
 /// The result of a search.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Found {
-    /// The highest rate that passed.
-    pub kept: Option<f64>,
-    /// The lowest rate above it that did not.
-    pub missed: Option<f64>,
-    /// The client was the limit at some rate: the server may do more.
+    /// The edge: the estimate of the highest rate that keeps the objective.
+    pub capacity: Option<f64>,
+    /// The interval that holds it; its upper end is infinite if no rate missed, its lower end 0 if none kept.
+    pub interval: (f64, f64),
+    /// Most probes that missed near the edge did so because of the client: the server may do more.
     pub client_limited: bool,
+    /// Whether the interval is as narrow as asked.
+    pub settled: bool,
+}
+
+impl Found {
+    /// The result of a search that was ended before it came to one.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self {
+            capacity: None,
+            interval: (0.0, f64::INFINITY),
+            client_limited: false,
+            settled: false,
+        }
+    }
 }
 
 /// No search goes below this rate.
 const RATE_MIN: f64 = 10.0;
+/// Bisecting ends when the bounds are this close (as a factor): from there on the edge is estimated.
+const BRACKET: f64 = 1.15;
+/// The first pair of probes near the edge lies this far to either side, as a logarithm: within the bracket ...
+const SPREAD_START: f64 = 0.05;
+/// ... later ones where the excess is a factor of two off 1: near enough for the fit, far enough to show a slope. But never
+/// closer than this share of the precision ...
+const SPREAD_OF_PRECISION_MIN: f64 = 0.25;
+/// ... or farther than this.
+const SPREAD_MAX: f64 = 0.10;
+/// The center of a pair moves at most this far from the last one.
+const MOVE_MAX: f64 = 0.10;
+/// Probes of which one may be disturbed without being believed.
+const STRAY_ONE_IN: usize = 8;
+/// Probes that must agree on either side of a step.
+const WITNESSES: usize = 3;
 
-/// Bounds closer than this many times the precision are "near the edge".
-const EDGE_WIDTH: f64 = 5.0;
-
-/// Searches with `probe`, which measures at a rate. Its errors end the search, and `found` holds what was known by then.
+/// Searches with `probe`, which measures at a rate. Its errors end the search.
 pub fn search<E>(
     plan: &Plan,
-    found: &mut Found,
-    mut probe: impl FnMut(f64) -> Result<Outcome, E>,
-) -> Result<(), E> {
-    climb(plan, found, &mut probe)?;
-    descend(plan, found, &mut probe)?;
-    while let (Some(low), Some(high)) = (found.kept, found.missed) {
-        let width = high / low - 1.0;
-        if width <= plan.precision {
-            break;
-        }
-        let middle = (low * high).sqrt();
-        let near = width <= EDGE_WIDTH * plan.precision;
-        let outcome = if near {
-            repeated(plan, middle, &mut probe)?
-        } else {
-            confirmed(middle, &mut probe)?
-        };
-        found.note(middle, outcome);
+    mut probe: impl FnMut(f64, Length) -> Result<Outcome, E>,
+) -> Result<Found, E> {
+    let bracket = bracket(plan, &mut probe)?;
+    match bracket {
+        Bracket::Between { kept, missed } => approach(plan, (kept * missed).sqrt(), &mut probe),
+        Bracket::AllKept(rate) => Ok(Found {
+            capacity: Some(rate),
+            interval: (rate, f64::INFINITY),
+            client_limited: false,
+            settled: false,
+        }),
+        Bracket::NoneKept {
+            rate,
+            client_limited,
+        } => Ok(Found {
+            capacity: None,
+            interval: (0.0, rate),
+            client_limited,
+            settled: false,
+        }),
     }
-    Ok(())
 }
 
-impl Found {
-    fn note(&mut self, rate: f64, outcome: Outcome) {
-        match outcome {
-            Outcome::Kept => self.kept = Some(rate),
-            Outcome::Missed => self.missed = Some(rate),
-            Outcome::ClientLimited => {
-                self.missed = Some(rate);
-                self.client_limited = true;
+enum Bracket {
+    Between { kept: f64, missed: f64 },
+    AllKept(f64),
+    NoneKept { rate: f64, client_limited: bool },
+}
+
+fn bracket<E>(
+    plan: &Plan,
+    probe: &mut impl FnMut(f64, Length) -> Result<Outcome, E>,
+) -> Result<Bracket, E> {
+    let mut rate = plan.start.max(RATE_MIN).min(plan.rate_max);
+    let mut last = confirmed(rate, probe)?;
+    let (mut kept, mut missed) = (None, None);
+    loop {
+        if last.kept() {
+            kept = Some(rate);
+            if rate >= plan.rate_max {
+                return Ok(Bracket::AllKept(rate));
             }
+            rate = (rate * 2.0).min(plan.rate_max);
+        } else {
+            missed = Some(rate);
+            if rate <= RATE_MIN {
+                return Ok(Bracket::NoneKept {
+                    rate,
+                    client_limited: last.client_limited,
+                });
+            }
+            rate = (rate / 2.0).max(RATE_MIN);
+        }
+        if let (Some(low), Some(high)) = (kept, missed) {
+            return bisect(low, high, probe);
+        }
+        last = confirmed(rate, probe)?;
+    }
+}
+
+fn bisect<E>(
+    mut kept: f64,
+    mut missed: f64,
+    probe: &mut impl FnMut(f64, Length) -> Result<Outcome, E>,
+) -> Result<Bracket, E> {
+    while missed / kept > BRACKET {
+        let middle = (kept * missed).sqrt();
+        if probe(middle, Length::Short)?.kept() {
+            kept = middle;
+        } else {
+            missed = middle;
         }
     }
+    Ok(Bracket::Between { kept, missed })
 }
 
-fn climb<E>(
-    plan: &Plan,
-    found: &mut Found,
-    probe: &mut impl FnMut(f64) -> Result<Outcome, E>,
-) -> Result<(), E> {
-    let mut rate = plan.start.clamp(RATE_MIN, plan.rate_max);
-    while found.missed.is_none() && found.kept.is_none_or(|kept| kept < plan.rate_max) {
-        let outcome = confirmed(rate, probe)?;
-        found.note(rate, outcome);
-        rate = (rate * 2.0).min(plan.rate_max);
-    }
-    Ok(())
-}
-
-fn descend<E>(
-    plan: &Plan,
-    found: &mut Found,
-    probe: &mut impl FnMut(f64) -> Result<Outcome, E>,
-) -> Result<(), E> {
-    let mut rate = plan.start / 4.0;
-    while found.kept.is_none() && rate >= RATE_MIN {
-        let outcome = probe(rate)?;
-        found.note(rate, outcome);
-        rate /= 4.0;
-    }
-    Ok(())
-}
-
-/// Probes, and once more if the first probe failed: one disturbed probe must not cut the range.
+/// Probes, and once more if the first probe missed: one disturbed probe must not halve the range.
 fn confirmed<E>(
     rate: f64,
-    probe: &mut impl FnMut(f64) -> Result<Outcome, E>,
+    probe: &mut impl FnMut(f64, Length) -> Result<Outcome, E>,
 ) -> Result<Outcome, E> {
-    match probe(rate)? {
-        Outcome::Kept => Ok(Outcome::Kept),
-        _ => probe(rate),
+    let first = probe(rate, Length::Short)?;
+    if first.kept() {
+        return Ok(first);
+    }
+    probe(rate, Length::Short)
+}
+
+/// The probes near the edge and what they say.
+struct Approach {
+    center: f64,
+    spread: f64,
+    spread_min: f64,
+    probes: Vec<(Point, Outcome)>,
+}
+
+/// What the probes near the edge show.
+enum Shape {
+    /// A curve that crosses 1.
+    Curve(Edge),
+    /// A step between two rates (logarithms, infinite where nothing was seen).
+    Step { low: f64, high: f64 },
+    /// Neither, yet.
+    Unclear,
+}
+
+fn approach<E>(
+    plan: &Plan,
+    start: f64,
+    probe: &mut impl FnMut(f64, Length) -> Result<Outcome, E>,
+) -> Result<Found, E> {
+    let mut approach = Approach {
+        center: start.ln(),
+        spread: SPREAD_START,
+        spread_min: (plan.precision * SPREAD_OF_PRECISION_MIN).min(SPREAD_START),
+        probes: Vec::new(),
+    };
+    loop {
+        let pair = [
+            approach.probe(plan, -1.0, probe)?,
+            approach.probe(plan, 1.0, probe)?,
+        ];
+        let shape = approach.shape();
+        let (low, at, high) = approach.interval(&shape);
+        let enough = match &shape {
+            Shape::Curve(edge) => edge.points >= plan.edge_probes_min,
+            Shape::Step { .. } => approach.probes.len() >= plan.edge_probes_min,
+            Shape::Unclear => false,
+        };
+        let settled = enough && (high - at).max(at - low) <= plan.precision.ln_1p();
+        if settled || approach.probes.len() >= plan.edge_probes_max {
+            return Ok(Found {
+                capacity: Some(at.exp()),
+                interval: (low.exp(), high.exp()),
+                client_limited: approach.client_limited(),
+                settled,
+            });
+        }
+        approach.move_on(&shape, pair);
     }
 }
 
-/// Repeats a probe until enough have passed or too many have not.
-fn repeated<E>(
-    plan: &Plan,
-    rate: f64,
-    probe: &mut impl FnMut(f64) -> Result<Outcome, E>,
-) -> Result<Outcome, E> {
-    let (mut kept, mut failed) = (0, 0);
-    let mut last_failure = Outcome::Missed;
-    loop {
-        match probe(rate)? {
-            Outcome::Kept => kept += 1,
-            failure => {
-                failed += 1;
-                last_failure = failure;
+impl Approach {
+    fn probe<E>(
+        &mut self,
+        plan: &Plan,
+        side: f64,
+        probe: &mut impl FnMut(f64, Length) -> Result<Outcome, E>,
+    ) -> Result<Outcome, E> {
+        let rate = (self.center + side * self.spread)
+            .exp()
+            .clamp(RATE_MIN / 2.0, plan.rate_max);
+        let outcome = probe(rate, Length::Full)?;
+        let point = Point {
+            log_rate: rate.ln(),
+            excess: outcome.excess,
+        };
+        self.probes.push((point, outcome));
+        Ok(outcome)
+    }
+
+    fn shape(&self) -> Shape {
+        let points: Vec<Point> = self.probes.iter().map(|(point, _)| *point).collect();
+        if is_step(&points) {
+            let (low, high) = self.outer();
+            return Shape::Step { low, high };
+        }
+        edge(&points).map_or(Shape::Unclear, Shape::Curve)
+    }
+
+    /// Where the next pair goes.
+    fn move_on(&mut self, shape: &Shape, pair: [Outcome; 2]) {
+        match (shape, pair.map(|outcome| outcome.kept())) {
+            (Shape::Curve(edge), _) => {
+                self.center += (edge.at - self.center).clamp(-MOVE_MAX, MOVE_MAX);
+                self.spread = (2f64.ln() / edge.slope).clamp(self.spread_min, SPREAD_MAX);
             }
+            (_, [true, true]) => self.center += self.spread,
+            (_, [false, false]) => self.center -= self.spread,
+            (Shape::Step { low, high }, _) if low.is_finite() && high.is_finite() => {
+                let middle = f64::midpoint(*low, *high);
+                self.center += (middle - self.center).clamp(-MOVE_MAX, MOVE_MAX);
+                self.spread = ((high - low) / 4.0).clamp(self.spread_min, SPREAD_MAX);
+            }
+            // Farther apart, the slope shows through the noise.
+            _ => self.spread = (self.spread * 1.4).min(SPREAD_MAX),
         }
-        if kept >= plan.pass {
-            return Ok(Outcome::Kept);
-        }
-        if failed > plan.repeats.saturating_sub(plan.pass) {
-            return Ok(last_failure);
-        }
+    }
+
+    /// The interval's ends and the estimate between them.
+    fn interval(&self, shape: &Shape) -> (f64, f64, f64) {
+        let (low, high) = match shape {
+            Shape::Curve(edge) => return (edge.low, edge.at, edge.high),
+            Shape::Step { low, high } => (*low, *high),
+            Shape::Unclear => self.outer(),
+        };
+        let at = if low.is_finite() && high.is_finite() {
+            f64::midpoint(low, high)
+        } else {
+            self.center
+        };
+        // Closer than its probes lie, a step is not known.
+        (
+            low.min(at - self.spread_min),
+            at,
+            high.max(at + self.spread_min),
+        )
+    }
+
+    /// The bounds that the probes' outcomes alone give: no rate below missed, no rate above kept, except one in
+    /// [`STRAY_ONE_IN`] that something may have disturbed.
+    fn outer(&self) -> (f64, f64) {
+        let strays = self.probes.len() / STRAY_ONE_IN;
+        let rates = |kept: bool| {
+            let mut rates: Vec<f64> = self
+                .probes
+                .iter()
+                .filter(|(_, outcome)| outcome.kept() == kept)
+                .map(|(point, _)| point.log_rate)
+                .collect();
+            rates.sort_by(f64::total_cmp);
+            rates
+        };
+        let (kept, missed) = (rates(true), rates(false));
+        let lowest_missed = missed.get(strays).copied().unwrap_or(f64::INFINITY);
+        let highest_kept = kept
+            .iter()
+            .rev()
+            .nth(strays)
+            .copied()
+            .unwrap_or(f64::NEG_INFINITY);
+        let below = kept.iter().rev().filter(|&&rate| rate < lowest_missed);
+        let above = missed.iter().filter(|&&rate| rate > highest_kept);
+        (
+            below
+                .copied()
+                .nth(WITNESSES - 1)
+                .unwrap_or(f64::NEG_INFINITY),
+            above.copied().nth(WITNESSES - 1).unwrap_or(f64::INFINITY),
+        )
+    }
+
+    /// Whether the client explains at least half of the probes that missed.
+    fn client_limited(&self) -> bool {
+        let missed = self.probes.iter().filter(|(_, outcome)| !outcome.kept());
+        let (all, client) = missed.fold((0, 0), |(all, client), (_, outcome)| {
+            (all + 1, client + usize::from(outcome.client_limited))
+        });
+        all > 0 && 2 * client >= all
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::latency_histogram;
+    use crate::slo::{Facts, Slo};
+    use rand::rngs::SmallRng;
+    use rand::{RngExt, SeedableRng};
+    use rand_distr::{Distribution, Exp1};
     use std::convert::Infallible;
 
     const PLAN: Plan = Plan {
         start: 10_000.0,
         rate_max: 20e6,
         precision: 0.02,
-        pass: 2,
-        repeats: 3,
+        edge_probes_min: 12,
+        edge_probes_max: 40,
     };
 
-    fn found(plan: &Plan, mut server: impl FnMut(f64) -> Outcome) -> Found {
-        let mut found = Found::default();
-        search(plan, &mut found, |rate| Ok::<_, Infallible>(server(rate))).unwrap();
-        found
-    }
+    /// The highest rate at which one worker that takes 200 us for each of its requests answers 99% of them within 2 ms
+    /// (from a simulation of 40,000 s; arrivals are Poisson's).
+    const TRUTH: f64 = 3867.0;
 
-    fn limit(capacity: f64) -> impl FnMut(f64) -> Outcome {
-        move |rate| {
-            if rate <= capacity {
-                Outcome::Kept
-            } else {
-                Outcome::Missed
+    /// A queue with one worker and a constant service time, in virtual time, and loadgen's judgement of it.
+    fn queue(rng: &mut SmallRng, slo: &Slo, rate: f64, length: Length) -> Outcome {
+        const SERVICE_S: f64 = 200e-6;
+        const WARM_UP_S: f64 = 1.0;
+        let seconds = match length {
+            Length::Short => 3.0,
+            Length::Full => (slo.requests_needed() / rate).max(3.0),
+        };
+        let mut response = latency_histogram();
+        let (mut now_s, mut free_s) = (0.0f64, 0.0f64);
+        loop {
+            let gap: f64 = Exp1.sample(rng);
+            now_s += gap / rate;
+            if now_s > WARM_UP_S + seconds {
+                break;
+            }
+            free_s = now_s.max(free_s) + SERVICE_S;
+            if now_s > WARM_UP_S {
+                response.saturating_record(((free_s - now_s) * 1e9) as u64);
             }
         }
+        let facts = Facts {
+            response: &response,
+            errors: 0.0,
+            lost: 0,
+            misses: None,
+        };
+        Outcome {
+            excess: slo.excess(&facts),
+            client_limited: false,
+        }
+    }
+
+    fn search_queue(seed: u64, start: f64) -> Found {
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let slo: Slo = "p99<2ms,errors<0.01%".parse().unwrap();
+        let plan = Plan { start, ..PLAN };
+        search(&plan, |rate, length| {
+            Ok::<_, Infallible>(queue(&mut rng, &slo, rate, length))
+        })
+        .unwrap()
     }
 
     #[test]
-    fn known_capacities_are_found_to_the_precision() {
-        for capacity in [50.0, 900.0, 10_000.0, 123_456.0, 1_320_000.0] {
-            let kept = found(&PLAN, limit(capacity)).kept.unwrap();
-            assert!(
-                kept <= capacity && kept >= capacity * 0.98,
-                "{capacity}: {kept}"
-            );
+    fn the_interval_of_40_searches_holds_the_truth_in_95_of_100() {
+        let found: Vec<Found> = (0..40)
+            .map(|seed| {
+                search_queue(
+                    seed,
+                    [100.0, 1_000.0, 10_000.0, 80_000.0][seed as usize % 4],
+                )
+            })
+            .collect();
+        let holds = |found: &&Found| (found.interval.0..found.interval.1).contains(&TRUTH);
+        let holding = found.iter().filter(holds).count();
+        assert!(holding >= 38, "{holding} of 40: {found:?}");
+        let wide = |found: &&Found| found.interval.1 / found.interval.0 > 1.05;
+        assert!(found.iter().filter(wide).count() <= 2, "{found:?}");
+        let mean = found.iter().filter_map(|found| found.capacity).sum::<f64>() / 40.0;
+        assert!((mean / TRUTH - 1.0).abs() < 0.005, "{mean}");
+    }
+
+    fn found(plan: &Plan, mut server: impl FnMut(f64) -> Outcome) -> Found {
+        search(plan, |rate, _| Ok::<_, Infallible>(server(rate))).unwrap()
+    }
+
+    fn outcome(kept: bool) -> Outcome {
+        Outcome {
+            excess: if kept { 0.01 } else { 90.0 },
+            client_limited: false,
         }
     }
 
     #[test]
-    fn one_disturbed_probe_in_five_does_no_harm() {
+    fn a_server_with_a_cliff_is_found_to_the_precision() {
+        for capacity in [50.0, 900.0, 10_000.0, 123_456.0, 1_320_000.0] {
+            let found = found(&PLAN, |rate| outcome(rate <= capacity));
+            let (low, high) = found.interval;
+            assert!(
+                found.settled && low <= capacity && capacity <= high,
+                "{found:?}"
+            );
+            assert!(high / low < 1.04, "{capacity}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn one_disturbed_probe_in_ten_does_no_harm() {
         let mut probes = 0;
         let capacity = 300_000.0;
-        let kept = found(&PLAN, |rate| {
+        let found = found(&PLAN, |rate| {
             probes += 1;
-            if probes % 5 == 0 || rate > capacity {
-                Outcome::Missed
-            } else {
-                Outcome::Kept
-            }
-        })
-        .kept
-        .unwrap();
-        assert!(kept >= capacity * 0.9 && kept <= capacity, "{kept}");
-        assert!(probes < 40, "{probes}");
+            outcome(rate <= capacity && probes % 10 != 0)
+        });
+        let (low, high) = found.interval;
+        assert!(low <= capacity && capacity <= high, "{found:?}");
+        assert!(probes < 60, "{probes}");
     }
 
     #[test]
-    fn a_client_that_is_the_limit_is_said_so() {
-        let result = found(&PLAN, |rate| {
-            if rate > 200_000.0 {
-                Outcome::ClientLimited
-            } else {
-                Outcome::Kept
-            }
+    fn a_server_that_is_all_noise_gets_no_narrow_interval() {
+        let mut rng = SmallRng::seed_from_u64(3);
+        let found = found(&PLAN, |_| Outcome {
+            excess: 10f64.powf(rng.random_range(-1.0..1.0)),
+            client_limited: false,
         });
-        assert!(result.client_limited && result.kept.unwrap() <= 200_000.0);
+        assert!(!found.settled, "{found:?}");
+    }
+
+    #[test]
+    fn a_client_that_is_the_limit_is_said_so_and_only_then() {
+        let limited = |client_limited| {
+            found(&PLAN, |rate| Outcome {
+                client_limited: client_limited && rate > 200_000.0,
+                ..outcome(rate <= 200_000.0)
+            })
+            .client_limited
+        };
+        assert!(limited(true) && !limited(false));
+        // Limited far above the edge, on the way there: no matter.
+        let far = found(&PLAN, |rate| Outcome {
+            client_limited: rate > 400_000.0,
+            ..outcome(rate <= 200_000.0)
+        });
+        assert!(!far.client_limited);
     }
 
     #[test]
     fn nothing_passes_or_everything_does() {
-        assert_eq!(found(&PLAN, |_| Outcome::Missed).kept, None);
-        let result = found(&PLAN, |_| Outcome::Kept);
-        assert_eq!((result.kept, result.missed), (Some(20e6), None));
+        let none = found(&PLAN, |_| outcome(false));
+        assert_eq!((none.capacity, none.interval), (None, (0.0, RATE_MIN)));
+        let all = found(&PLAN, |_| outcome(true));
+        assert_eq!(all.capacity, Some(20e6));
+        assert!(all.interval.1.is_infinite() && !all.client_limited);
+    }
+
+    #[test]
+    fn an_error_of_a_probe_ends_the_search() {
+        assert_eq!(search(&PLAN, |_, _| Err("gone")), Err("gone"));
     }
 }

@@ -41,6 +41,21 @@ impl Ketama {
         self.servers
     }
 
+    /// The part of the ring that each server owns.
+    #[must_use]
+    pub fn arcs(&self) -> Vec<f64> {
+        let mut arcs = vec![0.0; self.servers];
+        let (Some(first), Some(last)) = (self.points.first(), self.points.last()) else {
+            return arcs;
+        };
+        let ring = 2f64.powi(32);
+        for pair in self.points.windows(2) {
+            arcs[pair[1].1] += f64::from(pair[1].0 - pair[0].0) / ring;
+        }
+        arcs[first.1] += (ring - f64::from(last.0 - first.0)) / ring;
+        arcs
+    }
+
     /// The server of a key.
     #[must_use]
     pub fn server(&self, key: &[u8]) -> usize {
@@ -92,6 +107,23 @@ mod tests {
         let digest = Md5::digest(b"10.0.1.1-0");
         let first = u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]]);
         assert!(ring.points.contains(&(first, 0)));
+    }
+
+    #[test]
+    fn arcs_are_the_shares_of_the_keys() {
+        let ring = ring(5);
+        let arcs = ring.arcs();
+        assert!((arcs.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        let mut counts = [0u32; 5];
+        for key in 0..20_000 {
+            counts[ring.server(format!("key{key}").as_bytes())] += 1;
+        }
+        for (arc, count) in arcs.iter().zip(counts) {
+            assert!(
+                (arc - f64::from(count) / 20_000.0).abs() < 0.015,
+                "{arcs:?} {counts:?}"
+            );
+        }
     }
 
     #[test]

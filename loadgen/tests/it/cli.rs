@@ -142,6 +142,19 @@ fn wrong_options_are_explained() {
         ("--cpus", "1000", "--cpus"),
         ("--rate", "fast", "does not begin with a number"),
         ("--ttl", "40d", "unknown time unit"),
+        ("--ttl", "500ms", "whole seconds"),
+        ("--rate", "0", "must lie between"),
+        ("--rate", "1e-9", "must lie between"),
+        ("--rate", "1e30", "must lie between"),
+        ("--duration", "0", "must be above 0"),
+        ("--duration", "1e9", "at most 30 days"),
+        ("--interval", "0", "must be above 0"),
+        ("--interval", "1us", "must be at least"),
+        ("--warmup", "1e9", "at most 30 days"),
+        ("--max-in-flight", "0", "must be at least 1"),
+        ("--keys", "0", "at least one key"),
+        ("--value-size", "lognormal:100:1:0", "has no values"),
+        ("--key-dist", "zipf:1e300", "not a zipf exponent"),
     ] {
         let address = scripted(|_| Action::Reply("END\r\n".to_owned())).to_string();
         let output = loadgen(&[

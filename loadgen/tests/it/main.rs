@@ -10,6 +10,7 @@
 mod allocation;
 mod bed;
 mod cli;
+mod commands;
 mod honesty;
 mod latency;
 mod outputs;

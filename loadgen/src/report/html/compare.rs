@@ -1,7 +1,7 @@
 //! The page of `loadgen compare`.
 
 use super::{Badge, Content, Figure, Row, Table, Tile, violation_badge};
-use crate::command::compare::format_metric;
+use crate::command::compare::{format_interval, format_metric};
 use crate::report::chart::{Axis, Chart, Scale, Series};
 use crate::report::model::{CompareResult, Comparison, Step};
 use crate::units::{format_count, format_ns};
@@ -56,10 +56,7 @@ fn tile(metric: &Comparison) -> Tile {
     Tile {
         name: static_name(metric),
         value: format!("{:.3}", metric.ratio),
-        detail: format!(
-            "{:.3} .. {:.3}: {}",
-            metric.interval.0, metric.interval.1, metric.answer
-        ),
+        detail: format!("{}: {}", format_interval(metric), metric.answer),
     }
 }
 
@@ -86,7 +83,10 @@ fn rounds(compare: &CompareResult) -> Figure {
             scale: Scale::Log,
             format: format_ns,
         },
-        series: vec![line("A", "c1", &compare.a), line("B", "c3", &compare.b)],
+        series: vec![
+            line(&compare.labels.0, "c1", &compare.a),
+            line(&compare.labels.1, "c3", &compare.b),
+        ],
         marks: Vec::new(),
     };
     Figure {
@@ -107,15 +107,18 @@ fn metrics(compare: &CompareResult) -> Table {
                 format_metric(metric, metric.a),
                 format_metric(metric, metric.b),
                 format!("{:.3}", metric.ratio),
-                format!("{:.3} .. {:.3}", metric.interval.0, metric.interval.1),
+                format_interval(metric),
                 metric.answer.clone(),
             ],
         })
         .collect();
     Table {
         title: "Metrics",
-        caption: "Geometric means; the interval is a 95% bootstrap over pairs. An interval that contains 1 shows no difference.".to_owned(),
-        head: vec!["", "A", "B", "B/A", "95% interval", "answer"],
+        caption: format!(
+            "A is {}, B is {}. Geometric means; all intervals together hold with 95%, and one that contains 1 shows no difference.",
+            compare.labels.0, compare.labels.1
+        ),
+        head: vec!["", "A", "B", "B/A", "interval", "answer"],
         rows,
     }
 }

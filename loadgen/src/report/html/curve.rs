@@ -2,7 +2,7 @@
 
 use super::{Badge, Content, Figure, Row, Table, Tile, violation_badge};
 use crate::report::chart::{Axis, Chart, Mark, Scale, Series};
-use crate::report::model::{ScanResult, SearchResult, Step};
+use crate::report::model::{LimitedBy, ScanResult, SearchResult, Step};
 use crate::units::{format_count, format_latency, format_ns, format_share};
 use crate::verdict::headroom;
 
@@ -15,7 +15,7 @@ pub(super) fn search(search: &SearchResult) -> Content {
             .map(|rate| vertical(rate, format!("capacity {}/s", format_count(rate)), "c2")),
     );
     marks.extend(limit_of(&search.slo));
-    let client_limited = search.limit.starts_with("the client");
+    let client_limited = search.limited_by == LimitedBy::Client;
     let mut badges = vec![Badge {
         class: if client_limited { "bad" } else { "good" },
         name: if client_limited {
@@ -93,9 +93,7 @@ fn search_tiles(search: &SearchResult) -> Vec<Tile> {
             search.capacity.map_or("none".to_owned(), |rate| {
                 format!("{}/s", format_count(rate))
             }),
-            search.missed_at.map_or(String::new(), |rate| {
-                format!("missed at {}/s", format_count(rate))
-            }),
+            crate::command::search::format_interval(search),
         ),
         tile(
             "p99 there",

@@ -123,10 +123,14 @@ fn facts(report: &Report) -> Vec<Fact> {
         fact(
             "Values",
             format!(
-                "{} (mean {:.0} B), ttl {}{}{}",
+                "{} (mean {:.0} B), {}{}{}",
                 workload.value_size,
                 workload.value_bytes_mean,
-                workload.ttl,
+                if workload.ttl == "0" {
+                    "items live forever".to_owned()
+                } else {
+                    format!("ttl {}", workload.ttl)
+                },
                 if workload.look_aside {
                     ", look-aside"
                 } else {
