@@ -44,7 +44,7 @@ impl Model {
             } => {
                 assert_eq!(extras.create, Some((value, deadline)));
                 self.check_new_cas(extras.new_cas, cas);
-                self.forget(&key);
+                self.is_gone(&key);
                 let entry = Entry {
                     value: value.to_string().into_bytes(),
                     flags: 0,
@@ -70,7 +70,7 @@ impl Model {
             }
             ArithOutcome::NotFound => {
                 assert!(extras.create.is_none());
-                self.forget(&key);
+                self.is_gone(&key);
             }
             ArithOutcome::NonNumeric => assert!(expected.is_some()),
             ArithOutcome::Exists => {
@@ -83,6 +83,7 @@ impl Model {
 
     /// Takes over a number that was changed.
     pub(super) fn changed(&mut self, key: &[u8], arith: &Arith, value: u64, cas: u64) {
+        self.hear_of_evictions_but(key);
         let now = Seconds(self.now);
         let entry = self.map.get_mut(key).expect("a number");
         assert!(arith.extras.compare.is_none_or(|cas| cas == entry.cas));

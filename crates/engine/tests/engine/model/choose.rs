@@ -62,6 +62,7 @@ impl Model {
 
     /// What the map believes, without what is dead.
     pub(super) fn expected(&mut self, key: &[u8]) -> Option<Entry> {
+        self.hear_of_evictions();
         let now = self.now();
         if self
             .map
@@ -73,19 +74,13 @@ impl Model {
         self.map.get(key).cloned()
     }
 
-    /// The engine does not have the item: it must have been allowed to lose it.
-    pub(super) fn forget(&mut self, key: &[u8]) {
-        if self.expected(key).is_some() {
-            let stats = self.engine.stats();
-            let lost =
-                self.lost_before + stats.evictions + stats.store_no_memory + stats.store_too_large;
-            assert!(
-                lost > 0,
-                "a live item is gone although nothing was evicted: {}",
-                String::from_utf8_lossy(key)
-            );
-            self.map.remove(key);
-        }
+    /// The engine does not have the item: it must have died or been evicted.
+    pub(super) fn is_gone(&mut self, key: &[u8]) {
+        assert!(
+            self.expected(key).is_none(),
+            "a live item is gone although it was not evicted: {}",
+            String::from_utf8_lossy(key)
+        );
     }
 
     /// Finds out whether the item is still there.
@@ -94,7 +89,7 @@ impl Model {
             .engine
             .get(key, hash(key), Seconds(self.now), Fetch::Quiet);
         if found.is_none() {
-            self.forget(key);
+            self.is_gone(key);
         }
     }
 

@@ -24,6 +24,7 @@ impl Model {
             .delete(&key, hash(&key), &delete, Seconds(self.now))
         {
             DeleteOutcome::Deleted => {
+                self.hear_of_evictions();
                 let entry = expected.expect("deleted");
                 assert!(delete.compare.is_none_or(|cas| cas == entry.cas));
                 self.map.remove(&key);
@@ -31,7 +32,7 @@ impl Model {
                     self.kept(key, &delete, entry);
                 }
             }
-            DeleteOutcome::NotFound => self.forget(&key),
+            DeleteOutcome::NotFound => self.is_gone(&key),
             DeleteOutcome::Exists => {
                 assert!(delete.compare.is_some());
                 assert_ne!(delete.compare, expected.map(|entry| entry.cas));

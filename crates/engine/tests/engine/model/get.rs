@@ -76,7 +76,7 @@ impl Model {
                 (0, create.deadline, create.binary_key, 0)
             );
             self.check_new_cas(create.new_cas, entry.cas);
-            self.forget(&key);
+            self.is_gone(&key);
             self.map.insert(key, entry);
         } else {
             let entry = self
@@ -109,7 +109,7 @@ impl Model {
             _ => false,
         };
         if !is_touch || self.config.evictions_enabled {
-            self.forget(key);
+            self.is_gone(key);
         } else if let Some(entry) = self.map.get_mut(key) {
             // There was no memory for the deadline, but it may have been marked.
             entry.fetched = None;

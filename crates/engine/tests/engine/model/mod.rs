@@ -1,8 +1,8 @@
 //! Random operations against a map that may forget but never lies.
 //!
-//! A hit must be what was last acknowledged, alive, with its client flags, deadline and cas unique. A miss is always
-//! allowed for an item that may have been evicted, and then the map forgets it; while nothing was evicted, a miss of a
-//! live item is an error.
+//! A hit must be what was last acknowledged, alive, with its client flags, deadline and cas unique. The map forgets an item
+//! only when the engine says that it has evicted it; a miss of any other live item is an error. With evictions disabled the
+//! engine may not say so.
 //!
 //! `CORECACHED_SEED` sets the seed, `CORECACHED_STEPS` the number of steps.
 
@@ -10,6 +10,7 @@ mod arith;
 mod choose;
 mod delete;
 mod entry;
+mod evicted;
 mod get;
 mod restart;
 mod runs;
@@ -66,8 +67,8 @@ struct Model {
     hits: u64,
     /// Whether pages are taken from the shard.
     shrinks: bool,
-    /// Items that an engine before the last restart may have lost.
-    lost_before: u64,
+    /// Evictions that this engine has told of.
+    told_evictions: u64,
 }
 
 /// The largest lengths of values, each taken with equal chance.
@@ -84,7 +85,8 @@ impl Model {
         lengths: &'static [usize],
     ) -> Self {
         let budget = Budget::new(limit);
-        let engine = Engine::new(config.clone(), Arc::clone(&budget)).unwrap();
+        let mut engine = Engine::new(config.clone(), Arc::clone(&budget)).unwrap();
+        engine.record_events(true);
         Self {
             rng: Rng::new(seed),
             engine,
@@ -101,7 +103,7 @@ impl Model {
             lengths,
             hits: 0,
             shrinks: true,
-            lost_before: 0,
+            told_evictions: 0,
         }
     }
 

@@ -13,8 +13,7 @@ impl Model {
     pub(super) fn restart(&mut self) {
         self.pins.clear();
         self.uploads.clear();
-        let stats = self.engine.stats();
-        self.lost_before += stats.evictions + stats.store_no_memory + stats.store_too_large;
+        self.hear_of_evictions();
         let saved = self
             .engine
             .save(self.rng.next().to_le_bytes().repeat(2).try_into().unwrap());
@@ -28,7 +27,12 @@ impl Model {
             Engine::restore(self.config.clone(), Budget::new(64 << 20), &saved).is_err(),
             "a state is restored once"
         );
-        while self.engine.trim(1) {}
+        self.engine.record_events(true);
+        self.told_evictions = 0;
+        while self.engine.trim(1) {
+            // Each call evicts few items, all of them many.
+            self.hear_of_evictions();
+        }
         self.engine.check_integrity();
     }
 
@@ -45,7 +49,8 @@ impl Model {
             let hit = self
                 .engine
                 .get(&key, hash(&key), Seconds(self.now), Fetch::Quiet);
-            if let (Some(hit), Some(expected)) = (hit, expected) {
+            if let Some(expected) = expected {
+                let hit = hit.expect("what was not evicted is there");
                 assert!(
                     hit.value_chunks().flatten().eq(&expected.value),
                     "the last look"

@@ -144,3 +144,17 @@ fn without_evictions() {
         100,
     );
 }
+
+#[test]
+fn large_items_without_evictions() {
+    let config = EngineConfig {
+        evictions_enabled: false,
+        item_size_max: 500 << 10,
+        ..config()
+    };
+    run(
+        Model::new(seed() + 8, config, 8 << 20, 60, LARGE),
+        steps(20_000),
+        20,
+    );
+}

@@ -65,6 +65,7 @@ impl Model {
         let Store {
             key, mode, extras, ..
         } = *store;
+        self.hear_of_evictions_but(if outcome.cas().is_some() { key } else { &[] });
         let expected = self.expected(key);
         let is_joining = matches!(mode, StoreMode::Append | StoreMode::Prepend);
         match outcome {
@@ -82,7 +83,7 @@ impl Model {
                 assert!(is_joining || mode == StoreMode::Replace);
                 if !self.is_too_large_joined(mode, key, store.value, expected.as_ref()) {
                     assert!(!is_joining || !extras.create);
-                    self.forget(key);
+                    self.is_gone(key);
                 }
             }
             StoreOutcome::Exists => {
@@ -96,7 +97,7 @@ impl Model {
             }
             StoreOutcome::NotFound => {
                 assert!(matches!(mode, StoreMode::Cas(_)));
-                self.forget(key);
+                self.is_gone(key);
             }
             StoreOutcome::TooLarge => {
                 assert!(self.too_large(key, store.value.len(), u32::MAX));

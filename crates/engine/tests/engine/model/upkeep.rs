@@ -1,6 +1,6 @@
 //! Time, flushes, touches, the housekeeping and walks over all items.
 
-use corecached_engine::{Fetch, Seconds, TouchOutcome, WalkCursor};
+use corecached_engine::{Seconds, TouchOutcome, WalkCursor};
 
 use crate::support::hash;
 
@@ -24,7 +24,7 @@ impl Model {
                 entry.fetched = Some(true);
                 entry.used = self.now;
             }
-            TouchOutcome::NotFound if self.config.evictions_enabled => self.forget(&key),
+            TouchOutcome::NotFound if self.config.evictions_enabled => self.is_gone(&key),
             TouchOutcome::NotFound => {
                 if let Some(entry) = self.map.get_mut(&key) {
                     entry.fetched = None;
@@ -80,7 +80,9 @@ impl Model {
             }
             1 => {
                 self.budget.set_limit_bytes(self.limit * 3 / 4);
-                while self.engine.trim(64) {}
+                while self.engine.trim(64) {
+                    self.hear_of_evictions();
+                }
                 self.budget.set_limit_bytes(self.limit);
             }
             2 => self.walk(),
@@ -100,6 +102,7 @@ impl Model {
 
     /// Everything shown is known and alive, and everything known that was not evicted is shown.
     pub(super) fn walk(&mut self) {
+        self.hear_of_evictions();
         let mut shown = 0;
         let mut cursor = WalkCursor::default();
         let budget = 1 + self.rng.below(500);
@@ -118,11 +121,7 @@ impl Model {
             );
             shown += 1;
         }) {}
-        let keys: Vec<&Vec<u8>> = map.keys().collect();
-        let live = keys
-            .iter()
-            .filter(|key| self.engine.get(key, hash(key), now, Fetch::Quiet).is_some())
-            .count();
-        assert_eq!(shown, live, "a walk shows every live item once");
+        let live = map.values().filter(|entry| !entry.deadline.has_passed(now));
+        assert_eq!(shown, live.count(), "a walk shows every live item once");
     }
 }
