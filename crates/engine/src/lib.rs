@@ -40,9 +40,9 @@ pub use api::{
 pub use budget::Budget;
 pub use config::{EngineConfig, MemoryFile};
 pub use engine::{
-    Engine, EngineEvent, Hit, IDLE_FOR_EVER, Observed, PinnedValue, Presence, ReassignOutcome,
-    RestoreError, Staged, StagedHandle, WalkCursor, WalkedItem,
+    Engine, EngineEvent, Hit, IDLE_FOR_EVER, Observed, PinnedValue, Presence,
+    ReassignOutcome, RestoreError, Staged, StagedHandle, WalkCursor, WalkedItem,
 };
 pub use segment::next_piece;
-pub use stats::{ClassStats, EngineStats, MemoryReport};
+pub use stats::{ClassStats, EngineStats, MemoryReport, Vitals};
 pub use types::{Deadline, ItemHandle, KeyHash, KeyHasher, Seconds};

@@ -69,10 +69,27 @@ pub struct EngineStats {
     /// Allocations that had to wait until a page was emptied for them.
     pub page_waits: u64,
     /// Work done, in units of some 100 ns, which is a cache miss or two: chunks looked at, items removed, chunks of chains
-    /// freed, slots of the index and bytes moved. What bounds it bounds the time of a call.
+    /// freed, slots of the index and bytes moved. What bounds it bounds the time of a call. Since the start: it is never reset.
     pub work: u64,
     /// Bytes charged to the budget by this shard.
     pub charged_bytes: u64,
+}
+
+/// What shards compare to share the memory, and what the upkeep of one goes by: see [`crate::Engine::vitals`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vitals {
+    /// Items that are there.
+    pub items: u64,
+    /// Bytes charged to the budget.
+    pub charged_bytes: u64,
+    /// Items found by a get.
+    pub hits: u64,
+    /// Live items removed for their memory.
+    pub evictions: u64,
+    /// Bytes of those, but for items whose page went to another shard.
+    pub evicted_bytes: u64,
+    /// Allocations for which there was no memory, in any class.
+    pub chunks_refused: u64,
 }
 
 /// Counters of one slab class.

@@ -16,6 +16,8 @@ mod expiry;
 mod join;
 #[path = "engine/lend.rs"]
 mod lend;
+#[path = "engine/meters.rs"]
+mod meters;
 #[path = "engine/model/mod.rs"]
 mod model;
 // What is resident, only a kernel can say.

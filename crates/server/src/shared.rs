@@ -217,26 +217,36 @@ impl ShardHandle {
     }
 }
 
-/// A statistic with one writer, read by anyone.
+/// A count with one writer, read by anyone.
 #[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
+pub(crate) struct Counter {
+    total: AtomicU64,
+    /// Where it stood when the statistics were last reset.
+    shown_from: AtomicU64,
+}
 
 impl Counter {
     /// Adds; only the owning shard may.
     #[inline]
     pub(crate) fn add(&self, n: u64) {
-        self.0.store(self.get() + n, Ordering::Relaxed);
+        self.total.store(self.total() + n, Ordering::Relaxed);
     }
 
-    /// The value.
+    /// All that was ever counted: for what decides anything, which no client may set back.
     #[inline]
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    pub(crate) fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
     }
 
-    /// Sets it back to 0.
+    /// What statistics show.
+    pub(crate) fn get(&self) -> u64 {
+        let shown_from = self.shown_from.load(Ordering::Relaxed);
+        self.total().saturating_sub(shown_from)
+    }
+
+    /// Statistics show 0 from now on. Any thread may: nothing of what the writer counts meanwhile is lost.
     fn reset(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        self.shown_from.store(self.total(), Ordering::Relaxed);
     }
 }
 

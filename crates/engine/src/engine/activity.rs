@@ -28,7 +28,7 @@ struct Fading {
 
 impl Fading {
     fn advance(&mut self, count: u64) {
-        let new = count.saturating_sub(self.before);
+        let new = count - self.before;
         self.recent = self.recent * (1.0 - 1.0 / FADING) + new as f64;
         self.before = count;
     }
@@ -69,11 +69,6 @@ impl Activity {
     pub(super) fn note_evicted(&mut self, chunks: u64) {
         self.evicted_total += chunks;
     }
-
-    /// The counters of hits begin anew.
-    pub(super) fn reset_hits(&mut self) {
-        self.hits.before = 0;
-    }
 }
 
 impl Engine {
@@ -89,14 +84,12 @@ impl Engine {
             return;
         }
         self.balance.window_began = now;
-        self.stats.work += 2 * self.classes.len() as u64 / CLASSES_PER_UNIT;
+        self.meters.work += 2 * self.classes.len() as u64 / CLASSES_PER_UNIT;
         let (mut hits, mut pages) = (0.0, 0);
         for class in INDEX_CLASS + 1..self.classes.len() as u8 {
             let slabs = &self.items.slabs;
             let activity = &mut self.balance.classes[usize::from(class)].activity;
-            activity
-                .hits
-                .advance(self.classes[usize::from(class)].get_hits);
+            activity.hits.advance(self.meters.hits[usize::from(class)]);
             activity.given_chunks.advance(slabs.given_chunks(class));
             activity.evicted_chunks.advance(activity.evicted_total);
             hits += activity.hits.recent;

@@ -61,7 +61,7 @@ impl Engine {
                 break;
             }
         }
-        self.stats.work += passed / PAGES_PER_UNIT + (1 + compared as u64) * SAMPLE_WORK;
+        self.meters.work += passed / PAGES_PER_UNIT + (1 + compared as u64) * SAMPLE_WORK;
         self.search.candidate = best.map_or(0, |(page, _)| page);
         best
     }

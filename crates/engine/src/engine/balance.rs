@@ -120,7 +120,7 @@ impl Engine {
         if !self.evictions_enabled || !self.balance.enabled {
             return None;
         }
-        self.stats.work += self.classes.len() as u64 / CLASSES_PER_UNIT;
+        self.meters.work += self.classes.len() as u64 / CLASSES_PER_UNIT;
         let (donor, age) = self.donor_for(class)?;
         let pages = f64::from(self.items.slabs.page_count(class)) + 1.0;
         let ratio = age / self.age_with(class, pages).max(1.0);
@@ -134,7 +134,7 @@ impl Engine {
 
     /// The page that is missed least, not of class `heir`.
     pub(super) fn spare_page(&mut self, heir: u8) -> Option<PageId> {
-        self.stats.work += self.classes.len() as u64 / CLASSES_PER_UNIT;
+        self.meters.work += self.classes.len() as u64 / CLASSES_PER_UNIT;
         let (donor, _) = self.donor_for(heir)?;
         self.page_to_give(donor)
     }
@@ -181,12 +181,5 @@ impl Engine {
             page = slabs.page_after(page);
         }
         None
-    }
-
-    /// The counters of the classes begin anew.
-    pub(super) fn reset_balance(&mut self) {
-        for share in &mut self.balance.classes {
-            share.activity.reset_hits();
-        }
     }
 }

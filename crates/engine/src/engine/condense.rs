@@ -129,7 +129,7 @@ impl Engine {
                 self.condensing.stage = Stage::Leaves(0);
                 return;
             }
-            self.stats.work += 1;
+            self.meters.work += 1;
             if u64::from(slabs.page(id).in_use) <= average {
                 slabs.start_draining(id);
                 self.condensing.pages.push(id);
@@ -148,12 +148,12 @@ impl Engine {
             }
             moved += self.index.relocate(&mut self.items.slabs, leaf);
             leaf += 1;
-            self.stats.work += 1;
+            self.meters.work += 1;
             if moved >= MOVES_STEP {
                 break;
             }
         }
-        self.stats.work += moved as u64;
+        self.meters.work += moved as u64;
         self.condensing.stage = Stage::Leaves(leaf);
     }
 
@@ -161,7 +161,7 @@ impl Engine {
     fn condense_fingerprints(&mut self, part: usize) {
         self.condensing.stage = match self.relocate_fingerprints(part) {
             Some(moved) => {
-                self.stats.work += moved as u64;
+                self.meters.work += moved as u64;
                 Stage::Fingerprints(part + 1)
             }
             None => Stage::Queues(INDEX_CLASS + 1, QueueCursor::default()),
@@ -178,7 +178,7 @@ impl Engine {
             }
             return;
         }
-        self.stats.work += LOOKS_STEP as u64;
+        self.meters.work += LOOKS_STEP as u64;
         let is_through = self.relocate_queue(class, &mut cursor, LOOKS_STEP);
         self.condensing.stage = if is_through {
             Stage::Queues(class + 1, QueueCursor::default())

@@ -102,10 +102,10 @@ impl Engine {
         let mut left = chunks;
         let work_max = self.work() + work;
         while left > 0 && !self.is_emptied(&drain) && self.work() < work_max {
-            let evicted_bytes = self.stats.evicted_bytes;
+            let evicted_bytes = self.meters.evicted_bytes;
             let looked = self.drain_batch(&mut drain, left.min(BATCH), work_max);
             if drain.is_lent {
-                self.stats.evicted_bytes = evicted_bytes;
+                self.meters.evicted_bytes = evicted_bytes;
             }
             if looked == 0 {
                 return self.give_up_drain(&drain);
@@ -144,7 +144,7 @@ impl Engine {
             return;
         }
         let chunk_bytes = slabs.sizes.chunk_bytes(class) as u32;
-        self.stats.work += slabs.chunks_per_page(class) as u64;
+        self.meters.work += slabs.chunks_per_page(class) as u64;
         let mut chunks = (0..).map_while(|index| slabs.chunk_in(page, index * chunk_bytes));
         if chunks.any(|chunk| self.items.first_of(chunk) == first) {
             self.stop_drain();
@@ -160,7 +160,7 @@ impl Engine {
     /// The end of the page is reached, but it is not empty.
     fn give_up_drain(&mut self, drain: &Drain) {
         if drain.is_busy {
-            self.stats.slab_reassign_busy_items += 1;
+            self.meters.busy_pages += 1;
             self.items.slabs.stop_draining(drain.page);
             self.step_over(drain.page);
             self.search.reject();
@@ -182,7 +182,7 @@ impl Engine {
             batch[len] = chunk;
             len += 1;
         }
-        self.stats.work += len as u64;
+        self.meters.work += len as u64;
         self.prefetch_places(&batch[..len]);
         for &chunk in &batch[..len] {
             match self.vacate(chunk) {
@@ -279,7 +279,7 @@ impl Engine {
             return false;
         }
         let chain = self.items.chunks(first).take(CHAIN_MAX + 1).count();
-        self.stats.work += chain as u64 - 1;
+        self.meters.work += chain as u64 - 1;
         if chain > CHAIN_MAX {
             return false;
         }
@@ -302,7 +302,7 @@ impl Engine {
             self.renew(target);
         }
         self.items.slabs.give(chunk);
-        self.stats.work += 1;
+        self.meters.work += 1;
         match chunk == first {
             true => self.stats.slab_reassign_rescues += 1,
             false => self.stats.slab_reassign_chunk_rescues += 1,

@@ -36,7 +36,7 @@ impl Engine {
     /// Units of work done so far.
     #[inline]
     pub(super) fn work(&self) -> u64 {
-        self.stats.work + (self.index.moved_slots() >> SLOTS_SHIFT)
+        self.meters.work + (self.index.moved_slots() >> SLOTS_SHIFT)
     }
 
     /// A call begins that may take memory.
@@ -63,11 +63,11 @@ impl Engine {
     /// Counts bytes that are copied.
     #[inline]
     pub(super) fn count_bytes(&mut self, bytes: usize) {
-        self.stats.work += (bytes / COPIED_PER_UNIT) as u64;
+        self.meters.work += (bytes / COPIED_PER_UNIT) as u64;
     }
 
     /// Counts bytes that are given back to the kernel.
     pub(super) fn count_discarded(&mut self, bytes: usize) {
-        self.stats.work += (bytes / DISCARDED_PER_UNIT) as u64;
+        self.meters.work += (bytes / DISCARDED_PER_UNIT) as u64;
     }
 }

@@ -52,7 +52,7 @@ impl Engine {
             let Some(chunk) = self.advance_hand(class) else {
                 break;
             };
-            self.stats.work += u64::from(look.is_multiple_of(LOOKS_PER_UNIT));
+            self.meters.work += u64::from(look.is_multiple_of(LOOKS_PER_UNIT));
             self.note_passed(class);
             let head = self.items.head(chunk);
             if head.state() == State::Tail && later.is_none() {
@@ -181,7 +181,7 @@ impl Engine {
 
     /// As [`Self::reclaim_item`], of an item whose hash is known.
     pub(super) fn reclaim_hashed(&mut self, chunk: ChunkRef, hash: KeyHash, by: Reclaimer) {
-        self.stats.work += 1;
+        self.meters.work += 1;
         let unfetched = u64::from(!self.items.head(chunk).is_fetched());
         let class = self.class_of(chunk);
         class.expired_unfetched += unfetched;
@@ -203,17 +203,18 @@ impl Engine {
 
     /// Removes a live item for its memory and counts it.
     pub(super) fn evict_item(&mut self, chunk: ChunkRef) {
-        self.stats.work += 1;
+        self.meters.work += 1;
         self.note_eviction(chunk);
         let item = self.items.item(chunk);
         let mortal = u64::from(item.deadline() != Deadline::NEVER);
         let unfetched = u64::from(!item.head.is_fetched());
-        self.stats.evicted_bytes += item.requested_bytes() as u64;
-        let class = self.class_of(chunk);
-        class.evicted += 1;
+        self.meters.evicted_bytes += item.requested_bytes() as u64;
+        self.meters.evictions += 1;
+        let class = self.items.slabs.class_of(chunk);
+        self.meters.evicted[usize::from(class)] += 1;
+        let class = &mut self.classes[usize::from(class)];
         class.evicted_nonzero += mortal;
         class.evicted_unfetched += unfetched;
-        self.stats.evictions += 1;
         self.stats.evicted_unfetched += unfetched;
         let place = self.place_of(chunk);
         self.unlink(place, chunk);

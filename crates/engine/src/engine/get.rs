@@ -259,7 +259,8 @@ impl Engine {
     fn count_get_hit(&mut self, chunk: ChunkRef) {
         self.stats.cmd_get += 1;
         self.stats.get_hits += 1;
-        self.class_of(chunk).get_hits += 1;
+        let class = self.items.slabs.class_of(chunk);
+        self.meters.hits[usize::from(class)] += 1;
     }
 
     /// A miss: counted, unless the item is created; that counts as a hit.

@@ -22,7 +22,7 @@ impl Engine {
         }
         for host in std::iter::once(class).chain(self.larger_classes(class)) {
             if self.items.slabs.page_count(host) > 0 {
-                self.stats.work += u64::from(host - class) / CLASSES_PER_UNIT;
+                self.meters.work += u64::from(host - class) / CLASSES_PER_UNIT;
                 return host;
             }
             self.note_shortage(host);

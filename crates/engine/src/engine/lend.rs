@@ -9,12 +9,6 @@ use crate::api::Release;
 use crate::types::Seconds;
 
 impl Engine {
-    /// Bytes of the items evicted so far, as the statistics have it, at next to no cost.
-    #[inline]
-    pub fn evicted_bytes(&self) -> u64 {
-        self.stats.evicted_bytes
-    }
-
     /// Seconds for which the oldest memory of the shard, as far as samples show, has not been used; [`IDLE_FOR_EVER`] if
     /// a page is free or could be made so by moving its items. Each call looks at a few pages more.
     pub fn idle_seconds(&mut self, now: Seconds) -> u32 {

@@ -79,7 +79,7 @@ impl Engine {
             .or_else(|| self.allocate_at_last(class, part));
         if chunk.is_none() {
             self.classes[usize::from(class)].outofmemory += 1;
-            self.stats.chunks_refused += 1;
+            self.meters.chunks_refused += 1;
         }
         chunk
     }
@@ -99,10 +99,10 @@ impl Engine {
         chunk = chunk.or_else(|| self.allocate_briefly(class, Part::Later, *patience > 0));
         if chunk.is_none() {
             if *patience > 0 && self.can_empty_a_page() {
-                let busy = self.stats.slab_reassign_busy_items;
+                let busy = self.meters.busy_pages;
                 self.work_on_drain(DRAIN_STEP, self.work_left().max(DRAIN_WORK_MIN));
                 // Only pages of half-received values are left, perhaps of this one.
-                let is_vain = self.stats.slab_reassign_busy_items > busy;
+                let is_vain = self.meters.busy_pages > busy;
                 let price = if is_vain { PATIENCE / DRAINS_MAX } else { 1 };
                 *patience = patience.saturating_sub(price);
                 return match self.take_or_add(class, 0) {
@@ -344,7 +344,7 @@ impl Engine {
             if self.dying.is_null() {
                 return;
             }
-            self.stats.work += DYING_WORK;
+            self.meters.work += DYING_WORK;
             let first = self.dying;
             let tail = self.items.chain_next(first);
             if tail.is_null() {

@@ -13,7 +13,7 @@
 //! lend                            pages for other shards
 //! sweep  reap  walk               background expiry; visiting all items, for dumps
 //! report  integrity  sound        statistics, self-check, what a restart has found
-//! clock  pins  effort             time and flushes, items being sent, bounds on a call
+//! clock  pins  effort  meters     time and flushes, items being sent, bounds on a call, what is counted to decide
 //! policy probation queue ghosts lap  choice of victims
 //! ```
 
@@ -38,6 +38,7 @@ mod lap;
 mod larger;
 mod lend;
 mod memory;
+mod meters;
 mod observe;
 mod pin;
 mod pins;
@@ -82,6 +83,7 @@ use self::condense::Condensing;
 use self::drain::Drain;
 use self::events::Events;
 use self::evict::Hand;
+use self::meters::Meters;
 use self::pins::Pins;
 use self::probation::Probation;
 use self::reap::ReapCursor;
@@ -121,7 +123,11 @@ pub struct Engine {
     hands: Vec<Hand>,
     probation: Probation,
     balance: Balance,
+    /// What is shown and decides nothing, but for the items and bytes that are there.
     stats: EngineStats,
+    meters: Meters,
+    /// Where the meters stood when the statistics were last reset.
+    shown_from: Meters,
     /// The work done when the call under way began.
     work_begun: u64,
     /// Chains being freed, linked by the field of their length.
@@ -169,6 +175,8 @@ impl Engine {
             hands: vec![Hand::default(); classes.len()],
             probation: Probation::new(config.evictions_enabled, classes.len()),
             balance: Balance::new(classes.len()),
+            meters: Meters::new(classes.len()),
+            shown_from: Meters::new(classes.len()),
             items: Items { slabs, cas_bytes },
             index,
             hasher: config.hasher,

@@ -214,7 +214,7 @@ impl Engine {
             if queue.len() <= target {
                 return false;
             }
-            self.stats.work += u64::from(look.is_multiple_of(ENTRIES_PER_UNIT));
+            self.meters.work += u64::from(look.is_multiple_of(ENTRIES_PER_UNIT));
             let Some(entry) = queue.pop(&mut self.items.slabs) else {
                 return false;
             };
@@ -238,7 +238,7 @@ impl Engine {
     fn trim_ghosts(&mut self) {
         let leaves = self.index.leaves();
         let slabs = &mut self.items.slabs;
-        self.stats.work += self.probation.ghosts.trim(slabs, leaves);
+        self.meters.work += self.probation.ghosts.trim(slabs, leaves);
     }
 
     /// Evicts an item, which leaves its fingerprint.
@@ -297,7 +297,7 @@ impl Engine {
                 if len == 0 || (len <= limit && !is_empty) {
                     break;
                 }
-                self.stats.work += u64::from(look.is_multiple_of(ENTRIES_PER_UNIT));
+                self.meters.work += u64::from(look.is_multiple_of(ENTRIES_PER_UNIT));
                 self.end_probation(class);
                 trimmed = true;
             }

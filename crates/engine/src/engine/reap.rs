@@ -53,7 +53,7 @@ impl Engine {
                 Some(visit) => self.reap_group(visit, GROUP.min(budget - before), &mut progress),
                 None => self.seek_dead(one_in, &mut progress),
             }
-            self.stats.work += (progress.looked - before) as u64;
+            self.meters.work += (progress.looked - before) as u64;
         }
         progress
     }

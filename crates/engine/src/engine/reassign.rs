@@ -89,7 +89,7 @@ impl Engine {
     /// The class among those shown as `shown` that evicts most; none for the pool.
     fn heir_in(&self, shown: u8) -> Option<u8> {
         self.classes_shown_as(shown)
-            .max_by_key(|&class| self.classes[usize::from(class)].evicted)
+            .max_by_key(|&class| self.meters.evicted[usize::from(class)])
     }
 
     fn classes_shown_as(&self, shown: u8) -> impl Iterator<Item = u8> {
@@ -118,7 +118,7 @@ impl Engine {
     /// The page with the oldest items among a few of a shown class that can be emptied; one that is full, if there is one,
     /// since what lies in it may then find room in the others.
     fn oldest_page_in(&mut self, shown: u8) -> Option<PageId> {
-        self.stats.work += u64::from(PAGES_LOOKED_AT) / PAGES_PER_UNIT;
+        self.meters.work += u64::from(PAGES_LOOKED_AT) / PAGES_PER_UNIT;
         let slabs = &self.items.slabs;
         let end = slabs.pages_end();
         let scattered = (0..PAGES_LOOKED_AT.min(end))

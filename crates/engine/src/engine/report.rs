@@ -9,7 +9,12 @@ impl Engine {
     #[must_use]
     pub fn stats(&self) -> EngineStats {
         let hash_bytes = self.index.bytes();
+        let (meters, from) = (&self.meters, &self.shown_from);
         EngineStats {
+            evictions: meters.evictions - from.evictions,
+            evicted_bytes: meters.evicted_bytes - from.evicted_bytes,
+            chunks_refused: meters.chunks_refused - from.chunks_refused,
+            slab_reassign_busy_items: meters.busy_pages - from.busy_pages,
             hash_bytes,
             slab_reassign_running: u64::from(self.is_reassigning()),
             work: self.work(),
@@ -54,7 +59,8 @@ impl Engine {
         }
     }
 
-    /// Sets the counters back, but for what is there: `curr_items`, `bytes` and `payload_bytes`.
+    /// Sets back what is shown, but for what is there: `curr_items`, `bytes` and `payload_bytes`. The engine goes on as if it
+    /// had not been called.
     pub fn reset_stats(&mut self) {
         let EngineStats {
             curr_items,
@@ -68,7 +74,7 @@ impl Engine {
             payload_bytes,
             ..EngineStats::default()
         };
-        self.reset_balance();
+        self.shown_from.clone_from(&self.meters);
         for class in &mut self.classes {
             *class = ClassStats {
                 class_id: class.class_id,
@@ -108,7 +114,11 @@ impl Engine {
             .filter(|&chunk| self.items.head(chunk).is_linked())
             .filter(|&chunk| self.death(&self.items.item(chunk)).is_none())
             .map(|chunk| self.items.head(chunk));
+        let (meters, from) = (&self.meters, &self.shown_from);
+        let index = usize::from(class.class_id);
         ClassStats {
+            get_hits: meters.hits[index] - from.hits[index],
+            evicted: meters.evicted[index] - from.evicted[index],
             total_pages,
             page_bytes: total_pages * slabs.page_bytes() as u64,
             total_chunks,

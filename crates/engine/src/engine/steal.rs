@@ -12,7 +12,7 @@ impl Engine {
             .idlest_page(|page| page.guarded == 0)
             .or_else(|| self.idlest_page(|_| true));
         let Some((page, _)) = page else {
-            self.stats.slab_reassign_busy_items += 1;
+            self.meters.busy_pages += 1;
             return false;
         };
         self.start_drain(page, None);

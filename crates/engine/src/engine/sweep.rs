@@ -55,7 +55,7 @@ impl Engine {
                 self.sweep_step(budget - progress.looked, &mut progress.reclaimed)
             };
             progress.looked += looked;
-            self.stats.work += looked as u64;
+            self.meters.work += looked as u64;
         }
         progress
     }

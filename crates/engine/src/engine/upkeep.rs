@@ -69,9 +69,9 @@ impl Engine {
             };
         }
         self.disinherit();
-        let busy = self.stats.slab_reassign_busy_items;
+        let busy = self.meters.busy_pages;
         self.work_on_drain(chunks, DRAIN_WORK.min(self.work_left()));
-        if self.stats.slab_reassign_busy_items > busy {
+        if self.meters.busy_pages > busy {
             return Release::Nothing;
         }
         Release::Working

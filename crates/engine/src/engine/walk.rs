@@ -87,7 +87,7 @@ impl Engine {
             chunks.clear();
             self.next_items(cursor, budget - looked, &mut chunks);
             looked += chunks.len().max(1);
-            self.stats.work += chunks.len() as u64 + LEAF_WORK;
+            self.meters.work += chunks.len() as u64 + LEAF_WORK;
             for at in 0..chunks.len() {
                 if let Some(&ahead) = chunks.get(at + PREFETCH_AHEAD) {
                     let address = self.items.slabs.address(ahead);

@@ -62,7 +62,7 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
         let mut chores = Chores::default();
         let mut seen_bytes = 0;
         while !shared.is_stopping() {
-            let read_bytes = shared.shard(id).net.bytes_read.get();
+            let read_bytes = shared.shard(id).net.bytes_read.total();
             let is_idle = read_bytes == std::mem::replace(&mut seen_bytes, read_bytes);
             let is_quiet = is_idle && !pages.is_busy();
             let round = Instant::now() + if is_quiet { IDLE_ROUND } else { ROUND };
@@ -116,7 +116,7 @@ fn trim(shared: &Shared, id: ShardId) -> bool {
 fn wake_reaper(shared: &Shared, id: ShardId) {
     let handle = shared.shard(id);
     let core = handle.core.try_borrow();
-    let has_items = core.is_none_or(|core| core.engine.stats().curr_items > 0);
+    let has_items = core.is_none_or(|core| core.engine.vitals().items > 0);
     if has_items && shared.tuning.lru_crawler.is_on() {
         handle.wake();
     }

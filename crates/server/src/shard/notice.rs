@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use corecached_engine::{EngineStats, IDLE_FOR_EVER, Seconds};
+use corecached_engine::{IDLE_FOR_EVER, Seconds, Vitals};
 
 use super::turnover::{Done, NEVER};
 
@@ -78,12 +78,12 @@ impl Notice {
     }
 
     /// In each round: all else. The oldest pages are idle for so many seconds.
-    pub(super) fn tell(&self, stats: &EngineStats, drawn_bytes: u64, idle: u32, now: Seconds) {
-        self.tell_bytes(stats.charged_bytes);
-        self.tell_evicted(stats.evicted_bytes);
-        self.items.store(stats.curr_items, Ordering::Relaxed);
+    pub(super) fn tell(&self, vitals: &Vitals, drawn_bytes: u64, idle: u32, now: Seconds) {
+        self.tell_bytes(vitals.charged_bytes);
+        self.tell_evicted(vitals.evicted_bytes);
+        self.items.store(vitals.items, Ordering::Relaxed);
         self.drawn_bytes.store(drawn_bytes, Ordering::Relaxed);
-        self.hits.store(stats.get_hits, Ordering::Relaxed);
+        self.hits.store(vitals.hits, Ordering::Relaxed);
         // What was last used in a second has been idle since the end of that second.
         let idle_since = match idle {
             IDLE_FOR_EVER => FREE,

@@ -25,7 +25,7 @@ use std::cmp::Reverse;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use corecached_engine::{Engine, EngineStats, IDLE_FOR_EVER, Release};
+use corecached_engine::{Engine, IDLE_FOR_EVER, Release, Vitals};
 
 use crate::engines::reserve_bytes;
 use crate::execute::Access;
@@ -163,23 +163,23 @@ impl Pages {
             return;
         };
         let now = shared.clock.now();
-        let stats = core.engine.stats();
+        let vitals = core.engine.vitals();
         let idle = core.engine.idle_seconds(now);
         let page_bytes = core.engine.page_bytes() as f64;
         drop(core);
-        let needed_bytes = self.needed_bytes(&stats);
+        let needed_bytes = self.needed_bytes(&vitals);
         self.is_needy = needed_bytes > 0;
-        mine.memory.tell(&stats, self.drawn_bytes, idle, now);
+        mine.memory.tell(&vitals, self.drawn_bytes, idle, now);
         self.note(shared);
         let turnover_ms = self
             .laps
-            .turnover_ms(usize::from(id.0), stats.charged_bytes);
+            .turnover_ms(usize::from(id.0), vitals.charged_bytes);
         mine.memory.tell_turnover(turnover_ms);
         self.want = Want {
             pages: (needed_bytes as f64 / page_bytes).ceil(),
-            next_hit_ms: self.next_hit_elsewhere_ms(shared, id, &stats, turnover_ms),
+            next_hit_ms: self.next_hit_elsewhere_ms(shared, id, &vitals, turnover_ms),
         };
-        self.heed_refusals(shared, &stats);
+        self.heed_refusals(shared, &vitals);
         if self.want.pages > 0.0 {
             shared.page_requests.fetch_add(1, Ordering::Relaxed);
         }
@@ -197,13 +197,12 @@ impl Pages {
     }
 
     /// Memory that would have done for the last round: what was evicted, and what was there to be drawn.
-    fn needed_bytes(&mut self, stats: &EngineStats) -> u64 {
-        let before = std::mem::replace(&mut self.held_bytes, stats.charged_bytes);
-        let drawn = stats.charged_bytes.saturating_sub(before);
+    fn needed_bytes(&mut self, vitals: &Vitals) -> u64 {
+        let before = std::mem::replace(&mut self.held_bytes, vitals.charged_bytes);
+        let drawn = vitals.charged_bytes.saturating_sub(before);
         self.drawn_bytes += drawn;
-        let before = std::mem::replace(&mut self.evicted_bytes, stats.evicted_bytes);
-        let evicted = stats.evicted_bytes.checked_sub(before);
-        drawn + evicted.unwrap_or(stats.evicted_bytes)
+        let before = std::mem::replace(&mut self.evicted_bytes, vitals.evicted_bytes);
+        drawn + vitals.evicted_bytes - before
     }
 
     /// Reads what all shards say.
@@ -219,24 +218,24 @@ impl Pages {
         &self,
         shared: &Shared,
         id: ShardId,
-        stats: &EngineStats,
+        vitals: &Vitals,
         turnover_ms: u64,
     ) -> f64 {
         if shared.tuning.slab_automove.get() == 0 {
             return f64::INFINITY;
         }
         let shard = usize::from(id.0);
-        let interval_ms = self.laps.hit_interval_ms(shard, stats.curr_items);
+        let interval_ms = self.laps.hit_interval_ms(shard, vitals.items);
         LATER * next_hit_ms(interval_ms, turnover_ms)
     }
 
     /// Where nothing is left to be evicted, or nothing may be (-M), a shard gets whatever is idle at all up to its fair part;
     /// beyond it may be values that never fit, for which nothing should go.
-    fn heed_refusals(&mut self, shared: &Shared, stats: &EngineStats) {
-        let refusals = stats.chunks_refused;
+    fn heed_refusals(&mut self, shared: &Shared, vitals: &Vitals) {
+        let refusals = vitals.chunks_refused;
         if refusals != std::mem::replace(&mut self.refusals, refusals) {
             let fair_bytes = shared.budget.limit_bytes() / shared.shards.len() as u64;
-            let is_poor = stats.charged_bytes < fair_bytes;
+            let is_poor = vitals.charged_bytes < fair_bytes;
             self.want = Want {
                 pages: PAGES_AFTER_REFUSAL as f64,
                 next_hit_ms: if is_poor { 0.0 } else { f64::INFINITY },
@@ -314,11 +313,11 @@ fn give(shared: &Shared, donor: &ShardHandle, engine: &mut Engine, idle_ms: u64)
                 .unwrap_or(IDLE_FOR_EVER - 1)
         }
     };
-    let release = match engine.stats().charged_bytes > reserve_bytes(&shared.config) {
+    let release = match engine.vitals().charged_bytes > reserve_bytes(&shared.config) {
         true => engine.release_idle_page(idle_min, PAGE_CHUNKS, now),
         false => Release::Nothing,
     };
-    let bytes = engine.stats().charged_bytes;
+    let bytes = engine.vitals().charged_bytes;
     donor.memory.tell_bytes(bytes);
     if release == Release::Released {
         donor.memory.pages_given.fetch_add(1, Ordering::Relaxed);

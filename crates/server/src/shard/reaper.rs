@@ -103,7 +103,7 @@ impl Reaper {
         if is_through {
             self.pass = None;
             self.due = ended + PASS_REST;
-            self.look_closer(engine.stats().evictions);
+            self.look_closer(engine.vitals().evictions);
         }
     }
 
