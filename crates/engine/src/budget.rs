@@ -9,7 +9,8 @@ use crate::prefault::Prefaulted;
 ///
 /// It is a counter and nothing else: it orders no other memory, hence relaxed atomics. What a shard has charged it may
 /// use; a shard charges before it touches. Shards that hold a reserve (`EngineConfig::reserve_bytes`) have charged it
-/// from the start, so `used_bytes` includes reserves that hold no data yet. Prefaulted memory is charged when it is
+/// from the start, so `used_bytes` includes reserves that hold no data yet. When the limit is lowered, reserves become smaller
+/// in proportion, each when its shard hears of it ([`crate::Engine::trim`]). Prefaulted memory is charged when it is
 /// drawn; what is there unused counts only as far as everything that is there stays below the limit.
 #[derive(Debug)]
 pub struct Budget {
@@ -17,6 +18,12 @@ pub struct Budget {
     used_bytes: AtomicU64,
     /// What the shards hold, without what is only reserved.
     held_bytes: AtomicU64,
+    /// The limit that reserves were asked for with.
+    first_limit_bytes: u64,
+    /// Shards, the reserves that they asked for, and those that they have now.
+    shards: AtomicU64,
+    asked_bytes: AtomicU64,
+    reserved_bytes: AtomicU64,
     /// Memory that is there and that nobody uses.
     pub(crate) prefaulted: Prefaulted,
 }
@@ -29,6 +36,10 @@ impl Budget {
             limit_bytes: AtomicU64::new(limit_bytes),
             used_bytes: AtomicU64::new(0),
             held_bytes: AtomicU64::new(0),
+            first_limit_bytes: limit_bytes,
+            shards: AtomicU64::new(0),
+            asked_bytes: AtomicU64::new(0),
+            reserved_bytes: AtomicU64::new(0),
             prefaulted: Prefaulted::default(),
         })
     }
@@ -48,9 +59,56 @@ impl Budget {
         self.limit_bytes.store(limit_bytes, Ordering::Relaxed);
     }
 
-    /// Bytes in use beyond the limit.
+    /// Bytes in use beyond the limit. Until every shard has heard of a lowered limit, reserves without data do not count.
     pub fn excess_bytes(&self) -> u64 {
-        self.used_bytes().saturating_sub(self.limit_bytes())
+        self.counted_bytes().saturating_sub(self.limit_bytes())
+    }
+
+    /// What counts against the limit.
+    fn counted_bytes(&self) -> u64 {
+        match self.is_settled() {
+            true => self.used_bytes(),
+            false => self.held_bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether all reserves are as the limit has them.
+    fn is_settled(&self) -> bool {
+        let asked = self.asked_bytes.load(Ordering::Relaxed);
+        self.reserved_bytes.load(Ordering::Relaxed) <= self.reserve_of(asked)
+    }
+
+    /// What a reserve is that was asked for at the start: less if the limit is lower now.
+    pub fn reserve_of(&self, asked_bytes: u64) -> u64 {
+        let limit = self.limit_bytes();
+        if limit >= self.first_limit_bytes {
+            return asked_bytes;
+        }
+        let part = u128::from(asked_bytes) * u128::from(limit) / u128::from(self.first_limit_bytes);
+        part as u64
+    }
+
+    /// A shard's part of the limit if all had the same.
+    pub fn fair_bytes(&self) -> u64 {
+        self.limit_bytes() / self.shards.load(Ordering::Relaxed).max(1)
+    }
+
+    /// Notes a shard that has asked for a reserve of so many bytes.
+    pub(crate) fn note_shard(&self, asked_bytes: u64) {
+        self.shards.fetch_add(1, Ordering::Relaxed);
+        self.asked_bytes.fetch_add(asked_bytes, Ordering::Relaxed);
+    }
+
+    /// Notes that such a shard has gone.
+    pub(crate) fn forget_shard(&self, asked_bytes: u64) {
+        self.shards.fetch_sub(1, Ordering::Relaxed);
+        self.asked_bytes.fetch_sub(asked_bytes, Ordering::Relaxed);
+    }
+
+    /// Notes that a shard's reserve changes.
+    pub(crate) fn note_reserve(&self, before: u64, after: u64) {
+        self.reserved_bytes.fetch_add(after, Ordering::Relaxed);
+        self.reserved_bytes.fetch_sub(before, Ordering::Relaxed);
     }
 
     /// Memory that was populated ahead and that nobody uses yet.
@@ -81,16 +139,23 @@ impl Budget {
 
     /// Bytes left under the limit.
     pub fn free_bytes(&self) -> u64 {
-        self.limit_bytes().saturating_sub(self.used_bytes())
+        self.limit_bytes().saturating_sub(self.counted_bytes())
     }
 
     /// Charges `bytes` if they fit under the limit.
     pub(crate) fn try_charge(&self, bytes: u64) -> bool {
         let limit = self.limit_bytes();
         let add = |used: u64| used.checked_add(bytes).filter(|&sum| sum <= limit);
-        self.used_bytes
+        let charged = self
+            .used_bytes
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
-            .is_ok()
+            .is_ok();
+        // Reserves that are about to shrink are no reason to evict anything.
+        if !charged && !self.is_settled() && self.free_bytes() >= bytes {
+            self.charge_anyway(bytes);
+            return true;
+        }
+        charged
     }
 
     /// Charges `bytes`, beyond the limit if need be: memory that is there already.

@@ -16,6 +16,8 @@ mod expiry;
 mod join;
 #[path = "engine/lend.rs"]
 mod lend;
+#[path = "engine/limit.rs"]
+mod limit;
 #[path = "engine/meters.rs"]
 mod meters;
 #[path = "engine/model/mod.rs"]

@@ -171,7 +171,7 @@ fn check_address_space(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// What a shard can always use.
+/// What a shard can always use at the limit of the start; see [`Budget::reserve_of`].
 pub(crate) fn reserve_bytes(config: &Config) -> u64 {
     config.memory_limit_bytes / config.threads as u64 / RESERVED_SHARE
 }

@@ -8,6 +8,8 @@ use crate::budget::Budget;
 #[derive(Debug)]
 pub(crate) struct Account {
     budget: Arc<Budget>,
+    /// The reserve at the limit of the start, and as it is now.
+    asked_bytes: u64,
     reserve_bytes: u64,
     held_bytes: u64,
 }
@@ -20,11 +22,29 @@ impl Account {
         } else {
             0
         };
+        budget.note_shard(reserve_bytes);
+        budget.note_reserve(0, reserve_bytes);
         Self {
             budget,
+            asked_bytes: reserve_bytes,
             reserve_bytes,
             held_bytes: 0,
         }
+    }
+
+    /// Takes over what has become of the limit: the reserve shrinks with it, and grows again as far as there is room.
+    pub(crate) fn heed_limit(&mut self) {
+        let wanted = self.budget.reserve_of(self.asked_bytes);
+        if wanted == self.reserve_bytes {
+            return;
+        }
+        let (before, after) = (self.charged(self.held_bytes), self.held_bytes.max(wanted));
+        if after > before && !self.budget.try_charge(after - before) {
+            return;
+        }
+        self.budget.release(before.saturating_sub(after));
+        self.budget.note_reserve(self.reserve_bytes, wanted);
+        self.reserve_bytes = wanted;
     }
 
     /// What is charged when the shard holds `held_bytes`.
@@ -34,6 +54,7 @@ impl Account {
 
     /// Charges `bytes`, from the reserve as far as it goes.
     pub(crate) fn charge(&mut self, bytes: u64) -> bool {
+        self.heed_limit();
         let more = self.charged(self.held_bytes + bytes) - self.charged(self.held_bytes);
         let granted = more == 0 || self.budget.try_charge(more);
         if granted {
@@ -84,6 +105,8 @@ impl Drop for Account {
     fn drop(&mut self) {
         self.budget.note_given(self.held_bytes);
         self.budget.release(self.charged(self.held_bytes));
+        self.budget.note_reserve(self.reserve_bytes, 0);
+        self.budget.forget_shard(self.asked_bytes);
     }
 }
 
@@ -105,6 +128,34 @@ mod tests {
         assert_eq!((budget.used_bytes(), account.held_bytes()), (30, 15));
         drop(account);
         assert_eq!(budget.used_bytes(), 0);
+    }
+
+    #[test]
+    fn the_reserve_goes_with_the_limit() {
+        let budget = Budget::new(1000);
+        let mut accounts = [0; 2].map(|_| Account::new(Arc::clone(&budget), 200));
+        assert!(accounts[0].charge(60));
+        assert_eq!((budget.used_bytes(), budget.excess_bytes()), (400, 0));
+        budget.set_limit_bytes(100);
+        // Nobody has to give anything, although nobody has heard of it yet.
+        assert_eq!((budget.excess_bytes(), budget.free_bytes()), (0, 40));
+        assert!(budget.try_charge(40));
+        budget.release(40);
+        accounts[0].heed_limit();
+        assert_eq!((budget.used_bytes(), budget.excess_bytes()), (260, 0));
+        accounts[1].heed_limit();
+        assert_eq!((budget.used_bytes(), budget.excess_bytes()), (80, 0));
+        assert!(accounts[0].charge(20) && !accounts[0].charge(1) && accounts[1].charge(20));
+        budget.set_limit_bytes(300);
+        accounts.iter_mut().for_each(Account::heed_limit);
+        assert_eq!(budget.used_bytes(), 80 + 60);
+        assert!(accounts[0].charge(160));
+        // The second reserve grows as there is room.
+        budget.set_limit_bytes(1000);
+        accounts.iter_mut().for_each(Account::heed_limit);
+        assert_eq!(budget.used_bytes(), 240 + 200);
+        drop(accounts);
+        assert_eq!((budget.used_bytes(), budget.excess_bytes()), (0, 0));
     }
 
     #[test]

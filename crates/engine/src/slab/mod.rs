@@ -38,6 +38,10 @@ pub(crate) const INDEX_CLASS: u8 = 0;
 /// Pages without a class that a shard keeps for itself, so that others can have the rest.
 const POOL_PAGES_MAX: u32 = 8;
 
+/// Pages that a shard keeps however low the limit is: one for the index, one on its way from class to class, and two with
+/// items. Without them all that is stored would be evicted at once.
+const KEPT_PAGES: u64 = 1 + 1 + 2;
+
 /// Log2 of the ticks of a page.
 const TICKS_SHIFT: u32 = 4;
 /// Ticks of the clock of bytes given for each page that is given.
@@ -278,9 +282,15 @@ impl Slabs {
         self.account.held_bytes()
     }
 
-    /// Bytes that the shards hold beyond the limit together.
-    pub(crate) fn excess_bytes(&self) -> u64 {
-        self.account.excess_bytes()
+    /// Bytes that the shards hold beyond the limit together, if this one has any to give: not if it holds no more than its
+    /// fair part of what may be held, nor of the few pages that it needs to be a cache at all.
+    pub(crate) fn excess_bytes(&mut self) -> u64 {
+        self.account.heed_limit();
+        let least = (KEPT_PAGES << self.page_shift).max(self.account.budget().fair_bytes());
+        match self.held_bytes() > least {
+            true => self.account.excess_bytes(),
+            false => 0,
+        }
     }
 
     /// Charges memory that is not in the segment.

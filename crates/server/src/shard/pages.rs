@@ -234,7 +234,7 @@ impl Pages {
     fn heed_refusals(&mut self, shared: &Shared, vitals: &Vitals) {
         let refusals = vitals.chunks_refused;
         if refusals != std::mem::replace(&mut self.refusals, refusals) {
-            let fair_bytes = shared.budget.limit_bytes() / shared.shards.len() as u64;
+            let fair_bytes = shared.budget.fair_bytes();
             let is_poor = vitals.charged_bytes < fair_bytes;
             self.want = Want {
                 pages: PAGES_AFTER_REFUSAL as f64,
@@ -267,7 +267,7 @@ impl Pages {
     /// The shard with most idle memory among those whose oldest pages are old enough.
     fn donor<'a>(&self, shared: &'a Shared, id: ShardId) -> Option<Donor<'a>> {
         let now_ms = shared.clock.now_ms();
-        let reserve_bytes = reserve_bytes(&shared.config);
+        let reserve_bytes = shared.budget.reserve_of(reserve_bytes(&shared.config));
         let others = shared.shards.iter().enumerate();
         others
             .filter(|&(shard, _)| shard != usize::from(id.0))
@@ -313,7 +313,8 @@ fn give(shared: &Shared, donor: &ShardHandle, engine: &mut Engine, idle_ms: u64)
                 .unwrap_or(IDLE_FOR_EVER - 1)
         }
     };
-    let release = match engine.vitals().charged_bytes > reserve_bytes(&shared.config) {
+    let reserve_bytes = shared.budget.reserve_of(reserve_bytes(&shared.config));
+    let release = match engine.vitals().charged_bytes > reserve_bytes {
         true => engine.release_idle_page(idle_min, PAGE_CHUNKS, now),
         false => Release::Nothing,
     };
