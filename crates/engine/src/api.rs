@@ -261,6 +261,9 @@ pub enum TouchOutcome {
     Touched,
     /// No such item.
     NotFound,
+    /// The item has no room for a deadline, and there is no memory to give it any: it is as before. Not where evictions are
+    /// disabled: each item is stored with the room.
+    OutOfMemory,
 }
 
 /// What a call of [`crate::Engine::sweep`] did.

@@ -40,7 +40,7 @@ pub use api::{
 pub use budget::Budget;
 pub use config::{EngineConfig, MemoryFile};
 pub use engine::{
-    Engine, EngineEvent, Hit, IDLE_FOR_EVER, Observed, PinnedValue, Presence,
+    Engine, EngineEvent, Hit, IDLE_FOR_EVER, Lookup, Observed, PinnedValue, Presence,
     ReassignOutcome, RestoreError, Staged, StagedHandle, WalkCursor, WalkedItem,
 };
 pub use segment::next_piece;

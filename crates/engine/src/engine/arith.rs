@@ -100,7 +100,7 @@ impl Engine {
             deadline,
             cas: extras.new_cas,
             marks: head.marks(),
-            deadline_room: false,
+            deadline_room: self.keeps_deadline_room(),
             value_bytes: digits.len(),
         };
         let class = self.single_class(&fields);
@@ -136,7 +136,7 @@ impl Engine {
             deadline,
             cas: extras.new_cas,
             marks: Marks::NONE.with_binary_key(extras.binary_key),
-            deadline_room: false,
+            deadline_room: self.keeps_deadline_room(),
             value_bytes: digits.len(),
         };
         let class = self.single_class(&fields);

@@ -83,7 +83,7 @@ impl Engine {
             deadline: delete.deadline.unwrap_or(Deadline::NEVER),
             cas,
             marks,
-            deadline_room: false,
+            deadline_room: self.keeps_deadline_room(),
             value_bytes: 0,
         };
         let class = self.single_class(&fields);

@@ -16,6 +16,17 @@ pub struct Hit<'a> {
     found: Found,
 }
 
+/// What has become of a lookup.
+#[derive(Debug)]
+pub enum Lookup<'a> {
+    /// The item, with what was asked for done to it.
+    Hit(Hit<'a>),
+    /// There is none.
+    Miss,
+    /// There is one, but no memory for the deadline that it was to get. It keeps the one that it has.
+    OutOfMemory,
+}
+
 /// What a lookup has found and done.
 #[derive(Clone, Copy, Debug)]
 struct Found {
@@ -164,9 +175,25 @@ impl<'a> Hit<'a> {
 
 impl Engine {
     /// Finds a live item.
-    ///
-    /// With a new deadline, `None` may also mean that the deadline needed memory and there was none (only with evictions
-    /// disabled); the item is then as before.
+    #[inline]
+    pub fn fetch(&mut self, key: &[u8], hash: KeyHash, now: Seconds, fetch: Fetch) -> Lookup<'_> {
+        self.clock.advance(now);
+        let (found, otherwise) = match self.look_up(key, hash) {
+            Some((_, chunk)) => (self.found(key, hash, chunk, fetch), Lookup::OutOfMemory),
+            None => (self.missed(key, hash, fetch), Lookup::Miss),
+        };
+        let Some(found) = found else {
+            return otherwise;
+        };
+        Lookup::Hit(Hit {
+            item: self.items.item(found.chunk),
+            items: &self.items,
+            clock: &self.clock,
+            found,
+        })
+    }
+
+    /// As [`Self::fetch`], for who has nothing to tell anybody: a lack of memory is no hit either.
     #[inline]
     pub fn get(
         &mut self,
@@ -175,20 +202,13 @@ impl Engine {
         now: Seconds,
         fetch: Fetch,
     ) -> Option<Hit<'_>> {
-        self.clock.advance(now);
-        let found = match self.look_up(key, hash) {
-            Some((_, chunk)) => self.found(key, hash, chunk, fetch)?,
-            None => self.missed(key, hash, fetch)?,
-        };
-        Some(Hit {
-            item: self.items.item(found.chunk),
-            items: &self.items,
-            clock: &self.clock,
-            found,
-        })
+        match self.fetch(key, hash, now, fetch) {
+            Lookup::Hit(hit) => Some(hit),
+            Lookup::Miss | Lookup::OutOfMemory => None,
+        }
     }
 
-    /// Does to a present item what the lookup asks for.
+    /// Does to a present item what the lookup asks for; `None` without memory for a deadline.
     #[inline]
     fn found(&mut self, key: &[u8], hash: KeyHash, chunk: ChunkRef, fetch: Fetch) -> Option<Found> {
         let mut found = Found {
@@ -301,7 +321,7 @@ impl Engine {
             deadline: create.deadline,
             cas: create.new_cas,
             marks: Marks::NONE.with_binary_key(create.binary_key),
-            deadline_room: false,
+            deadline_room: self.keeps_deadline_room(),
             value_bytes: 0,
         };
         let class = self.single_class(&fields);

@@ -113,7 +113,7 @@ impl Engine {
             deadline: item.deadline(),
             cas: extras.new_cas,
             marks: Marks::NONE.with_binary_key(item.head.marks().has_binary_key()),
-            deadline_room: false,
+            deadline_room: self.keeps_deadline_room(),
             value_bytes: item.value_bytes() + len,
         };
         if self.is_too_large(key.len(), fields.value_bytes, fields.client_flags) {

@@ -68,7 +68,7 @@ use std::sync::Arc;
 
 pub use self::age::IDLE_FOR_EVER;
 pub use self::events::EngineEvent;
-pub use self::get::Hit;
+pub use self::get::{Hit, Lookup};
 pub use self::observe::{Observed, Presence};
 pub use self::pin::PinnedValue;
 pub use self::reassign::ReassignOutcome;

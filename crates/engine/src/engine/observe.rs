@@ -67,7 +67,7 @@ impl Engine {
             deadline: Deadline::NEVER,
             cas: None,
             marks: Marks::NONE,
-            deadline_room: false,
+            deadline_room: self.keeps_deadline_room(),
             value_bytes,
         };
         let largest = self.items.slabs.sizes.top();

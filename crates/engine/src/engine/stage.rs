@@ -38,7 +38,7 @@ impl Engine {
             cas: reserve.extras.new_cas,
             marks: Marks::NONE.with_binary_key(reserve.extras.binary_key),
             // It may take over the deadline of the item that it replaces.
-            deadline_room: reserve.extras.invalidate,
+            deadline_room: reserve.extras.invalidate || self.keeps_deadline_room(),
             value_bytes: reserve.value_bytes,
         };
         // The index's memory first: when the value is whole, there may be nothing else that could go.

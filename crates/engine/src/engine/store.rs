@@ -34,7 +34,7 @@ impl Engine {
             deadline: store.deadline,
             cas: store.extras.new_cas,
             marks: Marks::NONE.with_binary_key(store.extras.binary_key),
-            deadline_room: false,
+            deadline_room: self.keeps_deadline_room(),
             value_bytes: store.value.len(),
         };
         self.stats.cmd_set += 1;

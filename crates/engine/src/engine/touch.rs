@@ -7,8 +7,6 @@ use crate::types::{Deadline, KeyHash, Seconds};
 
 impl Engine {
     /// Replaces the deadline of an item. Does not change its cas unique.
-    ///
-    /// `NotFound` also when the deadline needs memory and there is none, which only happens with evictions disabled.
     pub fn touch(
         &mut self,
         key: &[u8],
@@ -24,11 +22,18 @@ impl Engine {
         self.mark_used(chunk, true);
         match self.touch_found(key, hash, chunk, deadline) {
             Some(_) => TouchOutcome::Touched,
-            None => TouchOutcome::NotFound,
+            None => TouchOutcome::OutOfMemory,
         }
     }
 
-    /// Counts a touch of a present item and gives it the deadline. Returns where the item is now.
+    /// Whether items get room for a deadline that they do not have yet. Where nothing may be evicted they do: a touch has to
+    /// succeed in a full cache, too.
+    pub(super) fn keeps_deadline_room(&self) -> bool {
+        !self.evictions_enabled
+    }
+
+    /// Counts a touch of a present item and gives it the deadline. Returns where the item is now; `None` without memory for
+    /// the deadline, and then the item is as before.
     pub(super) fn touch_found(
         &mut self,
         key: &[u8],
@@ -36,12 +41,8 @@ impl Engine {
         chunk: ChunkRef,
         deadline: Deadline,
     ) -> Option<ChunkRef> {
-        let Some(chunk) = self.reshape(key, hash, chunk, deadline, None) else {
-            self.count_touch_miss();
-            return None;
-        };
         self.count_touch_hit(chunk);
-        Some(chunk)
+        self.reshape(key, hash, chunk, deadline, None)
     }
 
     #[inline]

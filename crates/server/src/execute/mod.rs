@@ -15,8 +15,8 @@ mod walk;
 use std::os::fd::RawFd;
 
 use corecached_engine::{
-    ArithOutcome, DeleteOutcome, Engine, Fetch, Hit, ItemHandle, ReassignOutcome, Seconds, Store,
-    StoreOutcome, TouchOutcome, next_piece,
+    ArithOutcome, DeleteOutcome, Engine, Fetch, Hit, ItemHandle, Lookup, ReassignOutcome, Seconds,
+    Store, StoreOutcome, TouchOutcome, next_piece,
 };
 use corecached_protocol::binary::Status;
 use corecached_protocol::reply;
@@ -137,8 +137,10 @@ pub(crate) fn run(access: &mut Access<'_>, op: &Op<'_>, out: &mut Outgoing) -> O
 
 #[inline]
 fn get(access: &mut Access<'_>, op: &Op<'_>, fetch: Fetch, out: &mut Outgoing) {
-    let Some(hit) = access.engine.get(op.key, op.hash, access.now, fetch) else {
-        return missed(op, fetch, out);
+    let hit = match access.engine.fetch(op.key, op.hash, access.now, fetch) {
+        Lookup::Hit(hit) => hit,
+        Lookup::Miss => return missed(op, fetch, out),
+        Lookup::OutOfMemory => return untouched(access, op, out),
     };
     let line_end: &[u8] = match &op.reply {
         ReplyStyle::Text { with_cas } => {
@@ -175,6 +177,19 @@ fn missed(op: &Op<'_>, fetch: Fetch, out: &mut Outgoing) {
         ReplyStyle::Meta(style) => meta::miss(op.key, style, fetch, &mut out.bytes),
         // The line that ends the reply says it all.
         ReplyStyle::Text { .. } | ReplyStyle::None => {}
+    }
+}
+
+/// There is no memory for the item's new deadline.
+#[cold]
+fn untouched(access: &mut Access<'_>, op: &Op<'_>, out: &mut Outgoing) {
+    match &op.reply {
+        ReplyStyle::Binary(head) => binary::error(*head, Status::OutOfMemory, &mut out.bytes),
+        ReplyStyle::Meta(_) => out.bytes.extend_from_slice(reply::OUT_OF_MEMORY),
+        // One of the keys of `gat`: a line of its own between the others would be taken for the end. The client gets the
+        // value, which lives as long as it did before.
+        ReplyStyle::Text { .. } => get(access, op, Fetch::Quiet, out),
+        ReplyStyle::None => {}
     }
 }
 

@@ -55,6 +55,7 @@ pub(super) fn touched(outcome: &TouchOutcome) -> &'static [u8] {
     match outcome {
         TouchOutcome::Touched => reply::TOUCHED,
         TouchOutcome::NotFound => reply::NOT_FOUND,
+        TouchOutcome::OutOfMemory => reply::OUT_OF_MEMORY,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Lookups, with and without what the meta protocol asks for, and pinned values.
 
-use corecached_engine::{Create, Deadline, Fetch, MetaFetch, Recache, Seconds};
+use corecached_engine::{Create, Deadline, Fetch, Lookup, MetaFetch, Recache, Seconds};
 
 use crate::support::hash;
 
@@ -42,8 +42,11 @@ impl Model {
         let fetch = self.fetch();
         self.expected(&key);
         let pin = self.rng.one_in(20) && self.pins.len() < 4;
-        let Some(hit) = self.engine.get(&key, hash(&key), Seconds(self.now), fetch) else {
-            return self.missed(&key, fetch);
+        let now = self.now();
+        let hit = match self.engine.fetch(&key, hash(&key), now, fetch) {
+            Lookup::Hit(hit) => hit,
+            Lookup::Miss => return self.missed(&key, fetch),
+            Lookup::OutOfMemory => return self.found_no_deadline(&key),
         };
         let value: Vec<u8> = hit.value_chunks().flatten().copied().collect();
         assert_eq!((hit.key(), hit.value_len()), (&key[..], value.len()));
@@ -98,23 +101,25 @@ impl Model {
     }
 
     pub(super) fn missed(&mut self, key: &[u8], fetch: Fetch) {
-        let is_touch = match fetch {
-            Fetch::Touch(_) => true,
-            Fetch::Meta(meta) => {
-                if meta.create.is_some() {
-                    self.judge_out_of_memory();
-                }
-                meta.deadline.is_some()
-            }
-            _ => false,
-        };
-        if !is_touch || self.config.evictions_enabled {
-            self.is_gone(key);
-        } else if let Some(entry) = self.map.get_mut(key) {
-            // There was no memory for the deadline, but it may have been marked.
-            entry.fetched = None;
-            entry.used = u32::MAX;
+        if let Fetch::Meta(meta) = fetch
+            && meta.create.is_some()
+        {
+            self.judge_out_of_memory();
         }
+        self.is_gone(key);
+    }
+
+    /// There was no memory for a deadline: the item is as it was, but may have been marked.
+    pub(super) fn found_no_deadline(&mut self, key: &[u8]) {
+        assert!(
+            self.config.evictions_enabled,
+            "where nothing may be evicted each item has room for a deadline"
+        );
+        self.judge_out_of_memory();
+        self.hear_of_evictions();
+        let entry = self.map.get_mut(key).expect("the item is there");
+        entry.fetched = None;
+        entry.used = u32::MAX;
     }
 
     pub(super) fn unpin(&mut self) {

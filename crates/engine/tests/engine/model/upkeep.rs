@@ -24,13 +24,8 @@ impl Model {
                 entry.fetched = Some(true);
                 entry.used = self.now;
             }
-            TouchOutcome::NotFound if self.config.evictions_enabled => self.is_gone(&key),
-            TouchOutcome::NotFound => {
-                if let Some(entry) = self.map.get_mut(&key) {
-                    entry.fetched = None;
-                    entry.used = u32::MAX;
-                }
-            }
+            TouchOutcome::NotFound => self.is_gone(&key),
+            TouchOutcome::OutOfMemory => self.found_no_deadline(&key),
         }
     }
 
