@@ -41,7 +41,7 @@ pub use budget::Budget;
 pub use config::{EngineConfig, MemoryFile};
 pub use engine::{
     Engine, EngineEvent, Hit, IDLE_FOR_EVER, Lookup, Observed, PinnedValue, Presence,
-    ReassignOutcome, RestoreError, Staged, StagedHandle, WalkCursor, WalkedItem,
+    ReassignOutcome, RestoreError, Staged, StagedTicket, WalkCursor, WalkedItem,
 };
 pub use segment::next_piece;
 pub use stats::{ClassStats, EngineStats, MemoryReport, Vitals};

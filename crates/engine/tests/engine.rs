@@ -12,6 +12,8 @@ mod damage;
 mod eviction;
 #[path = "engine/expiry.rs"]
 mod expiry;
+#[path = "engine/half_sent.rs"]
+mod half_sent;
 #[path = "engine/join.rs"]
 mod join;
 #[path = "engine/lend.rs"]

@@ -9,7 +9,7 @@
 //! business of the carrier.
 
 use corecached_engine::{
-    Arith, Deadline, Delete, Fetch, ItemHandle, KeyHash, Reserve, Seconds, StagedHandle,
+    Arith, Deadline, Delete, Fetch, ItemHandle, KeyHash, Reserve, Seconds, StagedTicket,
     StoreExtras, StoreMode,
 };
 use corecached_protocol::binary::Head;
@@ -106,14 +106,14 @@ pub(crate) enum StageStep {
     /// Memory is asked for that many more bytes.
     Grow {
         /// The value.
-        staged: StagedHandle,
+        staged: StagedTicket,
         /// How many bytes.
         bytes: usize,
     },
     /// It is whole.
     Commit {
         /// The value.
-        staged: StagedHandle,
+        staged: StagedTicket,
         /// The storage command.
         mode: StoreMode,
         /// What else is asked for.
@@ -124,7 +124,7 @@ pub(crate) enum StageStep {
     /// It will never be whole.
     Abort {
         /// The value.
-        staged: StagedHandle,
+        staged: StagedTicket,
     },
 }
 

@@ -25,6 +25,10 @@ const PAGES_PASSED_MAX: u32 = 1024;
 /// Entries of the table of pages for one unit of work, and units for a sample of a page's items.
 pub(super) const PAGES_PER_UNIT: u64 = 16;
 const SAMPLE_WORK: u64 = 4;
+/// Pages of the largest chunks that are looked at, and units for each: whose chunk it is stands in the chunk.
+const TOP_PAGES_MAX: u64 = 32;
+const TOP_PAGE_WORK: u64 = 1;
+const TOP_CHUNKS_LOOKED_AT: u32 = 8;
 /// Chunks of a page whose age is looked at.
 const CHUNKS_SAMPLED: usize = 9;
 
@@ -52,16 +56,18 @@ impl Engine {
         if self.search.candidate < end {
             self.compare_idle(self.search.candidate, &fit, &mut best);
         }
-        let (mut compared, mut passed) = (0, 0);
+        let (mut compared, mut passed, mut received) = (0, 0, 0);
         for _ in 1..end.min(PAGES_PASSED_MAX) {
             passed += 1;
             self.search.cursor = self.search.cursor % (end - 1) + 1;
+            received += u64::from(self.is_top(self.search.cursor));
             compared += usize::from(self.compare_idle(self.search.cursor, &fit, &mut best));
-            if compared == PAGES_COMPARED {
+            if compared == PAGES_COMPARED || received == TOP_PAGES_MAX {
                 break;
             }
         }
         self.meters.work += passed / PAGES_PER_UNIT + (1 + compared as u64) * SAMPLE_WORK;
+        self.meters.work += received * TOP_PAGE_WORK;
         self.search.candidate = best.map_or(0, |(page, _)| page);
         best
     }
@@ -75,7 +81,7 @@ impl Engine {
     ) -> bool {
         let page = self.items.slabs.page(id);
         let holds_items = page.class != NO_CLASS && page.class != INDEX_CLASS;
-        let is_fit = holds_items && !page.draining && fit(page);
+        let is_fit = holds_items && !page.draining && fit(page) && !self.is_receiving(id);
         if is_fit {
             let idle = self.page_idle_seconds(id);
             if best.is_none_or(|(_, longest)| idle > longest) {
@@ -83,6 +89,33 @@ impl Engine {
             }
         }
         is_fit
+    }
+
+    /// Whether a page has chunks of the largest size, most of which are parts of chains.
+    fn is_top(&self, id: PageId) -> bool {
+        self.items.slabs.page(id).class == self.items.slabs.sizes.top()
+    }
+
+    /// Whether a page holds a part of a half-received value, and so cannot be emptied. The middle of a chain is no item of
+    /// its page's count: its chunks are looked at, the first few where there are many.
+    pub(super) fn is_receiving(&self, id: PageId) -> bool {
+        let slabs = &self.items.slabs;
+        if slabs.page(id).receiving > 0 {
+            return true;
+        }
+        let chunk_bytes = slabs.sizes.chunk_bytes(slabs.sizes.top()) as u32;
+        let looks = if self.is_top(id) {
+            TOP_CHUNKS_LOOKED_AT
+        } else {
+            0
+        };
+        (0..looks)
+            .map_while(|number| slabs.chunk_in(id, number * chunk_bytes))
+            .any(|chunk| {
+                let first = self.items.first_of(chunk);
+                let is_loose = self.items.head(first).state() == State::LooseChain;
+                is_loose && !self.pins.contains(first)
+            })
     }
 
     /// Half of a page's items, by a sample, have not been used for so many seconds. If other pages of the class have room

@@ -175,7 +175,7 @@ impl Engine {
         let mut page = self.page_before_hand(class);
         for _ in 0..PAGES_TRIED {
             let state = slabs.page(page);
-            if state.guarded == 0 && !state.draining {
+            if state.guarded == 0 && !state.draining && !self.is_receiving(page) {
                 return Some(page);
             }
             page = slabs.page_after(page);

@@ -1,7 +1,7 @@
 //! The end of a staged value: it is linked, joined to what is there, or freed.
 
 use super::Engine;
-use super::staged::{Staged, StagedHandle};
+use super::staged::Staged;
 use super::store::Decision;
 use crate::api::{StoreExtras, StoreMode, StoreOutcome};
 use crate::types::Seconds;
@@ -15,6 +15,7 @@ impl Engine {
         extras: &StoreExtras,
         now: Seconds,
     ) -> StoreOutcome {
+        self.check_owner(&staged);
         self.clock.advance(now);
         self.begin_work();
         assert_eq!(
@@ -23,11 +24,11 @@ impl Engine {
             "a value is committed when it is whole"
         );
         let mut key = [0; 255];
-        let item = self.items.item(staged.0.first);
+        let item = self.items.item(staged.first);
         let key = &mut key[..item.key().len()];
         key.copy_from_slice(item.key());
-        self.count_set(staged.0.first);
-        let hash = staged.0.hash;
+        self.count_set(staged.first);
+        let hash = staged.hash;
         let found = self.look_up(key, hash);
         let creates = extras.create && found.is_none();
         if matches!(mode, StoreMode::Append | StoreMode::Prepend) && !creates {
@@ -36,8 +37,8 @@ impl Engine {
         match self.decide(mode, extras, found) {
             Decision::Store => {}
             Decision::StoreStale(deadline, marks) => {
-                self.items.set_deadline(staged.0.first, deadline);
-                self.items.set_marks(staged.0.first, marks);
+                self.items.set_deadline(staged.first, deadline);
+                self.items.set_marks(staged.first, marks);
             }
             Decision::Refuse(outcome) => {
                 self.abort(staged);
@@ -59,12 +60,7 @@ impl Engine {
         key: &[u8],
         new_cas: Option<u64>,
     ) -> StoreOutcome {
-        let StagedHandle {
-            first,
-            hash,
-            value_bytes,
-            ..
-        } = staged.0;
+        let (first, hash, value_bytes) = (staged.first, staged.hash, staged.value_bytes);
         if self.find(key, hash).is_none() {
             if !self.prepare_index(key, hash) {
                 self.abort(staged);
@@ -72,7 +68,7 @@ impl Engine {
             }
             self.prepare_probation(self.items.slabs.class_of(first), hash);
         }
-        self.guard(first, false);
+        self.end_staged(&staged);
         self.spare(first);
         let cas = self.cas_or_next(new_cas);
         self.items.set_cas(first, cas);
@@ -82,12 +78,13 @@ impl Engine {
 
     /// Frees a staged item.
     pub fn abort(&mut self, staged: Staged) {
-        self.guard(staged.0.first, false);
-        self.free_item(staged.0.first);
+        self.end_staged(&staged);
+        self.free_item(staged.first);
     }
 
     /// What has been written of a staged value, piece by piece, when that is all of it: to send it to another shard.
     pub fn staged_value(&self, staged: &Staged) -> impl Iterator<Item = &[u8]> {
-        self.items.value_chunks(staged.0.first)
+        self.check_owner(staged);
+        self.items.value_chunks(staged.first)
     }
 }

@@ -150,10 +150,16 @@ impl Engine {
             guarded[slabs.page_of(first) as usize] += 1;
         }
         for (id, &pinned) in guarded.iter().enumerate() {
-            assert!(
-                slabs.page(id as u32).guarded >= pinned,
-                "pinned items of page {id}"
+            let page = slabs.page(id as u32);
+            assert_eq!(
+                page.guarded,
+                pinned + page.receiving,
+                "pinned and half-received values of page {id}"
             );
+        }
+        if self.receiving.held_bytes == 0 {
+            let receiving = (1..slabs.pages_end()).map(|id| slabs.page(id).receiving);
+            assert_eq!(receiving.sum::<u32>(), 0, "nothing is being received");
         }
     }
 }

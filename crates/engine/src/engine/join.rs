@@ -64,7 +64,7 @@ impl Engine {
         mode: StoreMode,
         extras: &StoreExtras,
     ) -> StoreOutcome {
-        let (addition, hash, len) = (staged.0.first, staged.0.hash, staged.value_bytes());
+        let (addition, hash, len) = (staged.first, staged.hash, staged.value_bytes());
         let target = match self.find_to_join(key, hash, extras, len) {
             Ok(target) => target,
             Err(outcome) => {
@@ -167,17 +167,18 @@ impl Engine {
         self.hold(old);
         let copy = match grows {
             true => None,
-            false => self.stage_part(&fields, added.0.hash, old),
+            false => self.stage_part(&fields, added.hash, old),
         };
-        let first = copy.as_ref().map_or(old, |copy| copy.0.first);
+        let first = copy.as_ref().map_or(old, |copy| copy.first);
         let joined = (grows || copy.is_some())
             && match mode {
-                StoreMode::Append => self.splice_behind(first, added.0.first),
-                _ => self.splice_before(first, added.0.first, is_sent),
+                StoreMode::Append => self.splice_behind(first, added.first),
+                _ => self.splice_before(first, added.first, is_sent),
             };
         self.let_go(old);
-        if !joined {
-            self.abort(added);
+        match joined {
+            true => self.end_staged(&added),
+            false => self.abort(added),
         }
         match copy {
             Some(copy) if joined => {
@@ -200,7 +201,7 @@ impl Engine {
             self.abort(staged);
             return None;
         }
-        let (last, room) = (staged.0.last, staged.0.room);
+        let (last, room) = (staged.last, staged.room);
         let (_, length) = self.items.value_range(last);
         self.items.set_length(last, length - room);
         Some(staged)

@@ -19,19 +19,17 @@ const DYING_WORK: u64 = 2;
 /// Chunks of dying chains that one allocation frees at least.
 const DYING_MIN: usize = 8;
 /// Chunks of a page on its way out that are cleared at once by an allocation that cannot do without the page.
-const DRAIN_STEP: usize = 256;
+pub(super) const DRAIN_STEP: usize = 256;
 /// Units of work that an allocation which can come again spends on such a page at least.
 const DRAIN_WORK_MIN: u64 = 30;
-/// Pages that such an allocation tries to empty.
-const DRAINS_MAX: u32 = 16;
+/// Pages that an allocation tries to empty.
+pub(super) const DRAINS_MAX: u32 = 16;
 /// Chunks that the eviction hand looks at before a page is taken instead.
 pub(super) const LOOKS_MAX: usize = 256;
-/// Chunks that it looks at for dead items when nothing else may be evicted.
-const LOOKS_FOR_DEAD_MAX: usize = 1024;
 
 /// Which part of an item a chunk is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     /// The first, or a part of the index: items of the chunk's class go for it.
     First,
     /// A later one of a chain: other chains go for it, whatever else has chunks of this class.
@@ -148,15 +146,10 @@ impl Engine {
         self.evict_for(class, part, can_wait)
     }
 
-    /// Empties a page here and now or, failing that, looks everywhere for something to evict.
-    #[cold]
-    fn allocate_at_last(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
-        match class {
-            INDEX_CLASS => None,
-            _ => self
-                .wait_for_page(class)
-                .or_else(|| self.evict_for_at_last(class, part)),
-        }
+    /// Whether a chunk of `class` is there without anything having to go.
+    pub(super) fn is_free(&mut self, class: u8) -> bool {
+        let keep = self.pool_reserve();
+        self.items.slabs.has_chunk(class) || self.items.slabs.add_page(class, keep)
     }
 
     /// Free pages kept for what cannot wait: a class that has nothing to evict, the index. They are refilled in small
@@ -171,7 +164,7 @@ impl Engine {
         }
     }
 
-    fn take_or_add(&mut self, class: u8, keep: u32) -> Option<ChunkRef> {
+    pub(super) fn take_or_add(&mut self, class: u8, keep: u32) -> Option<ChunkRef> {
         if let Some(chunk) = self.items.slabs.take(class) {
             return Some(chunk);
         }
@@ -229,7 +222,7 @@ impl Engine {
     }
 
     /// A larger chunk that an evicted chain has left, which will do for another one.
-    fn take_left(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
+    pub(super) fn take_left(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
         match part {
             Part::First => None,
             Part::Later => self.take_larger_tail(class),
@@ -237,7 +230,7 @@ impl Engine {
     }
 
     /// The class of the items that are evicted for a chunk.
-    fn victims_for(&self, class: u8, part: Part) -> u8 {
+    pub(super) fn victims_for(&self, class: u8, part: Part) -> u8 {
         match part {
             Part::First => class,
             Part::Later => self.items.slabs.sizes.top(),
@@ -269,53 +262,11 @@ impl Engine {
             .or_else(|| self.take_or_add(first, 0))
     }
 
-    /// The class has nothing to evict and the pool is empty: empties a page here and now.
-    #[cold]
-    fn wait_for_page(&mut self, class: u8) -> Option<ChunkRef> {
-        self.stats.page_waits += 1;
-        for _ in 0..DRAINS_MAX {
-            if !self.can_empty_a_page() {
-                return None;
-            }
-            while self.drain.is_some() {
-                self.work_on_drain(DRAIN_STEP, u64::MAX / 2);
-                if let Some(chunk) = self.take_or_add(class, 0) {
-                    return Some(chunk);
-                }
-            }
-        }
-        None
-    }
-
     /// Whether a page is on its way out, for whoever needs it first: the one that was, or another from now on.
-    fn can_empty_a_page(&mut self) -> bool {
+    pub(super) fn can_empty_a_page(&mut self) -> bool {
         let can = self.evictions_enabled && (self.drain.is_some() || self.steal_page());
         self.disinherit();
         can
-    }
-
-    /// No page can be taken as a whole: looks at every chunk of the class for something to evict.
-    fn evict_for_at_last(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
-        let victims = self.victims_for(class, part);
-        if !self.evictions_enabled {
-            // The reaper finds dead items sooner than a search by every store that finds no memory.
-            self.evict_one(victims, LOOKS_FOR_DEAD_MAX);
-            return self.take_or_add(class, 0);
-        }
-        let slabs = &self.items.slabs;
-        let chunks = slabs.page_count(victims) as usize * slabs.chunks_per_page(victims);
-        // Each pass of the hand lowers frequencies, and an item found is evicted or the lowest of those seen.
-        for _ in 0..EVICTIONS_MAX {
-            if !self.evict_one(victims, chunks) {
-                return None;
-            }
-            self.free_dying(usize::MAX);
-            let chunk = (self.take_or_add(class, 0)).or_else(|| self.take_left(class, part));
-            if chunk.is_some() {
-                return chunk;
-            }
-        }
-        None
     }
 
     /// Frees the memory of an item: a chain's step by step, a little now and the rest as memory is asked for or by

@@ -16,6 +16,8 @@ pub(super) struct Meters {
     pub(super) evictions: u64,
     /// Bytes of evicted items, but for those whose page went to another shard.
     pub(super) evicted_bytes: u64,
+    /// Values that are no longer being sent or received.
+    pub(super) unguarded: u64,
     /// Allocations for which there was no memory.
     pub(super) chunks_refused: u64,
     /// By class: items found by a get.
@@ -32,6 +34,7 @@ impl Meters {
             busy_pages: 0,
             evictions: 0,
             evicted_bytes: 0,
+            unguarded: 0,
             chunks_refused: 0,
             hits: vec![0; classes],
             evicted: vec![0; classes],

@@ -6,8 +6,8 @@
 //! join append prepend splice      values that grow; items whose header has to grow
 //! reshape
 //! observe  events  reassign       looking without touching; what the engine does by itself; pages moved on request
-//! memory  larger                  where memory comes from: free chunk, page, eviction in the class, a larger chunk,
-//! evict  steal  drain             another class's page
+//! memory  larger  last            where memory comes from: free chunk, page, eviction in the class, a larger chunk,
+//! evict  steal  drain             another class's page, whatever is left
 //! balance activity  age           how much memory each class has, and what for; pages that are not used
 //! upkeep  condense  prefault      housekeeping, memory given back, also by a smaller index; memory that is there ahead
 //! lend                            pages for other shards
@@ -36,6 +36,7 @@ mod integrity;
 mod join;
 mod lap;
 mod larger;
+mod last;
 mod lend;
 mod memory;
 mod meters;
@@ -73,7 +74,7 @@ pub use self::observe::{Observed, Presence};
 pub use self::pin::PinnedValue;
 pub use self::reassign::ReassignOutcome;
 pub use self::saved::RestoreError;
-pub use self::staged::{Staged, StagedHandle};
+pub use self::staged::{Staged, StagedTicket};
 pub use self::walk::{WalkCursor, WalkedItem};
 
 use self::age::PageSearch;
@@ -83,10 +84,12 @@ use self::condense::Condensing;
 use self::drain::Drain;
 use self::events::Events;
 use self::evict::Hand;
+use self::last::Vain;
 use self::meters::Meters;
 use self::pins::Pins;
 use self::probation::Probation;
 use self::reap::ReapCursor;
+use self::staged::Receiving;
 use self::sweep::SweepCursor;
 use crate::budget::Budget;
 use crate::config::EngineConfig;
@@ -118,6 +121,7 @@ pub struct Engine {
     cas_next: u64,
     clock: Clock,
     pins: Pins,
+    receiving: Receiving,
     /// Counters by class; class 0 is the index.
     classes: Vec<ClassStats>,
     hands: Vec<Hand>,
@@ -136,6 +140,8 @@ pub struct Engine {
     condensing: Condensing,
     /// An item that must stay while memory is found for its successor.
     shielded: ChunkRef,
+    /// What was looked for in vain.
+    vain: Vec<Vain>,
     search: PageSearch,
     sweep: SweepCursor,
     reaping: ReapCursor,
@@ -187,13 +193,15 @@ impl Engine {
             cas_next: config.cas_first,
             clock: Clock::new(),
             pins: Pins::default(),
-            classes,
+            receiving: Receiving::new(),
             stats: EngineStats::default(),
             work_begun: 0,
             dying: ChunkRef::NULL,
             drain: None,
             condensing: Condensing::default(),
             shielded: ChunkRef::NULL,
+            vain: vec![Vain::default(); classes.len()],
+            classes,
             search: PageSearch::default(),
             sweep: SweepCursor::default(),
             reaping: ReapCursor::default(),

@@ -68,6 +68,7 @@ impl Engine {
 
     /// Undoes one [`Self::pin`]. Frees the item if its key is gone.
     pub fn unpin(&mut self, item: ItemHandle) {
+        self.meters.unguarded += 1;
         self.unpin_chunks(ChunkRef(item.0));
     }
 

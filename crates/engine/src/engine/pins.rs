@@ -5,9 +5,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::slab::ChunkRef;
 
-/// Spreads chunk references over a hash table; they are chosen by the engine, so no key is needed.
+/// Spreads chunk references and tickets over a hash table; they are chosen by the engine, so no key is needed.
 #[derive(Debug, Default)]
-struct RefHasher(u64);
+pub(super) struct RefHasher(u64);
 
 impl Hasher for RefHasher {
     fn write(&mut self, bytes: &[u8]) {
@@ -17,7 +17,11 @@ impl Hasher for RefHasher {
     }
 
     fn write_u32(&mut self, word: u32) {
-        self.0 = (self.0 ^ u64::from(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
     fn finish(&self) -> u64 {

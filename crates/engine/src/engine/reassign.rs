@@ -136,6 +136,7 @@ impl Engine {
                 && self.shown_class(page.class) == shown
                 && page.guarded == 0
                 && !page.draining
+                && !self.is_receiving(id)
         };
         scattered
             .chain(listed.take(PAGES_LISTED))

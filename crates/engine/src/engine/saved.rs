@@ -21,7 +21,7 @@ use crate::budget::Budget;
 use crate::config::EngineConfig;
 use crate::index::SavedIndex;
 use crate::item::State;
-use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, SavedSlabs};
+use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId, SavedSlabs};
 use crate::stats::EngineStats;
 
 /// Changes whenever the layout of items, pages or the index does.
@@ -208,9 +208,17 @@ impl Engine {
 
     /// Frees values that were being received. With the pins gone, only their pages are guarded.
     fn give_up_staged(&mut self) {
-        for id in 1..self.items.slabs.pages_end() {
+        self.receiving.clear();
+        let guarded: Vec<PageId> = (1..self.items.slabs.pages_end())
+            .filter(|&id| self.items.slabs.page(id).guarded > 0)
+            .collect();
+        for &id in &guarded {
+            let page = self.items.slabs.page_mut(id);
+            (page.guarded, page.receiving) = (0, 0);
+        }
+        for id in guarded {
             let page = *self.items.slabs.page(id);
-            if page.guarded == 0 || page.class == NO_CLASS || page.class == INDEX_CLASS {
+            if page.class == NO_CLASS || page.class == INDEX_CLASS {
                 continue;
             }
             let chunk_bytes = self.items.slabs.sizes.chunk_bytes(page.class) as u32;
@@ -221,7 +229,6 @@ impl Engine {
             {
                 let state = self.items.head(first).state();
                 if matches!(state, State::Loose | State::LooseChain) {
-                    self.guard(first, false);
                     self.free_item(first);
                 }
             }

@@ -50,7 +50,6 @@ impl Engine {
     fn adopt(&mut self, first: ChunkRef, before: ChunkRef, added: ChunkRef, skip: usize) {
         let (from, length) = self.items.value_range(added);
         let (next, last) = (self.items.after(added), self.items.chain_last(added));
-        self.guard(added, false);
         let to = self.items.slabs.address(added) + TAIL_BYTES;
         self.items
             .slabs

@@ -48,6 +48,9 @@ impl Engine {
         {
             return Err(StoreOutcome::OutOfMemory);
         }
+        if !self.may_evict_for_staged(0) && !self.is_free(self.first_class(&fields)) {
+            return Err(StoreOutcome::OutOfMemory);
+        }
         self.stage(&fields, reserve.hash)
             .ok_or(StoreOutcome::OutOfMemory)
     }
@@ -72,8 +75,13 @@ impl Engine {
                 (chunk, length)
             }
         };
-        self.guard(first, true);
-        Some(Staged::begin(first, hash, filled_first, fields.value_bytes))
+        Some(self.begin_staged(first, hash, filled_first, fields.value_bytes))
+    }
+
+    /// The class of an item's first chunk.
+    fn first_class(&self, fields: &Fields<'_>) -> u8 {
+        self.single_class(fields)
+            .unwrap_or(self.items.slabs.sizes.top())
     }
 
     /// The class of an item that needs no chain. Items so large that their header could not grow are chains.
@@ -98,7 +106,7 @@ impl Engine {
 
     /// Adds a chunk to a chain; false if there is no memory.
     fn grow_staged(&mut self, staged: &mut Staged) -> bool {
-        self.begin_work_of_chunk(staged.0.written);
+        self.begin_work_of_chunk(staged.written);
         let (length, class) = self.next_of_chain(staged);
         let chunk = self.allocate_later(class);
         if let Some(chunk) = chunk {
@@ -108,11 +116,19 @@ impl Engine {
     }
 
     fn append_staged(&mut self, staged: &mut Staged, chunk: ChunkRef, length: usize) {
-        self.items.write_tail(chunk, staged.0.first, length);
-        self.items
-            .append_chunk(staged.0.first, staged.0.last, chunk);
-        staged.0.last = chunk;
-        staged.0.room = length;
+        self.items.write_tail(chunk, staged.first, length);
+        self.items.append_chunk(staged.first, staged.last, chunk);
+        staged.last = chunk;
+        staged.room = length;
+        self.count_staged(staged, chunk);
+        if self.items.slabs.class_of(chunk) != self.items.slabs.sizes.top() {
+            debug_assert!(
+                staged.tail.is_null(),
+                "only the last chunk is a smaller one"
+            );
+            staged.tail = chunk;
+            self.claim(chunk, true);
+        }
     }
 
     /// Hands out memory for the next bytes of the value, chunk by chunk until it is `bytes` or more, or the rest of the
@@ -125,6 +141,7 @@ impl Engine {
         bytes: usize,
         into: &mut impl Extend<Space>,
     ) -> Room {
+        self.check_owner(staged);
         let bytes = bytes.min(staged.missing_bytes());
         let mut given = 0;
         self.begin_work();
@@ -132,19 +149,24 @@ impl Engine {
             if given > 0 && self.work_left() < CALL_WORK / 2 {
                 break;
             }
-            if staged.0.room == 0 {
+            if staged.room == 0 {
                 let (length, class) = self.next_of_chain(staged);
-                match self.allocate_in_steps(class, &mut staged.0.patience) {
+                let allocated =
+                    match self.may_evict_for_staged(staged.held_bytes) || self.is_free(class) {
+                        true => self.allocate_in_steps(class, &mut staged.patience),
+                        false => Allocated::OutOfMemory,
+                    };
+                match allocated {
                     Allocated::Chunk(chunk) => self.append_staged(staged, chunk, length),
                     // What has been given is to be filled first.
                     _ if given > 0 => break,
                     Allocated::Later => return Room::Later,
                     Allocated::OutOfMemory => return Room::OutOfMemory,
                 }
-                staged.0.patience = PATIENCE;
+                staged.patience = PATIENCE;
             }
-            let (at, len) = self.items.value_range(staged.0.last);
-            let room = staged.0.room;
+            let (at, len) = self.items.value_range(staged.last);
+            let room = staged.room;
             let space = self.items.slabs.segment.space(at + len - room, room);
             into.extend([space]);
             staged.note_written(room);
@@ -204,10 +226,10 @@ impl Engine {
 
     /// Where the next bytes go: offset in the segment, and how many fit there; `None` without memory.
     fn staged_room(&mut self, staged: &mut Staged) -> Option<(usize, usize)> {
-        if staged.0.room == 0 && !self.grow_staged(staged) {
+        if staged.room == 0 && !self.grow_staged(staged) {
             return None;
         }
-        let (at, len) = self.items.value_range(staged.0.last);
-        Some((at + len - staged.0.room, staged.0.room))
+        let (at, len) = self.items.value_range(staged.last);
+        Some((at + len - staged.room, staged.room))
     }
 }

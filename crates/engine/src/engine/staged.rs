@@ -1,5 +1,16 @@
-//! A value on its way in, as its holder sees it.
+//! A value on its way in, as its holder sees it, and what may travel in its place.
+//!
+//! ```text
+//! Staged          one value, one holder: committed or aborted once, by the engine that made it
+//! StagedTicket    a number for a value left with its engine: copies are harmless, the first to come back gets the value
+//! ```
 
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Engine;
+use super::pins::RefHasher;
 use crate::slab::ChunkRef;
 use crate::types::KeyHash;
 
@@ -9,14 +20,11 @@ use crate::types::KeyHash;
 pub(super) const PATIENCE: u32 = 8192;
 
 /// A value on its way in. Must be given back by [`Engine::commit`](super::Engine::commit) or
-/// [`Engine::abort`](super::Engine::abort).
+/// [`Engine::abort`](super::Engine::abort) of the same engine.
 #[derive(Debug)]
 #[must_use = "a staged value holds memory until it is committed or aborted"]
-pub struct Staged(pub(super) StagedHandle);
-
-/// A [`Staged`] in a form that can be copied into messages. It is still one value, to be committed or aborted once.
-#[derive(Clone, Copy, Debug)]
-pub struct StagedHandle {
+pub struct Staged {
+    pub(super) engine: EngineId,
     pub(super) first: ChunkRef,
     pub(super) hash: KeyHash,
     /// The last chunk, and what it has no value for yet.
@@ -26,19 +34,101 @@ pub struct StagedHandle {
     pub(super) written: usize,
     pub(super) value_bytes: usize,
     pub(super) patience: u32,
+    /// A last chunk that shares its page with others.
+    pub(super) tail: ChunkRef,
+    /// Bytes of its chunks.
+    pub(super) held_bytes: u64,
 }
 
-impl StagedHandle {
-    /// The value. Whoever takes it out of a message is the only one to do so.
-    pub fn into_staged(self) -> Staged {
-        Staged(self)
+/// Stands for a [`Staged`] that was left with its engine, and can be copied into messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StagedTicket(u64);
+
+/// Which engine of the process a value belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct EngineId(u64);
+
+/// The next number of an engine or a ticket: no two of a process are the same.
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl EngineId {
+    pub(super) fn new() -> Self {
+        Self(next_number())
+    }
+}
+
+/// All values of an engine that are on their way in.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    pub(super) engine: EngineId,
+    /// Bytes of their chunks.
+    pub(super) held_bytes: u64,
+    /// Those left here.
+    left: HashMap<u64, Staged, BuildHasherDefault<RefHasher>>,
+}
+
+impl Receiving {
+    pub(super) fn new() -> Self {
+        Self {
+            engine: EngineId::new(),
+            held_bytes: 0,
+            left: HashMap::default(),
+        }
+    }
+
+    /// Forgets all of them.
+    pub(super) fn clear(&mut self) {
+        self.left.clear();
+        self.held_bytes = 0;
     }
 }
 
 impl Staged {
-    /// A value of which nothing has come yet, and whose first chunk has room for `room` bytes of it.
-    pub(super) fn begin(first: ChunkRef, hash: KeyHash, room: usize, value_bytes: usize) -> Self {
-        Self(StagedHandle {
+    /// Length of the whole value.
+    #[must_use]
+    pub fn value_bytes(&self) -> usize {
+        self.value_bytes
+    }
+
+    /// Bytes that have been neither written nor handed out yet.
+    #[must_use]
+    pub fn missing_bytes(&self) -> usize {
+        self.value_bytes - self.written
+    }
+
+    pub(super) fn note_written(&mut self, len: usize) {
+        self.room -= len;
+        self.written += len;
+    }
+}
+
+impl Engine {
+    /// Keeps a value for whoever comes with the ticket.
+    pub fn leave_staged(&mut self, staged: Staged) -> StagedTicket {
+        self.check_owner(&staged);
+        let ticket = StagedTicket(next_number());
+        self.receiving.left.insert(ticket.0, staged);
+        ticket
+    }
+
+    /// Gives the value of a ticket back; `None` if somebody has had it, or it is another engine's.
+    pub fn take_staged(&mut self, ticket: StagedTicket) -> Option<Staged> {
+        self.receiving.left.remove(&ticket.0)
+    }
+
+    /// A value that nothing has come of yet, and whose first chunk has room for `room` bytes of it.
+    pub(super) fn begin_staged(
+        &mut self,
+        first: ChunkRef,
+        hash: KeyHash,
+        room: usize,
+        value_bytes: usize,
+    ) -> Staged {
+        let mut staged = Staged {
+            engine: self.receiving.engine,
             first,
             hash,
             last: first,
@@ -46,29 +136,57 @@ impl Staged {
             written: 0,
             value_bytes,
             patience: PATIENCE,
-        })
+            tail: ChunkRef::NULL,
+            held_bytes: 0,
+        };
+        self.claim(first, true);
+        self.count_staged(&mut staged, first);
+        staged
     }
 
-    /// A form that can be copied into messages.
-    #[must_use = "the value holds memory until it is committed or aborted"]
-    pub fn into_handle(self) -> StagedHandle {
-        self.0
+    /// A chunk is for a value on its way in.
+    pub(super) fn count_staged(&mut self, staged: &mut Staged, chunk: ChunkRef) {
+        let slabs = &self.items.slabs;
+        let bytes = slabs.sizes.chunk_bytes(slabs.class_of(chunk)) as u64;
+        staged.held_bytes += bytes;
+        self.receiving.held_bytes += bytes;
     }
 
-    /// Length of the whole value.
-    #[must_use]
-    pub fn value_bytes(&self) -> usize {
-        self.0.value_bytes
+    /// The value is no longer on its way in.
+    pub(super) fn end_staged(&mut self, staged: &Staged) {
+        self.check_owner(staged);
+        self.meters.unguarded += 1;
+        self.receiving.held_bytes -= staged.held_bytes;
+        self.claim(staged.first, false);
+        if !staged.tail.is_null() {
+            self.claim(staged.tail, false);
+        }
     }
 
-    /// Bytes that have been neither written nor handed out yet.
-    #[must_use]
-    pub fn missing_bytes(&self) -> usize {
-        self.0.value_bytes - self.0.written
+    /// A value that another engine made would name chunks of others here.
+    pub(super) fn check_owner(&self, staged: &Staged) {
+        assert!(
+            staged.engine == self.receiving.engine,
+            "a value is committed or aborted where it was begun"
+        );
     }
 
-    pub(super) fn note_written(&mut self, len: usize) {
-        self.0.room -= len;
-        self.0.written += len;
+    /// Notes at the page of a chunk that it holds a part of a value on its way in, or no longer.
+    pub(super) fn claim(&mut self, chunk: ChunkRef, on: bool) {
+        self.guard(chunk, on);
+        let id = self.items.slabs.page_of(chunk);
+        let page = self.items.slabs.page_mut(id);
+        if on {
+            page.receiving += 1;
+        } else {
+            page.receiving -= 1;
+        }
+    }
+
+    /// Whether values on their way in may take the place of items for a value that holds `own_bytes`. Together they get
+    /// half of what the shard holds at most, so that everybody else finds something to evict; a single one may need more.
+    pub(super) fn may_evict_for_staged(&self, own_bytes: u64) -> bool {
+        let held = self.receiving.held_bytes;
+        held == own_bytes || 2 * held < self.items.slabs.held_bytes()
     }
 }

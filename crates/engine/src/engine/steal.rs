@@ -1,6 +1,6 @@
 //! Which page to take: for a class that has nothing, from the class whose items stay longest (balance.rs); for the pool, and
-//! where that class has none that can go, the oldest of a few (age.rs). One that holds a value which is being sent or
-//! received goes only if there are no others.
+//! where that class has none that can go, the oldest of a few (age.rs). One that holds a value which is being sent goes only
+//! if there are no others, one with a part of a half-received value not at all.
 
 use super::Engine;
 use crate::slab::PageId;
@@ -10,7 +10,7 @@ impl Engine {
     pub(super) fn steal_page(&mut self) -> bool {
         let page = self
             .idlest_page(|page| page.guarded == 0)
-            .or_else(|| self.idlest_page(|_| true));
+            .or_else(|| self.idlest_page(|page| page.guarded > 0));
         let Some((page, _)) = page else {
             self.meters.busy_pages += 1;
             return false;

@@ -93,6 +93,7 @@ pub(crate) struct Slabs {
     pages_max: usize,
     /// Bytes of all chunks ever given: a clock of its own.
     given_bytes: u64,
+    freed_chunks: u64,
     /// The time, as of the last housekeeping: pages begin to count lives from it.
     pub(crate) now: u32,
     /// The fewest pages that the pool has had since `now` began.
@@ -153,6 +154,7 @@ impl Slabs {
             granule_shift,
             pages_max,
             given_bytes: 0,
+            freed_chunks: 0,
             now: 0,
             pool_low: 0,
             idle_pages: 0,
@@ -311,6 +313,16 @@ impl Slabs {
         (self.given_bytes >> (self.page_shift - TICKS_SHIFT)) as u32
     }
 
+    /// Whether [`Self::take`] would give a chunk.
+    pub(crate) fn has_chunk(&self, class: u8) -> bool {
+        self.classes[usize::from(class)].available.first != 0
+    }
+
+    /// Chunks ever freed: memory that was found to be full may not be any more.
+    pub(crate) fn freed_chunks(&self) -> u64 {
+        self.freed_chunks
+    }
+
     /// Takes a chunk of `class` from the pages the class has.
     #[inline]
     pub(crate) fn take(&mut self, class: u8) -> Option<ChunkRef> {
@@ -365,6 +377,7 @@ impl Slabs {
         let address = self.address(chunk);
         self.segment.bytes_mut(address, 8).copy_from_slice(&words);
         self.classes[usize::from(class)].used_chunks -= 1;
+        self.freed_chunks += 1;
         if empty {
             self.retire(id);
         } else if offer {

@@ -34,8 +34,11 @@ pub(crate) struct Page {
     pub(crate) available: bool,
     /// Chunks in use.
     pub(crate) in_use: u32,
-    /// First chunks of pinned or half-received values.
+    /// First chunks of pinned values, and what `receiving` counts.
     pub(crate) guarded: u32,
+    /// Chunks of half-received values, but for those in the middle of chains: the page cannot be emptied before they are whole.
+    #[serde(skip)]
+    pub(crate) receiving: u32,
     /// Bytes from the start of the page that have been cut into chunks.
     pub(crate) carved: u32,
     /// First of the freed chunks.
@@ -59,6 +62,7 @@ impl Page {
         available: false,
         in_use: 0,
         guarded: 0,
+        receiving: 0,
         carved: 0,
         free: ChunkRef::NULL,
         deadline_min: NO_DEADLINE,

@@ -159,14 +159,15 @@ fn pages_that_are_waited_for_are_emptied_in_steps() {
 fn half_sent_values_run_out_of_memory_and_give_it_back() {
     let mut engine = full_of_small_items(16 << 20);
     let mut staged: Vec<Staged> = (0..10u8)
-        .map(|number| reserve(&mut engine, &[number], 8_000_000))
+        .map(|number| reserve(&mut engine, &[number], 3_000_000))
         .collect();
     let failed = staged
         .iter_mut()
         .map(|staged| write(&mut engine, staged, 1))
         .filter(Result::is_err)
         .count();
-    assert!((8..10).contains(&failed), "{failed} of 10 found no memory");
+    // Together they get half of the memory, of which each has its first chunk.
+    assert!((7..10).contains(&failed), "{failed} of 10 found no memory");
     for staged in staged {
         engine.abort(staged);
     }

@@ -6,7 +6,7 @@
 //! | another one, up to 64 KiB | this shard's memory, and is copied into a message at its end |
 //! | another one, larger | the owner's memory, which is asked for by message, window by window (`execute/stage.rs`) |
 
-use corecached_engine::{Room, Staged, StagedHandle, StoreOutcome};
+use corecached_engine::{Room, Staged, StagedTicket, StoreOutcome};
 
 use crate::execute::{Access, Grant};
 use crate::op::{Begin, Op, Refusal, ReplyStyle, StageStep, Verb};
@@ -26,7 +26,7 @@ pub(super) enum Holder {
     /// This shard, once it has memory for the beginning.
     Own(Option<Staged>),
     /// The shard that owns the key. There is no value if its beginning was refused, and no more memory if that was.
-    Owner(ShardId, Option<StagedHandle>, Option<Refusal>),
+    Owner(ShardId, Option<StagedTicket>, Option<Refusal>),
     /// That shard has been asked, and has not answered yet.
     Asked,
 }

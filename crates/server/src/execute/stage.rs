@@ -10,7 +10,7 @@
 //!
 //! Nobody else refers to those chunks meanwhile, so the owner goes on with everything else.
 
-use corecached_engine::{Reserve, Room, Space, Staged, StagedHandle, StoreOutcome};
+use corecached_engine::{Reserve, Room, Space, Staged, StagedTicket, StoreOutcome};
 use corecached_reactor::Outgoing;
 
 use crate::op::{Op, Refusal, StageStep};
@@ -28,7 +28,7 @@ pub(crate) struct Grant {
     /// Whose memory it is.
     pub(crate) shard: ShardId,
     /// The value, unless it could not even begin.
-    pub(crate) staged: Option<StagedHandle>,
+    pub(crate) staged: Option<StagedTicket>,
     /// Memory for its next bytes; none if others have to make room first, or if it is refused.
     pub(crate) spaces: Vec<Space>,
     /// Why there will be no more.
@@ -44,7 +44,10 @@ pub(super) fn step(
 ) -> Option<Part> {
     match step {
         StageStep::Begin(value) => Some(begin(access, &value.reserve(op.key, op.hash))),
-        StageStep::Grow { staged, bytes } => Some(grow(access, staged.into_staged(), bytes)),
+        StageStep::Grow { staged, bytes } => Some(match access.engine.take_staged(staged) {
+            Some(staged) => grow(access, staged, bytes),
+            None => refused(access.shard, Refusal::NoMemory),
+        }),
         StageStep::Commit {
             staged,
             mode,
@@ -58,13 +61,18 @@ pub(super) fn step(
                 value_bytes,
             };
             let outcome = committed(access, &value, |engine, now| {
-                engine.commit(staged.into_staged(), mode, &extras, now)
+                match engine.take_staged(staged) {
+                    Some(staged) => engine.commit(staged, mode, &extras, now),
+                    None => StoreOutcome::OutOfMemory,
+                }
             });
             stored(op.key, &op.reply, &outcome, out);
             None
         }
         StageStep::Abort { staged } => {
-            access.engine.abort(staged.into_staged());
+            if let Some(staged) = access.engine.take_staged(staged) {
+                access.engine.abort(staged);
+            }
             None
         }
     }
@@ -73,13 +81,18 @@ pub(super) fn step(
 fn begin(access: &mut Access<'_>, reserve: &Reserve<'_>) -> Part {
     match access.engine.reserve(reserve, access.now) {
         Ok(staged) => grow(access, staged, FIRST_BYTES),
-        Err(outcome) => Part::Granted(Box::new(Grant {
-            shard: access.shard,
-            staged: None,
-            spaces: Vec::new(),
-            refusal: Some(Refusal::of(&outcome)),
-        })),
+        Err(outcome) => refused(access.shard, Refusal::of(&outcome)),
     }
+}
+
+/// There is no value to go on with.
+fn refused(shard: ShardId, why: Refusal) -> Part {
+    Part::Granted(Box::new(Grant {
+        shard,
+        staged: None,
+        spaces: Vec::new(),
+        refusal: Some(why),
+    }))
 }
 
 fn grow(access: &mut Access<'_>, mut staged: Staged, bytes: usize) -> Part {
@@ -87,7 +100,7 @@ fn grow(access: &mut Access<'_>, mut staged: Staged, bytes: usize) -> Part {
     let room = access.engine.staged_space(&mut staged, bytes, &mut spaces);
     Part::Granted(Box::new(Grant {
         shard: access.shard,
-        staged: Some(staged.into_handle()),
+        staged: Some(access.engine.leave_staged(staged)),
         spaces,
         refusal: (room == Room::OutOfMemory).then_some(Refusal::NoMemory),
     }))

@@ -12,7 +12,7 @@
 
 use std::os::fd::RawFd;
 
-use corecached_engine::{KeyHash, Seconds, StagedHandle};
+use corecached_engine::{KeyHash, Seconds, StagedTicket};
 use corecached_mesh::spsc::{Consumer, Producer};
 use corecached_reactor::Reactor;
 
@@ -126,7 +126,7 @@ impl Router {
     }
 
     /// Gives up a value that was to be received into another shard's memory.
-    pub(crate) fn abort_staged(&mut self, to: ShardId, staged: StagedHandle) {
+    pub(crate) fn abort_staged(&mut self, to: ShardId, staged: StagedTicket) {
         let op = Op {
             key: &[],
             hash: KeyHash(0),

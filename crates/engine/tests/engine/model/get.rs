@@ -1,6 +1,6 @@
 //! Lookups, with and without what the meta protocol asks for, and pinned values.
 
-use corecached_engine::{Create, Deadline, Fetch, Lookup, MetaFetch, Recache, Seconds};
+use corecached_engine::{Create, Deadline, Fetch, Lookup, MetaFetch, Recache};
 
 use crate::support::hash;
 
