@@ -29,6 +29,7 @@ mod tls;
 mod tuning;
 #[cfg(any(test, fuzzing))]
 pub mod unplugged;
+mod uploads;
 mod watch;
 
 use std::process::ExitCode;

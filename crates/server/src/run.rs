@@ -157,17 +157,14 @@ pub(crate) fn build(
         stopping: AtomicBool::new(false),
         connections: AtomicU64::new(0),
         deaf_shards: AtomicU64::new(0),
+        uploads: Arc::default(),
         page_requests: AtomicU64::new(0),
         cmd_flush: AtomicU64::new(0),
         auth,
         tls,
         reloads: Reloads::default(),
     });
-    if let Some(auth) = &shared.auth {
-        let auth = Arc::clone(auth);
-        let reload = move || auth.reload();
-        shared.reloads.subscribe("password file", reload);
-    }
+    reload_passwords(&shared);
     let parts = owners.into_iter().enumerate().map(|(shard, owner)| {
         let router = Router::new(
             ShardId(shard as u16),
@@ -186,6 +183,15 @@ pub(crate) fn build(
         parts,
         memory,
     })
+}
+
+/// SIGHUP reads the password file again.
+fn reload_passwords(shared: &Shared) {
+    if let Some(auth) = &shared.auth {
+        let auth = Arc::clone(auth);
+        let reload = move || auth.reload();
+        shared.reloads.subscribe("password file", reload);
+    }
 }
 
 /// The file of `-e` is the user's, like all that the server writes.

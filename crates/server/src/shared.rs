@@ -21,6 +21,7 @@ use crate::shard::core::Core;
 use crate::shard::notice::Notice;
 use crate::tls::Tls;
 use crate::tuning::Tuning;
+use crate::uploads::Uploads;
 use crate::watch::Watch;
 
 /// State of the whole process.
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicU64,
     /// Shards that have stopped accepting until a connection closes.
     pub(crate) deaf_shards: AtomicU64,
+    /// Values on their way in.
+    pub(crate) uploads: Arc<Uploads>,
     /// Rounds in which a shard was short of memory.
     pub(crate) page_requests: AtomicU64,
     /// `flush_all` commands, over all shards.

@@ -10,7 +10,7 @@
 use corecached_engine::{Deadline, KeyHash, StoreExtras, StoreMode};
 use corecached_protocol::reply::CRLF;
 
-use crate::op::{Begin, Op, Refusal, ReplyStyle, StageStep, Verb};
+use crate::op::{Begin, Op, Refusal, ReplyStyle, Verb};
 
 use super::holder::{COPIED_BYTES_MAX, Holder};
 use super::upload::Upload;
@@ -84,9 +84,7 @@ pub(super) fn take(
 fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
     let owner = cx.shared.owner_of(announced.hash);
     let holder = if owner != cx.access.shard && announced.value_bytes > COPIED_BYTES_MAX {
-        let op = announced.op(announced.store(&[]));
-        let begin = StageStep::Begin(announced.begin());
-        Holder::ask_owner(conn.id, owner, &op, begin, cx)
+        Holder::Owner(owner, None, None)
     } else {
         Holder::Own(None)
     };

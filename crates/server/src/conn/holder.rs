@@ -25,7 +25,8 @@ pub(super) const COPIED_BYTES_MAX: usize = 64 * 1024;
 pub(super) enum Holder {
     /// This shard, once it has memory for the beginning.
     Own(Option<Staged>),
-    /// The shard that owns the key. There is no value if its beginning was refused, and no more memory if that was.
+    /// The shard that owns the key. There is no value if it has not begun yet or its beginning was refused, and no more memory
+    /// if that was.
     Owner(ShardId, Option<StagedTicket>, Option<Refusal>),
     /// That shard has been asked, and has not answered yet.
     Asked,
@@ -69,7 +70,7 @@ impl Wanted {
 impl Holder {
     /// Whether no memory has been asked for.
     pub(super) fn is_new(&self) -> bool {
-        matches!(self, Holder::Own(None))
+        matches!(self, Holder::Own(None) | Holder::Owner(_, None, None))
     }
 
     /// Asks for more memory for the value `op` is about, which begins with `begin`.
@@ -124,7 +125,7 @@ impl Holder {
     }
 
     /// Sends a question to the owner.
-    pub(super) fn ask_owner(
+    fn ask_owner(
         conn: super::ConnId,
         shard: ShardId,
         op: &Op<'_>,

@@ -5,7 +5,7 @@
 //! socket right into it (`direct.rs`).
 //!
 //! The memory comes from a shard, the connection's or the key's (`holder.rs`), so that half-sent values are bounded by `-m`
-//! like everything else.
+//! like everything else; and together they have a share of it only (`uploads.rs`).
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -15,6 +15,7 @@ use corecached_protocol::reply::BAD_DATA_CHUNK;
 use crate::execute::{Access, Grant, stored};
 use crate::op::{Refusal, StageStep, Verb};
 use crate::shard::router::Router;
+use crate::uploads::Claim;
 use crate::watch::{Committed, committed};
 
 use super::announced::{self, Announced};
@@ -27,11 +28,18 @@ const WINDOW_BYTES_MIN: usize = 32 * 1024;
 /// and of this size at last: one call of the engine, some 10 us.
 const WINDOW_BYTES_MAX: usize = 256 * 1024;
 
+/// For so long a value waits for others to be whole if they claim all the memory that there is for such values: as long as it
+/// takes to receive that much, a quarter of a small cache, over a link of 1 Gbit/s.
+const CLAIM_WAIT_MS: u64 = 500;
+
 /// A storage command whose value is being read.
 #[derive(Debug)]
 pub(super) struct Upload {
     /// Where the value goes.
     holder: Holder,
+    /// What it claims of the memory for values on their way in; and since when it waits for that.
+    claim: Option<Claim>,
+    waits_since_ms: Option<u64>,
     /// The part of its memory that comes next.
     window: Window,
     /// Until when it waits for memory, since there was none when it was last asked for.
@@ -54,7 +62,8 @@ pub(super) struct Upload {
 enum Until {
     /// In the next turn of the network loop, as all work that goes on.
     NextTurn,
-    /// In the next warm window: whom this shard waits for may be waiting for this shard, and needs its engine put down.
+    /// In the next warm window: whom this shard waits for may be waiting for this shard, and needs its engine put down; or other
+    /// values have to be whole first.
     NextWindow,
 }
 
@@ -82,6 +91,8 @@ impl Upload {
             window: Window::default(),
             waits: holder.is_new().then_some(Until::NextTurn),
             holder,
+            claim: None,
+            waits_since_ms: None,
             key: announced.key.into(),
             words: announced.reply.words().into(),
             announced: announced.with(&[], &[]),
@@ -116,7 +127,38 @@ impl Upload {
         self.holder.granted(grant, &mut self.window);
     }
 
+    /// Claims memory for all of the value, if that has not been done.
+    fn claim(&mut self, cx: &Cx<'_>) -> Supply {
+        if self.claim.is_none() {
+            let limit = cx.shared.budget.limit_bytes();
+            self.claim = cx.shared.uploads.claim(self.announced.value_bytes, limit);
+        }
+        if self.claim.is_some() {
+            return Supply::Given;
+        }
+        let now = cx.shared.clock.now_ms();
+        let since = *self.waits_since_ms.get_or_insert(now);
+        match now.saturating_sub(since) < CLAIM_WAIT_MS {
+            true => Supply::Busy,
+            false => Supply::Refused(Refusal::NoMemory),
+        }
+    }
+
     fn make_room(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Supply {
+        let supply = match self.claim(cx) {
+            Supply::Given => self.ask(conn, cx),
+            otherwise => otherwise,
+        };
+        self.waits = match supply {
+            Supply::Later => Some(Until::NextTurn),
+            Supply::Busy => Some(Until::NextWindow),
+            _ => None,
+        };
+        supply
+    }
+
+    /// Asks for the next part of its memory.
+    fn ask(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Supply {
         let come = self.announced.value_bytes - self.missing;
         let wanted = come.clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX);
         let wanted = Wanted {
@@ -125,13 +167,7 @@ impl Upload {
         };
         let announced = self.announced.with(&self.key, &self.words);
         let what = (&announced.op(announced.store(&[])), announced.begin());
-        let supply = self.holder.ask(conn, what, &wanted, &mut self.window, cx);
-        self.waits = match supply {
-            Supply::Later => Some(Until::NextTurn),
-            Supply::Busy => Some(Until::NextWindow),
-            _ => None,
-        };
-        supply
+        self.holder.ask(conn, what, &wanted, &mut self.window, cx)
     }
 
     /// Reads from `socket` into the window and, once the value is whole, `behind` it; returns how many bytes there was

@@ -10,6 +10,7 @@ use super::{Pairs, ShardReport};
 pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
     let mut pairs = Pairs::default();
     pairs.number("limit_maxbytes", shared.budget.limit_bytes());
+    pairs.number("uploads_claimed", shared.uploads.claimed_bytes());
     let sum = |part: fn(&MemoryReport) -> u64| reports.iter().map(|it| part(&it.memory)).sum();
     for (name, part) in PARTS {
         pairs.number(name, sum(part));

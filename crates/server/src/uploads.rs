@@ -1,0 +1,102 @@
+//! How much memory values that are still on their way in may claim together, so that half-sent ones leave the cache to others.
+//!
+//! ```text
+//! -m   | anything, also values on their way in ... | only values on their way in that are small | ............ |
+//!      0                                          1/4                                         5/16
+//! ```
+//!
+//! As in memcached, a value claims all of its length when it is announced, although its memory is taken as it comes: whoever is let
+//! in can go on to the end. Whoever is not waits for a while, since values that are really being sent are soon whole.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The part of the memory limit for all values on their way in: one in so many bytes.
+const SHARE: u64 = 4;
+/// A part for small ones alone: a few large values that never end must not keep everybody's small ones out.
+const SMALL_SHARE: u64 = 16;
+/// Values up to this size are small.
+const SMALL_BYTES_MAX: u64 = 64 * 1024;
+
+/// The values of a process that are on their way in.
+#[derive(Debug, Default)]
+pub(crate) struct Uploads {
+    claimed_bytes: AtomicU64,
+}
+
+/// A value's claim; it ends with this.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    uploads: Arc<Uploads>,
+    bytes: u64,
+}
+
+impl Uploads {
+    /// Lets a value in if its length fits beside the others', or if there are no others.
+    pub(crate) fn claim(self: &Arc<Self>, value_bytes: usize, limit_bytes: u64) -> Option<Claim> {
+        let bytes = value_bytes as u64;
+        let share = match bytes <= SMALL_BYTES_MAX {
+            true => limit_bytes / SHARE + limit_bytes / SMALL_SHARE,
+            false => limit_bytes / SHARE,
+        };
+        let add = |claimed: u64| {
+            let sum = claimed + bytes;
+            (claimed == 0 || sum <= share).then_some(sum)
+        };
+        self.claimed_bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
+            .ok()?;
+        Some(Claim {
+            uploads: Arc::clone(self),
+            bytes,
+        })
+    }
+
+    /// Bytes claimed now.
+    pub(crate) fn claimed_bytes(&self) -> u64 {
+        self.claimed_bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.uploads
+            .claimed_bytes
+            .fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+    const LIMIT: u64 = 64 << 20;
+
+    #[test]
+    fn claims_end_at_the_share_and_with_the_value() {
+        let uploads = Arc::new(Uploads::default());
+        let claims: Vec<Claim> = (0..).map_while(|_| uploads.claim(MIB, LIMIT)).collect();
+        assert_eq!(claims.len(), 16);
+        let small: Vec<Claim> = (0..)
+            .map_while(|_| uploads.claim(64 << 10, LIMIT))
+            .collect();
+        assert_eq!(small.len(), 64);
+        assert!(uploads.claim(1, LIMIT).is_none());
+        drop(small);
+        assert!(uploads.claim(MIB, LIMIT).is_none());
+        drop(claims);
+        assert_eq!(uploads.claimed_bytes(), 0);
+        assert!(uploads.claim(MIB, LIMIT).is_some());
+    }
+
+    #[test]
+    fn a_single_value_may_be_larger_than_the_share() {
+        let uploads = Arc::new(Uploads::default());
+        let large = uploads.claim(32 * MIB, LIMIT);
+        assert!(large.is_some() && uploads.claim(MIB, LIMIT).is_none());
+        drop(large);
+        let other = uploads.claim(MIB, LIMIT);
+        assert!(other.is_some() && uploads.claim(32 * MIB, LIMIT).is_none());
+    }
+}
