@@ -4,6 +4,7 @@
 mod broken;
 mod connections;
 mod fairness;
+mod half_sent;
 mod idle;
 mod memory;
 mod midway;
