@@ -3,8 +3,9 @@
 //! `echo PORT CPU [WARM_WINDOW_USEC [BUFFERS [BUFFER_BYTES [MIN_WAIT_USEC]]]]`
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use corecached_reactor::{Event, Outgoing, Reactor, ReactorConfig, Stream, Token, probe};
@@ -47,7 +48,7 @@ fn argument<T: FromStr>(index: usize, default: T) -> Result<T, T::Err> {
 
 struct Server {
     reactor: Reactor,
-    _listener: Socket,
+
     /// By the low half of the token; a closed connection leaves its place to the next.
     connections: Vec<Option<Connection>>,
     free: Vec<usize>,
@@ -71,11 +72,11 @@ impl Server {
         listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
         listener.listen(1024)?;
         let mut reactor = Reactor::new(config)?;
-        reactor.accept(listener.as_raw_fd(), LISTENER);
+        let listener = Arc::new(OwnedFd::from(listener));
+        reactor.accept(&listener, LISTENER);
         let value = "x".repeat(100);
         Ok(Server {
             reactor,
-            _listener: listener,
             connections: Vec::new(),
             free: Vec::new(),
             opened: 0,

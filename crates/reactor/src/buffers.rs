@@ -6,7 +6,7 @@
 //! ```
 
 use std::io;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use io_uring::types::BufRingEntry;
 
@@ -19,6 +19,7 @@ const PAGE_BYTES: usize = 4096;
 #[derive(Debug)]
 #[must_use = "a receive buffer goes back with Reactor::recycle"]
 pub struct RecvBuf {
+    owner: Owner,
     index: u16,
     len: u32,
 }
@@ -35,8 +36,22 @@ impl RecvBuf {
     }
 }
 
+/// Tells the buffers of a process apart: a [`RecvBuf`] of others names bytes that the kernel may be writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Owner(u32);
+
+impl Owner {
+    fn new() -> Owner {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(number < u32::MAX, "a process has fewer reactors");
+        Owner(number)
+    }
+}
+
 /// The buffers of one reactor.
 pub(crate) struct Buffers {
+    owner: Owner,
     entries: Mapping,
     memory: Mapping,
     count: u16,
@@ -55,6 +70,7 @@ impl Buffers {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
         let mut buffers = Buffers {
+            owner: Owner::new(),
             entries: Mapping::new(usize::from(count) * size_of::<BufRingEntry>())?,
             memory: Mapping::new(usize::from(count) * buffer_bytes as usize)?,
             count,
@@ -84,27 +100,22 @@ impl Buffers {
             "the kernel returned a buffer we never gave it"
         );
         self.outside += 1;
-        RecvBuf { index, len }
+        let owner = self.owner;
+        RecvBuf { owner, index, len }
     }
 
     /// The bytes of `buf`.
     pub(crate) fn bytes(&self, buf: &RecvBuf) -> &[u8] {
-        assert!(
-            buf.index < self.count && buf.len <= self.buffer_bytes,
-            "a buffer of another reactor"
-        );
+        assert!(buf.owner == self.owner, "a buffer of another reactor");
         let start = self.offset(buf.index);
-        // SAFETY: index and length were checked, so the slice lies in the mapping; the kernel has written `len` bytes
-        // and does not touch the buffer until `recycle` consumes the `RecvBuf`.
+        // SAFETY: index and length were checked by `received`, so the slice lies in the mapping; the kernel has written
+        // `len` bytes and does not touch the buffer until `recycle` consumes the `RecvBuf`.
         unsafe { std::slice::from_raw_parts(self.memory.base.add(start), buf.len()) }
     }
 
     /// Returns a buffer to the ring; the kernel sees it after [`Buffers::publish`].
     pub(crate) fn recycle(&mut self, buf: RecvBuf) {
-        assert!(
-            buf.index < self.count && self.outside > 0,
-            "a buffer of another reactor"
-        );
+        assert!(buf.owner == self.owner, "a buffer of another reactor");
         self.outside -= 1;
         self.add(buf.index);
     }

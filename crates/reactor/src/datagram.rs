@@ -238,15 +238,24 @@ impl Datagrams {
         }
     }
 
+    /// The socket of `token`, which is never forgotten.
+    fn descriptor(&self, token: Token) -> Option<RawFd> {
+        let socket = self.sockets.iter().find(|it| it.token == token)?;
+        Some(socket.fd)
+    }
+
     /// Queues a reply, `step` bytes a datagram; gives the bytes back if too much waits already.
     pub(crate) fn send(
         &mut self,
         ring: &mut Ring,
-        fd: RawFd,
+        token: Token,
         peer: &Peer,
         bytes: Vec<u8>,
         step: usize,
     ) -> Result<(), Vec<u8>> {
+        let Some(fd) = self.descriptor(token) else {
+            return Err(bytes);
+        };
         if bytes.is_empty() || self.queued_bytes + bytes.len() > self.queued_bytes_max {
             return Err(bytes);
         }

@@ -19,28 +19,78 @@ impl Token {
 }
 
 /// Bytes that are sent from where they lie instead of being copied into [`Outgoing::bytes`].
-#[derive(Clone, Copy, Debug)]
+///
+/// Having one is the right to read them: it is made by an unsafe function, whose caller promises that they stay, and it cannot
+/// be copied, so that whoever lets go of the memory takes it by value. The default is an insert of nothing.
+#[derive(Debug, Default)]
 pub struct Insert {
     /// The bytes go out just before `bytes[at]`; `at == bytes.len()` puts them last. Ascending within a send.
-    pub at: usize,
+    at: usize,
     /// How many bytes, those of all runs; more may lie behind.
-    pub len: usize,
+    len: usize,
     /// Where the first of them lie.
-    pub first: Run,
-    /// The caller's own note, returned with the insert.
-    pub cookie: u64,
+    first: Run,
+    /// The caller's own note.
+    cookie: u64,
 }
 
 impl Insert {
-    /// Bytes that lie in one place.
-    pub fn whole(at: usize, ptr: *const u8, len: usize, cookie: u64) -> Self {
-        let chain = None;
-        let first = Run { ptr, len, chain };
+    /// `len` bytes that begin in `first`, just before `bytes[at]`. `cookie` is a note of the caller's own.
+    ///
+    /// # Safety
+    /// As long as this insert exists, the bytes of all runs are valid and unchanged, and so is what leads from one to the
+    /// next, for every thread. What lies behind the `len` bytes may change.
+    pub unsafe fn new(at: usize, len: usize, first: Run, cookie: u64) -> Self {
         Self {
             at,
             len,
             first,
             cookie,
+        }
+    }
+
+    /// Bytes that lie in one place.
+    ///
+    /// # Safety
+    /// As long as this insert exists, the bytes are valid and unchanged, for every thread.
+    pub unsafe fn whole(at: usize, ptr: *const u8, len: usize, cookie: u64) -> Self {
+        let chain = None;
+        let first = Run { ptr, len, chain };
+        // SAFETY: the caller's promise; there is one run.
+        unsafe { Self::new(at, len, first, cookie) }
+    }
+
+    /// Where its bytes go among those of the buffer.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// How many bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The caller's note; 0 in an insert of nothing.
+    pub fn cookie(&self) -> u64 {
+        self.cookie
+    }
+
+    /// The note, of an insert whose memory is not needed any more.
+    pub fn into_cookie(self) -> u64 {
+        self.cookie
+    }
+
+    /// Takes it out of a buffer for another one, in which its place is `at`. What stays is an insert of nothing.
+    #[must_use]
+    pub fn take_to(&mut self, at: usize) -> Insert {
+        Insert {
+            at,
+            ..std::mem::take(self)
         }
     }
 }
@@ -55,6 +105,16 @@ pub struct Run {
     pub len: usize,
     /// What leads to the next run.
     pub chain: Option<Chain>,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Run {
+            ptr: std::ptr::null(),
+            len: 0,
+            chain: None,
+        }
+    }
 }
 
 /// What leads from one run to the next.
@@ -85,8 +145,7 @@ impl Run {
     }
 }
 
-// SAFETY: an insert is an address and a length that only the kernel reads, on behalf of `Reactor::send`; the type itself
-// gives no access to the memory, so moving it to another thread gives none either.
+// SAFETY: who makes one promises that every thread may read the memory.
 unsafe impl Send for Insert {}
 
 /// One send: a buffer from [`crate::Reactor::take_buffer`] and memory to be spliced into it.
@@ -94,7 +153,7 @@ unsafe impl Send for Insert {}
 pub struct Outgoing {
     /// The bytes to send; the buffer goes back to the reactor's pool when they are sent.
     pub bytes: Vec<u8>,
-    /// Memory outside `bytes`. It must stay valid and unchanged until the insert comes back in an event.
+    /// Memory outside `bytes`. The inserts come back in an event.
     pub inserts: Vec<Insert>,
 }
 
@@ -110,16 +169,13 @@ impl Outgoing {
     }
 
     /// What is sent, in order: bytes and inserts in turns.
-    ///
-    /// # Safety
-    /// The memory of all inserts stays valid and unchanged while the pieces are in use.
-    pub unsafe fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let mut progress = Progress::default();
         std::iter::from_fn(move || {
-            // SAFETY: the caller's promise.
+            // SAFETY: the progress is this one's alone.
             let (ptr, len) = unsafe { progress.piece(self) }?;
             progress.advance(len);
-            // SAFETY: a piece of `bytes`, which is borrowed, or of an insert: the caller's promise.
+            // SAFETY: a piece of `bytes` or of an insert: both are borrowed, so their memory is valid and unchanged.
             Some(unsafe { std::slice::from_raw_parts(ptr, len) })
         })
     }
@@ -142,7 +198,8 @@ impl Progress {
     /// The next bytes that lie in one place, never an empty piece; `None` at the end.
     ///
     /// # Safety
-    /// The memory of the inserts that are not done is valid and unchanged.
+    /// It has been used with this `outgoing` only, of which nothing has been taken or changed since. The piece is valid as
+    /// long as that is so.
     pub unsafe fn piece(&mut self, outgoing: &Outgoing) -> Option<(*const u8, usize)> {
         loop {
             let insert = outgoing.inserts.get(self.inserts);

@@ -14,7 +14,7 @@ pub(crate) const CHUNK_BYTES_MAX: usize = 1 << 30;
 /// Appends the pieces of `outgoing` from `from` on to `pieces`, as many as one send takes; returns their bytes.
 ///
 /// # Safety
-/// The memory of the inserts is valid and unchanged.
+/// As [`Progress::piece`].
 pub(crate) unsafe fn gather(
     outgoing: &Outgoing,
     mut from: Progress,
@@ -44,7 +44,7 @@ mod tests {
 
     fn gathered(outgoing: &Outgoing, skip: usize) -> Vec<iovec> {
         let (mut progress, mut pieces) = (Progress::default(), Vec::new());
-        // SAFETY: what the inserts of a test refer to lives as long as the test.
+        // SAFETY: the progress is this one's alone.
         unsafe { progress.skip(outgoing, skip) };
         // SAFETY: as above.
         let bytes = unsafe { gather(outgoing, progress, &mut pieces) };
@@ -53,7 +53,8 @@ mod tests {
     }
 
     fn insert(at: usize, memory: &[u8]) -> Insert {
-        Insert::whole(at, memory.as_ptr(), memory.len(), 0)
+        // SAFETY: what the inserts of a test refer to lives as long as the test.
+        unsafe { Insert::whole(at, memory.as_ptr(), memory.len(), 0) }
     }
 
     fn joined(pieces: &[iovec]) -> Vec<u8> {
@@ -121,16 +122,13 @@ mod tests {
             link,
             follow,
         };
-        Insert {
-            at: 1,
-            len,
-            first: Run {
-                ptr: run.as_ptr(),
-                len: run.len(),
-                chain: Some(chain),
-            },
-            cookie: 0,
-        }
+        let first = Run {
+            ptr: run.as_ptr(),
+            len: run.len(),
+            chain: Some(chain),
+        };
+        // SAFETY: the tables of the tests live as long as the inserts.
+        unsafe { Insert::new(1, len, first, 0) }
     }
 
     #[test]
@@ -142,18 +140,17 @@ mod tests {
             (b"second", 4),
             (b"", 2),
         ];
-        let value = chained(&table, b"firstsecondlast".len());
+        let value = || chained(&table, b"firstsecondlast".len());
         let outgoing = Outgoing {
             bytes: b"<>".to_vec(),
-            inserts: vec![value, insert(2, b"!"), value],
+            inserts: vec![value(), insert(2, b"!"), value()],
         };
         let whole = b"<firstsecondlast>!firstsecondlast";
         assert_eq!(outgoing.len(), whole.len());
         for skip in 0..=whole.len() {
             assert_eq!(joined(&gathered(&outgoing, skip)), &whole[skip..]);
         }
-        // SAFETY: the table lives to the end of the test.
-        let pieces: Vec<&[u8]> = unsafe { outgoing.pieces() }.collect();
+        let pieces: Vec<&[u8]> = outgoing.pieces().collect();
         assert_eq!(pieces.concat(), whole);
     }
 
@@ -165,10 +162,10 @@ mod tests {
             (b"last and more", 3),
             (b"never looked at", 9),
         ];
-        let value = chained(&table, b"firstlast".len());
+        let value = || chained(&table, b"firstlast".len());
         let outgoing = Outgoing {
             bytes: b"<>".to_vec(),
-            inserts: vec![value, value],
+            inserts: vec![value(), value()],
         };
         let whole = b"<firstlastfirstlast>";
         assert_eq!(outgoing.len(), whole.len());
@@ -179,8 +176,8 @@ mod tests {
 
     #[test]
     fn splits_at_the_limit_of_bytes() {
-        // The pointers are never followed: a huge insert needs no huge memory.
-        let huge = Insert::whole(0, std::ptr::dangling(), CHUNK_BYTES_MAX + 5, 0);
+        // SAFETY: nobody follows the pointer, so a huge insert needs no huge memory.
+        let huge = unsafe { Insert::whole(0, std::ptr::dangling(), CHUNK_BYTES_MAX + 5, 0) };
         let outgoing = Outgoing {
             bytes: Vec::new(),
             inserts: vec![huge],

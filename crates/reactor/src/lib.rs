@@ -17,8 +17,9 @@
 //!
 //! Not here: protocol, connections and their limits. The reactor moves bytes and reports what the kernel said.
 //!
-//! Unsafe code is in `ring`, `buffers`, `event`, `gather`, `send`, `datagram` and `descriptor`; `probe` reads a limit, and `park` and `reactor` each take
-//! over one descriptor.
+//! Unsafe code is in `ring`, `buffers`, `event`, `gather`, `send`, `datagram` and `descriptor`; `probe` reads a limit, `waker` names the ring, and `park` and
+//! `reactor` each take over one descriptor. What safe code can do through this crate cannot touch memory or descriptors that are not its own: an
+//! [`Insert`] is made by an unsafe function, a [`Stream`] owns its socket, listeners are shared, receive buffers know their reactor.
 
 // Tests inside share code with those outside, to which this crate is one among others.
 #[cfg(test)]

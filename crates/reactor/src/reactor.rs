@@ -48,6 +48,9 @@ pub struct Reactor {
     pub(crate) parking: Parking,
     features: Features,
     care: Care,
+    /// Listeners, UDP sockets, and the rings of peers.
+    kept: Vec<Arc<OwnedFd>>,
+    doorbell: DoorbellTarget,
     _one_thread: PhantomData<*const ()>,
 }
 
@@ -63,6 +66,7 @@ impl Reactor {
             .map_err(StartError::io("register receive buffers"))?;
         let (wake_pipe, write_end) = descriptor::pipe().map_err(StartError::io("create a pipe"))?;
         ring.read_wake(wake_pipe.as_raw_fd());
+        let doorbell = DoorbellTarget::of(&ring).map_err(StartError::io("name the ring"))?;
         let waker = Waker {
             pipe: Arc::new(write_end),
         };
@@ -88,6 +92,8 @@ impl Reactor {
             parking: Parking::default(),
             features,
             care: Care::default(),
+            kept: Vec::new(),
+            doorbell,
             _one_thread: PhantomData,
         })
     }
@@ -97,10 +103,19 @@ impl Reactor {
         self.features
     }
 
-    /// Accepts connections from `listener` until [`Reactor::stop_accept`]; starts a paused listener at once.
-    pub fn accept(&mut self, listener: RawFd, token: Token) {
-        let action = self.listeners.start(listener, token);
+    /// Accepts connections from `listener` until [`Reactor::stop_accept`]; starts a paused listener at once. It stays open
+    /// as long as this reactor.
+    pub fn accept(&mut self, listener: &Arc<OwnedFd>, token: Token) {
+        self.keep(listener);
+        let action = self.listeners.start(listener.as_raw_fd(), token);
         self.apply(token, action);
+    }
+
+    /// Keeps a descriptor open that may be named to the kernel at any time from now on.
+    fn keep(&mut self, fd: &Arc<OwnedFd>) {
+        if !self.kept.iter().any(|kept| Arc::ptr_eq(kept, fd)) {
+            self.kept.push(Arc::clone(fd));
+        }
     }
 
     /// Accepts no more from the listener of `token`. Connections accepted meanwhile are still reported.
@@ -236,14 +251,14 @@ impl Reactor {
         self.ring.close(fd);
     }
 
-    /// Receives datagrams from the UDP socket `fd`, which stays open as long as this reactor or until the turn after
-    /// [`Reactor::stop_datagrams`].
+    /// Receives datagrams from the UDP socket `fd` until [`Reactor::stop_datagrams`]. It stays open as long as this reactor.
     ///
     /// # Errors
     /// If the receive buffers, which the first socket asks for, cannot be had.
-    pub fn recv_datagrams(&mut self, fd: RawFd, token: Token) -> io::Result<()> {
-        self.datagrams
-            .start(&mut self.ring, fd, token, self.datagram_buffers)
+    pub fn recv_datagrams(&mut self, fd: &Arc<OwnedFd>, token: Token) -> io::Result<()> {
+        self.keep(fd);
+        let (fd, buffers) = (fd.as_raw_fd(), self.datagram_buffers);
+        self.datagrams.start(&mut self.ring, fd, token, buffers)
     }
 
     /// Receives no more datagrams from the socket of `token`.
@@ -261,11 +276,20 @@ impl Reactor {
         self.datagrams.recycle(buf);
     }
 
-    /// Sends `bytes` from the UDP socket `fd`, `step` bytes in each datagram but the last, with the next turn. What the
+    /// Sends `bytes` from the UDP socket of `token`, `step` bytes in each datagram but the last, with the next turn. What the
     /// socket has no room for waits, up to [`ReactorConfig::datagram_bytes_max`] for all: `false` if that is exceeded, and
     /// nothing is sent.
-    pub fn send_datagrams(&mut self, fd: RawFd, peer: &Peer, bytes: Vec<u8>, step: usize) -> bool {
-        match self.datagrams.send(&mut self.ring, fd, peer, bytes, step) {
+    pub fn send_datagrams(
+        &mut self,
+        token: Token,
+        peer: &Peer,
+        bytes: Vec<u8>,
+        step: usize,
+    ) -> bool {
+        match self
+            .datagrams
+            .send(&mut self.ring, token, peer, bytes, step)
+        {
             Ok(()) => true,
             Err(bytes) => {
                 self.pool.give(bytes);
@@ -276,13 +300,13 @@ impl Reactor {
 
     /// Rings a peer: [`Event::Doorbell`] in its next turn, also if it is parked. Sent with the next turn of this one.
     pub fn doorbell(&mut self, peer: &DoorbellTarget) {
-        self.ring.message(peer.ring, UserData::DOORBELL);
+        self.keep(&peer.0);
+        self.ring.message(peer.0.as_raw_fd(), UserData::DOORBELL);
     }
 
     /// How peers ring this reactor.
     pub fn doorbell_target(&self) -> DoorbellTarget {
-        let ring = self.ring.as_raw_fd();
-        DoorbellTarget { ring }
+        self.doorbell.clone()
     }
 
     /// How other threads wake this reactor.

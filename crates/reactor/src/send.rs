@@ -321,8 +321,8 @@ impl Sends {
         let entry = entry.flags(flags).user_data(user_data.0);
         // SAFETY: the entry points to the slot's bytes, inserts and message. They are neither moved nor freed before
         // `end`, which is called after the send's completion, or by `settle` when there will be none: the heap
-        // memory of a `Vec` and a `Box` stays put when the slot itself moves. Inserts are valid by the contract of
-        // `Insert`.
+        // memory of a `Vec` and a `Box` stays put when the slot itself moves. What the inserts refer to is valid as long
+        // as they are in the slot. The descriptor is open: its `Stream` is not closed, or the close is queued behind.
         unsafe { ring.push(entry) }
         true
     }
@@ -346,7 +346,7 @@ impl Slot {
         if self.sent_bytes == self.total_bytes || self.outgoing.inserts.is_empty() {
             return true;
         }
-        // SAFETY: the inserts are valid by the contract of `Insert` until they are given back.
+        // SAFETY: the progress is that of this slot's send, whose inserts stay until it ends.
         unsafe { self.progress.skip(&self.outgoing, bytes) == bytes }
     }
 
@@ -375,7 +375,7 @@ impl Slot {
             .or_else(|| spare.pop())
             .unwrap_or_default();
         message.pieces.clear();
-        // SAFETY: the inserts are valid by the contract of `Insert` until they are given back.
+        // SAFETY: the progress is that of this slot's send, whose inserts stay until it ends.
         let bytes = unsafe { gather(&self.outgoing, self.progress, &mut message.pieces) };
         message.header.msg_iov = message.pieces.as_mut_ptr();
         message.header.msg_iovlen = message.pieces.len();

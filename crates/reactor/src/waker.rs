@@ -1,9 +1,11 @@
 //! How other threads get a reactor's attention.
 
-use std::os::fd::{OwnedFd, RawFd};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use crate::descriptor;
+use crate::ring::Ring;
 
 /// Wakes a reactor from any thread, which then reports [`crate::Event::Wake`]. For the control plane: shards among
 /// themselves use [`crate::Reactor::doorbell`], which needs no system call of its own.
@@ -20,9 +22,16 @@ impl Waker {
     }
 }
 
-/// The ring of a reactor, as its peers address it. It must not be rung after that reactor is dropped: its descriptor
-/// may by then belong to another ring.
-#[derive(Clone, Copy, Debug)]
-pub struct DoorbellTarget {
-    pub(crate) ring: RawFd,
+/// The ring of a reactor, as its peers address it. The kernel is told a number, which must not become another ring's: so this
+/// is a descriptor of its own, and whoever has rung it keeps it open. It leads to nothing once the reactor is gone.
+#[derive(Clone, Debug)]
+pub struct DoorbellTarget(pub(crate) Arc<OwnedFd>);
+
+impl DoorbellTarget {
+    /// Names a ring.
+    pub(crate) fn of(ring: &Ring) -> io::Result<DoorbellTarget> {
+        // SAFETY: the ring is open, being borrowed.
+        let ring = unsafe { BorrowedFd::borrow_raw(ring.as_raw_fd()) };
+        Ok(DoorbellTarget(Arc::new(ring.try_clone_to_owned()?)))
+    }
 }

@@ -181,7 +181,7 @@ impl Batch {
                 Verb::FlushAll { .. } | Verb::ResetStats => Reply::Done,
                 _ => Reply::Bytes {
                     bytes: &self.replies.bytes[start..end],
-                    inserts: &self.replies.inserts[first..last],
+                    inserts: &mut self.replies.inserts[first..last],
                     base: start,
                 },
             };
@@ -211,7 +211,7 @@ pub(crate) enum Reply<'a> {
         /// The reply.
         bytes: &'a [u8],
         /// Values in slab memory that belong between them.
-        inserts: &'a [Insert],
+        inserts: &'a mut [Insert],
         /// Offset of `bytes` in the buffer that the inserts' positions count from.
         base: usize,
     },

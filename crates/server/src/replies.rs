@@ -109,7 +109,7 @@ impl Replies {
         seq: ReplySeq,
         fresh: impl FnOnce() -> Vec<u8>,
         bytes: &[u8],
-        inserts: &[Insert],
+        inserts: &mut [Insert],
         base: usize,
     ) {
         let index = seq.0.wrapping_sub(self.first) as usize;
@@ -148,7 +148,7 @@ impl Replies {
         {
             let (bytes, inserts) = (
                 &self.side.bytes[start..end],
-                &self.side.inserts[first_insert..end_insert],
+                &mut self.side.inserts[first_insert..end_insert],
             );
             append(&mut self.ready, bytes, inserts, start);
             self.waiting.pop_front();
@@ -193,16 +193,8 @@ impl Replies {
     /// Takes the inserts of everything that will never be sent, for their unpinning; empties the queue.
     pub(crate) fn abandon(&mut self) -> Vec<Insert> {
         let mut inserts = std::mem::take(&mut self.ready).inserts;
-        for slot in &self.waiting {
-            if let Slot::Ready {
-                first_insert,
-                end_insert,
-                ..
-            } = *slot
-            {
-                inserts.extend_from_slice(&self.side.inserts[first_insert..end_insert]);
-            }
-        }
+        // Those that have moved on have left inserts of nothing.
+        inserts.append(&mut self.side.inserts);
         *self = Replies::default();
         inserts
     }
@@ -212,17 +204,18 @@ impl Replies {
 const SIDE_BYTES_KEPT: usize = 256;
 
 fn inserted(inserts: &[Insert]) -> usize {
-    inserts.iter().map(|insert| insert.len).sum()
+    inserts.iter().map(Insert::len).sum()
 }
 
-/// Appends a reply whose inserts are positioned relative to a buffer in which it began at `base`.
-fn append(to: &mut Outgoing, bytes: &[u8], inserts: &[Insert], base: usize) {
+/// Appends a reply whose inserts are positioned relative to a buffer in which it began at `base`. They are taken.
+fn append(to: &mut Outgoing, bytes: &[u8], inserts: &mut [Insert], base: usize) {
     let shift = to.bytes.len();
     to.bytes.extend_from_slice(bytes);
-    to.inserts.extend(inserts.iter().map(|insert| Insert {
-        at: insert.at - base + shift,
-        ..*insert
-    }));
+    let taken = inserts.iter_mut().map(|insert| {
+        let at = insert.at() - base + shift;
+        insert.take_to(at)
+    });
+    to.inserts.extend(taken);
 }
 
 #[cfg(test)]
@@ -246,8 +239,9 @@ mod tests {
         out.bytes.extend_from_slice(text.as_bytes());
         let at = out.bytes.len() - text.len() / 2;
         let cookie = text.len() as u64;
-        out.inserts
-            .push(Insert::whole(at, std::ptr::null(), 1, cookie));
+        // SAFETY: nobody sends it.
+        let insert = unsafe { Insert::whole(at, std::ptr::null(), 1, cookie) };
+        out.inserts.push(insert);
     }
 
     /// The bytes with `<n>` at the place of each insert.
@@ -255,9 +249,9 @@ mod tests {
         let mut shown = String::new();
         let mut from = 0;
         for insert in &out.inserts {
-            shown += std::str::from_utf8(&out.bytes[from..insert.at]).expect("tests write text");
-            shown += &format!("<{}>", insert.cookie);
-            from = insert.at;
+            shown += std::str::from_utf8(&out.bytes[from..insert.at()]).expect("tests write text");
+            shown += &format!("<{}>", insert.cookie());
+            from = insert.at();
         }
         shown + std::str::from_utf8(&out.bytes[from..]).expect("tests write text")
     }
@@ -285,16 +279,16 @@ mod tests {
                 while !awaited.is_empty() && random.below(3) == 0 {
                     let (seq, text) =
                         awaited.swap_remove(random.below(awaited.len() as u64) as usize);
-                    let reply = alone(&text);
-                    replies.fulfil(seq, Vec::new, &reply.bytes, &reply.inserts, 0);
+                    let mut reply = alone(&text);
+                    replies.fulfil(seq, Vec::new, &reply.bytes, &mut reply.inserts, 0);
                 }
                 if random.below(4) == 0 {
                     sent += &show(&replies.take_ready());
                 }
             }
             for (seq, text) in awaited {
-                let reply = alone(&text);
-                replies.fulfil(seq, Vec::new, &reply.bytes, &reply.inserts, 0);
+                let mut reply = alone(&text);
+                replies.fulfil(seq, Vec::new, &reply.bytes, &mut reply.inserts, 0);
             }
             sent += &show(&replies.take_ready());
             assert_eq!(sent, expected, "seed {seed}");
@@ -316,11 +310,12 @@ mod tests {
         replies.write(Vec::new, |out| write(out, "ccc"));
         let mut reply = Outgoing::default();
         write(&mut reply, "dddd");
-        replies.fulfil(first, Vec::new, &reply.bytes, &reply.inserts, 0);
+        replies.fulfil(first, Vec::new, &reply.bytes, &mut reply.inserts, 0);
         let mut lengths: Vec<u64> = replies
             .abandon()
             .iter()
-            .map(|insert| insert.cookie)
+            .map(Insert::cookie)
+            .filter(|&cookie| cookie != 0)
             .collect();
         lengths.sort_unstable();
         assert_eq!(lengths, [1, 2, 3, 4]);

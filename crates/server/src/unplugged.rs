@@ -168,16 +168,16 @@ impl Server {
             }
         }
         while let Some(outgoing) = self.conn(id).take_output() {
-            // SAFETY: values in slab memory that the replies refer to are pinned until `unpin` below.
-            let pieces = unsafe { outgoing.pieces() };
-            pieces.for_each(|piece| replies.extend_from_slice(piece));
-            self.unpin(&outgoing.inserts);
+            outgoing
+                .pieces()
+                .for_each(|piece| replies.extend_from_slice(piece));
+            self.unpin(outgoing.inserts);
         }
     }
 
-    fn unpin(&mut self, inserts: &[Insert]) {
+    fn unpin(&mut self, inserts: Vec<Insert>) {
         let mut turn = self.owner.resume();
-        for pin in inserts.iter().filter_map(PinCookie::of) {
+        for pin in inserts.into_iter().filter_map(PinCookie::of) {
             turn.engine.unpin(pin.item);
         }
     }
@@ -187,7 +187,7 @@ impl Server {
         let unsent = self.with_conn(id, |conn, cx| {
             conn.abandon(&mut cx.access, cx.router, &shared)
         });
-        self.unpin(&unsent);
+        self.unpin(unsent);
         self.conns.remove(id);
     }
 

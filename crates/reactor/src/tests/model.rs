@@ -7,13 +7,13 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use glommio::{LocalExecutorBuilder, Placement};
 use socket2::SockRef;
 
-use super::common::{Random, connection, listen, pattern, reactor, within};
+use super::common::{Random, connection, listen, pattern, reactor, shared, within};
 use super::faults::{Fault, clear, inject};
 use crate::{Event, Insert, Outgoing, Reactor, ReactorConfig, RecvBuf, SendId, Stream, Token};
 
@@ -107,7 +107,7 @@ impl Model {
             ..ReactorConfig::default()
         };
         let (mut reactor, listener) = (reactor(&config), listen());
-        reactor.accept(listener.as_raw_fd(), LISTENER);
+        reactor.accept(&shared(&listener), LISTENER);
         Model {
             random,
             reactor,
@@ -173,9 +173,11 @@ impl Model {
 
     /// The next calls of the kernel fail, or take a part.
     fn refuse(&mut self) {
-        let fault = match self.random.below(4) {
+        let fault = match self.random.below(6) {
             0 => Fault::Fails(libc::EAGAIN),
             1 => Fault::Fails(libc::EINTR),
+            2 => Fault::Fails(libc::ENOMEM),
+            3 => Fault::Fails(libc::EBUSY),
             _ => Fault::Takes(self.random.below(4) as u32),
         };
         self.count("faults");
@@ -297,8 +299,9 @@ impl Model {
         if line.known != Known::Done || line.expected.len() > UNREAD_BYTES_MAX {
             return;
         }
-        // SAFETY: the values are never freed.
-        unsafe { outgoing.pieces() }.for_each(|piece| line.expected.extend_from_slice(piece));
+        for piece in outgoing.pieces() {
+            line.expected.extend_from_slice(piece);
+        }
         let inserts = outgoing.inserts.len();
         let send = self.reactor.send(&mut line.stream, outgoing);
         line.known = Known::Given(send, inserts);
@@ -321,7 +324,8 @@ impl Model {
             let length = 1 + self.random.below(most) as usize;
             let start = self.random.below((VALUES_BYTES - length) as u64) as usize;
             let value = &self.values[start..start + length];
-            let insert = Insert::whole(at, value.as_ptr(), length, cookie);
+            // SAFETY: the values are never freed.
+            let insert = unsafe { Insert::whole(at, value.as_ptr(), length, cookie) };
             outgoing.inserts.push(insert);
         }
         outgoing

@@ -26,6 +26,7 @@ fn a_send_that_was_not_submitted_is_under_way_until_it_is() {
         Fault::Takes(0),
         Fault::Fails(libc::EAGAIN),
         Fault::Fails(libc::EBUSY),
+        Fault::Fails(libc::ENOMEM),
         Fault::Fails(libc::EINTR),
     ] {
         let mut reactor = reactor(&small());

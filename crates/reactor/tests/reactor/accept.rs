@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use corecached_reactor::{Event, ReactorConfig, Token};
 
-use crate::common::{listen, poll, reactor, run_until, small, within};
+use crate::common::{listen, poll, reactor, run_until, shared, small, within};
 
 /// Runs an ignored test of this binary in a process of its own: for limits and counts that belong to a process.
 pub(crate) fn in_child(test: &str) {
@@ -29,7 +29,7 @@ fn accepts_until_told_to_stop_and_again() {
         let mut reactor = reactor(&small());
         let listener = listen();
         let address = listener.local_addr().unwrap();
-        reactor.accept(listener.as_raw_fd(), Token(5));
+        reactor.accept(&shared(&listener), Token(5));
         let peers: Vec<_> = (0..100)
             .map(|_| TcpStream::connect(address).unwrap())
             .collect();
@@ -49,7 +49,7 @@ fn accepts_until_told_to_stop_and_again() {
         let _waiting = TcpStream::connect(address).unwrap();
         std::thread::sleep(Duration::from_millis(20));
         assert!(poll(&mut reactor).is_empty());
-        reactor.accept(listener.as_raw_fd(), Token(5));
+        reactor.accept(&shared(&listener), Token(5));
         run_until(&mut reactor, |_, event| {
             matches!(event, Event::Accepted { .. })
         });
@@ -82,12 +82,13 @@ fn out_of_descriptors_child() {
         };
         let mut reactor = reactor(&config);
         let listener = listen();
+        let own = shared(&listener);
         let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let hoard: Vec<_> = std::iter::repeat_with(|| peer.try_clone().unwrap())
             .take(30)
             .collect();
         limit_descriptors(peer.as_raw_fd() as u64 + 1);
-        reactor.accept(listener.as_raw_fd(), Token(1));
+        reactor.accept(&own, Token(1));
         let start = Instant::now();
         let mut failures = 0;
         run_until(&mut reactor, |_, event| {

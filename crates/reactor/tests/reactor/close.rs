@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
-use std::os::fd::AsRawFd;
 
 use corecached_reactor::{Event, Insert, Outgoing, Reactor, Stream, Token};
 
-use crate::common::{Random, listen, opened, poll, reactor, run_until, small, within};
+use crate::common::{Random, listen, opened, poll, reactor, run_until, shared, small, within};
 
 /// Descriptors of this process that are sockets bound to `port` on either side are hard to tell apart, so the leak test
 /// runs in a process of its own: see `accept::in_child`.
@@ -103,7 +102,8 @@ fn closing_returns_the_inserts_of_a_blocked_send() {
         let mut reactor = reactor(&small());
         let (mut own, _peer) = opened(&mut reactor, &listen(), 1);
         let value = vec![7; 32 << 20];
-        let insert = Insert::whole(0, value.as_ptr(), value.len(), 9);
+        // SAFETY: the value outlives the reactor.
+        let insert = unsafe { Insert::whole(0, value.as_ptr(), value.len(), 9) };
         let outgoing = Outgoing {
             bytes: b"\r\n".to_vec(),
             inserts: vec![insert],
@@ -120,7 +120,7 @@ fn closing_returns_the_inserts_of_a_blocked_send() {
                 inserts,
                 ..
             } => {
-                assert_eq!(inserts[0].cookie, 9);
+                assert_eq!(inserts[0].cookie(), 9);
                 true
             }
             Event::Tick => false,
@@ -158,7 +158,7 @@ fn dropping_child() {
     for _ in 0..50 {
         let listener = listen();
         let mut reactor = reactor(&small());
-        reactor.accept(listener.as_raw_fd(), Token(0));
+        reactor.accept(&shared(&listener), Token(0));
         let (mut own, mut peer) = opened(&mut reactor, &listen(), 1);
         let (closing, _closing_peer) = opened(&mut reactor, &listen(), 2);
         peer.write_all(b"never read").unwrap();

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
-use std::sync::mpsc;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use corecached_reactor::{Event, Reactor, ReactorConfig, Stream, Token};
@@ -28,6 +28,11 @@ pub(crate) fn reactor(config: &ReactorConfig) -> Reactor {
 
 pub(crate) fn listen() -> TcpListener {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
+}
+
+/// A socket as the reactor takes it that shares it.
+pub(crate) fn shared(socket: &impl AsFd) -> Arc<OwnedFd> {
+    Arc::new(socket.as_fd().try_clone_to_owned().unwrap())
 }
 
 /// A connection: the reactor's end and the peer's.

@@ -1,12 +1,11 @@
 //! UDP: datagrams in, replies of one and of many datagrams out, running out of buffers, a full socket.
 
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use corecached_reactor::{Event, ReactorConfig, Token};
 
-use crate::common::{poll, reactor, run_until, small};
+use crate::common::{poll, reactor, run_until, shared, small};
 
 const SOCKET: Token = Token(7);
 
@@ -36,7 +35,7 @@ fn the_largest_datagram_arrives_with_its_sender() {
     for server in [socket(), UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).unwrap()] {
         let mut reactor = reactor(&small());
         let client = client(&server);
-        reactor.recv_datagrams(server.as_raw_fd(), SOCKET).unwrap();
+        reactor.recv_datagrams(&shared(&server), SOCKET).unwrap();
         assert!(poll(&mut reactor).is_empty());
         for length in [1, 1400, 65_507] {
             let sent: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
@@ -61,7 +60,7 @@ fn a_reply_is_cut_into_datagrams() {
     let mut reactor = reactor(&small());
     let server = socket();
     let client = client(&server);
-    reactor.recv_datagrams(server.as_raw_fd(), SOCKET).unwrap();
+    reactor.recv_datagrams(&shared(&server), SOCKET).unwrap();
     let reply: Vec<u8> = (0..100_u32).map(|at| at as u8).collect();
     for step in [1, 30, 50, 99, 100, 1000] {
         client.send(b"?").unwrap();
@@ -69,7 +68,7 @@ fn a_reply_is_cut_into_datagrams() {
             Event::Datagram { buf, .. } => {
                 let (peer, _) = reactor.datagram(&buf).unwrap();
                 reactor.recycle_datagram(buf);
-                assert!(reactor.send_datagrams(server.as_raw_fd(), &peer, reply.clone(), step));
+                assert!(reactor.send_datagrams(SOCKET, &peer, reply.clone(), step));
                 true
             }
             _ => false,
@@ -90,7 +89,7 @@ fn datagrams_wait_in_the_socket_while_there_are_no_buffers() {
     let mut reactor = reactor(&config);
     let server = socket();
     let client = client(&server);
-    reactor.recv_datagrams(server.as_raw_fd(), SOCKET).unwrap();
+    reactor.recv_datagrams(&shared(&server), SOCKET).unwrap();
     for number in 0..20_u8 {
         client.send(&[number]).unwrap();
     }
@@ -121,7 +120,7 @@ fn replies_beyond_the_limit_are_not_taken() {
     let mut reactor = reactor(&config);
     let server = socket();
     let client = client(&server);
-    reactor.recv_datagrams(server.as_raw_fd(), SOCKET).unwrap();
+    reactor.recv_datagrams(&shared(&server), SOCKET).unwrap();
     client.send(b"?").unwrap();
     let mut peer = None;
     run_until(&mut reactor, |reactor, event| {
@@ -132,13 +131,12 @@ fn replies_beyond_the_limit_are_not_taken() {
         peer.is_some()
     });
     let peer = peer.unwrap();
-    let fd = server.as_raw_fd();
-    assert!(reactor.send_datagrams(fd, &peer, vec![1; 600], 1400));
-    assert!(!reactor.send_datagrams(fd, &peer, vec![2; 600], 1400));
-    assert!(reactor.send_datagrams(fd, &peer, vec![3; 400], 1400));
+    assert!(reactor.send_datagrams(SOCKET, &peer, vec![1; 600], 1400));
+    assert!(!reactor.send_datagrams(SOCKET, &peer, vec![2; 600], 1400));
+    assert!(reactor.send_datagrams(SOCKET, &peer, vec![3; 400], 1400));
     poll(&mut reactor);
     // What was sent is no longer counted.
-    assert!(reactor.send_datagrams(fd, &peer, vec![4; 1000], 1400));
+    assert!(reactor.send_datagrams(SOCKET, &peer, vec![4; 1000], 1400));
     poll(&mut reactor);
     let sizes: Vec<usize> = (0..3).map(|_| receive(&client).len()).collect();
     assert_eq!(sizes, [600, 400, 1000]);
@@ -149,7 +147,7 @@ fn after_a_stop_nothing_comes() {
     let mut reactor = reactor(&small());
     let server = socket();
     let client = client(&server);
-    reactor.recv_datagrams(server.as_raw_fd(), SOCKET).unwrap();
+    reactor.recv_datagrams(&shared(&server), SOCKET).unwrap();
     poll(&mut reactor);
     reactor.stop_datagrams(SOCKET);
     poll(&mut reactor);

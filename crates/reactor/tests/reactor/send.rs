@@ -170,7 +170,8 @@ fn gathered(value: &[u8], count: usize, insert_bytes: usize) -> (Outgoing, Vec<u
     let mut inserts = Vec::new();
     for (at, byte) in bytes.iter().enumerate() {
         let piece = &value[at..at + insert_bytes];
-        inserts.push(Insert::whole(at, piece.as_ptr(), insert_bytes, at as u64));
+        // SAFETY: the tests keep the value until their inserts have come back.
+        inserts.push(unsafe { Insert::whole(at, piece.as_ptr(), insert_bytes, at as u64) });
         expected.extend_from_slice(piece);
         expected.push(*byte);
     }
@@ -203,7 +204,7 @@ fn inserts_go_out_in_place_and_come_back() {
                 inserts
                     .iter()
                     .enumerate()
-                    .all(|(at, insert)| insert.cookie == at as u64)
+                    .all(|(at, insert)| insert.cookie() == at as u64)
             );
             hang_up(&mut reactor, [own]);
             assert!(
@@ -284,7 +285,8 @@ fn a_send_to_a_gone_peer_fails_and_returns_the_inserts() {
         drop(peer);
         std::thread::sleep(Duration::from_millis(20));
         let value = b"value";
-        let insert = Insert::whole(1, value.as_ptr(), value.len(), 42);
+        // SAFETY: a constant.
+        let insert = unsafe { Insert::whole(1, value.as_ptr(), value.len(), 42) };
         let outgoing = Outgoing {
             bytes: b"ab".to_vec(),
             inserts: vec![insert],
@@ -298,7 +300,7 @@ fn a_send_to_a_gone_peer_fails_and_returns_the_inserts() {
                 ..
             } => {
                 assert!(errno == libc::EPIPE || errno == libc::ECONNRESET, "{errno}");
-                assert_eq!(inserts[0].cookie, 42);
+                assert_eq!(inserts[0].cookie(), 42);
                 true
             }
             other => panic!("{other:?}"),
@@ -310,7 +312,8 @@ fn a_send_to_a_gone_peer_fails_and_returns_the_inserts() {
 #[test]
 fn nothing_to_send_is_done_at_once() {
     let mut reactor = reactor(&small());
-    let insert = Insert::whole(0, std::ptr::dangling(), 0, 1);
+    // SAFETY: nothing is read.
+    let insert = unsafe { Insert::whole(0, std::ptr::dangling(), 0, 1) };
     let outgoing = Outgoing {
         bytes: Vec::new(),
         inserts: vec![insert],
@@ -336,7 +339,8 @@ fn nothing_to_send_is_done_at_once() {
 
 /// A send of `value` between two bytes.
 fn wrapped(value: &[u8]) -> Outgoing {
-    let insert = Insert::whole(1, value.as_ptr(), value.len(), 7);
+    // SAFETY: the test keeps the value until its insert has come back.
+    let insert = unsafe { Insert::whole(1, value.as_ptr(), value.len(), 7) };
     Outgoing {
         bytes: b"<>".to_vec(),
         inserts: vec![insert],

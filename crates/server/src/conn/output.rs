@@ -75,7 +75,7 @@ impl Conn {
         seq: ReplySeq,
         spare: &mut Option<Vec<u8>>,
         bytes: &[u8],
-        inserts: &[Insert],
+        inserts: &mut [Insert],
         base: usize,
     ) {
         self.replies.fulfil(
@@ -107,7 +107,7 @@ impl Conn {
                 seq,
                 || spare.take().unwrap_or_default(),
                 &reply.bytes,
-                &reply.inserts,
+                &mut reply.inserts,
                 0,
             );
         }

@@ -220,12 +220,11 @@ fn send_in_place(access: &mut Access<'_>, item: ItemHandle, out: &mut Outgoing) 
         shard: access.shard,
         item,
     };
-    out.inserts.push(Insert {
-        at: out.bytes.len(),
-        len: pinned.value_bytes,
-        first,
-        cookie: cookie.pack(),
-    });
+    let (at, length) = (out.bytes.len(), pinned.value_bytes);
+    // SAFETY: a pinned value stays as it is, and where it is, until it is unpinned, and what is appended lies behind. Whoever
+    // unpins it has taken the insert for its cookie (`PinCookie::of`), and segments outlive the shards.
+    let insert = unsafe { Insert::new(at, length, first, cookie.pack()) };
+    out.inserts.push(insert);
 }
 
 /// Names a pinned item in the cookie of its value's insert.
@@ -243,9 +242,9 @@ impl PinCookie {
         1 << 48 | u64::from(self.shard.0) << 32 | u64::from(self.item.to_bits())
     }
 
-    /// What `insert` pins, if it does.
-    pub(crate) fn of(insert: &Insert) -> Option<PinCookie> {
-        let cookie = insert.cookie;
+    /// What `insert` pins, if it does. It is taken, as its memory is not to be read any more.
+    pub(crate) fn of(insert: Insert) -> Option<PinCookie> {
+        let cookie = insert.into_cookie();
         (cookie != 0).then(|| PinCookie {
             shard: ShardId((cookie >> 32) as u16),
             item: ItemHandle::from_bits(cookie as u32),

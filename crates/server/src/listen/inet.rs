@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -69,7 +70,7 @@ fn address_groups(
     for ip in resolve(listen)? {
         match bind_somewhere(config, transport, ip, port, shards, groups) {
             Ok((sockets, address)) => groups.push(Group {
-                sockets,
+                sockets: sockets.into_iter().map(Arc::new).collect(),
                 address: Some(address),
                 info: info.clone(),
             }),

@@ -34,8 +34,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use socket2::SockRef;
 
@@ -55,19 +56,22 @@ pub(crate) struct Listeners {
 /// The sockets of one address, by shard.
 #[derive(Debug)]
 struct Group {
-    sockets: Vec<OwnedFd>,
+    sockets: Vec<Arc<OwnedFd>>,
     /// The address, with the port that it got; a unix socket has none.
     address: Option<SocketAddr>,
     info: ListenerInfo,
 }
 
 impl Listeners {
-    /// One shard's sockets, each with its number. They stay open as long as this lives.
-    pub(crate) fn of_shard(&self, shard: usize) -> impl Iterator<Item = (ListenerId, RawFd)> {
+    /// One shard's sockets, each with its number.
+    pub(crate) fn of_shard(
+        &self,
+        shard: usize,
+    ) -> impl Iterator<Item = (ListenerId, Arc<OwnedFd>)> {
         let groups = self.groups.iter().enumerate();
         groups.map(move |(number, group)| {
             let id = ListenerId(number as u16);
-            (id, group.sockets[shard].as_raw_fd())
+            (id, Arc::clone(&group.sockets[shard]))
         })
     }
 
@@ -77,6 +81,7 @@ impl Listeners {
         groups
             .filter(|group| group.info.transport != Transport::Udp)
             .flat_map(|group| &group.sockets)
+            .map(Arc::as_ref)
     }
 
     /// What connections inherit from each address, by number.

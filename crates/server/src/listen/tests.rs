@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 
@@ -33,7 +34,8 @@ fn each_shard_has_a_socket_on_the_same_port() {
     let port = port_of(&listeners, 0);
     let mut fds = Vec::new();
     for shard in 0..3 {
-        let of_shard: Vec<RawFd> = listeners.of_shard(shard).map(|(_, fd)| fd).collect();
+        let of_shard = listeners.of_shard(shard);
+        let of_shard: Vec<RawFd> = of_shard.map(|(_, fd)| fd.as_raw_fd()).collect();
         assert_eq!(of_shard.len(), 1);
         assert_eq!(local_address(of_shard[0]), format!("tcp:127.0.0.1:{port}"));
         assert!(!fds.contains(&of_shard[0]));
@@ -207,7 +209,8 @@ fn the_unix_socket_has_its_mode_and_replaces_a_stale_one() {
     );
     assert_eq!(listeners.of_shard(1).count(), 1);
     let name = format!("unix:{}", path.display());
-    assert_eq!(local_address(listeners.of_shard(0).next().unwrap().1), name);
+    let (_, own) = listeners.of_shard(0).next().unwrap();
+    assert_eq!(local_address(own.as_raw_fd()), name);
 
     let mut client = UnixStream::connect(&path).unwrap();
     let (accepted, _) = SockRef::from(&listeners.groups[0].sockets[1])

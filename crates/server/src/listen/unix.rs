@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -50,7 +50,7 @@ pub(super) fn group(config: &Config, path: &Path, shards: usize) -> Result<Group
     }
     sockets.insert(0, first);
     Ok(Group {
-        sockets,
+        sockets: sockets.into_iter().map(Arc::new).collect(),
         address: None,
         info: ListenerInfo::of_unix_socket(config),
     })

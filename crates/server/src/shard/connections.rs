@@ -1,6 +1,7 @@
 //! Connections come and go: accepting within `-c`, balance over the shards, idle timeouts, and the end of the process.
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -27,16 +28,16 @@ impl Net {
     /// Arms every listener.
     pub(super) fn listen(&mut self) {
         for listener in self.stream_listeners() {
-            self.reactor.accept(listener.0, listener.1);
+            self.reactor.accept(&listener.0, listener.1);
         }
     }
 
     /// Descriptor and token of each listener that accepts connections.
-    fn stream_listeners(&self) -> Vec<(RawFd, Token)> {
+    fn stream_listeners(&self) -> Vec<(Arc<OwnedFd>, Token)> {
         let listeners = self.listeners.iter();
         listeners
             .filter(|listener| self.shared.listener(listener.id).transport != Transport::Udp)
-            .map(|listener| (listener.fd, listener.token()))
+            .map(|listener| (Arc::clone(&listener.fd), listener.token()))
             .collect()
     }
 
@@ -263,9 +264,8 @@ impl Net {
 
     /// Closes the connections that are to be closed.
     pub(super) fn close_doomed(&mut self, core: &mut Core) {
-        for insert in std::mem::take(&mut self.datagrams.copied) {
-            self.unpin(&[insert], core);
-        }
+        let copied = std::mem::take(&mut self.datagrams.copied);
+        self.unpin(copied, core);
         for id in std::mem::take(&mut self.doomed) {
             let Some(mut conn) = self.conns.remove(id) else {
                 continue;
@@ -273,7 +273,7 @@ impl Net {
             self.note_closed(&mut conn);
             let mut access = core.access(self.id, self.now, conn.raw_fd());
             let unsent = conn.abandon(&mut access, &mut self.router, &self.shared);
-            self.unpin(&unsent, core);
+            self.unpin(unsent, core);
             let stream = match conn.into_link() {
                 Link::Socket(stream) => stream,
                 Link::Datagram { slot, .. } => {

@@ -11,11 +11,11 @@
 //! `allowance.rs`), is dropped and counted, as UDP may lose anything.
 
 use std::net::IpAddr;
-use std::os::fd::RawFd;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 
 use corecached_protocol::{Codec, reply, udp};
-use corecached_reactor::{DatagramBuf, Insert, Outgoing, Peer};
+use corecached_reactor::{DatagramBuf, Insert, Outgoing, Peer, Token};
 use tracing::{debug, error, warn};
 
 use crate::conn::{Conn, ConnId, Link};
@@ -99,7 +99,7 @@ impl Net {
         counters.bytes_read.add(bytes.len() as u64);
         let (request, _) = udp::request(bytes)?;
         let slot = self.datagrams.open(Sender { peer, request })?;
-        let socket = self.listeners[listener.index()].fd;
+        let socket = self.listeners[listener.index()].fd.as_raw_fd();
         let link = Link::Datagram { socket, slot };
         let (now, admitted) = (self.now, self.shared.auth.is_none());
         let id = self
@@ -126,9 +126,10 @@ impl Net {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let Link::Datagram { socket, slot } = *conn.link() else {
+        let Link::Datagram { slot, .. } = *conn.link() else {
             return;
         };
+        let socket = self.listeners[conn.listener.index()].token();
         let (is_text, is_cut_short) = (conn.codec() == Some(Codec::Text), conn.cut_short);
         let mut reply = conn.take_all_output();
         if conn.must_be_abandoned() {
@@ -160,7 +161,7 @@ impl Net {
     }
 
     /// Frames a reply and hands it to the reactor; `false` if it may not be sent.
-    fn send_reply(&mut self, socket: RawFd, sender: Sender, reply: &Outgoing) -> bool {
+    fn send_reply(&mut self, socket: Token, sender: Sender, reply: &Outgoing) -> bool {
         let bytes = reply.len();
         let wire_bytes = bytes + udp::datagrams(bytes) * udp::HEADER_BYTES;
         let allowance = &mut self.datagrams.allowance;
@@ -172,10 +173,7 @@ impl Net {
             return false;
         }
         let mut framed = self.reactor.take_buffer();
-        // SAFETY: values in slab memory that a reply refers to are pinned: they stay as they are until the next tick unpins
-        // them, when it finds them in `copied`.
-        let pieces = unsafe { reply.pieces() };
-        udp::frame(sender.request, bytes, pieces, &mut framed);
+        udp::frame(sender.request, bytes, reply.pieces(), &mut framed);
         let net = &self.shared.shard(self.id).net;
         net.bytes_written.add(wire_bytes as u64);
         self.reactor
@@ -188,7 +186,7 @@ impl Net {
             if self.shared.listener(listener.id).transport != Transport::Udp {
                 continue;
             }
-            let (fd, token) = (listener.fd, listener.token());
+            let (fd, token) = (&listener.fd, listener.token());
             if let Err(error) = self.reactor.recv_datagrams(fd, token) {
                 error!("cannot receive datagrams: {error}");
             }

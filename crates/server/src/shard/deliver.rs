@@ -1,5 +1,7 @@
 //! Replies from other shards to the connections that wait for them, and values back to the slabs once they are sent.
 
+use std::mem::take;
+
 use corecached_engine::KeyHash;
 use corecached_reactor::Insert;
 
@@ -39,7 +41,7 @@ impl Net {
             Reply::Part(part) => self.part_done(to, |gather| gather.add_part(part)),
             Reply::Granted(grant) => self.granted(to, *grant),
             Reply::Walked { bytes, part } => {
-                self.deliver_bytes(to, bytes, &[], 0);
+                self.deliver_bytes(to, bytes, &mut [], 0);
                 self.part_done(to, |gather| gather.add_part(part));
             }
         }
@@ -60,7 +62,7 @@ impl Net {
         }
     }
 
-    fn deliver_bytes(&mut self, to: ReplyTo, bytes: &[u8], inserts: &[Insert], base: usize) {
+    fn deliver_bytes(&mut self, to: ReplyTo, bytes: &[u8], inserts: &mut [Insert], base: usize) {
         if self.spare.is_none() {
             self.spare = Some(self.reactor.take_buffer());
         }
@@ -85,8 +87,8 @@ impl Net {
     }
 
     /// Frees values that have been sent from slab memory.
-    pub(super) fn unpin(&mut self, inserts: &[Insert], core: &mut Core) {
-        for pin in inserts.iter().filter_map(PinCookie::of) {
+    pub(super) fn unpin(&mut self, inserts: Vec<Insert>, core: &mut Core) {
+        for pin in inserts.into_iter().filter_map(PinCookie::of) {
             if pin.shard == self.id {
                 core.engine.unpin(pin.item);
             } else {
@@ -96,8 +98,8 @@ impl Net {
     }
 
     /// The same for values that all lie in other shards' memory.
-    fn unpin_remote(&mut self, inserts: &[Insert]) {
-        for pin in inserts.iter().filter_map(PinCookie::of) {
+    fn unpin_remote(&mut self, inserts: &mut [Insert]) {
+        for pin in inserts.iter_mut().map(take).filter_map(PinCookie::of) {
             debug_assert!(pin.shard != self.id, "only remote replies come in batches");
             self.unpin_at_owner(pin);
         }

@@ -30,7 +30,7 @@ impl Net {
     pub(super) fn unpin_sealed(&mut self, core: &mut Core) {
         if !self.sealing.inserts.is_empty() {
             let inserts = std::mem::take(&mut self.sealing.inserts);
-            self.unpin(&inserts, core);
+            self.unpin(inserts, core);
         }
     }
 

@@ -19,7 +19,7 @@ mod with_conn;
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -50,12 +50,17 @@ const LISTENER_TOKEN: u64 = 1 << 55;
 #[derive(Debug)]
 pub(crate) struct Listener {
     /// The socket.
-    pub(crate) fd: RawFd,
+    pub(crate) fd: Arc<OwnedFd>,
     /// Its number, the same on every shard.
     pub(crate) id: ListenerId,
 }
 
 impl Listener {
+    /// Its descriptor, for messages and statistics.
+    pub(crate) fn raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
     fn token(&self) -> Token {
         Token(LISTENER_TOKEN | u64::from(self.id.0))
     }
@@ -75,8 +80,10 @@ pub(crate) struct ShardParts {
 
 /// A running shard.
 pub(crate) struct Shard {
-    owner: Owner<Core>,
+    // Dropped first, and of it the reactor before the router: what the kernel still sends lies in the engine that is dropped
+    // next, or in one that the router refers to.
     net: Net,
+    owner: Owner<Core>,
     events: Vec<Event>,
     windows: Windows,
     reaper: Reaper,

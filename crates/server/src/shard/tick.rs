@@ -229,7 +229,7 @@ impl Net {
                 send,
                 inserts,
             } => {
-                self.unpin(&inserts, core);
+                self.unpin(inserts, core);
                 self.sent(ConnId::from_token(token), send);
             }
             Event::SendFailed {
@@ -238,7 +238,7 @@ impl Net {
                 inserts,
                 ..
             } => {
-                self.unpin(&inserts, core);
+                self.unpin(inserts, core);
                 self.send_failed(ConnId::from_token(token), errno);
             }
             Event::Accepted { token, fd } => self.accepted(listener_id(token), fd),

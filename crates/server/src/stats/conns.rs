@@ -26,7 +26,7 @@ pub(crate) fn describe(
         .filter(|listener| shard == ShardId(0) || transport_of(listener) == Transport::Udp)
         .map(|listener| {
             (
-                listener.fd,
+                listener.raw_fd(),
                 describe_listener(listener, transport_of(listener)),
             )
         });
@@ -39,12 +39,13 @@ pub(crate) fn describe(
 
 fn describe_listener(listener: &Listener, transport: Transport) -> Pairs {
     let mut pairs = Pairs::default();
-    let mut text = |name: &str, value: &str| pairs.text(&format!("{}:{name}", listener.fd), value);
+    let mut text =
+        |name: &str, value: &str| pairs.text(&format!("{}:{name}", listener.raw_fd()), value);
     let is_udp = transport == Transport::Udp;
     if is_udp {
         text("UDP", "UDP");
     }
-    text("addr", &listen::local_address(listener.fd));
+    text("addr", &listen::local_address(listener.raw_fd()));
     text(
         "state",
         if is_udp {

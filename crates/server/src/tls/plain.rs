@@ -39,8 +39,7 @@ impl Plain {
 
     /// The next piece that lies in one place, at most `max` bytes of it; empty at the end.
     fn piece(&mut self, max: usize) -> &[u8] {
-        // SAFETY: the inserts of a reply that has not been sent name memory of pinned items, which by the contract of
-        // `Insert` stays valid and unchanged until they are given back (`into_parts`).
+        // SAFETY: the progress is that of this reply alone, whose inserts stay until they are given back (`into_parts`).
         let Some((ptr, len)) = (unsafe { self.progress.piece(&self.outgoing) }) else {
             return &[];
         };
@@ -88,7 +87,8 @@ mod tests {
     use super::*;
 
     fn insert(at: usize, memory: &[u8]) -> Insert {
-        Insert::whole(at, memory.as_ptr(), memory.len(), 1)
+        // SAFETY: the tests keep the memory until they are through.
+        unsafe { Insert::whole(at, memory.as_ptr(), memory.len(), 1) }
     }
 
     fn records(outgoing: Outgoing) -> Vec<Vec<u8>> {

@@ -22,7 +22,7 @@ impl<T: Read + Write + Send> Wire for T {}
 /// A running server with the address that the clients use.
 pub(super) enum Link {
     Tcp(Server),
-    Tls(Encrypted),
+    Tls(Box<Encrypted>),
     Unix(unix_socket::Server),
 }
 
@@ -45,7 +45,7 @@ impl Link {
     pub(super) fn start(transport: &Transport, shards: usize, name: &str) -> Link {
         match transport {
             Transport::Tcp => Link::Tcp(Server::start(shards, &OPTIONS)),
-            Transport::Tls => Link::Tls(Encrypted::start(shards, &OPTIONS)),
+            Transport::Tls => Link::Tls(Box::new(Encrypted::start(shards, &OPTIONS))),
             Transport::Unix => {
                 let shards = shards.to_string();
                 let options = [&OPTIONS[..], &["-t", &shards]].concat();

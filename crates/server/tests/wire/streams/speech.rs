@@ -37,7 +37,7 @@ impl Protocol {
             }
             Protocol::Meta => {
                 names.for_each(|name| {
-                    out.extend_from_slice(format!("mg {name} k v\r\n").as_bytes())
+                    out.extend_from_slice(format!("mg {name} k v\r\n").as_bytes());
                 });
                 out.extend_from_slice(b"mn\r\n");
             }

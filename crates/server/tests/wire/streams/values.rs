@@ -81,7 +81,10 @@ impl Values {
             let first = values.len();
             for around in kind.around {
                 for _ in 0..kind.keys {
-                    values.push(value(values.len(), kind.bytes.strict_add_signed(*around)));
+                    values.push(value(
+                        values.len(),
+                        kind.bytes.saturating_add_signed(*around),
+                    ));
                 }
             }
             kinds.push((first, values.len()));
