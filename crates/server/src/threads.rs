@@ -24,12 +24,11 @@ use crate::process;
 use crate::shard::{Shard, ShardId, ShardParts};
 use crate::shared::{Links, Shared};
 
-/// All shards have ended this long after they were told to, or one of them is stuck: the sum of what they may wait for.
-const END_MAX: Duration = Duration::from_secs(
-    2 // clients take their last replies
+/// Seconds within which all shards have ended, or one of them is stuck: the sum of what they may wait for. They are counted one
+/// by one, since the process may be stopped meanwhile.
+const END_SECONDS_MAX: usize = 2 // clients take their last replies
     + 1 // listeners are taken down
-    + 27, // a machine that is busy with something else
-);
+    + 27; // a machine that is busy with something else
 
 /// The running threads.
 #[derive(Debug)]
@@ -76,9 +75,15 @@ impl Threads {
 
     /// Waits until all shards have ended, which they have been told to.
     pub(crate) fn join(self) {
-        if self.running.recv_timeout(END_MAX) == Err(RecvTimeoutError::Timeout) {
-            process::fail(format_args!("a shard has not ended within {END_MAX:?}"));
+        for _ in 0..END_SECONDS_MAX {
+            let waited = self.running.recv_timeout(Duration::from_secs(1));
+            if waited == Err(RecvTimeoutError::Disconnected) {
+                return;
+            }
         }
+        process::fail(format_args!(
+            "a shard has not ended within {END_SECONDS_MAX} s"
+        ));
     }
 }
 

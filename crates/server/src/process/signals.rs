@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use crate::error::StartError;
 
 use super::Reloads;
+use super::fatal::fail;
 
 /// Signals that end the server.
 const ENDING: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGUSR1];
@@ -48,11 +49,17 @@ pub(crate) fn wait_for_signal(reloads: &Reloads) -> &'static str {
         let mut signal = 0;
         // SAFETY: the set is initialised, the number is written to a variable that lives here.
         let result = unsafe { libc::sigwait(&raw const signals, &raw mut signal) };
-        if result == 0 && signal == RELOADING {
-            reloads.run();
-        } else if result == 0 {
+        if result != 0 {
+            // It is denied: nobody could end this process in an orderly way.
+            let error = io::Error::from_raw_os_error(result);
+            fail(format_args!(
+                "cannot wait for signals (rt_sigtimedwait): {error}"
+            ));
+        }
+        if signal != RELOADING {
             return name(signal);
         }
+        reloads.run();
     }
 }
 

@@ -179,6 +179,54 @@ fn what_is_only_useful_may_be_denied() {
     }
 }
 
+/// Calls that every program makes: one of them denied is a start that fails or a server that runs, nothing between.
+#[test]
+fn whatever_is_denied_it_serves_or_ends() {
+    if is_other_server() {
+        return;
+    }
+    for call in [
+        libc::SYS_eventfd2,
+        libc::SYS_pipe2,
+        libc::SYS_socket,
+        libc::SYS_setsockopt,
+        libc::SYS_bind,
+        libc::SYS_listen,
+        libc::SYS_getsockname,
+        libc::SYS_madvise,
+        libc::SYS_getrandom,
+        libc::SYS_fcntl,
+        libc::SYS_sigaltstack,
+        libc::SYS_rt_sigprocmask,
+        libc::SYS_rt_sigtimedwait,
+        libc::SYS_rt_sigaction,
+        libc::SYS_clock_nanosleep,
+        libc::SYS_set_robust_list,
+        libc::SYS_rseq,
+        libc::SYS_statx,
+        libc::SYS_prctl,
+        libc::SYS_shutdown,
+    ] {
+        let mut command = lone(&["-t", "2"]);
+        deny(&mut command, &[call], libc::EPERM);
+        let Ok(mut child) = command.spawn() else {
+            continue; // not even the loader can do without
+        };
+        let first = first_line(&mut child);
+        if first.contains("ready on") {
+            // If it cannot wait for it either, it has ended by itself.
+            let _ = kill_process(Pid::from_child(&child), Signal::TERM);
+        }
+        let code = super::ended(&mut child).code();
+        let is_orderly = code == Some(0) && first.contains("ready on");
+        assert!(
+            is_orderly || code != Some(0),
+            "call {call}: {code:?} {first}"
+        );
+        assert!(!first.is_empty(), "call {call}: {code:?}, and no word");
+    }
+}
+
 #[test]
 fn the_memlock_limit_that_is_asked_for_suffices() {
     if is_other_server() || !geteuid().is_root() {
