@@ -5,6 +5,11 @@ use crate::record::Stage;
 use crate::units::{format_count, format_latency, format_share};
 use std::io::{IsTerminal, Write, stderr};
 
+/// Writes a line to standard error. One that cannot be written to keeps nothing from being reported elsewhere.
+pub fn note(text: &str) {
+    let _ = writeln!(stderr().lock(), "{text}");
+}
+
 /// The status line and progress messages, on standard error.
 #[derive(Debug)]
 pub struct Live {
@@ -88,7 +93,7 @@ impl Live {
     pub fn message(&self, text: &str) {
         if !self.quiet {
             self.clear();
-            eprintln!("{text}");
+            note(text);
         }
     }
 
@@ -102,15 +107,16 @@ impl Live {
     /// Removes the status line.
     pub fn clear(&self) {
         if !self.quiet && self.terminal {
-            eprint!("\r{ERASE_REST}");
+            self.rewrite("");
         }
     }
 
     fn rewrite(&self, text: &str) {
         if !self.quiet && self.terminal {
-            eprint!("\r{}{ERASE_REST}", fitted(&[text.to_owned()]));
+            let mut terminal = stderr().lock();
+            let line = fitted(&[text.to_owned()]);
             // A terminal that cannot be written to has no status line.
-            let _ = stderr().flush();
+            let _ = write!(terminal, "\r{line}{ERASE_REST}").and_then(|()| terminal.flush());
         }
     }
 }

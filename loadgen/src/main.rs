@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use loadgen::cli::Cli;
-use loadgen::command;
+use loadgen::{command, live};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     match command::execute(&cli.command) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("loadgen: {error}");
+            live::note(&format!("loadgen: {error}"));
             error.exit().into()
         }
     }

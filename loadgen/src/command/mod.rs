@@ -9,6 +9,7 @@ pub mod search;
 use crate::cli::commands::Command;
 use crate::cli::options::OutputOptions;
 use crate::error::{Exit, LoadError, Result};
+use crate::live;
 use crate::report::model::{
     Body, Context, Preload, Report, SCHEMA_VERSION, Step, Verdict, WorkloadSummary,
 };
@@ -92,7 +93,7 @@ fn all_written(written: Vec<Result<()>>) -> Result<()> {
     let Some(first) = failures.next() else {
         return Ok(());
     };
-    failures.for_each(|error| eprintln!("loadgen: {error}"));
+    failures.for_each(|error| live::note(&format!("loadgen: {error}")));
     Err(first)
 }
 

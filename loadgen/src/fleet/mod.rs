@@ -20,7 +20,7 @@ use spawn::{WorkerPlan, spawn};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -76,6 +76,8 @@ const START_DELAY_NS: u64 = 2_000_000;
 const SPARE_INTERVALS: usize = 3;
 /// Messages the collector may be behind.
 const MESSAGES_MAX: usize = 1024;
+/// Without word from the workers for this long, it is looked whether they are alive.
+const WORKER_CHECK: Duration = Duration::from_secs(2);
 /// Workers' numbers fit in a version's low bits.
 const WORKERS_MAX: usize = 1 << crate::worker::core::WORKER_BITS;
 
@@ -253,7 +255,7 @@ impl Fleet {
         let mut running = self.handles.len();
         let mut failure = None;
         while running > 0 {
-            match self.inlet.recv() {
+            match self.inlet.recv_timeout(WORKER_CHECK) {
                 Ok(Message::Interval(worker, mut interval)) => {
                     if let Some(window) = measurement.add(worker, &interval) {
                         progress(&window);
@@ -270,13 +272,23 @@ impl Fleet {
                     failure = Some(error);
                     break;
                 }
-                Err(_) => return Err(LoadError::new(Exit::Failed, "all workers ended")),
+                Err(RecvTimeoutError::Timeout) if !self.has_lost_worker() => {}
+                // A panic of a worker has been printed by its thread.
+                Err(_) => return Err(LoadError::new(Exit::Failed, "a worker ended")),
             }
         }
         match failure {
             Some(error) => Err(error),
             None => Ok(measurement),
         }
+    }
+
+    fn has_lost_worker(&self) -> bool {
+        let mut threads = self
+            .handles
+            .iter()
+            .filter_map(|handle| handle.thread.as_ref());
+        threads.any(JoinHandle::is_finished)
     }
 
     /// Whether the user interrupted the last phase: it is complete, only shorter.

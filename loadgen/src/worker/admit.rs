@@ -159,7 +159,8 @@ impl Worker {
         if running.stage == Stage::Drain {
             return;
         }
-        self.groups.prefer(self.connections[id.index()].group, id);
+        self.groups
+            .prefer(self.connections[id.index()].group, id, in_flight_max);
         while self.core.in_flight < in_flight_max {
             let now = self.core.now_ns;
             if !self.start_another(&mut running.source, &mut running.held, now) {

@@ -17,6 +17,8 @@ use rand::{RngExt, SeedableRng};
 pub(crate) struct Groups {
     groups: Vec<Group>,
     depth: usize,
+    /// Requests that all connections may have outstanding.
+    capacity: usize,
     rng: SmallRng,
 }
 
@@ -63,6 +65,7 @@ impl Groups {
         Self {
             groups: all,
             depth,
+            capacity: depth * connections.len(),
             rng,
         }
     }
@@ -71,6 +74,8 @@ impl Groups {
     /// is any more.
     pub(crate) fn begin(&mut self, depth: usize) {
         self.depth = depth;
+        let connections = self.groups.iter().map(|group| group.members.len());
+        self.capacity = depth * connections.sum::<usize>();
         for group in &mut self.groups {
             group.preferred = None;
         }
@@ -95,10 +100,13 @@ impl Groups {
         }
     }
 
-    /// Closed loop: asks for this connection as long as it has room.
+    /// Closed loop: asks for this connection as long as it has room, if all can be full at once. Where fewer requests
+    /// may be outstanding, connections take turns: else those that were the first would be the only ones.
     #[inline]
-    pub(crate) fn prefer(&mut self, group: GroupId, id: ConnectionId) {
-        self.groups[group.0].preferred = Some(id);
+    pub(crate) fn prefer(&mut self, group: GroupId, id: ConnectionId, in_flight_max: usize) {
+        if in_flight_max >= self.capacity {
+            self.groups[group.0].preferred = Some(id);
+        }
     }
 
     /// Closed loop: a connection with room.

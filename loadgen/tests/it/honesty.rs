@@ -228,6 +228,58 @@ fn standard_output_that_is_full_is_no_panic() {
 }
 
 #[test]
+fn a_closed_loop_of_few_requests_uses_all_connections() {
+    let bed = Bed::honest();
+    let more = ["--closed", "--max-in-flight", "5", "-q", "--json", "-"];
+    let output = loadgen(
+        &[
+            &["run", "-s", &bed.address],
+            &more[..],
+            &SHORT[..6],
+            &["-d", "1s"],
+        ]
+        .concat(),
+    );
+    let run = run_of(serde_json::from_slice(&output.stdout).unwrap());
+    let share = &run.connections[0];
+    assert_eq!(share.connections, 50);
+    assert!(share.lowest * 2 > share.highest, "{share:?}");
+}
+
+#[test]
+fn standard_error_that_is_full_loses_nothing() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let refusing = scripted(|_| Action::Reply("SERVER_ERROR busy\r\n".to_owned())).to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_loadgen"))
+        .args([&["run", "-s", &refusing], &SHORT[..]].concat())
+        .stderr(full.unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(7), "most requests were refused");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("ERRORS"));
+}
+
+#[test]
+fn a_scan_of_refusals_keeps_nothing() {
+    let address = scripted(|_| Action::Reply("SERVER_ERROR busy\r\n".to_owned())).to_string();
+    let more = ["--steps", "2", "--step", "300ms", "--no-preload"];
+    let (exit, report) = json(
+        &[
+            &["scan", "300..400", "-s", &address],
+            &more[..],
+            &SHORT[..6],
+        ]
+        .concat(),
+    );
+    let loadgen::report::model::Body::Scan { scan } = report.body else {
+        panic!("not a scan");
+    };
+    assert_eq!(exit, 7);
+    assert!(scan.steps.iter().all(|step| step.kept == Some(false)));
+    assert!(scan.steps.iter().all(|step| step.response.p99_ns.is_none()));
+}
+
+#[test]
 fn a_compare_says_first_whose_requests_failed() {
     let good = Bed::honest();
     let bad = scripted(|line| {

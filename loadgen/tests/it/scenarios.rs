@@ -84,6 +84,10 @@ fn run(servers: &str, more: &[&str]) -> (i32, RunResult) {
     run_mix(servers, "get", more)
 }
 
+fn preloaded(run: &RunResult) -> u64 {
+    run.preload.as_ref().map_or(0, |preload| preload.keys)
+}
+
 fn range(counts: &[u64]) -> (u64, u64) {
     let lowest = counts.iter().min().copied().unwrap_or(0);
     (lowest, counts.iter().max().copied().unwrap_or(0))
@@ -126,6 +130,7 @@ fn spread(server: &'static str, arrivals: &str, lowest: u64, highest: u64) -> Ro
         format!("{} to {}", said.lowest, said.highest),
     )
     .expect("exit 0", exit == 0)
+    .expect("every key set is counted", preloaded(&run) == 500)
     .expect("all connections are used", counts.len() == 50)
     .expect("as counted", (said.lowest, said.highest) == (low, high))
     .expect("as chance has it", low >= lowest && high <= highest)
@@ -173,6 +178,7 @@ pub(crate) fn three_servers_spread() -> Row {
         words(&said),
     )
     .expect("exit 0", exit == 0)
+    .expect("every key set is counted", preloaded(&run) == 500)
     .expect("as counted", truth == said)
     .expect(
         "no connection is left out",
