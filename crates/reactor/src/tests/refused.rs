@@ -1,11 +1,12 @@
 //! Sends that the kernel has not taken in their turn: they are not done, and nobody may take them for done.
 
 use std::io::Read;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
-use super::common::{connection, hang_up, listen, opened, pattern, poll, reactor, small};
+use super::common::{connection, hang_up, listen, opened, pattern, poll, reactor, shared, small};
 use super::faults::{Fault, inject};
-use crate::{Event, Outgoing, Reactor, SendId, Token};
+use crate::{Event, Outgoing, Reactor, ReactorConfig, SendId, Token};
 
 /// What the events say of sends: `B`locked, `D`one, `F`ailed.
 fn said(events: &[Event]) -> Vec<(char, SendId)> {
@@ -168,4 +169,50 @@ fn a_dropped_stream_stays_open_as_long_as_its_reactor() {
         .unwrap();
     drop(reactor);
     assert_eq!(peer.read(&mut [0]).unwrap(), 0, "it is closed");
+}
+
+/// Replies by UDP follow the same rule: what the kernel has taken is no longer counted, whatever the turn starts again, and what
+/// it has not taken still is, and keeps its buffer.
+#[test]
+fn datagrams_are_out_when_the_kernel_has_taken_them() {
+    let mut reactor = reactor(&ReactorConfig {
+        datagram_bytes_max: 1000,
+        ..small()
+    });
+    let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    client.connect(server.local_addr().unwrap()).unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    reactor.recv_datagrams(&shared(&server), Token(9)).unwrap();
+    client.send(b"?").unwrap();
+    let mut peer = None;
+    while peer.is_none() {
+        for event in poll(&mut reactor) {
+            if let Event::Datagram { buf, .. } = event {
+                peer = reactor.datagram(&buf).map(|(peer, _)| peer);
+                reactor.recycle_datagram(buf);
+            }
+        }
+    }
+    let peer = peer.unwrap();
+
+    reactor.waker().wake();
+    assert!(reactor.send_datagrams(Token(9), &peer, vec![1; 600], 1400));
+    let events = poll(&mut reactor);
+    assert!(events.iter().any(|event| matches!(event, Event::Wake)));
+    assert!(reactor.send_datagrams(Token(9), &peer, vec![2; 600], 1400));
+
+    inject(&[Fault::Takes(0)]);
+    poll(&mut reactor);
+    assert!(!reactor.send_datagrams(Token(9), &peer, vec![3; 600], 1400));
+    poll(&mut reactor);
+    assert!(reactor.send_datagrams(Token(9), &peer, vec![4; 600], 1400));
+    poll(&mut reactor);
+    for expected in [1, 2, 4] {
+        let mut received = [0; 700];
+        let length = client.recv(&mut received).unwrap();
+        assert_eq!(received[..length], [expected; 600]);
+    }
 }
