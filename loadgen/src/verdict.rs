@@ -1,24 +1,17 @@
 //! Judging a measurement: was the client the limit, was the load sustained, were the values right, is the objective
 //! kept. Everything a reader must know before looking at a number.
 
+use crate::client;
 use crate::measurement::Measurement;
 use crate::record::{Counts, NoReply};
 use crate::report::build::incidents;
-use crate::report::model::Verdict;
+use crate::report::model::{ClientGrade, Verdict};
 use crate::slo::{Facts, Slo};
 use crate::units::{format_count, format_ns, format_share};
 use crate::wire::ErrorKind;
 use crate::worker::verify::Violation;
 use std::collections::BTreeMap;
 
-/// Slip above this share of the response time (both at the 99th percentile) makes the client a limit ...
-const SLIP_SHARE_MAX: f64 = 0.02;
-/// ... if it is also above this.
-const SLIP_NS_MIN: u64 = 5_000;
-/// Time that others had a worker's CPU is worth naming as a cause from this share on.
-const DELAYED_SHARE_NOTED: f64 = 0.005;
-/// A worker busier than this is a limit.
-const BUSY_SHARE_MAX: f64 = 0.85;
 /// Requests still due at the end, as a share of all that were due, that make a run overloaded.
 const UNSENT_SHARE_MAX: f64 = 0.001;
 /// How far the schedule may be behind at the end, as a share of the time measured.
@@ -43,8 +36,14 @@ pub fn judge(measurement: &Measurement, slo: Option<&Slo>) -> Verdict {
     };
     // Requests that fail are no part of any objective that is kept.
     let slo = slo.map(|slo| slo.clone().with_errors_bounded());
+    let client = client::judge(measurement, slo.as_ref());
     Verdict {
-        client_limited: client_limits(measurement, &all.slip, &all.response),
+        client_limited: if client.grade == ClientGrade::Limited {
+            client.causes.clone()
+        } else {
+            Vec::new()
+        },
+        client,
         no_reply: named(
             NoReply::ALL.iter().map(|reason| reason.name()),
             &all.counts.no_reply,
@@ -74,42 +73,6 @@ fn named<'a>(names: impl Iterator<Item = &'a str>, counts: &[u64]) -> BTreeMap<S
         .filter(|(_, count)| **count > 0)
         .map(|(name, count)| (name.to_owned(), *count))
         .collect()
-}
-
-type Latencies = hdrhistogram::Histogram<u64>;
-
-fn client_limits(measurement: &Measurement, slip: &Latencies, response: &Latencies) -> Vec<String> {
-    let mut reasons = Vec::new();
-    let (slip_ns, response_ns) = (
-        slip.value_at_quantile(0.99),
-        response.value_at_quantile(0.99),
-    );
-    let is_open = measurement.rate.is_some();
-    if is_open && slip_ns > SLIP_NS_MIN && slip_ns as f64 > SLIP_SHARE_MAX * response_ns as f64 {
-        reasons.push(format!(
-            "requests left {} late at p99, {} of the response p99 of {} (at most {})",
-            format_ns(slip_ns as f64),
-            format_share(slip_ns as f64 / response_ns as f64),
-            format_ns(response_ns as f64),
-            format_share(SLIP_SHARE_MAX)
-        ));
-    }
-    let delayed = measurement.delayed().unwrap_or(0.0);
-    if !reasons.is_empty() && delayed > DELAYED_SHARE_NOTED {
-        reasons.push(format!(
-            "other threads had the workers' CPUs for {} of the time: keep these CPUs free, or give others with --cpus",
-            format_share(delayed)
-        ));
-    }
-    let busiest = measurement.busiest();
-    if busiest > BUSY_SHARE_MAX {
-        reasons.push(format!(
-            "a worker was {} busy (at most {}): give it more --cpus",
-            format_share(busiest),
-            format_share(BUSY_SHARE_MAX)
-        ));
-    }
-    reasons
 }
 
 fn overload(measurement: &Measurement, counts: &Counts, due: u64) -> Option<String> {

@@ -8,7 +8,7 @@ use crate::client;
 use crate::error::{Exit, LoadError, Result};
 use crate::live::Live;
 use crate::report::build::{add_counts, step};
-use crate::report::model::{Body, LimitedBy, SearchResult, ServerStats, Step};
+use crate::report::model::{Body, LimitedBy, SearchResult, ServerStats, Step, Verdict};
 use crate::report::text::{self, line, step_line};
 use crate::report::{csv, html};
 use crate::session::{self, Session};
@@ -186,6 +186,7 @@ impl Probing {
         // The step's own judgement and the search's are one.
         step.kept = Some(outcome.kept());
         step.client_limited = outcome.client_limited;
+        step.reasons = reasons(&verdict, outcome);
         live.step(&step_line(&step));
         let left_out = self
             .slo
@@ -251,10 +252,18 @@ impl Probing {
     /// What the capacity is limited by.
     fn limit(&self, found: &Found, best: Option<&Step>) -> (LimitedBy, String) {
         if found.client_limited {
+            let busy = self
+                .probes
+                .iter()
+                .filter(|step| step.client_limited && step.client_busy > client::BUSY_SHARE_MAX);
+            let remedy = if busy.count() > 0 {
+                "give loadgen more --cpus"
+            } else {
+                "it was late and not busy: keep its CPUs free, or give it others with --cpus"
+            };
             return (
                 LimitedBy::Client,
-                "the client was the limit and the server may do more (give loadgen more --cpus)"
-                    .to_owned(),
+                format!("the client was the limit and the server may do more ({remedy})"),
             );
         }
         if found.capacity.is_some() && found.interval.1.is_infinite() && !self.any_missed() {
@@ -312,6 +321,22 @@ impl Probing {
             ));
         }
         notes
+    }
+}
+
+/// Why a probe missed, or does not count.
+fn reasons(verdict: &Verdict, outcome: Outcome) -> Vec<String> {
+    let missed = verdict.overloaded.iter().chain(&verdict.slo_missed);
+    match (outcome.kept(), outcome.client_limited) {
+        (true, _) => Vec::new(),
+        (false, true) => verdict
+            .client
+            .causes
+            .iter()
+            .chain(missed)
+            .cloned()
+            .collect(),
+        (false, false) => missed.cloned().collect(),
     }
 }
 

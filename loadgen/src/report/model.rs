@@ -191,7 +191,9 @@ pub struct IncidentReport {
 /// The judgement of a measurement, worst first.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Verdict {
-    /// The client was a limit: why.
+    /// How much of each percentile can be the client's.
+    pub client: ClientVerdict,
+    /// The client was a limit: why. Empty with the better grades.
     pub client_limited: Vec<String>,
     /// Requests without a reply by reason: `lost`, `unconnected`, `overdue` and `unsent`.
     pub no_reply: BTreeMap<String, u64>,
@@ -215,6 +217,41 @@ pub struct Verdict {
     pub slo_missed: Vec<String>,
     /// Things worth knowing that are no verdict.
     pub notes: Vec<String>,
+}
+
+/// How much of what is shown can be the client's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientGrade {
+    /// Too little to matter.
+    #[default]
+    Ok,
+    /// A part that is worth knowing.
+    Shows,
+    /// Most of it, or the client was busy all the time: the figures describe the client.
+    Limited,
+}
+
+/// The judgement of the client.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ClientVerdict {
+    /// The grade.
+    pub grade: ClientGrade,
+    /// Its part of each percentile; nothing without a reply.
+    pub shares: Vec<ClientShare>,
+    /// Why, and what to do about it.
+    pub causes: Vec<String>,
+}
+
+/// The client's part of a percentile.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct ClientShare {
+    /// The percentile as a share of 1; 1 is the maximum.
+    pub quantile: f64,
+    /// What is shown.
+    pub shown_ns: u64,
+    /// At most this much of it is the client's.
+    pub ours_ns: u64,
 }
 
 impl Verdict {

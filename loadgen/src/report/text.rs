@@ -1,13 +1,12 @@
 //! The summary on the terminal: verdict first, then a table that needs no manual.
 
 use super::model::{
-    ClassResult, ClientUsage, ConnectionShares, IncidentReport, Latency, Report, RunResult,
-    ServerStats, Step, Verdict,
+    ClassResult, ClientGrade, ClientUsage, ClientVerdict, ConnectionShares, IncidentReport,
+    Latency, Report, RunResult, ServerStats, Step, Verdict,
 };
 use crate::record::NoReply;
 use crate::server_process::ProcessUsage;
 use crate::units::{format_bytes, format_count, format_latency, format_ns, format_share};
-use crate::verdict::headroom;
 use std::fmt::Write as _;
 
 /// Adds a line. Writing to a `String` cannot fail.
@@ -64,15 +63,14 @@ pub fn context(report: &Report, out: &mut String) {
 
 /// The judgement of a measurement.
 pub fn verdict(verdict: &Verdict, busiest: f64, out: &mut String) {
-    match verdict.client_limited.as_slice() {
-        [] => line!(
-            out,
-            "CLIENT OK        its busiest worker had {} headroom",
-            format_share(headroom(busiest))
-        ),
-        reasons => reasons
-            .iter()
-            .for_each(|reason| line!(out, "CLIENT LIMITED   {reason}")),
+    line!(
+        out,
+        "{:<16} {}",
+        grade_name(verdict.client.grade),
+        client_line(&verdict.client, busiest)
+    );
+    for cause in &verdict.client.causes {
+        line!(out, "                 {cause}");
     }
     losses(verdict, out);
     if let Some(why) = &verdict.overloaded {
@@ -180,6 +178,48 @@ fn violations(verdict: &Verdict, out: &mut String) {
 const COLUMNS: &str =
     "             rate/s      hit      p50       p90       p99     p99.9    p99.99       max";
 
+/// A grade as the reports call it.
+#[must_use]
+pub fn grade_name(grade: ClientGrade) -> &'static str {
+    match grade {
+        ClientGrade::Ok => "CLIENT OK",
+        ClientGrade::Shows => "CLIENT SHOWS",
+        ClientGrade::Limited => "CLIENT LIMITED",
+    }
+}
+
+/// How much of the percentiles that matter can be the client's.
+#[must_use]
+pub fn client_line(client: &ClientVerdict, busiest: f64) -> String {
+    let mut parts: Vec<String> = [(0.5, "p50"), (0.99, "p99")]
+        .iter()
+        .filter_map(|(quantile, name)| {
+            let share = client
+                .shares
+                .iter()
+                .find(|share| (share.quantile - quantile).abs() < 1e-9)?;
+            Some(format!(
+                "{name} {}, at most {} of it ours",
+                format_ns(share.shown_ns as f64),
+                format_ns(share.ours_ns as f64)
+            ))
+        })
+        .collect();
+    parts.push(format!("busiest worker {} busy", format_share(busiest)));
+    parts.join("; ")
+}
+
+fn ours_row(client: &ClientVerdict, out: &mut String) {
+    if client.shares.is_empty() {
+        return;
+    }
+    let _ = write!(out, "  {:<26}", "ours, at most");
+    for share in &client.shares {
+        let _ = write!(out, " {:>9}", format_ns(share.ours_ns as f64));
+    }
+    line!(out);
+}
+
 /// The table of a measurement.
 pub fn run(result: &RunResult, out: &mut String) {
     verdict(&result.verdict, result.client.busiest_worker, out);
@@ -212,6 +252,7 @@ pub fn run(result: &RunResult, out: &mut String) {
     line!(out, "of which, all requests:");
     plain_row("service", &result.all.service, out);
     plain_row("slip", &result.all.slip, out);
+    ours_row(&result.verdict.client, out);
     line!(out);
     costs(result, out);
 }

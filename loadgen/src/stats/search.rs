@@ -355,11 +355,8 @@ impl Approach {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::latency_histogram;
-    use crate::slo::{Facts, Slo};
     use rand::rngs::SmallRng;
     use rand::{RngExt, SeedableRng};
-    use rand_distr::{Distribution, Exp1};
     use std::convert::Infallible;
 
     const PLAN: Plan = Plan {
@@ -369,72 +366,6 @@ mod tests {
         edge_probes_min: 12,
         edge_probes_max: 40,
     };
-
-    /// The highest rate at which one worker that takes 200 us for each of its requests answers 99% of them within 2 ms
-    /// (from a simulation of 40,000 s; arrivals are Poisson's).
-    const TRUTH: f64 = 3867.0;
-
-    /// A queue with one worker and a constant service time, in virtual time, and loadgen's judgement of it.
-    fn queue(rng: &mut SmallRng, slo: &Slo, rate: f64, length: Length) -> Outcome {
-        const SERVICE_S: f64 = 200e-6;
-        const WARM_UP_S: f64 = 1.0;
-        let seconds = match length {
-            Length::Short => 3.0,
-            Length::Full => (slo.requests_needed() / rate).max(3.0),
-        };
-        let mut response = latency_histogram();
-        let (mut now_s, mut free_s) = (0.0f64, 0.0f64);
-        loop {
-            let gap: f64 = Exp1.sample(rng);
-            now_s += gap / rate;
-            if now_s > WARM_UP_S + seconds {
-                break;
-            }
-            free_s = now_s.max(free_s) + SERVICE_S;
-            if now_s > WARM_UP_S {
-                response.saturating_record(((free_s - now_s) * 1e9) as u64);
-            }
-        }
-        let facts = Facts {
-            response: &response,
-            errors: 0.0,
-            lost: 0,
-            misses: None,
-        };
-        Outcome {
-            excess: slo.excess(&facts),
-            client_limited: false,
-        }
-    }
-
-    fn search_queue(seed: u64, start: f64) -> Found {
-        let mut rng = SmallRng::seed_from_u64(seed);
-        let slo: Slo = "p99<2ms,errors<0.01%".parse().unwrap();
-        let plan = Plan { start, ..PLAN };
-        search(&plan, |rate, length| {
-            Ok::<_, Infallible>(queue(&mut rng, &slo, rate, length))
-        })
-        .unwrap()
-    }
-
-    #[test]
-    fn the_interval_of_40_searches_holds_the_truth_in_95_of_100() {
-        let found: Vec<Found> = (0..40)
-            .map(|seed| {
-                search_queue(
-                    seed,
-                    [100.0, 1_000.0, 10_000.0, 80_000.0][seed as usize % 4],
-                )
-            })
-            .collect();
-        let holds = |found: &&Found| (found.interval.0..found.interval.1).contains(&TRUTH);
-        let holding = found.iter().filter(holds).count();
-        assert!(holding >= 38, "{holding} of 40: {found:?}");
-        let wide = |found: &&Found| found.interval.1 / found.interval.0 > 1.05;
-        assert!(found.iter().filter(wide).count() <= 2, "{found:?}");
-        let mean = found.iter().filter_map(|found| found.capacity).sum::<f64>() / 40.0;
-        assert!((mean / TRUTH - 1.0).abs() < 0.005, "{mean}");
-    }
 
     fn found(plan: &Plan, mut server: impl FnMut(f64) -> Outcome) -> Found {
         search(plan, |rate, _| Ok::<_, Infallible>(server(rate))).unwrap()

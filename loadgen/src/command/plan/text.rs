@@ -8,11 +8,11 @@ use crate::units::{format_bytes, format_count, format_share};
 /// The plan as text.
 pub(super) fn render(plan: &NodePlan, options: &PlanCommand) -> String {
     let mut out = String::new();
-    line!(out, "{:<20} {:<26} from", "planned with", "");
+    line!(out, "{:<20} {:<33} from", "planned with", "");
     for input in &plan.inputs {
         line!(
             out,
-            "  {:<18} {:<26} {}",
+            "  {:<18} {:<33} {}",
             input.name,
             input.value,
             input.source

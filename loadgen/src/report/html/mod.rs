@@ -4,11 +4,10 @@ mod compare;
 mod curve;
 mod run;
 
-use super::model::{Body, Report, Verdict};
-use super::text::{incident_line, lost};
+use super::model::{Body, ClientGrade, Report, Verdict};
+use super::text::{client_line, grade_name, incident_line, lost};
 use crate::error::{Exit, LoadError, Result};
-use crate::units::{format_count, format_share};
-use crate::verdict::headroom;
+use crate::units::format_count;
 use askama::Template;
 use std::collections::BTreeMap;
 
@@ -166,22 +165,16 @@ fn facts(report: &Report) -> Vec<Fact> {
 fn verdict_badges(verdict: &Verdict, busiest: f64) -> Vec<Badge> {
     let badge = |class, name, text| Badge { class, name, text };
     let mut badges: Vec<Badge> = Vec::new();
-    if verdict.client_limited.is_empty() {
-        badges.push(badge(
-            "good",
-            "CLIENT OK",
-            format!(
-                "its busiest worker had {} headroom",
-                format_share(headroom(busiest))
-            ),
-        ));
-    }
-    badges.extend(
-        verdict
-            .client_limited
-            .iter()
-            .map(|why| badge("bad", "CLIENT LIMITED", why.clone())),
-    );
+    let class = match verdict.client.grade {
+        ClientGrade::Ok => "good",
+        ClientGrade::Shows => "note",
+        ClientGrade::Limited => "bad",
+    };
+    let name = grade_name(verdict.client.grade);
+    let line = client_line(&verdict.client, busiest);
+    badges.push(badge(class, name, line));
+    let causes = verdict.client.causes.iter();
+    badges.extend(causes.map(|why| badge(class, name, why.clone())));
     if verdict.lost_total() > 0 {
         badges.push(badge("bad", "LOST", lost(verdict)));
     }
