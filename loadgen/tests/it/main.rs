@@ -12,6 +12,7 @@ mod bed;
 mod cli;
 mod commands;
 mod honesty;
+mod judgements;
 mod latency;
 mod outputs;
 mod protocols;

@@ -2,6 +2,7 @@
 //! say. [`crate::honesty`] checks each as a test, [`crate::truth`] prints them all as a table.
 
 use crate::bed::{Action, Bed, scripted};
+use crate::judgements;
 use crate::support::{json, run_of};
 use loadgen::report::model::{IncidentReport, RunResult};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -21,7 +22,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    fn new(server: &'static str, truth: String, says: String) -> Self {
+    pub(crate) fn new(server: &'static str, truth: String, says: String) -> Self {
         Self {
             server,
             truth,
@@ -30,7 +31,7 @@ impl Row {
         }
     }
 
-    fn expect(mut self, what: &str, holds: bool) -> Self {
+    pub(crate) fn expect(mut self, what: &str, holds: bool) -> Self {
         if !holds {
             self.wrong.push(what.to_owned());
         }
@@ -67,6 +68,10 @@ pub(crate) const ALL: &[Scenario] = &[
     one_repeated_reply,
     corrupt_values,
     server_cpu,
+    judgements::search_in_virtual_time,
+    judgements::compare_with_a_slower_one,
+    judgements::scan_above_the_objective,
+    judgements::plan_for_a_hot_key,
 ];
 
 /// Small and quick, all keys set first.
