@@ -25,7 +25,7 @@ use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId, SavedSlabs};
 use crate::stats::EngineStats;
 
 /// Changes whenever the layout of items, pages or the index does.
-const FORMAT: u32 = 8;
+const FORMAT: u32 = 9;
 /// Where the mark lies; page 0 holds nothing else.
 const MARK_AT: usize = 0;
 /// Bytes of the mark.

@@ -1,7 +1,7 @@
 //! One leaf of the index: a small table whose buckets lie in extents of four.
 //!
 //! ```text
-//! leaf      | extent 0 | extent 1 | ... | extent 14 | extents | displaces | items |  64 bytes
+//! leaf      | extent 0 | extent 1 | ... | extent 14 | extents | flags | items |      64 bytes
 //!               |
 //! extent    | bucket 0 | bucket 1 | bucket 2 | bucket 3 |                      256 bytes, a chunk of class 0
 //! ```
@@ -10,7 +10,7 @@
 //! but what the slots hold. A full bucket passes on to the next one.
 //!
 //! A leaf that is full, or has very many items of one tag, leaves further ones to a second table (`mod.rs`), and notes that
-//! it has done so (`displaces`).
+//! it has done so (a flag).
 
 use std::ops::Range;
 
@@ -36,6 +36,10 @@ pub(crate) const LEAF_ITEMS_MAX: usize = EXTENTS_MAX * EXTENT_SLOTS;
 /// Items of one tag that a leaf takes: a lookup compares the key with all of them. Of 600 random tags, three are never the
 /// same.
 const SAME_TAG_MAX: usize = 32;
+/// Flag of a leaf: items may be elsewhere.
+const DISPLACES: u8 = 1;
+/// Flag of a leaf: since it was filled, more items have passed a bucket than with a leaf of so many items of one tag.
+const IS_PASSED: u8 = 2;
 /// A leaf shrinks when it has so many items fewer than one extent less would want.
 const SHRINK_SLACK: usize = 24;
 
@@ -45,7 +49,7 @@ const SHRINK_SLACK: usize = 24;
 pub(crate) struct Leaf {
     extents: [ChunkRef; EXTENTS_MAX],
     len: u8,
-    displaces: bool,
+    flags: u8,
     items: u16,
 }
 
@@ -74,7 +78,7 @@ impl Leaf {
     pub(crate) const EMPTY: Self = Self {
         extents: [ChunkRef::NULL; EXTENTS_MAX],
         len: 0,
-        displaces: false,
+        flags: 0,
         items: 0,
     };
 
@@ -104,26 +108,26 @@ impl Leaf {
     /// Whether items may be elsewhere.
     #[inline]
     pub(crate) fn displaces(&self) -> bool {
-        self.displaces
+        self.flags & DISPLACES != 0
     }
 
     /// Notes whether items may be elsewhere.
     pub(crate) fn set_displaces(&mut self, displaces: bool) {
-        self.displaces = displaces;
+        self.flags = (self.flags & !DISPLACES) | (DISPLACES * u8::from(displaces));
     }
 
     /// Whether there are too many items with this tag for one more.
     #[inline]
     pub(crate) fn is_crowded(&self, slabs: &Slabs, tag: u16) -> bool {
-        // Those that their home bucket has no slot for have passed it.
-        self.len > 0
-            && usize::from(self.bucket(slabs, self.home(tag)).passed) >= SAME_TAG_MAX - SLOTS
-            && self.has_many_of(slabs, tag)
+        self.flags & IS_PASSED != 0 && self.has_many_of(slabs, tag)
     }
 
     #[cold]
     fn has_many_of(&self, slabs: &Slabs, tag: u16) -> bool {
         let mut same = 0;
+        if self.len == 0 {
+            return false;
+        }
         self.find(slabs, tag, |_| {
             same += 1;
             same >= SAME_TAG_MAX
@@ -231,6 +235,10 @@ impl Leaf {
                 };
             }
             bucket.passed += 1;
+            // Those that their home bucket has no slot for have passed it.
+            if usize::from(bucket.passed) >= SAME_TAG_MAX - SLOTS {
+                self.flags |= IS_PASSED;
+            }
             index = (index + 1) % self.buckets();
         }
     }
@@ -298,7 +306,7 @@ impl Leaf {
     pub(crate) fn take_extents(&mut self) -> ([ChunkRef; EXTENTS_MAX], usize) {
         let taken = (self.extents, self.extent_count());
         *self = Self {
-            displaces: self.displaces,
+            flags: self.flags & DISPLACES,
             ..Self::EMPTY
         };
         taken

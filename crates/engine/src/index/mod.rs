@@ -27,8 +27,7 @@ pub(crate) use self::second::SecretKey;
 use self::second::TableHasher;
 use self::span::Span;
 pub(crate) use self::span::{SPAN_END, position_of};
-use self::table::Spot;
-pub(crate) use self::table::{SPLIT_EXTENTS, Table};
+pub(crate) use self::table::{Place, SPLIT_EXTENTS, Table};
 use crate::item::Items;
 use crate::slab::{ChunkRef, Slabs};
 use crate::types::{KeyHash, KeyHasher};
@@ -41,13 +40,6 @@ pub(crate) const WALK_END: u64 = 2 * SPAN_END;
 pub(crate) enum Which {
     Usual,
     Second,
-}
-
-/// Where an item is in the index; valid until the index changes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    which: Which,
-    spot: Spot,
 }
 
 /// See the head of this file.
@@ -152,22 +144,19 @@ impl Index {
     }
 
     /// Looks for the item that `is_it` accepts among those whose tag matches. `key` is its key, and `hash` that key's.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(
         &self,
         slabs: &Slabs,
         hash: KeyHash,
         key: &[u8],
-        mut is_it: impl FnMut(ChunkRef) -> bool,
+        is_it: impl Fn(ChunkRef) -> bool + Copy,
     ) -> Option<(Place, ChunkRef)> {
-        match self.usual.find(slabs, hash, &mut is_it) {
-            Some((spot, chunk)) => {
-                let which = Which::Usual;
-                Some((Place { which, spot }, chunk))
-            }
-            None if self.second.is_none() => None,
-            None => self.find_displaced(slabs, hash, key, is_it),
+        let found = self.usual.find(slabs, hash, is_it);
+        if found.is_none() && self.second.is_some() {
+            return self.find_displaced(slabs, hash, key, is_it);
         }
+        found
     }
 
     #[cold]
@@ -182,9 +171,8 @@ impl Index {
         if second.is_empty() || !self.usual.displaces(hash) {
             return None;
         }
-        let (spot, chunk) = second.find(slabs, self.secret.hash(key), is_it)?;
-        let which = Which::Second;
-        Some((Place { which, spot }, chunk))
+        let (place, chunk) = second.find(slabs, self.secret.hash(key), is_it)?;
+        Some((place.of_second(), chunk))
     }
 
     /// Moves the extents of one of all leaves out of pages that are being emptied; returns how many.
@@ -225,7 +213,8 @@ impl Index {
     /// Puts an item in. There must be room, in the leaf of `hash` or, if that does not take it, in the second table's.
     #[inline]
     pub(crate) fn insert(&mut self, slabs: &mut Slabs, hash: KeyHash, key: &[u8], chunk: ChunkRef) {
-        if self.usual.takes(slabs, hash) || !self.displace(slabs, hash, key, chunk) {
+        let is_usual = self.second.is_none() || self.usual.takes(slabs, hash);
+        if is_usual || !self.displace(slabs, hash, key, chunk) {
             self.usual.insert(slabs, hash, chunk);
         }
     }
@@ -249,14 +238,13 @@ impl Index {
     /// leaf has would do, since filling the leaf anew costs as much as some forty removals.
     #[inline]
     pub(crate) fn remove(&mut self, slabs: &mut Slabs, place: Place, many: bool) {
-        self.table_mut(place.which).remove(slabs, place.spot, many);
+        self.table_mut(place.which()).remove(slabs, place, many);
     }
 
     /// Makes an item's slot refer to another chunk.
     #[inline]
     pub(crate) fn replace(&mut self, slabs: &mut Slabs, place: Place, chunk: ChunkRef) {
-        self.table_mut(place.which)
-            .replace(slabs, place.spot, chunk);
+        self.table_mut(place.which()).replace(slabs, place, chunk);
     }
 
     /// An item of the leaf of `hash`.

@@ -12,6 +12,7 @@
 //! Only a split looks at items (their hash's next bit is not in the slot): some 200 to 600 of them, most of them in the
 //! insertions before it ([`super::division`]).
 
+use super::Which;
 use super::bucket::Entry;
 use super::division::Division;
 use super::leaf::{
@@ -38,11 +39,39 @@ pub(super) const LEAVES_MAX: usize = 1 << 31;
 /// filled beyond the usual load.
 pub(crate) const SPLIT_EXTENTS: usize = 4;
 
-/// Where an item is in a table; valid until the table changes.
+/// Where an item is in the index; valid until the index changes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Spot {
+pub(crate) struct Place {
+    /// The leaf; with [`OF_SECOND`] one of the second table.
     leaf: u32,
     position: Position,
+}
+
+/// Leaves have smaller numbers.
+const OF_SECOND: u32 = LEAVES_MAX as u32;
+
+impl Place {
+    /// Of a place in the second table.
+    pub(super) fn of_second(self) -> Self {
+        Self {
+            leaf: self.leaf | OF_SECOND,
+            ..self
+        }
+    }
+
+    /// Which table it is in.
+    #[inline]
+    pub(super) fn which(self) -> Which {
+        match self.leaf & OF_SECOND {
+            0 => Which::Usual,
+            _ => Which::Second,
+        }
+    }
+
+    #[inline]
+    fn leaf(self) -> usize {
+        (self.leaf & !OF_SECOND) as usize
+    }
 }
 
 /// See the head of this file.
@@ -93,7 +122,7 @@ impl Table {
         }
     }
 
-    /// Changes whenever a [`Spot`] or the reference found at it becomes invalid.
+    /// Changes whenever a [`Place`] or the reference found at it becomes invalid.
     #[inline]
     pub(crate) fn version(&self) -> u64 {
         self.version
@@ -178,11 +207,11 @@ impl Table {
         slabs: &Slabs,
         hash: KeyHash,
         is_it: impl FnMut(ChunkRef) -> bool,
-    ) -> Option<(Spot, ChunkRef)> {
+    ) -> Option<(Place, ChunkRef)> {
         let leaf = self.leaf_of(hash);
         let (position, chunk) = self.leaf(leaf).find(slabs, tag_of(hash), is_it)?;
         Some((
-            Spot {
+            Place {
                 leaf: leaf as u32,
                 position,
             },
@@ -215,9 +244,9 @@ impl Table {
     /// Takes an item out, and gives back memory that is no longer needed: with `many` to follow only when half of what the
     /// leaf has would do, since filling the leaf anew costs as much as some forty removals.
     #[inline]
-    pub(crate) fn remove(&mut self, slabs: &mut Slabs, spot: Spot, many: bool) {
-        let leaf = spot.leaf as usize;
-        self.leaf_mut(leaf).remove(slabs, spot.position);
+    pub(crate) fn remove(&mut self, slabs: &mut Slabs, place: Place, many: bool) {
+        let leaf = place.leaf();
+        self.leaf_mut(leaf).remove(slabs, place.position);
         self.items -= 1;
         self.version += 1;
         let shrunk = self.leaf(leaf);
@@ -231,9 +260,9 @@ impl Table {
 
     /// Makes an item's slot refer to another chunk.
     #[inline]
-    pub(crate) fn replace(&mut self, slabs: &mut Slabs, spot: Spot, chunk: ChunkRef) {
-        self.leaf(spot.leaf as usize)
-            .replace(slabs, spot.position, chunk);
+    pub(crate) fn replace(&mut self, slabs: &mut Slabs, place: Place, chunk: ChunkRef) {
+        self.leaf(place.leaf())
+            .replace(slabs, place.position, chunk);
         self.version += 1;
     }
 

@@ -96,13 +96,7 @@ impl Head {
 
     #[inline]
     pub(crate) fn state(self) -> State {
-        self.known_state().expect("no chunk has state 7")
-    }
-
-    /// The state, of bytes that may be anything.
-    #[inline]
-    pub(crate) fn known_state(self) -> Option<State> {
-        Some(match self.0 & STATE_MASK {
+        match self.0 & STATE_MASK {
             0 => State::Free,
             1 => State::Linked,
             2 => State::LinkedChain,
@@ -110,8 +104,13 @@ impl Head {
             4 => State::LooseChain,
             5 => State::Tail,
             6 => State::Dying,
-            _ => return None,
-        })
+            _ => unreachable!("no chunk has state 7"),
+        }
+    }
+
+    /// The state, of bytes that may be anything.
+    pub(crate) fn known_state(self) -> Option<State> {
+        (self.0 & STATE_MASK <= State::Dying as u64).then(|| self.state())
     }
 
     #[must_use]
