@@ -5,6 +5,8 @@
 //!      0                                          1/4                                         5/16
 //! ```
 //!
+//! While another quarter of the memory is free beside all that is claimed, up to a half may be.
+//!
 //! As in memcached, a value claims all of its length when it is announced, although its memory is taken as it comes: whoever is let
 //! in can go on to the end. Whoever is not waits for a while, since values that are really being sent are soon whole.
 
@@ -13,6 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The part of the memory limit for all values on their way in: one in so many bytes.
 const SHARE: u64 = 4;
+/// The same while the memory has as much free, besides all claims, as `SHARE` says.
+const SHARE_WITH_ROOM: u64 = 2;
 /// A part for small ones alone: a few large values that never end must not keep everybody's small ones out.
 const SMALL_SHARE: u64 = 16;
 /// Values up to this size are small.
@@ -32,8 +36,13 @@ pub(crate) struct Claim {
 }
 
 impl Uploads {
-    /// Lets a value in if its length fits beside the others', or if there are no others.
-    pub(crate) fn claim(self: &Arc<Self>, value_bytes: usize, limit_bytes: u64) -> Option<Claim> {
+    /// Lets a value in if its length fits beside the others', or if there are no others. Of the limit so much is free.
+    pub(crate) fn claim(
+        self: &Arc<Self>,
+        value_bytes: usize,
+        limit_bytes: u64,
+        free_bytes: u64,
+    ) -> Option<Claim> {
         let bytes = value_bytes as u64;
         let share = match bytes <= SMALL_BYTES_MAX {
             true => limit_bytes / SHARE + limit_bytes / SMALL_SHARE,
@@ -41,7 +50,9 @@ impl Uploads {
         };
         let add = |claimed: u64| {
             let sum = claimed + bytes;
-            (claimed == 0 || sum <= share).then_some(sum)
+            let has_room = free_bytes >= sum + limit_bytes / SHARE;
+            let with_room = has_room && sum <= limit_bytes / SHARE_WITH_ROOM;
+            (claimed == 0 || sum <= share || with_room).then_some(sum)
         };
         self.claimed_bytes
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
@@ -76,27 +87,37 @@ mod tests {
     #[test]
     fn claims_end_at_the_share_and_with_the_value() {
         let uploads = Arc::new(Uploads::default());
-        let claims: Vec<Claim> = (0..).map_while(|_| uploads.claim(MIB, LIMIT)).collect();
+        let claims: Vec<Claim> = (0..).map_while(|_| uploads.claim(MIB, LIMIT, 0)).collect();
         assert_eq!(claims.len(), 16);
         let small: Vec<Claim> = (0..)
-            .map_while(|_| uploads.claim(64 << 10, LIMIT))
+            .map_while(|_| uploads.claim(64 << 10, LIMIT, 0))
             .collect();
         assert_eq!(small.len(), 64);
-        assert!(uploads.claim(1, LIMIT).is_none());
+        assert!(uploads.claim(1, LIMIT, 0).is_none());
         drop(small);
-        assert!(uploads.claim(MIB, LIMIT).is_none());
+        assert!(uploads.claim(MIB, LIMIT, 0).is_none());
         drop(claims);
         assert_eq!(uploads.claimed_bytes(), 0);
-        assert!(uploads.claim(MIB, LIMIT).is_some());
+        assert!(uploads.claim(MIB, LIMIT, 0).is_some());
+    }
+
+    #[test]
+    fn with_free_memory_more_may_be_claimed() {
+        let claims = |free_bytes: u64| {
+            let uploads = Arc::new(Uploads::default());
+            let claims = (0..).map_while(|_| uploads.claim(MIB, LIMIT, free_bytes));
+            claims.collect::<Vec<Claim>>().len()
+        };
+        assert_eq!([LIMIT, 40 << 20, 20 << 20].map(claims), [32, 24, 16]);
     }
 
     #[test]
     fn a_single_value_may_be_larger_than_the_share() {
         let uploads = Arc::new(Uploads::default());
-        let large = uploads.claim(32 * MIB, LIMIT);
-        assert!(large.is_some() && uploads.claim(MIB, LIMIT).is_none());
+        let large = uploads.claim(32 * MIB, LIMIT, 0);
+        assert!(large.is_some() && uploads.claim(MIB, LIMIT, 0).is_none());
         drop(large);
-        let other = uploads.claim(MIB, LIMIT);
-        assert!(other.is_some() && uploads.claim(32 * MIB, LIMIT).is_none());
+        let other = uploads.claim(MIB, LIMIT, 0);
+        assert!(other.is_some() && uploads.claim(32 * MIB, LIMIT, 0).is_none());
     }
 }

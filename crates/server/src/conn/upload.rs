@@ -130,8 +130,10 @@ impl Upload {
     /// Claims memory for all of the value, if that has not been done.
     fn claim(&mut self, cx: &Cx<'_>) -> Supply {
         if self.claim.is_none() {
-            let limit = cx.shared.budget.limit_bytes();
-            self.claim = cx.shared.uploads.claim(self.announced.value_bytes, limit);
+            let budget = &cx.shared.budget;
+            let (limit, free) = (budget.limit_bytes(), budget.free_bytes());
+            let bytes = self.announced.value_bytes;
+            self.claim = cx.shared.uploads.claim(bytes, limit, free);
         }
         if self.claim.is_some() {
             return Supply::Given;
