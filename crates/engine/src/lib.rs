@@ -40,7 +40,7 @@ pub use api::{
 pub use budget::Budget;
 pub use config::{EngineConfig, MemoryFile};
 pub use engine::{
-    Engine, EngineEvent, Hit, IDLE_FOR_EVER, Lookup, Observed, PinnedValue, Presence,
+    Engine, EngineEvent, Hit, IDLE_FOR_EVER, Lookup, Observed, PageCursor, PinnedValue, Presence,
     ReassignOutcome, RestoreError, Staged, StagedTicket, WalkCursor, WalkedItem,
 };
 pub use segment::next_piece;

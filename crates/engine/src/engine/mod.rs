@@ -75,7 +75,7 @@ pub use self::pin::PinnedValue;
 pub use self::reassign::ReassignOutcome;
 pub use self::saved::RestoreError;
 pub use self::staged::{Staged, StagedTicket};
-pub use self::walk::{WalkCursor, WalkedItem};
+pub use self::walk::{PageCursor, WalkCursor, WalkedItem};
 
 use self::age::PageSearch;
 use self::balance::Balance;

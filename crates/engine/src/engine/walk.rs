@@ -1,4 +1,4 @@
-//! Visiting every live item in bounded steps: for `lru_crawler metadump` and the like.
+//! Visiting every live item, or those of some slab classes, in bounded steps: for `lru_crawler metadump` and the like.
 //!
 //! The walk follows the index in the order of [`crate::index`]'s spans and pauses anywhere, also inside a leaf, where it
 //! goes up the tags:
@@ -17,7 +17,7 @@
 
 use super::Engine;
 use crate::index::WALK_END;
-use crate::slab::ChunkRef;
+use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId};
 use crate::types::{Deadline, Seconds};
 
 /// One more than the largest tag.
@@ -41,6 +41,15 @@ impl WalkCursor {
     pub fn is_done(&self) -> bool {
         self.from >= WALK_END
     }
+}
+
+/// Where a walk over the pages of some slab classes is; the default is its beginning.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PageCursor {
+    page: PageId,
+    offset: u32,
+    /// The class of the page when the walk reached it.
+    class: u8,
 }
 
 /// An item as [`Engine::walk`] shows it.
@@ -98,6 +107,60 @@ impl Engine {
         }
         self.walked = chunks;
         !cursor.is_done()
+    }
+
+    /// Visits the live items of the slab classes that have a bit in `classes`, by their shown number: the pages of those
+    /// classes one after the other, and no memory of other classes. Looks at some `budget` chunks and page headers, or ends
+    /// early when `visit` says that it has seen enough; true while there are more to visit.
+    ///
+    /// An item that moves to another chunk meanwhile may be visited twice or not at all. Marks and counts nothing.
+    pub fn walk_pages(
+        &mut self,
+        cursor: &mut PageCursor,
+        classes: u64,
+        now: Seconds,
+        budget: usize,
+        mut visit: impl FnMut(&WalkedItem<'_>) -> bool,
+    ) -> bool {
+        self.clock.advance(now);
+        for _ in 0..budget {
+            self.meters.work += 1;
+            if cursor.page >= self.items.slabs.pages_end() {
+                return false;
+            }
+            let Some(chunk) = self.next_in_page(cursor, classes) else {
+                cursor.page += 1;
+                cursor.offset = 0;
+                continue;
+            };
+            let mut wants_more = true;
+            if self.items.head(chunk).is_linked() {
+                self.show(chunk, &mut |item| wants_more = visit(item));
+            }
+            if !wants_more {
+                break;
+            }
+        }
+        true
+    }
+
+    /// The next chunk of the page under the cursor, if the page is of one of `classes`.
+    fn next_in_page(&self, cursor: &mut PageCursor, classes: u64) -> Option<ChunkRef> {
+        let slabs = &self.items.slabs;
+        let class = slabs.page(cursor.page).class;
+        if class == NO_CLASS
+            || class == INDEX_CLASS
+            || classes >> (slabs.sizes.shown_id(class) & 63) & 1 == 0
+        {
+            return None;
+        }
+        if class != cursor.class {
+            cursor.class = class;
+            cursor.offset = 0;
+        }
+        let chunk = slabs.chunk_in(cursor.page, cursor.offset)?;
+        cursor.offset += slabs.sizes.chunk_bytes(class) as u32;
+        Some(chunk)
     }
 
     /// Collects items from the cursor on, of one leaf at most, and moves the cursor behind them.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use corecached_engine::{
-    Deadline, Delete, Engine, Fetch, Seconds, Store, StoreExtras, StoreMode, WalkCursor,
+    Deadline, Delete, Engine, Fetch, PageCursor, Seconds, Store, StoreExtras, StoreMode, WalkCursor,
 };
 
 use crate::support::{Rng, config, engine, engine_with, hash};
@@ -179,4 +179,61 @@ fn items_that_move_are_visited() {
         left += 1;
     }) {}
     assert_eq!(left, engine.stats().curr_items);
+}
+
+/// All items of the classes in `classes`, by a walk over their pages, and how many steps of 64 chunks that takes.
+fn walk_pages(engine: &mut Engine, classes: u64) -> (Vec<Vec<u8>>, usize) {
+    let (mut keys, mut steps) = (Vec::new(), 0);
+    let mut cursor = PageCursor::default();
+    loop {
+        steps += 1;
+        let mut visited = 0;
+        let more = engine.walk_pages(&mut cursor, classes, NOW, 64, |item| {
+            assert!(classes >> item.class_id & 1 != 0);
+            visited += 1;
+            keys.push(item.key.to_vec());
+            true
+        });
+        assert!(visited <= 64);
+        if !more {
+            keys.sort();
+            return (keys, steps);
+        }
+    }
+}
+
+#[test]
+fn the_pages_of_a_class_show_its_items_and_cost_nothing_else() {
+    let mut engine = engine(64 << 20);
+    let mut expected = Vec::new();
+    for number in 0..50_000 {
+        set(&mut engine, &format!("small-{number}"), 10, Deadline::NEVER);
+        if number % 1000 == 0 {
+            let key = format!("large-{number}");
+            set(&mut engine, &key, 3000, Deadline::NEVER);
+            expected.push(key.into_bytes());
+        }
+    }
+    expected.sort();
+    let class = engine.class_id_for(b"large-1000", 3000);
+    let (keys, steps) = walk_pages(&mut engine, 1 << class);
+    assert_eq!(keys, expected);
+    // Fifty chunks and the headers of a few pages, not 50,000 chunks.
+    assert!(steps < 20, "{steps} steps for 50 items");
+    let (keys, _) = walk_pages(&mut engine, u64::MAX);
+    assert_eq!(keys.len(), 50_000 + expected.len());
+}
+
+#[test]
+fn a_walk_over_pages_ends_when_enough_was_seen() {
+    let mut engine = engine(16 << 20);
+    for number in 0..1000 {
+        set(&mut engine, &format!("key-{number}"), 10, Deadline::NEVER);
+    }
+    let (mut cursor, mut seen) = (PageCursor::default(), 0);
+    assert!(engine.walk_pages(&mut cursor, u64::MAX, NOW, 1000, |_| {
+        seen += 1;
+        seen < 3
+    }));
+    assert_eq!(seen, 3);
 }
