@@ -48,15 +48,19 @@ impl ShardMap {
                 .parse()
                 .map_err(|_| unsupported(&format!("'{name}' is no number")))
         };
+        let off = || unsupported("its shard port is off: start the server with -o shard_port=N");
+        let port = u16::try_from(number("shard_port")?).unwrap_or(0);
+        if port == 0 {
+            // Nor is the seed there: it is shown to those who need it.
+            return Err(off());
+        }
         let map = Self {
             shards: number("shards")?,
             seed: number("hash_seed")?,
-            port: u16::try_from(number("shard_port")?).unwrap_or(0),
+            port,
         };
-        if map.shards == 0 || map.port == 0 {
-            return Err(unsupported(
-                "its shard port is off: start the server with -o shard_port=N",
-            ));
+        if map.shards == 0 {
+            return Err(off());
         }
         Ok(map)
     }

@@ -15,7 +15,10 @@ pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
     pairs.text("corecached_version", env!("CARGO_PKG_VERSION"));
     pairs.number("shards", shared.shards.len() as u64);
     pairs.text("hash", KeyHasher::NAME);
-    pairs.number("hash_seed", shared.hasher.seed());
+    if shared.config.shard_port > 0 {
+        // Who knows it can make keys that collide (docs/security.md): it is told where clients need it.
+        pairs.number("hash_seed", shared.hasher.seed());
+    }
     pairs.number("shard_port", u64::from(shared.config.shard_port));
     pairs.text("eviction", EVICTION);
     pairs.text("mapping", "((hash>>32)*shards)>>32");

@@ -39,6 +39,12 @@ impl Server {
         Self::start_with(shards, options, &[])
     }
 
+    /// The same, and it tells the seed of its hash: what keys belong to which shard.
+    pub(crate) fn start_with_seed(shards: usize, options: &[&str]) -> Self {
+        let shard_port = format!("shard_port={}", free_port());
+        Self::start(shards, &[options, &["-o", &shard_port]].concat())
+    }
+
     /// The same with environment variables.
     pub(crate) fn start_with(
         shards: usize,

@@ -76,3 +76,15 @@ fn the_source_port_chooses_the_shard() {
 fn connections(stats: &std::collections::BTreeMap<String, String>, shard: u16) -> u64 {
     stats[&format!("{shard}:curr_connections")].parse().unwrap()
 }
+
+/// With the seed anybody can make keys that collide: it is for those who need it to find their shard.
+#[test]
+fn the_seed_is_told_only_where_clients_choose_their_shard() {
+    let server = Server::start(2, &[]);
+    let stats = server.connect().stats("shards");
+    assert_eq!(stats["shard_port"], "0");
+    assert!(!stats.contains_key("hash_seed"));
+    let server = Server::start_with_seed(2, &[]);
+    let stats = server.connect().stats("shards");
+    assert!(stats["hash_seed"].parse::<u64>().is_ok());
+}

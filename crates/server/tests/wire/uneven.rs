@@ -37,7 +37,8 @@ impl Cache {
     /// With so many shards that have so many MiB together.
     fn with_megabytes(shards: usize, megabytes: usize) -> Self {
         let memory = megabytes.to_string();
-        let server = Server::start(shards, &["-m", &memory, "-o", "debugtime", "-I", "8m"]);
+        let server =
+            Server::start_with_seed(shards, &["-m", &memory, "-o", "debugtime", "-I", "8m"]);
         Self::around(server, shards)
     }
 
@@ -260,7 +261,7 @@ fn set_by(client: &mut Client, protocol: usize, key: &str, value: &[u8]) -> Resu
 /// Half of the memory is as much as `-I` may be: more than one shard has, of its own, among four.
 #[test]
 fn a_value_larger_than_its_shards_part_is_stored_at_the_first_attempt() {
-    let server = Server::start(4, &["-m", "64", "-I", "32m"]);
+    let server = Server::start_with_seed(4, &["-m", "64", "-I", "32m"]);
     let mut cache = Cache::around(server, 4);
     if cache.server.is_old_memcached {
         return;
@@ -295,7 +296,7 @@ fn a_value_larger_than_its_shards_part_is_stored_at_the_first_attempt() {
 /// because it sees the other's shard at work.
 #[test]
 fn two_values_larger_than_all_memory_end_both() {
-    let server = Server::start(4, &["-m", "64", "-I", "32m"]);
+    let server = Server::start_with_seed(4, &["-m", "64", "-I", "32m"]);
     let mut cache = Cache::around(server, 4);
     if cache.server.is_old_memcached {
         return;
@@ -332,7 +333,7 @@ fn store_both(cache: &mut Cache, keys: &[String; 2], value: &[u8]) {
 fn values_larger_than_a_shards_part_take_no_longer_than_in_one_shard() {
     let value = pattern(1, 31_000_000);
     let time = |shards: usize| {
-        let server = Server::start(shards, &["-m", "64", "-I", "32m"]);
+        let server = Server::start_with_seed(shards, &["-m", "64", "-I", "32m"]);
         let mut cache = Cache::around(server, shards);
         cache.fill();
         let watch = Stopwatch::start(&cache.server);
@@ -358,7 +359,7 @@ fn values_larger_than_a_shards_part_take_no_longer_than_in_one_shard() {
 /// Nothing is evicted with `-M`, in no shard.
 #[test]
 fn without_evictions_a_value_that_does_not_fit_is_refused_at_once() {
-    let server = Server::start(4, &["-m", "64", "-I", "32m", "-M"]);
+    let server = Server::start_with_seed(4, &["-m", "64", "-I", "32m", "-M"]);
     let mut cache = Cache::around(server, 4);
     if cache.server.is_old_memcached {
         return;

@@ -92,7 +92,7 @@ fn without_it_memory_comes_as_it_is_used() {
 
 #[test]
 fn an_unused_part_is_given_up_without_evictions() {
-    let server = Server::start(4, &["-m", "96", "-o", "prefault"]);
+    let server = Server::start_with_seed(4, &["-m", "96", "-o", "prefault"]);
     if server.is_old_memcached {
         return;
     }
