@@ -46,6 +46,11 @@ impl BufferPool {
         }
     }
 
+    /// Bytes of capacity kept.
+    pub(crate) fn pooled_bytes(&self) -> usize {
+        self.pooled_bytes
+    }
+
     /// Frees all but `count` buffers.
     pub(crate) fn shrink(&mut self, count: usize) {
         let surplus = self.free.len().saturating_sub(count);

@@ -193,6 +193,11 @@ impl Reactor {
         self.pool.give(buffer);
     }
 
+    /// Bytes of capacity of the send buffers that are kept for use again.
+    pub fn pooled_bytes(&self) -> usize {
+        self.pool.pooled_bytes()
+    }
+
     /// Sends with the next turn. Returns the id that the events of this send name: that turn reports
     ///
     /// - nothing, if it is done and had no inserts,

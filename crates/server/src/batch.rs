@@ -12,10 +12,13 @@ use corecached_reactor::{Insert, Outgoing};
 use crate::conn::ConnId;
 use crate::execute::{Access, Grant, Part, execute};
 use crate::op::{Op, ReplyStyle, Verb};
-use crate::replies::ReplySeq;
+use crate::replies::{self, ReplySeq};
 
 /// Arenas above this capacity are not kept for the next batch.
 const ARENA_BYTES_KEPT: usize = 256 * 1024;
+
+/// Likewise for operations and their replies: 200 KiB of those.
+const OPS_KEPT: usize = 1024;
 
 /// Operations whose items are asked for together.
 const PREFETCHED_OPS: usize = 16;
@@ -112,6 +115,15 @@ impl Batch {
         self.arena.len()
     }
 
+    /// Bytes of heap memory held.
+    pub(crate) fn held_bytes(&self) -> usize {
+        size_of::<Batch>()
+            + self.arena.capacity()
+            + self.ops.capacity() * size_of::<Packed>()
+            + self.ends.capacity() * size_of::<(usize, usize)>()
+            + replies::held(&self.replies)
+    }
+
     /// Operations that ask for memory for large values.
     pub(crate) fn asking(&self) -> usize {
         self.asking
@@ -167,7 +179,7 @@ impl Batch {
             .filter_map(|packed| Some((packed.reply_to?, &packed.verb)));
         for ((reply_to, verb), &(end, last)) in answered.zip(&self.ends) {
             let reply = match verb {
-                Verb::Report | Verb::Prefixes | Verb::Reassign { .. } => {
+                Verb::Report | Verb::Prefixes { .. } | Verb::Reassign { .. } => {
                     parts.next().map_or(Reply::Done, Reply::Part)
                 }
                 Verb::Walk(_) => parts.next().map_or(Reply::Done, |part| Reply::Walked {
@@ -194,13 +206,16 @@ impl Batch {
 
     fn clear(&mut self) {
         self.ops.clear();
+        self.ops.shrink_to(OPS_KEPT);
         self.asking = 0;
         self.ends.clear();
+        self.ends.shrink_to(OPS_KEPT);
         self.arena.clear();
         self.arena.shrink_to(ARENA_BYTES_KEPT);
         self.replies.bytes.clear();
         self.replies.bytes.shrink_to(ARENA_BYTES_KEPT);
         self.replies.inserts.clear();
+        self.replies.inserts.shrink_to(OPS_KEPT);
     }
 }
 

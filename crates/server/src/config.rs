@@ -62,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) ssl: SslOptions,
     /// `-o read_buf_mem_limit`, in bytes; 0 = none. No effect: buffers belong to the shards' rings.
     pub(crate) read_buf_mem_limit_bytes: u64,
+    /// `-o conn_mem_limit`, our own, in bytes; 0 = none. What connections may hold of the heap together.
+    pub(crate) conn_mem_limit_bytes: u64,
 
     // Shards.
     /// `-t`. Number of shards. Default, unlike memcached's 4: one for each CPU that this process may run on.
@@ -203,6 +205,7 @@ impl Default for Config {
             tls: TlsKind::None,
             ssl: SslOptions::default(),
             read_buf_mem_limit_bytes: 0,
+            conn_mem_limit_bytes: 256 * 1024 * 1024,
             threads: cpus.len().clamp(1, THREADS_MAX),
             cpus,
             memory_limit_bytes: 64 * 1024 * 1024,

@@ -1,12 +1,12 @@
 //! Messages of the control plane: rare, between threads of any kind, through a locked inbox.
 
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 
 use crate::batch::ReplyTo;
 use crate::conn::ConnId;
 use crate::listen::ListenerId;
+use crate::op::ReplyStyle;
 use crate::shard::ShardId;
-use crate::stats::Pairs;
 
 /// What one thread asks of a shard's network side.
 pub(crate) enum Control {
@@ -17,19 +17,25 @@ pub(crate) enum Control {
         /// The address that it came in by.
         listener: ListenerId,
     },
-    /// Describe your connections, for `stats conns`.
+    /// Describe some of your connections, for `stats conns`.
     DescribeConns {
         /// Who asks.
         origin: ShardId,
         /// Where the answer goes.
         reply_to: ReplyTo,
+        /// The first of them, by its number in the table.
+        from: u32,
+        /// The protocol of the answer.
+        style: ReplyStyle<'static>,
     },
     /// The answer, for `stats conns`.
     ConnsDescribed {
         /// Where it goes.
         reply_to: ReplyTo,
-        /// What is told of each, by descriptor.
-        conns: Vec<(RawFd, Pairs)>,
+        /// What is told of them.
+        bytes: Vec<u8>,
+        /// Where the next step begins, if there is more to tell.
+        next: Option<u32>,
     },
     /// Lines have come for a connection that watches.
     Watched {

@@ -1,4 +1,5 @@
-//! Walks over all items of all shards: `lru_crawler`'s dumps and crawls, `stats sizes`, `stats cachedump`.
+//! Walks over all items of all shards: `lru_crawler`'s dumps and crawls, `stats sizes`, `stats cachedump`. In the same way,
+//! step by step, connections are gone through (`stats conns`), and prefixes (`stats detail dump`).
 //!
 //! ```text
 //!   connection (conn/crawl.rs)          shard being walked (execute/walk.rs)
@@ -12,19 +13,32 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use corecached_engine::WalkCursor;
+use corecached_engine::{PageCursor, WalkCursor};
 
 use crate::shared::Shared;
 
 /// Items that one step looks at: some 10 to 30 us, which is what it adds to a request that comes at the same time
 /// (docs/benchmarks.md).
 pub(crate) const STEP_ITEMS: usize = 64;
+/// Chunks that one step looks at when it goes through pages: fewer cache misses, and most of a class may be free.
+pub(crate) const STEP_CHUNKS: usize = 128;
+
+/// Where a walk is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// Among all items of a shard.
+    Items(WalkCursor),
+    /// Among those of a few classes.
+    Pages(PageCursor),
+    /// Among what is numbered: connections, prefixes.
+    Number(u32),
+}
 
 /// One step of a walk over one shard.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WalkStep {
     /// Where the walk is.
-    pub(crate) cursor: WalkCursor,
+    pub(crate) place: Place,
     /// The slab classes that are shown, a bit each.
     pub(crate) classes: u64,
     /// What is shown of an item.

@@ -78,8 +78,11 @@ pub(crate) enum Verb<'a> {
     ResetStats,
     /// A copy of the shard's statistics, for `stats` and its subcommands.
     Report,
-    /// A copy of the shard's counts of `stats detail`.
-    Prefixes,
+    /// A copy of the shard's counts of some prefixes, for `stats detail dump`.
+    Prefixes {
+        /// The number of the first.
+        from: u32,
+    },
     /// `slabs reassign` on one shard.
     Reassign {
         /// The class that gives a page; `None` = any.
@@ -206,7 +209,7 @@ impl<'a> Verb<'a> {
             Verb::FlushAll { at } => Verb::FlushAll { at },
             Verb::ResetStats => Verb::ResetStats,
             Verb::Report => Verb::Report,
-            Verb::Prefixes => Verb::Prefixes,
+            Verb::Prefixes { from } => Verb::Prefixes { from },
             Verb::Reassign {
                 source,
                 destination,

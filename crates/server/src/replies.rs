@@ -14,6 +14,8 @@ use std::collections::VecDeque;
 
 use corecached_reactor::{Insert, Outgoing};
 
+use crate::execute::SEND_IN_PLACE_BYTES;
+
 /// Sequence number of a reply that is awaited from another shard; wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReplySeq(pub(crate) u32);
@@ -42,6 +44,26 @@ pub(crate) struct Replies {
     first: u32,
     /// Bytes of inserts in `ready` and `side`.
     inserted_bytes: usize,
+    /// How large the next reply of another shard may be, judged by those that have come.
+    estimate: Estimate,
+}
+
+/// A maximum of the lengths of replies that falls slowly, so that it cannot be talked down by a few small ones.
+#[derive(Clone, Copy, Debug)]
+struct Estimate(usize);
+
+impl Default for Estimate {
+    /// A value that is just copied, and what stands around it: until it is known, a reply is supposed to be that long.
+    fn default() -> Estimate {
+        Estimate(SEND_IN_PLACE_BYTES)
+    }
+}
+
+impl Estimate {
+    #[inline]
+    fn note(&mut self, bytes: usize) {
+        self.0 = bytes.max(self.0 - self.0 / ESTIMATE_FALL);
+    }
 }
 
 impl Replies {
@@ -114,7 +136,9 @@ impl Replies {
     ) {
         let index = seq.0.wrapping_sub(self.first) as usize;
         debug_assert!(index < self.waiting.len(), "a reply nobody waits for");
-        self.inserted_bytes += inserted(inserts);
+        let inserted = inserted(inserts);
+        self.inserted_bytes += inserted;
+        self.estimate.note(bytes.len() + inserted);
         if index == 0 {
             if self.ready.bytes.capacity() == 0 {
                 self.ready.bytes = fresh();
@@ -161,12 +185,35 @@ impl Replies {
             }
             self.side.bytes.clear();
             self.side.inserts.clear();
+            self.side.inserts.shrink_to(WAITING_KEPT);
+            self.waiting.shrink_to(WAITING_KEPT);
         }
     }
 
     /// Replies still owed by other shards, and those queued behind them.
     pub(crate) fn outstanding(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// How long the replies will be that other shards still owe, as far as can be told.
+    #[inline]
+    pub(crate) fn expected_bytes(&self) -> usize {
+        match self.waiting.len() {
+            0 => 0,
+            waiting => waiting * self.estimate.0 + self.side.bytes.len(),
+        }
+    }
+
+    /// So many further replies, at most `wanted` and at least one, keep what is queued and awaited below `limit` bytes.
+    pub(crate) fn room(&self, limit: usize, wanted: usize) -> usize {
+        let free = limit.saturating_sub(self.queued_bytes() + self.expected_bytes());
+        (free / self.estimate.0.max(1)).clamp(1, wanted)
+    }
+
+    /// Bytes of heap memory held. Replies that were taken are not in it.
+    #[inline]
+    pub(crate) fn held_bytes(&self) -> usize {
+        held(&self.ready) + held(&self.side) + self.waiting.capacity() * size_of::<Slot>()
     }
 
     /// Whether something may be sent now.
@@ -202,6 +249,15 @@ impl Replies {
 
 /// A side buffer above this capacity is freed when it has emptied.
 const SIDE_BYTES_KEPT: usize = 256;
+/// Likewise for places in the order of replies, and for values in the side buffer.
+const WAITING_KEPT: usize = 64;
+/// With each reply the estimate falls by this fraction: from 16 KiB to 100 bytes in 330 replies.
+const ESTIMATE_FALL: usize = 64;
+
+/// Bytes of heap memory that replies hold, values in slab memory not included.
+pub(crate) fn held(outgoing: &Outgoing) -> usize {
+    outgoing.bytes.capacity() + outgoing.inserts.capacity() * size_of::<Insert>()
+}
 
 fn inserted(inserts: &[Insert]) -> usize {
     inserts.iter().map(Insert::len).sum()

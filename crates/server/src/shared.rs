@@ -17,6 +17,7 @@ use crate::crawler::Crawler;
 use crate::listen::{ListenerId, ListenerInfo};
 use crate::process::Reloads;
 use crate::shard::ShardId;
+use crate::shard::conn_memory::ConnMemory;
 use crate::shard::core::Core;
 use crate::shard::notice::Notice;
 use crate::tls::Tls;
@@ -92,6 +93,7 @@ impl Shared {
         self.watch.reset();
         for shard in &self.shards {
             shard.net.reset();
+            shard.conn_memory.reset();
             shard.memory.pages_given.store(0, Ordering::Relaxed);
         }
     }
@@ -132,6 +134,8 @@ pub(crate) struct ShardHandle {
     pub(crate) net: NetCounters,
     /// What its upkeep tells the others' of its memory.
     pub(crate) memory: Notice,
+    /// What its connections hold.
+    pub(crate) conn_memory: ConnMemory,
     /// A crawl for dead items is asked for; its upkeep does it.
     pub(crate) crawl_wanted: AtomicBool,
     /// Whether it sleeps.
@@ -158,6 +162,7 @@ impl ShardHandle {
             links: OnceLock::new(),
             net: NetCounters::default(),
             memory: Notice::new(),
+            conn_memory: ConnMemory::default(),
             crawl_wanted: AtomicBool::new(false),
             bell: Bell::new(),
             has_mail: AtomicBool::new(false),

@@ -15,9 +15,9 @@ use corecached_protocol::udp;
 use corecached_reactor::{Insert, Outgoing, Stream};
 
 use crate::config::{BindingProtocol, Config, TlsKind};
-use crate::conn::{Conn, ConnId, ConnTable, Cx, Gather, Link};
+use crate::conn::{Conn, ConnId, ConnTable, Cx, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
 use crate::control::Control;
-use crate::execute::PinCookie;
+use crate::execute::{Part, PinCookie, Walked};
 use crate::listen::{ListenerId, ListenerInfo, Transport};
 use crate::run::{Built, build};
 use crate::shard::ShardId;
@@ -132,7 +132,10 @@ impl Server {
         self.with_conn(id, first);
         self.take_replies(id, replies);
         while self.conn(id).can_resume() {
-            self.with_conn(id, Conn::resume);
+            self.with_conn(id, |conn, cx| {
+                cx.has_long_turn = true;
+                conn.resume(cx);
+            });
             self.take_replies(id, replies);
         }
     }
@@ -149,6 +152,9 @@ impl Server {
             net: &self.shared.shard(SHARD).net,
             spare: None,
             unwanted: Outgoing::default(),
+            output_bytes_max: OUTPUT_BYTES_MAX,
+            keys_left: KEYS_PER_TURN,
+            has_long_turn: false,
         };
         work(conn, &mut cx)
     }
@@ -162,9 +168,16 @@ impl Server {
         for message in self.shared.shard(SHARD).take_control() {
             let shared = Arc::clone(&self.shared);
             let conn = self.conn(id);
-            let is_asked = matches!(message, Control::DescribeConns { .. });
-            if is_asked && conn.gather_mut().is_some_and(Gather::done) {
-                conn.finish_gather(&shared, &mut None);
+            if let Control::DescribeConns { reply_to, .. } = message {
+                // There is nobody to tell of: the only connection is that of a test.
+                conn.fulfil(reply_to.seq, &mut None, &[], &mut [], 0);
+                let walked = Part::Walked(Walked::default());
+                if conn.gather_mut().is_some_and(|gather| {
+                    gather.add_part(walked);
+                    gather.done()
+                }) {
+                    conn.finish_gather(&shared, &mut None);
+                }
             }
         }
         while let Some(outgoing) = self.conn(id).take_output() {
@@ -204,6 +217,157 @@ mod tests {
 
     use corecached_fuzz::{Choices, connections};
 
+    use super::*;
+
+    /// What a turn of a connection came to.
+    #[derive(Debug)]
+    struct Turn {
+        keys: u64,
+        replies: Vec<u8>,
+    }
+
+    impl Server {
+        fn keys(&mut self) -> u64 {
+            let stats = self.owner.resume().engine.stats();
+            stats.get_hits + stats.get_misses
+        }
+
+        /// All turns of a connection that receives `bytes` at once.
+        fn turns(&mut self, bytes: &[u8]) -> Vec<Turn> {
+            let socket = File::open("/dev/null").unwrap();
+            let now = self.shared.clock.now();
+            let link = Link::Socket(Stream::unattached(socket.into()));
+            let new = |id| Conn::new(link, id, LISTENER, true, None, now);
+            let id = self.conns.insert(new);
+            let mut turns = Vec::new();
+            let mut is_first = true;
+            while is_first || self.conn(id).can_resume() {
+                let before = self.keys();
+                self.with_conn(id, |conn, cx| {
+                    cx.has_long_turn = !is_first;
+                    match is_first {
+                        true => conn.receive_plain(bytes, cx),
+                        false => conn.resume(cx),
+                    }
+                });
+                is_first = false;
+                let mut replies = Vec::new();
+                self.take_replies(id, &mut replies);
+                let keys = self.keys() - before;
+                turns.push(Turn { keys, replies });
+            }
+            self.close(id);
+            turns
+        }
+    }
+
+    /// A server that has been told `commands`.
+    fn told(commands: &[u8]) -> Server {
+        let mut server = Server::start(Transport::Tcp);
+        server.turns(commands);
+        server
+    }
+
+    fn all_replies(turns: &[Turn]) -> Vec<u8> {
+        let replies = turns.iter().map(|turn| &turn.replies[..]);
+        replies.collect::<Vec<_>>().concat()
+    }
+
+    #[test]
+    fn gets_of_many_keys_have_their_share_of_a_turn() {
+        let long = [b"get".as_slice(), &b" a".repeat(1 << 20), b"\r\n"].concat();
+        let many = [b"get".as_slice(), &b" a".repeat(300), b"\r\n"].concat();
+        for (requests, keys, answers) in [
+            (long.clone(), 1 << 20, 1),
+            (many.repeat(100), 30_000, 100),
+            ([&many[..], &long, &many].concat(), (1 << 20) + 600, 3),
+        ] {
+            let turns = told(b"").turns(&requests);
+            let most = turns.iter().map(|turn| turn.keys).max();
+            assert!(most <= Some(KEYS_PER_TURN as u64 + 16), "{most:?} keys");
+            assert_eq!(turns.iter().map(|turn| turn.keys).sum::<u64>(), keys);
+            assert_eq!(all_replies(&turns), b"END\r\n".repeat(answers));
+        }
+    }
+
+    #[test]
+    fn a_get_of_spaces_or_of_one_endless_key_is_looked_at_in_portions() {
+        for line in [
+            [b"get a".as_slice(), &b" ".repeat(1 << 20), b"b\r\n"].concat(),
+            [
+                b"get a ".as_slice(),
+                &b" k".repeat(1 << 19),
+                &b"b".repeat(251),
+                b"\r\n",
+            ]
+            .concat(),
+        ] {
+            let turns = told(b"").turns(&line).len();
+            // 16 KiB of them in a turn.
+            assert!((60..200).contains(&turns), "{turns} turns");
+        }
+    }
+
+    #[test]
+    fn a_long_command_is_the_only_one_of_its_turn() {
+        for (request, end) in [
+            ("stats\r\n", "END\r\n"),
+            ("stats slabs\r\n", "END\r\n"),
+            ("stats items\r\n", "END\r\n"),
+            ("verbosity 0\r\n", "OK\r\n"),
+            ("slabs reassign 1 2\r\n", "\r\n"),
+        ] {
+            let mut server = told(b"set a 0 0 1\r\nx\r\n");
+            let turns = server.turns(request.repeat(30).as_bytes());
+            assert!(turns[0].replies.is_empty(), "{request:?}: others go first");
+            for turn in &turns[1..] {
+                let replies = String::from_utf8_lossy(&turn.replies);
+                assert_eq!(replies.matches(end).count(), 1, "{request:?}");
+                if end == "END\r\n" {
+                    break;
+                }
+            }
+            assert_eq!(turns.len(), 31, "{request:?}");
+        }
+    }
+
+    #[test]
+    fn a_dump_of_prefixes_tells_some_in_a_turn() {
+        const PREFIXES: usize = 2000;
+        let mut commands = b"stats detail on\r\n".to_vec();
+        for number in 0..PREFIXES {
+            commands.extend(format!("get p{number}:k\r\n").bytes());
+        }
+        for (request, is_binary) in [
+            (&b"stats detail dump\r\n"[..], false),
+            (
+                b"\x80\x10\0\x0b\0\0\0\0\0\0\0\x0b\0\0\0\0\0\0\0\0\0\0\0\0detail dump",
+                true,
+            ),
+        ] {
+            let turns = told(&commands).turns(request);
+            let lines = |turn: &Turn| {
+                let replies = turn.replies.windows(7);
+                replies.filter(|part| part == b"PREFIX ").count()
+            };
+            let all = all_replies(&turns);
+            assert_eq!(turns.iter().map(lines).sum::<usize>(), PREFIXES);
+            assert!(turns.len() >= PREFIXES / 256, "{} turns", turns.len());
+            match is_binary {
+                false => {
+                    assert!(turns.iter().all(|turn| lines(turn) <= 256));
+                    assert!(all.ends_with(b"END\r\n"));
+                }
+                true => {
+                    // Header and key, the value, and the empty packet that ends statistics.
+                    let body = u32::from_be_bytes(all[8..12].try_into().unwrap()) as usize;
+                    assert_eq!(&all[24..32], b"detailed");
+                    assert_eq!(all.len(), 24 + body + 24);
+                }
+            }
+        }
+    }
+
     /// Inputs of each kind; `FUZZ_RUNS` asks for more.
     fn runs() -> u64 {
         std::env::var("FUZZ_RUNS").map_or(1500, |runs| runs.parse().unwrap())
@@ -228,12 +392,12 @@ mod tests {
     #[test]
     fn a_stream_is_answered_alike_however_it_arrives() {
         for seed in 0..runs() {
-            connections::stream(&random(seed), super::stream);
+            connections::stream(&random(seed), stream);
         }
         for commands in seeds() {
             // Byte by byte, and in some pieces.
             for how in [[0x80, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 2]] {
-                connections::stream(&[&how, commands.as_slice()].concat(), super::stream);
+                connections::stream(&[&how, commands.as_slice()].concat(), stream);
             }
         }
     }
@@ -241,7 +405,7 @@ mod tests {
     #[test]
     fn datagrams_are_answered_in_whole_messages() {
         for seed in 0..runs() {
-            connections::datagrams(&random(seed), super::stream, super::datagrams);
+            connections::datagrams(&random(seed), stream, datagrams);
         }
     }
 }

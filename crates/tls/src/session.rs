@@ -83,6 +83,11 @@ impl Session {
         self.peer_closed
     }
 
+    /// Bytes of memory for what was received and is not a whole record yet.
+    pub fn held_bytes(&self) -> usize {
+        self.partial.capacity()
+    }
+
     /// How the handshake has ended, once it has.
     pub fn established(&self) -> Option<Established> {
         if self.phase != Phase::Open {

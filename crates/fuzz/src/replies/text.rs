@@ -44,6 +44,10 @@ fn one_request(rest: &[u8], replies: &mut Replies<'_>, closed: bool) -> Option<u
         Request::Get { keys, with_cas } | Request::GetAndTouch { keys, with_cas, .. } => {
             replies.values(keys, with_cas);
         }
+        Request::LongGet { keys, with_cas, .. } => match Keys::new(keys) {
+            Some(keys) => replies.values(keys, with_cas),
+            None => replies.exactly(reply::BAD_FORMAT),
+        },
         Request::Store(store) => {
             return Some(consumed + stored(&store, data, replies)?);
         }

@@ -114,6 +114,12 @@ pub fn number(out: &mut Vec<u8>, head: Head, value: u64, cas: u64) {
 
 /// One statistic; after the last one comes [`done`].
 pub fn stat(out: &mut Vec<u8>, head: Head, name: &[u8], value: &[u8]) {
+    stat_begin(out, head, name, value.len());
+    out.extend_from_slice(value);
+}
+
+/// The beginning of a statistic, behind which the `value_bytes` bytes of its value are to follow.
+pub fn stat_begin(out: &mut Vec<u8>, head: Head, name: &[u8], value_bytes: usize) {
     header(
         out,
         head,
@@ -121,12 +127,11 @@ pub fn stat(out: &mut Vec<u8>, head: Head, name: &[u8], value: &[u8]) {
         &Lengths {
             extras: 0,
             key: name.len(),
-            value: value.len(),
+            value: value_bytes,
         },
         0,
     );
     out.extend_from_slice(name);
-    out.extend_from_slice(value);
 }
 
 #[inline]

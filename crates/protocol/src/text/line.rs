@@ -11,7 +11,11 @@ use crate::{meta, reply};
 /// Bytes that may be buffered without a line end before the connection is closed.
 pub const LINE_BYTES_UNTERMINATED_MAX: usize = 2048;
 
-/// The same for `get` and `gets`, which name any number of keys: memcached sets no limit, this server does, so that
+/// What memcached reads at once: a line up to this length is answered if its end arrives with its beginning. Whether it
+/// does is for the caller to find out, since a connection may be read in smaller portions.
+pub const LINE_BYTES_AT_ONCE_MAX: usize = 16 * 1024;
+
+/// [`LINE_BYTES_UNTERMINATED_MAX`] for `get` and `gets`, which name any number of keys: memcached sets no limit, this server does, so that
 /// one connection cannot take all memory. Room for 33,000 of the longest keys.
 pub const LINE_BYTES_MAX: usize = 8 << 20;
 
@@ -26,7 +30,8 @@ const LEADING_SPACES_MAX: usize = 100;
 pub enum Parsed<'a> {
     /// Not a whole line yet: read more. [`parse_after`] need not search these bytes again.
     Incomplete,
-    /// Too long without a line end: close the connection without a reply.
+    /// Too long without a line end: close the connection without a reply, unless the rest is just arriving and there are no
+    /// more than [`LINE_BYTES_AT_ONCE_MAX`] bytes of it.
     TooLong,
     /// One command line.
     Request {
@@ -127,6 +132,10 @@ fn dispatch(line: &[u8]) -> Request<'_> {
 /// A line whose first word is no command. A browser's or a scanner's HTTP request closes the connection without a word.
 #[cold]
 fn unknown(line: &[u8]) -> Request<'_> {
+    if line.len() > LINE_BYTES_AT_ONCE_MAX {
+        // Spaces and then `get`: neither a browser nor worth a walk over megabytes.
+        return Request::error(reply::ERROR);
+    }
     let mut words = tokens::Tokens::new(line).skip(1);
     if words
         .by_ref()

@@ -32,11 +32,14 @@ mod watch;
 
 pub use commands::COMMANDS;
 pub use debugtime::DebugTime;
-pub use line::{LINE_BYTES_MAX, LINE_BYTES_UNTERMINATED_MAX, Parsed, parse, parse_after};
+pub use get::KEYS_BYTES_AT_ONCE_MAX;
+pub use line::{
+    LINE_BYTES_AT_ONCE_MAX, LINE_BYTES_MAX, LINE_BYTES_UNTERMINATED_MAX, Parsed, parse, parse_after,
+};
 pub use lru::LruRequest;
 pub use lru_crawler::{CrawlTarget, CrawlerRequest};
 pub use request::{DetailMode, Request, ShutdownMode, StatsRequest, StoreRequest, StoreVerb};
 pub use slabs::SlabsRequest;
 pub use store::VALUE_BYTES_MAX;
-pub use tokens::Keys;
+pub use tokens::{Checked, KeyCheck, Keys};
 pub use watch::Streams;

@@ -22,6 +22,16 @@ pub enum Request<'a> {
         /// Whether hits carry their cas unique (`gats`).
         with_cas: bool,
     },
+    /// `get`, `gets`, `gat`, `gats` with so many keys that looking at all of them would take long: they may be too long, or
+    /// none. [`super::KeyCheck`] looks at them in steps, and [`super::Keys::resume`] takes them when it has found them good.
+    LongGet {
+        /// What stands in the place of the keys, to the end of the line.
+        keys: &'a [u8],
+        /// New exptime of every hit (`gat`, `gats`).
+        exptime: Option<i32>,
+        /// Whether hits carry their cas unique (`gets`, `gats`).
+        with_cas: bool,
+    },
     /// A storage command; `value_bytes` of data and `\r\n` follow.
     Store(StoreRequest<'a>),
     /// `touch`.

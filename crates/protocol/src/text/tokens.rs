@@ -80,8 +80,6 @@ pub struct Keys<'a> {
 
 impl<'a> Keys<'a> {
     /// The keys in `text`, or `None` if there is none or one of them is too long.
-    ///
-    /// With what [`Keys::as_bytes`] gave, it goes on where another iterator stopped.
     #[inline]
     #[must_use]
     pub fn new(text: &'a [u8]) -> Option<Self> {
@@ -89,6 +87,16 @@ impl<'a> Keys<'a> {
         // A text this short holds no long key: the ordinary case needs no walk over the keys.
         let valid = !rest.is_empty() && (rest.len() <= KEY_BYTES_MAX || keys_are_short(rest));
         valid.then_some(Keys { rest })
+    }
+
+    /// Goes on where another iterator stopped, with what [`Keys::as_bytes`] gave; or with a text that [`KeyCheck`] has
+    /// found good. Nothing is looked at again.
+    #[inline]
+    #[must_use]
+    pub fn resume(text: &'a [u8]) -> Self {
+        Keys {
+            rest: skip_spaces(text),
+        }
     }
 
     /// The only key, if there is just one.
@@ -141,3 +149,86 @@ impl<'a> Iterator for Keys<'a> {
 }
 
 impl FusedIterator for Keys<'_> {}
+
+/// What is known of the keys of a long line so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// No fault yet, and more to look at.
+    Partly,
+    /// There is a key, and none is too long.
+    Good,
+    /// There is no key, or one that is too long.
+    Bad,
+}
+
+/// A look at the keys of a line that is too long to look at in one go: what [`Keys::new`] does, in steps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeyCheck {
+    /// Bytes that have been looked at; a word begins behind them, or a space.
+    checked: usize,
+    has_key: bool,
+}
+
+impl KeyCheck {
+    /// Looks at the next `bytes` bytes of `text`, give or take a key; `text` is the same in each step.
+    pub fn step(&mut self, text: &[u8], bytes: usize) -> Checked {
+        let end = text.len().min(self.checked + bytes.max(2 * KEY_BYTES_MAX));
+        let is_last = end == text.len();
+        let mut words = Tokens::new(&text[self.checked..end]);
+        while let Some(word) = words.next() {
+            if word.len() > KEY_BYTES_MAX {
+                return Checked::Bad;
+            }
+            self.has_key = true;
+            if words.rest.is_empty() && !is_last {
+                // It may go on behind the part that is looked at.
+                self.checked = end - word.len();
+                return Checked::Partly;
+            }
+        }
+        self.checked = end;
+        match (is_last, self.has_key) {
+            (false, _) => Checked::Partly,
+            (true, true) => Checked::Good,
+            (true, false) => Checked::Bad,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_steps(text: &[u8], bytes: usize) -> bool {
+        let mut check = KeyCheck::default();
+        loop {
+            match check.step(text, bytes) {
+                Checked::Partly => {}
+                outcome => return outcome == Checked::Good,
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_judged_alike_in_steps_of_any_size() {
+        let long = |bytes: usize| vec![b'k'; bytes];
+        let mut texts = vec![Vec::new(), b" ".repeat(3000), b"a".to_vec()];
+        for bytes in [249, 250, 251, 252, 499, 500, 501, 1000] {
+            for before in [0, 1, 248, 249, 250, 251, 499, 500, 501] {
+                for spaces in [1, 2, 300] {
+                    let space = b" ".repeat(spaces);
+                    let part = &long(before.min(250))[..];
+                    texts.push([part, &space, &long(bytes), &space, b"x"].concat());
+                    texts.push([&space, part, &space, part, &space, &long(bytes)].concat());
+                    texts.push([&long(bytes), &space[..], part].concat());
+                }
+            }
+        }
+        for text in &texts {
+            let whole = Keys::new(text).is_some();
+            for bytes in [1, 500, 501, 502, 600, 999, 4096, 1 << 20] {
+                assert_eq!(in_steps(text, bytes), whole, "{} bytes", text.len());
+            }
+        }
+    }
+}

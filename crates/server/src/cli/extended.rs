@@ -46,7 +46,7 @@ const SWITCHES: [(&str, Switch); 22] = [
 ];
 
 /// Sub-options with a value, and what memcached says when it is missing (nothing: it may be).
-const VALUES: [(&str, &str, Setter); 24] = [
+const VALUES: [(&str, &str, Setter); 25] = [
     (
         "hashpower",
         "Missing numeric argument for hashpower",
@@ -153,6 +153,11 @@ const VALUES: [(&str, &str, Setter); 24] = [
         "read_buf_mem_limit",
         "Missing read_buf_mem_limit argument",
         read_buf_mem_limit,
+    ),
+    (
+        "conn_mem_limit",
+        "Missing conn_mem_limit argument",
+        conn_mem_limit,
     ),
     (
         "sock_cookie_id",
@@ -428,6 +433,12 @@ fn slab_chunk_max(config: &mut Config, text: &str) -> Result<(), CliError> {
 fn read_buf_mem_limit(config: &mut Config, text: &str) -> Result<(), CliError> {
     let megabytes = whole_u32(text).ok_or_else(|| unparsable("read_buf_mem_limit"))?;
     config.read_buf_mem_limit_bytes = u64::from(megabytes) << 20;
+    Ok(())
+}
+
+fn conn_mem_limit(config: &mut Config, text: &str) -> Result<(), CliError> {
+    let megabytes = whole_u32(text).ok_or_else(|| unparsable("conn_mem_limit"))?;
+    config.conn_mem_limit_bytes = u64::from(megabytes) << 20;
     Ok(())
 }
 

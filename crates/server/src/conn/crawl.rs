@@ -1,23 +1,41 @@
-//! A walk over all items that a connection has asked for: shard after shard, step after step, as its output drains.
+//! A walk over all items that a connection has asked for: shard after shard, step after step, as its output drains. What
+//! else may be long is told in the same way: connections, and prefixes.
+//!
+//! | of | where the walk is | a step is taken by |
+//! | --- | --- | --- |
+//! | items, items of some classes | a cursor of the engine | an operation on the shard, or under a loan |
+//! | connections | a number in the shard's table | the shard's network side, asked by message |
+//! | prefixes of `stats detail` | the number of a prefix | all shards at once: their counts are added up |
 
-use corecached_engine::{KeyHash, WalkCursor};
+use corecached_engine::{KeyHash, PageCursor, WalkCursor};
 use corecached_protocol::reply;
 use corecached_protocol::text::{CrawlTarget, CrawlerRequest};
 
-use crate::crawler::{Sizes, WalkForm, WalkStep};
-use crate::execute::{Part, Walked, execute, statistics};
+use crate::control::Control;
+use crate::crawler::{Place, Sizes, WalkForm, WalkStep};
+use crate::execute::{
+    Part, Walked, execute, long_statistic, prefix_lines, some_statistics, statistics_end,
+};
 use crate::op::{Op, ReplyStyle, TEXT, Verb};
 use crate::shard::ShardId;
 use crate::shared::Shared;
 use crate::stats::Pairs;
+use crate::watch::PrefixRows;
 
-use super::gather::Gather;
+use super::gather::{self, Gather};
 use super::{Conn, Cx, Phase, Stop};
 
 /// What `stats cachedump` answers at most.
 const CACHEDUMP_BYTES_MAX: usize = 2 << 20;
+/// Sizes told in a step.
+const SIZES_PER_STEP: usize = 256;
+/// Bytes of a statistic of megabytes told in a step.
+const TOLD_BYTES_MAX: usize = 64 * 1024;
 
-/// What the items are walked for.
+/// Memory of an entry of [`Sizes`]: key and count, and its part of a node that is two thirds full.
+const SIZE_NODE_BYTES: usize = 24;
+
+/// What is walked, and what for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum CrawlKind {
     /// `lru_crawler metadump`.
@@ -31,6 +49,23 @@ pub(super) enum CrawlKind {
     },
     /// `stats sizes`, and how its outcome is told.
     Sizes(ReplyStyle<'static>),
+    /// `stats conns`, likewise.
+    Conns(ReplyStyle<'static>),
+    /// `stats detail dump`, likewise.
+    Detail(ReplyStyle<'static>),
+}
+
+impl CrawlKind {
+    /// Where the walk over a shard begins.
+    fn start(self) -> Place {
+        match self {
+            CrawlKind::Metadump | CrawlKind::Mgdump | CrawlKind::Sizes(_) => {
+                Place::Items(WalkCursor::default())
+            }
+            CrawlKind::Cachedump { .. } => Place::Pages(PageCursor::default()),
+            CrawlKind::Conns(_) | CrawlKind::Detail(_) => Place::Number(0),
+        }
+    }
 }
 
 /// A walk under way.
@@ -40,10 +75,14 @@ pub(super) struct Crawl {
     classes: u64,
     /// The shard being walked.
     shard: ShardId,
-    cursor: WalkCursor,
+    place: Place,
     /// Bytes of lines so far.
     bytes: usize,
     sizes: Sizes,
+    /// Lines of prefixes that are not told yet: in binary they are one value, and its length comes first.
+    lines: Vec<u8>,
+    /// Bytes of them that are told.
+    told: usize,
     /// The lines that were wanted are all there.
     is_full: bool,
 }
@@ -51,7 +90,7 @@ pub(super) struct Crawl {
 impl Crawl {
     fn step(&self, shared: &Shared) -> WalkStep {
         WalkStep {
-            cursor: self.cursor,
+            place: self.place,
             classes: self.classes,
             form: match self.kind {
                 CrawlKind::Metadump => WalkForm::Metadump,
@@ -60,7 +99,7 @@ impl Crawl {
                     limit,
                     bytes_max: CACHEDUMP_BYTES_MAX - self.bytes - reply::END.len(),
                 },
-                CrawlKind::Sizes(_) => WalkForm::Sizes,
+                CrawlKind::Sizes(_) | CrawlKind::Conns(_) | CrawlKind::Detail(_) => WalkForm::Sizes,
             },
             unix_origin: shared.clock.unix_origin(),
         }
@@ -76,13 +115,31 @@ impl Crawl {
         for (size, count) in walked.sizes {
             *self.sizes.entry(size).or_default() += count;
         }
-        match walked.cursor {
-            Some(cursor) => self.cursor = cursor,
+        match walked.place {
+            Some(place) => self.place = place,
             None => {
-                self.cursor = WalkCursor::default();
+                self.place = self.kind.start();
                 self.shard.0 += 1;
             }
         }
+    }
+
+    /// Takes in the counts of some prefixes.
+    pub(super) fn add_prefixes(&mut self, rows: &PrefixRows, shared: &Shared) {
+        prefix_lines(&shared.watch.prefixes_named(rows), &mut self.lines);
+    }
+
+    /// Whether it answers a `stats` command.
+    pub(super) fn is_statistic(&self) -> bool {
+        matches!(
+            self.kind,
+            CrawlKind::Sizes(_) | CrawlKind::Conns(_) | CrawlKind::Detail(_)
+        )
+    }
+
+    /// Bytes of heap memory held.
+    pub(super) fn held_bytes(&self) -> usize {
+        size_of::<Crawl>() + self.lines.capacity() + self.sizes.len() * SIZE_NODE_BYTES
     }
 
     fn is_done(&self, shared: &Shared) -> bool {
@@ -164,9 +221,11 @@ pub(super) fn begin(conn: &mut Conn, kind: CrawlKind, classes: u64, cx: &Cx<'_>)
         kind,
         classes,
         shard: ShardId(0),
-        cursor: WalkCursor::default(),
+        place: kind.start(),
         bytes: 0,
         sizes: Sizes::new(),
+        lines: Vec::new(),
+        told: 0,
         is_full: false,
     }));
 }
@@ -176,10 +235,46 @@ pub(super) fn resume(conn: &mut Conn, cx: &mut Cx<'_>) -> Stop {
     let Phase::Crawl(mut crawl) = std::mem::take(&mut conn.phase) else {
         return Stop::Dry;
     };
-    if crawl.is_done(cx.shared) {
-        finish(conn, &crawl, cx);
-        return Stop::Dry;
+    if let CrawlKind::Detail(ReplyStyle::Text { .. }) = crawl.kind {
+        conn.say(&crawl.lines, cx);
+        crawl.lines.clear();
     }
+    if crawl.is_done(cx.shared) {
+        let is_over = finish(conn, &mut crawl, cx);
+        if is_over {
+            return Stop::Dry;
+        }
+        conn.phase = Phase::Crawl(crawl);
+        return Stop::Later;
+    }
+    match crawl.kind {
+        CrawlKind::Conns(style) => {
+            ask_for_conns(conn, &crawl, style, cx);
+            conn.phase = Phase::Crawl(crawl);
+        }
+        CrawlKind::Detail(_) => {
+            let from = number(crawl.place);
+            // At one shard its outcome is taken in at once.
+            conn.phase = Phase::Crawl(crawl);
+            gather::prefixes(conn, from, cx);
+        }
+        _ => walk(conn, crawl, cx),
+    }
+    match conn.gather {
+        Some(_) => Stop::Paused,
+        None => Stop::Later,
+    }
+}
+
+fn number(place: Place) -> u32 {
+    match place {
+        Place::Number(number) => number,
+        Place::Items(_) | Place::Pages(_) => 0,
+    }
+}
+
+/// A step over items.
+fn walk(conn: &mut Conn, mut crawl: Box<Crawl>, cx: &mut Cx<'_>) {
     let op = Op {
         key: &[],
         hash: KeyHash(0),
@@ -191,7 +286,7 @@ pub(super) fn resume(conn: &mut Conn, cx: &mut Cx<'_>) -> Stop {
         cx.router.push(crawl.shard, &op, Some(reply_to));
         conn.gather = Some(Box::new(Gather::walk()));
         conn.phase = Phase::Crawl(crawl);
-        return Stop::Paused;
+        return;
     }
     let Cx { access, spare, .. } = cx;
     let part = conn.replies.write(
@@ -202,21 +297,75 @@ pub(super) fn resume(conn: &mut Conn, cx: &mut Cx<'_>) -> Stop {
         crawl.go_on(walked);
     }
     conn.phase = Phase::Crawl(crawl);
-    Stop::Yield
 }
 
-/// All has been shown.
-fn finish(conn: &mut Conn, crawl: &Crawl, cx: &mut Cx<'_>) {
-    crawl.abandon(cx.shared);
+/// A step over connections: asked of the shard's network side, which cannot be borrowed.
+fn ask_for_conns(conn: &mut Conn, crawl: &Crawl, style: ReplyStyle<'static>, cx: &Cx<'_>) {
+    let reply_to = conn.expect_reply();
+    conn.gather = Some(Box::new(Gather::walk()));
+    cx.shared.shard(crawl.shard).post(Control::DescribeConns {
+        origin: cx.access.shard,
+        reply_to,
+        from: number(crawl.place),
+        style,
+    });
+}
+
+/// All has been shown; tells what comes at the end, a part of it if it is long. Whether that was all.
+fn finish(conn: &mut Conn, crawl: &mut Crawl, cx: &mut Cx<'_>) -> bool {
     match crawl.kind {
-        CrawlKind::Metadump | CrawlKind::Cachedump { .. } => conn.say(reply::END, cx),
-        CrawlKind::Mgdump => conn.say(corecached_protocol::meta::reply::EN, cx),
+        CrawlKind::Metadump | CrawlKind::Cachedump { .. } => {
+            crawl.abandon(cx.shared);
+            conn.say(reply::END, cx);
+        }
+        CrawlKind::Mgdump => {
+            crawl.abandon(cx.shared);
+            conn.say(corecached_protocol::meta::reply::EN, cx);
+        }
         CrawlKind::Sizes(style) => {
             let mut pairs = Pairs::default();
-            for (size, count) in &crawl.sizes {
-                pairs.number(&size.to_string(), *count);
+            for _ in 0..SIZES_PER_STEP {
+                let Some((size, count)) = crawl.sizes.pop_first() else {
+                    break;
+                };
+                pairs.number(&size.to_string(), count);
             }
-            conn.tell(cx, |out| statistics(&style, &pairs, out));
+            conn.tell(cx, |out| some_statistics(&style, &pairs, out));
+            if !crawl.sizes.is_empty() {
+                return false;
+            }
+            conn.tell(cx, |out| statistics_end(&style, out));
+        }
+        CrawlKind::Conns(style) => conn.tell(cx, |out| statistics_end(&style, out)),
+        CrawlKind::Detail(style) => return tell_prefixes(conn, crawl, style, cx),
+    }
+    true
+}
+
+/// Ends `stats detail dump`. In binary its lines are one value, of the name that memcached gives it.
+fn tell_prefixes(
+    conn: &mut Conn,
+    crawl: &mut Crawl,
+    style: ReplyStyle<'static>,
+    cx: &mut Cx<'_>,
+) -> bool {
+    if matches!(style, ReplyStyle::Binary(_)) {
+        let begins = crawl.told == 0;
+        if begins {
+            crawl.lines.extend_from_slice(reply::END);
+        }
+        let end = crawl.lines.len().min(crawl.told + TOLD_BYTES_MAX);
+        conn.tell(cx, |out| {
+            if begins {
+                long_statistic(&style, b"detailed", crawl.lines.len(), out);
+            }
+            out.bytes.extend_from_slice(&crawl.lines[crawl.told..end]);
+        });
+        crawl.told = end;
+        if end < crawl.lines.len() {
+            return false;
         }
     }
+    conn.tell(cx, |out| statistics_end(&style, out));
+    true
 }

@@ -21,9 +21,23 @@ pub(crate) struct Cx<'a> {
     pub(crate) spare: Option<Vec<u8>>,
     /// Where replies go that nobody wants.
     pub(crate) unwanted: Outgoing,
+    /// With that much to send, a connection executes nothing further.
+    pub(crate) output_bytes_max: usize,
+    /// Keys that gets of many may still look up in this turn of the connection.
+    pub(crate) keys_left: usize,
+    /// Whether this is its turn among the connections that go on, and it has not done anything long in it.
+    pub(crate) has_long_turn: bool,
 }
 
+/// Keys that one connection looks up in one turn in gets of many keys: some 50 us of misses, or of small hits.
+pub(crate) const KEYS_PER_TURN: usize = 512;
+
 impl Cx<'_> {
+    /// Whether something long may be done now; not a second time.
+    pub(super) fn take_long_turn(&mut self) -> bool {
+        std::mem::take(&mut self.has_long_turn)
+    }
+
     /// Asks for the bucket of a key that will be looked up soon, if it is this shard's.
     #[inline]
     pub(super) fn prefetch(&self, hash: KeyHash) {

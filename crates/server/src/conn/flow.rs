@@ -5,14 +5,21 @@
 //!                         replies that the peer does not take }
 //!                         questions to other shards           } paused: it goes on when that is over
 //!                         a broadcast                         }
-//!                         memory of shards that are at work   it goes on in the next warm window
+//!                         memory of shards that are at work,  } it goes on in the next warm window
+//!                         the end of a long line              }
 //!   too much of it is left                                      its socket is not read meanwhile
 //! ```
 
-use super::{Conn, Phase};
+use corecached_protocol::text::LINE_BYTES_AT_ONCE_MAX;
+
+use super::output::OUTPUT_BYTES_MAX;
+use super::steps::Step;
+use super::{Conn, Cx, Phase, Stop};
 
 /// As many replies may be outstanding at other shards (and queued behind them).
 const OUTSTANDING_MAX: usize = 512;
+/// A line without an end is waited for in so many turns, which are a warm window apart.
+const TURNS_WITHOUT_END_MAX: u8 = 3;
 /// With that much input waiting to be parsed, the socket is no longer read.
 const INPUT_BYTES_MAX: usize = 64 * 1024;
 
@@ -37,14 +44,14 @@ impl Conn {
         self.send_is_under_way()
             || self.gather.is_some()
             || self.replies.outstanding() >= OUTSTANDING_MAX
+            || self.replies.expected_bytes() > OUTPUT_BYTES_MAX
             || matches!(&self.phase, Phase::Value(upload) if upload.is_awaited())
     }
 
-    /// Whether it goes on without further input: a multi-get is in the middle of its keys, a walk in the middle of the
-    /// items, or a value waits for memory.
+    /// Whether it goes on without further input: a walk is in the middle of the items, or a value waits for memory.
     pub(super) fn is_mid_run(&self) -> bool {
         match &self.phase {
-            Phase::Keys(_) | Phase::Crawl(_) => true,
+            Phase::Crawl(_) => true,
             Phase::Value(upload) => upload.waits(),
             _ => false,
         }
@@ -67,7 +74,33 @@ impl Conn {
 
     /// Whether it goes on only when others had time to work.
     pub(crate) fn rests(&self) -> bool {
-        matches!(&self.phase, Phase::Value(upload) if upload.rests())
+        match &self.phase {
+            Phase::Value(upload) => upload.rests(),
+            _ => self.turns_without_end > 0,
+        }
+    }
+
+    /// A line has grown longer than it may be without an end, to so many bytes. If its beginning and end arrived together it
+    /// is answered: a connection is read in portions of a receive buffer, so the rest may be in the next one, or on its way
+    /// out of the kernel. For that it gets the time of some turns.
+    pub(super) fn too_long(&mut self, bytes: usize, cx: &Cx<'_>) -> Step {
+        self.turns_without_end += u8::from(cx.has_long_turn || self.turns_without_end == 0);
+        if bytes > LINE_BYTES_AT_ONCE_MAX
+            || self.turns_without_end > TURNS_WITHOUT_END_MAX
+            || self.reading == Reading::Ended
+        {
+            return Step::Close;
+        }
+        Step::UsedAll(0, Stop::Later)
+    }
+
+    /// So many replies to gets may be asked for now, at most `wanted` and at least one.
+    #[inline]
+    pub(super) fn reply_room(&self, wanted: usize, cx: &Cx<'_>) -> usize {
+        match cx.router.has_peers() {
+            true => self.replies.room(cx.output_bytes_max, wanted),
+            false => wanted,
+        }
     }
 
     /// Whether it has received more requests than it may keep waiting. (A long line that is not complete yet is not full:

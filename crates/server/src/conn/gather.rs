@@ -1,18 +1,16 @@
 //! Commands that concern every shard: sent to all, answered when the last has done its part. Until then the connection
 //! executes nothing further, so that the effect comes before anything later on it.
 
-use std::os::fd::RawFd;
-
-use corecached_engine::{KeyHash, ReassignOutcome, Seconds};
+use corecached_engine::{ClassStats, KeyHash, ReassignOutcome, Seconds};
 use corecached_protocol::text::{DetailMode, StatsRequest};
 use corecached_protocol::{exptime, reply};
 use corecached_reactor::Outgoing;
 
 use crate::batch::ReplyTo;
-use crate::control::Control;
+use crate::crawler::Place;
 use crate::execute::{
     Part, Walked, counters_reset, detail_refused, detail_turned, execute, flush_refused, flushed,
-    no_such_statistics, prefix_counts, reassigned, statistics,
+    no_such_statistics, reassigned, statistics,
 };
 use crate::op::{Op, ReplyStyle, TEXT, Verb};
 use crate::replies::ReplySeq;
@@ -20,7 +18,7 @@ use crate::shard::ShardId;
 use crate::shared::Shared;
 use crate::stats::{self, Pairs, ShardReport};
 
-use crate::watch::Prefixes;
+use crate::watch::{PREFIXES_PER_STEP, PrefixRows};
 
 use super::crawl::{self, CrawlKind};
 use super::{Conn, Cx};
@@ -45,12 +43,13 @@ pub(crate) enum GatherKind {
     Shards,
     /// `stats memory`.
     Memory,
-    /// `stats conns`.
-    Conns,
     /// One step of a walk, on one shard.
     Walk,
-    /// `stats detail dump`.
-    Detail,
+    /// A step of `stats detail dump`: the counts of the prefixes from this number on.
+    Prefixes {
+        /// The number.
+        from: u32,
+    },
     /// `slabs reassign`.
     Reassign {
         /// The class that gives a page; `None` = any.
@@ -65,7 +64,7 @@ impl GatherKind {
         match self {
             GatherKind::Flush => Verb::FlushAll { at },
             GatherKind::Reset => Verb::ResetStats,
-            GatherKind::Detail => Verb::Prefixes,
+            GatherKind::Prefixes { from } => Verb::Prefixes { from },
             GatherKind::Reassign {
                 source,
                 destination,
@@ -90,11 +89,9 @@ pub(crate) struct Gather {
     missing: usize,
     /// By shard id.
     reports: Vec<Option<Box<ShardReport>>>,
-    /// Connections for `stats conns`, by descriptor.
-    conns: Vec<(RawFd, Pairs)>,
     /// A step of a walk.
     walked: Option<Walked>,
-    prefixes: Prefixes,
+    prefixes: PrefixRows,
     reassigned: Vec<ReassignOutcome>,
 }
 
@@ -119,9 +116,8 @@ impl Gather {
             reply,
             missing: shards,
             reports: (0..shards).map(|_| None).collect(),
-            conns: Vec::new(),
             walked: None,
-            prefixes: Prefixes::default(),
+            prefixes: PrefixRows::default(),
             reassigned: Vec::new(),
         }
     }
@@ -145,7 +141,7 @@ impl Gather {
                 self.reports[shard] = Some(report);
             }
             Part::Walked(walked) => self.walked = Some(walked),
-            Part::Prefixes(prefixes) => self.prefixes.add(prefixes),
+            Part::Prefixes(rows) => self.prefixes.add(&rows),
             Part::Reassigned(outcome) => self.reassigned.push(outcome),
             // No part of a broadcast.
             Part::Granted(_) => {}
@@ -157,9 +153,17 @@ impl Gather {
         self.walked.take()
     }
 
-    /// Keeps a shard's description of its connections.
-    pub(crate) fn add_conns(&mut self, conns: Vec<(RawFd, Pairs)>) {
-        self.conns.extend(conns);
+    /// The counts of prefixes, if those were awaited.
+    pub(super) fn prefixes(&self) -> &PrefixRows {
+        &self.prefixes
+    }
+
+    /// Bytes of heap memory held, as far as they depend on what is asked for.
+    pub(super) fn held_bytes(&self) -> usize {
+        let reports = self.reports.len() * size_of::<ShardReport>();
+        let classes = self.reports.iter().flatten();
+        let classes: usize = classes.map(|report| report.classes.capacity()).sum();
+        size_of::<Gather>() + reports + classes * size_of::<ClassStats>()
     }
 
     /// Appends the reply, once every shard has answered.
@@ -168,8 +172,7 @@ impl Gather {
         let pairs = match self.kind {
             GatherKind::Flush => return flushed(&self.reply, out),
             GatherKind::Reset => return counters_reset(&self.reply, out),
-            GatherKind::Walk => return,
-            GatherKind::Detail => return prefix_counts(&self.reply, &self.prefixes, out),
+            GatherKind::Walk | GatherKind::Prefixes { .. } => return,
             GatherKind::Reassign { .. } => {
                 return reassigned(&self.reply, &self.reassigned, out);
             }
@@ -178,7 +181,6 @@ impl Gather {
             GatherKind::Slabs => stats::slabs::render(&reports),
             GatherKind::Shards => stats::shards::render(shared, &reports),
             GatherKind::Memory => stats::memory::render(shared, &reports),
-            GatherKind::Conns => stats::conns::render(&mut self.conns),
         };
         statistics(&self.reply, &pairs, out);
     }
@@ -216,7 +218,7 @@ pub(super) fn stats(
         }
         StatsRequest::Items => GatherKind::Items,
         StatsRequest::Slabs => GatherKind::Slabs,
-        StatsRequest::Conns => return describe_conns(conn, reply, cx),
+        StatsRequest::Conns => return crawl::begin(conn, CrawlKind::Conns(reply), 0, cx),
         StatsRequest::Settings => {
             let pairs = stats::settings::render(cx.shared);
             return conn.tell(cx, |out| statistics(&reply, &pairs, out));
@@ -232,7 +234,9 @@ pub(super) fn stats(
         StatsRequest::Detail(_) if !cx.shared.config.dump_enabled => {
             return conn.tell(cx, |out| detail_refused(&reply, out));
         }
-        StatsRequest::Detail(DetailMode::Dump) => GatherKind::Detail,
+        StatsRequest::Detail(DetailMode::Dump) => {
+            return crawl::begin(conn, CrawlKind::Detail(reply), 0, cx);
+        }
         StatsRequest::Detail(mode) => {
             let on = mode == DetailMode::On;
             cx.shared.tuning.detail.turn(on);
@@ -306,7 +310,22 @@ fn broadcast(
     reply: ReplyStyle<'static>,
     cx: &mut Cx<'_>,
 ) {
+    broadcast_for(conn, kind, at, reply, None, cx);
+}
+
+/// The same as a step of a walk, of which `walked` is known already.
+fn broadcast_for(
+    conn: &mut Conn,
+    kind: GatherKind,
+    at: Option<Seconds>,
+    reply: ReplyStyle<'static>,
+    walked: Option<Walked>,
+    cx: &mut Cx<'_>,
+) {
     let done = begin(conn, kind, reply, cx);
+    if let Some(gather) = conn.gather_mut() {
+        gather.walked = walked;
+    }
     let op = Op {
         key: &[],
         hash: KeyHash(0),
@@ -325,15 +344,16 @@ fn broadcast(
     part_done(conn, cx);
 }
 
-/// `stats conns`: asked of the shards' network sides, which cannot be borrowed.
-fn describe_conns(conn: &mut Conn, reply: ReplyStyle<'static>, cx: &mut Cx<'_>) {
-    let reply_to = begin(conn, GatherKind::Conns, reply, cx);
-    for shard in &cx.shared.shards {
-        shard.post(Control::DescribeConns {
-            origin: cx.access.shard,
-            reply_to,
-        });
-    }
+/// A step of `stats detail dump`: its outcome is taken in by the walk that the connection is in.
+pub(super) fn prefixes(conn: &mut Conn, from: u32, cx: &mut Cx<'_>) {
+    let kind = GatherKind::Prefixes { from };
+    let next = from + PREFIXES_PER_STEP as u32;
+    let walked = Walked {
+        place: Some(Place::Number(next)),
+        is_full: next >= cx.shared.watch.prefixes(),
+        ..Walked::default()
+    };
+    broadcast_for(conn, kind, None, ReplyStyle::None, Some(walked), cx);
 }
 
 fn part_done(conn: &mut Conn, cx: &mut Cx<'_>) {

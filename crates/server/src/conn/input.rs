@@ -46,8 +46,14 @@ impl Input {
         }
     }
 
-    /// Whether what is kept begins with a whole command line, so that its value is what is missing.
-    pub(super) fn awaits_value(&self) -> bool {
-        self.rest().contains(&b'\n')
+    /// Whether what is kept begins with a whole line of at most so many bytes.
+    pub(super) fn has_line(&self, bytes_max: usize) -> bool {
+        let rest = self.rest();
+        memchr::memchr(b'\n', &rest[..rest.len().min(bytes_max)]).is_some()
+    }
+
+    /// Bytes of heap memory held.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.bytes.capacity()
     }
 }

@@ -15,7 +15,7 @@
 //! text binary ahead password      requests, by protocol
 //! announced upload holder window  values
 //! gather crawl watch              what takes all shards, or the rest of the connection's life
-//! output flow end state           replies; when it goes on; how it ends; what is said of it
+//! output flow end state held      replies; when it goes on; how it ends; what is said of it; its memory
 //! ```
 
 mod ahead;
@@ -27,6 +27,7 @@ mod direct;
 mod end;
 mod flow;
 mod gather;
+mod held;
 mod holder;
 mod input;
 mod link;
@@ -49,12 +50,14 @@ use corecached_engine::{KeyHash, Seconds};
 use corecached_protocol::Codec;
 use corecached_protocol::event::{CloseReason, Peer};
 
-pub(crate) use cx::Cx;
+pub(crate) use cx::{Cx, KEYS_PER_TURN};
 pub(crate) use direct::{Arrival, LANDING_BYTES};
 pub(crate) use flow::Reading;
 pub(crate) use gather::Gather;
+pub(crate) use held::Held;
 pub(crate) use link::Link;
-pub(crate) use table::{ConnId, ConnTable};
+pub(crate) use output::OUTPUT_BYTES_MAX;
+pub(crate) use table::{ConnId, ConnTable, Totals};
 
 use crate::config::BindingProtocol;
 use crate::listen::ListenerId;
@@ -77,7 +80,7 @@ enum Phase {
     Value(Box<Upload>),
     /// That many bytes of a refused value are still to be dropped.
     Swallow(u64),
-    /// A multi-get whose replies did not all fit the output limit.
+    /// A get of many keys, of which some are left.
     Keys(Box<KeyRun>),
     /// A walk over all items.
     Crawl(Box<Crawl>),
@@ -90,8 +93,10 @@ enum Phase {
 enum Stop {
     /// All complete requests are done.
     Dry,
-    /// More could be done, in the next turn.
+    /// More could be done, in the next turn: that was its share of requests.
     Yield,
+    /// More could be done, in its turn among those that go on: what comes next, or goes on, is long.
+    Later,
     /// More could be done once the peer reads, other shards answer or the broadcast is through.
     Paused,
     /// The connection ends when its replies are sent.
@@ -115,6 +120,8 @@ pub(crate) struct Conn {
     input: Input,
     /// Bytes at the beginning of the input that are known to hold no line end.
     searched: usize,
+    /// How often it had its turn while a long line had no end.
+    turns_without_end: u8,
     replies: Replies,
     gather: Option<Box<Gather>>,
     /// Its client, if somebody watches connections.
@@ -133,6 +140,10 @@ pub(crate) struct Conn {
     direct_reads: u8,
     /// What is known of the last send.
     sending: Sending,
+    /// Memory of the last send.
+    sending_bytes: usize,
+    /// What the shard has counted for it.
+    pub(crate) counted: Held,
     /// There is input that could be worked on.
     stalled: bool,
     /// Ends once its replies are sent.
@@ -169,6 +180,7 @@ impl Conn {
             phase: Phase::default(),
             input: Input::default(),
             searched: 0,
+            turns_without_end: 0,
             replies: Replies::default(),
             gather: None,
             peer: None,
@@ -179,6 +191,8 @@ impl Conn {
             reading,
             direct_reads: 0,
             sending: Sending::Nothing,
+            sending_bytes: 0,
+            counted: Held::default(),
             stalled: false,
             closing: false,
             cut_short: false,
@@ -237,8 +251,8 @@ impl Conn {
     /// Executes requests until the input is dry or it is time to stop; returns how many bytes were used up.
     fn consume_all(&mut self, bytes: &[u8], cx: &mut Cx<'_>) -> usize {
         let (used, stop) = self.consume(bytes, cx);
-        self.stalled = matches!(stop, Stop::Yield | Stop::Paused);
-        if stop == Stop::Yield && !matches!(self.phase, Phase::Crawl(_) | Phase::Value(_)) {
+        self.stalled = matches!(stop, Stop::Yield | Stop::Later | Stop::Paused);
+        if stop == Stop::Yield {
             cx.net.conn_yields.add(1);
         }
         if stop == Stop::Close {
@@ -247,7 +261,7 @@ impl Conn {
             self.closing = true;
             return bytes.len();
         }
-        if self.is_datagram() && self.output_is_full() {
+        if self.is_datagram() && self.output_is_full(cx) {
             self.cut_short = true;
             self.stalled = false;
         }
@@ -257,13 +271,11 @@ impl Conn {
 
     fn consume(&mut self, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, Stop) {
         let Some(&first) = bytes.first() else {
-            // A paused multi-get goes on without further input.
+            // A walk goes on without further input.
             return match self.phase {
                 // It may have been paused since it was put on the list of those that can go on.
-                Phase::Keys(_) if self.is_paused() => (0, Stop::Paused),
-                Phase::Keys(_) => (0, text::resume_keys(self, cx)),
                 Phase::Crawl(_) if self.is_paused() => (0, Stop::Paused),
-                Phase::Crawl(_) if self.output_is_full() => (0, Stop::Yield),
+                Phase::Crawl(_) if self.output_is_full(cx) => (0, Stop::Later),
                 Phase::Crawl(_) => (0, crawl::resume(self, cx)),
                 // A value can be whole without further input, or have waited for memory.
                 Phase::Value(_) => match self.codec {

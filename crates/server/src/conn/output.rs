@@ -21,7 +21,7 @@ use super::{Conn, ConnId, Cx, Link, Phase};
 
 /// With that much to send, no further request is executed until some of it has gone: the bound of a connection's output
 /// is this and one more reply.
-const OUTPUT_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 
 impl Conn {
     /// Runs an operation here, or hands it to the shard that owns the key.
@@ -98,6 +98,7 @@ impl Conn {
             return;
         };
         if let (Phase::Crawl(crawl), Some(walked)) = (&mut self.phase, gather.take_walked()) {
+            crawl.add_prefixes(gather.prefixes(), shared);
             crawl.go_on(walked);
         }
         if let Some(seq) = gather.seq() {
@@ -119,18 +120,21 @@ impl Conn {
     }
 
     /// Whether its output is so large that it has to be sent first.
-    pub(super) fn output_is_full(&self) -> bool {
+    pub(super) fn output_is_full(&self, cx: &Cx<'_>) -> bool {
         let bytes = match self.link {
             Link::Socket(_) => self.replies.queued_bytes() + self.sealing_bytes,
             // Its reply waits until it is complete, so what lies elsewhere does not count.
             Link::Datagram { .. } => self.replies.copied_bytes(),
         };
-        bytes > OUTPUT_BYTES_MAX
+        bytes > cx.output_bytes_max
     }
 
     /// Takes the replies to send now, unless the socket is still busy with earlier ones.
     pub(crate) fn take_output(&mut self) -> Option<Outgoing> {
-        (!self.send_is_under_way() && self.replies.has_ready()).then(|| self.replies.take_ready())
+        let outgoing = (!self.send_is_under_way() && self.replies.has_ready())
+            .then(|| self.replies.take_ready())?;
+        self.note_sending(&outgoing);
+        Some(outgoing)
     }
 
     /// Takes all replies at once.

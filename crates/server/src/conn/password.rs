@@ -13,7 +13,7 @@ use super::{Conn, Cx, Phase};
 
 /// A line has at least so many bytes before its `\n`, or the connection is closed.
 const LINE_BYTES_MIN: usize = 6;
-/// With more than that and no line end, the connection is closed.
+/// With more than that and no line end, the connection is closed; but see [`Conn::too_long`].
 const LINE_BYTES_MAX: usize = 2048;
 /// Longest value.
 const TOKEN_BYTES_MAX: u64 = 16 * 1024;
@@ -22,11 +22,12 @@ const TOKEN_BYTES_MAX: u64 = 16 * 1024;
 pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     let Some(end) = memchr::memchr(b'\n', bytes) else {
         return if bytes.len() > LINE_BYTES_MAX {
-            Step::Close
+            conn.too_long(bytes.len(), cx)
         } else {
             Step::Incomplete
         };
     };
+    conn.turns_without_end = 0;
     if end < LINE_BYTES_MIN {
         return Step::Close;
     }

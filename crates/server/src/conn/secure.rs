@@ -104,7 +104,9 @@ impl Conn {
             self.sealing_bytes = secure.plain_bytes();
             self.closing |= secure.has_failed();
         }
-        sealing.send_or_keep(out)
+        let outgoing = sealing.send_or_keep(out)?;
+        self.note_sending(&outgoing);
+        Some(outgoing)
     }
 
     /// Whether TLS has more to send than fitted the last send.

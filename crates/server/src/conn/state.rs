@@ -2,19 +2,21 @@
 
 use corecached_protocol::Codec;
 use corecached_protocol::binary::HEADER_BYTES;
+use corecached_protocol::text::LINE_BYTES_AT_ONCE_MAX;
 
 use super::{Conn, Phase};
 
 impl Conn {
     /// Its state in the words of `stats conns`.
     pub(crate) fn state_name(&self) -> &'static str {
-        match self.phase {
+        match &self.phase {
             _ if self.closing => "conn_closing",
             Phase::Watching(_) => "conn_watch",
             _ if self.send_is_under_way() => "conn_mwrite",
             Phase::Value(_) => "conn_nread",
             Phase::Swallow(_) => "conn_swallow",
             Phase::Keys(_) => "conn_parse_cmd",
+            Phase::Crawl(crawl) if crawl.is_statistic() => "conn_parse_cmd",
             Phase::Crawl(_) => "conn_watch",
             Phase::Command if self.gather.is_some() => "conn_parse_cmd",
             Phase::Command if self.awaits_value() => "conn_nread",
@@ -27,7 +29,7 @@ impl Conn {
     pub(super) fn awaits_value(&self) -> bool {
         match self.codec {
             Some(Codec::Binary) => self.input.len() >= HEADER_BYTES,
-            _ => self.input.awaits_value(),
+            _ => self.searched == 0 && self.input.has_line(LINE_BYTES_AT_ONCE_MAX),
         }
     }
 }

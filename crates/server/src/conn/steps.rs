@@ -34,7 +34,7 @@ pub(super) fn consume(
             return (used, Stop::Paused);
         }
         if requests >= cx.shared.config.reqs_per_event
-            || conn.output_is_full()
+            || conn.output_is_full(cx)
             || cx.router.is_congested()
         {
             return (
@@ -73,10 +73,7 @@ fn step(conn: &mut Conn, codec: Codec, rest: &[u8], cx: &mut Cx<'_>) -> Step {
         },
         Phase::Value(_) => value(conn, rest, cx),
         Phase::Swallow(_) => swallow(conn, rest),
-        Phase::Keys(_) => match text::resume_keys(conn, cx) {
-            Stop::Dry => Step::Used(0),
-            stop => Step::UsedAll(0, stop),
-        },
+        Phase::Keys(_) => text::go_on_with_keys(conn, rest, cx),
         Phase::Watching(_) => Step::UsedAll(rest.len(), Stop::Dry),
         Phase::Crawl(_) => match crawl::resume(conn, cx) {
             Stop::Dry => Step::Used(0),
@@ -89,7 +86,7 @@ fn step(conn: &mut Conn, codec: Codec, rest: &[u8], cx: &mut Cx<'_>) -> Step {
 fn value(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     match upload::go_on(conn, bytes, cx) {
         (used, Progress::Incomplete) => Step::UsedAll(used, Stop::Dry),
-        (used, Progress::Waits) => Step::UsedAll(used, Stop::Yield),
+        (used, Progress::Waits) => Step::UsedAll(used, Stop::Later),
         (used, Progress::Awaits) => Step::UsedAll(used, Stop::Paused),
         (used, _) => Step::Used(used),
     }

@@ -107,6 +107,11 @@ impl Upload {
         self.window.is_empty() && (self.missing > 0 || self.holder.is_new())
     }
 
+    /// Bytes of heap memory held; the value is not on the heap.
+    pub(super) fn held_bytes(&self) -> usize {
+        size_of::<Upload>() + self.key.len() + self.words.len()
+    }
+
     /// Whether it waits for memory.
     pub(super) fn waits(&self) -> bool {
         self.waits.is_some()

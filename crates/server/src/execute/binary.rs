@@ -113,12 +113,21 @@ pub(super) fn arithmetic(head: Head, outcome: &ArithOutcome, out: &mut Vec<u8>) 
     reply::error(out, head, status);
 }
 
-/// Appends a packet for each statistic, and the one that ends them.
+/// Appends a packet for each statistic.
 pub(super) fn statistics(head: Head, pairs: &Pairs, out: &mut Vec<u8>) {
     for (name, value) in pairs.iter() {
         reply::stat(out, head, name, value);
     }
+}
+
+/// Appends the packet that ends statistics.
+pub(super) fn statistics_end(head: Head, out: &mut Vec<u8>) {
     reply::done(out, head, 0);
+}
+
+/// Appends the beginning of a packet with a statistic, whose value of so many bytes is to follow.
+pub(super) fn long_statistic(head: Head, name: &[u8], value_bytes: usize, out: &mut Vec<u8>) {
+    reply::stat_begin(out, head, name, value_bytes);
 }
 
 /// Appends the reply to something that was done.

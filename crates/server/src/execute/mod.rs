@@ -25,13 +25,19 @@ use corecached_reactor::{Chain, Insert, Outgoing, Run};
 use crate::op::{Op, Refusal, ReplyStyle, Verb};
 use crate::shard::ShardId;
 use crate::stats::{Pairs, ShardReport};
-use crate::watch::{Observer, Prefixes, observed};
+use crate::watch::{Named, Observer, PrefixRows, observed};
 
 pub(crate) use stage::Grant;
 pub(crate) use walk::Walked;
 
 /// Values from this size on are sent from slab memory instead of being copied; docs/benchmarks.md has the measurement.
 pub(crate) const SEND_IN_PLACE_BYTES: usize = 16 * 1024;
+
+/// With so much in a buffer of replies, more values are sent from slab memory: nobody knows how long replies will be before
+/// they are made, those to a whole batch of another shard come together, and what is copied lies outside `-m`.
+const COPIED_BYTES_MAX: usize = 256 * 1024;
+/// Values smaller than this are copied even so: they are not much larger than what is noted of one that is not.
+const SEND_IN_PLACE_BYTES_MIN: usize = 512;
 
 /// Exclusive access to a shard: the owner's turn, or a loan.
 pub(crate) struct Access<'a> {
@@ -54,8 +60,8 @@ pub(crate) enum Part {
     Report(Box<ShardReport>),
     /// How far a walk has come.
     Walked(Walked),
-    /// The shard's counts of `stats detail`.
-    Prefixes(Prefixes),
+    /// The shard's counts of some prefixes.
+    Prefixes(PrefixRows),
     /// What has become of `slabs reassign`.
     Reassigned(ReassignOutcome),
     /// Memory for a large value.
@@ -119,7 +125,7 @@ pub(crate) fn run(access: &mut Access<'_>, op: &Op<'_>, out: &mut Outgoing) -> O
             let report = ShardReport::of(access.shard, access.engine);
             return Some(Part::Report(Box::new(report)));
         }
-        Verb::Prefixes => return Some(Part::Prefixes(access.observer.prefixes())),
+        Verb::Prefixes { from } => return Some(Part::Prefixes(access.observer.prefixes(from))),
         Verb::Reassign {
             source,
             destination,
@@ -161,7 +167,10 @@ fn get(access: &mut Access<'_>, op: &Op<'_>, fetch: Fetch, out: &mut Outgoing) {
         }
         ReplyStyle::None => return,
     };
-    if hit.value_len() >= SEND_IN_PLACE_BYTES {
+    let value_bytes = hit.value_len();
+    if value_bytes >= SEND_IN_PLACE_BYTES
+        || (out.bytes.len() > COPIED_BYTES_MAX && value_bytes >= SEND_IN_PLACE_BYTES_MIN)
+    {
         let item = hit.handle();
         send_in_place(access, item, out);
     } else {
@@ -340,10 +349,37 @@ pub(crate) fn counters_reset(style: &ReplyStyle<'_>, out: &mut Outgoing) {
 
 /// Writes the statistics that were asked for.
 pub(crate) fn statistics(reply: &ReplyStyle<'_>, pairs: &Pairs, out: &mut Outgoing) {
+    some_statistics(reply, pairs, out);
+    statistics_end(reply, out);
+}
+
+/// Writes some of them.
+pub(crate) fn some_statistics(reply: &ReplyStyle<'_>, pairs: &Pairs, out: &mut Outgoing) {
     match reply {
         ReplyStyle::Text { .. } => text::statistics(pairs, &mut out.bytes),
         ReplyStyle::Binary(head) => binary::statistics(*head, pairs, &mut out.bytes),
         ReplyStyle::Meta(_) | ReplyStyle::None => {}
+    }
+}
+
+/// Writes what ends them.
+pub(crate) fn statistics_end(style: &ReplyStyle<'_>, out: &mut Outgoing) {
+    match style {
+        ReplyStyle::Text { .. } => out.bytes.extend_from_slice(reply::END),
+        ReplyStyle::Binary(head) => binary::statistics_end(*head, &mut out.bytes),
+        ReplyStyle::Meta(_) | ReplyStyle::None => {}
+    }
+}
+
+/// Writes the beginning of a statistic whose value, of so many bytes, is to follow; only the binary protocol has one.
+pub(crate) fn long_statistic(
+    style: &ReplyStyle<'_>,
+    name: &[u8],
+    value_bytes: usize,
+    out: &mut Outgoing,
+) {
+    if let ReplyStyle::Binary(head) = style {
+        binary::long_statistic(*head, name, value_bytes, &mut out.bytes);
     }
 }
 
@@ -372,18 +408,9 @@ pub(crate) fn detail_refused(style: &ReplyStyle<'_>, out: &mut Outgoing) {
     }
 }
 
-/// Writes the counts of `stats detail dump`; in binary they are one value, of the name that memcached gives it.
-pub(crate) fn prefix_counts(style: &ReplyStyle<'_>, prefixes: &Prefixes, out: &mut Outgoing) {
-    match style {
-        ReplyStyle::Text { .. } => text::prefix_counts(prefixes, &mut out.bytes),
-        _ => {
-            let mut lines = Vec::new();
-            text::prefix_counts(prefixes, &mut lines);
-            let mut pairs = Pairs::default();
-            pairs.text("detailed", lines);
-            statistics(style, &pairs, out);
-        }
-    }
+/// Writes lines of `stats detail dump`.
+pub(crate) fn prefix_lines(prefixes: &[Named], out: &mut Vec<u8>) {
+    text::prefix_lines(prefixes, out);
 }
 
 /// Writes what has become of `slabs reassign` on all shards.

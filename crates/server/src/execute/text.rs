@@ -6,7 +6,7 @@ use corecached_engine::{
 use corecached_protocol::reply;
 
 use crate::stats::Pairs;
-use crate::watch::Prefixes;
+use crate::watch::Named;
 
 /// The line before the value of a hit.
 #[inline]
@@ -59,17 +59,16 @@ pub(super) fn touched(outcome: &TouchOutcome) -> &'static [u8] {
     }
 }
 
-/// Appends the reply to `stats`.
+/// Appends a line for each statistic.
 pub(super) fn statistics(pairs: &Pairs, out: &mut Vec<u8>) {
     for (name, value) in pairs.iter() {
         reply::stat_line(out, name, value);
     }
-    out.extend_from_slice(reply::END);
 }
 
-/// Appends the reply to `stats detail dump`.
-pub(super) fn prefix_counts(prefixes: &Prefixes, out: &mut Vec<u8>) {
-    for (prefix, counts) in prefixes.sorted() {
+/// Appends lines of `stats detail dump`.
+pub(super) fn prefix_lines(prefixes: &[Named], out: &mut Vec<u8>) {
+    for (prefix, counts) in prefixes {
         out.extend_from_slice(b"PREFIX ");
         out.extend_from_slice(prefix);
         for (name, count) in [
@@ -83,7 +82,6 @@ pub(super) fn prefix_counts(prefixes: &Prefixes, out: &mut Vec<u8>) {
         }
         out.extend_from_slice(reply::CRLF);
     }
-    out.extend_from_slice(reply::END);
 }
 
 /// The reply line of `slabs reassign`: a page that moves anywhere is success.

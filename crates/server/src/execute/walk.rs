@@ -1,10 +1,10 @@
 //! One step of a walk over a shard's items.
 
-use corecached_engine::{Deadline, WalkCursor, WalkedItem};
+use corecached_engine::{Deadline, WalkedItem};
 use corecached_protocol::dump::{self, MetadumpItem};
 use corecached_reactor::Outgoing;
 
-use crate::crawler::{STEP_ITEMS, Sizes, WalkForm, WalkStep};
+use crate::crawler::{Place, STEP_CHUNKS, STEP_ITEMS, Sizes, WalkForm, WalkStep};
 
 use super::Access;
 
@@ -14,8 +14,8 @@ const SIZE_STEP: usize = 32;
 /// What a step has come to.
 #[derive(Debug, Default)]
 pub(crate) struct Walked {
-    /// Where the next step begins; `None` when every item of the shard has been shown.
-    pub(crate) cursor: Option<WalkCursor>,
+    /// Where the next step begins; `None` when all of the shard has been shown.
+    pub(crate) place: Option<Place>,
     /// Lines written.
     pub(crate) lines: u32,
     /// Bytes written.
@@ -27,19 +27,29 @@ pub(crate) struct Walked {
 }
 
 pub(super) fn step(access: &mut Access<'_>, step: WalkStep, out: &mut Outgoing) -> Walked {
-    let mut cursor = step.cursor;
     let mut walked = Walked::default();
     let before = out.bytes.len();
-    let show = |item: &WalkedItem<'_>| {
+    let mut show = |item: &WalkedItem<'_>| {
         if step.classes >> (item.class_id & 63) & 1 != 0 {
             show(&step, item, &mut out.bytes, &mut walked);
         }
+        !walked.is_full
     };
-    let more = access
-        .engine
-        .walk(&mut cursor, access.now, STEP_ITEMS, show);
+    let (engine, now) = (&mut *access.engine, access.now);
+    let place = match step.place {
+        Place::Items(mut cursor) => engine
+            .walk(&mut cursor, now, STEP_ITEMS, |item| {
+                show(item);
+            })
+            .then_some(Place::Items(cursor)),
+        Place::Pages(mut cursor) => engine
+            .walk_pages(&mut cursor, step.classes, now, STEP_CHUNKS, show)
+            .then_some(Place::Pages(cursor)),
+        // No items.
+        Place::Number(_) => None,
+    };
     walked.bytes = out.bytes.len() - before;
-    walked.cursor = more.then_some(cursor);
+    walked.place = place;
     walked
 }
 

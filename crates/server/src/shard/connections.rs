@@ -8,16 +8,19 @@ use std::time::{Duration, Instant};
 use corecached_protocol::event::{self, CloseReason};
 use corecached_protocol::reply;
 use corecached_protocol::text::Streams;
-use corecached_reactor::{IN_DOUBT, SendId, Token};
+use corecached_reactor::{IN_DOUBT, Outgoing, SendId, Token};
 use tracing::{debug, error, warn};
 
 use crate::config::TlsKind;
 use crate::conn::{Conn, ConnId, Link, Reading};
 use crate::control::Control;
+use crate::crawler::Place;
+use crate::execute::{Part, Walked, some_statistics};
 use crate::listen::{ListenerId, Transport};
 use crate::stats;
 use crate::tls::Tls;
 
+use super::arrivals::Newcomer;
 use super::core::Core;
 use super::{Net, ShardId};
 
@@ -90,7 +93,7 @@ impl Net {
     }
 
     /// Takes a connection in, its place being counted already.
-    fn adopt(&mut self, fd: OwnedFd, listener: ListenerId) {
+    pub(super) fn adopt(&mut self, fd: OwnedFd, listener: ListenerId) {
         let (now, raw) = (self.now, fd.as_raw_fd());
         let info = self.shared.listener(listener);
         let Ok(secure) = Tls::begin(self.shared.tls.as_deref(), info) else {
@@ -194,6 +197,8 @@ impl Net {
         {
             self.stream_in_doubt(id);
         }
+        // What is being sent counts from now on.
+        self.conns.count(id);
     }
 
     /// Replies that the socket could not take at once, or values in slab memory, have been sent.
@@ -259,40 +264,33 @@ impl Net {
         if let Some(conn) = self.conns.get_mut(id) {
             conn.close_reason.get_or_insert(CloseReason::Error);
         }
-        self.doomed.push(id);
+        self.doomed.push_back(id);
     }
 
-    /// Closes the connections that are to be closed.
-    pub(super) fn close_doomed(&mut self, core: &mut Core) {
-        let copied = std::mem::take(&mut self.datagrams.copied);
-        self.unpin(copied, core);
-        for id in std::mem::take(&mut self.doomed) {
-            let Some(mut conn) = self.conns.remove(id) else {
-                continue;
-            };
-            self.note_closed(&mut conn);
-            let mut access = core.access(self.id, self.now, conn.raw_fd());
-            let unsent = conn.abandon(&mut access, &mut self.router, &self.shared);
-            self.unpin(unsent, core);
-            let stream = match conn.into_link() {
-                Link::Socket(stream) => stream,
-                Link::Datagram { slot, .. } => {
-                    self.datagrams.close(slot);
-                    continue;
-                }
-            };
-            debug!(
-                fd = stream.as_raw_fd(),
-                shard = self.id.0,
-                "connection closed"
-            );
-            self.reactor.close(stream);
-            self.forget_connection();
-        }
+    /// Closes a connection.
+    pub(super) fn close(&mut self, id: ConnId, core: &mut Core) {
+        let Some(mut conn) = self.conns.remove(id) else {
+            return;
+        };
+        self.note_closed(&mut conn);
+        let mut access = core.access(self.id, self.now, conn.raw_fd());
+        let unsent = conn.abandon(&mut access, &mut self.router, &self.shared);
+        self.unpin(unsent, core);
+        let stream = match conn.into_link() {
+            Link::Socket(stream) => stream,
+            Link::Datagram { slot, .. } => return self.datagrams.close(slot),
+        };
+        debug!(
+            fd = stream.as_raw_fd(),
+            shard = self.id.0,
+            "connection closed"
+        );
+        self.reactor.close(stream);
+        self.forget_connection();
     }
 
     /// Counts a connection as closed.
-    fn forget_connection(&self) {
+    pub(super) fn forget_connection(&self) {
         let open = &self.handle().net.curr_connections;
         open.fetch_sub(1, Ordering::Relaxed);
         self.shared.connection_closed();
@@ -304,22 +302,44 @@ impl Net {
             match message {
                 Control::Adopt { fd, listener } => {
                     self.handle().net.adopted.add(1);
-                    self.adopt(fd, listener);
+                    self.arrivals.push_back(Newcomer {
+                        fd,
+                        listener,
+                        is_handed_over: true,
+                    });
                 }
-                Control::DescribeConns { origin, reply_to } => {
-                    let conns = stats::conns::describe(
-                        &self.conns,
+                Control::DescribeConns {
+                    origin,
+                    reply_to,
+                    from,
+                    style,
+                } => {
+                    let (pairs, next) = stats::conns::describe(
+                        (&self.conns, from),
                         &self.listeners,
                         self.id,
                         &self.shared,
                         self.now,
                     );
-                    self.shared
-                        .shard(origin)
-                        .post(Control::ConnsDescribed { reply_to, conns });
+                    let mut told = Outgoing::default();
+                    some_statistics(&style, &pairs, &mut told);
+                    self.shared.shard(origin).post(Control::ConnsDescribed {
+                        reply_to,
+                        bytes: told.bytes,
+                        next,
+                    });
                 }
-                Control::ConnsDescribed { reply_to, conns } => {
-                    self.part_done(reply_to, |gather| gather.add_conns(conns));
+                Control::ConnsDescribed {
+                    reply_to,
+                    bytes,
+                    next,
+                } => {
+                    self.deliver_bytes(reply_to, &bytes, &mut [], 0);
+                    let walked = Walked {
+                        place: next.map(Place::Number),
+                        ..Walked::default()
+                    };
+                    self.part_done(reply_to, |gather| gather.add_part(Part::Walked(walked)));
                     self.after_input(reply_to.conn);
                 }
                 Control::Watched { conn: id } => {

@@ -134,7 +134,7 @@ impl Net {
         let mut reply = conn.take_all_output();
         if conn.must_be_abandoned() {
             // Half of a large value came, say: that ends in `close_doomed`, which has the engine.
-            self.doomed.push(id);
+            self.doomed.push_back(id);
         } else {
             self.conns.remove(id);
             self.datagrams.close(slot);

@@ -62,7 +62,13 @@ impl Net {
         }
     }
 
-    fn deliver_bytes(&mut self, to: ReplyTo, bytes: &[u8], inserts: &mut [Insert], base: usize) {
+    pub(super) fn deliver_bytes(
+        &mut self,
+        to: ReplyTo,
+        bytes: &[u8],
+        inserts: &mut [Insert],
+        base: usize,
+    ) {
         if self.spare.is_none() {
             self.spare = Some(self.reactor.take_buffer());
         }

@@ -1,6 +1,8 @@
 //! One shard: an executor's network loop, its connections, and its engine, which it puts down whenever it enters the kernel.
 
 mod allowance;
+mod arrivals;
+pub(crate) mod conn_memory;
 mod connections;
 pub(crate) mod core;
 mod datagrams;
@@ -27,12 +29,13 @@ use corecached_engine::Seconds;
 use corecached_mesh::Owner;
 use corecached_reactor::{Event, Reactor, Token};
 
-use crate::conn::{ConnId, ConnTable};
+use crate::conn::{ConnId, ConnTable, OUTPUT_BYTES_MAX, Totals};
 use crate::listen::ListenerId;
 use crate::shared::{ShardHandle, Shared};
 use crate::tls::Sealing;
 use crate::watch::EventLog;
 use allowance::Allowance;
+use arrivals::Newcomer;
 use core::Core;
 use datagrams::Datagrams;
 use reaper::Reaper;
@@ -102,8 +105,10 @@ struct Net {
     deaf_since: Option<Instant>,
     /// Accepted, but over the limit `-c`: they wait until one of the others closes.
     waiting_room: VecDeque<(ListenerId, OwnedFd)>,
+    /// Connections that have come and are not in the table yet.
+    arrivals: VecDeque<Newcomer>,
     /// Connections with input that could be worked on at once.
-    ready: Vec<ConnId>,
+    ready: VecDeque<ConnId>,
     /// Connections that are ready at the end of the warm window.
     resting: Vec<ConnId>,
     /// Connections with replies to send.
@@ -111,7 +116,7 @@ struct Net {
     /// Connections whose handshake waits for its turn.
     handshakes: VecDeque<ConnId>,
     /// Connections to be closed.
-    doomed: Vec<ConnId>,
+    doomed: VecDeque<ConnId>,
     /// A warm buffer for the next replies.
     spare: Option<Vec<u8>>,
     /// What the network side writes down for watchers.
@@ -122,6 +127,10 @@ struct Net {
     landing: Vec<u8>,
     /// What encrypting needs and leaves behind.
     sealing: Sealing,
+    /// What others have been told that connections hold.
+    told: Totals,
+    /// With that much to send, a connection executes nothing further.
+    output_bytes_max: usize,
     now: Seconds,
     stopping_since: Option<Instant>,
 }
@@ -143,15 +152,18 @@ impl Shard {
             listeners: parts.listeners,
             deaf_since: None,
             waiting_room: VecDeque::new(),
-            ready: Vec::new(),
+            arrivals: VecDeque::new(),
+            ready: VecDeque::new(),
             resting: Vec::new(),
             dirty: Vec::new(),
             handshakes: VecDeque::new(),
-            doomed: Vec::new(),
+            doomed: VecDeque::new(),
             spare: None,
             scratch: Vec::new(),
             landing: Vec::new(),
             sealing: Sealing::default(),
+            told: Totals::default(),
+            output_bytes_max: OUTPUT_BYTES_MAX,
             stopping_since: None,
         };
         Shard {

@@ -152,6 +152,13 @@ impl Router {
         self.congested
     }
 
+    /// Bytes of heap memory that operations on their way and batches for use again hold, as far as they are here.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let outboxes = self.peers.iter().flatten().map(|peer| &peer.outbox);
+        let batches = outboxes.chain(&self.spare).chain(&self.completed);
+        batches.map(|batch| batch.held_bytes()).sum()
+    }
+
     /// Whether there is another shard.
     pub(crate) fn has_peers(&self) -> bool {
         self.peers.len() > 1

@@ -27,6 +27,7 @@ use crate::listen::ListenerId;
 
 use crate::watch::Lines;
 
+use super::arrivals::Newcomer;
 use super::core::Core;
 use super::{LISTENER_TOKEN, Net, Shard};
 
@@ -63,7 +64,9 @@ impl Shard {
             turned?;
             let pace = self.pace(&mut busy);
             if pace != Pace::Run {
-                self.net.ready.append(&mut self.net.resting);
+                let rested = self.net.resting.drain(..);
+                self.net.ready.extend(rested);
+                self.net.tell_pools();
             }
             self.reap(pace);
             self.tick();
@@ -148,6 +151,7 @@ impl Shard {
                     net.handle_event(event, core);
                 }
             }
+            net.take_arrivals();
             net.work_on_ready(core);
             net.work_on_handshakes(core);
             net.close_doomed(core);
@@ -160,6 +164,7 @@ impl Shard {
         net.exchange();
         net.publish(seen);
         net.send_replies();
+        net.watch_conn_memory();
         net.check_stopping();
     }
 }
@@ -168,6 +173,7 @@ impl Net {
     /// Whether there is nothing to do until something comes.
     fn may_wait(&self) -> bool {
         self.stopping_since.is_none()
+            && self.arrivals.is_empty()
             && self.ready.is_empty()
             && self.dirty.is_empty()
             && self.doomed.is_empty()
@@ -241,7 +247,11 @@ impl Net {
                 self.unpin(inserts, core);
                 self.send_failed(ConnId::from_token(token), errno);
             }
-            Event::Accepted { token, fd } => self.accepted(listener_id(token), fd),
+            Event::Accepted { token, fd } => self.arrivals.push_back(Newcomer {
+                fd,
+                listener: listener_id(token),
+                is_handed_over: false,
+            }),
             Event::AcceptFailed { token, errno } => {
                 self.accept_failed(listener_id(token), errno);
             }
@@ -286,16 +296,6 @@ impl Net {
         }
     }
 
-    /// Connections that had more requests than one turn allows, or were paused, go on.
-    fn work_on_ready(&mut self, core: &mut Core) {
-        for id in std::mem::take(&mut self.ready) {
-            self.with_conn(id, core, |conn, _, cx| {
-                conn.queued = false;
-                conn.resume(cx);
-            });
-        }
-    }
-
     /// Puts a connection on the lists that it now belongs to.
     pub(super) fn after_input(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else {
@@ -309,7 +309,7 @@ impl Net {
             conn.queued = true;
             match conn.rests() {
                 true => self.resting.push(id),
-                false => self.ready.push(id),
+                false => self.ready.push_back(id),
             }
         }
         let wanted = conn.wanted_reading();
@@ -369,8 +369,9 @@ impl Net {
                     self.dirty.push(id);
                 }
             } else if conn.is_finished() {
-                self.doomed.push(id);
+                self.doomed.push_back(id);
             }
+            self.conns.count(id);
         }
         if self.dirty.is_empty() {
             self.dirty = dirty;

@@ -10,7 +10,7 @@
 
 use corecached_reactor::{Outgoing, Reactor};
 
-use crate::conn::{Conn, ConnId, Cx};
+use crate::conn::{Conn, ConnId, Cx, KEYS_PER_TURN};
 
 use super::Net;
 use super::core::Core;
@@ -47,6 +47,9 @@ impl Net {
             net: &self.shared.shard(self.id).net,
             spare: self.spare.take(),
             unwanted: Outgoing::default(),
+            output_bytes_max: self.output_bytes_max,
+            keys_left: KEYS_PER_TURN,
+            has_long_turn: false,
         };
         let buffers = Buffers {
             reactor: &self.reactor,

@@ -8,6 +8,7 @@ use corecached_reactor::ReactorConfig;
 
 use crate::listen::Transport;
 use crate::process::{self, Usage};
+use crate::shard::conn_memory::ConnMemory;
 use crate::shared::{Counter, NetCounters, Shared};
 
 use super::{Pairs, ShardReport, total};
@@ -71,13 +72,23 @@ fn connection_pairs(pairs: &mut Pairs, shared: &Shared) {
         );
     }
     pairs.number("connection_structures", open);
-    pairs.number("response_obj_oom", 0);
+    let closed = |counter: fn(&ConnMemory) -> &AtomicU64| -> u64 {
+        let shards = shared.shards.iter();
+        let counters = shards.map(|shard| counter(&shard.conn_memory));
+        counters
+            .map(|counter| counter.load(Ordering::Relaxed))
+            .sum()
+    };
+    pairs.number(
+        "response_obj_oom",
+        closed(|memory| &memory.closed_for_output),
+    );
     pairs.number("response_obj_count", 0);
     pairs.number("response_obj_bytes", 0);
     pairs.number("read_buf_count", buffer_count);
     pairs.number("read_buf_bytes", buffer_bytes);
     pairs.number("read_buf_bytes_free", buffer_bytes);
-    pairs.number("read_buf_oom", 0);
+    pairs.number("read_buf_oom", closed(|memory| &memory.closed_for_input));
     pairs.number(
         "reserved_fds",
         process::reserved_descriptors(shared.shards.len()),

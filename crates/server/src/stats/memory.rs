@@ -1,7 +1,10 @@
 //! `stats memory`: where the bytes are, over all shards and for each.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use corecached_engine::MemoryReport;
 
+use crate::shard::conn_memory::ConnMemory;
 use crate::shared::Shared;
 
 use super::{Pairs, ShardReport};
@@ -15,6 +18,7 @@ pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
     for (name, part) in PARTS {
         pairs.number(name, sum(part));
     }
+    conn_pairs(&mut pairs, shared);
     for report in reports {
         for (name, part) in PARTS {
             let name = format!("{}:{name}", report.shard.0);
@@ -22,6 +26,25 @@ pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
         }
     }
     pairs
+}
+
+/// What lies outside the limit because of connections, over all shards; its first three parts are what `conn_mem_limit` bounds.
+fn conn_pairs(pairs: &mut Pairs, shared: &Shared) {
+    let sum = |part: fn(&ConnMemory) -> &AtomicU64| -> u64 {
+        let parts = shared.shards.iter().map(|shard| &shard.conn_memory);
+        parts
+            .map(|memory| part(memory).load(Ordering::Relaxed))
+            .sum()
+    };
+    pairs.number("conn_mem_limit", shared.config.conn_mem_limit_bytes);
+    pairs.number("conn_input", sum(|memory| &memory.input));
+    pairs.number("conn_output", sum(|memory| &memory.output));
+    pairs.number("conn_work", sum(|memory| &memory.work));
+    pairs.number("conn_table", sum(|memory| &memory.table));
+    pairs.number("conn_pools", sum(|memory| &memory.pools));
+    pairs.number("watchers", shared.watch.held_bytes());
+    let closed = sum(|memory| &memory.closed_for_input) + sum(|memory| &memory.closed_for_output);
+    pairs.number("conn_mem_closed", closed);
 }
 
 type Part = (&'static str, fn(&MemoryReport) -> u64);

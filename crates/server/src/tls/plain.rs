@@ -37,6 +37,11 @@ impl Plain {
         self.left
     }
 
+    /// Bytes of heap memory held.
+    pub(crate) fn held_bytes(&self) -> usize {
+        crate::replies::held(&self.outgoing)
+    }
+
     /// The next piece that lies in one place, at most `max` bytes of it; empty at the end.
     fn piece(&mut self, max: usize) -> &[u8] {
         // SAFETY: the progress is that of this reply alone, whose inserts stay until they are given back (`into_parts`).

@@ -89,6 +89,11 @@ impl Secure {
         self.plain.left()
     }
 
+    /// Bytes of heap memory held, but for what the TLS library has for each session.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.session.held_bytes() + self.messages.capacity() + self.plain.held_bytes()
+    }
+
     /// Fills `out` with what is to be sent now: messages, then replies as records, then the goodbye if `closing`.
     pub(crate) fn seal(
         &mut self,

@@ -31,7 +31,7 @@ use crate::shared::Shared;
 
 pub(crate) use log::{EventLog, Lines};
 pub(crate) use observer::{Committed, Observer, committed, observed};
-pub(crate) use prefixes::{PrefixCounts, Prefixes};
+pub(crate) use prefixes::{Named, PREFIXES_PER_STEP, PrefixCounts, PrefixRows, Prefixes};
 
 use prefixes::PrefixNames;
 
@@ -108,6 +108,23 @@ impl Watch {
     #[inline]
     fn wanted(&self) -> u16 {
         self.wanted.load(Ordering::Acquire)
+    }
+
+    /// Bytes of heap memory that lines for watchers hold.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        let buffers = self.list();
+        let buffers = buffers.iter().map(|it| it.buffer().bytes.capacity() as u64);
+        buffers.sum()
+    }
+
+    /// Prefixes that are counted.
+    pub(crate) fn prefixes(&self) -> u32 {
+        self.prefix_names.count()
+    }
+
+    /// The prefixes whose counts these are, with them.
+    pub(crate) fn prefixes_named(&self, rows: &PrefixRows) -> Vec<Named> {
+        rows.named(&self.prefix_names)
     }
 
     /// Turns `stats detail` on or off.

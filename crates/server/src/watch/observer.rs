@@ -14,7 +14,7 @@ use corecached_reactor::Outgoing;
 use crate::execute::{Access, Part, run};
 use crate::op::{Op, Verb};
 
-use super::{DETAIL, EventLog, Lines, PrefixCounts, Prefixes, Watch};
+use super::{DETAIL, EventLog, Lines, PrefixCounts, PrefixRows, Prefixes, Watch};
 
 /// The part of a shard's core that observes. It is lent with the engine.
 #[derive(Debug)]
@@ -50,6 +50,7 @@ impl Observer {
             let engines_own = Streams::EVICTIONS.with(Streams::SYSEVENTS);
             engine.record_events(self.log.wants(engines_own));
         }
+        self.prefixes.free_some(&self.log.watch().prefix_names);
     }
 
     /// Takes the lines of a turn or loan, at its end.
@@ -94,9 +95,9 @@ impl Observer {
         log.add_dropped(dropped);
     }
 
-    /// A copy of the counts of `stats detail`.
-    pub(crate) fn prefixes(&self) -> Prefixes {
-        self.prefixes.clone()
+    /// A copy of the counts of some prefixes.
+    pub(crate) fn prefixes(&self, from: u32) -> PrefixRows {
+        self.prefixes.rows(from)
     }
 
     /// `stats reset`.

@@ -15,6 +15,7 @@
 //! watch.rs            streams of events, fast and slow watchers
 //! ends/               the process ends whole: panics, denied system calls, ports that are free afterwards
 //! faults/             limits, slow and broken clients, signals, full memory
+//! lines.rs            lines longer than a receive buffer
 //! large.rs            values that are read right into slab memory
 //! concurrent.rs       several clients on the same keys
 //! recache.rs          who fetches an item anew: one of many clients
@@ -43,6 +44,7 @@ mod expiry;
 mod faults;
 mod keys;
 mod large;
+mod lines;
 mod listeners;
 mod played;
 mod process;

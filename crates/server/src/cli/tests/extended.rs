@@ -3,7 +3,7 @@
 use super::{check, refused};
 
 /// Sub-options that need a value, and what is said without one.
-const MISSING: [(&str, &str); 21] = [
+const MISSING: [(&str, &str); 22] = [
     ("hashpower", "Missing numeric argument for hashpower"),
     (
         "slab_automove_ratio",
@@ -36,11 +36,12 @@ const MISSING: [(&str, &str); 21] = [
     ("slab_sizes", "Missing slab_sizes argument"),
     ("slab_chunk_max", "Missing slab_chunk_max argument"),
     ("read_buf_mem_limit", "Missing read_buf_mem_limit argument"),
+    ("conn_mem_limit", "Missing conn_mem_limit argument"),
     ("sock_cookie_id", "Missing sock_cookie_id argument"),
 ];
 
 /// Values that are refused one by one: exit code 1.
-const BAD: [(&str, &str); 26] = [
+const BAD: [(&str, &str); 27] = [
     (
         "hashpower=x",
         "Initial hashtable multiplier of 0 is too low",
@@ -104,6 +105,10 @@ const BAD: [(&str, &str); 26] = [
     (
         "worker_logbuf_size=x",
         "could not parse argument to worker_logbuf_size",
+    ),
+    (
+        "conn_mem_limit=x",
+        "could not parse argument to conn_mem_limit",
     ),
     (
         "read_buf_mem_limit=x",
@@ -267,6 +272,12 @@ fn extended_values() {
     });
     check(&["-o", "read_buf_mem_limit=5"], |config| {
         config.read_buf_mem_limit_bytes = 5 << 20;
+    });
+    check(&["-o", "conn_mem_limit=5"], |config| {
+        config.conn_mem_limit_bytes = 5 << 20;
+    });
+    check(&["-o", "conn_mem_limit=0"], |config| {
+        config.conn_mem_limit_bytes = 0;
     });
     check(&["-o", "sock_cookie_id=77"], |config| {
         config.socket_mark = 77;

@@ -16,7 +16,7 @@ use tracing::debug;
 use crate::op::{Op, ReplyStyle, Verb};
 
 use super::steps::Step;
-use super::{Conn, Cx, gather};
+use super::{Conn, Cx, Stop, gather};
 
 /// One packet, which `bytes` begins with.
 pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
@@ -29,6 +29,9 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
         Parsed::Incomplete => return Step::Incomplete,
         Parsed::NotAPacket => return Step::Close,
     };
+    if matches!(request, BinaryRequest::Stat(_)) && conn.is_admitted() && !cx.take_long_turn() {
+        return Step::UsedAll(0, Stop::Later);
+    }
     log_request(conn, head);
     if !conn.is_admitted() && !sasl::is_open(head, &request) {
         return fail(conn, head, Status::AuthError, used, true, cx);

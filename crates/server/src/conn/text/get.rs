@@ -1,9 +1,18 @@
 //! `get`, `gets`, `gat`, `gats`, `mg`: runs of single-key gets in a pipeline, and gets of many keys.
+//!
+//! A get of many keys is answered in portions, so that a line of megabytes takes no more of a turn than any other work:
+//!
+//! ```text
+//!   input   get a b c d e f g ... x y z\r\n            more than 16 KiB of keys are looked at first, portion by portion;
+//!               |- portion -| left      |end          then each portion is got, and its bytes are used up
+//! ```
 
 use corecached_engine::{Deadline, Fetch, KeyHash};
 use corecached_protocol::meta::MetaRequest;
 use corecached_protocol::reply;
-use corecached_protocol::text::{self, Keys, Parsed, Request};
+use corecached_protocol::text::{
+    self, Checked, KEYS_BYTES_AT_ONCE_MAX, KeyCheck, Keys, Parsed, Request,
+};
 
 use crate::conn::ahead::{self, Get, LOOKAHEAD};
 use crate::conn::steps::Step;
@@ -12,13 +21,25 @@ use crate::op::{Op, ReplyStyle, Verb};
 
 use super::{log_request, meta};
 
-/// A multi-get that could not be answered at once: the keys that are left.
+/// A get of many keys that is answered in several turns. What is left of its line stands at the beginning of the input.
 #[derive(Debug)]
 pub(in crate::conn) struct KeyRun {
-    keys: Vec<u8>,
-    at: usize,
-    with_cas: bool,
-    touch: Option<Deadline>,
+    /// Bytes of keys left, and of the line end behind them.
+    left: usize,
+    line_end: usize,
+    /// The look at the keys of a long line, until it is over: one that is too long spoils the whole line, so nothing may be
+    /// answered before.
+    check: Option<KeyCheck>,
+    style: ManyStyle,
+}
+
+/// What is done with each of many keys.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ManyStyle {
+    /// Whether hits carry their cas unique.
+    pub(super) with_cas: bool,
+    /// The new deadline of hits.
+    pub(super) touch: Option<Deadline>,
 }
 
 /// Answers a single-key get, and those that follow it in `bytes`.
@@ -62,40 +83,110 @@ pub(super) fn next<'b>(conn: &Conn, bytes: &'b [u8], cx: &Cx<'_>) -> Option<Get<
     })
 }
 
-/// Answers a get of several keys, or of one that is not pipelined.
+/// Answers a get of several keys, or of one that is not pipelined. `line` is its whole line.
 pub(super) fn many(
     conn: &mut Conn,
     keys: Keys<'_>,
-    with_cas: bool,
-    touch: Option<Deadline>,
+    style: ManyStyle,
+    line: &[u8],
     cx: &mut Cx<'_>,
-) {
-    if let Some(left) = get_many(conn, keys, with_cas, touch, cx) {
-        conn.phase = Phase::Keys(Box::new(KeyRun {
-            keys: left.to_vec(),
-            at: 0,
-            with_cas,
-            touch,
-        }));
+) -> Step {
+    let left = get_many(conn, keys, style, cx);
+    if left == 0 {
+        conn.say(reply::END, cx);
+        return Step::Used(line.len());
+    }
+    begin(conn, (left, line), None, style)
+}
+
+/// Begins a get of more keys than can be looked at in one go.
+pub(super) fn long(conn: &mut Conn, keys: &[u8], style: ManyStyle, line: &[u8]) -> Step {
+    let check = Some(KeyCheck::default());
+    begin(conn, (keys.len(), line), check, style)
+}
+
+/// The last `left` bytes before the end of `line` are answered in later turns.
+fn begin(
+    conn: &mut Conn,
+    (left, line): (usize, &[u8]),
+    check: Option<KeyCheck>,
+    style: ManyStyle,
+) -> Step {
+    let line_end = if line.ends_with(reply::CRLF) { 2 } else { 1 };
+    conn.phase = Phase::Keys(Box::new(KeyRun {
+        left,
+        line_end,
+        check,
+        style,
+    }));
+    Step::UsedAll(line.len() - line_end - left, later(conn))
+}
+
+/// Goes on with a get of many keys; `bytes` begins with what is left of its line.
+pub(in crate::conn) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
+    let Phase::Keys(mut run) = std::mem::take(&mut conn.phase) else {
+        return Step::Used(0);
+    };
+    let line = run.left + run.line_end;
+    let text = &bytes[..run.left];
+    if let Some(check) = &mut run.check {
+        match check.step(text, KEYS_BYTES_AT_ONCE_MAX) {
+            Checked::Bad => {
+                conn.say(reply::BAD_FORMAT, cx);
+                return Step::Used(line);
+            }
+            Checked::Good => run.check = None,
+            Checked::Partly => {}
+        }
+        conn.phase = Phase::Keys(run);
+        return Step::UsedAll(0, later(conn));
+    }
+    let (now, behind) = text.split_at(portion(text));
+    let left = behind.len() + get_many(conn, Keys::resume(now), run.style, cx);
+    if left == 0 {
+        conn.say(reply::END, cx);
+        return Step::Used(line);
+    }
+    let used = run.left - left;
+    run.left = left;
+    conn.phase = Phase::Keys(run);
+    Step::UsedAll(used, later(conn))
+}
+
+/// How much of `text`, whose keys have been found good, is gone through at once: whole keys and the spaces between them.
+fn portion(text: &[u8]) -> usize {
+    match text.get(..KEYS_BYTES_AT_ONCE_MAX) {
+        // No key is as long as the portion, so there is a space in it.
+        Some(portion) => memchr::memrchr(b' ', portion).map_or(text.len(), |space| space + 1),
+        None => text.len(),
     }
 }
 
-/// Gets keys until all are done, and ends the reply; or until the connection has to pause, and returns what is left.
-fn get_many<'k>(
-    conn: &mut Conn,
-    mut keys: Keys<'k>,
-    with_cas: bool,
-    touch: Option<Deadline>,
-    cx: &mut Cx<'_>,
-) -> Option<&'k [u8]> {
+fn later(conn: &Conn) -> Stop {
+    if conn.is_paused() {
+        Stop::Paused
+    } else {
+        Stop::Later
+    }
+}
+
+/// Gets keys until all are done, or the connection has to pause, or it has had its share of the turn. Returns how many
+/// bytes of keys are left.
+fn get_many(conn: &mut Conn, mut keys: Keys<'_>, style: ManyStyle, cx: &mut Cx<'_>) -> usize {
     let verb = Verb::Get {
-        fetch: touch.map_or(Fetch::Count, Fetch::Touch),
+        fetch: style.touch.map_or(Fetch::Count, Fetch::Touch),
     };
-    let reply = ReplyStyle::Text { with_cas };
+    let reply = ReplyStyle::Text {
+        with_cas: style.with_cas,
+    };
+    if cx.keys_left == 0 {
+        return keys.as_bytes().len();
+    }
     loop {
         let mut ahead: [(&[u8], KeyHash); LOOKAHEAD] = [(&[], KeyHash(0)); LOOKAHEAD];
         let mut count = 0;
-        for (slot, key) in ahead.iter_mut().zip(&mut keys) {
+        let room = conn.reply_room(LOOKAHEAD, cx);
+        for (slot, key) in ahead[..room].iter_mut().zip(&mut keys) {
             *slot = (key, Conn::hash(cx, key));
             cx.prefetch(slot.1);
             count += 1;
@@ -115,29 +206,11 @@ fn get_many<'k>(
                 cx,
             );
         }
-        if keys.as_bytes().is_empty() {
-            conn.say(reply::END, cx);
-            return None;
+        let left = keys.as_bytes().len();
+        cx.keys_left = cx.keys_left.saturating_sub(count);
+        let is_turn_over = cx.keys_left == 0 || cx.router.is_congested();
+        if left == 0 || is_turn_over || conn.is_paused() || conn.output_is_full(cx) {
+            return left;
         }
-        if conn.is_paused() || conn.output_is_full() || cx.router.is_congested() {
-            return Some(keys.as_bytes());
-        }
-    }
-}
-
-/// Goes on with a multi-get that had to pause.
-pub(in crate::conn) fn resume_keys(conn: &mut Conn, cx: &mut Cx<'_>) -> Stop {
-    let Phase::Keys(mut run) = std::mem::take(&mut conn.phase) else {
-        return Stop::Dry;
-    };
-    let left = Keys::new(&run.keys[run.at..])
-        .and_then(|keys| get_many(conn, keys, run.with_cas, run.touch, cx));
-    let Some(left) = left else { return Stop::Dry };
-    run.at = run.keys.len() - left.len();
-    conn.phase = Phase::Keys(run);
-    if conn.is_paused() {
-        Stop::Paused
-    } else {
-        Stop::Yield
     }
 }

@@ -16,9 +16,10 @@ use tracing::debug;
 use crate::op::{Op, ReplyStyle, Verb};
 
 use super::steps::Step;
-use super::{Conn, Cx, Phase};
+use super::{Conn, Cx, Phase, Stop};
+use get::ManyStyle;
 
-pub(super) use get::{KeyRun, resume_keys};
+pub(super) use get::{KeyRun, go_on as go_on_with_keys};
 pub(super) use meta::fetch;
 
 /// One command, which `bytes` begins with.
@@ -26,25 +27,26 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     let searched = std::mem::take(&mut conn.searched);
     let (request, line) = match text::parse_after(bytes, searched) {
         Parsed::Request { request, consumed } => (request, consumed),
-        Parsed::Incomplete => {
-            conn.searched = bytes.len();
-            return Step::Incomplete;
-        }
-        Parsed::TooLong => return Step::Close,
+        unfinished => return unended(conn, unfinished == Parsed::TooLong, bytes.len(), cx),
     };
+    if searched > 0 {
+        conn.turns_without_end = 0;
+    }
+    if is_long_work(&request) && !cx.take_long_turn() {
+        return Step::UsedAll(0, Stop::Later);
+    }
     log_request(conn, &bytes[..line]);
     match request {
         Request::Get { keys, with_cas } => match keys.single() {
             Some(key) => return get::run(conn, key, with_cas, line, bytes, cx),
-            None => get::many(conn, keys, with_cas, None, cx),
+            None => {
+                let touch = None;
+                let style = ManyStyle { with_cas, touch };
+                return get::many(conn, keys, style, &bytes[..line], cx);
+            }
         },
-        Request::GetAndTouch {
-            exptime,
-            keys,
-            with_cas,
-        } => {
-            let deadline = deadline(exptime, cx);
-            get::many(conn, keys, with_cas, Some(deadline), cx);
+        request @ (Request::GetAndTouch { .. } | Request::LongGet { .. }) => {
+            return get_of_many(conn, &request, &bytes[..line], cx);
         }
         Request::Meta(request) => return meta::command(conn, &request, line, bytes, cx),
         Request::Store(store) => return store::store(conn, &store, &bytes[line..], line, cx),
@@ -52,15 +54,10 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             key,
             exptime,
             noreply,
-        } => keyed(
-            conn,
-            key,
-            Verb::Touch {
-                deadline: deadline(exptime, cx),
-            },
-            noreply,
-            cx,
-        ),
+        } => {
+            let deadline = deadline(exptime, cx);
+            keyed(conn, key, Verb::Touch { deadline }, noreply, cx);
+        }
         Request::Delete { key, noreply } => {
             keyed(conn, key, Verb::Delete(Delete::default()), noreply, cx);
         }
@@ -88,6 +85,52 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
         other => return admin::command(conn, &other, line, cx),
     }
     Step::Used(line)
+}
+
+/// `bytes` bytes of a line have come, and not its end.
+fn unended(conn: &mut Conn, is_too_long: bool, bytes: usize, cx: &Cx<'_>) -> Step {
+    conn.searched = bytes;
+    match is_too_long {
+        true => conn.too_long(bytes, cx),
+        false => Step::Incomplete,
+    }
+}
+
+/// `gat` and `gats`, and gets of very many keys.
+fn get_of_many(conn: &mut Conn, request: &Request<'_>, line: &[u8], cx: &mut Cx<'_>) -> Step {
+    match *request {
+        Request::GetAndTouch {
+            exptime,
+            ref keys,
+            with_cas,
+        } => {
+            let touch = Some(deadline(exptime, cx));
+            let style = ManyStyle { with_cas, touch };
+            get::many(conn, keys.clone(), style, line, cx)
+        }
+        Request::LongGet {
+            keys,
+            exptime,
+            with_cas,
+        } => {
+            let touch = exptime.map(|exptime| deadline(exptime, cx));
+            let style = ManyStyle { with_cas, touch };
+            get::long(conn, keys, style, line)
+        }
+        _ => Step::Used(line.len()),
+    }
+}
+
+/// Whether a command takes as long as hundreds of others, whatever it is about: its connection then has a turn for it.
+#[inline]
+fn is_long_work(request: &Request<'_>) -> bool {
+    matches!(
+        request,
+        Request::Stats(_)
+            | Request::Verbosity { .. }
+            | Request::RefreshCerts { .. }
+            | Request::Slabs { .. }
+    )
 }
 
 /// `-vv` shows every request, as memcached does: `<30 get key`.

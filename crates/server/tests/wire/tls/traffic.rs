@@ -211,3 +211,18 @@ fn everything_may_come_at_once() {
         client.end().unwrap();
     }
 }
+
+#[test]
+fn long_lines_are_answered_wherever_records_end() {
+    let tls = TlsServer::start(2, "");
+    let mut client = tls.connect();
+    client.send("set k 0 0 1\r\nv\r\n");
+    assert_eq!(client.line(), "STORED");
+    for (request, expected) in crate::lines::conversations() {
+        client.send(&request);
+        client.send("mn\r\n");
+        let expected = expected + "MN\r\n";
+        let got = client.bytes(expected.len());
+        assert!(got == expected.as_bytes(), "{} bytes", request.len());
+    }
+}

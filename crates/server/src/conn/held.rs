@@ -1,0 +1,72 @@
+//! What a connection holds of the heap, by what it is for. Values in slab memory are not in it: those belong to `-m`.
+
+use crate::replies;
+
+use super::{Conn, Phase};
+
+/// Bytes of heap memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// Input that could not be used yet.
+    pub(crate) input: u32,
+    /// Replies: made, awaited, or in a send that the peer does not take.
+    pub(crate) output: u32,
+    /// Commands that are being worked on: broadcasts, walks, uploads; and encryption.
+    pub(crate) work: u32,
+}
+
+impl Held {
+    /// All of it.
+    pub(crate) fn total(&self) -> usize {
+        self.input as usize + self.output as usize + self.work as usize
+    }
+
+    /// Whether most of it is input.
+    pub(crate) fn is_mostly_input(&self) -> bool {
+        self.input > self.output
+    }
+}
+
+/// More than 4 GiB for one purpose is not to be had, and would count as 4 GiB.
+fn narrow(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+impl Conn {
+    /// What it holds now. Asked once in each turn in which anything happened to it.
+    #[inline]
+    pub(crate) fn held(&self) -> Held {
+        let sending = if self.send_is_under_way() {
+            self.sending_bytes
+        } else {
+            0
+        };
+        let is_plain = matches!(self.phase, Phase::Command | Phase::Swallow(_))
+            && self.gather.is_none()
+            && self.secure.is_none();
+        Held {
+            input: narrow(self.input.held_bytes()),
+            output: narrow(self.replies.held_bytes() + sending),
+            work: if is_plain { 0 } else { self.held_for_work() },
+        }
+    }
+
+    #[cold]
+    fn held_for_work(&self) -> u32 {
+        let phase = match &self.phase {
+            Phase::Value(upload) => upload.held_bytes(),
+            Phase::Crawl(crawl) => crawl.held_bytes(),
+            Phase::Keys(run) => size_of_val(&**run),
+            // A watcher's buffer belongs to `watch`.
+            Phase::Command | Phase::Swallow(_) | Phase::Watching(_) => 0,
+        };
+        let gather = self.gather.as_ref().map_or(0, |it| it.held_bytes());
+        let secure = self.secure.as_ref().map_or(0, |it| it.held_bytes());
+        narrow(phase + gather + secure)
+    }
+
+    /// The bytes that were taken to be sent hold so much memory until they are sent.
+    pub(super) fn note_sending(&mut self, outgoing: &corecached_reactor::Outgoing) {
+        self.sending_bytes = replies::held(outgoing);
+    }
+}

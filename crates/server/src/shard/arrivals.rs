@@ -1,0 +1,79 @@
+//! What comes in crowds and is dealt with some at a time: connections that begin or end, and those that go on. A turn of the
+//! loop is as long for all other clients, whoever sends the crowd.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use crate::listen::ListenerId;
+
+use super::Net;
+use super::core::Core;
+
+/// Connections taken in in one turn, some 3 us each.
+const ARRIVALS_PER_TURN: usize = 64;
+/// Connections closed in one turn, some 5 us each.
+const CLOSED_PER_TURN: usize = 64;
+/// Connections that go on do so in one turn for so long, and for one of them more; the others have their turn before them in
+/// the next.
+const READY_TIME_MAX: Duration = Duration::from_micros(300);
+
+/// A connection that has come.
+#[derive(Debug)]
+pub(super) struct Newcomer {
+    pub(super) fd: OwnedFd,
+    /// The address that it came in by.
+    pub(super) listener: ListenerId,
+    /// Whether it was accepted, and counted, by another shard.
+    pub(super) is_handed_over: bool,
+}
+
+impl Net {
+    /// Takes in some of those who have come.
+    pub(super) fn take_arrivals(&mut self) {
+        for _ in 0..ARRIVALS_PER_TURN {
+            let Some(arrival) = self.arrivals.pop_front() else {
+                return;
+            };
+            match arrival.is_handed_over {
+                // The process ends: those who have not been greeted need no goodbye.
+                true if self.stopping_since.is_some() => self.forget_connection(),
+                false if self.stopping_since.is_some() => {}
+                true => self.adopt(arrival.fd, arrival.listener),
+                false => self.accepted(arrival.listener, arrival.fd),
+            }
+        }
+    }
+
+    /// Connections that had more requests than one turn allows, or were paused, or have something long to do, go on.
+    pub(super) fn work_on_ready(&mut self, core: &mut Core) {
+        if self.ready.is_empty() {
+            return;
+        }
+        let begun = Instant::now();
+        for _ in 0..self.ready.len() {
+            let Some(id) = self.ready.pop_front() else {
+                return;
+            };
+            self.with_conn(id, core, |conn, _, cx| {
+                conn.queued = false;
+                cx.has_long_turn = true;
+                conn.resume(cx);
+            });
+            if begun.elapsed() >= READY_TIME_MAX {
+                return;
+            }
+        }
+    }
+
+    /// Closes some of the connections that are to be closed.
+    pub(super) fn close_doomed(&mut self, core: &mut Core) {
+        let copied = std::mem::take(&mut self.datagrams.copied);
+        self.unpin(copied, core);
+        for _ in 0..CLOSED_PER_TURN {
+            let Some(id) = self.doomed.pop_front() else {
+                return;
+            };
+            self.close(id, core);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The memory of a shard's connections: counted in each turn for those that anything happened to, told to whoever asks for
+//! `stats memory`, and kept below `-o conn_mem_limit`.
+//!
+//! ```text
+//!   0                      a half                      the limit, of all shards
+//!   |--- 256 KiB each -----|--- 16 KiB of replies each ----|--- the largest are closed ...
+//! ```
+//!
+//! What a single connection may hold is bounded anyway; the limit is for many that all hold as much as they may. Well-behaved
+//! clients that read slowly are first made to wait at fewer replies. Who still asks for more, or sends lines of megabytes that
+//! have no end, is closed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use corecached_protocol::event::CloseReason;
+
+use crate::conn::{OUTPUT_BYTES_MAX, Totals};
+
+use super::Net;
+
+/// Replies that a connection may have queued when memory is short.
+const OUTPUT_BYTES_SHORT: usize = 16 * 1024;
+/// Connections closed in one turn at most: each is looked for among all, which takes some 20 us if there are 100,000.
+const CLOSED_PER_TURN: usize = 16;
+
+/// What a shard tells the others of the memory of its connections.
+#[derive(Debug, Default)]
+pub(crate) struct ConnMemory {
+    /// Input that could not be used yet.
+    pub(crate) input: AtomicU64,
+    /// Replies that are made, awaited, or being sent.
+    pub(crate) output: AtomicU64,
+    /// Commands that are being worked on, and encryption.
+    pub(crate) work: AtomicU64,
+    /// The table of connections.
+    pub(crate) table: AtomicU64,
+    /// Buffers for use again, and operations on their way to other shards and back.
+    pub(crate) pools: AtomicU64,
+    /// Connections that were closed because of the limit, with more input than output.
+    pub(crate) closed_for_input: AtomicU64,
+    /// The others that were.
+    pub(crate) closed_for_output: AtomicU64,
+}
+
+impl ConnMemory {
+    /// What counts for the limit.
+    pub(crate) fn held(&self) -> u64 {
+        [&self.input, &self.output, &self.work]
+            .map(|part| part.load(Ordering::Relaxed))
+            .iter()
+            .sum()
+    }
+
+    /// `stats reset`.
+    pub(crate) fn reset(&self) {
+        self.closed_for_input.store(0, Ordering::Relaxed);
+        self.closed_for_output.store(0, Ordering::Relaxed);
+    }
+
+    fn tell(&self, totals: Totals) {
+        self.input.store(totals.input, Ordering::Relaxed);
+        self.output.store(totals.output, Ordering::Relaxed);
+        self.work.store(totals.work, Ordering::Relaxed);
+    }
+}
+
+impl Net {
+    /// At the end of a turn: tells what the connections hold, if that has changed, and sees to it that it is not too much.
+    #[inline]
+    pub(super) fn watch_conn_memory(&mut self) {
+        let totals = self.conns.totals();
+        if totals == self.told {
+            return;
+        }
+        self.told = totals;
+        self.shared.shard(self.id).conn_memory.tell(totals);
+        let limit = self.shared.config.conn_mem_limit_bytes;
+        let share = limit / self.shared.shards.len() as u64;
+        let is_short = limit > 0 && totals.all() > share / 2;
+        self.output_bytes_max = if is_short {
+            OUTPUT_BYTES_SHORT
+        } else {
+            OUTPUT_BYTES_MAX
+        };
+        if is_short && totals.all() > share {
+            self.close_largest(limit, share);
+        }
+    }
+
+    /// Closes connections of this shard while all shards hold more than the limit, and this one more than its share.
+    #[cold]
+    fn close_largest(&mut self, limit: u64, share: u64) {
+        let others: u64 = self
+            .shared
+            .shards
+            .iter()
+            .map(|shard| shard.conn_memory.held())
+            .sum::<u64>()
+            .saturating_sub(self.told.all());
+        for _ in 0..CLOSED_PER_TURN {
+            let held = self.conns.totals().all();
+            if held <= share || others + held <= limit {
+                break;
+            }
+            let Some((id, held)) = self.conns.take_largest() else {
+                break;
+            };
+            let memory = &self.shared.shard(self.id).conn_memory;
+            let counter = match held.is_mostly_input() {
+                true => &memory.closed_for_input,
+                false => &memory.closed_for_output,
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+            if let Some(conn) = self.conns.get_mut(id) {
+                conn.close_reason = Some(CloseReason::Error);
+            }
+            self.doom(id);
+        }
+    }
+
+    /// Once in a warm window: what has no owner among the connections.
+    pub(super) fn tell_pools(&self) {
+        let memory = &self.shared.shard(self.id).conn_memory;
+        let pools = self.reactor.pooled_bytes()
+            + self.router.held_bytes()
+            + self.scratch.capacity()
+            + self.landing.capacity()
+            + self.sealing.stage.capacity();
+        memory.pools.store(pools as u64, Ordering::Relaxed);
+        let table = self.conns.table_bytes() as u64;
+        memory.table.store(table, Ordering::Relaxed);
+    }
+}
