@@ -114,12 +114,8 @@ fn converse(
             return Ok(());
         }
         let text = line.trim_end();
-        let mut words = text.split(' ');
-        let mut data = Vec::new();
-        if let (Some("set"), Some(bytes)) = (words.next(), words.nth(3)) {
-            data = vec![0; bytes.parse::<usize>().unwrap() + 2];
-            reader.read_exact(&mut data)?;
-        }
+        let mut data = vec![0; data_bytes(text)];
+        reader.read_exact(&mut data)?;
         switches.wait_while_paused();
         if let Some(reply) = standard_reply(text) {
             writer.write_all(reply.as_bytes())?;
@@ -147,6 +143,16 @@ fn converse(
             .answered
             .fetch_add(u64::from(text.starts_with("get ")), Ordering::SeqCst);
     }
+}
+
+/// The length of the data block that follows a command line, its line end included.
+fn data_bytes(line: &str) -> usize {
+    let words: Vec<&str> = line.split(' ').collect();
+    let bytes = match words.as_slice() {
+        ["set", _, _, _, bytes, ..] | ["ms", _, bytes, ..] => bytes,
+        _ => return 0,
+    };
+    bytes.parse::<usize>().unwrap() + 2
 }
 
 /// What every scripted server answers alike.

@@ -1,15 +1,18 @@
 //! loadgen tells the truth about servers whose behaviour is known, whatever happens to them.
 
 use crate::bed::{Action, Bed, scripted};
-use crate::scenarios;
-use crate::support::{json, loadgen, run_of, temporary};
+use crate::scenarios::{self, signal, start};
+use crate::support::{json, loadgen, run_of, temporary, when_calm};
 use loadgen::fleet::{Fleet, FleetConfig, Load};
 use loadgen::target::{Endpoint, Router};
 use loadgen::wire::Protocol;
 use loadgen::worker::arrivals::ArrivalKind;
 use loadgen::worker::phase::WaitPolicy;
 use loadgen::workload::{Workload, WorkloadSpec};
-use std::process::{Child, Command, Stdio};
+use std::collections::HashMap;
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 #[test]
@@ -29,7 +32,7 @@ fn several_servers_have_all_their_connections_used() {
 
 #[test]
 fn slow_replies_delay_only_their_own_connection() {
-    scenarios::slow_replies_delay_their_own_connection().check();
+    when_calm(|| scenarios::slow_replies_delay_their_own_connection().result());
 }
 
 #[test]
@@ -70,6 +73,39 @@ fn a_lost_reply_is_one_shift() {
 #[test]
 fn a_repeated_reply_is_one_shift() {
     scenarios::one_repeated_reply().check();
+}
+
+/// Meta replies do not name their key: the values themselves show whose they are.
+#[test]
+fn a_lost_meta_reply_is_one_shift() {
+    let items = Mutex::new(HashMap::new());
+    let gets = AtomicUsize::new(0);
+    let address = scripted(move |line| {
+        let mut items = items.lock().unwrap();
+        if line.text.starts_with("ms ") {
+            items.insert(line.key().to_owned(), line.data.to_vec());
+            return Action::Reply("HD\r\n".to_owned());
+        }
+        if gets.fetch_add(1, Ordering::SeqCst) == 1000 {
+            return Action::Silence;
+        }
+        let data = &items[line.key()];
+        Action::Bytes([format!("VA {}\r\n", data.len() - 2).as_bytes(), data].concat())
+    })
+    .to_string();
+    let load = ["-r", "2k", "-d", "1500ms", "-c", "2", "-p", "meta"];
+    let workload = ["--keys", "500", "--mix", "get", "--warmup", "0s"];
+    let (exit, report) = json(&[&["run", "-s", &address], &load[..], &workload].concat());
+    let run = run_of(report);
+    let kinds: Vec<(&str, u64)> = run
+        .verdict
+        .incidents
+        .iter()
+        .map(|incident| (incident.kind.as_str(), incident.count))
+        .collect();
+    assert_eq!(kinds, [("shifted replies", 1)], "{:?}", run.verdict);
+    assert_eq!(run.verdict.violations_total(), 0);
+    assert_eq!(exit, 4);
 }
 
 #[test]
@@ -114,39 +150,9 @@ fn a_preload_that_loses_its_sets_is_reported() {
     assert!(run.all.completed > 200, "{:?}", run.verdict);
 }
 
-fn start(arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_loadgen"))
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-fn signal(child: &Child, signal: rustix::process::Signal) {
-    let pid = rustix::process::Pid::from_child(child);
-    rustix::process::kill_process(pid, signal).unwrap();
-}
-
 #[test]
 fn sigterm_leaves_a_report() {
-    let bed = Bed::honest();
-    let more = ["-r", "500", "-d", "60s", "--json", "-", "--quiet"];
-    let workload = ["--keys", "100", "--mix", "get", "--warmup", "0s"];
-    let child = start(&[&["run", "-s", &bed.address], &more[..], &workload].concat());
-    bed.wait_for_gets(300);
-    signal(&child, rustix::process::Signal::TERM);
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(143));
-    let run = run_of(serde_json::from_slice(&output.stdout).unwrap());
-    assert!(run.all.completed >= 290, "{}", run.all.completed);
-    assert!(run.seconds < 50.0);
-    assert!(
-        run.verdict
-            .notes
-            .iter()
-            .any(|note| note.contains("interrupted"))
-    );
+    scenarios::terminated().check();
 }
 
 #[test]
@@ -348,32 +354,7 @@ fn the_status_line_counts_what_still_waits() {
     assert_eq!(all.response.len(), 100 + all.counts.no_reply_total());
 }
 
-/// Other threads on the worker's CPU: its CPU time is what it ran, spinning left out, and how long it waited is said.
 #[test]
 fn a_crowded_cpu_does_not_hide_what_the_client_costs() {
-    let cpu = loadgen::host::allowed_cpus().unwrap()[0];
-    let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let hogs: Vec<_> = (0..3)
-        .map(|_| {
-            let done = std::sync::Arc::clone(&done);
-            std::thread::spawn(move || {
-                loadgen::host::pin_current_thread(cpu).unwrap();
-                while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-            })
-        })
-        .collect();
-    let bed = Bed::honest();
-    let cpus = cpu.0.to_string();
-    let (_, report) = json(&[&["run", "-s", &bed.address, "--cpus", &cpus], &SHORT[..]].concat());
-    done.store(true, std::sync::atomic::Ordering::Relaxed);
-    hogs.into_iter().for_each(|hog| hog.join().unwrap());
-    let client = run_of(report).client;
-    assert!(client.cpu_us_per_request > 1.0, "{client:?}");
-    assert!(client.busiest_worker > 0.0, "{client:?}");
-    assert!(
-        client.delayed_share.is_none_or(|share| share > 0.05),
-        "{client:?}"
-    );
+    scenarios::crowded_client().check();
 }

@@ -21,7 +21,7 @@ struct Files {
 }
 
 /// A run during whose last part the server stands still; it goes on after the last window, or never.
-fn run(goes_on: bool) -> Files {
+fn run(goes_on: bool, name: &str) -> Files {
     let bed = Arc::new(Bed::honest());
     let stopper = Arc::clone(&bed);
     let thread = std::thread::spawn(move || {
@@ -32,10 +32,11 @@ fn run(goes_on: bool) -> Files {
             stopper.resume();
         }
     });
+    let run = name;
     let names = ["json", "csv", "hdr", "html"];
     let paths: Vec<_> = names
         .iter()
-        .map(|name| temporary(&format!("outputs-{goes_on}.{name}")))
+        .map(|name| temporary(&format!("outputs-{run}.{name}")))
         .collect();
     let mut arguments = vec!["run", "-s", &bed.address, "-r", "500", "-d", "1500ms", "-q"];
     arguments.extend(["--keys", "100", "--mix", "get", "--warmup", "0s"]);
@@ -147,9 +148,33 @@ fn all_agree(files: &Files) {
     }
 }
 
+/// What each output of a run holds whose last replies come after its last window.
+pub(crate) struct Holdings {
+    /// Requests in the report, the log and the time series.
+    pub(crate) requests: [u64; 3],
+    /// The 99th percentile in the report and the log.
+    pub(crate) p99_ns: [u64; 2],
+}
+
+pub(crate) fn holdings() -> Holdings {
+    let files = run(true, "holdings");
+    let mut sum = Histogram::<u64>::new_with_bounds(1, 100_000_000_000, 3).unwrap();
+    files
+        .hdr
+        .iter()
+        .for_each(|histogram| sum.add(histogram).unwrap());
+    let rows = files.csv.lines().skip(1);
+    let responses = rows.map(|row| row.split(',').nth(13).unwrap().parse::<u64>().unwrap());
+    let response = &files.run.all.response;
+    Holdings {
+        requests: [response.count, sum.len(), responses.sum()],
+        p99_ns: [response.p99_ns.unwrap(), sum.value_at_quantile(0.99)],
+    }
+}
+
 #[test]
 fn replies_after_the_last_window_are_in_every_output() {
-    let files = run(true);
+    let files = run(true, "late");
     assert_eq!(files.run.all.no_reply, 0, "{:?}", files.run.verdict);
     let last = files.run.series.last().unwrap();
     assert!(
@@ -161,7 +186,7 @@ fn replies_after_the_last_window_are_in_every_output() {
 
 #[test]
 fn requests_without_a_reply_are_in_every_output() {
-    let files = run(false);
+    let files = run(false, "never");
     assert!(files.run.all.no_reply > 20, "{:?}", files.run.verdict);
     assert!(files.text.contains("LOST"));
     assert!(files.html.contains("LOST"));
