@@ -14,6 +14,9 @@ use crate::unix_socket;
 /// No reply takes longer, on a busy machine either.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// What a tight connection receives ahead.
+const TIGHT_BYTES: usize = 128 * 1024;
+
 /// A connection.
 pub(super) trait Wire: Read + Write + Send {}
 
@@ -67,12 +70,13 @@ impl Link {
         }
     }
 
-    /// A new connection whose receiving side holds little.
+    /// A new connection whose receiving side holds little, but for more than a packet of the loopback interface: with less
+    /// the kernel waits for timers, and the replies take minutes.
     pub(super) fn connect_tight(&self) -> Box<dyn Wire> {
         match self {
             Link::Tcp(server) => {
                 let stream = tcp(server.address());
-                set_socket_recv_buffer_size(stream.as_fd(), 4096).unwrap();
+                set_socket_recv_buffer_size(stream.as_fd(), TIGHT_BYTES).unwrap();
                 Box::new(stream)
             }
             _ => self.connect(),
