@@ -151,19 +151,11 @@ fn the_preload_counts_every_key_however_fast_it_begins() {
 #[test]
 fn a_comparison_names_its_servers_and_fails_if_b_is_worse() {
     let quick = telling(|_| "END\r\n".to_owned());
-    let slow = serving(Duration::from_millis(5), |_| "END\r\n".to_owned());
-    let load = [
-        "--rate",
-        "300",
-        "--mix",
-        "get",
-        "--no-preload",
-        "--connections",
-        "8",
-    ];
+    let slow = serving(Duration::from_millis(200), |_| "END\r\n".to_owned());
+    let load = ["--rate", "60", "--mix", "get", "--no-preload"];
     let time = [
         "--duration",
-        "500ms",
+        "700ms",
         "--warmup",
         "100ms",
         "--quiet",
