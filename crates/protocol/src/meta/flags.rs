@@ -7,7 +7,7 @@
 
 use super::error::LineError;
 use super::{OPAQUE_BYTES_MAX, WORDS_MAX};
-use crate::text::number::{c_i32, c_u32, c_u64};
+use crate::text::number::{strict_i32, strict_u32, strict_u64};
 use crate::text::tokens::Tokens;
 
 /// Letters that mean something to one of the commands.
@@ -101,7 +101,7 @@ impl<'a> Flags<'a> {
     /// A number that [`Flags::parse`] has found to be one, if its flag is there.
     #[inline]
     fn number(&self, letter: u8) -> Option<u64> {
-        self.argument(letter).and_then(c_u64)
+        self.argument(letter).and_then(strict_u64)
     }
 
     /// The flags in the order they were sent.
@@ -155,28 +155,28 @@ impl<'a> Flags<'a> {
     #[inline]
     #[must_use]
     pub fn exptime(&self) -> Option<i32> {
-        self.argument(b'T').and_then(c_i32)
+        self.argument(b'T').and_then(strict_i32)
     }
 
     /// `N`: exptime of an item that is created on a miss.
     #[inline]
     #[must_use]
     pub fn vivify(&self) -> Option<i32> {
-        self.argument(b'N').and_then(c_i32)
+        self.argument(b'N').and_then(strict_i32)
     }
 
     /// `R`: an item with less time left than this is to be fetched anew.
     #[inline]
     #[must_use]
     pub fn recache(&self) -> Option<i32> {
-        self.argument(b'R').and_then(c_i32)
+        self.argument(b'R').and_then(strict_i32)
     }
 
     /// `F`: client flags of the new item; 0 without the flag.
     #[inline]
     #[must_use]
     pub fn client_flags(&self) -> u32 {
-        self.argument(b'F').and_then(c_u32).unwrap_or(0)
+        self.argument(b'F').and_then(strict_u32).unwrap_or(0)
     }
 
     /// `C`: cas unique to compare with.
@@ -225,15 +225,15 @@ impl<'a> Flags<'a> {
 /// The error of a flag whose argument is not the number it must be, else the `earlier` one.
 fn argument_error(letter: u8, argument: &[u8], earlier: Option<LineError>) -> Option<LineError> {
     let (valid, error) = match letter {
-        b'T' | b'N' | b'R' => (c_i32(argument).is_some(), LineError::BadNumber),
-        b'J' => (c_u64(argument).is_some(), LineError::BadInitial),
-        b'D' => (c_u64(argument).is_some(), LineError::BadDelta),
+        b'T' | b'N' | b'R' => (strict_i32(argument).is_some(), LineError::BadNumber),
+        b'J' => (strict_u64(argument).is_some(), LineError::BadInitial),
+        b'D' => (strict_u64(argument).is_some(), LineError::BadDelta),
         // Has no text of its own: does not replace one that is already there.
         b'F' => (
-            c_u32(argument).is_some(),
+            strict_u32(argument).is_some(),
             earlier.unwrap_or(LineError::BadClientFlags),
         ),
-        _ => (c_u64(argument).is_some(), LineError::BadNumber),
+        _ => (strict_u64(argument).is_some(), LineError::BadNumber),
     };
     if valid { earlier } else { Some(error) }
 }

@@ -1,6 +1,6 @@
 //! `incr <key> <delta> [noreply]` and `decr <key> <delta> [noreply]`.
 
-use super::number::c_u64;
+use super::number::strict_u64;
 use super::request::Request;
 use super::tokens::{Tokens, wants_no_reply};
 use crate::{KEY_BYTES_MAX, reply};
@@ -15,7 +15,7 @@ pub(super) fn parse(rest: &[u8], incr: bool) -> Request<'_> {
     if key.len() > KEY_BYTES_MAX {
         return Request::error_unless(noreply, reply::BAD_FORMAT);
     }
-    match c_u64(delta) {
+    match strict_u64(delta) {
         Some(delta) => Request::Arith {
             key,
             incr,

@@ -5,12 +5,14 @@
 //!
 //! | | strict | as C |
 //! | --- | --- | --- |
-//! | used for | exptime of touch, gat and flush_all, length of a value, admin commands | the other words of a storage command, delta, meta flags |
+//! | used for | all numbers but these: exptime, delta, cas unique, meta flags, length of `ms`, admin commands | client flags, exptime and length of the classic storage commands |
 //! | signs | `-` where negative numbers make sense | the same, and `+` |
-//! | longest word | 11 bytes (32 bits), 22 bytes (64 bits) | none |
+//! | longest word | 11 bytes (32 bits), 22 bytes (64 bits), with sign and zeros in front | none |
 
 /// Longest word of a strict 32-bit number.
 const STRICT_32_BYTES_MAX: usize = 11;
+/// Longest word of a strict 64-bit number.
+const STRICT_64_BYTES_MAX: usize = 22;
 
 /// A strict unsigned 32-bit number.
 #[inline]
@@ -30,6 +32,15 @@ pub(crate) fn strict_i32(word: &[u8]) -> Option<i32> {
     i32::try_from(signed(word)?).ok()
 }
 
+/// A strict unsigned 64-bit number.
+#[inline]
+pub(crate) fn strict_u64(word: &[u8]) -> Option<u64> {
+    if word.len() > STRICT_64_BYTES_MAX {
+        return None;
+    }
+    digits(word)
+}
+
 /// An unsigned 64-bit number, as C reads it.
 #[inline]
 pub(crate) fn c_u64(word: &[u8]) -> Option<u64> {
@@ -40,12 +51,6 @@ pub(crate) fn c_u64(word: &[u8]) -> Option<u64> {
 #[inline]
 pub(crate) fn c_i64(word: &[u8]) -> Option<i64> {
     signed(without_plus(word))
-}
-
-/// A signed 32-bit number, as C reads it.
-#[inline]
-pub(crate) fn c_i32(word: &[u8]) -> Option<i32> {
-    i32::try_from(c_i64(word)?).ok()
 }
 
 /// An unsigned 32-bit number, as C reads it.
@@ -156,5 +161,19 @@ mod tests {
         assert_eq!(strict_u32(b"4294967295"), Some(u32::MAX));
         assert_eq!(strict_u32(b"4294967296"), None);
         assert_eq!(strict_u32(b"-1"), None);
+        assert_eq!(strict_u32(b"000000000001"), None);
+        for (word, expected) in [
+            ("18446744073709551615", Some(u64::MAX)),
+            ("0018446744073709551615", Some(u64::MAX)),
+            ("00018446744073709551615", None),
+            ("18446744073709551616", None),
+            ("0000000000000000000001", Some(1)),
+            ("00000000000000000000001", None),
+            ("+1", None),
+            ("-1", None),
+            ("", None),
+        ] {
+            assert_eq!(strict_u64(word.as_bytes()), expected, "{word:?}");
+        }
     }
 }

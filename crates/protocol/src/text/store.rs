@@ -6,7 +6,7 @@
 //!   <bytes> is good, another word bad  one error line, the data block is swallowed
 //! ```
 
-use super::number::{c_i64, c_u64, strict_u32};
+use super::number::{c_i64, c_u64, strict_u64};
 use super::request::{Request, StoreRequest, StoreVerb};
 use super::tokens::{Tokens, wants_no_reply};
 use crate::{KEY_BYTES_MAX, reply};
@@ -23,7 +23,7 @@ pub(super) fn parse(verb: StoreVerb, rest: &[u8]) -> Request<'_> {
     else {
         return Request::error(reply::BAD_FORMAT);
     };
-    let Some(value_bytes) = strict_u32(bytes).filter(|&bytes| bytes <= VALUE_BYTES_MAX) else {
+    let Some(value_bytes) = length(bytes) else {
         return Request::error(reply::BAD_FORMAT);
     };
     let tail = words.rest();
@@ -47,6 +47,13 @@ pub(super) fn parse(verb: StoreVerb, rest: &[u8]) -> Request<'_> {
     }
 }
 
+/// The length of a value that may be announced.
+#[inline]
+fn length(word: &[u8]) -> Option<u32> {
+    let length = u32::try_from(c_i64(word)?).ok()?;
+    (length <= VALUE_BYTES_MAX).then_some(length)
+}
+
 /// Client flags, exptime and cas unique, if these and the key are as they should be.
 #[inline]
 fn fields(
@@ -63,7 +70,7 @@ fn fields(
     let client_flags = c_u64(flags)? as u32;
     let exptime = c_i64(exptime)? as i32;
     let cas = match verb {
-        StoreVerb::Cas => c_u64(Tokens::new(tail).next()?)?,
+        StoreVerb::Cas => strict_u64(Tokens::new(tail).next()?)?,
         _ => 0,
     };
     Some((client_flags, exptime, cas))

@@ -7,5 +7,6 @@ mod client_text;
 mod documentation;
 mod meta_replies;
 mod meta_requests;
+mod numbers;
 mod text_properties;
 mod text_requests;

@@ -115,6 +115,18 @@ fn has_number(flag: &[u8]) -> bool {
     }
 }
 
+/// Whether the number has a plus sign, or more characters than a new one may have.
+pub(super) fn is_loose_number(flag: &[u8]) -> bool {
+    let longest = match flag[0] {
+        b'T' | b'N' | b'R' | b'F' => 11,
+        b'C' | b'D' | b'E' | b'J' => 22,
+        _ => return false,
+    };
+    let argument = &flag[1..];
+    let is_long = argument.len() > longest && !argument.starts_with(CAS_OF);
+    has_number(flag) && (is_long || argument.starts_with(b"+"))
+}
+
 /// Whether a number stands there that fits in 64 bits, but not in the 32 of its flag.
 pub(super) fn is_cut_number(flag: &[u8]) -> bool {
     let number = text(&flag[1..]).and_then(|argument| argument.parse::<i64>().ok());

@@ -3,7 +3,7 @@
 //! As for the classic text protocol, a request that a rule applies to is compared alone, and the rule says whether the
 //! old reply and the new one are what they must be. Nothing that a rule does not name may differ.
 
-use super::line::{Line, is_cut_number};
+use super::line::{Line, is_cut_number, is_loose_number};
 
 const BAD_FORMAT: &str = "CLIENT_ERROR bad command line format\r\n";
 const WRONG_FLAG: &str = "CLIENT_ERROR invalid or duplicate flag\r\n";
@@ -106,6 +106,12 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "number cut to 32 bits",
         applies: |line| line.flags().iter().any(|flag| is_cut_number(flag)),
+        own_key: true,
+        explains: |_, _, ours| ours.starts_with("CLIENT_ERROR "),
+    },
+    Rule {
+        name: "number with a plus sign, or too long",
+        applies: |line| line.flags().iter().any(|flag| is_loose_number(flag)),
         own_key: true,
         explains: |_, _, ours| ours.starts_with("CLIENT_ERROR "),
     },

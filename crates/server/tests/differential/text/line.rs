@@ -110,12 +110,10 @@ impl<'a> Line<'a> {
 
     /// The announced length, as 1.6.45 reads it.
     pub(super) fn length(&self) -> Option<usize> {
-        let word = *self.words.get(4)?;
-        if word.len() > 11 || !word.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        let length = c_i64(word)?;
-        (length <= i64::from(i32::MAX) - 2).then_some(length as usize)
+        let length = c_i64(self.words.get(4)?)?;
+        (0..=i64::from(i32::MAX) - 2)
+            .contains(&length)
+            .then_some(length as usize)
     }
 
     /// The announced length, as 1.6.18 reads it: any number, cut to 32 bits.
@@ -134,6 +132,18 @@ impl<'a> Line<'a> {
             && number(2, |word| c_u64(word).is_some())
             && number(3, |word| c_i64(word).is_some())
             && (self.verb != Verb::Cas || number(5, |word| c_u64(word).is_some()))
+    }
+
+    /// A delta, or the cas unique of `cas`, that 1.6.18 takes and 1.6.45 does not.
+    pub(super) fn loose_u64(&self) -> bool {
+        let at = match self.verb {
+            Verb::Arith => 2,
+            Verb::Cas => 5,
+            _ => return false,
+        };
+        let word = self.words.get(at).copied().unwrap_or_default();
+        let is_strict = word.len() <= 22 && !word.starts_with(b"+");
+        self.words[1].len() <= 250 && c_u64(word).is_some() && !is_strict
     }
 
     /// The exptime of the commands that read it strictly.

@@ -137,7 +137,7 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        name: "length with a sign, or of more than 11 digits, or cut to 32 bits",
+        name: "length cut to 32 bits",
         applies: |line| {
             line.verb.stores() && line.length().is_none() && line.old_length().is_some()
         },
@@ -170,6 +170,15 @@ pub(super) const RULES: &[Rule] = &[
         handling: OwnKey,
         explains: |line, theirs, ours| {
             theirs != BAD_EXPTIME && ours == unless_quiet(line, BAD_EXPTIME)
+        },
+    },
+    Rule {
+        name: "delta or cas unique with a sign, or of more than 22 digits",
+        applies: Line::loose_u64,
+        handling: OwnKey,
+        explains: |line, theirs, ours| match line.verb {
+            V::Arith => theirs != BAD_DELTA && ours == unless_quiet(line, BAD_DELTA),
+            _ => theirs != BAD_FORMAT && ours == unless_quiet(line, BAD_FORMAT),
         },
     },
     Rule {
