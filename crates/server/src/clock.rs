@@ -47,7 +47,8 @@ impl Clock {
     /// from `end`.
     pub(crate) fn resume(unix_origin: i64, end: Seconds) -> Clock {
         let fresh = Clock::start();
-        let passed = u32::try_from(fresh.start_unix - unix_origin).unwrap_or(end.0);
+        let since_origin = fresh.start_unix.saturating_sub(unix_origin);
+        let passed = u32::try_from(since_origin).unwrap_or(end.0);
         Clock {
             first_second: passed.max(end.0),
             ..fresh
@@ -56,19 +57,28 @@ impl Clock {
 
     /// Now, in milliseconds: [`Clock::now`] and what has passed of its second.
     pub(crate) fn now_ms(&self) -> u64 {
-        let milliseconds = (coarse().tv_nsec / 1_000_000) as u64;
-        1000 * u64::from(self.now().0) + milliseconds
+        // One reading: of two, a second could end between them.
+        let time = coarse();
+        let milliseconds = (time.tv_nsec / 1_000_000) as u64;
+        1000 * u64::from(self.at(time.tv_sec).0) + milliseconds
     }
 
     /// Now. A coarse clock is enough: memcached's own clock ticks once a second.
     #[inline]
     pub(crate) fn now(&self) -> Seconds {
+        self.at(monotonic())
+    }
+
+    /// The server's time when the kernel's clock shows that many seconds. It stops before it wraps, after 136 years.
+    #[inline]
+    fn at(&self, monotonic: i64) -> Seconds {
         let paused_at = self.paused_at.load(Ordering::Relaxed);
         let running = match paused_at {
-            RUNNING => monotonic() - self.start_monotonic + i64::from(self.first_second),
+            RUNNING => monotonic - self.start_monotonic + i64::from(self.first_second),
             paused_at => paused_at,
         };
-        Seconds((running + self.ahead.load(Ordering::Relaxed)) as u32)
+        let seconds = running + self.ahead.load(Ordering::Relaxed);
+        Seconds(seconds.clamp(0, i64::from(u32::MAX)) as u32)
     }
 
     /// `debugtime`, for tests: sets the clock forward. The engine's time never goes back.
@@ -89,9 +99,10 @@ impl Clock {
         }
     }
 
-    /// Seconds since the start.
+    /// Seconds since the start, as memcached counts them: from 2 on, so that tools can divide by it.
     pub(crate) fn uptime(&self) -> u32 {
-        self.now().0 - self.first_second
+        let since_start = self.now().0.saturating_sub(self.first_second);
+        since_start.saturating_add(FIRST_SECOND)
     }
 
     /// Unix time of the server's second 0; absolute times are turned into the server's seconds by it once, so that a
@@ -139,5 +150,29 @@ mod tests {
         clock.set_forward(i64::MAX);
         clock.pause(false);
         assert!(clock.now().0 > i32::MAX as u32);
+    }
+
+    #[test]
+    fn a_clock_that_goes_on_never_goes_back() {
+        let unix = Clock::start().start_unix;
+        for (origin, end, expected) in [
+            // It began a year ago and ended a day ago.
+            (unix - 31_536_000, 31_536_000 - 86_400, 31_536_000),
+            // The system's clock was set back meanwhile, or says nonsense.
+            (unix + 1000, 5000, 5000),
+            (i64::MIN, 7, 7),
+            (i64::MAX, 7, 7),
+            // 136 years: it stands still then.
+            (unix - i64::from(u32::MAX), 100, u32::MAX),
+        ] {
+            let clock = Clock::resume(origin, Seconds(end));
+            let now = clock.now().0;
+            assert!(
+                (expected..=expected.saturating_add(60)).contains(&now),
+                "{now}"
+            );
+            assert!((2..60).contains(&clock.uptime()));
+            assert!(clock.now_ms() / 1000 >= u64::from(now));
+        }
     }
 }

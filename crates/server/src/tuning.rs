@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::config::Config;
 
+/// memcached's default of `-o slab_automove_freeratio`.
+const FREE_RATIO: f64 = 0.01;
+
 /// A number that commands change.
 #[derive(Debug)]
 pub(crate) struct Setting(AtomicU32);
@@ -80,6 +83,8 @@ pub(crate) struct Tuning {
     pub(crate) slab_automove: Setting,
     /// `slabs automove ratio`. No effect.
     pub(crate) slab_automove_ratio: Fraction,
+    /// `slabs automove freeratio`. No effect.
+    pub(crate) slab_automove_freeratio: Fraction,
     /// `slabs automove window`. No effect.
     pub(crate) slab_automove_window: Setting,
     /// `lru mode`. No effect.
@@ -109,6 +114,7 @@ impl Tuning {
             lru_crawler_tocrawl: Setting::new(config.lru_crawler_tocrawl),
             slab_automove: Setting::new(config.slab_automove),
             slab_automove_ratio: Fraction::new(config.slab_automove_ratio),
+            slab_automove_freeratio: Fraction::new(FREE_RATIO),
             slab_automove_window: Setting::new(config.slab_automove_window),
             lru_segmented: Switch::new(config.lru_segmented),
             hot_lru_pct: Setting::new(config.hot_lru_pct),

@@ -138,6 +138,8 @@ pub struct Engine {
     dying: ChunkRef,
     drain: Option<Drain>,
     condensing: Condensing,
+    /// The class of the dead item that the last lookup has removed: what is stored next takes its place.
+    removed_dead: Option<u8>,
     /// An item that must stay while memory is found for its successor.
     shielded: ChunkRef,
     /// What was looked for in vain.
@@ -199,6 +201,7 @@ impl Engine {
             dying: ChunkRef::NULL,
             drain: None,
             condensing: Condensing::default(),
+            removed_dead: None,
             shielded: ChunkRef::NULL,
             vain: vec![Vain::default(); classes.len()],
             classes,
@@ -270,12 +273,14 @@ impl Engine {
     /// Finds a live item; removes a dead one.
     #[inline]
     fn look_up(&mut self, key: &[u8], hash: KeyHash) -> Option<(Place, ChunkRef)> {
+        self.removed_dead = None;
         let (place, chunk) = self.find(key, hash)?;
         match self.death(&self.items.item(chunk)) {
             None => return Some((place, chunk)),
             Some(Death::Expired) => self.stats.get_expired += 1,
             Some(Death::Flushed) => self.stats.get_flushed += 1,
         }
+        self.removed_dead = Some(self.items.slabs.class_of(chunk));
         self.unlink(place, chunk);
         None
     }

@@ -266,6 +266,10 @@ impl Engine {
             self.index.insert(&mut self.items.slabs, hash, key, chunk);
             self.note_linked(chunk, policy::STORED);
             self.enlist(chunk, hash);
+            if let Some(class) = self.removed_dead.take() {
+                self.stats.reclaimed += 1;
+                self.classes[usize::from(class)].reclaimed += 1;
+            }
         }
     }
 }

@@ -147,3 +147,46 @@ fn a_fifth_dies(life: u32, longer: Option<u32>) {
     );
     engine.check_integrity();
 }
+
+/// Each command that stores over a dead item reclaims it; one that does not store, or finds nothing, does not.
+#[test]
+fn what_is_stored_over_the_dead_is_counted() {
+    let mut engine = engine(8 << 20);
+    let reclaimed = |engine: &Engine| {
+        let of_classes: u64 = engine
+            .class_stats()
+            .iter()
+            .map(|class| class.reclaimed)
+            .sum();
+        assert_eq!(engine.stats().reclaimed, of_classes);
+        of_classes
+    };
+    let mut now = NOW;
+    for (count, deadline) in (0..10).zip([1, 0].into_iter().cycle()) {
+        set(&mut engine, 1, 100, deadline, now);
+        assert_eq!(reclaimed(&engine), count);
+        if deadline == 0 {
+            engine.flush_all(None, now);
+        }
+        now.0 += 1;
+        // The next one takes its place.
+    }
+    set(&mut engine, 1, 100, now.0 + 1, now);
+    let count = reclaimed(&engine);
+    now.0 += 5;
+    let key = 1_u32.to_be_bytes();
+    assert!(
+        engine
+            .get(&key, hash(&key), now, corecached_engine::Fetch::Count)
+            .is_none()
+    );
+    set(&mut engine, 1, 100, 0, now);
+    set(&mut engine, 1, 100, 0, now);
+    set(&mut engine, 2, 100, 0, now);
+    assert_eq!(reclaimed(&engine), count, "it was gone before");
+    // A large value, over a flushed one.
+    engine.flush_all(None, now);
+    set(&mut engine, 1, 300_000, 0, now);
+    assert_eq!(reclaimed(&engine), count + 1);
+    engine.check_integrity();
+}

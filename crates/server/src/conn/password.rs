@@ -5,8 +5,11 @@
 //!   set <any> <any> <any> <bytes>\r\n
 //!   <user> <password>\r\n            -> STORED, and from now on the connection is like any other
 //! ```
+//!
+//! A length that no value can have is no length: the line is answered, and what follows is the next line.
 
 use corecached_protocol::reply;
+use corecached_protocol::text::VALUE_BYTES_MAX;
 
 use super::steps::Step;
 use super::{Conn, Cx, Phase};
@@ -15,7 +18,9 @@ use super::{Conn, Cx, Phase};
 const LINE_BYTES_MIN: usize = 6;
 /// With more than that and no line end, the connection is closed; but see [`Conn::too_long`].
 const LINE_BYTES_MAX: usize = 2048;
-/// Longest value.
+/// Longest word of a number of 32 bits.
+const LENGTH_BYTES_MAX: usize = 11;
+/// Longest value that is read.
 const TOKEN_BYTES_MAX: u64 = 16 * 1024;
 
 /// One line, which `bytes` begins with, and the value that follows it.
@@ -50,24 +55,14 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     Step::Used(used + whole)
 }
 
-/// The length of the value, if the line is a `set`.
+/// The length of the value, if the line is a `set`: the word of a number of 32 bits, which a value can have.
 fn announced(line: &[u8]) -> Option<u64> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let mut words = line
-        .split(|&byte| byte == b' ')
-        .filter(|word| !word.is_empty());
-    if words.next()? != b"set" {
-        return None;
-    }
-    let length = words.nth(3)?;
-    if !length.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    // A number of more digits than fit is a value that is too long.
-    let digits = length.iter().map(|digit| u64::from(digit - b'0'));
-    Some(digits.fold(0, |number: u64, digit| {
-        number.saturating_mul(10).saturating_add(digit)
-    }))
+    let words = line.strip_prefix(b"set ")?.split(|&byte| byte == b' ');
+    let length = words.filter(|word| !word.is_empty()).nth(3)?;
+    let is_number = length.len() <= LENGTH_BYTES_MAX && length.iter().all(u8::is_ascii_digit);
+    let length: u64 = str::from_utf8(length).ok()?.parse().ok()?;
+    (is_number && length <= u64::from(VALUE_BYTES_MAX)).then_some(length)
 }
 
 /// Admits the connection if `value` names a user and the right password.
@@ -117,8 +112,19 @@ mod tests {
         for (line, length) in [
             (&b"set a 0 0 11\r"[..], Some(11)),
             (b"set a b c 11", Some(11)),
-            (b"  set  a  b  c  0  more", Some(0)),
-            (b"set a 0 0 99999999999999999999999\r", Some(u64::MAX)),
+            (b"set  a  b  c  0  more", Some(0)),
+            (b"set a 0 0 00000000011", Some(11)),
+            (b"set a 0 0 16385", Some(16_385)),
+            (b"set a 0 0 2147483645", Some(2_147_483_645)),
+            (b"set a 0 0 2147483646", None),
+            (b"set a 0 0 4294967296", None),
+            (b"set a 0 0 99999999999999999999999\r", None),
+            (b"set a 0 0 000000000011", None),
+            (b"set a 0 0 +1", None),
+            (b"set a 0 0 \r", None),
+            (b" set a 0 0 1", None),
+            (b"set\ta\t0\t0\t1", None),
+            (b"setx a 0 0 1", None),
             (b"set a 0 0", None),
             (b"set a 0 0 -1", None),
             (b"set a 0 0 1x", None),

@@ -190,14 +190,15 @@ fn slab_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
         );
         pairs.number("slab_reassign_busy_deletes", 0);
         pairs.number("slab_reassign_busy_nomem", 0);
-        pairs.number("slab_reassign_last_busy_status", 0);
+        // No move of a page waits for an item here.
+        pairs.text("slab_reassign_last_busy_status", "none");
         pairs.number(
             "slab_reassign_running",
             total(reports, |stats| stats.slab_reassign_running).min(1),
         );
         pairs.number("slabs_moved", total(reports, |stats| stats.slabs_moved));
     }
-    if shared.config.lru_crawler {
+    if shared.tuning.lru_crawler.is_on() {
         pairs.number(
             "lru_crawler_running",
             u64::from(shared.crawler.is_running()),

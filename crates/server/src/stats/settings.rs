@@ -26,7 +26,7 @@ pub(crate) fn render(shared: &Shared) -> Pairs {
     command_pairs(&mut pairs, config, &shared.tuning);
     maintenance_pairs(&mut pairs, config, &shared.tuning);
     lru_pairs(&mut pairs, config, &shared.tuning);
-    buffer_pairs(&mut pairs, config);
+    buffer_pairs(&mut pairs, config, &shared.tuning);
     pairs
 }
 
@@ -150,7 +150,7 @@ fn ssl_pairs(pairs: &mut Pairs, config: &Config) {
     pairs.text("ssl_min_version", ssl.min_version.name());
 }
 
-fn buffer_pairs(pairs: &mut Pairs, config: &Config) {
+fn buffer_pairs(pairs: &mut Pairs, config: &Config, tuning: &Tuning) {
     pairs.number("watcher_logbuf_size", config.watcher_logbuf_bytes);
     pairs.number("worker_logbuf_size", config.worker_logbuf_bytes);
     pairs.number("read_buf_mem_limit", config.read_buf_mem_limit_bytes);
@@ -159,6 +159,11 @@ fn buffer_pairs(pairs: &mut Pairs, config: &Config) {
     if config.drop_privileges {
         pairs.text("drop_privileges", "yes");
     }
+    // The one setting of the flash tier that a command of the others changes.
+    pairs.text(
+        "slab_automove_freeratio",
+        format!("{:.3}", tuning.slab_automove_freeratio.get()),
+    );
     ssl_pairs(pairs, config);
     pairs.number("num_napi_ids", u64::from(config.napi_ids));
     let memory_file = config.memory_file.as_ref().map(|path| path.display());

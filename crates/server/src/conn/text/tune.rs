@@ -23,8 +23,7 @@ pub(super) fn slabs(conn: &mut Conn, request: SlabsRequest, noreply: bool, cx: &
         }
         SlabsRequest::Automove(level) => tuning.slab_automove.set(level),
         SlabsRequest::AutomoveRatio(ratio) => tuning.slab_automove_ratio.set(ratio),
-        // Belongs to memcached's flash tier, and is not shown without it.
-        SlabsRequest::AutomoveFreeRatio(_) => {}
+        SlabsRequest::AutomoveFreeRatio(ratio) => tuning.slab_automove_freeratio.set(ratio),
         SlabsRequest::AutomoveWindow(seconds) => tuning.slab_automove_window.set(seconds),
     }
     say_unless(conn, noreply, reply::OK, cx);
