@@ -285,9 +285,8 @@ impl Conn {
                 _ => (0, Stop::Dry),
             };
         };
-        if self.codec.is_none() && secure::is_client_hello(bytes) {
-            // TLS at a plain address: its client could not read an answer.
-            return (0, Stop::Close);
+        if self.codec.is_none() && secure::may_be_client_hello(bytes) && !self.is_datagram() {
+            return self.answer_client_hello(bytes, cx);
         }
         match self.codec.or_else(|| self.choose_codec(first, cx)) {
             Some(codec) => steps::consume(self, codec, bytes, cx),

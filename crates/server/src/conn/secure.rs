@@ -3,20 +3,43 @@
 
 use corecached_protocol::event::{self, CloseReason};
 use corecached_protocol::text::Streams;
+use corecached_protocol::{Codec, reply};
 use corecached_reactor::Outgoing;
 use corecached_tls::{Established, SessionError};
 use tracing::{debug, info};
 
 use crate::tls::Sealing;
 
-use super::{Conn, Cx, Reading};
+use super::{Conn, Cx, Phase, Reading, Stop, steps};
 
-/// How a connection begins that speaks TLS: a record of type 22, major version 3.
-pub(super) fn is_client_hello(bytes: &[u8]) -> bool {
-    matches!(bytes, [22] | [22, 3, ..])
+/// Bytes before what a TLS record holds: its type, version and length.
+const RECORD_HEAD_BYTES: usize = 5;
+
+/// Whether a connection begins as one that speaks TLS: with a record of type 22, major version 3. No text command does.
+pub(super) fn may_be_client_hello(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(RECORD_HEAD_BYTES)];
+    matches!(head, [22] | [22, 3, ..]) && !head.ends_with(b"\n")
 }
 
 impl Conn {
+    /// TLS at a plain address is answered as any other unknown command: its client then says that this is not TLS. The rest
+    /// of the record is dropped, once its length is known.
+    pub(super) fn answer_client_hello(&mut self, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, Stop) {
+        let &[first, _, _, high, low, ..] = bytes else {
+            return (0, Stop::Dry);
+        };
+        if self.choose_codec(first, cx) != Some(Codec::Text) {
+            return (0, Stop::Close);
+        }
+        self.say(reply::ERROR, cx);
+        let record = u64::from(u16::from_be_bytes([high, low]));
+        if record > 0 {
+            self.phase = Phase::Swallow(record);
+        }
+        let (used, stop) = steps::consume(self, Codec::Text, &bytes[RECORD_HEAD_BYTES..], cx);
+        (RECORD_HEAD_BYTES + used, stop)
+    }
+
     /// Whether it speaks TLS.
     pub(crate) fn is_secure(&self) -> bool {
         self.secure.is_some()

@@ -30,14 +30,33 @@ fn plain_text_at_an_encrypted_address_is_closed_without_a_word() {
     }
 }
 
+/// Also if its first bytes come one by one; the rest of the record is no command.
 #[test]
-fn tls_at_a_plain_address_is_closed() {
-    let tls = TlsServer::start(2, "");
-    let plain = tls.server.address();
-    assert!(TlsClient::connect(plain, &tls.settings()).is_err());
-    let mut client = Client::connect(plain);
-    client.send([22]);
-    assert_eq!(client.byte().unwrap(), None);
+fn tls_at_a_plain_address_is_answered_as_an_unknown_command() {
+    for shards in [1, 2] {
+        let tls = TlsServer::start(shards, "");
+        let plain = tls.server.address();
+        let refused = TlsClient::connect(plain, &tls.settings());
+        assert!(refused.is_err());
+        let mut hello = vec![22, 3, 1, 1, 0];
+        hello.extend(b"get k\r\n".repeat(40));
+        hello.truncate(5 + 256);
+        for cuts in [&[][..], &[1], &[1, 2, 3, 4, 5], &[5, 200]] {
+            let mut client = Client::connect(plain);
+            let mut sent = 0;
+            for &cut in cuts.iter().chain([&hello.len()]) {
+                client.send(&hello[sent..cut]);
+                sent = cut;
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            assert_eq!(client.line(), "ERROR");
+            assert_eq!(client.ask("version"), "VERSION 1.6.45");
+        }
+        // No TLS.
+        let mut client = Client::connect(plain);
+        client.send([22, 3, 13, 10]);
+        assert_eq!(client.line(), "ERROR");
+    }
 }
 
 #[test]
