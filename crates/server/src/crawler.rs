@@ -101,6 +101,7 @@ impl Crawler {
         self.sweeping.store(shared.shards.len(), Ordering::Relaxed);
         for shard in &shared.shards {
             shard.crawl_wanted.store(true, Ordering::Release);
+            shard.wake();
         }
         true
     }

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use corecached_engine::{Engine, Seconds, SweepProgress};
 use corecached_protocol::event::{self, CrawlerStatus};
 use corecached_protocol::text::Streams;
-use glommio::timer::sleep;
 use glommio::{Latency, Shares};
 
 use crate::control::Control;
@@ -77,7 +76,8 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
                     .min()
                 {
                     Some(wait) => windows.sleep(wait.min(left)).await,
-                    None => sleep(left).await,
+                    None if shared.shard(id).crawl_wanted.load(Ordering::Relaxed) => break,
+                    None => windows.rest(left).await,
                 }
             }
             if is_idle {

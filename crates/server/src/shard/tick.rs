@@ -16,6 +16,7 @@
 //! whole window without any it parks in glommio, and costs nothing.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use corecached_engine::KeyHash;
@@ -81,8 +82,10 @@ impl Shard {
             match pace {
                 Pace::Park if self.net.may_park() && !self.reaper.is_at_work() => {
                     self.park().await?;
+                    self.call_for_crawl();
                 }
                 Pace::Park | Pace::Yield => {
+                    self.call_for_crawl();
                     self.windows.end();
                     glommio::executor().yield_task_queue_now().await;
                 }
@@ -116,6 +119,13 @@ impl Shard {
             let now = self.net.shared.clock.now();
             self.reaper
                 .work(&mut self.owner.resume().engine, now, slice);
+        }
+    }
+
+    /// Tells the upkeep, which may be at rest, that somebody wants dead items to be looked for now.
+    fn call_for_crawl(&self) {
+        if self.net.handle().crawl_wanted.load(Ordering::Relaxed) {
+            self.windows.call();
         }
     }
 

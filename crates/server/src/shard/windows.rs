@@ -18,6 +18,8 @@ use glommio::timer::sleep;
 pub(super) struct Windows {
     /// Who sleeps until the end of the window.
     sleeper: Rc<RefCell<Option<Waker>>>,
+    /// Who has nothing to do, and is told when there is something.
+    rester: Rc<RefCell<Option<Waker>>>,
 }
 
 impl Windows {
@@ -39,6 +41,30 @@ impl Windows {
                 return Poll::Ready(());
             }
             *self.sleeper.borrow_mut() = Some(context.waker().clone());
+            is_registered = true;
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// There is something to do: the one that rests is woken.
+    pub(super) fn call(&self) {
+        if let Some(waker) = self.rester.take() {
+            waker.wake();
+        }
+    }
+
+    /// Returns after `time`, or at once when it is called. For one task at a time.
+    pub(super) async fn rest(&self, time: Duration) {
+        let mut timer = pin!(sleep(time));
+        let mut is_registered = false;
+        poll_fn(|context| {
+            let is_called = is_registered && self.rester.borrow().is_none();
+            if is_called || timer.as_mut().poll(context).is_ready() {
+                self.rester.take();
+                return Poll::Ready(());
+            }
+            *self.rester.borrow_mut() = Some(context.waker().clone());
             is_registered = true;
             Poll::Pending
         })

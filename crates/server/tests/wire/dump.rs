@@ -257,3 +257,27 @@ fn a_crawl_reclaims_what_is_dead() {
     }
     assert_eq!(client.stat("crawler_reclaimed"), 100);
 }
+
+/// A crawl of a few items is through at once, although the upkeep is at rest; 20 crawls, each with its dump, would take 20
+/// seconds and more if each waited for the upkeep's next round.
+#[test]
+fn a_small_crawl_does_not_keep_others_waiting() {
+    for shards in [1, 4] {
+        let server = Server::start(shards, &[]);
+        let mut client = server.connect();
+        fill(&mut client, "key", 90);
+        let mut waited = Duration::ZERO;
+        for _ in 0..20 {
+            // The upkeep has gone to rest.
+            thread::sleep(Duration::from_millis(150));
+            let begun = Instant::now();
+            assert_eq!(client.ask("lru_crawler crawl all"), "OK");
+            while client.stat("lru_crawler_running") == 1 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            waited += begun.elapsed();
+            assert_eq!(metadump(&mut client, "all").len(), 90);
+        }
+        assert!(waited < Duration::from_secs(8), "{waited:?}");
+    }
+}
