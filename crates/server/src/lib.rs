@@ -11,6 +11,7 @@ mod config;
 mod conn;
 mod control;
 mod crawler;
+mod dialogue;
 mod engines;
 mod error;
 mod execute;

@@ -6,10 +6,14 @@
 //!        +--> broadcast --> finish_gather ----------+        send_done <---------------+
 //! ```
 
+use std::os::fd::RawFd;
+
 use corecached_engine::Seconds;
+use corecached_protocol::Codec;
 use corecached_reactor::{Insert, Outgoing, Reactor, SendId};
 
 use crate::batch::ReplyTo;
+use crate::dialogue;
 use crate::execute::execute;
 use crate::op::Op;
 use crate::replies::ReplySeq;
@@ -23,6 +27,14 @@ use super::{Conn, ConnId, Cx, Link, Phase};
 /// is this and one more reply.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 
+/// Shows a reply of a connection with this descriptor, if there is one to be shown.
+#[inline]
+fn show(descriptor: Option<RawFd>, reply: &[u8]) {
+    if let Some(descriptor) = descriptor {
+        dialogue::reply(descriptor, reply);
+    }
+}
+
 impl Conn {
     /// Runs an operation here, or hands it to the shard that owns the key.
     #[inline]
@@ -35,11 +47,23 @@ impl Conn {
             execute(&mut cx.access, op, &mut cx.unwanted);
         } else {
             let Cx { access, spare, .. } = cx;
+            let shown = self.shown_at();
             self.replies.write(
                 || spare.take().unwrap_or_default(),
-                |out| execute(access, op, out),
+                |out| {
+                    let begun = out.bytes.len();
+                    execute(access, op, out);
+                    show(shown, &out.bytes[begun..]);
+                },
             );
         }
+    }
+
+    /// The descriptor to name if its replies are shown.
+    #[inline]
+    fn shown_at(&self) -> Option<RawFd> {
+        let shown = dialogue::is_shown() && self.codec == Some(Codec::Text);
+        shown.then(|| self.raw_fd())
     }
 
     /// Where an answer goes that is not for the client.
@@ -65,8 +89,15 @@ impl Conn {
     /// Appends a reply made here by `write`.
     #[inline]
     pub(super) fn tell(&mut self, cx: &mut Cx<'_>, write: impl FnOnce(&mut Outgoing)) {
-        self.replies
-            .write(|| cx.spare.take().unwrap_or_default(), write);
+        let shown = self.shown_at();
+        self.replies.write(
+            || cx.spare.take().unwrap_or_default(),
+            |out| {
+                let begun = out.bytes.len();
+                write(out);
+                show(shown, &out.bytes[begun..]);
+            },
+        );
     }
 
     /// An awaited reply has come from another shard.
@@ -78,6 +109,7 @@ impl Conn {
         inserts: &mut [Insert],
         base: usize,
     ) {
+        show(self.shown_at(), bytes);
         self.replies.fulfil(
             seq,
             || spare.take().unwrap_or_default(),
@@ -104,6 +136,7 @@ impl Conn {
         if let Some(seq) = gather.seq() {
             let mut reply = Outgoing::default();
             gather.tell(shared, &mut reply);
+            show(self.shown_at(), &reply.bytes);
             self.replies.fulfil(
                 seq,
                 || spare.take().unwrap_or_default(),

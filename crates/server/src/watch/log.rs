@@ -65,7 +65,7 @@ impl EventLog {
     #[inline]
     pub(crate) fn sync(&mut self) -> u16 {
         let wanted = self.watch.wanted();
-        self.streams = Streams::from_bits(wanted & !super::DETAIL);
+        self.streams = Streams::from_bits(wanted & !super::NO_STREAMS);
         wanted
     }
 

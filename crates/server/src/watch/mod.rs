@@ -41,11 +41,15 @@ const WATCHERS_MAX: usize = 20;
 const SKIPPED_BYTES_MAX: usize = 32;
 /// Stands for `stats detail` among the bits of the streams.
 const DETAIL: u16 = 1 << 15;
+/// Stands for `-vvv` among them.
+const LOOKUPS: u16 = 1 << 14;
+/// What is no stream.
+const NO_STREAMS: u16 = DETAIL | LOOKUPS;
 
 /// What all shards know of watching.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    /// The streams that anybody watches, and [`DETAIL`].
+    /// The streams that anybody watches, [`DETAIL`] and [`LOOKUPS`].
     wanted: AtomicU16,
     ids: AtomicU64,
     watchers: Mutex<Vec<Arc<Watcher>>>,
@@ -101,6 +105,7 @@ impl Watch {
             prefix_delimiter: config.prefix_delimiter,
         };
         watch.count_prefixes(config.detail_enabled);
+        watch.show_lookups(config.verbosity > 2);
         watch
     }
 
@@ -129,10 +134,19 @@ impl Watch {
 
     /// Turns `stats detail` on or off.
     pub(crate) fn count_prefixes(&self, on: bool) {
+        self.want(DETAIL, on);
+    }
+
+    /// Whether every lookup is shown on stderr.
+    pub(crate) fn show_lookups(&self, on: bool) {
+        self.want(LOOKUPS, on);
+    }
+
+    fn want(&self, bit: u16, on: bool) {
         if on {
-            self.wanted.fetch_or(DETAIL, Ordering::Release);
+            self.wanted.fetch_or(bit, Ordering::Release);
         } else {
-            self.wanted.fetch_and(!DETAIL, Ordering::Release);
+            self.wanted.fetch_and(!bit, Ordering::Release);
         }
     }
 
@@ -187,7 +201,7 @@ impl Watch {
         let streams = list
             .iter()
             .fold(Streams::NOTHING, |all, one| all.with(one.streams));
-        let update = |wanted| Some(wanted & DETAIL | streams.bits());
+        let update = |wanted| Some(wanted & NO_STREAMS | streams.bits());
         let (set, fetch) = (Ordering::Release, Ordering::Relaxed);
         // The closure never gives up.
         let _ = self.wanted.fetch_update(set, fetch, update);

@@ -11,10 +11,11 @@ use corecached_protocol::event::{self, GetStatus, ItemStore, StoreStatus};
 use corecached_protocol::text::Streams;
 use corecached_reactor::Outgoing;
 
+use crate::dialogue;
 use crate::execute::{Access, Part, run};
 use crate::op::{Op, Verb};
 
-use super::{DETAIL, EventLog, Lines, PrefixCounts, PrefixRows, Prefixes, Watch};
+use super::{DETAIL, EventLog, LOOKUPS, Lines, PrefixCounts, PrefixRows, Prefixes, Watch};
 
 /// The part of a shard's core that observes. It is lent with the engine.
 #[derive(Debug)]
@@ -106,6 +107,9 @@ impl Observer {
     }
 
     fn item_get(&mut self, key: &[u8], found: &Observed, descriptor: i32) {
+        if self.wanted & LOOKUPS != 0 {
+            dialogue::lookup(key, found.presence);
+        }
         let status = match found.presence {
             Presence::Absent => GetStatus::NotFound,
             Presence::Live => GetStatus::Found,
@@ -153,21 +157,35 @@ pub(crate) fn observed(access: &mut Access<'_>, op: &Op<'_>, out: &mut Outgoing)
         access.observer.item_get(op.key, &before, access.descriptor);
     }
     let part = run(access, op, out);
+    mutated(access, op, &before, &stats);
+    access.observer.collect(access.engine);
+    part
+}
+
+/// Writes down what an operation has changed, judged by what was there and the statistics before it.
+fn mutated(access: &mut Access<'_>, op: &Op<'_>, found: &Observed, before: &EngineStats) {
+    let item = (op.key, op.hash);
     match op.verb {
-        Verb::Store { mode, value, .. } => {
-            stored(access, (op.key, op.hash), mode, value.len(), &stats);
+        Verb::Store { mode, value, .. } => stored(access, item, mode, value.len(), before),
+        Verb::Refuse { mode, .. } => stored(access, item, mode, 0, before),
+        // A number that is created is added; one that is changed is not logged, as in memcached.
+        Verb::Arith(arith) if arith.extras.create.is_some() && found.presence != Presence::Live => {
+            stored(access, item, StoreMode::Add, 0, before);
         }
-        Verb::Refuse { mode, .. } => stored(access, (op.key, op.hash), mode, 0, &stats),
-        Verb::Delete { .. } if access.engine.stats().delete_hits > stats.delete_hits => {
+        // An empty value is set in place of the one before.
+        Verb::Delete(delete)
+            if delete.empty.is_some() && access.engine.stats().total_items > before.total_items =>
+        {
+            stored(access, item, StoreMode::Set, 0, before);
+        }
+        Verb::Delete(_) if access.engine.stats().delete_hits > before.delete_hits => {
             let command = if op.reply.is_meta() { "md" } else { "delete" };
             access.observer.log.add(Streams::DELETIONS, |out| {
-                event::deleted(out, op.key, command, before.class_id, before.value_bytes);
+                event::deleted(out, op.key, command, found.class_id, found.value_bytes);
             });
         }
         _ => {}
     }
-    access.observer.collect(access.engine);
-    part
 }
 
 /// A value that came in pieces, about to be linked.

@@ -38,6 +38,7 @@ mod auth;
 mod client;
 mod concurrent;
 mod damaged_restart;
+mod dialogue;
 mod dump;
 mod ends;
 mod expiry;

@@ -100,6 +100,72 @@ fn each_operation_shows_in_its_streams(shards: usize) {
     );
 }
 
+/// Everything that stores: numbers that are created, and values that are taken away; not what only changes a number.
+#[test]
+fn whatever_stores_is_a_mutation() {
+    for shards in [1, 4] {
+        let server = Server::start(shards, &[]);
+        let mut client = server.connect();
+        let mut mutations = watch(&server, "mutations");
+        for number in 0..8 {
+            let key = format!("k{number}");
+            let mut expect = |status: &str, command: &str, size: usize| {
+                let line = event(&mutations.log_line());
+                let class = field(&line, "clsid").to_owned();
+                let ttl = field(&line, "ttl").to_owned();
+                assert_eq!(
+                    line,
+                    format!(
+                        "type=item_store key={key} status={status} cmd={command} ttl={ttl} clsid={class} size={size}"
+                    )
+                );
+            };
+            assert_eq!(client.ask(&format!("ma {key} N0 J100")), "HD");
+            expect("stored", "add", 3);
+            assert_eq!(client.ask(&format!("ma {key} N0 v")), "VA 3");
+            client.line();
+            assert_eq!(client.ask(&format!("incr {key} 1")), "102");
+            assert_eq!(client.ask(&format!("md {key} x")), "HD");
+            expect("stored", "set", 0);
+            assert_eq!(client.ask(&format!("md {key} I T30")), "HD");
+            assert_eq!(client.ask(&format!("md {key}x x")), "NF");
+            assert_eq!(client.ask(&format!("incr {key}x 1")), "NOT_FOUND");
+            client.set(&key, "end");
+            expect("stored", "set", 3);
+            // INCR that creates, by 1 from 7.
+            let mut binary = server.connect();
+            let name = format!("b{number}");
+            let mut packet = vec![
+                0x80,
+                5,
+                0,
+                name.len() as u8,
+                20,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                20 + name.len() as u8,
+            ];
+            packet.extend([0; 12]);
+            packet.extend(1_u64.to_be_bytes());
+            packet.extend(7_u64.to_be_bytes());
+            packet.extend(0_u32.to_be_bytes());
+            packet.extend(name.as_bytes());
+            binary.send(&packet);
+            binary.bytes(24 + 8);
+            let line = event(&mutations.log_line());
+            assert!(
+                line.starts_with(&format!("type=item_store key={name} status=stored cmd=add")),
+                "{line}"
+            );
+            assert_eq!(field(&line, "size"), "1");
+        }
+    }
+}
+
 #[test]
 fn each_operation_shows_in_its_streams_one_shard() {
     each_operation_shows_in_its_streams(1);
@@ -455,6 +521,8 @@ fn meta_commands_show_as_what_they_do() {
             assert_eq!(next_of(&mut all, &key), found);
             assert_eq!(client.ask(&format!("md {key} x F3")), "HD");
             assert_eq!(next_of(&mut all, &key), found);
+            let stored = next_of(&mut all, &key);
+            assert!(stored.contains("status=stored cmd=set"), "{stored}");
             let emptied = next_of_get(&mut client, &mut all, &key);
             assert_eq!(client.ask(&format!("md {key}")), "HD");
             assert_eq!(next_of(&mut all, &key), emptied);

@@ -30,6 +30,7 @@ pub(super) fn command(
                 .verbosity
                 .store(level as u8, std::sync::atomic::Ordering::Relaxed);
             crate::process::set_verbosity(level as u8);
+            cx.shared.watch.show_lookups(level > 2);
             say_unless(conn, noreply, reply::OK, cx);
         }
         Request::FlushAll { exptime, noreply } => {

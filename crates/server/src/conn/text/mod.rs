@@ -11,8 +11,7 @@ use corecached_protocol::event::CloseReason;
 use corecached_protocol::exptime;
 use corecached_protocol::text::{self, Parsed, Request};
 
-use tracing::debug;
-
+use crate::dialogue;
 use crate::op::{Op, ReplyStyle, Verb};
 
 use super::steps::Step;
@@ -136,11 +135,7 @@ fn is_long_work(request: &Request<'_>) -> bool {
 /// `-vv` shows every request, as memcached does: `<30 get key`.
 #[inline]
 fn log_request(conn: &Conn, line: &[u8]) {
-    debug!(
-        "<{} {}",
-        conn.raw_fd(),
-        line.trim_ascii_end().escape_ascii()
-    );
+    dialogue::request(conn.raw_fd(), line);
 }
 
 fn say_unless(conn: &mut Conn, noreply: bool, line: &[u8], cx: &mut Cx<'_>) {

@@ -1,0 +1,69 @@
+//! What clients say and are told, on stderr and in memcached's words: people search for them.
+//!
+//! ```text
+//! -vv    <21 get k                     a request on descriptor 21
+//!        >21 sending key k             a value that is found
+//!        >21 STORED                    any other reply of one line
+//! -vvv   > FOUND KEY k                 what each lookup has found, in the text and binary protocols
+//!        > NOT FOUND k
+//!        > FOUND KEY k -nuked by flush
+//! ```
+//!
+//! What other shards answer is shown when it comes, be it behind a later reply of the connection. Bytes that are no printable ASCII are escaped, so that no client writes to anybody's terminal.
+
+use std::fmt::Arguments;
+use std::io::{self, Write};
+use std::os::fd::RawFd;
+
+use corecached_engine::Presence;
+use tracing::{Level, enabled};
+
+/// Whether requests and replies are shown.
+#[inline]
+pub(crate) fn is_shown() -> bool {
+    enabled!(Level::DEBUG)
+}
+
+/// A line whose loss harms nobody, should stderr be closed.
+fn say(line: Arguments<'_>) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// A request, if it is to be shown.
+#[inline]
+pub(crate) fn request(descriptor: RawFd, line: &[u8]) {
+    if is_shown() {
+        let line = line.trim_ascii_end().escape_ascii();
+        say(format_args!("<{descriptor} {line}"));
+    }
+}
+
+/// The reply to a request in one of the text protocols. What has several lines, as statistics have, is not shown.
+#[cold]
+pub(crate) fn reply(descriptor: RawFd, reply: &[u8]) {
+    let Some(end) = memchr::memmem::find(reply, b"\r\n") else {
+        return;
+    };
+    let line = &reply[..end];
+    if let Some(rest) = line.strip_prefix(b"VALUE ") {
+        let key = rest.split(|&byte| byte == b' ').next().unwrap_or(rest);
+        say(format_args!(
+            ">{descriptor} sending key {}",
+            key.escape_ascii()
+        ));
+    } else if end + 2 == reply.len() || line.starts_with(b"VA ") {
+        say(format_args!(">{descriptor} {}", line.escape_ascii()));
+    }
+}
+
+/// What a lookup has found.
+#[cold]
+pub(crate) fn lookup(key: &[u8], presence: Presence) {
+    let key = key.escape_ascii();
+    match presence {
+        Presence::Absent => say(format_args!("> NOT FOUND {key}")),
+        Presence::Live => say(format_args!("> FOUND KEY {key}")),
+        Presence::Expired => say(format_args!("> FOUND KEY {key} -nuked by expire")),
+        Presence::Flushed => say(format_args!("> FOUND KEY {key} -nuked by flush")),
+    }
+}
