@@ -174,7 +174,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         name: "delta or cas unique with a sign, or of more than 22 digits",
-        applies: Line::loose_u64,
+        applies: |line| line.loose_u64(),
         handling: OwnKey,
         explains: |line, theirs, ours| match line.verb {
             V::Arith => theirs != BAD_DELTA && ours == unless_quiet(line, BAD_DELTA),
