@@ -153,7 +153,7 @@ fn comparing_a_server_with_itself_shows_little() {
     let (exit, report) = json(
         &[
             &arguments[..],
-            &["--rate", "2000", "--duration", "300ms", "--warmup", "100ms"],
+            &["--rate", "2000", "--duration", "2s", "--warmup", "100ms"],
         ]
         .concat(),
     );
