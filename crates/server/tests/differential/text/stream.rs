@@ -120,8 +120,10 @@ fn data_ends(line: &Line<'_>) -> bool {
         .into_iter()
         .flatten()
         .all(|length| {
-            // What is left over is a line that is not short.
-            let left = line.data.len().checked_sub(length + 2);
-            left.is_some_and(|left| left == 0 || (4..=REFUSED_DATA_BYTES_MAX).contains(&left))
+            // What is left over are lines that are not short.
+            line.data.get(length + 2..).is_some_and(|left| {
+                let mut lines = left.split_inclusive(|&byte| byte == b'\n');
+                left.len() <= REFUSED_DATA_BYTES_MAX && lines.all(|line| line.len() >= 4)
+            })
         })
 }
