@@ -9,19 +9,21 @@
 //!        > FOUND KEY k -nuked by flush
 //! ```
 //!
-//! What other shards answer is shown when it comes, be it behind a later reply of the connection. Bytes that are no printable ASCII are escaped, so that no client writes to anybody's terminal.
+//! What other shards answer is shown when it comes, be it behind a later reply of the connection. Bytes that are no
+//! printable ASCII are escaped, so that no client writes to anybody's terminal.
 
 use std::fmt::Arguments;
 use std::io::{self, Write};
 use std::os::fd::RawFd;
 
 use corecached_engine::Presence;
-use tracing::{Level, enabled};
+
+use crate::process::shows_dialogue;
 
 /// Whether requests and replies are shown.
 #[inline]
 pub(crate) fn is_shown() -> bool {
-    enabled!(Level::DEBUG)
+    shows_dialogue()
 }
 
 /// A line whose loss harms nobody, should stderr be closed.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -9,6 +10,15 @@ use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::{Layer, Registry, fmt};
 
 static LEVEL: OnceLock<Handle<LevelFilter, Registry>> = OnceLock::new();
+
+/// How many `-v` there are. Every request looks at it; asking the subscriber took a seventh of a pipelined get.
+static VERBOSITY: AtomicU8 = AtomicU8::new(0);
+
+/// Whether requests and replies are shown, as `-vv` asks for.
+#[inline]
+pub(crate) fn shows_dialogue() -> bool {
+    VERBOSITY.load(Ordering::Relaxed) >= 2
+}
 
 /// The level that so many `-v` ask for.
 fn level(verbosity: u8) -> LevelFilter {
@@ -22,6 +32,7 @@ fn level(verbosity: u8) -> LevelFilter {
 
 /// Starts to write events to stderr. A second call only sets the level.
 pub(super) fn start(verbosity: u8) {
+    VERBOSITY.store(verbosity, Ordering::Relaxed);
     let (filter, handle) = reload::Layer::new(level(verbosity));
     let output = fmt::layer()
         .with_writer(io::stderr)
@@ -39,6 +50,7 @@ pub(super) fn start(verbosity: u8) {
 
 /// Changes how much is said.
 pub(crate) fn set_verbosity(verbosity: u8) {
+    VERBOSITY.store(verbosity, Ordering::Relaxed);
     if let Some(handle) = LEVEL.get() {
         // Fails only if the subscriber is gone, and then there is nothing to set.
         let _ = handle.modify(|filter| *filter = level(verbosity));

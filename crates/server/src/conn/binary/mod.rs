@@ -13,6 +13,7 @@ use corecached_protocol::reply::COMPATIBILITY_VERSION;
 
 use tracing::debug;
 
+use crate::dialogue;
 use crate::op::{Op, ReplyStyle, Verb};
 
 use super::steps::Step;
@@ -89,12 +90,14 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
 /// `-vv` shows every request.
 #[inline]
 fn log_request(conn: &Conn, head: Head) {
-    debug!(
-        "<{} binary {:?} opaque {:#x}",
-        conn.raw_fd(),
-        Opcode::from_byte(head.opcode),
-        head.opaque
-    );
+    if dialogue::is_shown() {
+        debug!(
+            "<{} binary {:?} opaque {:#x}",
+            conn.raw_fd(),
+            Opcode::from_byte(head.opcode),
+            head.opaque
+        );
+    }
 }
 
 /// Answers with an error, and closes if it is one after which the stream cannot be trusted.
