@@ -1,11 +1,9 @@
 //! How much memory values that are still on their way in may claim together, so that half-sent ones leave the cache to others.
 //!
 //! ```text
-//! -m   | anything, also values on their way in ... | only values on their way in that are small | ............ |
-//!      0                                          1/4                                         5/16
+//! all values on their way in      a quarter of -m; up to a half while another quarter is free beside all that is claimed
+//! small ones, besides             a sixteenth, whatever the others have claimed
 //! ```
-//!
-//! While another quarter of the memory is free beside all that is claimed, up to a half may be.
 //!
 //! As in memcached, a value claims all of its length when it is announced, although its memory is taken as it comes: whoever is let
 //! in can go on to the end. Whoever is not waits for a while, since values that are really being sent are soon whole.
@@ -25,7 +23,10 @@ const SMALL_BYTES_MAX: u64 = 64 * 1024;
 /// The values of a process that are on their way in.
 #[derive(Debug, Default)]
 pub(crate) struct Uploads {
-    claimed_bytes: AtomicU64,
+    /// What all have claimed of the share for all.
+    shared_bytes: AtomicU64,
+    /// What small ones have claimed of their own share.
+    small_bytes: AtomicU64,
 }
 
 /// A value's claim; it ends with this.
@@ -33,6 +34,8 @@ pub(crate) struct Uploads {
 pub(crate) struct Claim {
     uploads: Arc<Uploads>,
     bytes: u64,
+    /// It is one of the share for small values.
+    is_small: bool,
 }
 
 impl Uploads {
@@ -44,36 +47,50 @@ impl Uploads {
         free_bytes: u64,
     ) -> Option<Claim> {
         let bytes = value_bytes as u64;
-        let share = match bytes <= SMALL_BYTES_MAX {
-            true => limit_bytes / SHARE + limit_bytes / SMALL_SHARE,
-            false => limit_bytes / SHARE,
-        };
+        let is_small = bytes <= SMALL_BYTES_MAX && self.claim_small(bytes, limit_bytes);
+        let is_let_in = is_small || self.claim_shared(bytes, limit_bytes, free_bytes);
+        is_let_in.then(|| Claim {
+            uploads: Arc::clone(self),
+            bytes,
+            is_small,
+        })
+    }
+
+    fn claim_small(&self, bytes: u64, limit_bytes: u64) -> bool {
+        let add =
+            |claimed: u64| Some(claimed + bytes).filter(|&sum| sum <= limit_bytes / SMALL_SHARE);
+        let claimed = self
+            .small_bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        claimed.is_ok()
+    }
+
+    fn claim_shared(&self, bytes: u64, limit_bytes: u64, free_bytes: u64) -> bool {
         let add = |claimed: u64| {
             let sum = claimed + bytes;
             let has_room = free_bytes >= sum + limit_bytes / SHARE;
             let with_room = has_room && sum <= limit_bytes / SHARE_WITH_ROOM;
-            (claimed == 0 || sum <= share || with_room).then_some(sum)
+            (claimed == 0 || sum <= limit_bytes / SHARE || with_room).then_some(sum)
         };
-        self.claimed_bytes
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
-            .ok()?;
-        Some(Claim {
-            uploads: Arc::clone(self),
-            bytes,
-        })
+        let claimed = self
+            .shared_bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        claimed.is_ok()
     }
 
     /// Bytes claimed now.
     pub(crate) fn claimed_bytes(&self) -> u64 {
-        self.claimed_bytes.load(Ordering::Relaxed)
+        self.shared_bytes.load(Ordering::Relaxed) + self.small_bytes.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.uploads
-            .claimed_bytes
-            .fetch_sub(self.bytes, Ordering::Relaxed);
+        let claimed = match self.is_small {
+            true => &self.uploads.small_bytes,
+            false => &self.uploads.shared_bytes,
+        };
+        claimed.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -109,6 +126,18 @@ mod tests {
             claims.collect::<Vec<Claim>>().len()
         };
         assert_eq!([LIMIT, 40 << 20, 20 << 20].map(claims), [32, 24, 16]);
+    }
+
+    /// Large values had claimed a half while much was free; small ones of other clients were refused then.
+    #[test]
+    fn small_values_have_a_share_that_large_ones_cannot_claim() {
+        let uploads = Arc::new(Uploads::default());
+        let large = (0..).map_while(|_| uploads.claim(MIB, LIMIT, LIMIT));
+        let large: Vec<Claim> = large.collect();
+        assert_eq!(large.len(), 32);
+        let small = (0..).map_while(|_| uploads.claim(9000, LIMIT, 0));
+        let small: Vec<Claim> = small.collect();
+        assert_eq!(small.len() as u64, LIMIT / SMALL_SHARE / 9000);
     }
 
     #[test]
