@@ -131,7 +131,8 @@ fn upload_half(
     setup: &Setup,
     address: &Address,
 ) -> io::Result<()> {
-    let key = format!("broken{number}");
+    // Never the same key again: what is left of an earlier upload may be read and refused after the next has begun.
+    let key = format!("broken{number}_{:x}", rng.random::<u64>());
     let mut other = Client::open(address, Protocol::Text)?;
     let small = format!("small{}", rng.random::<u32>());
     let stored = other.line(&format!("set {key} 0 0 {}\r\n{small}", small.len()))?;

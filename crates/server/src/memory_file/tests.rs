@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::{Duration, Instant};
 
 use super::*;
 
 const SEGMENT_BYTES: u64 = 65536;
+/// How long a file may stay locked by nobody in particular.
+const LOCKED_MAX: Duration = Duration::from_secs(10);
 
 fn saved(shards: usize) -> Saved {
     Saved {
@@ -40,8 +43,17 @@ impl Place {
         Memory::open(&self.file(), SEGMENT_BYTES, &Owners::this_user())
     }
 
+    /// The files, opened. A process that another test is just starting holds a copy of each open file for a moment,
+    /// and its lock with it.
     fn memory(&self) -> Memory {
-        self.open().expect("the files are ours")
+        let end = Instant::now() + LOCKED_MAX;
+        loop {
+            match self.open() {
+                Ok(memory) => return memory,
+                Err(error) if Instant::now() > end => panic!("the files are ours: {error}"),
+                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
     }
 
     /// A state of two shards was saved.
