@@ -6,31 +6,46 @@
 //! the index of the shard lies in chunks too (`index`), so that the limit holds for all of it.
 //!
 //! ```text
-//! engine   verbs, eviction, expiry, statistics
+//! verbs  stage  pin       what clients ask for; values that arrive in pieces; items being sent
+//! upkeep                  what happens in the background: expiry, walks, restart
+//!   |
+//! place  evict            where memory comes from; which item goes for it
+//!   |
+//! engine                  what is there, found and dead (clock), and what a call may cost (effort)
 //!   |  \
-//!   |   index     hash -> chunk
+//!   |   index             hash -> chunk
 //!   |  /
-//! item         fields of items in chunks, chains
+//! item                    fields of items in chunks, chains
 //!   |
-//! slab         chunks, pages, budget
+//! slab                    chunks, pages, budget
 //!   |
-//! segment      access to the address space; unsafe code is here, in `mapping` and `prefault` (with the marker on `index::bucket`)
+//! segment                 access to the address space; unsafe code is here, in `mapping` and `prefault` (with the marker on `index::bucket`)
 //!   |
-//! mapping      the kernel's part: memory comes and goes (`prefault`: before it is asked for)
+//! mapping                 the kernel's part: memory comes and goes (`prefault`: before it is asked for)
+//!
+//! telemetry               what is counted and told, beside all of them
 //! ```
 
 mod api;
 mod budget;
+mod clock;
 mod config;
+mod effort;
 mod engine;
+mod evict;
 mod index;
 mod item;
 mod mapping;
+mod pin;
+mod place;
 mod prefault;
 mod segment;
 mod slab;
-mod stats;
+mod stage;
+mod telemetry;
 mod types;
+mod upkeep;
+mod verbs;
 
 pub use api::{
     Arith, ArithExtras, ArithOp, ArithOutcome, Create, Delete, DeleteOutcome, Fetch, MetaFetch,
@@ -39,10 +54,16 @@ pub use api::{
 };
 pub use budget::Budget;
 pub use config::{EngineConfig, MemoryFile};
-pub use engine::{
-    Engine, EngineEvent, Hit, IDLE_FOR_EVER, Lookup, Observed, PageCursor, PinnedValue, Presence,
-    ReassignOutcome, RestoreError, Staged, StagedTicket, WalkCursor, WalkedItem,
-};
+pub use engine::Engine;
+pub use pin::PinnedValue;
+pub use place::age::IDLE_FOR_EVER;
+pub use place::reassign::ReassignOutcome;
 pub use segment::next_piece;
-pub use stats::{ClassStats, EngineStats, MemoryReport, Vitals};
+pub use stage::staged::{Staged, StagedTicket};
+pub use telemetry::events::EngineEvent;
+pub use telemetry::{ClassStats, EngineStats, MemoryReport, Vitals};
 pub use types::{Deadline, ItemHandle, KeyHash, KeyHasher, Seconds};
+pub use upkeep::saved::RestoreError;
+pub use upkeep::walk::{PageCursor, WalkCursor, WalkedItem};
+pub use verbs::get::{Hit, Lookup};
+pub use verbs::observe::{Observed, Presence};

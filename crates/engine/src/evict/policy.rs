@@ -1,0 +1,50 @@
+//! S3-FIFO over two bits per item: what the frequency in an item's head means.
+//!
+//! ```text
+//! 0, 1, 2   uses that the eviction hand has not yet taken away; it passes the items of a class in the order of their pages
+//! 3         in the queue of probation.rs, and not asked for yet
+//! ```
+
+/// What to do with a live item that the eviction hand passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Evict it.
+    Evict,
+    /// Leave it, with this frequency.
+    Keep(u8),
+    /// Leave it: it is not the hand's to judge.
+    Skip,
+}
+
+/// The frequency of a new item that is not put on probation.
+pub(crate) const STORED: u8 = 0;
+
+/// The frequency of an item that is in the queue of `probation` and was not asked for yet.
+pub(crate) const ON_PROBATION: u8 = 3;
+
+/// The frequency after an access. It ends probation: the entry in the queue is void from then on.
+#[inline]
+pub(crate) fn accessed(frequency: u8) -> u8 {
+    const AFTER: [u8; 4] = [1, 2, 2, 1];
+    AFTER[usize::from(frequency)]
+}
+
+/// The hand passes.
+#[inline]
+pub(crate) fn passed(frequency: u8) -> Verdict {
+    match frequency {
+        ON_PROBATION => Verdict::Skip,
+        0 => Verdict::Evict,
+        _ => Verdict::Keep(frequency - 1),
+    }
+}
+
+/// The item gets another chunk: the queue knows it by the one that it had.
+#[inline]
+pub(crate) fn moved(frequency: u8) -> u8 {
+    if frequency == ON_PROBATION {
+        STORED
+    } else {
+        frequency
+    }
+}

@@ -1,0 +1,108 @@
+//! Which items are being sent from slab memory.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::slab::ChunkRef;
+
+/// Spreads chunk references and tickets over a hash table; they are chosen by the engine, so no key is needed.
+#[derive(Debug, Default)]
+pub(crate) struct RefHasher(u64);
+
+impl Hasher for RefHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Pin {
+    count: u32,
+    /// The item has left the index: the last unpin frees it.
+    detached: bool,
+}
+
+/// Side table of pinned items: an item costs nothing for being pinnable.
+#[derive(Debug, Default)]
+pub(crate) struct Pins {
+    pins: HashMap<ChunkRef, Pin, BuildHasherDefault<RefHasher>>,
+}
+
+/// What is to be done after an unpin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unpinned {
+    /// Others still hold it.
+    StillPinned,
+    /// It is an ordinary item again.
+    Released,
+    /// It left the index meanwhile and is to be freed.
+    Orphaned,
+}
+
+impl Pins {
+    /// Pins an item once more; true if it was not pinned before.
+    pub(crate) fn pin(&mut self, chunk: ChunkRef) -> bool {
+        let pin = self.pins.entry(chunk).or_default();
+        pin.count += 1;
+        pin.count == 1
+    }
+
+    /// Undoes one [`Self::pin`].
+    pub(crate) fn unpin(&mut self, chunk: ChunkRef) -> Unpinned {
+        let pin = self
+            .pins
+            .get_mut(&chunk)
+            .expect("only pinned items are unpinned");
+        pin.count -= 1;
+        if pin.count > 0 {
+            return Unpinned::StillPinned;
+        }
+        let detached = pin.detached;
+        self.pins.remove(&chunk);
+        if detached {
+            Unpinned::Orphaned
+        } else {
+            Unpinned::Released
+        }
+    }
+
+    /// Whether the item is pinned.
+    pub(crate) fn contains(&self, chunk: ChunkRef) -> bool {
+        !self.pins.is_empty() && self.pins.contains_key(&chunk)
+    }
+
+    /// Notes that an item has left the index; false if it is not pinned.
+    pub(crate) fn detach(&mut self, chunk: ChunkRef) -> bool {
+        self.pins.get_mut(&chunk).is_some_and(|pin| {
+            pin.detached = true;
+            true
+        })
+    }
+
+    /// Unpins everything; returns what was pinned and whether it had left the index.
+    pub(crate) fn take(&mut self) -> Vec<(ChunkRef, bool)> {
+        self.pins
+            .drain()
+            .map(|(chunk, pin)| (chunk, pin.detached))
+            .collect()
+    }
+
+    /// The pinned items, and whether they have left the index.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ChunkRef, bool)> {
+        self.pins.iter().map(|(&chunk, pin)| (chunk, pin.detached))
+    }
+}

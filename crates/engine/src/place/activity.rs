@@ -1,0 +1,145 @@
+//! What each class does: how often its items are asked for, how many chunks it gives, how many it has to evict.
+//!
+//! Time is counted in bytes given ([`crate::slab::Slabs::ticks`]), so that it goes with the traffic. The counts of a window,
+//! a 64th of the memory, join those of the windows before, which fade: about the last quarter of the memory counts.
+
+use crate::engine::Engine;
+use crate::place::balance::CLASSES_PER_UNIT;
+use crate::slab::{INDEX_CLASS, TICKS_OF_A_PAGE};
+
+/// So many windows pass while as much is given as the shard holds.
+const WINDOWS: u64 = 64;
+/// The part of a count that is left after a window is `1 - 1 / FADING`; so it is the count of about so many windows.
+const FADING: f64 = 16.0;
+/// The hits of a byte, in relation to the mean, count up to this and down to its inverse.
+const DENSITY_MAX: f64 = 16.0;
+/// Giving counts like evicting if it is so many times more: who overwrites its own items is not short of memory, and
+/// where nothing is given any more all is old.
+const GIVEN_PER_EVICTED: f64 = 4.0;
+/// Upper bound of an age, in windows.
+const AGE_MAX: f64 = 1024.0;
+
+/// A counter of which the older part fades.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fading {
+    recent: f64,
+    before: u64,
+}
+
+impl Fading {
+    fn advance(&mut self, count: u64) {
+        let new = count - self.before;
+        self.recent = self.recent * (1.0 - 1.0 / FADING) + new as f64;
+        self.before = count;
+    }
+}
+
+/// See the head of this file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Activity {
+    hits: Fading,
+    given_chunks: Fading,
+    evicted_chunks: Fading,
+    /// Chunks evicted because the class had none to give.
+    evicted_total: u64,
+    /// What the age of its items counts: more if they are asked for less.
+    weight: f64,
+}
+
+impl Activity {
+    pub(crate) const NONE: Self = Self {
+        hits: Fading {
+            recent: 0.0,
+            before: 0,
+        },
+        given_chunks: Fading {
+            recent: 0.0,
+            before: 0,
+        },
+        evicted_chunks: Fading {
+            recent: 0.0,
+            before: 0,
+        },
+        evicted_total: 0,
+        weight: 1.0,
+    };
+
+    /// Chunks were evicted because the class had none to give.
+    #[inline]
+    pub(crate) fn note_evicted(&mut self, chunks: u64) {
+        self.evicted_total += chunks;
+    }
+}
+
+impl Engine {
+    fn window_ticks(&self) -> u64 {
+        (self.items.slabs.pages_held() * TICKS_OF_A_PAGE / WINDOWS).max(1)
+    }
+
+    /// Ends the window if its time is over.
+    pub(crate) fn observe_classes(&mut self) {
+        let now = self.items.slabs.ticks();
+        let passed = now.wrapping_sub(self.balance.window_began);
+        if u64::from(passed) < self.window_ticks() {
+            return;
+        }
+        self.balance.window_began = now;
+        self.meters.work += 2 * self.classes.len() as u64 / CLASSES_PER_UNIT;
+        let (mut hits, mut pages) = (0.0, 0);
+        for class in INDEX_CLASS + 1..self.classes.len() as u8 {
+            let slabs = &self.items.slabs;
+            let activity = &mut self.balance.classes[usize::from(class)].activity;
+            activity.hits.advance(self.meters.hits[usize::from(class)]);
+            activity.given_chunks.advance(slabs.given_chunks(class));
+            activity.evicted_chunks.advance(activity.evicted_total);
+            hits += activity.hits.recent;
+            pages += slabs.page_count(class);
+        }
+        if hits == 0.0 {
+            return;
+        }
+        let mean = hits / f64::from(pages.max(1));
+        for class in INDEX_CLASS + 1..self.classes.len() as u8 {
+            let density = self.hits_of_a_page(class) / mean;
+            // Hits count by their root: as they are, they would leave no memory to large values.
+            let density = density.clamp(1.0 / DENSITY_MAX, DENSITY_MAX);
+            let has_pages = self.items.slabs.page_count(class) > 0;
+            let weight = if has_pages { 1.0 / density.sqrt() } else { 1.0 };
+            self.balance.classes[usize::from(class)].activity.weight = weight;
+        }
+    }
+
+    /// Recent hits of a class for each of its pages. The last chunk of a chain has the hits of its item, of which it
+    /// is a part that cannot be missed.
+    fn hits_of_a_page(&self, class: u8) -> f64 {
+        let slabs = &self.items.slabs;
+        let activity = |class: usize| &self.balance.classes[class].activity;
+        let number = |class: usize| self.classes[class].number;
+        let (class_index, top) = (usize::from(class), self.classes.len() - 1);
+        let mut hits = activity(class_index).hits.recent;
+        if class_index != top {
+            let tails = slabs.used_chunks(class).saturating_sub(number(class_index));
+            hits += activity(top).hits.recent * tails as f64 / number(top).max(1) as f64;
+        }
+        hits / f64::from(slabs.page_count(class).max(1))
+    }
+
+    /// How long the items of a class would stay, in ticks and weighted with what is asked of them, if it had so many pages.
+    pub(crate) fn age_with(&self, class: u8, pages: f64) -> f64 {
+        let activity = &self.balance.classes[usize::from(class)].activity;
+        let unseen = activity.evicted_total - activity.evicted_chunks.before;
+        let evicted = activity.evicted_chunks.recent + unseen as f64;
+        let leaving = evicted.max(activity.given_chunks.recent / GIVEN_PER_EVICTED);
+        let slabs = &self.items.slabs;
+        let used = match slabs.page_count(class) {
+            0 => pages * slabs.chunks_per_page(class) as f64,
+            now => slabs.used_chunks(class) as f64 * pages / f64::from(now),
+        };
+        let windows = if leaving * AGE_MAX > used * FADING {
+            used * FADING / leaving
+        } else {
+            AGE_MAX
+        };
+        windows * self.window_ticks() as f64 * activity.weight
+    }
+}

@@ -1,0 +1,147 @@
+//! `slabs reassign`: a page moves from one slab class to another because somebody says so.
+
+use crate::engine::Engine;
+use crate::place::age::{PAGES_COMPARED, PAGES_PER_UNIT};
+use crate::slab::{INDEX_CLASS, NO_CLASS, PageId};
+use crate::types::Seconds;
+
+/// Pages that a class, as shown to users, has to have before it may give one away.
+const SPARE_PAGES_MIN: u32 = 2;
+
+/// Pages that are looked at for some of the class, and pages of the class for some that can be emptied: few enough for a
+/// large cache to be no reason for a pause.
+const PAGES_LOOKED_AT: PageId = 1024;
+const PAGES_LISTED: usize = 128;
+
+/// What became of a request to move a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReassignOutcome {
+    /// A page is on its way.
+    Started,
+    /// Another one still is.
+    Busy,
+    /// There is no such class.
+    BadClass,
+    /// The source has no page to spare.
+    NoSpare,
+    /// Source and destination are the same.
+    Same,
+}
+
+impl Engine {
+    /// Begins to move a page between slab classes as shown to users; class 0 is the pool of free pages. Without a
+    /// `source`, the class with most pages gives it.
+    pub fn reassign(
+        &mut self,
+        source: Option<u8>,
+        destination: u8,
+        now: Seconds,
+    ) -> ReassignOutcome {
+        self.clock.advance(now);
+        let largest = self.shown_class(self.items.slabs.sizes.top());
+        if self.drain.is_some() {
+            return ReassignOutcome::Busy;
+        }
+        if source == Some(destination) {
+            return ReassignOutcome::Same;
+        }
+        if destination > largest || source.is_some_and(|source| source > largest) {
+            return ReassignOutcome::BadClass;
+        }
+        let heir = self.heir_in(destination);
+        if source == Some(0) {
+            return self.give_from_pool(heir);
+        }
+        let Some(source) = source.or_else(|| self.richest_class(destination)) else {
+            return ReassignOutcome::NoSpare;
+        };
+        if self.shown_pages(source) < SPARE_PAGES_MIN {
+            return ReassignOutcome::NoSpare;
+        }
+        match self.oldest_page_in(source) {
+            Some(page) => {
+                self.start_drain(page, heir);
+                ReassignOutcome::Started
+            }
+            None => ReassignOutcome::NoSpare,
+        }
+    }
+
+    /// Whether a page is on its way from one class to another.
+    #[must_use]
+    pub fn is_reassigning(&self) -> bool {
+        self.drain.is_some()
+    }
+
+    fn give_from_pool(&mut self, heir: Option<u8>) -> ReassignOutcome {
+        match heir {
+            Some(class)
+                if self.items.slabs.pool_len() > 0 && self.items.slabs.add_page(class, 0) =>
+            {
+                self.stats.slabs_moved += 1;
+                self.note_page_move(INDEX_CLASS, heir);
+                ReassignOutcome::Started
+            }
+            _ => ReassignOutcome::NoSpare,
+        }
+    }
+
+    /// The class among those shown as `shown` that evicts most; none for the pool.
+    fn heir_in(&self, shown: u8) -> Option<u8> {
+        self.classes_shown_as(shown)
+            .max_by_key(|&class| self.meters.evicted[usize::from(class)])
+    }
+
+    fn classes_shown_as(&self, shown: u8) -> impl Iterator<Item = u8> {
+        (INDEX_CLASS + 1..self.items.slabs.sizes.len() as u8)
+            .filter(move |&class| self.shown_class(class) == shown)
+    }
+
+    fn shown_pages(&self, shown: u8) -> u32 {
+        self.classes_shown_as(shown)
+            .map(|class| self.items.slabs.page_count(class))
+            .sum()
+    }
+
+    /// The shown class with most pages, other than `except`.
+    fn richest_class(&self, except: u8) -> Option<u8> {
+        let mut pages = [0; 1 << u8::BITS];
+        for class in INDEX_CLASS + 1..self.items.slabs.sizes.len() as u8 {
+            pages[usize::from(self.shown_class(class))] += self.items.slabs.page_count(class);
+        }
+        let largest = self.shown_class(self.items.slabs.sizes.top());
+        (1..=largest)
+            .filter(|&shown| shown != except)
+            .max_by_key(|&shown| pages[usize::from(shown)])
+    }
+
+    /// The page with the oldest items among a few of a shown class that can be emptied; one that is full, if there is one,
+    /// since what lies in it may then find room in the others.
+    fn oldest_page_in(&mut self, shown: u8) -> Option<PageId> {
+        self.meters.work += u64::from(PAGES_LOOKED_AT) / PAGES_PER_UNIT;
+        let slabs = &self.items.slabs;
+        let end = slabs.pages_end();
+        let scattered = (0..PAGES_LOOKED_AT.min(end))
+            .map(|step| 1 + (self.search.cursor + step) % end.max(2).saturating_sub(1));
+        let listed = self.classes_shown_as(shown).flat_map(|class| {
+            let first = Some(slabs.first_page(class)).filter(|&id| id != 0);
+            std::iter::successors(first, |&id| {
+                Some(slabs.page(id).all.next).filter(|&id| id != 0)
+            })
+        });
+        let fit = |&id: &PageId| {
+            let page = slabs.page(id);
+            let is_of_class = page.class != NO_CLASS && page.class != INDEX_CLASS;
+            is_of_class
+                && self.shown_class(page.class) == shown
+                && page.guarded == 0
+                && !page.draining
+                && !self.is_receiving(id)
+        };
+        scattered
+            .chain(listed.take(PAGES_LISTED))
+            .filter(fit)
+            .take(PAGES_COMPARED)
+            .max_by_key(|&id| (!slabs.page(id).available, self.page_idle_seconds(id)))
+    }
+}

@@ -1,0 +1,237 @@
+//! Values that arrive in pieces, and every value that needs a chain: memory as they come, the index last.
+//!
+//! A staged item is complete but for its value and is not in the index. Its pages are guarded, so it stays where it is
+//! until it is committed or aborted. Its memory is handed out to be written by who receives the value
+//! ([`Engine::staged_space`]), or written here when all of the value is there:
+//!
+//! ```text
+//!   chunks of the chain   | first ....... | ............. | ............. |   no memory yet     |
+//!                         | handed out or written         | room |                              |
+//!                                         missing_bytes:         |------------------------------|
+//! ```
+
+pub(crate) mod staged;
+
+use crate::api::{Reserve, Room, Space, StoreOutcome};
+use crate::effort::CALL_WORK;
+use crate::engine::Engine;
+use crate::item::{Fields, GROWTH_BYTES, Marks, State, TAIL_BYTES};
+use crate::place::allocate::Allocated;
+use crate::slab::ChunkRef;
+use crate::stage::staged::{PATIENCE, Staged};
+use crate::types::{KeyHash, Seconds};
+
+impl Engine {
+    /// Takes the first of the memory for a value whose memory [`Self::staged_space`] will hand out.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreOutcome::TooLarge`] or [`StoreOutcome::OutOfMemory`]: the caller tells the shard that owns the key by
+    /// [`Self::refuse_store`], which counts it.
+    pub fn reserve(&mut self, reserve: &Reserve<'_>, now: Seconds) -> Result<Staged, StoreOutcome> {
+        self.clock.advance(now);
+        if self.is_too_large(reserve.key.len(), reserve.value_bytes, reserve.client_flags) {
+            return Err(StoreOutcome::TooLarge);
+        }
+        let fields = Fields {
+            key: reserve.key,
+            client_flags: reserve.client_flags,
+            deadline: reserve.deadline,
+            cas: reserve.extras.new_cas,
+            marks: Marks::NONE.with_binary_key(reserve.extras.binary_key),
+            // It may take over the deadline of the item that it replaces.
+            deadline_room: reserve.extras.invalidate || self.keeps_deadline_room(),
+            value_bytes: reserve.value_bytes,
+        };
+        // The index's memory first: when the value is whole, there may be nothing else that could go.
+        self.begin_work();
+        if self.find(reserve.key, reserve.hash).is_none()
+            && !self.prepare_index(reserve.key, reserve.hash)
+        {
+            return Err(StoreOutcome::OutOfMemory);
+        }
+        if !self.may_evict_for_staged(0) && !self.is_free(self.first_class(&fields)) {
+            return Err(StoreOutcome::OutOfMemory);
+        }
+        self.stage(&fields, reserve.hash)
+            .ok_or(StoreOutcome::OutOfMemory)
+    }
+
+    /// Allocates and writes everything but the value.
+    pub(crate) fn stage(&mut self, fields: &Fields<'_>, hash: KeyHash) -> Option<Staged> {
+        self.begin_work();
+        let (first, filled_first) = match self.single_class(fields) {
+            Some(class) => {
+                let chunk = self.allocate(class)?;
+                self.items
+                    .write_header(chunk, State::Loose, fields, fields.value_bytes);
+                (chunk, fields.value_bytes)
+            }
+            None => {
+                let class = self.items.slabs.sizes.top();
+                let room = self.items.slabs.sizes.chunk_max() - self.items.chain_value_at(fields);
+                let length = room.min(fields.value_bytes);
+                let chunk = self.allocate(class)?;
+                self.items
+                    .write_header(chunk, State::LooseChain, fields, length);
+                (chunk, length)
+            }
+        };
+        Some(self.begin_staged(first, hash, filled_first, fields.value_bytes))
+    }
+
+    /// The class of an item's first chunk.
+    fn first_class(&self, fields: &Fields<'_>) -> u8 {
+        self.single_class(fields)
+            .unwrap_or(self.items.slabs.sizes.top())
+    }
+
+    /// The class of an item that needs no chain. Items so large that their header could not grow are chains.
+    #[inline]
+    pub(crate) fn single_class(&self, fields: &Fields<'_>) -> Option<u8> {
+        let bytes = self.items.single_bytes(fields);
+        let roomy = bytes + GROWTH_BYTES <= self.items.slabs.sizes.chunk_max();
+        if roomy {
+            self.items.slabs.sizes.class_for(bytes)
+        } else {
+            None
+        }
+    }
+
+    /// Length and class of the next chunk of a chain.
+    fn next_of_chain(&self, staged: &Staged) -> (usize, u8) {
+        let sizes = &self.items.slabs.sizes;
+        let length = staged.missing_bytes().min(sizes.chunk_max() - TAIL_BYTES);
+        let class = sizes.later_class(length + TAIL_BYTES);
+        (length, class)
+    }
+
+    /// Adds a chunk to a chain; false if there is no memory.
+    fn grow_staged(&mut self, staged: &mut Staged) -> bool {
+        self.begin_work_of_chunk(staged.written);
+        let (length, class) = self.next_of_chain(staged);
+        let chunk = self.allocate_later(class);
+        if let Some(chunk) = chunk {
+            self.append_staged(staged, chunk, length);
+        }
+        chunk.is_some()
+    }
+
+    fn append_staged(&mut self, staged: &mut Staged, chunk: ChunkRef, length: usize) {
+        self.items.write_tail(chunk, staged.first, length);
+        self.items.append_chunk(staged.first, staged.last, chunk);
+        staged.last = chunk;
+        staged.room = length;
+        self.count_staged(staged, chunk);
+        if self.items.slabs.class_of(chunk) != self.items.slabs.sizes.top() {
+            debug_assert!(
+                staged.tail.is_null(),
+                "only the last chunk is a smaller one"
+            );
+            staged.tail = chunk;
+            self.claim(chunk, true);
+        }
+    }
+
+    /// Hands out memory for the next bytes of the value, chunk by chunk until it is `bytes` or more, or the rest of the
+    /// value. Who gets it writes it to its end before the value is committed.
+    ///
+    /// It takes bounded time. [`Room::Later`] asks for another call in a while.
+    pub fn staged_space(
+        &mut self,
+        staged: &mut Staged,
+        bytes: usize,
+        into: &mut impl Extend<Space>,
+    ) -> Room {
+        self.check_owner(staged);
+        let bytes = bytes.min(staged.missing_bytes());
+        let mut given = 0;
+        self.begin_work();
+        while given < bytes {
+            if given > 0 && self.work_left() < CALL_WORK / 2 {
+                break;
+            }
+            if staged.room == 0 {
+                let (length, class) = self.next_of_chain(staged);
+                let allocated =
+                    match self.may_evict_for_staged(staged.held_bytes) || self.is_free(class) {
+                        true => self.allocate_in_steps(class, &mut staged.patience),
+                        false => Allocated::OutOfMemory,
+                    };
+                match allocated {
+                    Allocated::Chunk(chunk) => self.append_staged(staged, chunk, length),
+                    // What has been given is to be filled first.
+                    _ if given > 0 => break,
+                    Allocated::Later => return Room::Later,
+                    Allocated::OutOfMemory => return Room::OutOfMemory,
+                }
+                staged.patience = PATIENCE;
+            }
+            let (at, len) = self.items.value_range(staged.last);
+            let room = staged.room;
+            let space = self.items.slabs.segment.space(at + len - room, room);
+            into.extend([space]);
+            staged.note_written(room);
+            given += room;
+        }
+        Room::Given
+    }
+
+    /// Writes the next bytes of the value. Those beyond its length are an error of the caller.
+    ///
+    /// False if there is no memory for them: the value cannot be completed and has to be aborted.
+    pub(crate) fn staged_write(&mut self, staged: &mut Staged, mut bytes: &[u8]) -> bool {
+        assert!(
+            bytes.len() <= staged.missing_bytes(),
+            "more bytes than were reserved"
+        );
+        self.begin_work();
+        if self.drain.is_some() {
+            self.pay_for_drain(bytes.len());
+        }
+        while !bytes.is_empty() {
+            let Some((at, room)) = self.staged_room(staged) else {
+                return false;
+            };
+            let len = room.min(bytes.len());
+            self.items
+                .slabs
+                .segment
+                .bytes_mut(at, len)
+                .copy_from_slice(&bytes[..len]);
+            bytes = &bytes[len..];
+            staged.note_written(len);
+        }
+        true
+    }
+
+    /// As [`Self::staged_write`], with the value of another item, which stays where it is meanwhile.
+    pub(crate) fn staged_copy(&mut self, staged: &mut Staged, source: ChunkRef) -> bool {
+        let mut chunk = source;
+        while !chunk.is_null() {
+            let (mut from, mut left) = self.items.value_range(chunk);
+            while left > 0 {
+                let Some((at, room)) = self.staged_room(staged) else {
+                    return false;
+                };
+                let len = room.min(left);
+                self.items.slabs.segment.copy(from, at, len);
+                self.count_bytes(len);
+                from += len;
+                left -= len;
+                staged.note_written(len);
+            }
+            chunk = self.items.after(chunk);
+        }
+        true
+    }
+
+    /// Where the next bytes go: offset in the segment, and how many fit there; `None` without memory.
+    fn staged_room(&mut self, staged: &mut Staged) -> Option<(usize, usize)> {
+        if staged.room == 0 && !self.grow_staged(staged) {
+            return None;
+        }
+        let (at, len) = self.items.value_range(staged.last);
+        Some((at + len - staged.room, staged.room))
+    }
+}

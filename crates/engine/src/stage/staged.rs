@@ -1,0 +1,192 @@
+//! A value on its way in, as its holder sees it, and what may travel in its place.
+//!
+//! ```text
+//! Staged          one value, one holder: committed or aborted once, by the engine that made it
+//! StagedTicket    a number for a value left with its engine: copies are harmless, the first to come back gets the value
+//! ```
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::engine::Engine;
+use crate::pin::table::RefHasher;
+use crate::slab::ChunkRef;
+use crate::types::KeyHash;
+
+/// Calls of [`Engine::staged_space`](crate::engine::Engine::staged_space) in a row that may find no memory while pages are being
+/// emptied. More than it takes to empty 16 pages of the smallest chunks, so that it is only used up where no page can be
+/// emptied.
+pub(crate) const PATIENCE: u32 = 8192;
+
+/// A value on its way in. Must be given back by [`Engine::commit`](crate::engine::Engine::commit) or
+/// [`Engine::abort`](crate::engine::Engine::abort) of the same engine.
+#[derive(Debug)]
+#[must_use = "a staged value holds memory until it is committed or aborted"]
+pub struct Staged {
+    pub(crate) engine: EngineId,
+    pub(crate) first: ChunkRef,
+    pub(crate) hash: KeyHash,
+    /// The last chunk, and what it has no value for yet.
+    pub(crate) last: ChunkRef,
+    pub(crate) room: usize,
+    /// Bytes written or handed out.
+    pub(crate) written: usize,
+    pub(crate) value_bytes: usize,
+    pub(crate) patience: u32,
+    /// A last chunk that shares its page with others.
+    pub(crate) tail: ChunkRef,
+    /// Bytes of its chunks.
+    pub(crate) held_bytes: u64,
+}
+
+/// Stands for a [`Staged`] that was left with its engine, and can be copied into messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StagedTicket(u64);
+
+/// Which engine of the process a value belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EngineId(u64);
+
+/// The next number of an engine or a ticket: no two of a process are the same.
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl EngineId {
+    pub(crate) fn new() -> Self {
+        Self(next_number())
+    }
+}
+
+/// All values of an engine that are on their way in.
+#[derive(Debug)]
+pub(crate) struct Receiving {
+    pub(crate) engine: EngineId,
+    /// Bytes of their chunks.
+    pub(crate) held_bytes: u64,
+    /// Those left here.
+    left: HashMap<u64, Staged, BuildHasherDefault<RefHasher>>,
+}
+
+impl Receiving {
+    pub(crate) fn new() -> Self {
+        Self {
+            engine: EngineId::new(),
+            held_bytes: 0,
+            left: HashMap::default(),
+        }
+    }
+
+    /// Forgets all of them.
+    pub(crate) fn clear(&mut self) {
+        self.left.clear();
+        self.held_bytes = 0;
+    }
+}
+
+impl Staged {
+    /// Length of the whole value.
+    #[must_use]
+    pub fn value_bytes(&self) -> usize {
+        self.value_bytes
+    }
+
+    /// Bytes that have been neither written nor handed out yet.
+    #[must_use]
+    pub fn missing_bytes(&self) -> usize {
+        self.value_bytes - self.written
+    }
+
+    pub(crate) fn note_written(&mut self, len: usize) {
+        self.room -= len;
+        self.written += len;
+    }
+}
+
+impl Engine {
+    /// Keeps a value for whoever comes with the ticket.
+    pub fn leave_staged(&mut self, staged: Staged) -> StagedTicket {
+        self.check_owner(&staged);
+        let ticket = StagedTicket(next_number());
+        self.receiving.left.insert(ticket.0, staged);
+        ticket
+    }
+
+    /// Gives the value of a ticket back; `None` if somebody has had it, or it is another engine's.
+    pub fn take_staged(&mut self, ticket: StagedTicket) -> Option<Staged> {
+        self.receiving.left.remove(&ticket.0)
+    }
+
+    /// A value that nothing has come of yet, and whose first chunk has room for `room` bytes of it.
+    pub(crate) fn begin_staged(
+        &mut self,
+        first: ChunkRef,
+        hash: KeyHash,
+        room: usize,
+        value_bytes: usize,
+    ) -> Staged {
+        let mut staged = Staged {
+            engine: self.receiving.engine,
+            first,
+            hash,
+            last: first,
+            room,
+            written: 0,
+            value_bytes,
+            patience: PATIENCE,
+            tail: ChunkRef::NULL,
+            held_bytes: 0,
+        };
+        self.claim(first, true);
+        self.count_staged(&mut staged, first);
+        staged
+    }
+
+    /// A chunk is for a value on its way in.
+    pub(crate) fn count_staged(&mut self, staged: &mut Staged, chunk: ChunkRef) {
+        let slabs = &self.items.slabs;
+        let bytes = slabs.sizes.chunk_bytes(slabs.class_of(chunk)) as u64;
+        staged.held_bytes += bytes;
+        self.receiving.held_bytes += bytes;
+    }
+
+    /// The value is no longer on its way in.
+    pub(crate) fn end_staged(&mut self, staged: &Staged) {
+        self.check_owner(staged);
+        self.meters.unguarded += 1;
+        self.receiving.held_bytes -= staged.held_bytes;
+        self.claim(staged.first, false);
+        if !staged.tail.is_null() {
+            self.claim(staged.tail, false);
+        }
+    }
+
+    /// A value that another engine made would name chunks of others here.
+    pub(crate) fn check_owner(&self, staged: &Staged) {
+        assert!(
+            staged.engine == self.receiving.engine,
+            "a value is committed or aborted where it was begun"
+        );
+    }
+
+    /// Notes at the page of a chunk that it holds a part of a value on its way in, or no longer.
+    pub(crate) fn claim(&mut self, chunk: ChunkRef, on: bool) {
+        self.guard(chunk, on);
+        let id = self.items.slabs.page_of(chunk);
+        let page = self.items.slabs.page_mut(id);
+        if on {
+            page.receiving += 1;
+        } else {
+            page.receiving -= 1;
+        }
+    }
+
+    /// Whether values on their way in may take the place of items for a value that holds `own_bytes`. Together they get
+    /// half of what the shard holds at most, so that everybody else finds something to evict; a single one may need more.
+    pub(crate) fn may_evict_for_staged(&self, own_bytes: u64) -> bool {
+        let held = self.receiving.held_bytes;
+        held == own_bytes || 2 * held < self.items.slabs.held_bytes()
+    }
+}

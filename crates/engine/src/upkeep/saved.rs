@@ -1,0 +1,237 @@
+//! Warm restart: the items of a shard outlive the process in the file that holds the segment.
+//!
+//! ```text
+//! file      | page 0: mark | pages with items and the extents of the index, as they are                  |
+//! saved     layout, page table, directory of the index, clock, next cas unique: some 20 bytes for a kB of items
+//! ```
+//!
+//! Everything refers to memory by offsets in the segment, so nothing is moved or rebuilt. The mark ties the two together: a
+//! file that was written to since it was saved, or by another process, does not have it. Nothing is believed before the
+//! checksum of each page has shown that it is as it was, and [`crate::upkeep::sound`] that it can be followed.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::budget::Budget;
+use crate::clock::Clock;
+use crate::config::EngineConfig;
+use crate::engine::Engine;
+use crate::index::SavedIndex;
+use crate::item::State;
+use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId, SavedSlabs};
+use crate::telemetry::EngineStats;
+
+/// Changes whenever the layout of items, pages or the index does.
+const FORMAT: u32 = 9;
+/// Where the mark lies; page 0 holds nothing else.
+const MARK_AT: usize = 0;
+/// Bytes of the mark.
+const MARK_BYTES: usize = 16;
+
+/// What has to be the same in both processes.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Layout {
+    format: u32,
+    segment_bytes: usize,
+    page_bytes: usize,
+    cas_bytes: usize,
+    chunk_bytes: Vec<usize>,
+    hash_seed: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    mark: [u8; MARK_BYTES],
+    layout: Layout,
+    slabs: SavedSlabs,
+    index: SavedIndex,
+    clock: Clock,
+    cas_next: u64,
+    bytes: u64,
+    payload_bytes: u64,
+    curr_items: u64,
+    /// By class: items, and their bytes.
+    classes: Vec<(u64, u64)>,
+}
+
+/// Why a shard could not be restored.
+#[derive(Debug)]
+pub enum RestoreError {
+    /// What was saved cannot be read.
+    Unreadable,
+    /// It was saved with settings that give another layout.
+    OtherLayout,
+    /// The memory file is not the one, or not as, it was when the state was saved.
+    OtherFile,
+    /// Something in the memory file is not as it was, or what was saved contradicts itself.
+    Damaged,
+    /// The memory cannot be mapped.
+    Io(io::Error),
+}
+
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable => f.write_str("the saved state is unreadable"),
+            Self::OtherLayout => f.write_str(
+                "it was saved with other settings (-C, -f, -n, -t, -o slab_sizes or slab_chunk_max)",
+            ),
+            Self::OtherFile => {
+                f.write_str("the memory file does not belong to the saved state, or has changed")
+            }
+            Self::Damaged => f.write_str("the memory file is damaged"),
+            Self::Io(error) => write!(f, "cannot map the memory file: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RestoreError {}
+
+impl Engine {
+    /// Everything that [`Self::restore`] needs beside the memory file. `mark` is written to the file and must be
+    /// different each time. Values being received are given up, and pinned ones are no longer pinned: nobody may use
+    /// them, or this engine, afterwards.
+    pub fn save(&mut self, mark: [u8; 16]) -> Vec<u8> {
+        self.settle();
+        // Nobody would know of these.
+        self.items.slabs.end_prefault();
+        self.items.slabs.end_release();
+        self.items
+            .slabs
+            .segment
+            .bytes_mut(MARK_AT, MARK_BYTES)
+            .copy_from_slice(&mark);
+        let saved = Saved {
+            mark,
+            layout: self.layout(),
+            slabs: self.items.slabs.saved(),
+            index: self.index.saved(),
+            clock: self.clock,
+            cas_next: self.cas_next,
+            bytes: self.stats.bytes,
+            payload_bytes: self.stats.payload_bytes,
+            curr_items: self.stats.curr_items,
+            classes: self
+                .classes
+                .iter()
+                .map(|class| (class.number, class.mem_requested))
+                .collect(),
+        };
+        postcard::to_stdvec(&saved).expect("plain numbers always have a serialized form")
+    }
+
+    /// A shard as it was when it was saved. The clock must go on from where it stood, or from later.
+    ///
+    /// # Errors
+    ///
+    /// See [`RestoreError`]. Nothing is lost by trying: the file is as before.
+    pub fn restore(
+        config: EngineConfig,
+        budget: Arc<Budget>,
+        saved: &[u8],
+    ) -> Result<Self, RestoreError> {
+        let saved: Saved = postcard::from_bytes(saved).map_err(|_| RestoreError::Unreadable)?;
+        let mut engine = Self::new(config, budget).map_err(RestoreError::Io)?;
+        if engine.layout() != saved.layout || saved.classes.len() != engine.classes.len() {
+            return Err(RestoreError::OtherLayout);
+        }
+        if engine.items.slabs.segment.bytes(MARK_AT, MARK_BYTES) != saved.mark {
+            return Err(RestoreError::OtherFile);
+        }
+        engine.take_over(&saved)?;
+        // Whatever is written from here on makes the saved state worthless.
+        let mark = engine.items.slabs.segment.bytes_mut(MARK_AT, MARK_BYTES);
+        mark.fill(0);
+        Ok(engine)
+    }
+
+    /// Takes over what was saved of a shard of this layout.
+    fn take_over(&mut self, saved: &Saved) -> Result<(), RestoreError> {
+        let outside_bytes = saved.index.directory_bytes();
+        if !saved.index.is_sound() || !saved.slabs.is_sound(&self.items.slabs, outside_bytes) {
+            return Err(RestoreError::Damaged);
+        }
+        self.items.slabs.adopt(&saved.slabs);
+        self.index.adopt(&saved.index);
+        self.clock = saved.clock;
+        self.cas_next = saved.cas_next;
+        self.stats = EngineStats {
+            bytes: saved.bytes,
+            payload_bytes: saved.payload_bytes,
+            curr_items: saved.curr_items,
+            total_items: saved.curr_items,
+            ..EngineStats::default()
+        };
+        for (class, &(number, mem_requested)) in self.classes.iter_mut().zip(&saved.classes) {
+            (class.number, class.mem_requested) = (number, mem_requested);
+        }
+        match self.is_sound(&saved.slabs) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(RestoreError::Damaged),
+            Err(error) => Err(RestoreError::Io(error)),
+        }
+    }
+
+    fn layout(&self) -> Layout {
+        let slabs = &self.items.slabs;
+        Layout {
+            format: FORMAT,
+            segment_bytes: slabs.segment_bytes(),
+            page_bytes: slabs.page_bytes(),
+            cas_bytes: self.items.cas_bytes,
+            chunk_bytes: (0..slabs.sizes.len())
+                .map(|class| slabs.sizes.chunk_bytes(class as u8))
+                .collect(),
+            hash_seed: self.hasher.seed(),
+        }
+    }
+
+    /// Ends everything that is under way, so that the state is that of pages, items and index alone.
+    fn settle(&mut self) {
+        for (first, detached) in self.pins.take() {
+            self.guard(first, false);
+            if detached {
+                self.free_item(first);
+            }
+        }
+        self.give_up_staged();
+        self.free_dying(usize::MAX);
+        self.stop_drain();
+        self.stop_condensing();
+        self.dissolve_probation();
+        self.break_off_walk();
+        self.break_off_visit();
+    }
+
+    /// Frees values that were being received. With the pins gone, only their pages are guarded.
+    fn give_up_staged(&mut self) {
+        self.receiving.clear();
+        let guarded: Vec<PageId> = (1..self.items.slabs.pages_end())
+            .filter(|&id| self.items.slabs.page(id).guarded > 0)
+            .collect();
+        for &id in &guarded {
+            let page = self.items.slabs.page_mut(id);
+            (page.guarded, page.receiving) = (0, 0);
+        }
+        for id in guarded {
+            let page = *self.items.slabs.page(id);
+            if page.class == NO_CLASS || page.class == INDEX_CLASS {
+                continue;
+            }
+            let chunk_bytes = self.items.slabs.sizes.chunk_bytes(page.class) as u32;
+            for first in (0..page.carved / chunk_bytes)
+                .map(|number| number * chunk_bytes)
+                .filter_map(|offset| self.items.slabs.chunk_in(id, offset))
+                .collect::<Vec<ChunkRef>>()
+            {
+                let state = self.items.head(first).state();
+                if matches!(state, State::Loose | State::LooseChain) {
+                    self.free_item(first);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Whether what a restart has found is as it was saved, and can be followed.
+//!
+//! The checksums say that state and pages are as they were. The rest says that they are what an engine leaves: every
+//! reference leads to a chunk of the right kind, nothing is longer than its chunk, no chain is endless, and items and index
+//! agree. So no damage, of whatever origin, is met later by a request. Nothing here trusts what it has not looked at.
+//!
+//! Pages are gone through in the order of memory, right after their checksum has brought them into the processor's cache,
+//! and lookups in the index are prefetched.
+
+use std::io;
+
+use crate::engine::Engine;
+use crate::item::{Head, State, TAIL_BYTES};
+use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId, SavedSlabs};
+use crate::types::KeyHash;
+
+/// Lookups in the index that are under way at a time.
+const LOOKUPS: usize = 32;
+
+/// What has been found in the pages.
+#[derive(Debug, Default)]
+struct Found {
+    items: u64,
+    bytes: u64,
+    payload_bytes: u64,
+    tails: u64,
+    tails_of_chains: u64,
+    /// By class: items, and their bytes.
+    classes: Vec<(u64, u64)>,
+    /// Items of the page at hand.
+    linked: Vec<(ChunkRef, KeyHash)>,
+}
+
+impl Engine {
+    /// Whether everything that was taken over is as it was saved and can be followed.
+    ///
+    /// # Errors
+    ///
+    /// The file system has no room for a page that is a hole in the file.
+    pub(crate) fn is_sound(&mut self, saved: &SavedSlabs) -> io::Result<bool> {
+        self.items.slabs.back_adopted(saved)?;
+        Ok(self.is_index_sound(saved) && self.are_items_sound(saved))
+    }
+
+    fn is_index_sound(&self, saved: &SavedSlabs) -> bool {
+        let slabs = &self.items.slabs;
+        let Some(extents) = self.index.sound_extents(slabs) else {
+            return false;
+        };
+        let is_free = |chunk: ChunkRef| {
+            extents
+                .binary_search_by_key(&chunk.0, |extent| extent.0)
+                .is_err()
+        };
+        let is_page_sound = |id: PageId| {
+            let page = slabs.page(id);
+            let chunks = page.carved / slabs.sizes.chunk_bytes(INDEX_CLASS) as u32;
+            slabs.is_as_saved(id, saved)
+                && slabs.count_free(id, is_free) == chunks.checked_sub(page.in_use)
+        };
+        let mut pages = (1..slabs.pages_end()).filter(|&id| slabs.page(id).class == INDEX_CLASS);
+        extents.len() as u64 == slabs.used_chunks(INDEX_CLASS)
+            && pages.all(is_page_sound)
+            && self.index.has_sound_buckets(slabs)
+    }
+
+    fn are_items_sound(&self, saved: &SavedSlabs) -> bool {
+        let slabs = &self.items.slabs;
+        let mut found = Found {
+            classes: vec![(0, 0); self.classes.len()],
+            ..Found::default()
+        };
+        let mut pages = (1..slabs.pages_end()).filter(|&id| slabs.page(id).class != INDEX_CLASS);
+        pages.all(|id| slabs.is_as_saved(id, saved) && self.is_page_sound(id, &mut found))
+            && self.agrees_with(&found)
+    }
+
+    fn agrees_with(&self, found: &Found) -> bool {
+        let of_classes = self
+            .classes
+            .iter()
+            .map(|class| (class.number, class.mem_requested));
+        found.items == self.index.items() as u64
+            && found.items == self.stats.curr_items
+            && found.bytes == self.stats.bytes
+            && found.payload_bytes == self.stats.payload_bytes
+            && found.tails == found.tails_of_chains
+            && of_classes.eq(found.classes.iter().copied())
+    }
+
+    /// Goes through the chunks of a page, whose bytes are those that were saved.
+    fn is_page_sound(&self, id: PageId, found: &mut Found) -> bool {
+        let slabs = &self.items.slabs;
+        let page = slabs.page(id);
+        if page.class == NO_CLASS {
+            return true;
+        }
+        let chunk_bytes = slabs.sizes.chunk_bytes(page.class) as u32;
+        let mut free = 0;
+        found.linked.clear();
+        for number in 0..page.carved / chunk_bytes {
+            let Some(chunk) = slabs.chunk_in(id, number * chunk_bytes) else {
+                return false;
+            };
+            let is_sound = match self.items.head(chunk).known_state() {
+                Some(State::Free) => {
+                    free += 1;
+                    true
+                }
+                Some(State::Tail) => {
+                    found.tails += 1;
+                    self.is_tail(chunk)
+                }
+                Some(State::Linked | State::LinkedChain) => self.is_item_sound(chunk, found),
+                _ => false,
+            };
+            if !is_sound {
+                return false;
+            }
+        }
+        let is_free = |chunk| self.items.head(chunk).known_state() == Some(State::Free);
+        free + page.in_use == page.carved / chunk_bytes
+            && slabs.count_free(id, is_free) == Some(free)
+            && self.are_indexed(&found.linked)
+    }
+
+    /// Whether the index has each of these items where its key says.
+    fn are_indexed(&self, linked: &[(ChunkRef, KeyHash)]) -> bool {
+        let slabs = &self.items.slabs;
+        linked.chunks(LOOKUPS).all(|batch| {
+            for &(_, hash) in batch {
+                self.index.prefetch(slabs, hash);
+            }
+            batch.iter().all(|&(chunk, hash)| {
+                let key = self.items.item(chunk).key();
+                let found = self.index.find(slabs, hash, key, |other| other == chunk);
+                found.is_some()
+            })
+        })
+    }
+
+    fn is_item_sound(&self, first: ChunkRef, found: &mut Found) -> bool {
+        let class = self.items.slabs.class_of(first);
+        let chunk_bytes = self.items.slabs.sizes.chunk_bytes(class);
+        let head = self.items.head(first);
+        let bytes = head.value_at(self.items.cas_bytes) + head.length();
+        if bytes > chunk_bytes || head.key_bytes() == 0 {
+            return false;
+        }
+        let item = self.items.item(first);
+        let requested = item.requested_bytes() as u64;
+        found.items += 1;
+        found.bytes += requested;
+        found.payload_bytes += item.payload_bytes() as u64;
+        let of_class = &mut found.classes[usize::from(class)];
+        *of_class = (of_class.0 + 1, of_class.1 + requested);
+        found.linked.push((first, self.hasher.hash(item.key())));
+        !head.is_chain() || self.is_chain_sound(first, head, found)
+    }
+
+    fn is_chain_sound(&self, first: ChunkRef, head: Head, found: &mut Found) -> bool {
+        let chunks = self.items.slabs.chunks_in_use();
+        let (mut value_bytes, mut last, mut number) = (head.length(), first, 0);
+        let mut tail = self.items.chain_next(first);
+        while !tail.is_null() {
+            found.tails_of_chains += 1;
+            number += 1;
+            let goes_on = found.tails_of_chains <= chunks
+                && self.is_tail(tail)
+                && self.leads_to(first, tail, number);
+            if !goes_on {
+                return false;
+            }
+            value_bytes += self.items.value_range(tail).1;
+            (last, tail) = (tail, self.items.tail_next(tail));
+        }
+        value_bytes == self.items.item(first).value_bytes() && self.items.chain_last(first) == last
+    }
+
+    /// Whether this is a later chunk of a chain.
+    fn is_tail(&self, chunk: ChunkRef) -> bool {
+        let slabs = &self.items.slabs;
+        let id = slabs.page_of(chunk);
+        if id >= slabs.pages_end() {
+            return false;
+        }
+        let class = slabs.page(id).class;
+        if class == INDEX_CLASS || !slabs.is_chunk_of(class, chunk) {
+            return false;
+        }
+        let head = self.items.head(chunk);
+        head.known_state() == Some(State::Tail)
+            && TAIL_BYTES + head.length() <= slabs.sizes.chunk_bytes(class)
+    }
+
+    /// Whether the chunk that a later chunk names as its first leads to `first` in so many steps.
+    fn leads_to(&self, first: ChunkRef, tail: ChunkRef, steps: usize) -> bool {
+        let mut chunk = tail;
+        for _ in 0..steps {
+            chunk = self.items.tail_first(chunk);
+            if chunk == first {
+                return true;
+            }
+            if !self.is_tail(chunk) {
+                return false;
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,220 @@
+//! Visiting every live item, or those of some slab classes, in bounded steps: for `lru_crawler metadump` and the like.
+//!
+//! The walk follows the index in the order of [`crate::index`]'s spans and pauses anywhere, also inside a leaf, where it
+//! goes up the tags:
+//!
+//! ```text
+//!          done       | leaf being visited                | to come
+//! |-------------------|-- tags < tag: done -- tag.. : to come --|------------------|
+//! 0                 from                                  to                  2^32
+//! ```
+//!
+//! Items that the usual table has displaced follow, if there are any, from 2^32 to 2^33.
+//!
+//! An item that is in the cache from the first step to the last is visited, wherever its memory moves meanwhile. It is
+//! visited once, but for a leaf that is split between two steps that visit it. Items that come, change or go meanwhile
+//! are visited as they are at that moment, or not.
+
+use crate::engine::Engine;
+use crate::index::WALK_END;
+use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId};
+use crate::types::{Deadline, Seconds};
+
+/// One more than the largest tag.
+const TAGS: u32 = 1 << 16;
+/// Units of work for going through the slots of a leaf.
+const LEAF_WORK: u64 = 16;
+/// Items asked for ahead of the one being visited.
+const PREFETCH_AHEAD: usize = 8;
+
+/// Where a walk over all items is; the default is its beginning.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WalkCursor {
+    from: u64,
+    to: u64,
+    tag: u32,
+}
+
+impl WalkCursor {
+    /// Whether every item has been visited.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.from >= WALK_END
+    }
+}
+
+/// Where a walk over the pages of some slab classes is; the default is its beginning.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PageCursor {
+    page: PageId,
+    offset: u32,
+    /// The class of the page when the walk reached it.
+    class: u8,
+}
+
+/// An item as [`Engine::walk`] shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WalkedItem<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// When it dies.
+    pub deadline: Deadline,
+    /// When it was last used.
+    pub last_access: Seconds,
+    /// The cas unique, 0 with cas disabled.
+    pub cas: u64,
+    /// Whether a lookup has fetched it since it was stored.
+    pub fetched: bool,
+    /// Whether its key came in base64 when it was stored.
+    pub binary_key: bool,
+    /// The slab class of its first chunk, as shown to users.
+    pub class_id: u8,
+    /// Bytes of header, key and value, as `bytes` counts them.
+    pub item_bytes: usize,
+    /// Bytes of the value.
+    pub value_bytes: usize,
+    /// The client flags.
+    pub client_flags: u32,
+}
+
+impl Engine {
+    /// Visits the next live items, some `budget` of them, and moves the cursor; true while there are more to visit.
+    ///
+    /// Marks and counts nothing. Between two steps, anything may happen to the items.
+    pub fn walk(
+        &mut self,
+        cursor: &mut WalkCursor,
+        now: Seconds,
+        budget: usize,
+        mut visit: impl FnMut(&WalkedItem<'_>),
+    ) -> bool {
+        self.clock.advance(now);
+        let mut chunks = std::mem::take(&mut self.walked);
+        // A leaf without items counts as one, so that an empty table is no endless walk.
+        let mut looked = 0;
+        while looked < budget && !cursor.is_done() {
+            chunks.clear();
+            self.next_items(cursor, budget - looked, &mut chunks);
+            looked += chunks.len().max(1);
+            self.meters.work += chunks.len() as u64 + LEAF_WORK;
+            for at in 0..chunks.len() {
+                if let Some(&ahead) = chunks.get(at + PREFETCH_AHEAD) {
+                    let address = self.items.slabs.address(ahead);
+                    self.items.slabs.segment.prefetch(address);
+                }
+                self.show(chunks[at], &mut visit);
+            }
+        }
+        self.walked = chunks;
+        !cursor.is_done()
+    }
+
+    /// Visits the live items of the slab classes that have a bit in `classes`, by their shown number: the pages of those
+    /// classes one after the other, and no memory of other classes. Looks at some `budget` chunks and page headers, or ends
+    /// early when `visit` says that it has seen enough; true while there are more to visit.
+    ///
+    /// An item that moves to another chunk meanwhile may be visited twice or not at all. Marks and counts nothing.
+    pub fn walk_pages(
+        &mut self,
+        cursor: &mut PageCursor,
+        classes: u64,
+        now: Seconds,
+        budget: usize,
+        mut visit: impl FnMut(&WalkedItem<'_>) -> bool,
+    ) -> bool {
+        self.clock.advance(now);
+        for _ in 0..budget {
+            self.meters.work += 1;
+            if cursor.page >= self.items.slabs.pages_end() {
+                return false;
+            }
+            let Some(chunk) = self.next_in_page(cursor, classes) else {
+                cursor.page += 1;
+                cursor.offset = 0;
+                continue;
+            };
+            let mut wants_more = true;
+            if self.items.head(chunk).is_linked() {
+                self.show(chunk, &mut |item| wants_more = visit(item));
+            }
+            if !wants_more {
+                break;
+            }
+        }
+        true
+    }
+
+    /// The next chunk of the page under the cursor, if the page is of one of `classes`.
+    fn next_in_page(&self, cursor: &mut PageCursor, classes: u64) -> Option<ChunkRef> {
+        let slabs = &self.items.slabs;
+        let class = slabs.page(cursor.page).class;
+        if class == NO_CLASS
+            || class == INDEX_CLASS
+            || classes >> (slabs.sizes.shown_id(class) & 63) & 1 == 0
+        {
+            return None;
+        }
+        if class != cursor.class {
+            cursor.class = class;
+            cursor.offset = 0;
+        }
+        let chunk = slabs.chunk_in(cursor.page, cursor.offset)?;
+        cursor.offset += slabs.sizes.chunk_bytes(class) as u32;
+        Some(chunk)
+    }
+
+    /// Collects items from the cursor on, of one leaf at most, and moves the cursor behind them.
+    fn next_items(&self, cursor: &mut WalkCursor, wanted: usize, chunks: &mut Vec<ChunkRef>) {
+        cursor.from = self.index.next_position(cursor.from);
+        if cursor.is_done() {
+            return;
+        }
+        let span = self.index.span_at(cursor.from);
+        if cursor.tag == 0 || cursor.to > span.to {
+            cursor.to = span.to;
+        }
+        let tags = (wanted as u64 * u64::from(TAGS) / span.items.max(1) as u64).max(1);
+        let end = tags
+            .saturating_add(u64::from(cursor.tag))
+            .min(u64::from(TAGS)) as u32;
+        let slabs = &self.items.slabs;
+        self.index
+            .collect_tags(slabs, cursor.from, cursor.tag..end, chunks);
+        // After a merge the leaf is larger than what is to be visited.
+        let part = cursor.from..cursor.to;
+        if span.from != part.start || span.to != part.end {
+            chunks.retain(|&chunk| {
+                part.contains(&self.index.position_of(&self.items, chunk, part.start))
+            });
+        }
+        cursor.tag = end;
+        if end == TAGS {
+            cursor.from = self.index.next_position(cursor.to);
+            cursor.tag = 0;
+        }
+    }
+
+    fn show(&self, chunk: ChunkRef, visit: &mut impl FnMut(&WalkedItem<'_>)) {
+        let item = self.items.item(chunk);
+        if self.death(&item).is_some() {
+            return;
+        }
+        let age = self.clock.age(item.head.last_access());
+        visit(&WalkedItem {
+            key: item.key(),
+            deadline: item.deadline(),
+            last_access: Seconds(self.clock.now().0.saturating_sub(age)),
+            cas: item.cas(),
+            fetched: item.head.is_fetched(),
+            binary_key: item.head.marks().has_binary_key(),
+            class_id: self
+                .items
+                .slabs
+                .sizes
+                .shown_id(self.items.slabs.class_of(chunk)),
+            item_bytes: item.requested_bytes(),
+            value_bytes: item.value_bytes(),
+            client_flags: item.client_flags(),
+        });
+    }
+}

@@ -1,0 +1,250 @@
+//! incr and decr.
+
+use crate::api::{Arith, ArithExtras, ArithOp, ArithOutcome};
+use crate::engine::Engine;
+use crate::index::Place;
+use crate::item::{Fields, Marks};
+use crate::slab::ChunkRef;
+use crate::types::{Deadline, KeyHash, Seconds};
+
+/// Digits of the largest 64-bit number.
+const DIGITS_MAX: usize = 20;
+
+impl Engine {
+    /// Adds to or subtracts from a decimal number, keeping client flags and, unless told otherwise, deadline.
+    ///
+    /// A result that is not longer is written in place, padded with spaces, unless the item is pinned or has no room for
+    /// the deadline or the cas unique it is to get.
+    pub fn arith(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        arith: &Arith,
+        now: Seconds,
+    ) -> ArithOutcome {
+        self.clock.advance(now);
+        let Some((place, chunk)) = self.look_up(key, hash) else {
+            return match arith.extras.create {
+                Some((initial, deadline)) => {
+                    self.create_number(key, hash, initial, deadline, &arith.extras)
+                }
+                None => {
+                    self.count_arith_miss(arith.op);
+                    ArithOutcome::NotFound
+                }
+            };
+        };
+        let item = self.items.item(chunk);
+        // In memcached's order: an empty value is no number whatever its cas unique, any other text only if that is right.
+        if item.value_bytes() == 0 {
+            return ArithOutcome::NonNumeric;
+        }
+        if arith.extras.compare.is_some_and(|cas| cas != item.cas()) {
+            return ArithOutcome::Exists;
+        }
+        let number = if item.head.is_chain() {
+            None
+        } else {
+            parse(item.value_here())
+        };
+        let Some(number) = number else {
+            return ArithOutcome::NonNumeric;
+        };
+        let value = match arith.op {
+            ArithOp::Incr => number.wrapping_add(arith.delta),
+            ArithOp::Decr => number.saturating_sub(arith.delta),
+        };
+        let deadline = item.deadline();
+        match self.change_number(key, hash, (place, chunk), value, &arith.extras) {
+            Some(cas) => {
+                self.count_arith_hit(arith.op, key, hash);
+                ArithOutcome::Number {
+                    value,
+                    cas,
+                    deadline,
+                    created: false,
+                }
+            }
+            None => ArithOutcome::OutOfMemory,
+        }
+    }
+
+    /// Writes a number in place of the present one. Returns the new cas unique; `None` without memory.
+    fn change_number(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        found: (Place, ChunkRef),
+        value: u64,
+        extras: &ArithExtras,
+    ) -> Option<u64> {
+        let chunk = found.1;
+        let item = self.items.item(chunk);
+        let (head, deadline) = (item.head, extras.deadline.unwrap_or(item.deadline()));
+        let mut buffer = [0; DIGITS_MAX];
+        let digits = format(value, &mut buffer);
+        let in_place = digits.len() <= item.value_bytes()
+            && self
+                .items
+                .has_room(head, deadline, extras.new_cas.unwrap_or(0))
+            && !self.is_pinned(chunk);
+        if in_place {
+            if head.has_deadline() {
+                self.items.set_deadline(chunk, deadline);
+            }
+            return Some(self.write_number(chunk, digits, extras.new_cas));
+        }
+        let fields = Fields {
+            key,
+            client_flags: item.client_flags(),
+            deadline,
+            cas: extras.new_cas,
+            marks: head.marks(),
+            deadline_room: self.keeps_deadline_room(),
+            value_bytes: digits.len(),
+        };
+        let class = self.single_class(&fields);
+        self.put(fields, hash, digits, class, Some(found)).cas()
+    }
+
+    /// Writes digits over the value, padded with spaces. Returns the new cas unique.
+    fn write_number(&mut self, chunk: ChunkRef, digits: &[u8], new_cas: Option<u64>) -> u64 {
+        let (at, len) = self.items.value_range(chunk);
+        let value = self.items.slabs.segment.bytes_mut(at, len);
+        value[..digits.len()].copy_from_slice(digits);
+        value[digits.len()..].fill(b' ');
+        let cas = self.cas_or_next(new_cas);
+        self.items.set_cas(chunk, cas);
+        self.mark_used(chunk, false);
+        cas
+    }
+
+    /// Stores a number under a key that has no item. It counts neither as a hit nor as a miss.
+    fn create_number(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        value: u64,
+        deadline: Deadline,
+        extras: &ArithExtras,
+    ) -> ArithOutcome {
+        let mut buffer = [0; DIGITS_MAX];
+        let digits = format(value, &mut buffer);
+        let fields = Fields {
+            key,
+            client_flags: 0,
+            deadline,
+            cas: extras.new_cas,
+            marks: Marks::NONE.with_binary_key(extras.binary_key),
+            deadline_room: self.keeps_deadline_room(),
+            value_bytes: digits.len(),
+        };
+        let class = self.single_class(&fields);
+        match self.put(fields, hash, digits, class, None).cas() {
+            Some(cas) => ArithOutcome::Number {
+                value,
+                cas,
+                deadline,
+                created: true,
+            },
+            None => ArithOutcome::OutOfMemory,
+        }
+    }
+
+    fn count_arith_miss(&mut self, op: ArithOp) {
+        match op {
+            ArithOp::Incr => self.stats.incr_misses += 1,
+            ArithOp::Decr => self.stats.decr_misses += 1,
+        }
+    }
+
+    fn count_arith_hit(&mut self, op: ArithOp, key: &[u8], hash: KeyHash) {
+        let (_, chunk) = self.find(key, hash).expect("the number was just stored");
+        match op {
+            ArithOp::Incr => {
+                self.stats.incr_hits += 1;
+                self.class_of(chunk).incr_hits += 1;
+            }
+            ArithOp::Decr => {
+                self.stats.decr_hits += 1;
+                self.class_of(chunk).decr_hits += 1;
+            }
+        }
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+/// The number at the start of a value, read as C's `strtoull` reads it: white space and a `+` may come first; it must
+/// end at white space, at a NUL or with the value.
+fn parse(value: &[u8]) -> Option<u64> {
+    let start = value.iter().position(|&byte| !is_space(byte))?;
+    let value = &value[start..];
+    let value = value.strip_prefix(b"+").unwrap_or(value);
+    let len = value
+        .iter()
+        .position(|byte| !byte.is_ascii_digit())
+        .unwrap_or(value.len());
+    let ends = value
+        .get(len)
+        .is_none_or(|&byte| byte == 0 || is_space(byte));
+    if len == 0 || !ends {
+        return None;
+    }
+    value[..len].iter().try_fold(0u64, |number, &digit| {
+        number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    })
+}
+
+fn format(mut value: u64, buffer: &mut [u8; DIGITS_MAX]) -> &[u8] {
+    let mut at = DIGITS_MAX;
+    loop {
+        at -= 1;
+        buffer[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            return &buffer[at..];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_strtoull_reads_them() {
+        for (text, number) in [
+            ("0", Some(0)),
+            ("  42", Some(42)),
+            ("+7", Some(7)),
+            (" +7 ", Some(7)),
+            ("1 2", Some(1)),
+            ("9 ", Some(9)),
+            ("007", Some(7)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("", None),
+            (" ", None),
+            ("-1", None),
+            ("+-1", None),
+            ("+", None),
+            ("1a", None),
+            ("a1", None),
+        ] {
+            assert_eq!(parse(text.as_bytes()), number, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_in_decimal() {
+        for value in [0, 9, 10, 12_345, u64::MAX] {
+            assert_eq!(
+                format(value, &mut [0; DIGITS_MAX]),
+                value.to_string().as_bytes()
+            );
+        }
+    }
+}

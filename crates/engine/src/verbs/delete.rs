@@ -1,0 +1,93 @@
+//! delete, and what the meta command makes of it: items that stay without their value, or as stale ones.
+
+use crate::api::{Delete, DeleteOutcome};
+use crate::engine::Engine;
+use crate::index::Place;
+use crate::item::{Fields, Marks};
+use crate::slab::ChunkRef;
+use crate::types::{Deadline, KeyHash, Seconds};
+
+impl Engine {
+    /// Deletes an item, or keeps it as `delete` says.
+    pub fn delete(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        delete: &Delete,
+        now: Seconds,
+    ) -> DeleteOutcome {
+        self.clock.advance(now);
+        let Some((place, chunk)) = self.look_up(key, hash) else {
+            self.stats.delete_misses += 1;
+            return DeleteOutcome::NotFound;
+        };
+        let is_other = |cas| cas != self.items.item(chunk).cas();
+        if delete.compare.is_some_and(is_other) {
+            return DeleteOutcome::Exists;
+        }
+        let kept = if let Some(client_flags) = delete.empty {
+            self.empty(key, hash, (place, chunk), client_flags, delete)
+        } else if delete.stale {
+            self.mark_stale(key, hash, chunk, delete)
+        } else {
+            self.stats.delete_hits += 1;
+            self.class_of(chunk).delete_hits += 1;
+            self.unlink(place, chunk);
+            return DeleteOutcome::Deleted;
+        };
+        match kept {
+            Some(()) => DeleteOutcome::Deleted,
+            None => DeleteOutcome::OutOfMemory,
+        }
+    }
+
+    /// Marks an item as stale. `None` without memory for a field that it did not have.
+    fn mark_stale(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        chunk: ChunkRef,
+        delete: &Delete,
+    ) -> Option<()> {
+        let item = self.items.item(chunk);
+        let marks = item.head.marks().with_stale(true).with_won(false);
+        let deadline = delete.deadline.unwrap_or(item.deadline());
+        let cas = self.cas_or_next(delete.new_cas);
+        let chunk = self.reshape(key, hash, chunk, deadline, Some(cas))?;
+        self.items.set_marks(chunk, marks);
+        Some(())
+    }
+
+    /// Replaces an item by one without a value. `None` without memory.
+    fn empty(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        found: (Place, ChunkRef),
+        client_flags: u32,
+        delete: &Delete,
+    ) -> Option<()> {
+        let item = self.items.item(found.1);
+        let marks = Marks::NONE
+            .with_binary_key(item.head.marks().has_binary_key())
+            .with_stale(delete.stale);
+        let keeps_cas = delete.new_cas.is_none() && !delete.stale;
+        let cas = if keeps_cas {
+            Some(item.cas())
+        } else {
+            delete.new_cas
+        };
+        let fields = Fields {
+            key,
+            client_flags,
+            deadline: delete.deadline.unwrap_or(Deadline::NEVER),
+            cas,
+            marks,
+            deadline_room: self.keeps_deadline_room(),
+            value_bytes: 0,
+        };
+        let class = self.single_class(&fields);
+        self.put(fields, hash, &[], class, Some(found)).cas()?;
+        Some(())
+    }
+}

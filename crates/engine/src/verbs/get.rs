@@ -1,0 +1,354 @@
+//! Lookup, and what it finds.
+
+use crate::api::{Create, Fetch, MetaFetch, Recache};
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::item::{Fields, Head, Item, Items, Marks};
+use crate::slab::ChunkRef;
+use crate::types::{Deadline, ItemHandle, KeyHash, Seconds};
+
+/// An item found by [`Engine::get`].
+#[derive(Debug)]
+pub struct Hit<'a> {
+    items: &'a Items,
+    clock: &'a Clock,
+    item: Item<'a>,
+    found: Found,
+}
+
+/// What has become of a lookup.
+#[derive(Debug)]
+pub enum Lookup<'a> {
+    /// The item, with what was asked for done to it.
+    Hit(Hit<'a>),
+    /// There is none.
+    Miss,
+    /// There is one, but no memory for the deadline that it was to get. It keeps the one that it has.
+    OutOfMemory,
+}
+
+/// What a lookup has found and done.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    /// Where the item is now.
+    chunk: ChunkRef,
+    /// Its head before this lookup.
+    before: Head,
+    /// Its deadline before it got another one.
+    deadline_before: Option<Deadline>,
+    won: bool,
+    created: bool,
+}
+
+impl<'a> Hit<'a> {
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &'a [u8] {
+        self.item.key()
+    }
+
+    /// Length of the key.
+    #[must_use]
+    pub fn key_len(&self) -> usize {
+        self.item.head.key_bytes()
+    }
+
+    /// The client flags.
+    #[inline]
+    #[must_use]
+    pub fn client_flags(&self) -> u32 {
+        self.item.client_flags()
+    }
+
+    /// The cas unique, 0 with cas disabled.
+    #[inline]
+    #[must_use]
+    pub fn cas(&self) -> u64 {
+        self.item.cas()
+    }
+
+    /// The deadline now in effect.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        self.item.deadline()
+    }
+
+    /// The deadline before this lookup; that of an item that it created is the one it got.
+    #[must_use]
+    pub fn deadline_before(&self) -> Deadline {
+        self.found.deadline_before.unwrap_or(self.deadline())
+    }
+
+    /// Seconds since the item was used before this lookup.
+    #[must_use]
+    pub fn idle_seconds(&self) -> u32 {
+        self.clock.age(self.found.before.last_access())
+    }
+
+    /// When the item was last used, before this lookup.
+    #[must_use]
+    pub fn last_access(&self) -> Seconds {
+        Seconds(self.clock.now().0.saturating_sub(self.idle_seconds()))
+    }
+
+    /// Whether a lookup had fetched the item before this one.
+    #[must_use]
+    pub fn fetched(&self) -> bool {
+        self.found.before.is_fetched()
+    }
+
+    /// Whether the key came in base64 when the item was stored.
+    #[inline]
+    #[must_use]
+    pub fn has_binary_key(&self) -> bool {
+        self.found.before.marks().has_binary_key()
+    }
+
+    /// Whether the value is out of date.
+    #[inline]
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.found.before.marks().is_stale()
+    }
+
+    /// Whether an earlier lookup has won the item.
+    #[inline]
+    #[must_use]
+    pub fn was_won(&self) -> bool {
+        self.found.before.marks().is_won()
+    }
+
+    /// Whether this lookup is the one that wins the item: whoever asked is to fetch the value anew.
+    #[inline]
+    #[must_use]
+    pub fn has_won(&self) -> bool {
+        self.found.won
+    }
+
+    /// Whether this lookup has created the item.
+    #[inline]
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.found.created
+    }
+
+    /// The slab class of the item (of its first chunk), as shown to users.
+    #[must_use]
+    pub fn class_id(&self) -> u8 {
+        self.items
+            .slabs
+            .sizes
+            .shown_id(self.items.slabs.class_of(self.found.chunk))
+    }
+
+    /// Length of the value.
+    #[inline]
+    #[must_use]
+    pub fn value_len(&self) -> usize {
+        self.item.value_bytes()
+    }
+
+    /// The value, if it is in one piece.
+    #[inline]
+    #[must_use]
+    pub fn single_chunk(&self) -> Option<&'a [u8]> {
+        (!self.item.head.is_chain()).then(|| self.item.value_here())
+    }
+
+    /// The value, piece by piece.
+    pub fn value_chunks(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
+        self.items.value_chunks(self.found.chunk)
+    }
+
+    /// Names the item for [`Engine::pin`].
+    #[must_use]
+    pub fn handle(&self) -> ItemHandle {
+        ItemHandle(self.found.chunk.0)
+    }
+
+    /// Bytes of header, key and value, as `bytes` counts them.
+    #[must_use]
+    pub fn item_bytes(&self) -> usize {
+        self.item.requested_bytes()
+    }
+}
+
+impl Engine {
+    /// Finds a live item.
+    #[inline]
+    pub fn fetch(&mut self, key: &[u8], hash: KeyHash, now: Seconds, fetch: Fetch) -> Lookup<'_> {
+        self.clock.advance(now);
+        let (found, otherwise) = match self.look_up(key, hash) {
+            Some((_, chunk)) => (self.found(key, hash, chunk, fetch), Lookup::OutOfMemory),
+            None => (self.missed(key, hash, fetch), Lookup::Miss),
+        };
+        let Some(found) = found else {
+            return otherwise;
+        };
+        Lookup::Hit(Hit {
+            item: self.items.item(found.chunk),
+            items: &self.items,
+            clock: &self.clock,
+            found,
+        })
+    }
+
+    /// As [`Self::fetch`], for who has nothing to tell anybody: a lack of memory is no hit either.
+    #[inline]
+    pub fn get(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        now: Seconds,
+        fetch: Fetch,
+    ) -> Option<Hit<'_>> {
+        match self.fetch(key, hash, now, fetch) {
+            Lookup::Hit(hit) => Some(hit),
+            Lookup::Miss | Lookup::OutOfMemory => None,
+        }
+    }
+
+    /// Does to a present item what the lookup asks for; `None` without memory for a deadline.
+    #[inline]
+    fn found(&mut self, key: &[u8], hash: KeyHash, chunk: ChunkRef, fetch: Fetch) -> Option<Found> {
+        let mut found = Found {
+            chunk,
+            before: self.items.head(chunk),
+            deadline_before: None,
+            won: false,
+            created: false,
+        };
+        match fetch {
+            Fetch::Quiet => {}
+            Fetch::Inspect => self.stats.cmd_meta += 1,
+            Fetch::Count => {
+                self.mark_used(chunk, true);
+                self.count_get_hit(chunk);
+            }
+            Fetch::Touch(deadline) => {
+                self.mark_used(chunk, true);
+                found.deadline_before = Some(self.items.item(chunk).deadline());
+                found.chunk = self.touch_found(key, hash, chunk, deadline)?;
+            }
+            Fetch::Meta(meta) => {
+                if meta.bump {
+                    self.mark_used(chunk, true);
+                }
+                let is_plain = meta.deadline.is_none() && meta.recache == Recache::Never;
+                if is_plain && !found.before.marks().is_stale() {
+                    self.count_get_hit(chunk);
+                } else {
+                    self.fetch_meta(key, hash, &mut found, &meta)?;
+                }
+            }
+        }
+        Some(found)
+    }
+
+    /// Gives the item its new deadline, and the client the win if there is one to be had.
+    #[cold]
+    fn fetch_meta(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        found: &mut Found,
+        meta: &MetaFetch,
+    ) -> Option<()> {
+        let deadline_before = self.items.item(found.chunk).deadline();
+        found.deadline_before = Some(deadline_before);
+        match meta.deadline {
+            Some(deadline) => found.chunk = self.touch_found(key, hash, found.chunk, deadline)?,
+            None => self.count_get_hit(found.chunk),
+        }
+        let recaches = match meta.recache {
+            Recache::Never => false,
+            Recache::Below(limit) => {
+                deadline_before != Deadline::NEVER && deadline_before.0 < limit.0
+            }
+            Recache::Always => true,
+        };
+        let marks = found.before.marks();
+        if !marks.is_won() && (marks.is_stale() || recaches) {
+            found.won = true;
+            self.items.set_marks(found.chunk, marks.with_won(true));
+        }
+        Some(())
+    }
+
+    #[inline]
+    fn count_get_hit(&mut self, chunk: ChunkRef) {
+        self.stats.cmd_get += 1;
+        self.stats.get_hits += 1;
+        let class = self.items.slabs.class_of(chunk);
+        self.meters.hits[usize::from(class)] += 1;
+    }
+
+    /// A miss: counted, unless the item is created; that counts as a hit.
+    fn missed(&mut self, key: &[u8], hash: KeyHash, fetch: Fetch) -> Option<Found> {
+        match fetch {
+            Fetch::Count => self.count_get_miss(),
+            Fetch::Touch(_) => self.count_touch_miss(),
+            Fetch::Inspect => self.stats.cmd_meta += 1,
+            Fetch::Quiet => {}
+            Fetch::Meta(meta) => {
+                if let Some(create) = meta.create
+                    && let Some(found) = self.create_empty(key, hash, create, &meta)
+                {
+                    return Some(found);
+                }
+                if meta.deadline.is_some() {
+                    self.count_touch_miss();
+                } else {
+                    self.count_get_miss();
+                }
+            }
+        }
+        None
+    }
+
+    /// Stores an empty item, which this client wins. `None` without memory.
+    #[cold]
+    fn create_empty(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        create: Create,
+        meta: &MetaFetch,
+    ) -> Option<Found> {
+        let fields = Fields {
+            key,
+            client_flags: 0,
+            deadline: create.deadline,
+            cas: create.new_cas,
+            marks: Marks::NONE.with_binary_key(create.binary_key),
+            deadline_room: self.keeps_deadline_room(),
+            value_bytes: 0,
+        };
+        let class = self.single_class(&fields);
+        self.put(fields, hash, &[], class, None).cas()?;
+        let (_, chunk) = self.find(key, hash)?;
+        let before = self.items.head(chunk);
+        self.items.set_marks(chunk, before.marks().with_won(true));
+        if meta.bump {
+            self.mark_used(chunk, true);
+        }
+        if meta.deadline.is_some() {
+            self.count_touch_hit(chunk);
+        } else {
+            self.count_get_hit(chunk);
+        }
+        Some(Found {
+            chunk,
+            before,
+            deadline_before: None,
+            won: true,
+            created: true,
+        })
+    }
+
+    #[inline]
+    fn count_get_miss(&mut self) {
+        self.stats.cmd_get += 1;
+        self.stats.get_misses += 1;
+    }
+}

@@ -1,0 +1,76 @@
+//! A look at an item that changes nothing: for logs of what operations find.
+
+use crate::engine::{Death, Engine};
+use crate::item::{Fields, Marks};
+use crate::types::{Deadline, KeyHash, Seconds};
+
+/// Whether an item is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// There is none.
+    Absent,
+    /// It is there.
+    Live,
+    /// It is there, but its deadline has passed.
+    Expired,
+    /// It is there, but a flush has killed it.
+    Flushed,
+}
+
+/// What is under a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// Whether anything is.
+    pub presence: Presence,
+    /// The slab class, as shown to users; 0 without a live item.
+    pub class_id: u8,
+    /// Length of the value; 0 without a live item.
+    pub value_bytes: usize,
+    /// The deadline.
+    pub deadline: Deadline,
+}
+
+impl Engine {
+    /// What is under a key; nothing is counted, marked or removed.
+    #[must_use]
+    pub fn observe(&mut self, key: &[u8], hash: KeyHash, now: Seconds) -> Observed {
+        self.clock.advance(now);
+        let mut observed = Observed {
+            presence: Presence::Absent,
+            class_id: 0,
+            value_bytes: 0,
+            deadline: Deadline::NEVER,
+        };
+        let Some((_, chunk)) = self.find(key, hash) else {
+            return observed;
+        };
+        let item = self.items.item(chunk);
+        observed.presence = match self.death(&item) {
+            Some(Death::Expired) => Presence::Expired,
+            Some(Death::Flushed) => Presence::Flushed,
+            None => Presence::Live,
+        };
+        if observed.presence == Presence::Live {
+            observed.class_id = self.shown_class(self.items.slabs.class_of(chunk));
+            observed.value_bytes = item.value_bytes();
+            observed.deadline = item.deadline();
+        }
+        observed
+    }
+
+    /// The slab class, as shown to users, that an item of this size would get.
+    #[must_use]
+    pub fn class_id_for(&self, key: &[u8], value_bytes: usize) -> u8 {
+        let fields = Fields {
+            key,
+            client_flags: 0,
+            deadline: Deadline::NEVER,
+            cas: None,
+            marks: Marks::NONE,
+            deadline_room: self.keeps_deadline_room(),
+            value_bytes,
+        };
+        let largest = self.items.slabs.sizes.top();
+        self.shown_class(self.single_class(&fields).unwrap_or(largest))
+    }
+}

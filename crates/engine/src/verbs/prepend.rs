@@ -1,0 +1,128 @@
+//! prepend to a chain: the first chunk stays the first, since every later one names it.
+//!
+//! ```text
+//! before        first [ header | a ........ ] -> tail -> ... -> last
+//! it fits       first [ header | addition a ] -> tail -> ...
+//! else          first [ header | addition.. ] -> new [ ..addition ] -> new [ a ........ ] -> tail -> ...
+//! being sent    first [ header |            ] -> new [ addition ... ] -> new [ a ........ ] -> tail -> ...
+//!                                ^ here the sender still finds a, and he knows what followed it: see `PinnedValue`
+//! ```
+//!
+//! The room is made first, and taken back if there is no memory for all of it.
+
+use crate::engine::Engine;
+use crate::item::TAIL_BYTES;
+use crate::slab::ChunkRef;
+use crate::verbs::append::End;
+use crate::verbs::join::Addition;
+
+impl Engine {
+    /// Writes an addition before the value of the held chain at `first`; false without memory, and then the chain is as
+    /// before.
+    pub(crate) fn prepend_in_place(
+        &mut self,
+        first: ChunkRef,
+        addition: Addition<'_>,
+        is_sent: bool,
+    ) -> bool {
+        let (at, length) = self.items.value_range(first);
+        let room = self.room_before(first, is_sent);
+        if length + addition.len() <= room {
+            self.items
+                .slabs
+                .segment
+                .copy(at, at + addition.len(), length);
+            self.count_bytes(length);
+            self.items.set_length(first, addition.len() + length);
+        } else if !self.make_room_before(first, addition.len(), room) {
+            return false;
+        }
+        let begin = End {
+            last: first,
+            length: 0,
+        };
+        self.fill(begin, addition);
+        true
+    }
+
+    /// Bytes of value that the first chunk of a chain takes: none while what it had is sent from there.
+    pub(crate) fn room_before(&self, first: ChunkRef, is_sent: bool) -> usize {
+        let (at, _) = self.items.value_range(first);
+        if is_sent {
+            0
+        } else {
+            self.items.slabs.end_of(first) - at
+        }
+    }
+
+    /// Makes the first chunk, which takes `room`, and new ones behind it hold `bytes` that are to be written.
+    fn make_room_before(&mut self, first: ChunkRef, bytes: usize, room: usize) -> bool {
+        let (_, length) = self.items.value_range(first);
+        let second = self.items.after(first);
+        let here = bytes.min(room);
+        let mut missing = bytes - here;
+        let mut has_room = self.move_out(first);
+        let mut before = first;
+        while has_room && missing > 0 {
+            let most = self.items.slabs.sizes.chunk_max() - TAIL_BYTES;
+            let taken = missing.min(most);
+            self.begin_work_of_chunk(bytes - missing);
+            let chunk = self.insert_tail(first, before, taken);
+            has_room = chunk.is_some();
+            before = chunk.unwrap_or(before);
+            missing -= taken;
+        }
+        if has_room {
+            self.items.set_length(first, here);
+        } else {
+            self.take_out(first, second);
+            self.items.set_length(first, length);
+        }
+        has_room
+    }
+
+    /// Copies the first chunk's part of the value to a chunk of its own behind it, and leaves it none; false without
+    /// memory. Its bytes are still there.
+    pub(crate) fn move_out(&mut self, first: ChunkRef) -> bool {
+        let (from, length) = self.items.value_range(first);
+        if length == 0 {
+            return true;
+        }
+        let Some(chunk) = self.insert_tail(first, first, length) else {
+            return false;
+        };
+        let (to, _) = self.items.value_range(chunk);
+        self.items.slabs.segment.copy(from, to, length);
+        self.count_bytes(length);
+        self.items.set_length(first, 0);
+        true
+    }
+
+    /// Puts a new chunk for `length` bytes behind `before`.
+    fn insert_tail(
+        &mut self,
+        first: ChunkRef,
+        before: ChunkRef,
+        length: usize,
+    ) -> Option<ChunkRef> {
+        let class = self.items.slabs.sizes.class_for(length + TAIL_BYTES)?;
+        let chunk = self.allocate(class)?;
+        self.items.write_tail(chunk, first, length);
+        self.items.insert_chunks(first, before, chunk, chunk);
+        Some(chunk)
+    }
+
+    /// Frees the chunks between the first and `second`, which may be none.
+    fn take_out(&mut self, first: ChunkRef, second: ChunkRef) {
+        let mut chunk = self.items.after(first);
+        while chunk != second {
+            let next = self.items.tail_next(chunk);
+            self.items.slabs.give(chunk);
+            chunk = next;
+        }
+        self.items.set_chain_next(first, second);
+        if second.is_null() {
+            self.items.set_chain_last(first, first);
+        }
+    }
+}

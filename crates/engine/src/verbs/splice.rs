@@ -1,0 +1,63 @@
+//! A received chain becomes a part of another one: its chunks stay where they are.
+//!
+//! ```text
+//! chain  first -> t1 -> t2            added  f [ header | b ] -> u1 -> u2
+//!
+//! append   first -> t1 -> t2 -> f [ b ] -> u1 -> u2
+//! prepend  first [ b.. ] -> f [ ..b ] -> u1 -> u2 -> new [ first's part ] -> t1 -> t2
+//! ```
+//!
+//! The added chunks `u` go on naming `f` as their first one, and `f` names `first`: so a join takes the same time for any
+//! value, and no more than one chunk of each side is copied. `f` keeps a byte at least, so that it stays as long as they do.
+
+use crate::engine::Engine;
+use crate::item::TAIL_BYTES;
+use crate::slab::ChunkRef;
+
+impl Engine {
+    /// Puts the staged chain that begins with `added` behind the chain that begins with `first`. Always true.
+    pub(crate) fn splice_behind(&mut self, first: ChunkRef, added: ChunkRef) -> bool {
+        let last = self.items.chain_last(first);
+        self.adopt(first, last, added, 0);
+        true
+    }
+
+    /// Puts the staged chain that begins with `added` before the value of the chain that begins with `first`; false without
+    /// memory, and then both are as before. While it is sent, no bytes of its first chunk are written.
+    pub(crate) fn splice_before(
+        &mut self,
+        first: ChunkRef,
+        added: ChunkRef,
+        is_sent: bool,
+    ) -> bool {
+        if !self.move_out(first) {
+            return false;
+        }
+        let (from, length) = self.items.value_range(added);
+        let here = self
+            .room_before(first, is_sent)
+            .min(length.saturating_sub(1));
+        let (to, _) = self.items.value_range(first);
+        self.items.slabs.segment.copy(from, to, here);
+        self.count_bytes(here);
+        self.items.set_length(first, here);
+        self.adopt(first, first, added, here);
+        true
+    }
+
+    /// Makes the chunks of a staged chain later chunks of another one, behind its chunk `before`, but for the first `skip`
+    /// bytes.
+    fn adopt(&mut self, first: ChunkRef, before: ChunkRef, added: ChunkRef, skip: usize) {
+        let (from, length) = self.items.value_range(added);
+        let (next, last) = (self.items.after(added), self.items.chain_last(added));
+        let to = self.items.slabs.address(added) + TAIL_BYTES;
+        self.items
+            .slabs
+            .segment
+            .copy(from + skip, to, length - skip);
+        self.count_bytes(length - skip);
+        self.items.write_tail(added, first, length - skip);
+        self.items.set_tail_next(added, next);
+        self.items.insert_chunks(first, before, added, last);
+    }
+}

@@ -1,0 +1,60 @@
+//! New deadlines for present items.
+
+use crate::api::TouchOutcome;
+use crate::engine::Engine;
+use crate::slab::ChunkRef;
+use crate::types::{Deadline, KeyHash, Seconds};
+
+impl Engine {
+    /// Replaces the deadline of an item. Does not change its cas unique.
+    pub fn touch(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        deadline: Deadline,
+        now: Seconds,
+    ) -> TouchOutcome {
+        self.clock.advance(now);
+        let Some((_, chunk)) = self.look_up(key, hash) else {
+            self.count_touch_miss();
+            return TouchOutcome::NotFound;
+        };
+        self.mark_used(chunk, true);
+        match self.touch_found(key, hash, chunk, deadline) {
+            Some(_) => TouchOutcome::Touched,
+            None => TouchOutcome::OutOfMemory,
+        }
+    }
+
+    /// Whether items get room for a deadline that they do not have yet. Where nothing may be evicted they do: a touch has to
+    /// succeed in a full cache, too.
+    pub(crate) fn keeps_deadline_room(&self) -> bool {
+        !self.evictions_enabled
+    }
+
+    /// Counts a touch of a present item and gives it the deadline. Returns where the item is now; `None` without memory for
+    /// the deadline, and then the item is as before.
+    pub(crate) fn touch_found(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        chunk: ChunkRef,
+        deadline: Deadline,
+    ) -> Option<ChunkRef> {
+        self.count_touch_hit(chunk);
+        self.reshape(key, hash, chunk, deadline, None)
+    }
+
+    #[inline]
+    pub(crate) fn count_touch_hit(&mut self, chunk: ChunkRef) {
+        self.stats.cmd_touch += 1;
+        self.stats.touch_hits += 1;
+        self.class_of(chunk).touch_hits += 1;
+    }
+
+    #[inline]
+    pub(crate) fn count_touch_miss(&mut self) {
+        self.stats.cmd_touch += 1;
+        self.stats.touch_misses += 1;
+    }
+}
