@@ -161,6 +161,16 @@ impl Clock {
         self.flushed
     }
 
+    /// Stamps since the flush whose items may still be in memory.
+    pub(crate) fn since_flush(&self) -> Option<u32> {
+        self.flushed.map(|flushed| (self.stamp - flushed) as u32)
+    }
+
+    /// When a flush takes effect that has not yet.
+    pub(crate) fn pending(&self) -> Option<u32> {
+        self.pending
+    }
+
     /// A walk that has looked at everything has ended; it began with this flush in effect, and with this stamp.
     pub(crate) fn end_walk(&mut self, flushed: Option<u64>, began: u64) {
         self.renewed = began;

@@ -7,7 +7,6 @@ use std::io;
 use std::sync::Arc;
 
 use crate::budget::Budget;
-use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::evict::hand::Hand;
 use crate::evict::policy;
@@ -20,6 +19,7 @@ use crate::place::balance::Balance;
 use crate::place::condense::Condensing;
 use crate::place::drain::Drain;
 use crate::place::last::Vain;
+use crate::reader::clock::ShownClock;
 use crate::slab::{ChunkRef, Slabs};
 use crate::stage::staged::Receiving;
 use crate::telemetry::events::Events;
@@ -49,7 +49,7 @@ pub struct Engine {
     pub(crate) cas_first: u64,
     pub(crate) cas_step: u64,
     pub(crate) cas_next: u64,
-    pub(crate) clock: Clock,
+    pub(crate) clock: ShownClock,
     pub(crate) pins: Pins,
     pub(crate) receiving: Receiving,
     /// Counters by class; class 0 is the index.
@@ -99,8 +99,7 @@ impl Engine {
     pub fn new(config: EngineConfig, budget: Arc<Budget>) -> io::Result<Self> {
         let cas_bytes = if config.cas_enabled { CAS_BYTES } else { 0 };
         let mut slabs = Slabs::new(&config, budget, HEAD_BYTES + cas_bytes, EXTENT_BYTES)?;
-        let index = Index::new(&mut slabs, config.hasher, SecretKey(config.secret))
-            .ok_or_else(|| io::Error::other("the memory limit is too small for a shard"))?;
+        let index = Index::new(&mut slabs, config.hasher, SecretKey(config.secret))?;
         let classes: Vec<ClassStats> = (0..slabs.sizes.len())
             .map(|class| ClassStats {
                 class_id: class as u8,
@@ -123,7 +122,7 @@ impl Engine {
             cas_first: config.cas_first,
             cas_step: config.cas_step,
             cas_next: config.cas_first,
-            clock: Clock::new(),
+            clock: ShownClock::new(),
             pins: Pins::default(),
             receiving: Receiving::new(),
             stats: EngineStats::default(),

@@ -19,11 +19,14 @@
 //!   |
 //! slab                    chunks, pages, budget
 //!   |
-//! segment                 access to the address space; unsafe code is here, in `mapping` and `prefault` (with the marker on `index::bucket`)
+//! segment                 access to the address space; unsafe code is here, in `words`, `mapping` and `prefault` (with the
+//!   |                     markers on `index::bucket` and `index::leaf`)
+//! words                   writing what other threads may be reading
 //!   |
 //! mapping                 the kernel's part: memory comes and goes (`prefault`: before it is asked for)
 //!
 //! telemetry               what is counted and told, beside all of them
+//! reader                  lookups by other threads, which see segment and index as they change
 //! ```
 
 mod api;
@@ -39,6 +42,7 @@ mod mapping;
 mod pin;
 mod place;
 mod prefault;
+mod reader;
 mod segment;
 mod slab;
 mod stage;
@@ -46,6 +50,7 @@ mod telemetry;
 mod types;
 mod upkeep;
 mod verbs;
+mod words;
 
 pub use api::{
     Arith, ArithExtras, ArithOp, ArithOutcome, Create, Delete, DeleteOutcome, Fetch, MetaFetch,
@@ -58,7 +63,8 @@ pub use engine::Engine;
 pub use pin::PinnedValue;
 pub use place::age::IDLE_FOR_EVER;
 pub use place::reassign::ReassignOutcome;
-pub use segment::next_piece;
+pub use reader::{Read, ReadCounts, ReadFacts, ReadNote, SharedReader};
+pub use segment::{next_piece, write_space};
 pub use stage::staged::{Staged, StagedTicket};
 pub use telemetry::events::EngineEvent;
 pub use telemetry::{ClassStats, EngineStats, MemoryReport, Vitals};

@@ -55,6 +55,11 @@ impl Mapping {
         self.base
     }
 
+    /// Whether it is a part of a file.
+    pub(crate) fn is_file(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Whether huge pages were asked for.
     pub(crate) fn has_huge_pages(&self) -> bool {
         self.huge_pages

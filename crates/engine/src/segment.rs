@@ -5,6 +5,9 @@
 //! that the borrow checker rules over them as over any `Vec<u8>`. An offset outside the segment is a panic, never a
 //! stray access.
 //!
+//! Other threads may read the segment meanwhile, at any offset ([`View`]). So it is written in words ([`crate::words`]), and
+//! nobody ever holds a `&mut` into it. The one thread that writes reads by plain slices: they race with nothing.
+//!
 //! ```text
 //! 0          page 1                    page 2                    ...                   segment_bytes
 //! +----------+-------------------------+-------------------------+---------------------+
@@ -15,12 +18,12 @@
 use std::io;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::api::{Piece, Space};
 use crate::config::MemoryFile;
 use crate::item::{TAIL_BYTES, tail_length};
 use crate::mapping::Mapping;
+use crate::words::{self, WORD_BYTES};
 
 /// A record that may be viewed in the segment's bytes.
 ///
@@ -28,6 +31,12 @@ use crate::mapping::Mapping;
 ///
 /// The type has no padding, every bit pattern is a value of it, and it has no interior mutability.
 pub(crate) unsafe trait Plain: Copy {}
+
+// SAFETY: an integer.
+unsafe impl Plain for u64 {}
+
+/// Bytes that are copied at once inside a segment.
+const BOUNCE_BYTES: usize = 512;
 
 /// Address space and its access. See the head of this file.
 #[derive(Debug)]
@@ -37,8 +46,8 @@ pub(crate) struct Segment {
     mapping: Arc<Mapping>,
 }
 
-// SAFETY: nobody else reads or writes the mapping (those who share it discard only what this has never reached, see
-// `prefault`); all access goes through `&self` or `&mut self`.
+// SAFETY: nobody else writes the mapping (those who share it discard only what this has never reached, see `prefault`); all
+// access goes through `&self` or `&mut self`, but for a view's, which reads as `words` says.
 unsafe impl Send for Segment {}
 // SAFETY: a piece is an address and a length; whoever reads through it keeps the item pinned meanwhile, on any thread.
 unsafe impl Send for Piece {}
@@ -77,6 +86,11 @@ impl Segment {
         self.mapping.back(at, len)
     }
 
+    /// Whether the memory is that of a file.
+    pub(crate) fn is_file(&self) -> bool {
+        self.mapping.is_file()
+    }
+
     /// What is below the addresses.
     pub(crate) fn mapping(&self) -> &Arc<Mapping> {
         &self.mapping
@@ -99,22 +113,63 @@ impl Segment {
         unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(at), len) }
     }
 
-    /// `len` bytes from `at`, to be written.
+    /// Where the words of `len` bytes from `at` are written.
     #[inline]
-    pub(crate) fn bytes_mut(&mut self, at: usize, len: usize) -> &mut [u8] {
+    fn target(&mut self, at: usize, len: usize) -> *mut u8 {
         self.check(at, len);
-        // SAFETY: as in `bytes`; `&mut self` excludes every other borrow.
-        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(at), len) }
+        self.base.as_ptr().wrapping_add(at)
+    }
+
+    /// Writes `bytes` from `at` on.
+    #[inline]
+    pub(crate) fn write(&mut self, at: usize, bytes: &[u8]) {
+        let target = self.target(at, bytes.len());
+        // SAFETY: in bounds by `check`, and so are the words: the mapping is whole pages. `&mut self` excludes other writers.
+        unsafe { words::write(target, bytes) };
+    }
+
+    /// Writes the aligned word at `at`, in the order of memory.
+    #[inline]
+    pub(crate) fn store(&mut self, at: usize, word: u64) {
+        let target = self.target(at, WORD_BYTES);
+        assert!(at.is_multiple_of(WORD_BYTES), "misaligned word");
+        // SAFETY: in bounds and aligned (the base is page-aligned); `&mut self` excludes other writers.
+        unsafe { words::store(target, word.to_le()) };
+    }
+
+    /// Writes `value`, a field of `bits` bits at `at`, into the word that it is a part of.
+    #[inline]
+    pub(crate) fn store_field(&mut self, at: usize, bits: usize, value: u64) {
+        let shift = 8 * (at % WORD_BYTES);
+        let word = self.target(at - at % WORD_BYTES, WORD_BYTES);
+        assert!(shift + bits <= 64 && bits < 64, "field across words");
+        let mask = ((1 << bits) - 1) << shift;
+        // SAFETY: in bounds and aligned (the base is page-aligned); `&mut self` excludes other writers.
+        unsafe { words::store_masked(word, u64::to_le(mask), (value << shift).to_le()) };
+    }
+
+    /// Makes `len` bytes from `at` this one.
+    pub(crate) fn fill(&mut self, at: usize, len: usize, byte: u8) {
+        for begin in (at..at + len).step_by(BOUNCE_BYTES) {
+            let bytes = [byte; BOUNCE_BYTES];
+            self.write(begin, &bytes[..BOUNCE_BYTES.min(at + len - begin)]);
+        }
     }
 
     /// Copies `len` bytes inside the segment; the ranges may overlap.
     pub(crate) fn copy(&mut self, from: usize, to: usize, len: usize) {
         self.check(from, len);
         self.check(to, len);
-        // SAFETY: both ranges are in bounds by `check`; `copy` allows overlap; `&mut self` excludes other borrows.
-        let (from, to) = unsafe { (self.base.as_ptr().add(from), self.base.as_ptr().add(to)) };
-        // SAFETY: as above.
-        unsafe { std::ptr::copy(from, to, len) };
+        let mut bounce = [0; BOUNCE_BYTES];
+        let mut done = 0;
+        while done < len {
+            let step = BOUNCE_BYTES.min(len - done);
+            // What is overwritten has been copied before.
+            let at = if to <= from { done } else { len - done - step };
+            bounce[..step].copy_from_slice(self.bytes(from + at, step));
+            self.write(to + at, &bounce[..step]);
+            done += step;
+        }
     }
 
     /// The record at `at`.
@@ -126,31 +181,20 @@ impl Segment {
         unsafe { &*self.base.as_ptr().add(at).cast::<T>() }
     }
 
-    /// The record at `at`, to be written.
-    #[inline]
-    pub(crate) fn record_mut<T: Plain>(&mut self, at: usize) -> &mut T {
-        self.check(at, size_of::<T>());
-        assert!(at.is_multiple_of(align_of::<T>()), "misaligned record");
-        // SAFETY: as in `record`; `&mut self` excludes every other borrow.
-        unsafe { &mut *self.base.as_ptr().add(at).cast::<T>() }
-    }
-
-    /// Writes a word that [`next_piece`] may be reading on another thread, which sees the word before or this one.
-    pub(crate) fn publish(&mut self, at: usize, word: u32) {
-        self.check(at, 4);
-        assert!(at.is_multiple_of(4), "misaligned word");
-        // SAFETY: in bounds and aligned (the base is page-aligned); `&mut self` excludes other borrows, and `next_piece`,
-        // which borrows nothing, reads it as an atomic too.
-        let shared = unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(at).cast()) };
-        // Whatever else is written leads to nothing that the reader follows.
-        shared.store(word.to_le(), Ordering::Relaxed);
-    }
-
     /// Asks the processor for the cache line at `at`; an offset outside the segment is ignored.
     #[inline]
     pub(crate) fn prefetch(&self, at: usize) {
         if at < self.bytes {
             prefetch(self.base.as_ptr().wrapping_add(at));
+        }
+    }
+
+    /// The segment for readers on other threads.
+    pub(crate) fn view(&self) -> View {
+        View {
+            base: self.base,
+            bytes: self.bytes,
+            _mapping: Arc::clone(&self.mapping),
         }
     }
 
@@ -183,7 +227,68 @@ impl Segment {
         let discarded = unsafe { self.mapping.discard(at, len) };
         if !discarded {
             // A file system without holes keeps the memory; what is promised is that it reads as zero.
-            self.bytes_mut(at, len).fill(0);
+            self.fill(at, len, 0);
+        }
+    }
+}
+
+/// A segment as other threads see it: words that may be anything, also memory that has been given back meanwhile, which
+/// reads as zero. It keeps the mapping.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    base: NonNull<u8>,
+    bytes: usize,
+    _mapping: Arc<Mapping>,
+}
+
+// SAFETY: it reads the mapping, which it keeps, by atomic accesses only, and never writes.
+unsafe impl Send for View {}
+// SAFETY: as above.
+unsafe impl Sync for View {}
+
+impl View {
+    /// Whether `len` bytes at `at` are inside.
+    #[inline]
+    fn has(&self, at: usize, len: usize) -> bool {
+        at < self.bytes && len <= self.bytes - at
+    }
+
+    /// The aligned words at `at`, in the order of memory; false outside the segment.
+    #[inline]
+    pub(crate) fn load<const N: usize>(&self, at: usize, into: &mut [u64; N]) -> bool {
+        self.load_some(at, into)
+    }
+
+    /// The same, of so many words as there is room for.
+    #[inline]
+    pub(crate) fn load_some(&self, at: usize, into: &mut [u64]) -> bool {
+        let fits = at.is_multiple_of(WORD_BYTES) && self.has(at, into.len() * WORD_BYTES);
+        if fits {
+            for (index, word) in into.iter_mut().enumerate() {
+                let address = self.base.as_ptr().wrapping_add(at + index * WORD_BYTES);
+                // SAFETY: in bounds and aligned (the base is page-aligned); writers write as `words` says.
+                *word = u64::from_le(unsafe { words::load(address) });
+            }
+        }
+        fits
+    }
+
+    /// Appends `len` bytes at `at` to `out`; false outside the segment.
+    #[inline]
+    pub(crate) fn read(&self, at: usize, len: usize, out: &mut Vec<u8>) -> bool {
+        let fits = self.has(at, len);
+        if fits {
+            // SAFETY: in bounds, and so are the words: the mapping is whole pages. Writers write as `words` says.
+            unsafe { words::read(self.base.as_ptr().wrapping_add(at), len, out) };
+        }
+        fits
+    }
+
+    /// Asks the processor for the cache line at `at`; an offset outside the segment is ignored.
+    #[inline]
+    pub(crate) fn prefetch(&self, at: usize) {
+        if at < self.bytes {
+            prefetch(self.base.as_ptr().wrapping_add(at));
         }
     }
 }
@@ -212,16 +317,26 @@ pub(crate) fn link(chunk: u32, granule_shift: u32) -> u64 {
 pub unsafe fn next_piece(base: *const u8, link: u64) -> (*const u8, usize, u64) {
     let shift = (link >> LINK_CHUNK_BITS) as u32;
     let address = (link as u32 as usize) << shift;
-    // SAFETY: a link leads to a later chunk of a chain. Those of a pinned item are neither moved nor freed. Nobody writes to
-    // what is read here, but for the length of the last chunk and what follows it, by `Segment::publish`.
-    let [word, next] = [0, 4].map(|at| unsafe {
-        let word = AtomicU32::from_ptr(base.add(address + at).cast_mut().cast());
-        u32::from_le(word.load(Ordering::Relaxed))
-    });
+    // SAFETY: a link leads to a later chunk of a chain. Those of a pinned item are neither moved nor freed, and are aligned.
+    // The engine may be writing the first word of the last one, its length and what follows it, as `words` says.
+    let word = u64::from_le(unsafe { words::load(base.add(address)) });
+    let (word, next) = (word as u32, (word >> 32) as u32);
     let len = tail_length(word);
     // SAFETY: the chunk's value lies behind its header.
     let start = unsafe { base.add(address + TAIL_BYTES) };
     (start, len, self::link(next, shift))
+}
+
+/// Writes `bytes` to a [`Space`], from its beginning or from behind what was written there before. Readers of the shard may be
+/// looking at that memory, since it was something else before: it is written in words.
+///
+/// # Safety
+///
+/// The bytes fit; the value that the space is a part of is neither committed nor aborted, and its engine alive.
+pub unsafe fn write_space(target: *mut u8, bytes: &[u8]) {
+    // SAFETY: a space is memory of a segment that nobody else writes to. Before it lie a header that is not written to
+    // meanwhile and bytes of the same value, behind it nothing that is used.
+    unsafe { words::write(target, bytes) };
 }
 
 /// Asks the processor for the cache line at `address`, which may be any.
@@ -244,11 +359,42 @@ mod tests {
     #[test]
     fn writes_are_read_back_and_discarded() {
         let mut segment = Segment::new(1 << 16, false, None).unwrap();
-        segment.bytes_mut(4096, 5).copy_from_slice(b"hello");
+        segment.write(4096, b"hello");
         segment.copy(4096, 4098, 5);
         assert_eq!(segment.bytes(4096, 7), b"hehello");
         segment.discard(4096, 4096);
         assert_eq!(segment.bytes(4096, 7), [0; 7]);
+    }
+
+    #[test]
+    fn copies_may_overlap_in_both_directions() {
+        let text: Vec<u8> = (0..2000_u32).map(|at| (at % 251) as u8).collect();
+        for (from, to) in [(100, 103), (103, 100), (100, 1700), (700, 100), (100, 100)] {
+            let mut segment = Segment::new(1 << 16, false, None).unwrap();
+            segment.write(from, &text);
+            segment.copy(from, to, text.len());
+            assert_eq!(segment.bytes(to, text.len()), text, "{from} to {to}");
+            segment.fill(to, text.len(), 0);
+            assert_eq!(segment.bytes(to, text.len()), vec![0; text.len()]);
+        }
+    }
+
+    #[test]
+    fn a_view_sees_what_is_written_and_nothing_outside() {
+        let mut segment = Segment::new(1 << 16, false, None).unwrap();
+        let view = segment.view();
+        segment.write(4099, b"hello");
+        segment.store_field(4104, 16, 0x4142);
+        let mut words = [0; 2];
+        assert!(view.load(4096, &mut words));
+        assert_eq!(words, [u64::from_le_bytes(*b"\0\0\0hello"), 0x4142]);
+        assert!(!view.load(4097, &mut words) && !view.load((1 << 16) - 8, &mut words));
+        let mut out = Vec::new();
+        assert!(view.read(4099, 5, &mut out) && !view.read(1 << 16, 1, &mut out));
+        assert!(!view.read(8, usize::MAX, &mut out));
+        assert_eq!(out, b"hello");
+        drop(segment);
+        assert!(view.read(4099, 5, &mut out), "the mapping is kept");
     }
 
     #[test]

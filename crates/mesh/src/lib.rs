@@ -1,25 +1,28 @@
 //! What two cores share: a shard's ownership word, the queues between shards, and the doorbell question.
 //!
-//! Nothing here knows what a shard, a request or a ring is. Three independent parts:
+//! Nothing here knows what a shard, a request or a ring is. Four independent parts:
 //!
 //! ```text
 //!   loan   loanable(value) -> (Owner, Arc<Loanable>)   who may touch the engine now: its owner, or one borrower
 //!   spsc   channel(capacity) -> (Producer, Consumer)   a bounded queue from one core to one other core
 //!   bell   Bell                                        "I pushed something: does its reader sleep?"
+//!   sequence   Sequence                                "was anything changed while I read?"
 //! ```
 //!
 //! A request for another shard goes like this: `try_borrow`; if that succeeds, run it there and then. If not, `push`
 //! it to the queue and ask `Bell::needs_ring`; only a reader that is asleep costs a system call.
 //!
-//! `unsafe` lives in `loan.rs` and `spsc.rs` and nowhere else. Both are model-checked with loom, which explores
+//! `unsafe` lives in `loan.rs` and `spsc.rs` and nowhere else. All of it is model-checked with loom, which explores
 //! every interleaving and every reordering that the memory model allows:
 //! `RUSTFLAGS="--cfg loom" cargo test -p corecached-mesh --release --test mesh`.
 
 mod bell;
 mod loan;
 mod pad;
+mod sequence;
 pub mod spsc;
 mod sync;
 
 pub use bell::Bell;
 pub use loan::{Loan, Loanable, Owner, Turn, loanable};
+pub use sequence::{Begun, Sequence};

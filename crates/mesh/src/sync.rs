@@ -7,7 +7,7 @@
 pub(crate) use loom::{
     cell::{MutPtr, UnsafeCell},
     sync::Arc,
-    sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence},
 };
 
 #[cfg(not(loom))]
@@ -15,7 +15,7 @@ pub(crate) use self::plain::{MutPtr, UnsafeCell};
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence},
+    atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence},
 };
 
 #[cfg(not(loom))]

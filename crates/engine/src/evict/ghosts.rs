@@ -59,7 +59,13 @@ fn bucket(hash: KeyHash) -> usize {
 
 fn clear(slabs: &mut Slabs, chunk: ChunkRef) {
     let (at, bytes) = (slabs.address(chunk), slabs.sizes.chunk_bytes(INDEX_CLASS));
-    slabs.segment.bytes_mut(at, bytes).fill(0);
+    slabs.segment.fill(at, bytes, 0);
+}
+
+/// A bucket, the newest fingerprint in the lowest byte.
+#[inline]
+fn word(slabs: &Slabs, at: usize) -> u64 {
+    u64::from_le(*slabs.segment.record(at))
 }
 
 impl Ghosts {
@@ -86,8 +92,7 @@ impl Ghosts {
 
     fn set_extent(&mut self, slabs: &mut Slabs, slot: usize, extent: ChunkRef) {
         let at = slabs.address(self.blocks[slot / BLOCK_SLOTS]) + 4 * (slot % BLOCK_SLOTS);
-        let bytes = slabs.segment.bytes_mut(at, 4);
-        bytes.copy_from_slice(&extent.0.to_le_bytes());
+        slabs.segment.store_field(at, 32, u64::from(extent.0));
     }
 
     /// Chunks that are missing before the fingerprint of an item in this leaf can be kept.
@@ -141,9 +146,8 @@ impl Ghosts {
     pub(crate) fn add(&mut self, slabs: &mut Slabs, leaf: usize, hash: KeyHash) {
         self.added += 1;
         if let Some(at) = self.bucket_at(slabs, leaf, hash) {
-            let bytes = slabs.segment.bytes_mut(at, BUCKET_BYTES);
-            bytes.copy_within(..BUCKET_BYTES - 1, 1);
-            bytes[0] = fingerprint(hash);
+            let newest = u64::from(fingerprint(hash));
+            slabs.segment.store(at, word(slabs, at) << 8 | newest);
         }
     }
 
@@ -151,11 +155,12 @@ impl Ghosts {
     #[inline]
     pub(crate) fn take(&self, slabs: &mut Slabs, leaf: usize, hash: KeyHash) -> Option<u64> {
         let at = self.bucket_at(slabs, leaf, hash)?;
-        let bytes = slabs.segment.bytes_mut(at, BUCKET_BYTES);
-        let wanted = fingerprint(hash);
-        let place = bytes.iter().position(|&known| known == wanted)?;
-        bytes.copy_within(place + 1.., place);
-        bytes[BUCKET_BYTES - 1] = 0;
+        let (known, wanted) = (word(slabs, at), fingerprint(hash));
+        let place = known.to_le_bytes().iter().position(|&one| one == wanted)?;
+        // The newer ones stay, the older ones move up.
+        let newer = known & ((1 << (8 * place)) - 1);
+        let older = known >> (8 * place) >> 8 << (8 * place);
+        slabs.segment.store(at, older | newer);
         // Each bucket gets an equal part of them.
         let buckets = self.chunks * BUCKETS as u64;
         Some(place as u64 * buckets + buckets / 2)

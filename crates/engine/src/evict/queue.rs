@@ -71,8 +71,7 @@ fn next_of(slabs: &Slabs, chunk: ChunkRef) -> ChunkRef {
 
 fn set_next(slabs: &mut Slabs, chunk: ChunkRef, next: ChunkRef) {
     let at = slabs.address(chunk);
-    let bytes = slabs.segment.bytes_mut(at, NEXT_BYTES);
-    bytes.copy_from_slice(&next.0.to_le_bytes());
+    slabs.segment.write(at, &next.0.to_le_bytes());
 }
 
 fn entry_at(slabs: &Slabs, chunk: ChunkRef, index: u8) -> Entry {
@@ -121,9 +120,10 @@ impl Queue {
     #[inline]
     pub(crate) fn push(&mut self, slabs: &mut Slabs, entry: Entry) {
         let at = slabs.address(self.last) + NEXT_BYTES + usize::from(self.written) * ENTRY_BYTES;
-        let bytes = slabs.segment.bytes_mut(at, ENTRY_BYTES);
+        let mut bytes = [0; ENTRY_BYTES];
         bytes[..4].copy_from_slice(&entry.chunk.0.to_le_bytes());
         bytes[4..].copy_from_slice(&entry.tag.to_le_bytes());
+        slabs.segment.write(at, &bytes);
         self.written += 1;
         self.len += 1;
     }

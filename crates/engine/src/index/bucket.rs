@@ -32,12 +32,23 @@ const _: () = assert!(size_of::<Bucket>() == BUCKET_BYTES);
 unsafe impl Plain for Bucket {}
 
 impl Bucket {
-    pub(crate) const EMPTY: Self = Self {
-        refs: [ChunkRef::NULL; SLOTS],
-        tags: [0; SLOTS],
-        passed: 0,
-        reserved: 0,
-    };
+    /// Offset of the reference in a slot of the bucket at `address`.
+    #[inline]
+    pub(crate) fn reference_at(address: usize, slot: usize) -> usize {
+        address + 4 * slot
+    }
+
+    /// Offset of the tag in a slot.
+    #[inline]
+    pub(crate) fn tag_at(address: usize, slot: usize) -> usize {
+        address + 4 * SLOTS + 2 * slot
+    }
+
+    /// Offset of `passed`.
+    #[inline]
+    pub(crate) fn passed_at(address: usize) -> usize {
+        Self::tag_at(address, SLOTS)
+    }
 
     /// The slots with this tag, as a bit set. May contain empty slots.
     #[inline]
@@ -59,13 +70,6 @@ impl Bucket {
     #[inline]
     pub(crate) fn tag(&self, slot: usize) -> u16 {
         self.tags[slot]
-    }
-
-    /// Fills a slot.
-    #[inline]
-    pub(crate) fn set(&mut self, slot: usize, tag: u16, chunk: ChunkRef) {
-        self.refs[slot] = chunk;
-        self.tags[slot] = tag;
     }
 
     /// An empty slot, if there is one.
@@ -97,4 +101,12 @@ impl Bucket {
 pub(crate) struct Entry {
     pub(crate) tag: u16,
     pub(crate) chunk: ChunkRef,
+}
+
+impl Entry {
+    /// What an empty slot holds.
+    pub(crate) const NONE: Self = Self {
+        tag: 0,
+        chunk: ChunkRef::NULL,
+    };
 }

@@ -17,6 +17,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bucket::{BUCKET_BYTES, Bucket, Entry, SLOTS};
+use crate::segment::Plain;
 use crate::slab::{ChunkRef, Slabs};
 
 /// Buckets of an extent.
@@ -53,7 +54,15 @@ pub(crate) struct Leaf {
     items: u16,
 }
 
-const _: () = assert!(size_of::<Leaf>() == 64);
+/// Bytes of a leaf in the directory.
+pub(crate) const LEAF_BYTES: usize = 64;
+/// The same in words.
+pub(crate) const LEAF_WORDS: usize = LEAF_BYTES / 8;
+
+const _: () = assert!(size_of::<Leaf>() == LEAF_BYTES);
+
+// SAFETY: 60 + 1 + 1 + 2 bytes of integers, no padding; any bits are a value; no interior mutability.
+unsafe impl Plain for Leaf {}
 
 /// Where an item is in its leaf.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +90,30 @@ impl Leaf {
         flags: 0,
         items: 0,
     };
+
+    /// The words that it is in the directory.
+    #[inline]
+    pub(crate) fn words(&self) -> [u64; LEAF_WORDS] {
+        let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+        let last = u32::from(self.len) | u32::from(self.flags) << 8 | u32::from(self.items) << 16;
+        std::array::from_fn(|index| {
+            let high = self.extents.get(2 * index + 1);
+            pair(self.extents[2 * index].0, high.map_or(last, |high| high.0))
+        })
+    }
+
+    /// The leaf that these words are.
+    #[inline]
+    pub(crate) fn from_words(words: &[u64; LEAF_WORDS]) -> Self {
+        let half = |index: usize| (words[index / 2] >> (32 * (index % 2))) as u32;
+        let last = half(EXTENTS_MAX);
+        Self {
+            extents: std::array::from_fn(|index| ChunkRef(half(index))),
+            len: last as u8,
+            flags: (last >> 8) as u8,
+            items: (last >> 16) as u16,
+        }
+    }
 
     /// Number of items.
     #[inline]
@@ -154,8 +187,9 @@ impl Leaf {
         self.extent_count() * EXTENT_BUCKETS
     }
 
+    /// The bucket in which an item with this tag is looked for first.
     #[inline]
-    fn home(&self, tag: u16) -> usize {
+    pub(super) fn home(&self, tag: u16) -> usize {
         (usize::from(tag) * self.buckets()) >> 16
     }
 
@@ -165,15 +199,44 @@ impl Leaf {
             + bucket % EXTENT_BUCKETS * BUCKET_BYTES
     }
 
+    /// The extent of a bucket, and its offset in that.
+    #[inline]
+    pub(super) fn place_of(&self, bucket: usize) -> (ChunkRef, usize) {
+        let extent = self.extents[bucket / EXTENT_BUCKETS];
+        (extent, bucket % EXTENT_BUCKETS * BUCKET_BYTES)
+    }
+
+    /// What is in a slot, if that has this tag.
+    pub(super) fn at(&self, slabs: &Slabs, slot: usize, tag: u16) -> Option<ChunkRef> {
+        if slot / SLOTS >= self.buckets() {
+            return None;
+        }
+        let bucket = self.bucket(slabs, slot / SLOTS);
+        let chunk = bucket.get(slot % SLOTS);
+        (bucket.tag(slot % SLOTS) == tag && !chunk.is_null()).then_some(chunk)
+    }
+
     #[inline]
     fn bucket<'a>(&self, slabs: &'a Slabs, bucket: usize) -> &'a Bucket {
         slabs.segment.record(self.address(slabs, bucket))
     }
 
     #[inline]
-    fn bucket_mut<'a>(&self, slabs: &'a mut Slabs, bucket: usize) -> &'a mut Bucket {
+    fn set_slot(&self, slabs: &mut Slabs, bucket: usize, slot: usize, entry: Entry) {
         let address = self.address(slabs, bucket);
-        slabs.segment.record_mut(address)
+        let segment = &mut slabs.segment;
+        segment.store_field(
+            Bucket::reference_at(address, slot),
+            32,
+            u64::from(entry.chunk.0),
+        );
+        segment.store_field(Bucket::tag_at(address, slot), 16, u64::from(entry.tag));
+    }
+
+    #[inline]
+    fn set_passed(&self, slabs: &mut Slabs, bucket: usize, passed: u16) {
+        let at = Bucket::passed_at(self.address(slabs, bucket));
+        slabs.segment.store_field(at, 16, u64::from(passed));
     }
 
     /// Address of the home bucket of `tag`, if the leaf has buckets.
@@ -226,17 +289,18 @@ impl Leaf {
         self.items += 1;
         let mut index = self.home(entry.tag);
         loop {
-            let bucket = self.bucket_mut(slabs, index);
+            let bucket = self.bucket(slabs, index);
             if let Some(slot) = bucket.vacancy() {
-                bucket.set(slot, entry.tag, entry.chunk);
+                self.set_slot(slabs, index, slot, entry);
                 return Position {
                     bucket: index as u16,
                     slot: slot as u16,
                 };
             }
-            bucket.passed += 1;
+            let passed = bucket.passed + 1;
+            self.set_passed(slabs, index, passed);
             // Those that their home bucket has no slot for have passed it.
-            if usize::from(bucket.passed) >= SAME_TAG_MAX - SLOTS {
+            if usize::from(passed) >= SAME_TAG_MAX - SLOTS {
                 self.flags |= IS_PASSED;
             }
             index = (index + 1) % self.buckets();
@@ -248,11 +312,12 @@ impl Leaf {
         let found = usize::from(position.bucket);
         let slot = usize::from(position.slot);
         let tag = self.bucket(slabs, found).tag(slot);
-        self.bucket_mut(slabs, found).set(slot, 0, ChunkRef::NULL);
+        self.set_slot(slabs, found, slot, Entry::NONE);
         self.items -= 1;
         let mut index = self.home(tag);
         while index != found {
-            self.bucket_mut(slabs, index).passed -= 1;
+            let passed = self.bucket(slabs, index).passed - 1;
+            self.set_passed(slabs, index, passed);
             index = (index + 1) % self.buckets();
         }
     }
@@ -260,9 +325,9 @@ impl Leaf {
     /// Makes a slot refer to another chunk.
     #[inline]
     pub(crate) fn replace(&self, slabs: &mut Slabs, position: Position, chunk: ChunkRef) {
-        let bucket = self.bucket_mut(slabs, usize::from(position.bucket));
-        let tag = bucket.tag(usize::from(position.slot));
-        bucket.set(usize::from(position.slot), tag, chunk);
+        let (bucket, slot) = (usize::from(position.bucket), usize::from(position.slot));
+        let tag = self.bucket(slabs, bucket).tag(slot);
+        self.set_slot(slabs, bucket, slot, Entry { tag, chunk });
     }
 
     /// Any item, for a full leaf to give up.
@@ -330,9 +395,8 @@ impl Leaf {
         let index = self.extent_count();
         self.extents[index] = extent;
         self.len += 1;
-        for bucket in index * EXTENT_BUCKETS..(index + 1) * EXTENT_BUCKETS {
-            *self.bucket_mut(slabs, bucket) = Bucket::EMPTY;
-        }
+        let address = slabs.address(extent);
+        slabs.segment.fill(address, EXTENT_BYTES, 0);
     }
 
     /// The extents.

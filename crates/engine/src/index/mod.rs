@@ -14,20 +14,27 @@
 //! docs/design/001-index.md has the alternatives and the measurements.
 
 mod bucket;
+mod directory;
 mod division;
 mod leaf;
 mod saved;
 mod second;
 mod span;
 mod table;
+mod view;
 
+use std::io;
+
+pub(crate) use self::bucket::SLOTS;
+pub(crate) use self::directory::Change;
 pub(crate) use self::leaf::EXTENT_BYTES;
 pub(crate) use self::saved::SavedIndex;
 pub(crate) use self::second::SecretKey;
 use self::second::TableHasher;
 use self::span::Span;
 pub(crate) use self::span::{SPAN_END, position_of};
-pub(crate) use self::table::{Place, SPLIT_EXTENTS, Table};
+pub(crate) use self::table::{Place, SPLIT_EXTENTS, Table, tag_of};
+pub(crate) use self::view::{BucketView, IndexView, LeafView};
 use crate::item::Items;
 use crate::slab::{ChunkRef, Slabs};
 use crate::types::{KeyHash, KeyHasher};
@@ -52,9 +59,13 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// An empty index. `None` if the budget has no room for the directory's first block.
-    pub(crate) fn new(slabs: &mut Slabs, hasher: KeyHasher, secret: SecretKey) -> Option<Self> {
-        Some(Self {
+    /// An empty index.
+    ///
+    /// # Errors
+    ///
+    /// The budget has no room for the directory's first block, or its address space cannot be mapped.
+    pub(crate) fn new(slabs: &mut Slabs, hasher: KeyHasher, secret: SecretKey) -> io::Result<Self> {
+        Ok(Self {
             usual: Table::new(slabs, TableHasher::Usual(hasher))?,
             second: None,
             secret,
@@ -200,7 +211,8 @@ impl Index {
     /// Makes the second table, unless it is there; false if the budget has no room for it.
     pub(crate) fn make_second(&mut self, slabs: &mut Slabs) -> bool {
         if self.second.is_none() {
-            self.second = Table::new(slabs, TableHasher::Secret(self.secret)).map(Box::new);
+            let second = Table::new(slabs, TableHasher::Secret(self.secret));
+            self.second = second.ok().map(Box::new);
         }
         self.second.is_some()
     }
@@ -232,6 +244,18 @@ impl Index {
         second.insert(slabs, second_hash, chunk);
         self.usual.note_displaced(hash);
         true
+    }
+
+    /// What readers look at of the item with this hash, or of what is to be one, is about to change.
+    #[inline]
+    pub(crate) fn begin_change(&self, hash: KeyHash) -> Change {
+        self.usual.directory.begin_change(self.usual.leaf_of(hash))
+    }
+
+    /// It has changed.
+    #[inline]
+    pub(crate) fn end_change(&self, change: Change) {
+        self.usual.directory.end_change(change);
     }
 
     /// Takes an item out, and gives back memory that is no longer needed: with `many` to follow only when half of what the

@@ -1,12 +1,14 @@
 //! The directories of the index, for a restart that finds the leaves' extents in a file.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 
 use super::Index;
 use super::division::Division;
 use super::leaf::Leaf;
 use super::second::{SecretKey, TableHasher};
-use super::table::{BLOCK_BYTES, BLOCK_LEAVES, LEAVES_MAX, Table, mask_for};
+use super::table::{BLOCK_BYTES, BLOCK_LEAVES, LEAVES_MAX, Table};
 use crate::slab::{ChunkRef, INDEX_CLASS, Slabs};
 
 /// Blocks of the directory that may be unused: far more than are kept.
@@ -90,14 +92,20 @@ impl Index {
     }
 
     /// Takes over the tables of an earlier process, which are sound.
-    pub(crate) fn adopt(&mut self, saved: &SavedIndex) {
-        self.usual.adopt(&saved.usual);
+    ///
+    /// # Errors
+    ///
+    /// There is no address space for a directory.
+    pub(crate) fn adopt(&mut self, slabs: &Slabs, saved: &SavedIndex) -> io::Result<()> {
+        self.usual.adopt(&saved.usual)?;
         self.secret = saved.secret;
-        self.second = saved.second.as_ref().map(|saved| {
-            let mut table = Table::uncharged(TableHasher::Secret(self.secret));
-            table.adopt(saved);
-            Box::new(table)
-        });
+        self.second = None;
+        if let Some(saved) = &saved.second {
+            let mut table = Table::uncharged(slabs, TableHasher::Secret(self.secret))?;
+            table.adopt(saved)?;
+            self.second = Some(Box::new(table));
+        }
+        Ok(())
     }
 }
 
@@ -116,25 +124,28 @@ impl Table {
     fn saved(&self) -> SavedTable {
         SavedTable {
             leaves: (0..self.leaves).map(|leaf| *self.leaf(leaf)).collect(),
-            blocks: self.blocks.len(),
+            blocks: self.blocks,
             items: self.items,
             extents: self.extents,
         }
     }
 
     /// Takes over the directory of an earlier process, which is sound. Its bytes are charged with the slabs that are taken over.
-    fn adopt(&mut self, saved: &SavedTable) {
-        self.blocks = (0..saved.blocks)
-            .map(|_| Box::new([Leaf::EMPTY; BLOCK_LEAVES]))
-            .collect();
-        self.leaves = saved.leaves.len();
-        self.mask = mask_for(self.leaves);
+    fn adopt(&mut self, saved: &SavedTable) -> io::Result<()> {
+        if saved.blocks * BLOCK_LEAVES > self.directory.leaves_max() {
+            return Err(io::Error::other(
+                "the saved index is too large for the shard",
+            ));
+        }
+        self.blocks = saved.blocks;
+        self.set_leaves(saved.leaves.len());
         for (index, leaf) in saved.leaves.iter().enumerate() {
-            *self.leaf_mut(index) = *leaf;
+            self.directory.change(index, |changed| *changed = *leaf);
         }
         self.items = saved.items;
         self.extents = saved.extents;
         self.division = Division::NONE;
         self.version += 1;
+        Ok(())
     }
 }

@@ -12,15 +12,17 @@
 //! Only a split looks at items (their hash's next bit is not in the slot): some 200 to 600 of them, most of them in the
 //! insertions before it ([`super::division`]).
 
+use std::io;
+
 use super::Which;
 use super::bucket::Entry;
+use super::directory::Directory;
 use super::division::Division;
 use super::leaf::{
     EXTENT_BYTES, EXTENT_SLOTS, EXTENTS_MAX, LEAF_ITEMS_MAX, Leaf, Position, extents_for,
 };
 use super::second::TableHasher;
 use crate::item::Items;
-use crate::segment::prefetch;
 use crate::slab::{ChunkRef, Slabs};
 use crate::types::KeyHash;
 
@@ -77,7 +79,9 @@ impl Place {
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct Table {
-    pub(super) blocks: Vec<Box<[Leaf; BLOCK_LEAVES]>>,
+    pub(super) directory: Directory,
+    /// Blocks of the directory that are charged.
+    pub(super) blocks: usize,
     pub(super) leaves: usize,
     /// 2^(k+1) - 1 where 2^k <= leaves < 2^(k+1).
     pub(super) mask: u32,
@@ -92,8 +96,20 @@ pub(crate) struct Table {
 }
 
 #[inline]
-pub(super) fn tag_of(hash: KeyHash) -> u16 {
+pub(crate) fn tag_of(hash: KeyHash) -> u16 {
     (hash.0 >> 32) as u16
+}
+
+/// Number of the leaf of `hash` among so many.
+#[inline]
+pub(super) fn leaf_among(leaves: usize, hash: KeyHash) -> usize {
+    let (low, mask) = (hash.0 as u32, mask_for(leaves));
+    let leaf = (low & mask) as usize;
+    if leaf < leaves {
+        leaf
+    } else {
+        (low & (mask >> 1)) as usize
+    }
 }
 
 pub(super) fn mask_for(leaves: usize) -> u32 {
@@ -101,15 +117,29 @@ pub(super) fn mask_for(leaves: usize) -> u32 {
 }
 
 impl Table {
-    /// An empty index: one leaf without extents. `None` if the budget has no room for the directory's first block.
-    pub(super) fn new(slabs: &mut Slabs, hasher: TableHasher) -> Option<Self> {
-        slabs.charge(BLOCK_BYTES).then(|| Self::uncharged(hasher))
+    /// An empty index: one leaf without extents.
+    ///
+    /// # Errors
+    ///
+    /// The budget has no room for the directory's first block, or its address space cannot be mapped.
+    pub(super) fn new(slabs: &mut Slabs, hasher: TableHasher) -> io::Result<Self> {
+        if !slabs.charge(BLOCK_BYTES) {
+            return Err(io::Error::other(
+                "the memory limit is too small for a shard",
+            ));
+        }
+        Self::uncharged(slabs, hasher).inspect_err(|_| slabs.release(BLOCK_BYTES))
     }
 
     /// The same, whose first block somebody else charges.
-    pub(super) fn uncharged(hasher: TableHasher) -> Self {
-        Self {
-            blocks: vec![Box::new([Leaf::EMPTY; BLOCK_LEAVES])],
+    ///
+    /// # Errors
+    ///
+    /// The directory's address space cannot be mapped.
+    pub(super) fn uncharged(slabs: &Slabs, hasher: TableHasher) -> io::Result<Self> {
+        Ok(Self {
+            directory: Directory::new(slabs.segment_bytes())?,
+            blocks: 1,
             leaves: 1,
             mask: mask_for(1),
             items: 0,
@@ -119,7 +149,14 @@ impl Table {
             scratch: Vec::with_capacity(2 * LEAF_ITEMS_MAX),
             division: Division::NONE,
             hasher,
-        }
+        })
+    }
+
+    /// There are so many leaves now.
+    pub(super) fn set_leaves(&mut self, leaves: usize) {
+        self.leaves = leaves;
+        self.mask = mask_for(leaves);
+        self.directory.publish(leaves);
     }
 
     /// Changes whenever a [`Place`] or the reference found at it becomes invalid.
@@ -150,7 +187,7 @@ impl Table {
 
     /// Bytes of extents and directory.
     pub(crate) fn bytes(&self) -> u64 {
-        self.extents * EXTENT_BYTES as u64 + self.blocks.len() as u64 * BLOCK_BYTES
+        self.extents * EXTENT_BYTES as u64 + self.blocks as u64 * BLOCK_BYTES
     }
 
     /// Number of the leaf of `hash`.
@@ -167,12 +204,7 @@ impl Table {
 
     #[inline]
     pub(super) fn leaf(&self, leaf: usize) -> &Leaf {
-        &self.blocks[leaf / BLOCK_LEAVES][leaf % BLOCK_LEAVES]
-    }
-
-    #[inline]
-    pub(super) fn leaf_mut(&mut self, leaf: usize) -> &mut Leaf {
-        &mut self.blocks[leaf / BLOCK_LEAVES][leaf % BLOCK_LEAVES]
+        self.directory.leaf(leaf)
     }
 
     /// Asks for the cache line of the home bucket.
@@ -189,7 +221,7 @@ impl Table {
     /// Asks for the cache line of the leaf, which [`Self::prefetch`] reads.
     #[inline]
     pub(crate) fn prefetch_leaf(&self, hash: KeyHash) {
-        prefetch(std::ptr::from_ref(self.leaf(self.leaf_of(hash))).cast());
+        self.directory.prefetch(self.leaf_of(hash));
     }
 
     /// The first chunk whose tag matches in the home bucket or those after it, whatever its key.
@@ -222,20 +254,21 @@ impl Table {
     /// Moves the extents of a leaf out of pages that are being emptied; returns how many.
     pub(crate) fn relocate(&mut self, slabs: &mut Slabs, leaf: usize) -> usize {
         self.version += 1;
-        self.leaf_mut(leaf).relocate(slabs)
+        let change = self.directory.begin_change(leaf);
+        let moved = self.directory.change(leaf, |leaf| leaf.relocate(slabs));
+        self.directory.end_change(change);
+        moved
     }
 
     /// Puts an item in. There must be room: see [`Self::is_full_at`].
     #[inline]
     pub(crate) fn insert(&mut self, slabs: &mut Slabs, hash: KeyHash, chunk: ChunkRef) {
         let leaf = self.leaf_of(hash);
-        let position = self.leaf_mut(leaf).insert(
-            slabs,
-            Entry {
-                tag: tag_of(hash),
-                chunk,
-            },
-        );
+        let tag = tag_of(hash);
+        let change = self.directory.begin_change(leaf);
+        let position =
+            (self.directory).change(leaf, |leaf| leaf.insert(slabs, Entry { tag, chunk }));
+        self.directory.end_change(change);
         self.note_inserted(leaf, position, hash);
         self.items += 1;
         self.version += 1;
@@ -246,13 +279,16 @@ impl Table {
     #[inline]
     pub(crate) fn remove(&mut self, slabs: &mut Slabs, place: Place, many: bool) {
         let leaf = place.leaf();
-        self.leaf_mut(leaf).remove(slabs, place.position);
+        let change = self.directory.begin_change(leaf);
+        self.directory
+            .change(leaf, |leaf| leaf.remove(slabs, place.position));
         self.items -= 1;
         self.version += 1;
         let shrunk = self.leaf(leaf);
         if shrunk.has_spare_extent() && (!many || shrunk.is_half_spare()) {
             self.resize(slabs, leaf, None);
         }
+        self.directory.end_change(change);
         if self.items < self.leaves * LEAF_ITEMS_MIN && self.leaves > 1 {
             self.merge_last(slabs);
         }
@@ -261,8 +297,10 @@ impl Table {
     /// Makes an item's slot refer to another chunk.
     #[inline]
     pub(crate) fn replace(&mut self, slabs: &mut Slabs, place: Place, chunk: ChunkRef) {
-        self.leaf(place.leaf())
-            .replace(slabs, place.position, chunk);
+        let leaf = place.leaf();
+        let change = self.directory.begin_change(leaf);
+        self.leaf(leaf).replace(slabs, place.position, chunk);
+        self.directory.end_change(change);
         self.version += 1;
     }
 
@@ -304,7 +342,9 @@ impl Table {
     /// Notes that an item of the leaf of `hash` is elsewhere.
     pub(super) fn note_displaced(&mut self, hash: KeyHash) {
         let leaf = self.leaf_of(hash);
-        self.leaf_mut(leaf).set_displaces(true);
+        let change = self.directory.begin_change(leaf);
+        self.directory.change(leaf, |leaf| leaf.set_displaces(true));
+        self.directory.end_change(change);
     }
 
     /// Hash of the key of the item at `chunk`.
@@ -330,7 +370,8 @@ impl Table {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         self.leaf(leaf).collect(slabs, &mut scratch);
-        let (extents, len) = self.leaf_mut(leaf).take_extents();
+        let change = self.directory.begin_change(leaf);
+        let (extents, len) = self.directory.change(leaf, Leaf::take_extents);
         let wanted = if more.is_some() {
             len + 1
         } else {
@@ -338,6 +379,7 @@ impl Table {
         };
         let mut extents = extents[..len].iter().copied().chain(more);
         self.fill(slabs, leaf, &mut extents, wanted, &scratch);
+        self.directory.end_change(change);
         self.free_extents(slabs, extents);
         self.scratch = scratch;
         self.version += 1;
@@ -353,13 +395,14 @@ impl Table {
     ) {
         self.moved_slots += entries.len() as u64;
         self.division.forget(leaf);
-        let leaf = self.leaf_mut(leaf);
-        for extent in extents.take(count) {
-            leaf.give_extent(slabs, extent);
-        }
-        for &entry in entries {
-            leaf.insert(slabs, entry);
-        }
+        self.directory.change(leaf, |leaf| {
+            for extent in extents.take(count) {
+                leaf.give_extent(slabs, extent);
+            }
+            for &entry in entries {
+                leaf.insert(slabs, entry);
+            }
+        });
     }
 
     fn free_extents(&mut self, slabs: &mut Slabs, extents: impl Iterator<Item = ChunkRef>) {
@@ -371,14 +414,12 @@ impl Table {
 
     /// Makes room in the directory for one more leaf; false if the budget has none.
     fn extend_directory(&mut self, slabs: &mut Slabs) -> bool {
-        if self.leaves < self.blocks.len() * BLOCK_LEAVES {
+        if self.leaves < self.blocks * BLOCK_LEAVES {
             return true;
         }
-        if !slabs.charge(BLOCK_BYTES) {
-            return false;
-        }
-        self.blocks.push(Box::new([Leaf::EMPTY; BLOCK_LEAVES]));
-        true
+        let extended = self.leaves < self.directory.leaves_max() && slabs.charge(BLOCK_BYTES);
+        self.blocks += usize::from(extended);
+        extended
     }
 
     /// Splits the next leaf, unless there is no memory for it. `spare` are unused chunks of [`INDEX_CLASS`]; those not
@@ -408,14 +449,17 @@ impl Table {
         {
             self.free_extents(slabs, spare);
         } else {
-            let (extents, len) = self.leaf_mut(source).take_extents();
+            let new = self.leaves;
+            let changes = [source, new].map(|leaf| self.directory.begin_change(leaf));
+            let (extents, len) = self.directory.change(source, Leaf::take_extents);
             let mut extents = extents[..len].iter().copied().chain(spare);
-            self.leaves += 1;
-            self.mask = mask_for(self.leaves);
-            let (displaces, new) = (self.leaf(source).displaces(), self.leaves - 1);
-            self.leaf_mut(new).set_displaces(displaces);
+            self.set_leaves(new + 1);
+            let displaces = self.leaf(source).displaces();
+            self.directory
+                .change(new, |leaf| leaf.set_displaces(displaces));
             self.fill(slabs, source, &mut extents, keep_extents, keep);
-            self.fill(slabs, self.leaves - 1, &mut extents, take_extents, take);
+            self.fill(slabs, new, &mut extents, take_extents, take);
+            self.directory.end_changes(changes);
             self.free_extents(slabs, extents);
             self.version += 1;
         }
@@ -433,16 +477,17 @@ impl Table {
         scratch.clear();
         self.leaf(target).collect(slabs, &mut scratch);
         self.leaf(last).collect(slabs, &mut scratch);
-        let (from_last, last_len) = self.leaf_mut(last).take_extents();
-        let (from_target, target_len) = self.leaf_mut(target).take_extents();
+        let changes = [last, target].map(|leaf| self.directory.begin_change(leaf));
+        let displaces = self.leaf(last).displaces() || self.leaf(target).displaces();
+        let (from_last, last_len) = self.directory.change(last, Leaf::take_extents);
+        let (from_target, target_len) = self.directory.change(target, Leaf::take_extents);
         let mut extents = from_target[..target_len]
             .iter()
             .chain(&from_last[..last_len])
             .copied();
-        let displaces = self.leaf(last).displaces() || self.leaf(target).displaces();
-        self.leaf_mut(target).set_displaces(displaces);
-        self.leaves -= 1;
-        self.mask = mask_for(self.leaves);
+        self.directory
+            .change(target, |leaf| leaf.set_displaces(displaces));
+        self.set_leaves(last);
         self.division = Division::NONE;
         self.fill(
             slabs,
@@ -451,12 +496,14 @@ impl Table {
             extents_for(scratch.len()).max(1),
             &scratch,
         );
+        self.directory.end_changes(changes);
         self.free_extents(slabs, extents);
         self.scratch = scratch;
         self.version += 1;
         let blocks = self.leaves.div_ceil(BLOCK_LEAVES);
-        if blocks + 1 < self.blocks.len() {
-            self.blocks.pop();
+        if blocks + 1 < self.blocks {
+            self.blocks -= 1;
+            self.directory.forget_block(self.blocks);
             slabs.release(BLOCK_BYTES);
         }
     }

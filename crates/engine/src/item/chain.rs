@@ -21,9 +21,9 @@ const _: () = assert!(TAIL_NEXT_AT == 4);
 impl Items {
     /// Makes `chunk` a later chunk of the chain that begins with `first`, holding `length` bytes of value.
     pub(crate) fn write_tail(&mut self, chunk: ChunkRef, first: ChunkRef, length: usize) {
+        let address = self.slabs.address(chunk);
         let word = Head::new(State::Tail, 0, length).0 as u32;
-        self.set_word(chunk, 0, word);
-        self.set_word(chunk, TAIL_NEXT_AT, 0);
+        self.slabs.segment.store(address, u64::from(word));
         self.set_word(chunk, TAIL_FIRST_AT, first.0);
     }
 
@@ -40,10 +40,9 @@ impl Items {
         ChunkRef(self.word(tail, TAIL_FIRST_AT))
     }
 
-    /// Makes `next` follow a later chunk. Who sends the value may be reading this.
+    /// Makes `next` follow a later chunk, which may be that of a value that is being sent meanwhile.
     pub(crate) fn set_tail_next(&mut self, tail: ChunkRef, next: ChunkRef) {
-        let at = self.slabs.address(tail) + TAIL_NEXT_AT;
-        self.slabs.segment.publish(at, next.0);
+        self.set_word(tail, TAIL_NEXT_AT, next.0);
     }
 
     /// The second chunk of the chain that begins with `first`.
@@ -74,12 +73,11 @@ impl Items {
         self.set_word(first, at, last.0);
     }
 
-    /// Sets the number of value bytes in any chunk of an item. Who sends the value may be reading that of a later one.
+    /// Sets the number of value bytes in any chunk of an item, whose value may be being sent meanwhile.
     pub(crate) fn set_length(&mut self, chunk: ChunkRef, length: usize) {
         let head = self.head(chunk).with_length(length);
         if head.state() == State::Tail {
-            let at = self.slabs.address(chunk);
-            self.slabs.segment.publish(at, head.0 as u32);
+            self.set_word(chunk, 0, head.0 as u32);
         } else {
             self.set_head(chunk, head);
         }

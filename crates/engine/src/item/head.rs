@@ -14,7 +14,7 @@
 //! cas unique    6 bytes, 8 with `cas64` (it does not fit 48 bits), 0 with cas disabled
 //! client flags  4 bytes, with `flags`
 //! deadline      4 bytes, with `deadline`
-//! chain         12 bytes, in a chain: bytes of the whole value, references of the next and of the last chunk
+//! chain         16 bytes, in a chain: bytes of the whole value, references of the next and of the last chunk, 4 unused ones
 //! key, value
 //! ```
 //!
@@ -68,8 +68,9 @@ pub(crate) const ACCESS_MODULUS: u32 = 1 << 24;
 
 /// Bytes of a [`Head`].
 pub(crate) const HEAD_BYTES: usize = 8;
-/// Bytes of the chain's fields in its first chunk.
-pub(crate) const CHAIN_BYTES: usize = 12;
+/// Bytes of the chain's fields in its first chunk. The last 4 are not used: they keep key and value in other words of 64 bits
+/// than the fields, which are written while the value is still on its way in.
+pub(crate) const CHAIN_BYTES: usize = 16;
 /// Bytes before the value in a later chunk of a chain.
 pub(crate) const TAIL_BYTES: usize = 12;
 /// Bytes of a cas unique that fits 48 bits.

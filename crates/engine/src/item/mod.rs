@@ -49,10 +49,7 @@ impl Items {
     #[inline]
     pub(crate) fn set_head(&mut self, chunk: ChunkRef, head: Head) {
         let address = self.slabs.address(chunk);
-        self.slabs
-            .segment
-            .bytes_mut(address, HEAD_BYTES)
-            .copy_from_slice(&head.0.to_le_bytes());
+        self.slabs.segment.store(address, head.0);
     }
 
     #[inline]
@@ -66,10 +63,7 @@ impl Items {
     #[inline]
     fn set_word(&mut self, chunk: ChunkRef, at: usize, word: u32) {
         let address = self.slabs.address(chunk) + at;
-        self.slabs
-            .segment
-            .bytes_mut(address, 4)
-            .copy_from_slice(&word.to_le_bytes());
+        self.slabs.segment.write(address, &word.to_le_bytes());
     }
 
     /// A view of the item.
@@ -136,8 +130,7 @@ impl Items {
         );
         self.slabs
             .segment
-            .bytes_mut(address, width)
-            .copy_from_slice(&cas.to_le_bytes()[..width]);
+            .write(address, &cas.to_le_bytes()[..width]);
     }
 
     /// Replaces the deadline of an item that has one.

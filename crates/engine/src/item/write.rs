@@ -4,6 +4,9 @@ use super::{CHAIN_BYTES, HEAD_BYTES, Head, Items, Marks, State};
 use crate::slab::ChunkRef;
 use crate::types::Deadline;
 
+/// Bytes before the value at most: all fields, and a key of 255 bytes.
+const HEADER_BYTES_MAX: usize = HEAD_BYTES + 8 + 4 + 4 + CHAIN_BYTES + 255;
+
 /// What a new item is to hold, but for the value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields<'a> {
@@ -100,8 +103,8 @@ impl Items {
             .with_cas64(shape.cas_width == 8)
             .with_marks(fields.marks);
         let value_at = head.value_at(self.cas_bytes);
-        let address = self.slabs.address(chunk);
-        let bytes = self.slabs.segment.bytes_mut(address, value_at);
+        let mut header = [0; HEADER_BYTES_MAX];
+        let bytes = &mut header[..value_at];
         bytes[..HEAD_BYTES].copy_from_slice(&head.0.to_le_bytes());
         let mut rest = &mut bytes[HEAD_BYTES..];
         let cas = fields.cas.unwrap_or(0).to_le_bytes();
@@ -117,6 +120,8 @@ impl Items {
             put(&mut rest, &[0; CHAIN_BYTES - 4]);
         }
         put(&mut rest, fields.key);
+        let address = self.slabs.address(chunk);
+        self.slabs.segment.write(address, bytes);
         address + value_at
     }
 }

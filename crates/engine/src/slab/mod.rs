@@ -30,7 +30,7 @@ use self::release::Leaving;
 use crate::budget::Budget;
 use crate::config::EngineConfig;
 use crate::prefault::Share;
-use crate::segment::{Segment, link};
+use crate::segment::{Segment, View, link};
 
 /// The class of the index's chunks.
 pub(crate) const INDEX_CLASS: u8 = 0;
@@ -79,6 +79,8 @@ pub(crate) struct Slabs {
     pub(crate) segment: Segment,
     pub(crate) sizes: Sizes,
     pages: Vec<Page>,
+    /// By page: its class, for readers on other threads.
+    shown_classes: Segment,
     classes: Vec<Class>,
     pool: List,
     leaving: Option<Leaving>,
@@ -137,6 +139,7 @@ impl Slabs {
         pages.push(Page::VACANT);
         Ok(Self {
             segment: Segment::new(segment_bytes, config.huge_pages, config.memory_file.clone())?,
+            shown_classes: Segment::new(pages_max.next_multiple_of(4096), false, None)?,
             classes: vec![Class::default(); sizes.len()],
             sizes,
             pages,
@@ -221,6 +224,16 @@ impl Slabs {
     #[inline]
     pub(crate) fn class_of(&self, chunk: ChunkRef) -> u8 {
         self.page(self.page_of(chunk)).class
+    }
+
+    /// The classes of all pages, a byte for each, as other threads see them.
+    pub(crate) fn class_view(&self) -> View {
+        self.shown_classes.view()
+    }
+
+    /// Log2 of the granule.
+    pub(crate) fn granule_shift(&self) -> u32 {
+        self.granule_shift
     }
 
     /// Offset behind a chunk in the segment.
@@ -365,8 +378,7 @@ impl Slabs {
             page.in_use > 0 && page.class != NO_CLASS,
             "freed a chunk of a page that has none in use"
         );
-        let mut words = [0; 8];
-        words[4..].copy_from_slice(&page.free.0.to_le_bytes());
+        let word = u64::from(page.free.0) << 32;
         page.free = chunk;
         page.in_use -= 1;
         let (empty, offer, class) = (
@@ -375,7 +387,7 @@ impl Slabs {
             page.class,
         );
         let address = self.address(chunk);
-        self.segment.bytes_mut(address, 8).copy_from_slice(&words);
+        self.segment.store(address, word);
         self.classes[usize::from(class)].used_chunks -= 1;
         self.freed_chunks += 1;
         if empty {

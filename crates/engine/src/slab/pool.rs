@@ -42,6 +42,7 @@ impl Slabs {
     }
 
     fn assign(&mut self, id: PageId, class: u8) {
+        self.show_class(id, class);
         self.pages[id as usize] = Page {
             class,
             mortality: Mortality::begin(self.now),
@@ -51,6 +52,12 @@ impl Slabs {
             .all
             .push(&mut self.pages, id, Which::All);
         self.offer(id);
+    }
+
+    /// Shows readers which class a page has.
+    pub(super) fn show_class(&mut self, id: PageId, class: u8) {
+        self.shown_classes
+            .store_field(id as usize, 8, u64::from(class));
     }
 
     /// Charges a page to the budget.

@@ -194,11 +194,7 @@ impl Engine {
                 return false;
             };
             let len = room.min(bytes.len());
-            self.items
-                .slabs
-                .segment
-                .bytes_mut(at, len)
-                .copy_from_slice(&bytes[..len]);
+            self.items.slabs.segment.write(at, &bytes[..len]);
             bytes = &bytes[len..];
             staged.note_written(len);
         }

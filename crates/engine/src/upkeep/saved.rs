@@ -25,7 +25,7 @@ use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId, SavedSlabs};
 use crate::telemetry::EngineStats;
 
 /// Changes whenever the layout of items, pages or the index does.
-const FORMAT: u32 = 9;
+const FORMAT: u32 = 10;
 /// Where the mark lies; page 0 holds nothing else.
 const MARK_AT: usize = 0;
 /// Bytes of the mark.
@@ -99,17 +99,13 @@ impl Engine {
         // Nobody would know of these.
         self.items.slabs.end_prefault();
         self.items.slabs.end_release();
-        self.items
-            .slabs
-            .segment
-            .bytes_mut(MARK_AT, MARK_BYTES)
-            .copy_from_slice(&mark);
+        self.items.slabs.segment.write(MARK_AT, &mark);
         let saved = Saved {
             mark,
             layout: self.layout(),
             slabs: self.items.slabs.saved(),
             index: self.index.saved(),
-            clock: self.clock,
+            clock: *self.clock,
             cas_next: self.cas_next,
             bytes: self.stats.bytes,
             payload_bytes: self.stats.payload_bytes,
@@ -143,8 +139,8 @@ impl Engine {
         }
         engine.take_over(&saved)?;
         // Whatever is written from here on makes the saved state worthless.
-        let mark = engine.items.slabs.segment.bytes_mut(MARK_AT, MARK_BYTES);
-        mark.fill(0);
+        let segment = &mut engine.items.slabs.segment;
+        segment.write(MARK_AT, &[0; MARK_BYTES]);
         Ok(engine)
     }
 
@@ -155,8 +151,8 @@ impl Engine {
             return Err(RestoreError::Damaged);
         }
         self.items.slabs.adopt(&saved.slabs);
-        self.index.adopt(&saved.index);
-        self.clock = saved.clock;
+        (self.index.adopt(&self.items.slabs, &saved.index)).map_err(RestoreError::Io)?;
+        self.clock.set(saved.clock);
         self.cas_next = saved.cas_next;
         self.stats = EngineStats {
             bytes: saved.bytes,

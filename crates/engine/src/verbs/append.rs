@@ -7,9 +7,9 @@
 //!
 //! The room is made first, and taken back if there is no memory for all of it; then nothing can fail. The value may be
 //! being sent meanwhile: who sends it stops at the length that it had (`PinnedValue`), and the two words of the last chunk
-//! that change under his eyes, its length and what follows it, are written at once ([`Segment::publish`]).
+//! that change under his eyes, its length and what follows it, are written at once, as one word ([`Segment::write`]).
 //!
-//! [`Segment::publish`]: crate::segment::Segment::publish
+//! [`Segment::write`]: crate::segment::Segment::write
 
 use crate::engine::Engine;
 use crate::item::TAIL_BYTES;
@@ -97,11 +97,7 @@ impl Engine {
                 while !bytes.is_empty() {
                     let (at, len) = self.next_room(&mut to, bytes.len());
                     let (here, rest) = bytes.split_at(len);
-                    self.items
-                        .slabs
-                        .segment
-                        .bytes_mut(at, len)
-                        .copy_from_slice(here);
+                    self.items.slabs.segment.write(at, here);
                     bytes = rest;
                 }
             }

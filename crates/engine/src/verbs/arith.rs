@@ -89,10 +89,13 @@ impl Engine {
                 .has_room(head, deadline, extras.new_cas.unwrap_or(0))
             && !self.is_pinned(chunk);
         if in_place {
+            let change = self.index.begin_change(hash);
             if head.has_deadline() {
                 self.items.set_deadline(chunk, deadline);
             }
-            return Some(self.write_number(chunk, digits, extras.new_cas));
+            let cas = self.write_number(chunk, digits, extras.new_cas);
+            self.index.end_change(change);
+            return Some(cas);
         }
         let fields = Fields {
             key,
@@ -110,9 +113,9 @@ impl Engine {
     /// Writes digits over the value, padded with spaces. Returns the new cas unique.
     fn write_number(&mut self, chunk: ChunkRef, digits: &[u8], new_cas: Option<u64>) -> u64 {
         let (at, len) = self.items.value_range(chunk);
-        let value = self.items.slabs.segment.bytes_mut(at, len);
-        value[..digits.len()].copy_from_slice(digits);
-        value[digits.len()..].fill(b' ');
+        let segment = &mut self.items.slabs.segment;
+        segment.write(at, digits);
+        segment.fill(at + digits.len(), len - digits.len(), b' ');
         let cas = self.cas_or_next(new_cas);
         self.items.set_cas(chunk, cas);
         self.mark_used(chunk, false);

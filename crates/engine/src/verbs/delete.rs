@@ -53,8 +53,7 @@ impl Engine {
         let marks = item.head.marks().with_stale(true).with_won(false);
         let deadline = delete.deadline.unwrap_or(item.deadline());
         let cas = self.cas_or_next(delete.new_cas);
-        let chunk = self.reshape(key, hash, chunk, deadline, Some(cas))?;
-        self.items.set_marks(chunk, marks);
+        self.reshape(key, hash, chunk, deadline, Some(cas), Some(marks))?;
         Some(())
     }
 

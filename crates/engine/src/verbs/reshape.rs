@@ -8,12 +8,13 @@
 
 use crate::engine::Engine;
 use crate::evict::policy;
-use crate::item::{Fields, Head, State};
+use crate::item::{Fields, Head, Marks, State};
 use crate::slab::ChunkRef;
 use crate::types::{Deadline, KeyHash};
 
 impl Engine {
-    /// Gives a linked item another deadline and, unless `cas` is `None`, another cas unique. Its use, marks and age stay.
+    /// Gives a linked item another deadline and, unless they are `None`, another cas unique and other marks. Its use and age
+    /// stay.
     ///
     /// Returns where the item is now; `None` without memory, and then it is as before.
     pub(crate) fn reshape(
@@ -23,16 +24,22 @@ impl Engine {
         chunk: ChunkRef,
         deadline: Deadline,
         cas: Option<u64>,
+        marks: Option<Marks>,
     ) -> Option<ChunkRef> {
         let item = self.items.item(chunk);
         let head = item.head;
         if self.items.has_room(head, deadline, cas.unwrap_or(0)) {
+            let change = self.index.begin_change(hash);
             if head.has_deadline() {
                 self.items.set_deadline(chunk, deadline);
             }
             if let Some(cas) = cas {
                 self.items.set_cas(chunk, cas);
             }
+            if let Some(marks) = marks {
+                self.items.set_marks(chunk, marks);
+            }
+            self.index.end_change(change);
             return Some(chunk);
         }
         let fields = Fields {
@@ -40,7 +47,7 @@ impl Engine {
             client_flags: item.client_flags(),
             deadline,
             cas: cas.or(Some(item.cas())),
-            marks: head.marks(),
+            marks: marks.unwrap_or(head.marks()),
             deadline_room: head.has_deadline(),
             value_bytes: item.value_bytes(),
         };
@@ -77,15 +84,19 @@ impl Engine {
             .expect("a pinned item is not evicted");
         let frequency = policy::moved(self.items.head(chunk).frequency());
         self.note_unlinked(chunk);
+        let change = self.index.begin_change(hash);
         // The value first: in place, the new header ends where the old value begins.
         let to = self.items.slabs.address(target) + self.items.single_value_at(fields);
         self.items.slabs.segment.copy(from, to, len);
         self.items.write_header(target, State::Linked, fields, len);
         if moves {
             self.index.replace(&mut self.items.slabs, place, target);
-            self.dispose(chunk);
         }
         self.note_linked(target, frequency);
+        self.index.end_change(change);
+        if moves {
+            self.dispose(chunk);
+        }
         Some(target)
     }
 

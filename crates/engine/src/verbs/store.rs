@@ -176,7 +176,7 @@ impl Engine {
             && !self.items.head(old).is_chain()
             && !self.is_pinned(old)
         {
-            return self.overwrite(fields, old, value);
+            return self.overwrite(fields, hash, old, value);
         }
         self.begin_work();
         if found.is_none() && !self.prepare_index(fields.key, hash) {
@@ -208,15 +208,17 @@ impl Engine {
         let at = self
             .items
             .write_header(chunk, State::Loose, fields, value.len());
-        self.items
-            .slabs
-            .segment
-            .bytes_mut(at, value.len())
-            .copy_from_slice(value);
+        self.items.slabs.segment.write(at, value);
     }
 
     /// Replaces an item by one of the same class in its chunk.
-    fn overwrite(&mut self, fields: Fields<'_>, chunk: ChunkRef, value: &[u8]) -> StoreOutcome {
+    fn overwrite(
+        &mut self,
+        fields: Fields<'_>,
+        hash: KeyHash,
+        chunk: ChunkRef,
+        value: &[u8],
+    ) -> StoreOutcome {
         // As a use of the item: the eviction hand may be about to pass it.
         let frequency = policy::accessed(self.items.head(chunk).frequency());
         let cas = self.cas_or_next(fields.cas);
@@ -225,8 +227,10 @@ impl Engine {
             cas: Some(cas),
             ..fields
         };
+        let change = self.index.begin_change(hash);
         self.write_single(chunk, &fields, value);
         self.note_linked(chunk, frequency);
+        self.index.end_change(change);
         let value_bytes = value.len();
         StoreOutcome::Stored { cas, value_bytes }
     }
@@ -259,12 +263,16 @@ impl Engine {
             // As a use of the item, wherever its new place is.
             let frequency = policy::accessed(self.items.head(old).frequency());
             self.note_unlinked(old);
+            let change = self.index.begin_change(hash);
             self.index.replace(&mut self.items.slabs, place, chunk);
             self.note_linked(chunk, frequency);
+            self.index.end_change(change);
             self.dispose(old);
         } else {
+            let change = self.index.begin_change(hash);
             self.index.insert(&mut self.items.slabs, hash, key, chunk);
             self.note_linked(chunk, policy::STORED);
+            self.index.end_change(change);
             self.enlist(chunk, hash);
             if let Some(class) = self.removed_dead.take() {
                 self.stats.reclaimed += 1;

@@ -42,7 +42,7 @@ impl Engine {
         deadline: Deadline,
     ) -> Option<ChunkRef> {
         self.count_touch_hit(chunk);
-        self.reshape(key, hash, chunk, deadline, None)
+        self.reshape(key, hash, chunk, deadline, None, None)
     }
 
     #[inline]

@@ -13,7 +13,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
 
-use corecached_engine::Space;
+use corecached_engine::{Space, write_space};
 use socket2::{MaybeUninitSlice, SockRef};
 
 /// Pieces of one read: 2 MiB in chunks of the default size.
@@ -55,9 +55,8 @@ impl Window {
                 break;
             };
             let (now, later) = rest.split_at(rest.len().min(piece.len));
-            // SAFETY: the piece is memory of the staged value that nobody else refers to, and `now` is no longer than it.
-            // It cannot overlap: input lies in receive buffers and on the heap, never in slab memory.
-            unsafe { std::ptr::copy_nonoverlapping(now.as_ptr(), piece.ptr, now.len()) };
+            // SAFETY: the piece is memory of the staged value that nobody else writes to, and `now` is no longer than it.
+            unsafe { write_space(piece.ptr, now) };
             self.advance(now.len());
             rest = later;
         }
@@ -127,35 +126,39 @@ mod tests {
 
     use super::*;
 
-    /// A window of pieces of these sizes over `memory`.
-    fn window(memory: &mut [u8], sizes: &[usize]) -> Window {
+    /// A window of pieces of these sizes over `memory`, which is words as slab memory is.
+    fn window(memory: &mut [u64], sizes: &[usize]) -> Window {
         let mut window = Window::default();
-        let mut at = memory.as_mut_ptr();
+        let mut at = memory.as_mut_ptr().cast::<u8>();
         for &len in sizes {
             window.extend([Space { ptr: at, len }]);
             at = at.wrapping_add(len);
         }
-        assert_eq!(window.len(), memory.len());
+        assert!(window.len() <= size_of_val(memory));
         window
+    }
+
+    fn bytes_of(memory: &[u64]) -> Vec<u8> {
+        memory.iter().flat_map(|word| word.to_ne_bytes()).collect()
     }
 
     #[test]
     fn is_filled_across_pieces_by_any_steps() {
         let text: Vec<u8> = (0..100).collect();
         for step in 1..=100 {
-            let mut memory = [0; 90];
+            let mut memory = [0; 12];
             let mut window = window(&mut memory, &[1, 30, 2, 57]);
             let used: usize = text.chunks(step).map(|piece| window.write(piece)).sum();
             assert_eq!(used, 90, "step {step}");
             assert!(window.is_empty());
-            assert_eq!(memory[..], text[..90], "step {step}");
+            assert_eq!(bytes_of(&memory)[..90], text[..90], "step {step}");
         }
     }
 
     #[test]
     fn reads_what_is_there_and_what_follows_behind_it() {
         let (mut peer, own) = UnixStream::pair().unwrap();
-        let mut memory = [0; 10];
+        let mut memory = [0; 2];
         let mut window = window(&mut memory, &[4, 6]);
         let mut behind = [0; 8];
         let nothing = window.read(own.as_fd(), &mut behind).unwrap_err();
@@ -164,7 +167,7 @@ mod tests {
         assert_eq!(window.read(own.as_fd(), &mut behind).unwrap(), (3, 0));
         peer.write_all(b"defghij\r\nget").unwrap();
         assert_eq!(window.read(own.as_fd(), &mut behind).unwrap(), (7, 5));
-        assert_eq!(&memory, b"abcdefghij");
+        assert_eq!(&bytes_of(&memory)[..10], b"abcdefghij");
         assert_eq!(&behind[..5], b"\r\nget");
         drop(peer);
         assert_eq!(window.read(own.as_fd(), &mut behind).unwrap(), (0, 0));
@@ -173,8 +176,8 @@ mod tests {
     #[test]
     fn a_window_of_too_many_pieces_for_one_read_takes_several() {
         let (mut peer, own) = UnixStream::pair().unwrap();
-        let mut memory = [0; 3 * PIECES_MAX];
-        let text: Vec<u8> = (0..memory.len()).map(|at| at as u8).collect();
+        let mut memory = [0; 3 * PIECES_MAX / 8];
+        let text: Vec<u8> = (0..3 * PIECES_MAX).map(|at| at as u8).collect();
         let mut window = window(&mut memory, &[1; 3 * PIECES_MAX]);
         peer.write_all(&text).unwrap();
         peer.write_all(b"!").unwrap();
@@ -189,6 +192,6 @@ mod tests {
             window.read(own.as_fd(), &mut behind).unwrap(),
             (PIECES_MAX, 1)
         );
-        assert_eq!(memory[..], text);
+        assert_eq!(bytes_of(&memory), text);
     }
 }
