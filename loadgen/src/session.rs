@@ -24,6 +24,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// server does not stop the schedule.
 const OPEN_DEPTH: usize = 64;
 
+/// The length of a time-series window, unless asked otherwise.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// Windows of a time series. Each keeps the response times that occurred in it, some tens of kilobytes.
+const WINDOWS_MAX: u32 = 10_000;
+/// CPUs have numbers below this.
+const CPUS_MAX: usize = 1024;
+
 /// The workers, connected to their servers, and the control connections beside them.
 pub struct Session {
     /// The workers.
@@ -78,17 +85,30 @@ pub fn workload(options: &WorkloadOptions) -> Result<Arc<Workload>> {
 }
 
 /// The load that the options describe, at `rate` or as a closed loop.
-#[must_use]
-pub fn load(pace: &PaceOptions, rate: Option<f64>, duration: Duration) -> Load {
+pub fn load(pace: &PaceOptions, rate: Option<f64>, duration: Duration) -> Result<Load> {
     let usual = if rate.is_some() { OPEN_DEPTH } else { 1 };
-    Load {
+    Ok(Load {
         rate,
         arrivals: pace.arrivals,
         depth: pace.depth.map_or(usual, |depth| depth as usize),
         in_flight_max: pace.max_in_flight,
         warm_up: pace.warmup,
         duration,
-        interval: pace.interval.min(duration),
+        interval: window(pace.interval, duration)?,
+    })
+}
+
+/// The length of a window in a time series of `duration`: the one asked for if that makes not too many, or the usual
+/// one, or what makes as many as there may be.
+fn window(asked: Option<Duration>, duration: Duration) -> Result<Duration> {
+    let shortest = duration / WINDOWS_MAX;
+    match asked {
+        Some(asked) if asked < shortest => Err(LoadError::usage(format!(
+            "--interval {asked:?} divides {duration:?} into more than {WINDOWS_MAX} windows: give at least {}ms",
+            shortest.as_millis() + 1
+        ))),
+        Some(asked) => Ok(asked.min(duration)),
+        None => Ok(INTERVAL.max(shortest).min(duration)),
     }
 }
 
@@ -112,10 +132,18 @@ fn worker_cpus(option: Option<&str>) -> Result<Vec<CpuId>> {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let first: usize = first.trim().parse().map_err(|_| wrong())?;
         let last: usize = last.trim().parse().map_err(|_| wrong())?;
-        if first > last || last >= 1024 {
+        if first > last || last >= CPUS_MAX {
             return Err(wrong());
         }
-        cpus.extend((first..=last).map(CpuId));
+        for cpu in (first..=last).map(CpuId) {
+            if cpus.contains(&cpu) {
+                return Err(LoadError::usage(format!(
+                    "--cpus {text}: CPU {} is named twice, and one CPU has one worker",
+                    cpu.0
+                )));
+            }
+            cpus.push(cpu);
+        }
     }
     Ok(cpus)
 }
@@ -366,5 +394,38 @@ pub fn summary(workload: &Workload) -> WorkloadSummary {
         look_aside: spec.look_aside,
         verify: spec.verify,
         seed: spec.seed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_series_has_no_more_windows_than_can_be_kept() {
+        let day = Duration::from_secs(24 * 3600);
+        let second = Duration::from_secs(1);
+        let longest = second * WINDOWS_MAX;
+        assert_eq!(window(None, 8 * second).ok(), Some(INTERVAL));
+        assert_eq!(window(None, day).ok(), Some(day / WINDOWS_MAX));
+        assert_eq!(window(None, INTERVAL / 2).ok(), Some(INTERVAL / 2));
+        assert_eq!(window(Some(second), longest).ok(), Some(second));
+        assert_eq!(window(Some(day), second).ok(), Some(second));
+        let refused = window(Some(second), longest * 2).unwrap_err().to_string();
+        assert!(refused.contains("give at least 2001ms"), "{refused}");
+        assert!(window(Some(Duration::from_millis(2001)), longest * 2).is_ok());
+    }
+
+    #[test]
+    fn each_cpu_has_one_worker() {
+        let cpus =
+            |text| worker_cpus(Some(text)).map(|cpus| cpus.iter().map(|cpu| cpu.0).collect());
+        assert_eq!(cpus("1,3-5").ok(), Some(vec![1, 3, 4, 5]));
+        for text in ["1,1", "1-3,2", "4,2-4"] {
+            let refused: Result<Vec<usize>> = cpus(text);
+            let why = refused.unwrap_err().to_string();
+            assert!(why.contains("is named twice"), "{text}: {why}");
+        }
+        assert!(cpus("3-1").is_err() && cpus("1024").is_err() && cpus("x").is_err());
     }
 }

@@ -104,7 +104,7 @@ pub fn parse_precision(text: &str) -> Result<f64, String> {
 }
 
 /// A share from nothing to less than all.
-pub fn parse_part(text: &str) -> Result<f64, String> {
+pub fn parse_share_below_all(text: &str) -> Result<f64, String> {
     let share = parse_share(text)?;
     if share >= 1.0 {
         return Err("must be below 100%".to_owned());
@@ -205,6 +205,7 @@ pub fn format_latency(ns: Option<u64>) -> String {
 #[must_use]
 pub fn format_count(count: f64) -> String {
     match count {
+        count if count < 10.0 => with_fraction(count),
         count if count < 1e4 => format!("{count:.0}"),
         count if count < 1e6 => format!("{} k", three_digits(count / 1e3)),
         count if count < 1e9 => format!("{} M", three_digits(count / 1e6)),
@@ -234,6 +235,17 @@ pub fn format_share(share: f64) -> String {
         p if p < 10.0 => format!("{p:.2}%"),
         p => format!("{p:.1}%"),
     }
+}
+
+/// A number below 10: with as many decimals as it takes to tell it from nothing, and none if it is whole.
+fn with_fraction(number: f64) -> String {
+    let decimals = if number >= 0.1 { 2 } else { 4 };
+    let text = format!("{number:.decimals$}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "0" && number > 0.0 {
+        return format!("{number:.1e}");
+    }
+    text.to_owned()
 }
 
 fn three_digits(number: f64) -> String {
@@ -292,7 +304,7 @@ mod tests {
         assert!(parse_pause("0").is_ok() && parse_pause("31e5").is_err());
         assert!(parse_interval("1us").is_err() && parse_interval("10ms").is_ok());
         assert!(parse_precision("0").is_err() && parse_precision("100%").is_err());
-        assert!(parse_part("0%").is_ok() && parse_part("100%").is_err());
+        assert!(parse_share_below_all("0%").is_ok() && parse_share_below_all("100%").is_err());
         assert!(parse_positive("0").is_err());
         for text in ["nan", "inf", "-1", "x"] {
             assert!(parse_weight(text).is_err(), "{text}");
@@ -305,6 +317,13 @@ mod tests {
         assert_eq!(format_ns(1_234_567.0), "1.23 ms");
         assert_eq!(format_count(1_320_000.0), "1.32 M");
         assert_eq!(format_count(950.0), "950");
+        assert_eq!(format_count(12.6), "13");
+        assert_eq!(format_count(7.0), "7");
+        assert_eq!(format_count(2.5), "2.5");
+        assert_eq!(format_count(0.02), "0.02");
+        assert_eq!(format_count(0.01), "0.01");
+        assert_eq!(format_count(0.00001), "1.0e-5");
+        assert_eq!(format_count(0.0), "0");
         assert_eq!(format_bytes(1536.0), "1.50 KiB");
         assert_eq!(format_share(0.999), "99.9%");
     }

@@ -114,6 +114,12 @@ fn notes(measurement: &Measurement) -> Vec<String> {
             format_share(held_share)
         ));
     }
+    if measurement.end.estimated > 0 {
+        notes.push(format!(
+            "{} requests that were never sent are counted by the rate of the schedule: how many there were of each verb is an estimate",
+            format_count(measurement.end.estimated as f64)
+        ));
+    }
     if measurement.rate.is_none() {
         notes.push("closed loop: requests wait for replies, so these latencies hide the queueing that users would see".to_owned());
     }

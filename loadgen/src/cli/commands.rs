@@ -5,8 +5,8 @@ use super::options::{
 };
 use crate::slo::Slo;
 use crate::units::{
-    parse_bytes, parse_count, parse_length, parse_load_rate, parse_part, parse_positive,
-    parse_precision, parse_share,
+    parse_bytes, parse_count, parse_length, parse_load_rate, parse_positive, parse_precision,
+    parse_share, parse_share_below_all,
 };
 use crate::workload::keys::KeyDistribution;
 use clap::{Args, Subcommand};
@@ -177,7 +177,7 @@ pub struct PlanCommand {
     #[arg(long)]
     pub accept_doubtful: bool,
     /// Share of a node's capacity that stays unused at the peak
-    #[arg(long, value_parser = parse_part, default_value = "30%")]
+    #[arg(long, value_parser = parse_share_below_all, default_value = "30%")]
     pub headroom: f64,
     /// Nodes that may be lost at the peak
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1000))]
@@ -204,7 +204,7 @@ pub struct PlanCommand {
     #[arg(long, value_parser = parse_bytes)]
     pub node_memory: Option<u64>,
     /// Share of a node's memory that stays unused
-    #[arg(long, value_parser = parse_part, default_value = "10%")]
+    #[arg(long, value_parser = parse_share_below_all, default_value = "10%")]
     pub memory_headroom: f64,
     /// Connections of all clients to one node
     #[arg(long, value_parser = parse_count)]

@@ -108,9 +108,9 @@ pub struct PaceOptions {
     /// Load before measuring begins
     #[arg(long, value_parser = parse_pause, default_value = "1s")]
     pub warmup: Duration,
-    /// Length of a time-series window
-    #[arg(long, value_parser = parse_interval, default_value = "500ms")]
-    pub interval: Duration,
+    /// Length of a time-series window [default: 500ms; longer if there would be more than 10,000 of them]
+    #[arg(long, value_parser = parse_interval)]
+    pub interval: Option<Duration>,
 }
 
 /// The rate of a single measurement.

@@ -30,7 +30,7 @@ pub fn execute(options: &CompareCommand) -> Result<Exit> {
     let mut live = Live::new(options.output.quiet);
     let workload = session::workload(&options.workload)?;
     let rate = (!options.rate.closed).then_some(options.rate.rate);
-    let load = session::load(&options.pace, rate, options.rate.duration);
+    let load = session::load(&options.pace, rate, options.rate.duration)?;
     let open = |server: &String, pid| {
         let session = Session::open(
             std::slice::from_ref(server),

@@ -22,7 +22,7 @@ pub fn execute(options: &RunCommand) -> Result<Exit> {
     let mut live = Live::new(options.output.quiet);
     let workload = session::workload(&options.workload)?;
     let rate = (!options.rate.closed).then_some(options.rate.rate);
-    let load = session::load(&options.pace, rate, options.rate.duration);
+    let load = session::load(&options.pace, rate, options.rate.duration)?;
     let mut session = Session::open(
         &options.target.server,
         &options.target.client,

@@ -69,7 +69,7 @@ pub fn execute(options: &ScanCommand) -> Result<Exit> {
     check_outputs(&options.output, None)?;
     let mut live = Live::new(options.output.quiet);
     let workload = session::workload(&options.workload)?;
-    let load = session::load(&options.pace, Some(1.0), options.step);
+    let load = session::load(&options.pace, Some(1.0), options.step)?;
     let mut session = Session::open(
         &options.target.server,
         &options.target.client,
@@ -150,7 +150,7 @@ impl Scan<'_> {
 
 fn peak(session: &mut Session, options: &ScanCommand, live: &mut Live) -> Result<f64> {
     live.stage_for("closed-loop peak", options.step.as_secs_f64());
-    let mut load = session::load(&options.pace, None, options.step);
+    let mut load = session::load(&options.pace, None, options.step)?;
     load.depth = PEAK_DEPTH;
     let peak = session.measure(&load, live)?.measurement.achieved();
     session.check_interrupt()?;

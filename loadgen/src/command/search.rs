@@ -34,7 +34,7 @@ pub fn execute(options: &SearchCommand) -> Result<Exit> {
     let workload = session::workload(&options.workload)?;
     let slo = options.slo.clone().with_errors_bounded();
     let plan = plan(options)?;
-    let load = session::load(&options.pace, Some(options.start), options.probe);
+    let load = session::load(&options.pace, Some(options.start), options.probe)?;
     let mut session = Session::open(
         &options.target.server,
         &options.target.client,

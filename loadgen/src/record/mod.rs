@@ -202,7 +202,8 @@ pub struct Totals {
     pub sent: u64,
     /// Replies within the interval.
     pub completed: u64,
-    /// Requests that were due while every connection was full.
+    /// Requests that were due and had to wait, for room on their connection or among all that may be outstanding. Each
+    /// counts once, when it is started.
     pub held: u64,
     /// Bytes of requests.
     pub bytes_sent: u64,

@@ -18,6 +18,9 @@ use std::sync::atomic::Ordering;
 /// How often the oldest unanswered request is looked for and published, and the order to stop is looked for.
 const WATERMARK_INTERVAL_NS: u64 = 5_000_000;
 
+/// Requests left in a schedule that are counted one by one; of more, several at a time.
+const COUNTED_SINGLY_MAX: u64 = 1_000_000;
+
 /// Steps by which the status line is told of requests that are due and still in the schedule.
 const BACKLOG_STEPS: u64 = 64;
 
@@ -258,9 +261,13 @@ impl Worker {
         let Pace::Open { arrivals, .. } = &mut running.pace else {
             return;
         };
-        while arrivals.next_due_ns() < self.core.measured_ns.end {
-            let due_ns = arrivals.next_due_ns();
-            arrivals.advance();
+        let end_ns = self.core.measured_ns.end;
+        let step = arrivals
+            .expected_before(end_ns)
+            .div_ceil(COUNTED_SINGLY_MAX);
+        while arrivals.next_due_ns() < end_ns {
+            let count = arrivals.expected_before(end_ns).clamp(1, step.max(1));
+            let due_ns = arrivals.advance_many(count);
             let Some((verb, _)) = running.source.next(&mut self.core.generator) else {
                 return;
             };
@@ -272,9 +279,10 @@ impl Worker {
                 reason,
                 due_ns,
                 sent_ns: None,
-                count: 1,
-                started: 1,
+                count,
+                started: count,
             });
+            running.estimated += count * u64::from(count > 1);
         }
     }
 
@@ -291,6 +299,7 @@ impl Worker {
             violations: self.core.verifier.counts,
             violation_examples: std::mem::take(&mut self.core.verifier.examples),
             error_examples: std::mem::take(&mut self.core.error_examples),
+            estimated: running.estimated,
         };
         self.core.verifier.counts = Default::default();
         end

@@ -11,6 +11,9 @@ use crate::worker::connection::Link;
 use crate::workload::keys::KeyId;
 use crate::workload::verb::Verb;
 
+/// Open loop: requests taken from the schedule before the ring is looked into again, however many are due.
+const ADMITTED_MAX: usize = 4096;
+
 /// Closed loop: how long a request waits for a server of which no connection is open.
 const PATIENCE_NS: u64 = 1_000_000_000;
 
@@ -34,9 +37,9 @@ impl Worker {
         else {
             return;
         };
-        while !running.blocked {
+        for _ in 0..ADMITTED_MAX {
             let due_ns = arrivals.next_due_ns();
-            if due_ns > now || due_ns >= self.core.measured_ns.end {
+            if running.blocked || due_ns > now || due_ns >= self.core.measured_ns.end {
                 break;
             }
             if self.core.in_flight + self.core.waiting >= *in_flight_max {
@@ -48,19 +51,18 @@ impl Worker {
             };
             let group = self.core.route(running.source.space(verb), key);
             let id = self.groups.choose(group, arrivals.kind());
-            self.start(
-                id,
-                Waiting { verb, key, due_ns },
-                due_ns.max(running.freed_ns),
-            );
-            self.core.interval.totals.held += u64::from(running.freed_ns > due_ns);
+            let request = Waiting { verb, key, due_ns };
+            let waits = self.start(id, request, due_ns.max(running.freed_ns));
+            let has_waited = running.freed_ns > due_ns;
+            self.core.interval.totals.held += u64::from(waits || has_waited);
             arrivals.advance();
         }
     }
 
-    /// Starts a request of the schedule on the connection that was chosen for it.
+    /// Starts a request of the schedule on the connection that was chosen for it. Returns whether it waits for that
+    /// connection to have room.
     #[inline]
-    fn start(&mut self, id: ConnectionId, request: Waiting, ready_ns: u64) {
+    fn start(&mut self, id: ConnectionId, request: Waiting, ready_ns: u64) -> bool {
         self.core.interval.totals.due += 1;
         if request.due_ns < self.core.slot_start_ns
             && self.core.measured_ns.contains(&request.due_ns)
@@ -76,13 +78,15 @@ impl Worker {
         if connection.link != Link::Up {
             self.core
                 .give_up_on(request.verb, request.due_ns, NoReply::Unconnected, None);
-        } else if connection.waiting.is_empty() && connection.has_room(depth) {
-            self.issue(id, request, ready_ns);
-        } else {
-            connection.waiting.push_back(request);
-            self.core.waiting += 1;
-            self.core.interval.totals.held += 1;
+            return false;
         }
+        if connection.waiting.is_empty() && connection.has_room(depth) {
+            self.issue(id, request, ready_ns);
+            return false;
+        }
+        connection.waiting.push_back(request);
+        self.core.waiting += 1;
+        true
     }
 
     /// Sends requests that have waited for a connection as far as it has room again.

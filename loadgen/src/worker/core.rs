@@ -94,12 +94,12 @@ impl Core {
             return;
         }
         let group = self.route(space, first);
-        for _ in 0..GROUP_ATTEMPTS_MAX {
+        let mut keys = std::mem::take(&mut self.multiget);
+        draw_of_group(&mut keys, wanted, || {
             let key = self.generator.next_key();
-            if self.multiget.len() < wanted && self.route(space, key) == group {
-                self.multiget.push(key);
-            }
-        }
+            (self.route(space, key) == group).then_some(key)
+        });
+        self.multiget = keys;
     }
 
     /// The group that owns a key.
@@ -357,7 +357,50 @@ impl Core {
     }
 }
 
+/// Draws keys until `wanted` are of the right group, which is what `draw` gives, or there seem to be too few such keys.
+/// Returns how often it drew.
+fn draw_of_group(
+    keys: &mut Vec<KeyId>,
+    wanted: usize,
+    mut draw: impl FnMut() -> Option<KeyId>,
+) -> usize {
+    for drawn in 0..GROUP_ATTEMPTS_MAX {
+        if keys.len() >= wanted {
+            return drawn;
+        }
+        keys.extend(draw());
+    }
+    GROUP_ATTEMPTS_MAX
+}
+
 /// Lists would grow without end: one append in 64 is followed by a set.
 fn is_time_to_reset(version: Version) -> bool {
     (version.0 >> WORKER_BITS).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draws(wanted: usize, mut draw: impl FnMut(u64) -> Option<KeyId>) -> (usize, Vec<KeyId>) {
+        let (mut keys, mut number) = (vec![KeyId(0)], 0);
+        let drawn = draw_of_group(&mut keys, wanted, || {
+            number += 1;
+            draw(number)
+        });
+        (drawn, keys)
+    }
+
+    #[test]
+    fn no_more_keys_are_drawn_than_a_multi_get_needs() {
+        let (drawn, keys) = draws(10, |number| (number % 3 == 0).then_some(KeyId(number)));
+        assert_eq!((drawn, keys.len()), (27, 10));
+        assert!(keys[1..].iter().all(|key| key.0 % 3 == 0));
+    }
+
+    #[test]
+    fn drawing_ends_if_no_key_suits() {
+        let (drawn, keys) = draws(10, |_| None);
+        assert_eq!((drawn, keys.len()), (GROUP_ATTEMPTS_MAX, 1));
+    }
 }

@@ -149,6 +149,9 @@ pub struct PhaseEnd {
     pub violation_examples: Vec<String>,
     /// Texts of errors the server sent.
     pub error_examples: Vec<String>,
+    /// Requests that were never sent and, being so many, were counted by the rate of the schedule: how many there were of
+    /// each verb is an estimate.
+    pub estimated: u64,
 }
 
 impl PhaseEnd {
@@ -162,6 +165,7 @@ impl PhaseEnd {
         for (mine, theirs) in self.violations.iter_mut().zip(other.violations) {
             *mine += theirs;
         }
+        self.estimated += other.estimated;
         self.violation_examples.extend(other.violation_examples);
         for text in other.error_examples {
             if !self.error_examples.contains(&text) {

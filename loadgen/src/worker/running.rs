@@ -26,6 +26,8 @@ pub(super) struct Running {
     pub(super) delay_ns: Option<u64>,
     pub(super) drain_ns: u64,
     pub(super) done: bool,
+    /// Requests left in the schedule at the end that were counted several at a time.
+    pub(super) estimated: u64,
     /// Room for what each connection was given, so that the end of a phase allocates nothing.
     pub(super) loads: Vec<ConnectionLoad>,
 }
@@ -64,6 +66,7 @@ impl Running {
             delay_ns,
             drain_ns: phase.drain_ns,
             done: false,
+            estimated: 0,
             loads: Vec::with_capacity(connections),
         }
     }

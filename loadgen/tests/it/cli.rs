@@ -150,6 +150,7 @@ fn wrong_options_are_explained() {
         ("--duration", "1e9", "at most 30 days"),
         ("--interval", "0", "must be above 0"),
         ("--interval", "1us", "must be at least"),
+        ("--cpus", "0,0", "CPU 0 is named twice"),
         ("--warmup", "1e9", "at most 30 days"),
         ("--max-in-flight", "0", "must be at least 1"),
         ("--keys", "0", "at least one key"),
@@ -171,6 +172,27 @@ fn wrong_options_are_explained() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(stderr.contains(says), "{option} {value}: {stderr}");
     }
+}
+
+#[test]
+fn more_windows_than_can_be_kept_are_refused() {
+    let address = scripted(|_| Action::Reply("END\r\n".to_owned())).to_string();
+    let long = ["--duration", "1h", "--interval", "100ms"];
+    let output = loadgen(
+        &[
+            &["run", "-s", &address, "--no-preload", "--quiet"],
+            &long[..],
+        ]
+        .concat(),
+    );
+    assert_fails(&output, 2, "give at least 361ms");
+}
+
+#[test]
+fn a_rate_below_one_is_shown_as_it_is() {
+    let address = scripted(|_| Action::Reply("END\r\n".to_owned())).to_string();
+    let output = run(&address, &["--rate", "0.02"]);
+    assert_fails(&output, 0, "at 0.02/s");
 }
 
 #[test]

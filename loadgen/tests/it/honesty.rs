@@ -1,7 +1,8 @@
 //! loadgen tells the truth about servers whose behaviour is known, whatever happens to them.
 
 use crate::bed::{Action, Bed, scripted};
-use crate::scenarios::{self, signal, start};
+use crate::scenarios::machine::{signal, start};
+use crate::scenarios::{failures, machine, spread, values};
 use crate::support::{json, loadgen, run_of, temporary, when_calm};
 use loadgen::fleet::{Fleet, FleetConfig, Load};
 use loadgen::target::{Endpoint, Router};
@@ -17,62 +18,67 @@ use std::time::Duration;
 
 #[test]
 fn poisson_arrivals_choose_connections_at_random() {
-    scenarios::poisson_spreads().check();
+    spread::poisson_spreads().check();
 }
 
 #[test]
 fn uniform_arrivals_take_turns() {
-    scenarios::uniform_takes_turns().check();
+    spread::uniform_takes_turns().check();
 }
 
 #[test]
 fn several_servers_have_all_their_connections_used() {
-    scenarios::three_servers_spread().check();
+    spread::three_servers_spread().check();
 }
 
 #[test]
 fn slow_replies_delay_only_their_own_connection() {
-    when_calm(|| scenarios::slow_replies_delay_their_own_connection().result());
+    when_calm(|| spread::slow_replies_delay_their_own_connection().result());
+}
+
+#[test]
+fn a_schedule_that_cannot_be_kept_is_counted_and_each_wait_once() {
+    spread::more_due_than_can_be_sent().check();
 }
 
 #[test]
 fn requests_without_a_reply_count_as_long_as_they_waited() {
-    scenarios::a_stopped_server().check();
+    failures::a_stopped_server().check();
 }
 
 #[test]
 fn dropped_replies_are_counted_one_by_one() {
-    scenarios::dropped_replies().check();
+    failures::dropped_replies().check();
 }
 
 #[test]
 fn refusals_keep_no_objective() {
-    scenarios::refused_sets().check();
+    failures::refused_sets().check();
 }
 
 #[test]
 fn a_closed_connection_is_counted_and_opened_again() {
-    scenarios::one_connection_closed().check();
+    failures::one_connection_closed().check();
 }
 
 #[test]
 fn a_killed_server_is_named_and_the_others_go_on() {
-    scenarios::one_server_of_three_killed().check();
+    failures::one_server_of_three_killed().check();
 }
 
 #[test]
 fn a_malformed_reply_is_counted() {
-    scenarios::a_malformed_reply().check();
+    failures::a_malformed_reply().check();
 }
 
 #[test]
 fn a_lost_reply_is_one_shift() {
-    scenarios::one_lost_reply().check();
+    values::one_lost_reply().check();
 }
 
 #[test]
 fn a_repeated_reply_is_one_shift() {
-    scenarios::one_repeated_reply().check();
+    values::one_repeated_reply().check();
 }
 
 /// Meta replies do not name their key: the values themselves show whose they are.
@@ -110,12 +116,12 @@ fn a_lost_meta_reply_is_one_shift() {
 
 #[test]
 fn corrupt_values_are_no_shift() {
-    scenarios::corrupt_values().check();
+    values::corrupt_values().check();
 }
 
 #[test]
 fn server_cpu_is_counted_finely() {
-    scenarios::server_cpu().check();
+    machine::server_cpu().check();
 }
 
 const SHORT: [&str; 10] = [
@@ -152,7 +158,7 @@ fn a_preload_that_loses_its_sets_is_reported() {
 
 #[test]
 fn sigterm_leaves_a_report() {
-    scenarios::terminated().check();
+    machine::terminated().check();
 }
 
 #[test]
@@ -356,5 +362,5 @@ fn the_status_line_counts_what_still_waits() {
 
 #[test]
 fn a_crowded_cpu_does_not_hide_what_the_client_costs() {
-    scenarios::crowded_client().check();
+    machine::crowded_client().check();
 }
