@@ -9,7 +9,7 @@ use std::os::fd::RawFd;
 use corecached_engine::KeyHash;
 use corecached_reactor::{Insert, Outgoing};
 
-use crate::conn::ConnId;
+use crate::cell::ConnId;
 use crate::execute::{Access, Grant, Part, execute};
 use crate::op::{Op, ReplyStyle, Verb};
 use crate::replies::{self, ReplySeq};

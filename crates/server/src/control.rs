@@ -3,10 +3,10 @@
 use std::os::fd::OwnedFd;
 
 use crate::batch::ReplyTo;
-use crate::conn::ConnId;
+use crate::cell::ConnId;
+use crate::cell::ShardId;
 use crate::listen::ListenerId;
 use crate::op::ReplyStyle;
-use crate::shard::ShardId;
 
 /// What one thread asks of a shard's network side.
 pub(crate) enum Control {

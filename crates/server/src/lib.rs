@@ -5,6 +5,7 @@
 
 mod auth;
 mod batch;
+mod cell;
 mod cli;
 mod clock;
 mod config;

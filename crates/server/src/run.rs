@@ -9,6 +9,7 @@ use tracing::info;
 
 use crate::auth::Auth;
 use crate::batch::BoxedBatch;
+use crate::cell::ShardId;
 use crate::config::Config;
 use crate::crawler::Crawler;
 use crate::engines::{self, Engines};
@@ -19,7 +20,7 @@ use crate::prefault;
 use crate::process::{self, Reloads};
 use crate::shard::core::Core;
 use crate::shard::router::{PeerQueues, QUEUE_BATCHES, Router};
-use crate::shard::{Listener, ShardId, ShardParts};
+use crate::shard::{Listener, ShardParts};
 use crate::shared::{ShardHandle, Shared};
 use crate::threads;
 use crate::tls::Tls;

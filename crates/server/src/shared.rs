@@ -10,13 +10,13 @@ use corecached_mesh::{Bell, Loanable};
 use corecached_reactor::{DoorbellTarget, Waker};
 
 use crate::auth::Auth;
+use crate::cell::ShardId;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
 use crate::crawler::Crawler;
 use crate::listen::{ListenerId, ListenerInfo};
 use crate::process::Reloads;
-use crate::shard::ShardId;
 use crate::shard::conn_memory::ConnMemory;
 use crate::shard::core::Core;
 use crate::shard::notice::Notice;

@@ -18,10 +18,11 @@ use std::time::Duration;
 use corecached_reactor::{EXECUTOR_BUFFER_BYTES, EXECUTOR_RING_ENTRIES, Reactor, ReactorConfig};
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
 
+use crate::cell::ShardId;
 use crate::error::StartError;
 use crate::prefault;
 use crate::process;
-use crate::shard::{Shard, ShardId, ShardParts};
+use crate::shard::{Shard, ShardParts};
 use crate::shared::{Links, Shared};
 
 /// Seconds within which all shards have ended, or one of them is stuck: the sum of what they may wait for. They are counted one

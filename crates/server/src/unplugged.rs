@@ -14,13 +14,14 @@ use corecached_mesh::Owner;
 use corecached_protocol::udp;
 use corecached_reactor::{Insert, Outgoing, Stream};
 
+use crate::cell::ConnId;
+use crate::cell::ShardId;
 use crate::config::{BindingProtocol, Config, TlsKind};
-use crate::conn::{Conn, ConnId, ConnTable, Cx, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
+use crate::conn::{Conn, ConnTable, Cx, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
 use crate::control::Control;
 use crate::execute::{Part, PinCookie, Walked};
 use crate::listen::{ListenerId, ListenerInfo, Transport};
 use crate::run::{Built, build};
-use crate::shard::ShardId;
 use crate::shard::core::Core;
 use crate::shard::router::Router;
 use crate::shared::Shared;

@@ -11,13 +11,13 @@ use corecached_engine::{KeyHash, PageCursor, WalkCursor};
 use corecached_protocol::reply;
 use corecached_protocol::text::{CrawlTarget, CrawlerRequest};
 
+use crate::cell::ShardId;
 use crate::control::Control;
 use crate::crawler::{Place, Sizes, WalkForm, WalkStep};
 use crate::execute::{
     Part, Walked, execute, long_statistic, prefix_lines, some_statistics, statistics_end,
 };
 use crate::op::{Op, ReplyStyle, TEXT, Verb};
-use crate::shard::ShardId;
 use crate::shared::Shared;
 use crate::stats::Pairs;
 use crate::watch::PrefixRows;

@@ -7,6 +7,7 @@ use corecached_protocol::{exptime, reply};
 use corecached_reactor::Outgoing;
 
 use crate::batch::ReplyTo;
+use crate::cell::ShardId;
 use crate::crawler::Place;
 use crate::execute::{
     Part, Walked, counters_reset, detail_refused, detail_turned, execute, flush_refused, flushed,
@@ -14,7 +15,6 @@ use crate::execute::{
 };
 use crate::op::{Op, ReplyStyle, TEXT, Verb};
 use crate::replies::ReplySeq;
-use crate::shard::ShardId;
 use crate::shared::Shared;
 use crate::stats::{self, Pairs, ShardReport};
 

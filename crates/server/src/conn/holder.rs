@@ -8,9 +8,9 @@
 
 use corecached_engine::{Room, Staged, StagedTicket, StoreOutcome};
 
+use crate::cell::ShardId;
 use crate::execute::{Access, Grant};
 use crate::op::{Begin, Op, Refusal, ReplyStyle, StageStep, Verb};
-use crate::shard::ShardId;
 use crate::shard::pages::{Loan, lend};
 use crate::shard::router::Router;
 

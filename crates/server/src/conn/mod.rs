@@ -57,8 +57,9 @@ pub(crate) use gather::Gather;
 pub(crate) use held::Held;
 pub(crate) use link::Link;
 pub(crate) use output::OUTPUT_BYTES_MAX;
-pub(crate) use table::{ConnId, ConnTable, Totals};
+pub(crate) use table::{ConnTable, Totals};
 
+use crate::cell::ConnId;
 use crate::config::BindingProtocol;
 use crate::listen::ListenerId;
 use crate::replies::Replies;

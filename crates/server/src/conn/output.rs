@@ -21,7 +21,8 @@ use crate::shared::Shared;
 
 use super::gather::Gather;
 use super::sending::{InDoubt, Sending};
-use super::{Conn, ConnId, Cx, Link, Phase};
+use super::{Conn, Cx, Link, Phase};
+use crate::cell::ConnId;
 
 /// With that much to send, no further request is executed until some of it has gone: the bound of a connection's output
 /// is this and one more reply.

@@ -1,34 +1,9 @@
 //! The connections of one shard, by index and generation: a completion that arrives late for a closed connection names
 //! an old generation and finds nothing.
 
-use corecached_reactor::Token;
+use crate::cell::ConnId;
 
 use super::{Conn, Held};
-
-/// Names a connection of one shard: `generation (23 bits) | index (32 bits)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ConnId {
-    index: u32,
-    generation: u32,
-}
-
-/// Generations wrap at 23 bits: a [`Token`] has 56 bits, and its highest marks a listener.
-const GENERATION_MASK: u32 = (1 << 23) - 1;
-
-impl ConnId {
-    /// The token of its ring operations.
-    pub(crate) fn token(self) -> Token {
-        Token(u64::from(self.generation) << 32 | u64::from(self.index))
-    }
-
-    /// The connection a token stands for.
-    pub(crate) fn from_token(token: Token) -> ConnId {
-        ConnId {
-            index: token.0 as u32,
-            generation: (token.0 >> 32) as u32 & GENERATION_MASK,
-        }
-    }
-}
 
 #[derive(Debug)]
 struct Entry {
@@ -114,7 +89,7 @@ impl ConnTable {
             return None;
         }
         let conn = entry.conn.take()?;
-        entry.generation = entry.generation.wrapping_add(1) & GENERATION_MASK;
+        entry.generation = entry.generation.wrapping_add(1) & ConnId::GENERATION_MASK;
         self.free.push(id.index);
         self.len -= 1;
         self.totals.change(conn.counted, Held::default());

@@ -21,7 +21,8 @@ use crate::watch::{Committed, committed};
 use super::announced::{self, Announced};
 use super::holder::{Holder, Supply, Wanted};
 use super::window::Window;
-use super::{Conn, ConnId, Cx, Phase, Reading};
+use super::{Conn, Cx, Phase, Reading};
+use crate::cell::ConnId;
 
 /// Memory is asked for in windows of this size at first (a chunk at the least),
 const WINDOW_BYTES_MIN: usize = 32 * 1024;

@@ -22,8 +22,8 @@ use corecached_protocol::binary::Status;
 use corecached_protocol::reply;
 use corecached_reactor::{Chain, Insert, Outgoing, Run};
 
+use crate::cell::ShardId;
 use crate::op::{Op, Refusal, ReplyStyle, Verb};
-use crate::shard::ShardId;
 use crate::stats::{Pairs, ShardReport};
 use crate::watch::{Named, Observer, PrefixRows, observed};
 

@@ -13,8 +13,8 @@
 use corecached_engine::{Reserve, Room, Space, Staged, StagedTicket, StoreOutcome};
 use corecached_reactor::Outgoing;
 
+use crate::cell::ShardId;
 use crate::op::{Op, Refusal, StageStep};
-use crate::shard::ShardId;
 use crate::watch::{Committed, committed};
 
 use super::{Access, Part, stored};

@@ -11,8 +11,9 @@ use corecached_protocol::text::Streams;
 use corecached_reactor::{IN_DOUBT, Outgoing, SendId, Token};
 use tracing::{debug, error, warn};
 
+use crate::cell::ConnId;
 use crate::config::TlsKind;
-use crate::conn::{Conn, ConnId, Link, Reading};
+use crate::conn::{Conn, Link, Reading};
 use crate::control::Control;
 use crate::crawler::Place;
 use crate::execute::{Part, Walked, some_statistics};
@@ -20,9 +21,10 @@ use crate::listen::{ListenerId, Transport};
 use crate::stats;
 use crate::tls::Tls;
 
+use super::Net;
 use super::arrivals::Newcomer;
 use super::core::Core;
-use super::{Net, ShardId};
+use crate::cell::ShardId;
 
 /// At its end the process waits this long for clients to take their replies.
 const DRAIN_MAX: Duration = Duration::from_secs(2);

@@ -9,7 +9,7 @@ use crate::batch::BoxedBatch;
 use crate::execute::Access;
 use crate::watch::Observer;
 
-use super::ShardId;
+use crate::cell::ShardId;
 
 /// A shard's engine with its inbound queues, behind the ownership word.
 ///

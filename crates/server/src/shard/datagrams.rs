@@ -18,7 +18,8 @@ use corecached_protocol::{Codec, reply, udp};
 use corecached_reactor::{DatagramBuf, Insert, Outgoing, Peer, Token};
 use tracing::{debug, error, warn};
 
-use crate::conn::{Conn, ConnId, Link};
+use crate::cell::ConnId;
+use crate::conn::{Conn, Link};
 use crate::listen::{ListenerId, Transport};
 
 use super::Net;

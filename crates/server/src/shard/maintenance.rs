@@ -16,9 +16,9 @@ use glommio::{Latency, Shares};
 use crate::control::Control;
 use crate::shared::Shared;
 
-use super::ShardId;
 use super::pages::Pages;
 use super::windows::Windows;
+use crate::cell::ShardId;
 
 /// Between two rounds of upkeep while there is traffic.
 const ROUND: Duration = Duration::from_millis(100);

@@ -29,7 +29,8 @@ use corecached_engine::Seconds;
 use corecached_mesh::Owner;
 use corecached_reactor::{Event, Reactor, Token};
 
-use crate::conn::{ConnId, ConnTable, OUTPUT_BYTES_MAX, Totals};
+use crate::cell::{ConnId, ShardId};
+use crate::conn::{ConnTable, OUTPUT_BYTES_MAX, Totals};
 use crate::listen::ListenerId;
 use crate::shared::{ShardHandle, Shared};
 use crate::tls::Sealing;
@@ -41,10 +42,6 @@ use datagrams::Datagrams;
 use reaper::Reaper;
 use router::Router;
 use windows::Windows;
-
-/// Number of a shard, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ShardId(pub(crate) u16);
 
 /// Tokens of listeners have this bit, which is no part of a connection id.
 const LISTENER_TOKEN: u64 = 1 << 55;

@@ -31,9 +31,9 @@ use crate::engines::reserve_bytes;
 use crate::execute::Access;
 use crate::shared::{ShardHandle, Shared};
 
-use super::ShardId;
 use super::maintenance::{REST, SLICE};
 use super::turnover::Laps;
+use crate::cell::ShardId;
 
 /// The next hit has to be so many times later where a page is taken: less may be chance.
 const LATER: f64 = 1.5;

@@ -22,8 +22,8 @@ use crate::op::{Op, ReplyStyle, StageStep, Verb};
 use crate::shared::{NetCounters, ShardHandle, Shared};
 use crate::watch::Lines;
 
-use super::ShardId;
 use super::core::Core;
+use crate::cell::ShardId;
 
 /// Batches that may be under way from one shard to another; more wait in the outbox.
 pub(crate) const QUEUE_BATCHES: usize = 16;

@@ -23,7 +23,8 @@ use corecached_engine::KeyHash;
 use corecached_protocol::{Codec, binary, udp};
 use corecached_reactor::{Event, RecvBuf, Token};
 
-use crate::conn::{Arrival, ConnId, LANDING_BYTES, Link, Reading};
+use crate::cell::ConnId;
+use crate::conn::{Arrival, LANDING_BYTES, Link, Reading};
 use crate::listen::ListenerId;
 
 use crate::watch::Lines;

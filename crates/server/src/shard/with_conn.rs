@@ -10,7 +10,8 @@
 
 use corecached_reactor::{Outgoing, Reactor};
 
-use crate::conn::{Conn, ConnId, Cx, KEYS_PER_TURN};
+use crate::cell::ConnId;
+use crate::conn::{Conn, Cx, KEYS_PER_TURN};
 
 use super::Net;
 use super::core::Core;

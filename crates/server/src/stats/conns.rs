@@ -2,9 +2,10 @@
 
 use corecached_engine::Seconds;
 
+use crate::cell::ShardId;
 use crate::conn::{Conn, ConnTable};
 use crate::listen::{self, Transport};
-use crate::shard::{Listener, ShardId};
+use crate::shard::Listener;
 use crate::shared::Shared;
 
 use super::Pairs;

@@ -12,7 +12,7 @@ pub(crate) mod slabs;
 
 use corecached_engine::{ClassStats, Engine, EngineStats, MemoryReport};
 
-use crate::shard::ShardId;
+use crate::cell::ShardId;
 
 pub(crate) use pairs::Pairs;
 

@@ -23,10 +23,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use corecached_protocol::event;
 use corecached_protocol::text::Streams;
 
+use crate::cell::ConnId;
+use crate::cell::ShardId;
 use crate::config::Config;
-use crate::conn::ConnId;
 use crate::control::Control;
-use crate::shard::ShardId;
 use crate::shared::Shared;
 
 pub(crate) use log::{EventLog, Lines};

@@ -1,0 +1,39 @@
+//! Names of shards and connections: numbers that must not be mixed up with others, known to every part of the server.
+//!
+//! ```text
+//! ShardId   0 .. -t
+//! ConnId    generation (23 bits) | index (32 bits), unique in its shard
+//! ```
+
+use corecached_reactor::Token;
+
+/// Number of a shard, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ShardId(pub(crate) u16);
+
+/// Names a connection of one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ConnId {
+    /// Its place in the table.
+    pub(crate) index: u32,
+    /// How many connections had that place before.
+    pub(crate) generation: u32,
+}
+
+impl ConnId {
+    /// Generations wrap at 23 bits: a [`Token`] has 56 bits, and its highest marks a listener.
+    pub(crate) const GENERATION_MASK: u32 = (1 << 23) - 1;
+
+    /// The token of its ring operations.
+    pub(crate) fn token(self) -> Token {
+        Token(u64::from(self.generation) << 32 | u64::from(self.index))
+    }
+
+    /// The connection a token stands for.
+    pub(crate) fn from_token(token: Token) -> ConnId {
+        ConnId {
+            index: token.0 as u32,
+            generation: (token.0 >> 32) as u32 & ConnId::GENERATION_MASK,
+        }
+    }
+}
