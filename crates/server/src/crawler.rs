@@ -15,8 +15,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use corecached_engine::{PageCursor, WalkCursor};
 
-use crate::shared::Shared;
-
 /// Items that one step looks at: some 10 to 30 us, which is what it adds to a request that comes at the same time
 /// (docs/benchmarks.md).
 pub(crate) const STEP_ITEMS: usize = 64;
@@ -93,16 +91,13 @@ impl Crawler {
         self.running.store(false, Ordering::Relaxed);
     }
 
-    /// Has every shard look at all its memory for dead items, soon; false if something is running.
-    pub(crate) fn crawl(&self, shared: &Shared) -> bool {
+    /// Has each of so many shards look at all its memory for dead items, soon: `call` tells them. False if something is running.
+    pub(crate) fn crawl(&self, shards: usize, call: impl FnOnce()) -> bool {
         if !self.begin() {
             return false;
         }
-        self.sweeping.store(shared.shards.len(), Ordering::Relaxed);
-        for shard in &shared.shards {
-            shard.crawl_wanted.store(true, Ordering::Release);
-            shard.wake();
-        }
+        self.sweeping.store(shards, Ordering::Relaxed);
+        call();
         true
     }
 

@@ -16,14 +16,14 @@ use corecached_reactor::{Insert, Outgoing, Stream};
 
 use crate::cell::ConnId;
 use crate::cell::ShardId;
-use crate::config::{BindingProtocol, Config, TlsKind};
+use crate::cell::core::Core;
 use crate::conn::{Conn, ConnTable, Cx, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
-use crate::control::Control;
 use crate::execute::{Part, PinCookie, Walked};
+use crate::ground::config::{BindingProtocol, Config, TlsKind};
 use crate::listen::{ListenerId, ListenerInfo, Transport};
+use crate::route::control::Control;
+use crate::route::router::Router;
 use crate::run::{Built, build};
-use crate::shard::core::Core;
-use crate::shard::router::Router;
 use crate::shared::Shared;
 
 /// Enough for everything that a test sends: whatever is evicted depends on the pieces.

@@ -16,20 +16,10 @@ pub(crate) mod plain;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
+use crate::ground::config::Authentication;
+
 pub(crate) use conf::check_mechanisms;
 use passwords::Users;
-
-/// How clients authenticate, and the file of their passwords.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Authentication {
-    /// Not at all.
-    #[default]
-    None,
-    /// `-Y`: by a first `set`, in the text protocols.
-    Text(PathBuf),
-    /// `-S`: by SASL PLAIN, in the binary protocol.
-    Sasl(PathBuf),
-}
 
 /// The users, as the file had them when it was last read.
 #[derive(Debug)]

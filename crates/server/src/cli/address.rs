@@ -6,7 +6,7 @@
 //!   host     IPv4 | '[' IPv6 ']' | IPv6 without port | name | '*'
 //! ```
 
-use crate::config::{BindingProtocol, ListenAddress, Port, TlsKind};
+use crate::ground::config::{BindingProtocol, ListenAddress, Port, TlsKind};
 
 use super::number::leading_integer;
 use super::{CliError, unsupported};

@@ -3,7 +3,7 @@
 use clap::ArgMatches;
 use std::path::PathBuf;
 
-use crate::config::{BindingProtocol, ListenAddress, Port, THREADS_MAX, TlsKind};
+use crate::ground::config::{BindingProtocol, ListenAddress, Port, THREADS_MAX, TlsKind};
 
 use super::number::{leading_float, leading_integer, size_in_bytes};
 use super::{CliError, Draft, address, auth, extended};

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 
 use super::{CliError, Draft};
-use crate::auth::{Authentication, check_mechanisms};
-use crate::config::{BindingProtocol, Config, Port};
+use crate::auth::check_mechanisms;
+use crate::ground::config::Authentication;
+use crate::ground::config::{BindingProtocol, Config, Port};
 
 /// Applies the two options; the options on sockets have been.
 pub(super) fn apply(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {

@@ -1,7 +1,7 @@
 //! What must hold between several options.
 
 use super::{CliError, Draft, ssl};
-use crate::config::{Config, SLAB_PAGE_BYTES};
+use crate::ground::config::{Config, SLAB_PAGE_BYTES};
 
 /// Bounds of `-I`.
 const ITEM_BYTES_MIN: u64 = 1024;

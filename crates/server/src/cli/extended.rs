@@ -1,6 +1,6 @@
 //! The values of `-o`: a list of `name` or `name=value`, as `getsubopt` splits it.
 
-use crate::config::{Config, EVICTION, SLAB_PAGE_BYTES};
+use crate::ground::config::{Config, EVICTION, SLAB_PAGE_BYTES};
 
 use super::number::{leading_float, leading_integer, whole_u32};
 use super::{CliError, Draft, flash, ssl, unsupported};

@@ -32,7 +32,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::config::Config;
+use crate::ground::config::Config;
 use auth::SaslEnvironment;
 
 /// Exit code of most bad values, as memcached's.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use corecached_tls::{KeyFormat, MinVersion, VerifyMode, parse_ciphers};
 
-use crate::config::{Config, TlsKind};
+use crate::ground::config::{Config, TlsKind};
 
 use super::number::{leading_integer, whole_u32};
 use super::{CliError, Draft};

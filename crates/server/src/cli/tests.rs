@@ -6,7 +6,7 @@ mod extended;
 mod ssl;
 
 use super::*;
-use crate::config::{BindingProtocol, ListenAddress, Port};
+use crate::ground::config::{BindingProtocol, ListenAddress, Port};
 
 fn try_draft(args: &[&str]) -> Result<Draft, CliError> {
     let argv = std::iter::once("corecached").chain(args.iter().copied());

@@ -7,19 +7,21 @@
 //! | connections | a number in the shard's table | the shard's network side, asked by message |
 //! | prefixes of `stats detail` | the number of a prefix | all shards at once: their counts are added up |
 
+use std::sync::atomic::Ordering;
+
 use corecached_engine::{KeyHash, PageCursor, WalkCursor};
 use corecached_protocol::reply;
 use corecached_protocol::text::{CrawlTarget, CrawlerRequest};
 
+use crate::cell::Pairs;
 use crate::cell::ShardId;
-use crate::control::Control;
 use crate::crawler::{Place, Sizes, WalkForm, WalkStep};
 use crate::execute::{
     Part, Walked, execute, long_statistic, prefix_lines, some_statistics, statistics_end,
 };
 use crate::op::{Op, ReplyStyle, TEXT, Verb};
+use crate::route::control::Control;
 use crate::shared::Shared;
-use crate::stats::Pairs;
 use crate::watch::PrefixRows;
 
 use super::gather::{self, Gather};
@@ -193,6 +195,16 @@ pub(super) fn dump(conn: &mut Conn, request: CrawlerRequest, cx: &mut Cx<'_>) {
     conn.say(refusal, cx);
 }
 
+/// Has all shards look for dead items; false if a crawl or a dump is running.
+fn begin_crawl(shared: &Shared) -> bool {
+    shared.crawler.crawl(shared.shards.len(), || {
+        for shard in &shared.shards {
+            shard.crawl_wanted.store(true, Ordering::Release);
+            shard.wake();
+        }
+    })
+}
+
 /// `lru_crawler crawl`.
 pub(super) fn crawl(target: CrawlTarget, cx: &Cx<'_>) -> &'static [u8] {
     if !cx.shared.tuning.lru_crawler.is_on() {
@@ -201,7 +213,7 @@ pub(super) fn crawl(target: CrawlTarget, cx: &Cx<'_>) -> &'static [u8] {
     match check_target(target) {
         Err(refusal) => refusal,
         Ok(()) if target == CrawlTarget::Hash => reply::CRAWLER_UNKNOWN,
-        Ok(()) if cx.shared.crawler.crawl(cx.shared) => reply::OK,
+        Ok(()) if begin_crawl(cx.shared) => reply::OK,
         Ok(()) => reply::CRAWLER_BUSY,
     }
 }

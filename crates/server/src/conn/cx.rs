@@ -4,8 +4,9 @@ use corecached_engine::KeyHash;
 use corecached_reactor::Outgoing;
 
 use crate::execute::Access;
-use crate::shard::router::Router;
-use crate::shared::{NetCounters, Shared};
+use crate::ground::counters::NetCounters;
+use crate::route::router::Router;
+use crate::shared::Shared;
 
 /// What a connection needs from its shard while it works on input.
 pub(crate) struct Cx<'a> {

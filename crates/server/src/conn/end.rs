@@ -4,7 +4,7 @@ use corecached_protocol::event::CloseReason;
 use corecached_reactor::Insert;
 
 use crate::execute::Access;
-use crate::shard::router::Router;
+use crate::route::router::Router;
 use crate::shared::Shared;
 
 use super::{Conn, Phase, Reading};

@@ -8,6 +8,7 @@ use corecached_reactor::Outgoing;
 
 use crate::batch::ReplyTo;
 use crate::cell::ShardId;
+use crate::cell::{Pairs, ShardReport};
 use crate::crawler::Place;
 use crate::execute::{
     Part, Walked, counters_reset, detail_refused, detail_turned, execute, flush_refused, flushed,
@@ -16,7 +17,7 @@ use crate::execute::{
 use crate::op::{Op, ReplyStyle, TEXT, Verb};
 use crate::replies::ReplySeq;
 use crate::shared::Shared;
-use crate::stats::{self, Pairs, ShardReport};
+use crate::stats;
 
 use crate::watch::{PREFIXES_PER_STEP, PrefixRows};
 

@@ -10,9 +10,9 @@ use corecached_engine::{Room, Staged, StagedTicket, StoreOutcome};
 
 use crate::cell::ShardId;
 use crate::execute::{Access, Grant};
+use crate::memory::pages::{Loan, lend};
 use crate::op::{Begin, Op, Refusal, ReplyStyle, StageStep, Verb};
-use crate::shard::pages::{Loan, lend};
-use crate::shard::router::Router;
+use crate::route::router::Router;
 
 use super::window::Window;
 use super::{Conn, Cx};

@@ -8,9 +8,7 @@ use corecached_reactor::Outgoing;
 use corecached_tls::{Established, SessionError};
 use tracing::{debug, info};
 
-use crate::tls::Sealing;
-
-use super::{Conn, Cx, Phase, Reading, Stop, steps};
+use super::{Conn, Cx, Phase, Reading, Sealing, Stop, steps};
 
 /// Bytes before what a TLS record holds: its type, version and length.
 const RECORD_HEAD_BYTES: usize = 5;

@@ -13,9 +13,9 @@ use std::os::fd::BorrowedFd;
 use corecached_protocol::reply::BAD_DATA_CHUNK;
 
 use crate::execute::{Access, Grant, stored};
+use crate::memory::uploads::Claim;
 use crate::op::{Refusal, StageStep, Verb};
-use crate::shard::router::Router;
-use crate::uploads::Claim;
+use crate::route::router::Router;
 use crate::watch::{Committed, committed};
 
 use super::announced::{self, Announced};

@@ -4,8 +4,8 @@
 use corecached_engine::{ArithOutcome, DeleteOutcome, Hit, StoreOutcome};
 use corecached_protocol::binary::{Head, Opcode, Status, reply};
 
+use crate::cell::Pairs;
 use crate::op::Refusal;
-use crate::stats::Pairs;
 
 const NO_MEMORY_STORING: &[u8] = b"Out of memory allocating item";
 const NO_MEMORY_COUNTING: &[u8] = b"Out of memory incrementing value";

@@ -23,8 +23,8 @@ use corecached_protocol::reply;
 use corecached_reactor::{Chain, Insert, Outgoing, Run};
 
 use crate::cell::ShardId;
+use crate::cell::{Pairs, ShardReport};
 use crate::op::{Op, Refusal, ReplyStyle, Verb};
-use crate::stats::{Pairs, ShardReport};
 use crate::watch::{Named, Observer, PrefixRows, observed};
 
 pub(crate) use stage::Grant;

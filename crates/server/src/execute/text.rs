@@ -5,7 +5,7 @@ use corecached_engine::{
 };
 use corecached_protocol::reply;
 
-use crate::stats::Pairs;
+use crate::cell::Pairs;
 use crate::watch::Named;
 
 /// The line before the value of a hit.

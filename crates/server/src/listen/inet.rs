@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::{info, warn};
 
-use crate::config::{Config, ListenAddress, Port};
 use crate::error::StartError;
+use crate::ground::config::{Config, ListenAddress, Port};
 use crate::process;
 
 use super::info::{ListenerInfo, Transport};

@@ -1,6 +1,6 @@
 //! What connections inherit from the address that they came in by.
 
-use crate::config::{BindingProtocol, Config, ListenAddress, TlsKind};
+use crate::ground::config::{BindingProtocol, Config, ListenAddress, TlsKind};
 
 /// The number of a listening address, the same on every shard: its place in `Shared::listeners`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -40,8 +40,8 @@ use std::sync::Arc;
 
 use socket2::SockRef;
 
-use crate::config::Config;
 use crate::error::StartError;
+use crate::ground::config::Config;
 use crate::process;
 
 pub(crate) use info::{ListenerId, ListenerInfo, Transport};

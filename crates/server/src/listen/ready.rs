@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::config::{Config, Port, TlsKind};
+use crate::ground::config::{Config, Port, TlsKind};
 
 use super::{Listeners, Transport};
 

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::config::Config;
 use crate::error::StartError;
+use crate::ground::config::Config;
 
 use super::info::ListenerInfo;
 use super::{Group, message};

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Once;
 
-use crate::config::Config;
+use crate::ground::config::Config;
 
 use super::fatal::say;
 

@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use crate::config::{Config, Port};
 use crate::error::StartError;
+use crate::ground::config::{Config, Port};
 
 use super::fatal::say;
 

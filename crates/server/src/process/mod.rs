@@ -36,9 +36,11 @@ pub(crate) use signals::{GRACEFUL, is_to_end, raise, wait_for_signal};
 pub(crate) use slice::ask_for_short_slice;
 pub(crate) use user::{as_root_or_user, as_user_or_root, user_to_become};
 
-use crate::config::Config;
+use std::ffi::OsStr;
+use std::io;
+
 use crate::error::StartError;
-use crate::listen::{self, Listeners};
+use crate::ground::config::Config;
 
 /// What must be done while there is one thread and no socket.
 ///
@@ -62,10 +64,14 @@ pub(crate) fn prepare(config: &mut Config) -> Result<(), StartError> {
 
 /// What is done once the server listens and all shards have their rings. Files are written as the user that the process
 /// becomes, whose directories they lie in; one that cannot be written is named, and the server runs, as memcached does.
+/// `write_ports` writes the port file.
 ///
 /// # Errors
 /// If the user cannot be become.
-pub(crate) fn started(config: &Config, listeners: &Listeners) -> Result<(), StartError> {
+pub(crate) fn started(
+    config: &Config,
+    write_ports: impl FnOnce(&OsStr) -> io::Result<()>,
+) -> Result<(), StartError> {
     if config.lock_memory
         && let Err(error) = limits::lock_memory()
     {
@@ -79,7 +85,7 @@ pub(crate) fn started(config: &Config, listeners: &Listeners) -> Result<(), Star
     }
     if let Some(file) = &config.port_file
         && config.unix_socket.is_none()
-        && let Err(error) = listen::write_port_file(file, listeners)
+        && let Err(error) = write_ports(file)
     {
         say(format_args!(
             "Failed to write \"{}\": {error}",

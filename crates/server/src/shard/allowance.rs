@@ -17,7 +17,7 @@ use std::net::IpAddr;
 
 use corecached_engine::Seconds;
 
-use crate::config::{Config, Port};
+use crate::ground::config::{Config, Port};
 
 /// Buckets of a shard: 32 KiB.
 const BUCKETS: usize = 4096;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::listen::ListenerId;
 
 use super::Net;
-use super::core::Core;
+use crate::cell::core::Core;
 
 /// Connections taken in in one turn, some 3 us each.
 const ARRIVALS_PER_TURN: usize = 64;

@@ -10,11 +10,11 @@
 //! clients that read slowly are first made to wait at fewer replies. Who still asks for more, or sends lines of megabytes that
 //! have no end, is closed.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use corecached_protocol::event::CloseReason;
 
-use crate::conn::{OUTPUT_BYTES_MAX, Totals};
+use crate::conn::OUTPUT_BYTES_MAX;
 
 use super::Net;
 
@@ -22,47 +22,6 @@ use super::Net;
 const OUTPUT_BYTES_SHORT: usize = 16 * 1024;
 /// Connections closed in one turn at most: each is looked for among all, which takes some 20 us if there are 100,000.
 const CLOSED_PER_TURN: usize = 16;
-
-/// What a shard tells the others of the memory of its connections.
-#[derive(Debug, Default)]
-pub(crate) struct ConnMemory {
-    /// Input that could not be used yet.
-    pub(crate) input: AtomicU64,
-    /// Replies that are made, awaited, or being sent.
-    pub(crate) output: AtomicU64,
-    /// Commands that are being worked on, and encryption.
-    pub(crate) work: AtomicU64,
-    /// The table of connections.
-    pub(crate) table: AtomicU64,
-    /// Buffers for use again, and operations on their way to other shards and back.
-    pub(crate) pools: AtomicU64,
-    /// Connections that were closed because of the limit, with more input than output.
-    pub(crate) closed_for_input: AtomicU64,
-    /// The others that were.
-    pub(crate) closed_for_output: AtomicU64,
-}
-
-impl ConnMemory {
-    /// What counts for the limit.
-    pub(crate) fn held(&self) -> u64 {
-        [&self.input, &self.output, &self.work]
-            .map(|part| part.load(Ordering::Relaxed))
-            .iter()
-            .sum()
-    }
-
-    /// `stats reset`.
-    pub(crate) fn reset(&self) {
-        self.closed_for_input.store(0, Ordering::Relaxed);
-        self.closed_for_output.store(0, Ordering::Relaxed);
-    }
-
-    fn tell(&self, totals: Totals) {
-        self.input.store(totals.input, Ordering::Relaxed);
-        self.output.store(totals.output, Ordering::Relaxed);
-        self.work.store(totals.work, Ordering::Relaxed);
-    }
-}
 
 impl Net {
     /// At the end of a turn: tells what the connections hold, if that has changed, and sees to it that it is not too much.
@@ -73,7 +32,10 @@ impl Net {
             return;
         }
         self.told = totals;
-        self.shared.shard(self.id).conn_memory.tell(totals);
+        self.shared
+            .shard(self.id)
+            .conn_memory
+            .tell(totals.input, totals.output, totals.work);
         let limit = self.shared.config.conn_mem_limit_bytes;
         let share = limit / self.shared.shards.len() as u64;
         let is_short = limit > 0 && totals.all() > share / 2;

@@ -12,19 +12,19 @@ use corecached_reactor::{IN_DOUBT, Outgoing, SendId, Token};
 use tracing::{debug, error, warn};
 
 use crate::cell::ConnId;
-use crate::config::TlsKind;
-use crate::conn::{Conn, Link, Reading};
-use crate::control::Control;
+use crate::conn::{Conn, Link, Reading, Secure};
 use crate::crawler::Place;
 use crate::execute::{Part, Walked, some_statistics};
+use crate::ground::config::TlsKind;
 use crate::listen::{ListenerId, Transport};
-use crate::stats;
+use crate::route::control::Control;
 use crate::tls::Tls;
 
 use super::Net;
 use super::arrivals::Newcomer;
-use super::core::Core;
+use super::describe::describe;
 use crate::cell::ShardId;
+use crate::cell::core::Core;
 
 /// At its end the process waits this long for clients to take their replies.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
@@ -98,10 +98,11 @@ impl Net {
     pub(super) fn adopt(&mut self, fd: OwnedFd, listener: ListenerId) {
         let (now, raw) = (self.now, fd.as_raw_fd());
         let info = self.shared.listener(listener);
-        let Ok(secure) = Tls::begin(self.shared.tls.as_deref(), info) else {
+        let Ok(session) = Tls::begin(self.shared.tls.as_deref(), info) else {
             // There are no certificates for it, which the start has ruled out.
             return self.forget_connection();
         };
+        let secure = session.map(|session| Box::new(Secure::new(session)));
         let admitted = self.shared.auth.is_none();
         let id = self.conns.insert(|id| {
             let stream = self.reactor.open(fd, id.token());
@@ -316,7 +317,7 @@ impl Net {
                     from,
                     style,
                 } => {
-                    let (pairs, next) = stats::conns::describe(
+                    let (pairs, next) = describe(
                         (&self.conns, from),
                         &self.listeners,
                         self.id,

@@ -24,7 +24,7 @@ use crate::listen::{ListenerId, Transport};
 
 use super::Net;
 use super::allowance::Allowance;
-use super::core::Core;
+use crate::cell::core::Core;
 
 /// Request datagrams of a shard that wait for replies of other shards; beyond that they are dropped.
 const OPEN_MAX: usize = 1024;

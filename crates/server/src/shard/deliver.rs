@@ -11,7 +11,7 @@ use crate::execute::{Grant, PinCookie};
 use crate::op::{Op, ReplyStyle, Verb};
 
 use super::Net;
-use super::core::Core;
+use crate::cell::core::Core;
 
 impl Net {
     /// Exchanges operations and replies with the other shards; this shard's own engine has been put down.

@@ -5,7 +5,7 @@
 //! go on, and the others wait in a queue, with no more than their first message in memory.
 
 use super::Net;
-use super::core::Core;
+use crate::cell::core::Core;
 
 /// Handshakes that go on in one turn of the loop.
 const HANDSHAKES_PER_TURN: usize = 2;

@@ -13,12 +13,12 @@ use corecached_protocol::event::{self, CrawlerStatus};
 use corecached_protocol::text::Streams;
 use glommio::{Latency, Shares};
 
-use crate::control::Control;
+use crate::route::control::Control;
 use crate::shared::Shared;
 
-use super::pages::Pages;
 use super::windows::Windows;
 use crate::cell::ShardId;
+use crate::memory::pages::{Pages, REST, SLICE};
 
 /// Between two rounds of upkeep while there is traffic.
 const ROUND: Duration = Duration::from_millis(100);
@@ -34,10 +34,6 @@ const SWEPT_CHUNKS: usize = 128;
 const MAINTAIN_STEPS: usize = 64;
 /// Chunks looked at in one step of giving a page back.
 const PAGE_CHUNKS: usize = 128;
-/// Time of one slice of any of this, after which others have their turn, and rest between two: with the windows of the network
-/// loop, an eighth of the core.
-pub(super) const SLICE: Duration = Duration::from_micros(250);
-pub(super) const REST: Duration = Duration::from_millis(1);
 /// The next sweep begins this many rounds after the last has ended; twice as many each time it found next to nothing.
 const REST_ROUNDS_MIN: u32 = 10;
 /// The longest rest: a minute while there is traffic, as long as memcached's crawler waits, and ten without.

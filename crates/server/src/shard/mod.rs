@@ -2,20 +2,17 @@
 
 mod allowance;
 mod arrivals;
-pub(crate) mod conn_memory;
+mod conn_memory;
 mod connections;
-pub(crate) mod core;
+
 mod datagrams;
 mod deliver;
+mod describe;
 mod handshakes;
 mod maintenance;
-pub(crate) mod notice;
-pub(crate) mod pages;
 mod reaper;
-pub(crate) mod router;
 mod spare_time;
 mod tick;
-mod turnover;
 mod windows;
 mod with_conn;
 
@@ -29,18 +26,19 @@ use corecached_engine::Seconds;
 use corecached_mesh::Owner;
 use corecached_reactor::{Event, Reactor, Token};
 
+use crate::cell::core::Core;
 use crate::cell::{ConnId, ShardId};
+use crate::conn::Sealing;
 use crate::conn::{ConnTable, OUTPUT_BYTES_MAX, Totals};
 use crate::listen::ListenerId;
-use crate::shared::{ShardHandle, Shared};
-use crate::tls::Sealing;
+use crate::route::directory::ShardHandle;
+use crate::route::router::Router;
+use crate::shared::Shared;
 use crate::watch::EventLog;
 use allowance::Allowance;
 use arrivals::Newcomer;
-use core::Core;
 use datagrams::Datagrams;
 use reaper::Reaper;
-use router::Router;
 use windows::Windows;
 
 /// Tokens of listeners have this bit, which is no part of a connection id.

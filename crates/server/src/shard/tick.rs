@@ -26,12 +26,13 @@ use corecached_reactor::{Event, RecvBuf, Token};
 use crate::cell::ConnId;
 use crate::conn::{Arrival, LANDING_BYTES, Link, Reading};
 use crate::listen::ListenerId;
+use crate::route::control::Control;
 
 use crate::watch::Lines;
 
 use super::arrivals::Newcomer;
-use super::core::Core;
 use super::{LISTENER_TOKEN, Net, Shard};
+use crate::cell::core::Core;
 
 /// Between two looks at clients that still have replies to take, at the end of the process.
 const DRAIN_POLL: Duration = Duration::from_millis(1);
@@ -346,7 +347,9 @@ impl Net {
     fn publish(&mut self, seen: Option<Lines>) {
         let under_loans = self.router.take_seen();
         for lines in seen.iter().chain(&under_loans).chain(&self.log.take()) {
-            self.shared.watch.publish(lines, &self.shared);
+            self.shared.watch.publish(lines, |shard, conn| {
+                self.shared.shard(shard).post(Control::Watched { conn });
+            });
         }
     }
 

@@ -14,7 +14,7 @@ use crate::cell::ConnId;
 use crate::conn::{Conn, Cx, KEYS_PER_TURN};
 
 use super::Net;
-use super::core::Core;
+use crate::cell::core::Core;
 
 /// Where the bytes are that a connection works on.
 pub(super) struct Buffers<'a> {

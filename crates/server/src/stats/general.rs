@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use corecached_protocol::reply::COMPATIBILITY_VERSION;
 use corecached_reactor::ReactorConfig;
 
+use crate::ground::counters::{Counter, NetCounters};
 use crate::listen::Transport;
+use crate::memory::conns::ConnMemory;
 use crate::process::{self, Usage};
-use crate::shard::conn_memory::ConnMemory;
-use crate::shared::{Counter, NetCounters, Shared};
+use crate::shared::Shared;
 
-use super::{Pairs, ShardReport, total};
+use super::total;
+use crate::cell::{Pairs, ShardReport};
 
 /// The whole reply.
 pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {

@@ -3,7 +3,8 @@
 
 use crate::shared::Shared;
 
-use super::{ClassTotal, Pairs, ShardReport, class_totals};
+use super::{ClassTotal, class_totals};
+use crate::cell::{Pairs, ShardReport};
 
 /// The whole reply.
 pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {

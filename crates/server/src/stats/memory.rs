@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use corecached_engine::MemoryReport;
 
-use crate::shard::conn_memory::ConnMemory;
+use crate::memory::conns::ConnMemory;
 use crate::shared::Shared;
 
-use super::{Pairs, ShardReport};
+use crate::cell::{Pairs, ShardReport};
 
 /// The whole reply.
 pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {

@@ -1,45 +1,16 @@
 //! What `stats` and its subcommands answer: the names, order and meaning are memcached's; what is ours alone is in
 //! `stats shards` and `stats memory`.
 
-pub(crate) mod conns;
 pub(crate) mod general;
 pub(crate) mod items;
 pub(crate) mod memory;
-mod pairs;
 pub(crate) mod settings;
 pub(crate) mod shards;
 pub(crate) mod slabs;
 
-use corecached_engine::{ClassStats, Engine, EngineStats, MemoryReport};
+use corecached_engine::{ClassStats, EngineStats};
 
-use crate::cell::ShardId;
-
-pub(crate) use pairs::Pairs;
-
-/// A copy of one shard's statistics.
-#[derive(Clone, Debug)]
-pub(crate) struct ShardReport {
-    /// Which shard.
-    pub(crate) shard: ShardId,
-    /// Its general counters.
-    pub(crate) engine: EngineStats,
-    /// Where its bytes are.
-    pub(crate) memory: MemoryReport,
-    /// Its slab classes.
-    pub(crate) classes: Vec<ClassStats>,
-}
-
-impl ShardReport {
-    /// The statistics of a shard as they are now.
-    pub(crate) fn of(shard: ShardId, engine: &Engine) -> ShardReport {
-        ShardReport {
-            shard,
-            engine: engine.stats(),
-            memory: engine.memory_report(),
-            classes: engine.class_stats(),
-        }
-    }
-}
+use crate::cell::ShardReport;
 
 /// Sums a counter over the shards.
 fn total(reports: &[&ShardReport], counter: impl Fn(&EngineStats) -> u64) -> u64 {

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use crate::auth::Authentication;
-use crate::config::{Config, SLAB_PAGE_BYTES, TlsKind};
+use crate::ground::config::Authentication;
+use crate::ground::config::{Config, SLAB_PAGE_BYTES, TlsKind};
+use crate::ground::tuning::Tuning;
 use crate::shared::Shared;
-use crate::tuning::Tuning;
 
-use super::Pairs;
+use crate::cell::Pairs;
 
 /// Client flags have four bytes, as in memcached's default build.
 const CLIENT_FLAGS_BYTES: u64 = 4;

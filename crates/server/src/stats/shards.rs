@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 
 use corecached_engine::KeyHasher;
 
-use crate::config::EVICTION;
+use crate::ground::config::EVICTION;
 use crate::shared::Shared;
 
-use super::{Pairs, ShardReport};
+use crate::cell::{Pairs, ShardReport};
 
 /// The whole reply.
 pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {

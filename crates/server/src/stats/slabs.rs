@@ -1,6 +1,7 @@
 //! `stats slabs`: the pages and chunks of each slab class.
 
-use super::{ClassTotal, Pairs, ShardReport, class_totals};
+use super::{ClassTotal, class_totals};
+use crate::cell::{Pairs, ShardReport};
 
 /// The whole reply.
 pub(crate) fn render(reports: &[&ShardReport]) -> Pairs {

@@ -25,9 +25,7 @@ use corecached_protocol::text::Streams;
 
 use crate::cell::ConnId;
 use crate::cell::ShardId;
-use crate::config::Config;
-use crate::control::Control;
-use crate::shared::Shared;
+use crate::ground::config::Config;
 
 pub(crate) use log::{EventLog, Lines};
 pub(crate) use observer::{Committed, Observer, committed, observed};
@@ -207,14 +205,14 @@ impl Watch {
         let _ = self.wanted.fetch_update(set, fetch, update);
     }
 
-    /// Appends a log's lines to the buffers of those who want to see them.
-    pub(crate) fn publish(&self, lines: &Lines, shared: &Shared) {
+    /// Appends a log's lines to the buffers of those who want to see them; `tell` is called for each connection that has
+    /// lines again.
+    pub(crate) fn publish(&self, lines: &Lines, tell: impl Fn(ShardId, ConnId)) {
         self.written.fetch_add(lines.written(), Ordering::Relaxed);
         self.dropped.fetch_add(lines.dropped(), Ordering::Relaxed);
         for watcher in self.list().iter() {
             if watcher.append(lines, self) {
-                let conn = watcher.conn;
-                shared.shard(watcher.shard).post(Control::Watched { conn });
+                tell(watcher.shard, watcher.conn);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! `-Y`, `-S`, and what the environment adds to it.
 
 use super::*;
-use crate::auth::Authentication;
+use crate::ground::config::Authentication;
 
 const NO_BINARY: &str =
     "ERROR: You cannot allow the BINARY protocol while using ascii authentication tokens.";

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use corecached_tls::{KeyFormat, MinVersion, VerifyMode};
 
 use super::*;
-use crate::config::TlsKind;
+use crate::ground::config::TlsKind;
 
 const CHAIN: &str = "ssl_chain_cert=/c.pem";
 

@@ -18,12 +18,14 @@ use corecached_reactor::Reactor;
 
 use crate::batch::{Batch, BoxedBatch, ReplyTo};
 use crate::execute::Access;
+use crate::ground::counters::NetCounters;
 use crate::op::{Op, ReplyStyle, StageStep, Verb};
-use crate::shared::{NetCounters, ShardHandle, Shared};
+use crate::route::directory::ShardHandle;
+use crate::shared::Shared;
 use crate::watch::Lines;
 
-use super::core::Core;
 use crate::cell::ShardId;
+use crate::cell::core::Core;
 
 /// Batches that may be under way from one shard to another; more wait in the outbox.
 pub(crate) const QUEUE_BATCHES: usize = 16;

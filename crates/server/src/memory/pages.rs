@@ -27,13 +27,21 @@ use std::time::{Duration, Instant};
 
 use corecached_engine::{Engine, IDLE_FOR_EVER, Release, Vitals};
 
-use crate::engines::reserve_bytes;
 use crate::execute::Access;
-use crate::shared::{ShardHandle, Shared};
+use crate::ground::config::Config;
+use crate::route::directory::ShardHandle;
+use crate::shared::Shared;
 
-use super::maintenance::{REST, SLICE};
 use super::turnover::Laps;
 use crate::cell::ShardId;
+
+/// Time of one slice of work on memory, after which others have their turn, and rest between two: with the windows of the network
+/// loop, an eighth of the core.
+pub(crate) const SLICE: Duration = Duration::from_micros(250);
+/// See [`SLICE`].
+pub(crate) const REST: Duration = Duration::from_millis(1);
+/// A shard's own part of the memory limit, which no other can take: this share of its fair part.
+const RESERVED_SHARE: u64 = 8;
 
 /// The next hit has to be so many times later where a page is taken: less may be chance.
 const LATER: f64 = 1.5;
@@ -61,7 +69,7 @@ pub(crate) enum Loan {
 
 /// One shard's part in it.
 #[derive(Debug)]
-pub(super) struct Pages {
+pub(crate) struct Pages {
     laps: Laps,
     noted: Instant,
     /// Bytes held and evicted, and values refused for want of memory, when they were last looked at.
@@ -112,6 +120,11 @@ impl Want {
     }
 }
 
+/// What a shard can always use at the limit of the start; see [`Budget::reserve_of`].
+pub(crate) fn reserve_bytes(config: &Config) -> u64 {
+    config.memory_limit_bytes / config.threads as u64 / RESERVED_SHARE
+}
+
 /// When an item of this age is hit next.
 fn next_hit_ms(hit_interval_ms: f64, age_ms: u64) -> f64 {
     let age_ms = age_ms as f64;
@@ -128,7 +141,7 @@ struct Donor<'a> {
 }
 
 impl Pages {
-    pub(super) fn new(shared: &Shared) -> Pages {
+    pub(crate) fn new(shared: &Shared) -> Pages {
         let now = Instant::now();
         Pages {
             laps: Laps::new(shared.shards.len()),
@@ -146,18 +159,18 @@ impl Pages {
     }
 
     /// Whether the next round should come soon although the shard's own connections are quiet.
-    pub(super) fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.is_needy || self.calm_rounds < ATTENTIVE_ROUNDS
     }
 
     /// Time until the next slice of taking, if there is anything to take; never none at all.
-    pub(super) fn wait(&self) -> Option<Duration> {
+    pub(crate) fn wait(&self) -> Option<Duration> {
         let until_due = self.due.saturating_duration_since(Instant::now());
         (self.want.pages > 0.0).then_some(until_due.max(Duration::from_millis(1)))
     }
 
     /// A round: tells the others how things stand, and says what is to be taken from them.
-    pub(super) fn balance(&mut self, shared: &Shared, id: ShardId) {
+    pub(crate) fn balance(&mut self, shared: &Shared, id: ShardId) {
         let mine = shared.shard(id);
         let Some(mut core) = mine.core.try_borrow() else {
             return;
@@ -244,7 +257,7 @@ impl Pages {
     }
 
     /// A slice of taking, if it is due: the other's engine is given back between its steps.
-    pub(super) fn take(&mut self, shared: &Shared, id: ShardId) {
+    pub(crate) fn take(&mut self, shared: &Shared, id: ShardId) {
         let begun = Instant::now();
         if self.want.pages <= 0.0 || begun < self.due {
             return;

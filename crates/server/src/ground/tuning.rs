@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use crate::config::Config;
+use crate::ground::config::Config;
 
 /// memcached's default of `-o slab_automove_freeratio`.
 const FREE_RATIO: f64 = 0.01;

@@ -18,12 +18,13 @@ use std::time::Duration;
 use corecached_reactor::{EXECUTOR_BUFFER_BYTES, EXECUTOR_RING_ENTRIES, Reactor, ReactorConfig};
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
 
+use super::prefault;
 use crate::cell::ShardId;
 use crate::error::StartError;
-use crate::prefault;
 use crate::process;
+use crate::route::directory::Links;
 use crate::shard::{Shard, ShardParts};
-use crate::shared::{Links, Shared};
+use crate::shared::Shared;
 
 /// Seconds within which all shards have ended, or one of them is stuck: the sum of what they may wait for. They are counted one
 /// by one, since the process may be stopped meanwhile.

@@ -51,7 +51,7 @@ impl SslOptions {
     ///
     /// # Errors
     /// Without a certificate there is no TLS.
-    pub(super) fn settings(&self) -> Result<Settings, String> {
+    pub(crate) fn settings(&self) -> Result<Settings, String> {
         let chain_cert = self.chain_cert.clone();
         Ok(Settings {
             chain_cert: chain_cert

@@ -8,22 +8,14 @@
 //!
 //! A handshake runs on the shard that serves the connection, a few at a time (`shard/handshakes.rs`).
 
-mod options;
-mod plain;
-mod secure;
-
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use corecached_tls::{Certificates, ClientAuth, Session};
 use tracing::info;
 
-use crate::config::{Config, TlsKind};
 use crate::error::StartError;
+use crate::ground::config::{Config, TlsKind};
 use crate::listen::ListenerInfo;
-
-pub(crate) use options::SslOptions;
-pub(crate) use plain::Plain;
-pub(crate) use secure::{Sealing, Secure};
 
 /// The certificates in force, for all shards.
 #[derive(Debug)]
@@ -51,24 +43,19 @@ impl Tls {
         }))
     }
 
-    /// The encrypted side of a connection that came in by `listener`; `None` if it is not to be encrypted.
+    /// The session of a connection that came in by `listener`; `None` if it is not to be encrypted.
     ///
     /// # Errors
     /// Never after the checks of the start; the connection should be closed then.
-    pub(crate) fn begin(
-        tls: Option<&Tls>,
-        listener: &ListenerInfo,
-    ) -> Result<Option<Box<Secure>>, ()> {
+    pub(crate) fn begin(tls: Option<&Tls>, listener: &ListenerInfo) -> Result<Option<Session>, ()> {
         let auth = match listener.tls {
             TlsKind::None => return Ok(None),
             TlsKind::Default => ClientAuth::Default,
             TlsKind::OneWay => ClientAuth::Basic,
             TlsKind::Mutual => ClientAuth::Mutual,
         };
-        let session: Option<Session> = tls.and_then(|tls| tls.certificates.begin(auth));
-        session
-            .map(|session| Some(Box::new(Secure::new(session))))
-            .ok_or(())
+        let session = tls.and_then(|tls| tls.certificates.begin(auth));
+        session.map(Some).ok_or(())
     }
 
     /// Reads the certificates again, for new connections. `now` is the server's clock.

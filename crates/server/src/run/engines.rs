@@ -10,14 +10,12 @@ use std::thread::{self, ScopedJoinHandle};
 use corecached_engine::{Budget, Engine, EngineConfig, KeyHasher};
 use tracing::info;
 
-use crate::clock::Clock;
-use crate::config::Config;
 use crate::error::StartError;
+use crate::ground::clock::Clock;
+use crate::ground::config::Config;
+use crate::memory::pages::reserve_bytes;
 use crate::memory_file::{self, Memory, Owners, Saved};
 use crate::shared::Shared;
-
-/// A shard's own part of the memory limit, which no other can take: this share of its fair part.
-const RESERVED_SHARE: u64 = 8;
 
 /// The engines, and what belongs to them.
 pub(crate) struct Engines {
@@ -169,11 +167,6 @@ fn check_address_space(config: &Config) -> Result<(), StartError> {
         )));
     }
     Ok(())
-}
-
-/// What a shard can always use at the limit of the start; see [`Budget::reserve_of`].
-pub(crate) fn reserve_bytes(config: &Config) -> u64 {
-    config.memory_limit_bytes / config.threads as u64 / RESERVED_SHARE
 }
 
 fn engine_config(

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use corecached_engine::Engine;
 
-use crate::config::Config;
 use crate::error::StartError;
+use crate::ground::config::Config;
 use crate::process;
 use crate::shared::Shared;
 

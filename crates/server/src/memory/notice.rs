@@ -65,7 +65,7 @@ impl Notice {
 
     /// In each turn: what is counted for all shards alike must not be late because a shard has no time for its rounds.
     #[inline]
-    pub(super) fn tell_evicted(&self, bytes: u64) {
+    pub(crate) fn tell_evicted(&self, bytes: u64) {
         self.evicted_bytes.store(bytes, Ordering::Relaxed);
     }
 

@@ -2,13 +2,11 @@
 
 use corecached_engine::Seconds;
 
-use crate::cell::ShardId;
+use super::Listener;
+use crate::cell::{Pairs, ShardId};
 use crate::conn::{Conn, ConnTable};
 use crate::listen::{self, Transport};
-use crate::shard::Listener;
 use crate::shared::Shared;
-
-use super::Pairs;
 
 /// Connections told of in one step: two system calls each, some 100 us for all.
 const CONNS_PER_STEP: usize = 32;

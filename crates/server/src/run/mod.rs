@@ -1,6 +1,10 @@
 //! From a configuration to a running server, and back: sets everything up, starts one executor per shard, waits for a
 //! signal, ends in order.
 
+mod engines;
+mod prefault;
+mod threads;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 
@@ -10,22 +14,21 @@ use tracing::info;
 use crate::auth::Auth;
 use crate::batch::BoxedBatch;
 use crate::cell::ShardId;
-use crate::config::Config;
+use crate::cell::core::Core;
 use crate::crawler::Crawler;
-use crate::engines::{self, Engines};
 use crate::error::StartError;
+use crate::ground::config::Config;
+use crate::ground::tuning::Tuning;
 use crate::listen::{self, ListenerInfo, Listeners};
 use crate::memory_file::Memory;
-use crate::prefault;
 use crate::process::{self, Reloads};
-use crate::shard::core::Core;
-use crate::shard::router::{PeerQueues, QUEUE_BATCHES, Router};
+use crate::route::directory::ShardHandle;
+use crate::route::router::{PeerQueues, QUEUE_BATCHES, Router};
 use crate::shard::{Listener, ShardParts};
-use crate::shared::{ShardHandle, Shared};
-use crate::threads;
+use crate::shared::Shared;
 use crate::tls::Tls;
-use crate::tuning::Tuning;
 use crate::watch::{Observer, Watch};
+use engines::Engines;
 
 /// Runs the server until a signal ends it.
 ///
@@ -51,7 +54,9 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     prefault::check(&shared)?;
     reload_certificates(&shared);
     let threads = threads::start(&shared, parts)?;
-    process::started(&shared.config, &listeners)?;
+    process::started(&shared.config, |file| {
+        listen::write_port_file(file, &listeners)
+    })?;
     threads.go();
     say_ready(&shared.config, &listeners);
     process::serving(&shared.config)?;

@@ -8,8 +8,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::auth::Authentication;
-use crate::tls::SslOptions;
+use super::ssl::SslOptions;
 
 /// memcached's slab page, which limits the size of a chunk. The engine may choose smaller pages for small `-m`.
 pub(crate) const SLAB_PAGE_BYTES: u64 = 1024 * 1024;
@@ -411,4 +410,16 @@ mod tests {
         assert_eq!(Port::Ephemeral.number(), -1);
         assert_eq!(Port::Fixed(65535).number(), 65535);
     }
+}
+
+/// How clients authenticate, and the file of their passwords.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Authentication {
+    /// Not at all.
+    #[default]
+    None,
+    /// `-Y`: by a first `set`, in the text protocols.
+    Text(PathBuf),
+    /// `-S`: by SASL PLAIN, in the binary protocol.
+    Sasl(PathBuf),
 }
