@@ -28,6 +28,43 @@
 //! telemetry               what is counted and told, beside all of them
 //! reader                  lookups by other threads, which see segment and index as they change
 //! ```
+//!
+//! ```
+//! use corecached_engine::{
+//!     Budget, Deadline, Engine, EngineConfig, Fetch, KeyHasher, Seconds, Store, StoreExtras, StoreMode,
+//! };
+//!
+//! let hasher = KeyHasher::new(7);
+//! let limit_bytes = 8 << 20;
+//! let config = EngineConfig {
+//!     hasher,
+//!     page_bytes: EngineConfig::page_bytes_for(limit_bytes, 1),
+//!     ..EngineConfig::default()
+//! };
+//! let mut engine = Engine::new(config, Budget::new(limit_bytes))?;
+//!
+//! let (key, now) = (b"greeting", Seconds(2));
+//! let hash = hasher.hash(key);
+//! let stored = engine.store(
+//!     &Store {
+//!         mode: StoreMode::Set,
+//!         key,
+//!         hash,
+//!         client_flags: 0,
+//!         deadline: Deadline(60),
+//!         extras: StoreExtras::default(),
+//!         value: b"hello",
+//!     },
+//!     now,
+//! );
+//! assert!(stored.cas().is_some());
+//!
+//! let hit = engine.get(key, hash, now, Fetch::Count).expect("it was stored");
+//! assert_eq!(hit.value_chunks().collect::<Vec<_>>().concat(), b"hello");
+//! // Time comes in with each call: a minute later the item is dead.
+//! assert!(engine.get(key, hash, Seconds(60), Fetch::Count).is_none());
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 mod api;
 mod budget;

@@ -15,6 +15,28 @@
 //! `unsafe` lives in `loan.rs` and `spsc.rs` and nowhere else. All of it is model-checked with loom, which explores
 //! every interleaving and every reordering that the memory model allows:
 //! `RUSTFLAGS="--cfg loom" cargo test -p corecached-mesh --release --test mesh`.
+//!
+//! ```
+//! use corecached_mesh::{Bell, loanable, spsc};
+//!
+//! // What a shard owns, the queue to it, and its bell.
+//! let (mut owner, shard) = loanable(vec!["mine"]);
+//! let (mut requests, mut inbox) = spsc::channel(8);
+//! let bell = Bell::new();
+//!
+//! // The owner is parked: another core does the work itself.
+//! shard.try_borrow().expect("nobody has it").push("done on loan");
+//!
+//! // The owner is in its turn: the other core leaves a message, and need not ring.
+//! let mut turn = owner.resume();
+//! assert!(shard.try_borrow().is_none());
+//! requests.push("done by message").expect("there is room");
+//! assert!(!bell.needs_ring());
+//! while let Some(request) = inbox.pop() {
+//!     turn.push(request);
+//! }
+//! assert_eq!(*turn, ["mine", "done on loan", "done by message"]);
+//! ```
 
 mod bell;
 mod loan;

@@ -11,6 +11,23 @@
 //!
 //! Nothing here knows a socket, an executor, a clock or the engine. The reference is memcached 1.6.45; where an older
 //! release answers differently, the newer text is used. `docs/protocol.md` lists every command and the known differences.
+//!
+//! A server takes one command line at a time; of a set, the data block follows the line.
+//!
+//! ```
+//! use corecached_protocol::text::{self, Parsed, Request};
+//!
+//! let received = b"set greeting 0 60 5\r\nhello\r\nget gree";
+//! let Parsed::Request { consumed, request: Request::Store(store) } = text::parse(received) else {
+//!     panic!("not a set");
+//! };
+//! assert_eq!((store.key, store.value_bytes), (&b"greeting"[..], 5));
+//! let data = &received[consumed..][..5 + 2];
+//! assert_eq!(data, b"hello\r\n");
+//! // What follows is not a whole line yet.
+//! let rest = &received[consumed + data.len()..];
+//! assert!(matches!(text::parse(rest), Parsed::Incomplete));
+//! ```
 
 #![forbid(unsafe_code)]
 

@@ -20,6 +20,54 @@
 //! Unsafe code is in `ring`, `buffers`, `event`, `gather`, `send`, `datagram` and `descriptor`; `probe` reads a limit, `waker` names the ring, and `park` and
 //! `reactor` each take over one descriptor. What safe code can do through this crate cannot touch memory or descriptors that are not its own: an
 //! [`Insert`] is made by an unsafe function, a [`Stream`] owns its socket, listeners are shared, receive buffers know their reactor.
+//!
+//! A server that sends back what it receives, for one connection:
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::{TcpListener, TcpStream};
+//! use std::sync::Arc;
+//!
+//! use corecached_reactor::{Event, Outgoing, Reactor, ReactorConfig, Token};
+//!
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! let client = std::thread::spawn(move || {
+//!     let mut client = TcpStream::connect(address)?;
+//!     client.write_all(b"hello")?;
+//!     let mut echo = [0; 5];
+//!     client.read_exact(&mut echo)?;
+//!     std::io::Result::Ok(echo)
+//! });
+//!
+//! let mut reactor = Reactor::new(&ReactorConfig::default())?;
+//! let (accepting, connection) = (Token(1), Token(2));
+//! reactor.accept(&Arc::new(listener.into()), accepting);
+//! let (mut stream, mut events, mut is_over) = (None, Vec::new(), false);
+//! while !is_over {
+//!     // Sends of the last turn go out with the system call that waits for the next events.
+//!     reactor.turn(true, &mut events)?;
+//!     for event in events.drain(..) {
+//!         match event {
+//!             Event::Accepted { fd, .. } => {
+//!                 let accepted = reactor.open(fd, connection);
+//!                 reactor.recv(&accepted);
+//!                 stream = Some(accepted);
+//!             }
+//!             Event::Received { buf, .. } => {
+//!                 let bytes = reactor.bytes(&buf).to_vec();
+//!                 reactor.recycle(buf);
+//!                 let stream = stream.as_mut().expect("it was accepted");
+//!                 reactor.send(stream, Outgoing { bytes, inserts: Vec::new() });
+//!             }
+//!             Event::Eof { .. } => is_over = true,
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//! assert_eq!(&client.join().expect("it did not panic")?, b"hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 // Tests inside share code with those outside, to which this crate is one among others.
 #[cfg(test)]

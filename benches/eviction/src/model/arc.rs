@@ -9,7 +9,7 @@ use super::{Lists, NodeId, Policy};
 const ONCE: usize = 0;
 const AGAIN: usize = 1;
 
-/// See the head of this file.
+/// The policy ARC: a list for items used once and one for items used again, whose sizes adapt.
 #[derive(Clone, Debug, Default)]
 pub struct Arc {
     /// Keys that left each list.

@@ -2,7 +2,7 @@
 
 use super::{Lists, NodeId, Policy};
 
-/// See the head of this file.
+/// The policy CLOCK with two bits: an item that was used goes round once more for each use, up to three.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Clock;
 

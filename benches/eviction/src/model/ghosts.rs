@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::lists::KeyMap;
 
-/// See the head of this file.
+/// Keys of evicted items, oldest first. Whoever adds one says how many are kept.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ghosts {
     /// Key, and the number by which it was added.

@@ -9,7 +9,7 @@ use super::{Lists, NodeId, Policy};
 /// Requests of a key so far, and the time of the last.
 type Use = (u32, u64);
 
-/// See the head of this file.
+/// The policy LFU with perfect memory: the item with the fewest requests of its key ever is evicted.
 #[derive(Clone, Debug, Default)]
 pub struct Lfu {
     uses: KeyMap<Use>,

@@ -16,7 +16,7 @@ const HIR_PERCENT: u64 = 1;
 /// Keys of items that have gone are remembered for so many times the items present, at most.
 const GONE: usize = 2;
 
-/// See the head of this file.
+/// The policy LIRS: items whose last two uses were close keep most of the memory; the others are evicted from a short queue.
 #[derive(Clone, Debug, Default)]
 pub struct Lirs {
     /// Keys by their last use, the least recent first, with the time of it; the oldest that counts is one of a LIR item.

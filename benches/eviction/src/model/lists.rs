@@ -75,7 +75,7 @@ struct List {
     items: usize,
 }
 
-/// See the head of this file.
+/// Items of a cache, each in one of several doubly linked lists, found by key.
 #[derive(Debug)]
 pub struct Lists {
     map: KeyMap<NodeId>,

@@ -2,7 +2,7 @@
 
 use super::{Lists, NodeId, Policy};
 
-/// See the head of this file.
+/// The policy LRU: the item that was not used for the longest time is evicted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Lru;
 

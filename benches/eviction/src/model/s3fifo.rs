@@ -12,7 +12,7 @@ const MAIN: usize = 1;
 /// Share of the small queue.
 const SMALL_PERCENT: u64 = 10;
 
-/// See the head of this file.
+/// The policy S3-FIFO: a small queue for new items, a main queue with second chances, and keys that left the small one.
 #[derive(Clone, Debug, Default)]
 pub struct S3Fifo {
     ghosts: VecDeque<u64>,

@@ -16,7 +16,7 @@ const ACTIVE: u8 = 2;
 /// Uses of an item that has moved: it was fetched once.
 const FETCHED: u8 = 1;
 
-/// See the head of this file.
+/// memcached's segmented LRU (HOT, WARM and COLD), whose maintainer is never late here.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Segmented;
 

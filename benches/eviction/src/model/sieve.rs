@@ -4,7 +4,7 @@
 
 use super::{Lists, NodeId, Policy};
 
-/// See the head of this file.
+/// The policy SIEVE: one list in order of arrival, and a hand that evicts what was not used since it last came by.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sieve {
     hand: Option<NodeId>,

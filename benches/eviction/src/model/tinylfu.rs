@@ -56,7 +56,7 @@ impl Sketch {
     }
 }
 
-/// See the head of this file.
+/// The policy W-TinyLFU: a window of new items, of which only those that are asked for more often than an evicted one stay.
 #[derive(Clone, Debug)]
 pub struct TinyLfu {
     sketch: Sketch,
