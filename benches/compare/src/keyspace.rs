@@ -4,6 +4,7 @@
 //! with the last [`MARK_BYTES`] digits of its key's number, so that a reply can be checked
 //! without keeping a copy of the data.
 
+use corecached_client::wire::Piece;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution as _, Zipf};
@@ -34,22 +35,20 @@ impl Keyspace {
         self.value_bytes
     }
 
-    /// Appends the key of `number`.
-    pub(crate) fn push_key(&self, out: &mut Vec<u8>, number: u32) {
-        out.extend_from_slice(PREFIX);
-        let padding = self.key_bytes - PREFIX.len() - MARK_BYTES;
-        out.extend(std::iter::repeat_n(b'0', padding));
-        out.extend_from_slice(&mark(number));
+    /// The key of `number`.
+    pub(crate) fn key(&self, number: u32) -> Key<'_> {
+        Key {
+            keyspace: self,
+            number,
+        }
     }
 
-    /// Appends the value of `number`.
-    pub(crate) fn push_value(&self, out: &mut Vec<u8>, number: u32) {
-        let mark = mark(number);
-        let start = out.len();
-        out.resize(start + self.value_bytes, b'v');
-        out[start..start + MARK_BYTES].copy_from_slice(&mark);
-        let end = out.len();
-        out[end - MARK_BYTES..].copy_from_slice(&mark);
+    /// The value of `number`.
+    pub(crate) fn value(&self, number: u32) -> Value<'_> {
+        Value {
+            keyspace: self,
+            number,
+        }
     }
 
     /// The number in `key`, if it is one of ours.
@@ -61,6 +60,46 @@ impl Keyspace {
             let digit = byte.wrapping_sub(b'0');
             (digit < 10).then(|| sum.wrapping_mul(10).wrapping_add(digit.into()))
         })
+    }
+}
+
+/// The key of a number.
+pub(crate) struct Key<'k> {
+    keyspace: &'k Keyspace,
+    number: u32,
+}
+
+impl Piece for Key<'_> {
+    fn length(&self) -> usize {
+        self.keyspace.key_bytes
+    }
+
+    fn append(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(PREFIX);
+        let padding = self.keyspace.key_bytes - PREFIX.len() - MARK_BYTES;
+        out.extend(std::iter::repeat_n(b'0', padding));
+        out.extend_from_slice(&mark(self.number));
+    }
+}
+
+/// The value of a number.
+pub(crate) struct Value<'k> {
+    keyspace: &'k Keyspace,
+    number: u32,
+}
+
+impl Piece for Value<'_> {
+    fn length(&self) -> usize {
+        self.keyspace.value_bytes
+    }
+
+    fn append(&self, out: &mut Vec<u8>) {
+        let mark = mark(self.number);
+        let start = out.len();
+        out.resize(start + self.keyspace.value_bytes, b'v');
+        out[start..start + MARK_BYTES].copy_from_slice(&mark);
+        let end = out.len();
+        out[end - MARK_BYTES..].copy_from_slice(&mark);
     }
 }
 
@@ -132,7 +171,7 @@ mod tests {
     #[test]
     fn a_key_carries_its_number() {
         let mut key = Vec::new();
-        keyspace().push_key(&mut key, 123_456);
+        keyspace().key(123_456).append(&mut key);
         assert_eq!(key, b"key:00000000000000123456");
         assert_eq!(keyspace().number_of(&key), Some(123_456));
         assert_eq!(keyspace().number_of(b"key:1"), None);
@@ -141,7 +180,7 @@ mod tests {
     #[test]
     fn a_value_is_marked_at_both_ends() {
         let mut value = Vec::new();
-        keyspace().push_value(&mut value, 42);
+        keyspace().value(42).append(&mut value);
         assert_eq!(value, b"0000000042vvvvvvvvvv0000000042");
     }
 

@@ -1,50 +1,58 @@
-//! Reads and checks replies as they arrive, in pieces of any size, without gathering values.
+//! Checks replies as they arrive, in pieces of any size, without gathering values.
 //!
 //! ```text
-//!        VALUE <key> 0 <bytes>            value, CRLF
-//! Line ------------------------> Body -----------------> Line
-//! Line -- END | STORED ---> next expected reply
+//!   VALUE <key> 0 <bytes>   the next key that was asked for: those before it are misses
+//!   data                    both marks, where the pieces overlap them
+//!   END, STORED             the reply that was expected
 //! ```
 
 use std::collections::VecDeque;
 use std::io;
 
+use corecached_client::wire::Carry;
+use corecached_client::wire::line::{Part, Reply, ReplyParser, ValueHeader};
+
 use crate::keyspace::{Keyspace, MARK_BYTES, mark};
 use crate::requests::Expected;
 
-/// A reply line is never longer: `VALUE `, a key of 250 bytes, two numbers, CRLF.
-const LINE_BYTES_MAX: usize = 300;
-
-/// Where the reader stands in the stream.
-#[derive(Debug)]
-enum Stage {
-    Line,
-    Body { number: u32, at: usize },
-}
+/// Bytes of a wrong reply that are shown.
+const SHOWN_BYTES: usize = 300;
 
 /// The checking reader of one connection.
 #[derive(Debug)]
 pub(crate) struct Replies {
+    parser: ReplyParser,
+    carry: Carry,
+    checks: Checks,
+}
+
+/// What the replies are checked against.
+#[derive(Debug)]
+struct Checks {
     keyspace: Keyspace,
-    stage: Stage,
-    /// The beginning of a line whose end has not come yet.
-    partial: Vec<u8>,
+    /// The key of the value under way, and how much of it has come.
+    number: u32,
+    at: usize,
     misses: u64,
 }
 
 impl Replies {
     pub(crate) fn new(keyspace: Keyspace) -> Self {
         Self {
-            keyspace,
-            stage: Stage::Line,
-            partial: Vec::with_capacity(LINE_BYTES_MAX),
-            misses: 0,
+            parser: ReplyParser::new(),
+            carry: Carry::new(),
+            checks: Checks {
+                keyspace,
+                number: 0,
+                at: 0,
+                misses: 0,
+            },
         }
     }
 
     /// Keys that were asked for and not answered, so far.
     pub(crate) fn misses(&self) -> u64 {
-        self.misses
+        self.checks.misses
     }
 
     /// Takes what arrived and removes from `expected` each reply that is now complete.
@@ -53,93 +61,59 @@ impl Replies {
     /// The server answered something else than `expected`.
     pub(crate) fn feed(
         &mut self,
-        mut bytes: &[u8],
+        bytes: &[u8],
         expected: &mut VecDeque<Expected>,
     ) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let taken = match self.stage {
-                Stage::Line => self.line(bytes, expected)?,
-                Stage::Body { number, at } => self.body(bytes, number, at)?,
-            };
-            bytes = &bytes[taken..];
-        }
-        Ok(())
+        let checks = &mut self.checks;
+        self.carry.feed(
+            &mut self.parser,
+            bytes,
+            |part| checks.part(&part, expected),
+            |_, bytes| wrong(bytes),
+        )
     }
+}
 
-    fn line(&mut self, bytes: &[u8], expected: &mut VecDeque<Expected>) -> io::Result<usize> {
-        let Some(end) = memchr::memchr(b'\n', bytes) else {
-            self.partial.extend_from_slice(bytes);
-            if self.partial.len() > LINE_BYTES_MAX {
-                return Err(wrong(&self.partial));
-            }
-            return Ok(bytes.len());
-        };
-        if self.partial.is_empty() {
-            self.complete_line(&bytes[..=end], expected)?;
-        } else {
-            let mut line = std::mem::take(&mut self.partial);
-            line.extend_from_slice(&bytes[..=end]);
-            self.complete_line(&line, expected)?;
-            line.clear();
-            self.partial = line;
-        }
-        Ok(end + 1)
-    }
-
-    fn complete_line(&mut self, line: &[u8], expected: &mut VecDeque<Expected>) -> io::Result<()> {
-        match expected.front_mut() {
-            Some(Expected::Stored) if line == b"STORED\r\n" => {
+impl Checks {
+    fn part(&mut self, part: &Part<'_>, expected: &mut VecDeque<Expected>) -> io::Result<()> {
+        match (part, expected.front_mut()) {
+            (Part::Data(piece), _) => self.body(piece.bytes),
+            (Part::Reply(Reply::Stored), Some(Expected::Stored)) => {
                 expected.pop_front();
+                Ok(())
             }
-            Some(Expected::Values(numbers)) if line == b"END\r\n" => {
+            (Part::Reply(Reply::End), Some(Expected::Values(numbers))) => {
                 self.misses += numbers.len() as u64;
                 expected.pop_front();
+                Ok(())
             }
-            Some(Expected::Values(numbers)) => {
-                let number = self.value_header(line).ok_or_else(|| wrong(line))?;
-                // Keys before this one were passed over: they are misses.
-                while numbers.pop_front().ok_or_else(|| wrong(line))? != number {
-                    self.misses += 1;
-                }
-                self.stage = Stage::Body { number, at: 0 };
-            }
-            _ => return Err(wrong(line)),
+            (Part::Value(header), Some(Expected::Values(numbers))) => self.value(header, numbers),
+            _ => Err(other(part)),
         }
+    }
+
+    fn value(&mut self, header: &ValueHeader<'_>, numbers: &mut VecDeque<u32>) -> io::Result<()> {
+        let unexpected = || other(&Part::Value(*header));
+        let is_right = header.client_flags == 0
+            && header.value_bytes == self.keyspace.value_bytes()
+            && header.cas.is_none();
+        let number = self.keyspace.number_of(header.key);
+        let number = number.filter(|_| is_right).ok_or_else(unexpected)?;
+        // Keys before this one were passed over: they are misses.
+        while numbers.pop_front().ok_or_else(unexpected)? != number {
+            self.misses += 1;
+        }
+        (self.number, self.at) = (number, 0);
         Ok(())
     }
 
-    /// The number of the key in a `VALUE` line of the right shape and length.
-    fn value_header(&self, line: &[u8]) -> Option<u32> {
-        let rest = line.strip_prefix(b"VALUE ")?.strip_suffix(b"\r\n")?;
-        let mut words = rest.split(|byte| *byte == b' ');
-        let number = self.keyspace.number_of(words.next()?)?;
-        let mut digits = itoa::Buffer::new();
-        let bytes = digits.format(self.keyspace.value_bytes());
-        let right = words.next()? == b"0" && words.next()? == bytes.as_bytes();
-        (right && words.next().is_none()).then_some(number)
-    }
-
-    /// Checks the piece of a value (and its line end) that begins at offset `at`.
-    fn body(&mut self, bytes: &[u8], number: u32, at: usize) -> io::Result<usize> {
-        let value_bytes = self.keyspace.value_bytes();
-        let taken = bytes.len().min(value_bytes + 2 - at);
-        let piece = &bytes[..taken];
-        let mark = mark(number);
-        let right = matches_at(piece, at, &mark, 0)
-            && matches_at(piece, at, &mark, value_bytes - MARK_BYTES)
-            && matches_at(piece, at, b"\r\n", value_bytes);
-        if !right {
-            return Err(wrong(&piece[..taken.min(LINE_BYTES_MAX)]));
-        }
-        self.stage = if at + taken == value_bytes + 2 {
-            Stage::Line
-        } else {
-            Stage::Body {
-                number,
-                at: at + taken,
-            }
-        };
-        Ok(taken)
+    /// Checks the next piece of a value.
+    fn body(&mut self, piece: &[u8]) -> io::Result<()> {
+        let (mark, at) = (mark(self.number), self.at);
+        let last = self.keyspace.value_bytes() - MARK_BYTES;
+        let is_right = matches_at(piece, at, &mark, 0) && matches_at(piece, at, &mark, last);
+        self.at += piece.len();
+        if is_right { Ok(()) } else { Err(wrong(piece)) }
     }
 }
 
@@ -152,10 +126,12 @@ fn matches_at(piece: &[u8], at: usize, wanted: &[u8], start: usize) -> bool {
 }
 
 fn wrong(bytes: &[u8]) -> io::Error {
-    io::Error::other(format!(
-        "unexpected reply: {:?}",
-        String::from_utf8_lossy(bytes)
-    ))
+    let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN_BYTES)]);
+    io::Error::other(format!("unexpected reply: {shown:?}"))
+}
+
+fn other(part: &Part<'_>) -> io::Error {
+    io::Error::other(format!("unexpected reply: {part:?}"))
 }
 
 #[cfg(test)]
@@ -163,6 +139,7 @@ mod tests {
     use super::*;
     use crate::args::Args;
     use clap::Parser;
+    use corecached_client::wire::Piece;
 
     fn replies() -> Replies {
         let args = Args::parse_from([
@@ -192,7 +169,7 @@ mod tests {
             "--key-bytes=14",
             "--value-bytes=24",
         ]);
-        Keyspace::new(&args).push_value(&mut value, 7);
+        Keyspace::new(&args).value(7).append(&mut value);
         let mut stream = b"STORED\r\nVALUE key:0000000007 0 24\r\n".to_vec();
         stream.extend_from_slice(&value);
         stream.extend_from_slice(b"\r\nEND\r\n");

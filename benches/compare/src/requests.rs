@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use corecached_client::wire::text::{self, Store, StoreVerb};
+
 use crate::args::Args;
 use crate::keyspace::{Choice, Keyspace};
 
@@ -47,27 +49,18 @@ impl Batches {
     }
 
     fn push_get(&mut self, out: &mut Vec<u8>) -> Expected {
-        let mut numbers = VecDeque::with_capacity(self.multiget as usize);
-        out.extend_from_slice(b"get");
-        for _ in 0..self.multiget {
-            let number = self.choice.key();
-            out.push(b' ');
-            self.keyspace.push_key(out, number);
-            numbers.push_back(number);
-        }
-        out.extend_from_slice(b"\r\n");
+        let numbers: VecDeque<u32> = (0..self.multiget).map(|_| self.choice.key()).collect();
+        let keys = numbers.iter().map(|number| self.keyspace.key(*number));
+        text::multi_get(out, keys);
         Expected::Values(numbers)
     }
 }
 
 /// Appends a set of key `number`.
 pub(crate) fn push_set(out: &mut Vec<u8>, keyspace: &Keyspace, number: u32, noreply: bool) {
-    out.extend_from_slice(b"set ");
-    keyspace.push_key(out, number);
-    out.extend_from_slice(b" 0 0 ");
-    let mut digits = itoa::Buffer::new();
-    out.extend_from_slice(digits.format(keyspace.value_bytes()).as_bytes());
-    out.extend_from_slice(if noreply { b" noreply\r\n" } else { b"\r\n" });
-    keyspace.push_value(out, number);
-    out.extend_from_slice(b"\r\n");
+    let store = Store {
+        noreply,
+        ..Store::new(StoreVerb::Set)
+    };
+    text::store(out, keyspace.key(number), &store, keyspace.value(number));
 }

@@ -4,7 +4,7 @@
 //! asked for after its set, as it would be without batches.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::engine::{KEY_BYTES, VALUE_BYTES_MAX, key_name};
+use corecached_client::request::{GetMany, Store, StoreVerb};
+use corecached_client::{Connection, Error, Protocol, Session, Ttl};
+
+use crate::engine::{VALUE_BYTES_MAX, key_name};
 use crate::stream::{Op, Request};
 
 /// Keys of one `get`.
@@ -25,12 +28,10 @@ const START: Duration = Duration::from_secs(10);
 pub struct Memcached {
     child: Child,
     socket: PathBuf,
-    connection: BufReader<UnixStream>,
-    output: Vec<u8>,
+    connection: Connection<UnixStream>,
     value: Vec<u8>,
     batch: Vec<Request>,
     batched: HashSet<u64>,
-    skipped: Vec<u8>,
 }
 
 /// What a memcached holds.
@@ -67,12 +68,10 @@ impl Memcached {
         Ok(Self {
             child,
             socket,
-            connection: BufReader::with_capacity(1 << 20, connection),
-            output: Vec::new(),
+            connection: Connection::over(connection, Session::new(Protocol::Text, VALUE_BYTES_MAX)),
             value: vec![b'v'; VALUE_BYTES_MAX],
             batch: Vec::new(),
             batched: HashSet::new(),
-            skipped: Vec::new(),
         })
     }
 
@@ -91,8 +90,7 @@ impl Memcached {
         }
         if request.op == Op::Write {
             self.flush(count)?;
-            self.output_set(&request);
-            return self.send();
+            return self.set(&request);
         }
         self.batched.insert(request.key);
         self.batch.push(request);
@@ -108,77 +106,38 @@ impl Memcached {
         if self.batch.is_empty() {
             return Ok(());
         }
-        self.output.extend_from_slice(b"get");
-        for request in &self.batch {
-            self.output.push(b' ');
-            self.output.extend_from_slice(&key_name(request.key));
-        }
-        self.output.extend_from_slice(b"\r\n");
-        self.send()?;
-        let mut hit = self.read_hit()?;
         let batch = std::mem::take(&mut self.batch);
-        for request in &batch {
-            let is_hit = hit == Some(key_name(request.key));
-            count(request, is_hit);
-            if is_hit {
-                hit = self.read_hit()?;
-            } else {
-                self.output_set(request);
+        let keys: Vec<_> = batch.iter().map(|request| key_name(request.key)).collect();
+        let items = self.connection.call(&GetMany::new(&keys)).map_err(broken)?;
+        for (request, item) in batch.iter().zip(&items) {
+            count(request, item.is_some());
+            if item.is_none() {
+                self.ask_set(request)?;
             }
-        }
-        if hit.is_some() {
-            return Err(io::Error::other("a reply to a get out of order"));
         }
         self.batch = batch;
         self.batch.clear();
         self.batched.clear();
-        self.send()
+        self.connection.write_out().map_err(broken)
     }
 
-    /// The key of the next value of a get's reply, `None` at its end.
-    fn read_hit(&mut self) -> io::Result<Option<[u8; KEY_BYTES]>> {
-        let line = self.read_line()?;
-        if line == "END" {
-            return Ok(None);
-        }
-        let mut words = line.split(' ');
-        let value = (words.next(), words.next(), words.next(), words.next());
-        let (Some("VALUE"), Some(key), Some(_), Some(length)) = value else {
-            return Err(io::Error::other(format!("unexpected reply {line:?}")));
-        };
-        let key = key.as_bytes().try_into().map_err(io::Error::other)?;
-        let length: usize = length.parse().map_err(io::Error::other)?;
-        self.skipped.resize(length + 2, 0);
-        self.connection.read_exact(&mut self.skipped)?;
-        Ok(Some(key))
+    /// Stores the value that a request wants.
+    fn set(&mut self, request: &Request) -> io::Result<()> {
+        self.ask_set(request)?;
+        self.connection.write_out().map_err(broken)
     }
 
-    fn read_line(&mut self) -> io::Result<String> {
-        let mut line = String::new();
-        self.connection.read_line(&mut line)?;
-        Ok(line.trim_end().to_owned())
-    }
-
-    fn output_set(&mut self, request: &Request) {
-        let Request {
-            key,
-            ttl,
-            value_bytes,
-            ..
-        } = *request;
-        self.output.extend_from_slice(b"set ");
-        self.output.extend_from_slice(&key_name(key));
-        self.output
-            .extend_from_slice(format!(" 0 {ttl} {value_bytes} noreply\r\n").as_bytes());
-        self.output
-            .extend_from_slice(&self.value[..value_bytes as usize]);
-        self.output.extend_from_slice(b"\r\n");
-    }
-
-    fn send(&mut self) -> io::Result<()> {
-        self.connection.get_mut().write_all(&self.output)?;
-        self.output.clear();
-        Ok(())
+    /// The same, to be sent with what comes next.
+    fn ask_set(&mut self, request: &Request) -> io::Result<()> {
+        let (key, value) = (
+            key_name(request.key),
+            &self.value[..request.value_bytes as usize],
+        );
+        let store = Store::new(StoreVerb::Set, &key, value)
+            .ttl(Ttl::from_wire(request.ttl as i32))
+            .unanswered();
+        let asked = self.connection.session().ask(&store);
+        asked.map(drop).map_err(broken)
     }
 
     /// What it holds now.
@@ -187,9 +146,9 @@ impl Memcached {
     ///
     /// The connection broke, or a statistic is missing.
     pub fn held(&mut self) -> io::Result<Held> {
-        let general = self.stats("stats")?;
-        let slabs = self.stats("stats slabs")?;
-        let items = self.stats("stats items")?;
+        let general = self.stats("")?;
+        let slabs = self.stats("slabs")?;
+        let items = self.stats("items")?;
         let number = |stats: &HashMap<String, String>, name: &str| -> io::Result<u64> {
             let text = stats.get(name);
             text.and_then(|text| text.parse().ok())
@@ -207,25 +166,14 @@ impl Memcached {
         })
     }
 
-    fn stats(&mut self, command: &str) -> io::Result<HashMap<String, String>> {
-        self.output.extend_from_slice(command.as_bytes());
-        self.output.extend_from_slice(b"\r\n");
-        self.send()?;
-        let mut stats = HashMap::new();
-        loop {
-            let line = self.read_line()?;
-            if line == "END" {
-                return Ok(stats);
-            }
-            let Some((name, value)) = line
-                .strip_prefix("STAT ")
-                .and_then(|rest| rest.split_once(' '))
-            else {
-                return Err(io::Error::other(format!("unexpected reply {line:?}")));
-            };
-            stats.insert(name.to_owned(), value.to_owned());
-        }
+    fn stats(&mut self, of: &str) -> io::Result<HashMap<String, String>> {
+        let stats = self.connection.stats(of).map_err(broken)?;
+        Ok(stats.into_iter().collect())
     }
+}
+
+fn broken(error: Error) -> io::Error {
+    io::Error::other(error)
 }
 
 fn connect(socket: &Path) -> io::Result<UnixStream> {

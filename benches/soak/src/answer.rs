@@ -52,18 +52,4 @@ impl Answer {
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Answer::NoMemory | Answer::TooLarge)
     }
-
-    /// The answer that an error line or an error packet's text means.
-    pub(crate) fn of_error(text: &str) -> Answer {
-        let lower = text.to_ascii_lowercase();
-        if lower.contains("too large") {
-            Answer::TooLarge
-        } else if lower.contains("out of memory") {
-            Answer::NoMemory
-        } else if lower.contains("non-numeric") {
-            Answer::NotANumber
-        } else {
-            Answer::Other(text.to_owned())
-        }
-    }
 }

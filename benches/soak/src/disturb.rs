@@ -3,11 +3,10 @@
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use corecached_protocol::client_text::render;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::client::{Client, Protocol, Socket};
+use crate::client::{Client, Lines, Protocol, Socket, open, reset};
 use crate::setup::{Address, Setup};
 use crate::tally::Tally;
 use crate::value;
@@ -54,9 +53,9 @@ fn read_for_a_while(
     address: &Address,
     tally: &Tally,
 ) -> io::Result<()> {
-    let socket = Socket::open(address, slow.then_some(SLOW_RECEIVE_BYTES))?;
+    let socket = open(address, slow.then_some(SLOW_RECEIVE_BYTES))?;
     let mut pause = Slowly {
-        socket: socket.double()?,
+        socket: socket.try_clone()?,
         rng: StdRng::seed_from_u64(rng.random()),
     };
     let mut client = Client::new(socket, Protocol::Text);
@@ -66,15 +65,14 @@ fn read_for_a_while(
         }
         let depth = rng.random_range(1..=DEPTH_MAX);
         let requests: Vec<Vec<String>> = (0..depth).map(|_| some_keys(rng)).collect();
-        let mut bytes = Vec::new();
         for keys in &requests {
-            render::multi_get(&mut bytes, keys.iter().map(|key| key.as_bytes()));
+            client.ask_many(keys)?;
         }
-        client.socket().write_all(&bytes)?;
+        client.send()?;
         if slow && rng.random_range(0..10) == 0 {
             let mut some = [0; 5000];
             let _ = pause.socket.read(&mut some)?;
-            client.into_socket().reset();
+            reset(client.into_socket());
             return Ok(());
         }
         for keys in &requests {
@@ -96,10 +94,7 @@ fn some_keys(rng: &mut StdRng) -> Vec<String> {
 
 /// Each value is whole and belongs to its key, and the keys come in the order of the request.
 fn check(client: &mut Client, keys: &[String], tally: &Tally) -> io::Result<()> {
-    let hits = match client.text_hits("")? {
-        Ok(hits) => hits,
-        Err(answer) => return Err(io::Error::other(format!("a get gave {answer:?}"))),
-    };
+    let hits = client.hits()?;
     let mut order = keys.iter();
     for (key, hit) in &hits {
         if !order.any(|asked| asked == key) {
@@ -133,17 +128,17 @@ fn upload_half(
 ) -> io::Result<()> {
     // Never the same key again: what is left of an earlier upload may be read and refused after the next has begun.
     let key = format!("broken{number}_{:x}", rng.random::<u64>());
-    let mut other = Client::open(address, Protocol::Text)?;
+    let mut other = Lines::open(address)?;
     let small = format!("small{}", rng.random::<u32>());
     let stored = other.line(&format!("set {key} 0 0 {}\r\n{small}", small.len()))?;
-    let mut socket = Socket::open(address, None)?;
+    let mut socket = open(address, None)?;
     let bytes = value::length(rng, setup.value_bytes_max()).max(100);
     let part = rng.random_range(0..bytes);
     socket.write_all(format!("set {key} 0 0 {bytes}\r\n").as_bytes())?;
     let sent = socket.write_all(&vec![b'x'; part]);
     std::thread::sleep(Duration::from_millis(rng.random_range(0..300)));
     match rng.random_range(0..2) {
-        0 => socket.reset(),
+        0 => reset(socket),
         _ => drop(socket),
     }
     sent?;

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::client::{Client, Protocol};
+use crate::client::Lines;
 use crate::setup::{Address, Setup};
 use crate::tally::Tally;
 
@@ -30,7 +30,7 @@ fn act(
     process: Pid,
     tally: &Tally,
 ) -> io::Result<()> {
-    let mut client = Client::open(address, Protocol::Text)?;
+    let mut client = Lines::open(address)?;
     match rng.random_range(0..6) {
         0 if setup.flushes => {
             tally.flushes.begin();
@@ -54,7 +54,7 @@ fn act(
     Ok(())
 }
 
-fn expect(client: &mut Client, command: &str, answer: &str) -> io::Result<()> {
+fn expect(client: &mut Lines, command: &str, answer: &str) -> io::Result<()> {
     match client.line(command)? {
         line if line == answer => Ok(()),
         line => Err(io::Error::other(format!("{command} gave {line:?}"))),
@@ -62,7 +62,7 @@ fn expect(client: &mut Client, command: &str, answer: &str) -> io::Result<()> {
 }
 
 /// Reads lines up to the last one. A dump may find another at work.
-fn drain(client: &mut Client, command: &str, last: &str) -> io::Result<()> {
+fn drain(client: &mut Lines, command: &str, last: &str) -> io::Result<()> {
     let mut line = client.line(command)?;
     while line != last {
         if line.starts_with("BUSY") {
@@ -78,7 +78,7 @@ fn drain(client: &mut Client, command: &str, last: &str) -> io::Result<()> {
 
 /// One statistic, as a number.
 pub(crate) fn statistic(address: &Address, name: &str) -> io::Result<u64> {
-    let mut client = Client::open(address, Protocol::Text)?;
+    let mut client = Lines::open(address)?;
     let mut line = client.line("stats")?;
     let wanted = format!("STAT {name} ");
     let mut found = None;

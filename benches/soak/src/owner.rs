@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::answer::Answer;
-use crate::client::{Client, Protocol, render};
+use crate::client::{Client, Protocol};
 use crate::setup::{Address, Setup};
 use crate::state::{Key, Moment, Verdict};
 use crate::tally::Tally;
@@ -84,24 +84,14 @@ impl<'a> Owner<'a> {
         let (mut batch, mut bytes) = (Vec::new(), Vec::new());
         while batch.len() < depth && bytes.len() < BATCH_BYTES_MAX {
             let asked = self.choose(client.protocol());
-            render(
-                &mut bytes,
-                client.protocol(),
-                &self.names[asked.key],
-                &asked.verb,
-                asked.noreply,
-            );
+            client.ask(&self.names[asked.key], &asked.verb, asked.noreply)?;
+            bytes.extend(client.take_requests()?);
             batch.push(asked);
         }
         // An answer at the end says that those before it without answers are through.
         let key = self.rng.random_range(0..KEYS);
-        render(
-            &mut bytes,
-            client.protocol(),
-            &self.names[key],
-            &Verb::Get,
-            false,
-        );
+        client.ask(&self.names[key], &Verb::Get, false)?;
+        bytes.extend(client.take_requests()?);
         batch.push(Asked {
             key,
             verb: Verb::Get,
@@ -123,7 +113,7 @@ impl<'a> Owner<'a> {
         bytes: &[u8],
         batch: &[Asked],
     ) -> io::Result<Vec<Answer>> {
-        let mut sender = client.socket().double()?;
+        let mut sender = client.socket().try_clone()?;
         std::thread::scope(|scope| {
             let sending = scope.spawn(move || sender.write_all(bytes));
             let answers: io::Result<Vec<Answer>> = batch
@@ -179,9 +169,8 @@ impl<'a> Owner<'a> {
             client_flags: 7,
             exptime: 0,
         };
-        let mut request = Vec::new();
-        render(&mut request, client.protocol(), &key, &verb, false);
-        client.socket().write_all(&request)?;
+        client.ask(&key, &verb, false)?;
+        client.send()?;
         match client.answer(&verb, &key)? {
             Answer::Done | Answer::NoMemory | Answer::TooLarge => {}
             other => self

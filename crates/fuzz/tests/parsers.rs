@@ -8,12 +8,11 @@ use corecached_fuzz::{Choices, parsers};
 /// A target and the directory of its seeds.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 5] = [
     ("text", parsers::text::run),
     ("meta", parsers::meta::run),
     ("binary", parsers::binary::run),
-    ("client_text", parsers::client::text),
-    ("client_meta", parsers::client::meta),
+    ("client_lines", parsers::client::lines),
     ("client_binary", parsers::client::binary),
 ];
 

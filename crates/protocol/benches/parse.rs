@@ -2,8 +2,9 @@
 
 use std::hint::black_box;
 
+use corecached_client::wire::line::{ReplyParser, Step};
+use corecached_client::wire::text as render;
 use corecached_protocol::binary::{self, Opcode};
-use corecached_protocol::client_text::{ReplyParser, Step, render};
 use corecached_protocol::meta;
 use corecached_protocol::reply;
 use corecached_protocol::text::{Parsed, Request, parse};
@@ -80,7 +81,7 @@ fn other_protocols(c: &mut Criterion) {
         b.iter(|| meta::parse(black_box(line)).is_some());
     });
     let mut packet = Vec::new();
-    binary::client::render::keyed(&mut packet, Opcode::Get, 7, KEY, 0);
+    corecached_client::wire::binary::keyed(&mut packet, Opcode::Get, 7, KEY, 0);
     c.bench_function("binary/parse/GET", |b| {
         b.iter(|| {
             matches!(

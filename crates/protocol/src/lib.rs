@@ -1,13 +1,15 @@
 //! The memcached protocols as pure functions from bytes to requests and from outcomes to bytes.
 //!
 //! ```text
-//!             server                                            client
-//!   bytes -> Codec::detect -> text::parse    -> Request         client_text::render      -> bytes
-//!                             meta::parse    -> MetaRequest     meta::client::Command    -> bytes
-//!                             binary::parse  -> BinaryRequest   binary::client::render   -> bytes
-//!   bytes <- reply, meta::reply, binary::reply                  *::ReplyParser           <- bytes
+//!   bytes -> Codec::detect -> text::parse    -> Request
+//!                             meta::parse    -> MetaRequest
+//!                             binary::parse  -> BinaryRequest
+//!   bytes <- reply, meta::reply, binary::reply
 //!   datagram -> udp::request ... udp::frame -> datagrams
 //! ```
+//!
+//! The client's side of the wire is `corecached-client`'s `wire`; it uses the words, numbers, opcodes and base64 of this
+//! crate, so that none of the grammar is there twice.
 //!
 //! Nothing here knows a socket, an executor, a clock or the engine. The reference is memcached 1.6.45; where an older
 //! release answers differently, the newer text is used. `docs/protocol.md` lists every command and the known differences.
@@ -32,21 +34,18 @@
 #![forbid(unsafe_code)]
 
 pub mod binary;
-pub mod client_text;
 mod codec;
 pub mod dump;
 pub mod event;
 pub mod exptime;
 pub mod meta;
 pub mod reply;
-mod scan;
-mod step;
+pub mod scan;
 pub mod text;
 pub mod udp;
 pub mod uri;
 
 pub use codec::Codec;
-pub use step::Step;
 
 /// Longest key, in bytes.
 pub const KEY_BYTES_MAX: usize = 250;

@@ -11,7 +11,8 @@ const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
 
 /// Index of the first `byte` in `text`.
 #[inline]
-pub(crate) fn find(byte: u8, text: &[u8]) -> Option<usize> {
+#[must_use]
+pub fn find(byte: u8, text: &[u8]) -> Option<usize> {
     let mut at = 0;
     while let Some(chunk) = text[at..].first_chunk::<8>() {
         if let Some(index) = find_in_chunk(byte, *chunk) {

@@ -1,6 +1,6 @@
 //! The binary protocol, as a server reads it.
 
-use corecached_protocol::binary::client::render;
+use corecached_client::wire::binary as render;
 use corecached_protocol::binary::{
     BODY_BYTES_MAX, BinaryRequest, BinaryStore, HEADER_BYTES, Head, Opcode, Parsed, parse,
 };

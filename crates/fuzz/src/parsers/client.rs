@@ -5,31 +5,17 @@
 
 use std::fmt::Debug;
 
-use corecached_protocol::client_text::DataPiece;
-use corecached_protocol::{Step, binary, client_text, meta};
+use corecached_client::wire::{DataPiece, Step, binary, line};
 
 use super::cuts;
 
-/// Replies of the text protocol.
-pub fn text(bytes: &[u8]) {
+/// Replies of the text protocol and of the meta commands, which one parser reads.
+pub fn lines(bytes: &[u8]) {
     check(bytes, || {
-        let mut parser = client_text::ReplyParser::new();
+        let mut parser = line::ReplyParser::new();
         move |buf: &[u8]| {
             record(parser.next(buf), |part| match part {
-                client_text::Part::Data(piece) => Found::data(piece),
-                other => Found::part(&other),
-            })
-        }
-    });
-}
-
-/// Replies of the meta commands.
-pub fn meta(bytes: &[u8]) {
-    check(bytes, || {
-        let mut parser = meta::client::ReplyParser::new();
-        move |buf: &[u8]| {
-            record(parser.next(buf), |part| match part {
-                meta::client::Part::Data(piece) => Found::data(piece),
+                line::Part::Data(piece) => Found::data(piece),
                 other => Found::part(&other),
             })
         }
@@ -39,10 +25,10 @@ pub fn meta(bytes: &[u8]) {
 /// Replies of the binary protocol.
 pub fn binary(bytes: &[u8]) {
     check(bytes, || {
-        let mut parser = binary::client::ReplyParser::new();
+        let mut parser = binary::ReplyParser::new();
         move |buf: &[u8]| {
             record(parser.next(buf), |part| match part {
-                binary::client::Part::Data(piece) => Found::data(piece),
+                binary::Part::Data(piece) => Found::data(piece),
                 other => Found::part(&other),
             })
         }

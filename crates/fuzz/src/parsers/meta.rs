@@ -1,6 +1,6 @@
 //! The meta commands, as a server reads them.
 
-use corecached_protocol::meta::client::Command;
+use corecached_client::wire::meta::Command;
 use corecached_protocol::meta::{
     Flags, KeyScratch, MetaKey, MetaRequest, OPAQUE_BYTES_MAX, WORDS_MAX, parse,
 };
@@ -116,7 +116,7 @@ fn check_round_trip(request: &MetaRequest<'_>) {
                 &mut out,
                 &get.key,
                 &get.flags,
-                Command::get,
+                |out, key| Command::get(out, key),
                 Command::get_base64,
             );
         }
@@ -126,7 +126,7 @@ fn check_round_trip(request: &MetaRequest<'_>) {
                 &mut out,
                 &delete.key,
                 flags,
-                Command::delete,
+                |out, key| Command::delete(out, key),
                 Command::delete_base64,
             );
         }
@@ -136,7 +136,7 @@ fn check_round_trip(request: &MetaRequest<'_>) {
                 &mut out,
                 &arith.key,
                 flags,
-                Command::arith,
+                |out, key| Command::arith(out, key),
                 Command::arith_base64,
             );
         }

@@ -1,6 +1,6 @@
 //! The classic text protocol, as a server reads it.
 
-use corecached_protocol::client_text::render;
+use corecached_client::wire::text::{self as render, Store};
 use corecached_protocol::reply;
 use corecached_protocol::text::{
     LINE_BYTES_MAX, LINE_BYTES_UNTERMINATED_MAX, Parsed, Request, VALUE_BYTES_MAX, parse,
@@ -149,7 +149,10 @@ fn render_again(line: &mut Vec<u8>, request: &Request<'_>) -> bool {
                 render::gat(line, exptime, keys);
             }
         }
-        Request::Store(store) if is_sendable(store.key) => render::store_line(line, &store),
+        Request::Store(store) if is_sendable(store.key) => {
+            let bytes = store.value_bytes as usize;
+            render::store_line(line, store.key, &Store::from(&store), bytes);
+        }
         request => return render_keyed(line, &request),
     }
     true

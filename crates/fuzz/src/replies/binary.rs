@@ -1,7 +1,7 @@
 //! Replies of the binary protocol.
 
-use corecached_protocol::Step;
-use corecached_protocol::binary::client::{Part, ReplyParser};
+use corecached_client::wire::Step;
+use corecached_client::wire::binary::{Part, ReplyParser};
 use corecached_protocol::binary::{BinaryRequest, Head, Opcode, Parsed, Status, parse};
 
 use super::Exchange;

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use corecached_protocol::meta::client::{Part, ReplyFlags, ReplyParser, Status};
+use corecached_client::wire::Step;
+use corecached_client::wire::line::{Part, ReplyFlags, ReplyParser, Status};
 use corecached_protocol::meta::{Flags, MetaRequest};
+use corecached_protocol::reply;
 use corecached_protocol::text::{Parsed, Request, parse};
-use corecached_protocol::{Step, reply};
 
 use super::Exchange;
 
@@ -60,9 +61,9 @@ fn replies(received: &[u8]) -> Vec<Whole<'_>> {
             Step::Part { consumed, part } => {
                 let line = &rest[..consumed];
                 let form = match part {
-                    Part::Value { flags, .. } => Some((Form::Value, flags)),
+                    Part::MetaValue { flags, .. } => Some((Form::Value, flags)),
                     Part::Status { status, flags } => Some((Form::Status(status), flags)),
-                    Part::Debug(_) | Part::Text(_) => None,
+                    Part::Debug(_) | Part::Reply(_) | Part::Value(_) => None,
                     Part::Data(_) => {
                         rest = &rest[consumed..];
                         continue;

@@ -1,10 +1,11 @@
 //! Replies of the classic text protocol.
 
-use corecached_protocol::client_text::{Part, Reply, ReplyParser, ValueHeader};
+use corecached_client::wire::Step;
+use corecached_client::wire::line::{Part, Reply, ReplyParser, ValueHeader};
+use corecached_protocol::reply;
 use corecached_protocol::text::{
     Keys, Parsed, Request, StatsRequest, StoreRequest, StoreVerb, parse,
 };
-use corecached_protocol::{Step, reply};
 
 use super::Exchange;
 

@@ -5,7 +5,7 @@ use super::opcode::Opcode;
 use super::request::BinaryRequest;
 
 /// The exptime that means: create nothing on a miss.
-pub(super) const CREATE_NOTHING: u32 = u32::MAX;
+pub const CREATE_NOTHING: u32 = u32::MAX;
 
 /// Parses a change of a number.
 pub(super) fn parse<'a>(packet: &Packet<'a>) -> Option<BinaryRequest<'a>> {

@@ -17,10 +17,10 @@ pub const BODY_BYTES_MAX: u32 = 1 << 30;
 const _: () = assert!(HEADER_BYTES + u8::MAX as usize + KEY_BYTES_MAX < 1024);
 
 /// First byte of a request.
-pub(super) const REQUEST_MAGIC: u8 = 0x80;
+pub const REQUEST_MAGIC: u8 = 0x80;
 
 /// First byte of a reply.
-pub(super) const REPLY_MAGIC: u8 = 0x81;
+pub const REPLY_MAGIC: u8 = 0x81;
 
 /// What a reply repeats of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

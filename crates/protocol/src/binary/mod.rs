@@ -13,7 +13,6 @@
 //! requests of their own, they set a flag.
 
 mod arith;
-pub mod client;
 mod delete;
 mod flush;
 mod get;
@@ -27,7 +26,10 @@ mod stat;
 mod status;
 mod store;
 
-pub use header::{BODY_BYTES_MAX, HEADER_BYTES, Head, Parsed, first_key, parse};
+pub use arith::CREATE_NOTHING;
+pub use header::{
+    BODY_BYTES_MAX, HEADER_BYTES, Head, Parsed, REPLY_MAGIC, REQUEST_MAGIC, first_key, parse,
+};
 pub use opcode::Opcode;
 pub use request::{BinaryRequest, BinaryStore};
 pub use sasl::MECHANISM_BYTES_MAX;

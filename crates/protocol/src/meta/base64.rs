@@ -17,12 +17,13 @@ const fn values() -> [u8; 256] {
 }
 
 /// Length of `bytes` bytes in base64.
-pub(super) const fn encoded_bytes(bytes: usize) -> usize {
+#[must_use]
+pub const fn encoded_bytes(bytes: usize) -> usize {
     bytes.div_ceil(3) * 4
 }
 
 /// Appends `bytes` in base64.
-pub(crate) fn encode(out: &mut Vec<u8>, bytes: &[u8]) {
+pub fn encode(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(encoded_bytes(bytes.len()));
     for group in bytes.chunks(3) {
         let [a, b, c] = [

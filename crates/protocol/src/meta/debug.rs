@@ -4,7 +4,7 @@ use super::error::LineError;
 use super::key::MetaKey;
 use super::key_word;
 use crate::KEY_BYTES_MAX;
-use crate::text::tokens::Tokens;
+use crate::text::tokens::Words;
 
 /// A look at an item's innards, which changes nothing about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct MetaDebug<'a> {
 
 /// Parses what follows the command word. Words after the key are ignored, but for a `b` that comes next.
 pub(super) fn parse(rest: &[u8]) -> Result<MetaDebug<'_>, LineError> {
-    let mut words = Tokens::new(rest);
+    let mut words = Words::new(rest);
     let wire = key_word(&mut words)?;
     if wire.len() > KEY_BYTES_MAX {
         return Err(LineError::KeyTooLong);

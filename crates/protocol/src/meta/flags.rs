@@ -8,7 +8,7 @@
 use super::error::LineError;
 use super::{OPAQUE_BYTES_MAX, WORDS_MAX};
 use crate::text::number::{strict_i32, strict_u32, strict_u64};
-use crate::text::tokens::Tokens;
+use crate::text::tokens::Words;
 
 /// Letters that mean something to one of the commands.
 const KNOWN: Letters = Letters::of(b"CDEFIJLMNOPRTbcfhklqstuvx");
@@ -55,7 +55,7 @@ impl<'a> Flags<'a> {
         let mut letters = Letters(0);
         let mut bad_argument = None;
         let mut count = words_before;
-        for word in Tokens::new(words) {
+        for word in Words::new(words) {
             count += 1;
             let letter = word[0];
             if letters.has(letter) || !KNOWN.has(letter) || count > WORDS_MAX {
@@ -107,7 +107,7 @@ impl<'a> Flags<'a> {
     /// The flags in the order they were sent.
     #[inline]
     pub fn in_order(&self) -> impl Iterator<Item = Flag<'a>> + Clone + use<'a> {
-        Tokens::new(self.words).map(|word| Flag {
+        Words::new(self.words).map(|word| Flag {
             letter: word[0],
             argument: &word[1..],
         })
@@ -242,9 +242,9 @@ fn argument_error(letter: u8, argument: &[u8], earlier: Option<LineError>) -> Op
 #[cold]
 fn first_error(words: &[u8], words_before: usize, duplicate: bool) -> LineError {
     let is_flag = |word: &[u8]| matches!(word[0], b'A'..=b'z' | b'0'..=b'9');
-    if !Tokens::new(words).all(is_flag) {
+    if !Words::new(words).all(is_flag) {
         LineError::NotAFlag
-    } else if words_before + Tokens::new(words).count() > WORDS_MAX {
+    } else if words_before + Words::new(words).count() > WORDS_MAX {
         LineError::TooMany
     } else if duplicate {
         LineError::Duplicate

@@ -1,4 +1,4 @@
-//! The meta commands `mg`, `ms`, `md`, `ma` and `me`: both sides of the wire. (`mn` has no key and is a
+//! The meta commands `mg`, `ms`, `md`, `ma` and `me`, as a server reads and answers them. (`mn` has no key and is a
 //! [`text`](crate::text) command.)
 //!
 //! ```text
@@ -12,7 +12,6 @@
 
 mod arith;
 mod base64;
-pub mod client;
 mod debug;
 mod delete;
 mod error;
@@ -23,7 +22,7 @@ pub mod reply;
 mod set;
 
 pub use arith::{ArithMode, MetaArith};
-pub(crate) use base64::encode as encode_base64;
+pub use base64::{encode as encode_base64, encoded_bytes};
 pub use debug::MetaDebug;
 pub use delete::MetaDelete;
 pub use flags::{Flag, Flags};
@@ -32,7 +31,7 @@ pub use key::{KeyScratch, MetaKey};
 pub use set::{MetaSet, SetMode};
 
 use crate::KEY_BYTES_MAX;
-use crate::text::tokens::Tokens;
+use crate::text::tokens::Words;
 use error::LineError;
 
 /// Most words of a meta command, its own and the key among them.
@@ -99,14 +98,14 @@ const fn refused_arith<'a>(error: LineError) -> MetaRequest<'a> {
 
 /// The key that `words` begin with.
 #[inline]
-fn key_word<'a>(words: &mut Tokens<'a>) -> Result<&'a [u8], LineError> {
+fn key_word<'a>(words: &mut Words<'a>) -> Result<&'a [u8], LineError> {
     words.next().ok_or(LineError::Incomplete)
 }
 
 /// The key and the flags of a command that consists of nothing else.
 #[inline]
 fn keyed(rest: &[u8]) -> Result<(MetaKey<'_>, Flags<'_>), LineError> {
-    let mut words = Tokens::new(rest);
+    let mut words = Words::new(rest);
     let wire = key_word(&mut words)?;
     key_and_flags(wire, words.rest(), 2)
 }

@@ -7,7 +7,7 @@ use super::{MetaRequest, key_and_flags, key_word, refused};
 use crate::reply::CRLF;
 use crate::text::VALUE_BYTES_MAX;
 use crate::text::number::strict_u32;
-use crate::text::tokens::Tokens;
+use crate::text::tokens::Words;
 
 /// A store; `value_bytes` of data and `\r\n` follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub enum SetMode {
 
 /// Parses what follows the command word. Once the length is known, errors swallow the data.
 pub(super) fn parse(rest: &[u8]) -> MetaRequest<'_> {
-    let mut words = Tokens::new(rest);
+    let mut words = Words::new(rest);
     let (wire, value_bytes) = match key_and_length(&mut words) {
         Ok(known) => known,
         Err(error) => return refused(error),
@@ -56,7 +56,7 @@ pub(super) fn parse(rest: &[u8]) -> MetaRequest<'_> {
     }
 }
 
-fn key_and_length<'a>(words: &mut Tokens<'a>) -> Result<(&'a [u8], u32), LineError> {
+fn key_and_length<'a>(words: &mut Words<'a>) -> Result<(&'a [u8], u32), LineError> {
     let wire = key_word(words)?;
     let length = words
         .next()

@@ -2,13 +2,13 @@
 
 use super::number::strict_u32;
 use super::request::{Request, ShutdownMode};
-use super::tokens::{Tokens, wants_no_reply};
+use super::tokens::{Words, wants_no_reply};
 use crate::reply;
 
 /// Parses what follows `verbosity`.
 pub(super) fn parse_verbosity(rest: &[u8]) -> Request<'_> {
     let noreply = wants_no_reply(rest);
-    match Tokens::new(rest).next().and_then(strict_u32) {
+    match Words::new(rest).next().and_then(strict_u32) {
         Some(level) => Request::Verbosity {
             level: level.min(Request::VERBOSITY_MAX),
             noreply,
@@ -20,7 +20,7 @@ pub(super) fn parse_verbosity(rest: &[u8]) -> Request<'_> {
 /// Parses what follows `shutdown`. Whether the command is allowed at all is checked before its mode, so an unknown
 /// mode is not an error here.
 pub(super) fn parse_shutdown(rest: &[u8]) -> Request<'_> {
-    let mut words = Tokens::new(rest);
+    let mut words = Words::new(rest);
     let mode = match (words.next(), words.next()) {
         (None, _) => ShutdownMode::Now,
         (Some(word), None) if b"graceful".starts_with(word) => ShutdownMode::Graceful,
@@ -35,7 +35,7 @@ pub(super) fn parse_shutdown(rest: &[u8]) -> Request<'_> {
 /// Parses what follows `cache_memlimit`.
 pub(super) fn parse_cache_memlimit(rest: &[u8]) -> Request<'_> {
     let noreply = wants_no_reply(rest);
-    match Tokens::new(rest).next().and_then(strict_u32) {
+    match Words::new(rest).next().and_then(strict_u32) {
         Some(megabytes) => Request::CacheMemlimit { megabytes, noreply },
         None => Request::error_unless(noreply, reply::ERROR),
     }

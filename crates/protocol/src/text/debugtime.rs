@@ -3,7 +3,7 @@
 
 use super::number::c_i64;
 use super::request::Request;
-use super::tokens::{Tokens, wants_no_reply};
+use super::tokens::{Words, wants_no_reply};
 
 /// What becomes of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum DebugTime {
 
 /// Parses what follows the command word.
 pub(super) fn parse(rest: &[u8]) -> Request<'_> {
-    let time = match Tokens::new(rest).next() {
+    let time = match Words::new(rest).next() {
         Some(b"p") => DebugTime::Pause,
         Some(b"r") => DebugTime::Resume,
         Some(word) => c_i64(word).map_or(DebugTime::Unknown, DebugTime::Forward),

@@ -1,12 +1,12 @@
 //! `delete <key> [noreply]`. Words between the two are ignored, among them the `0` of old clients.
 
 use super::request::Request;
-use super::tokens::{Tokens, wants_no_reply};
+use super::tokens::{Words, wants_no_reply};
 use crate::{KEY_BYTES_MAX, reply};
 
 /// Parses what follows the command word. `delete noreply` deletes the key `noreply`, silently.
 pub(super) fn parse(rest: &[u8]) -> Request<'_> {
-    let Some(key) = Tokens::new(rest).next() else {
+    let Some(key) = Words::new(rest).next() else {
         return Request::error(reply::BAD_FORMAT);
     };
     let noreply = wants_no_reply(rest);

@@ -2,13 +2,13 @@
 
 use super::number::strict_i32;
 use super::request::Request;
-use super::tokens::{Tokens, wants_no_reply};
+use super::tokens::{Words, wants_no_reply};
 use crate::reply;
 
 /// Parses what follows the command word.
 pub(super) fn parse(rest: &[u8]) -> Request<'_> {
     let noreply = wants_no_reply(rest);
-    let mut words = Tokens::new(rest);
+    let mut words = Words::new(rest);
     let first = words.next();
     let alone = words.next().is_none();
     match first {

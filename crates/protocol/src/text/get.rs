@@ -2,7 +2,7 @@
 
 use super::number::strict_i32;
 use super::request::Request;
-use super::tokens::{Keys, Tokens};
+use super::tokens::{Keys, Words};
 use crate::reply;
 
 /// Keys of more bytes than this are not looked at here: 8,000 of them take some 50 us, and a line may be far longer.
@@ -26,7 +26,7 @@ pub(super) fn parse_get(rest: &[u8], with_cas: bool) -> Request<'_> {
 
 /// Parses what follows `gat` or `gats`.
 pub(super) fn parse_gat(rest: &[u8], with_cas: bool) -> Request<'_> {
-    let mut words = Tokens::new(rest);
+    let mut words = Words::new(rest);
     let Some(exptime) = words.next() else {
         return Request::error(reply::BAD_FORMAT);
     };

@@ -136,7 +136,7 @@ fn unknown(line: &[u8]) -> Request<'_> {
         // Spaces and then `get`: neither a browser nor worth a walk over megabytes.
         return Request::error(reply::ERROR);
     }
-    let mut words = tokens::Tokens::new(line).skip(1);
+    let mut words = tokens::Words::new(line).skip(1);
     if words
         .by_ref()
         .last()

@@ -2,7 +2,7 @@
 
 use super::number::{c_f64, strict_i32, strict_u32};
 use super::request::Request;
-use super::tokens::{Tokens, wants_no_reply};
+use super::tokens::{Words, wants_no_reply};
 use crate::reply;
 
 /// The forms of `lru`. Words may be cut short.
@@ -31,7 +31,7 @@ const HOT_AND_WARM_MAX: u64 = 80;
 /// Parses what follows the command word.
 pub(super) fn parse(rest: &[u8]) -> Request<'_> {
     let noreply = wants_no_reply(rest);
-    let mut words = Tokens::new(rest);
+    let mut words = Words::new(rest);
     let parsed = match words.next() {
         Some(word) if b"tune".starts_with(word) => tune(words),
         Some(word) if b"mode".starts_with(word) => mode(words.next()),
@@ -44,7 +44,7 @@ pub(super) fn parse(rest: &[u8]) -> Request<'_> {
     }
 }
 
-fn tune(mut words: Tokens<'_>) -> Result<LruRequest, &'static [u8]> {
+fn tune(mut words: Words<'_>) -> Result<LruRequest, &'static [u8]> {
     let mut number = || words.next().and_then(strict_u32).ok_or(reply::ERROR);
     let (hot_pct, warm_pct) = (number()?, number()?);
     let mut factor = || words.next().and_then(c_f64).ok_or(reply::ERROR);

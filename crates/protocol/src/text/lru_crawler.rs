@@ -2,7 +2,7 @@
 
 use super::number::strict_u32;
 use super::request::Request;
-use super::tokens::{Tokens, wants_no_reply};
+use super::tokens::{Words, wants_no_reply};
 use crate::reply;
 
 /// Slab classes are numbered below this.
@@ -78,7 +78,7 @@ impl CrawlTarget {
 /// Parses what follows the command word.
 pub(super) fn parse(rest: &[u8]) -> Request<'_> {
     let noreply = wants_no_reply(rest);
-    let mut words = Tokens::new(rest);
+    let mut words = Words::new(rest);
     let parsed = match (words.next(), words.next(), words.next()) {
         (Some(word), None, _) => switch(word),
         (Some(word), Some(value), None) => with_value(word, value),

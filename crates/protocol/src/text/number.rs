@@ -16,7 +16,8 @@ const STRICT_64_BYTES_MAX: usize = 22;
 
 /// A strict unsigned 32-bit number.
 #[inline]
-pub(crate) fn strict_u32(word: &[u8]) -> Option<u32> {
+#[must_use]
+pub fn strict_u32(word: &[u8]) -> Option<u32> {
     if word.len() > STRICT_32_BYTES_MAX {
         return None;
     }
@@ -25,7 +26,8 @@ pub(crate) fn strict_u32(word: &[u8]) -> Option<u32> {
 
 /// A strict signed 32-bit number.
 #[inline]
-pub(crate) fn strict_i32(word: &[u8]) -> Option<i32> {
+#[must_use]
+pub fn strict_i32(word: &[u8]) -> Option<i32> {
     if word.len() > STRICT_32_BYTES_MAX {
         return None;
     }
@@ -34,7 +36,8 @@ pub(crate) fn strict_i32(word: &[u8]) -> Option<i32> {
 
 /// A strict unsigned 64-bit number.
 #[inline]
-pub(crate) fn strict_u64(word: &[u8]) -> Option<u64> {
+#[must_use]
+pub fn strict_u64(word: &[u8]) -> Option<u64> {
     if word.len() > STRICT_64_BYTES_MAX {
         return None;
     }
@@ -43,24 +46,28 @@ pub(crate) fn strict_u64(word: &[u8]) -> Option<u64> {
 
 /// An unsigned 64-bit number, as C reads it.
 #[inline]
-pub(crate) fn c_u64(word: &[u8]) -> Option<u64> {
+#[must_use]
+pub fn c_u64(word: &[u8]) -> Option<u64> {
     digits(without_plus(word))
 }
 
 /// A signed 64-bit number, as C reads it.
 #[inline]
-pub(crate) fn c_i64(word: &[u8]) -> Option<i64> {
+#[must_use]
+pub fn c_i64(word: &[u8]) -> Option<i64> {
     signed(without_plus(word))
 }
 
 /// An unsigned 32-bit number, as C reads it.
 #[inline]
-pub(crate) fn c_u32(word: &[u8]) -> Option<u32> {
+#[must_use]
+pub fn c_u32(word: &[u8]) -> Option<u32> {
     u32::try_from(c_u64(word)?).ok()
 }
 
 /// A finite decimal fraction.
-pub(crate) fn c_f64(word: &[u8]) -> Option<f64> {
+#[must_use]
+pub fn c_f64(word: &[u8]) -> Option<f64> {
     let value: f64 = str::from_utf8(word).ok()?.parse().ok()?;
     value.is_finite().then_some(value)
 }

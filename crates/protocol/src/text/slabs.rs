@@ -2,7 +2,7 @@
 
 use super::number::{c_f64, strict_i32, strict_u32};
 use super::request::Request;
-use super::tokens::{Tokens, wants_no_reply};
+use super::tokens::{Words, wants_no_reply};
 use crate::reply;
 
 /// The forms of `slabs`. Words may be cut short.
@@ -33,7 +33,7 @@ pub(super) fn parse(rest: &[u8]) -> Request<'_> {
     let noreply = wants_no_reply(rest);
     let mut words = [b"".as_slice(); WORDS_MAX];
     let mut count = 0;
-    for (slot, word) in words.iter_mut().zip(Tokens::new(rest)) {
+    for (slot, word) in words.iter_mut().zip(Words::new(rest)) {
         *slot = word;
         count += 1;
     }

@@ -5,7 +5,7 @@
 
 use super::number::strict_u32;
 use super::request::{DetailMode, Request, StatsRequest};
-use super::tokens::Tokens;
+use super::tokens::Words;
 use crate::reply;
 
 /// Slab classes are numbered below this, whatever the item sizes are.
@@ -13,7 +13,7 @@ const SLAB_CLASSES_MAX: u32 = 64;
 
 /// Parses what follows the command word.
 pub(super) fn parse(rest: &[u8]) -> Request<'_> {
-    let mut words = Tokens::new(rest);
+    let mut words = Words::new(rest);
     let Some(name) = words.next() else {
         return Request::Stats(StatsRequest::General);
     };
@@ -53,7 +53,7 @@ fn parse_detail(mode: Option<&[u8]>) -> Request<'static> {
     Request::Stats(StatsRequest::Detail(mode))
 }
 
-fn parse_cachedump(mut words: Tokens<'_>) -> Request<'_> {
+fn parse_cachedump(mut words: Words<'_>) -> Request<'_> {
     let (Some(class), Some(limit)) = (words.next(), words.next()) else {
         return Request::error(reply::CACHEDUMP_SHORT);
     };

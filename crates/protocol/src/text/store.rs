@@ -8,7 +8,7 @@
 
 use super::number::{c_i64, c_u64, strict_u64};
 use super::request::{Request, StoreRequest, StoreVerb};
-use super::tokens::{Tokens, wants_no_reply};
+use super::tokens::{Words, wants_no_reply};
 use crate::{KEY_BYTES_MAX, reply};
 
 /// Largest value that may be announced: with its line end its length must fit a signed 32-bit number.
@@ -17,7 +17,7 @@ pub const VALUE_BYTES_MAX: u32 = i32::MAX as u32 - 2;
 /// Parses what follows the command word.
 #[inline]
 pub(super) fn parse(verb: StoreVerb, rest: &[u8]) -> Request<'_> {
-    let mut words = Tokens::new(rest);
+    let mut words = Words::new(rest);
     let (Some(key), Some(flags), Some(exptime), Some(bytes)) =
         (words.next(), words.next(), words.next(), words.next())
     else {
@@ -70,7 +70,7 @@ fn fields(
     let client_flags = c_u64(flags)? as u32;
     let exptime = c_i64(exptime)? as i32;
     let cas = match verb {
-        StoreVerb::Cas => strict_u64(Tokens::new(tail).next()?)?,
+        StoreVerb::Cas => strict_u64(Words::new(tail).next()?)?,
         _ => 0,
     };
     Some((client_flags, exptime, cas))

@@ -7,25 +7,27 @@ use crate::scan::find;
 
 /// The words of a line from left to right.
 #[derive(Clone, Debug)]
-pub(crate) struct Tokens<'a> {
+pub struct Words<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Tokens<'a> {
+impl<'a> Words<'a> {
     /// The words of `line`, which has no line end.
     #[inline]
-    pub(crate) fn new(line: &'a [u8]) -> Self {
-        Tokens { rest: line }
+    #[must_use]
+    pub fn new(line: &'a [u8]) -> Self {
+        Words { rest: line }
     }
 
     /// What is left of the line, beginning with its next word; empty if there is none.
     #[inline]
-    pub(crate) fn rest(&self) -> &'a [u8] {
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
         skip_spaces(self.rest)
     }
 }
 
-impl<'a> Iterator for Tokens<'a> {
+impl<'a> Iterator for Words<'a> {
     type Item = &'a [u8];
 
     #[inline]
@@ -122,7 +124,7 @@ impl<'a> Keys<'a> {
 
 #[cold]
 fn keys_are_short(text: &[u8]) -> bool {
-    Tokens::new(text).all(|key| key.len() <= KEY_BYTES_MAX)
+    Words::new(text).all(|key| key.len() <= KEY_BYTES_MAX)
 }
 
 impl<'a> Iterator for Keys<'a> {
@@ -174,7 +176,7 @@ impl KeyCheck {
     pub fn step(&mut self, text: &[u8], bytes: usize) -> Checked {
         let end = text.len().min(self.checked + bytes.max(2 * KEY_BYTES_MAX));
         let is_last = end == text.len();
-        let mut words = Tokens::new(&text[self.checked..end]);
+        let mut words = Words::new(&text[self.checked..end]);
         while let Some(word) = words.next() {
             if word.len() > KEY_BYTES_MAX {
                 return Checked::Bad;

@@ -2,12 +2,12 @@
 
 use super::number::strict_i32;
 use super::request::Request;
-use super::tokens::{Tokens, wants_no_reply};
+use super::tokens::{Words, wants_no_reply};
 use crate::{KEY_BYTES_MAX, reply};
 
 /// Parses what follows the command word.
 pub(super) fn parse(rest: &[u8]) -> Request<'_> {
-    let mut words = Tokens::new(rest);
+    let mut words = Words::new(rest);
     let (Some(key), Some(exptime)) = (words.next(), words.next()) else {
         return Request::error(reply::BAD_FORMAT);
     };

@@ -1,7 +1,7 @@
 //! `watch [<stream>...]`: the connection becomes a log of events.
 
 use super::request::Request;
-use super::tokens::Tokens;
+use super::tokens::Words;
 use crate::reply;
 
 /// A set of event streams.
@@ -76,7 +76,7 @@ impl Streams {
 /// Parses what follows the command word. Whether watching is allowed is checked before its words.
 pub(super) fn parse(rest: &[u8]) -> Request<'_> {
     let mut streams = Streams::NOTHING;
-    let mut words = Tokens::new(rest).peekable();
+    let mut words = Words::new(rest).peekable();
     if words.peek().is_none() {
         streams = Streams::FETCHERS;
     }

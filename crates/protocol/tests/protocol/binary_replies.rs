@@ -1,8 +1,8 @@
 //! Binary replies as the server writes and as the client reads them.
 
-use corecached_protocol::binary::client::{Malformed, Part, Reply, ReplyParser, Step};
+use corecached_client::wire::DataPiece;
+use corecached_client::wire::binary::{Malformed, Part, Reply, ReplyParser, Step};
 use corecached_protocol::binary::{Head, Opcode, Status, reply};
-use corecached_protocol::client_text::DataPiece;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Binary packets: what each opcode asks for, and what breaks the protocol.
 
-use corecached_protocol::binary::client::render;
+use corecached_client::wire::binary as render;
 use corecached_protocol::binary::{
     BODY_BYTES_MAX, BinaryRequest, BinaryStore, HEADER_BYTES, Head, Opcode, Parsed, Status, parse,
 };

@@ -1,8 +1,10 @@
 //! The client's half of the text protocol against the server's half.
 
-use corecached_protocol::client_text::{
-    DataPiece, ErrorKind, Malformed, Part, Reply, ReplyParser, Step, ValueHeader, render,
+use corecached_client::wire::DataPiece;
+use corecached_client::wire::line::{
+    ErrorKind, Malformed, Part, Reply, ReplyParser, Step, ValueHeader,
 };
+use corecached_client::wire::text::{self as render, Store};
 use corecached_protocol::reply;
 use corecached_protocol::text::{Parsed, Request, StatsRequest, StoreRequest, StoreVerb, parse};
 use proptest::collection::vec;
@@ -123,7 +125,7 @@ proptest! {
     ) {
         let cas = if verb == StoreVerb::Cas { cas } else { 0 };
         let request = StoreRequest { verb, key: key.as_bytes(), client_flags, exptime, value_bytes: value.len() as u32, cas, noreply };
-        let bytes = rendered(|out| render::store(out, &request, &value));
+        let bytes = rendered(|out| render::store(out, request.key, &Store::from(&request), &value));
         let Parsed::Request { consumed, request: parsed } = parse(&bytes) else {
             return Err(TestCaseError::fail("a storage command"));
         };
@@ -186,6 +188,7 @@ impl Seen {
                     .extend_from_slice(bytes);
             }
             Part::Reply(reply) => self.lines.push(format!("{reply:?}")),
+            other => panic!("a meta reply: {other:?}"),
         }
     }
 

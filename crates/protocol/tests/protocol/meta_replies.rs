@@ -1,7 +1,8 @@
 //! Replies to meta commands as the server writes and as the client reads them, and the client's requests.
 
-use corecached_protocol::client_text::{DataPiece, ErrorKind, Malformed, Reply};
-use corecached_protocol::meta::client::{Command, Part, ReplyParser, Status, Step};
+use corecached_client::wire::DataPiece;
+use corecached_client::wire::line::{ErrorKind, Malformed, Part, Reply, ReplyParser, Status, Step};
+use corecached_client::wire::meta::Command;
 use corecached_protocol::meta::reply::{self, Hit, Innards, Key, Marks, Number};
 use corecached_protocol::meta::{Flag, Flags, MetaRequest, SetMode, parse};
 use corecached_protocol::reply as text_reply;
@@ -249,7 +250,7 @@ fn read(wire: &[u8], cut: usize) -> Vec<String> {
         while let Step::Part { consumed, part } = parser.next(&wire[at..end]) {
             at += consumed;
             let described = match part {
-                Part::Value { value_bytes, flags } => {
+                Part::MetaValue { value_bytes, flags } => {
                     format!("VA {value_bytes} {:?} ", flags.iter().collect::<Vec<_>>())
                 }
                 Part::Data(DataPiece { bytes, .. }) => {
@@ -261,7 +262,8 @@ fn read(wire: &[u8], cut: usize) -> Vec<String> {
                     format!("{status:?} {:?}", flags.iter().collect::<Vec<_>>())
                 }
                 Part::Debug(line) => String::from_utf8_lossy(line).into_owned(),
-                Part::Text(reply) => format!("{reply:?}"),
+                Part::Reply(reply) => format!("{reply:?}"),
+                Part::Value(header) => panic!("a classic value: {header:?}"),
             };
             parts.push(described);
         }
@@ -309,7 +311,7 @@ fn flags_that_came_back() {
 fn text_lines_among_meta_replies() {
     let text = |line, expected| {
         assert!(
-            matches!(ReplyParser::new().next(line), Step::Part { part: Part::Text(reply), .. } if reply == expected),
+            matches!(ReplyParser::new().next(line), Step::Part { part: Part::Reply(reply), .. } if reply == expected),
             "{line:?}"
         );
     };

@@ -1,7 +1,6 @@
 //! A stream of replies as units that can be compared.
 
-use corecached_protocol::Step;
-use corecached_protocol::client_text::{Part, ReplyParser};
+use corecached_client::wire::line::{Part, ReplyParser, Step};
 
 use crate::cas::CasPairs;
 
@@ -57,7 +56,7 @@ pub(super) fn units(replies: &[u8]) -> Vec<Unit> {
                     data.extend_from_slice(piece.bytes);
                 }
             }
-            Part::Reply(_) => units.push(Unit::Line(replies[at..at + consumed].to_vec())),
+            _ => units.push(Unit::Line(replies[at..at + consumed].to_vec())),
         }
         at += consumed;
     }

@@ -1,0 +1,169 @@
+//! A stream of reply lines and values, cut anywhere.
+
+use super::Status;
+use super::data_block::ValueBlock;
+use super::flags::ReplyFlags;
+use super::reply::{Reply, ValueHeader};
+use crate::wire::step::Found;
+use crate::wire::{DataPiece, Parse};
+use corecached_protocol::scan::find;
+use corecached_protocol::text::Words;
+use corecached_protocol::text::number::c_u64;
+
+/// Longest reply line; a server that sends more without a line end is not a memcached.
+pub const REPLY_LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// Reads the replies of one connection.
+#[derive(Clone, Debug, Default)]
+pub struct ReplyParser {
+    /// The value that is being read, if any.
+    value: ValueBlock,
+}
+
+/// A step through the replies.
+pub type Step<'a> = crate::wire::Step<Part<'a>, Malformed>;
+
+/// A part of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// A hit of a classic command; one or more [`Part::Data`] follow, and `END` after the last hit.
+    Value(ValueHeader<'a>),
+    /// `VA`; one or more [`Part::Data`] follow.
+    MetaValue {
+        /// Length of the value.
+        value_bytes: usize,
+        /// The flags that came back.
+        flags: ReplyFlags<'a>,
+    },
+    /// A piece of the value; the last one ends the reply to a meta command.
+    Data(DataPiece<'a>),
+    /// A meta reply of one line.
+    Status {
+        /// Its first word.
+        status: Status,
+        /// The flags that came back.
+        flags: ReplyFlags<'a>,
+    },
+    /// `ME <key> <name>=<value>...`: what follows the first word.
+    Debug(&'a [u8]),
+    /// Any other line: the replies of classic commands, `MN`, and errors.
+    Reply(Reply<'a>),
+}
+
+/// How a reply breaks the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Malformed {
+    /// No line end within [`REPLY_LINE_BYTES_MAX`].
+    LineTooLong,
+    /// A `VALUE` or `VA` line that cannot be read.
+    ValueLine,
+    /// A value that is not followed by a line end.
+    ValueEnd,
+}
+
+impl std::fmt::Display for Malformed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Malformed::LineTooLong => "reply line without an end",
+            Malformed::ValueLine => "VALUE line that cannot be read",
+            Malformed::ValueEnd => "value of another length than announced",
+        })
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+impl ReplyParser {
+    /// A parser for a fresh connection.
+    #[must_use]
+    pub const fn new() -> Self {
+        ReplyParser {
+            value: ValueBlock::none(),
+        }
+    }
+
+    /// The next part of the replies, which `buf` begins with.
+    #[inline]
+    pub fn next<'a>(&mut self, buf: &'a [u8]) -> Step<'a> {
+        match self.value.next(buf) {
+            Some(piece) => Step::of(piece, |piece| Ok(Part::Data(piece))),
+            None => Step::of(split_line(buf), |line| self.part(line)),
+        }
+    }
+
+    #[inline]
+    fn part<'a>(&mut self, line: &'a [u8]) -> Result<Part<'a>, Malformed> {
+        let (word, words) = match line {
+            [b'V', b'A', b'L', b'U', b'E', b' ', words @ ..] => return self.value(words),
+            [a, b] => ([*a, *b], &line[2..]),
+            [a, b, b' ', words @ ..] => ([*a, *b], words),
+            _ => return Ok(Part::Reply(Reply::of(line))),
+        };
+        let status = match &word {
+            b"HD" => Status::Hd,
+            b"EN" => Status::En,
+            b"NS" => Status::Ns,
+            b"EX" => Status::Ex,
+            b"NF" => Status::Nf,
+            b"VA" => return self.meta_value(words),
+            b"ME" => return Ok(Part::Debug(words)),
+            _ => return Ok(Part::Reply(Reply::of(line))),
+        };
+        Ok(Part::Status {
+            status,
+            flags: ReplyFlags { words },
+        })
+    }
+
+    #[inline]
+    fn value<'a>(&mut self, words: &'a [u8]) -> Result<Part<'a>, Malformed> {
+        let header = ValueHeader::of(words).ok_or(Malformed::ValueLine)?;
+        self.value = ValueBlock::of(header.value_bytes);
+        Ok(Part::Value(header))
+    }
+
+    #[inline]
+    fn meta_value<'a>(&mut self, words: &'a [u8]) -> Result<Part<'a>, Malformed> {
+        let mut words = Words::new(words);
+        let length = words
+            .next()
+            .and_then(c_u64)
+            .and_then(|bytes| usize::try_from(bytes).ok());
+        let value_bytes = length.ok_or(Malformed::ValueLine)?;
+        self.value = ValueBlock::of(value_bytes);
+        Ok(Part::MetaValue {
+            value_bytes,
+            flags: ReplyFlags {
+                words: words.rest(),
+            },
+        })
+    }
+}
+
+impl Parse for ReplyParser {
+    type Part<'a> = Part<'a>;
+    type Malformed = Malformed;
+
+    #[inline]
+    fn next<'a>(&mut self, buf: &'a [u8]) -> Step<'a> {
+        ReplyParser::next(self, buf)
+    }
+}
+
+/// The line at the start of `buf`, without its line end, and how many bytes it takes with it; `None` if it is not whole.
+#[inline]
+fn split_line(buf: &[u8]) -> Found<&[u8], Malformed> {
+    let Some(newline) = find(b'\n', buf) else {
+        let too_long = buf.len() > REPLY_LINE_BYTES_MAX;
+        return if too_long {
+            Err(Malformed::LineTooLong)
+        } else {
+            Ok(None)
+        };
+    };
+    let line = &buf[..newline];
+    Ok(Some((
+        newline + 1,
+        line.strip_suffix(b"\r").unwrap_or(line),
+    )))
+}

@@ -1,0 +1,8 @@
+//! The client against scripts, and against real servers where there are any.
+
+#![allow(clippy::unwrap_used)]
+
+mod pool;
+mod real;
+mod scripts;
+mod splits;
