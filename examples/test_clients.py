@@ -15,6 +15,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent / "clients"
 NODE_MODULES = os.environ.get("EXAMPLES_NODE_MODULES", "")
 GO_SOURCES = "/usr/share/gocode"
 JAVA_LIBRARY = "/usr/share/java/spymemcached.jar"
+C_HEADER = "/usr/include/libmemcached/memcached.h"
 NO_PATH = "/nonexistent"
 
 # The command, and what has to be there for it.
@@ -24,6 +25,7 @@ LANGUAGES = {
     "node": (["node", "client.js"], ["node", f"{NODE_MODULES or NO_PATH}/memjs"]),
     "php": (["php", "client.php"], ["php", "php:memcached"]),
     "ruby": (["ruby", "client.rb"], ["ruby", "ruby:dalli"]),
+    "c": (["sh", "-c", 'cc -Wall -Werror -o "$C_PROGRAM" client.c -lmemcached && "$C_PROGRAM" "$0"'], ["cc", C_HEADER]),
     "java": (["java", "-cp", JAVA_LIBRARY, "Client.java"], ["javac", JAVA_LIBRARY]),
 }
 ENVIRONMENT = {"GO111MODULE": "off", "GOPATH": GO_SOURCES, "GOFLAGS": "", "NODE_PATH": NODE_MODULES}
@@ -38,8 +40,8 @@ def is_there(need):
     return pathlib.Path(need).exists() if need.startswith("/") else shutil.which(need) is not None
 
 
-def lines_of(command, address):
-    environment = {**os.environ, **ENVIRONMENT}
+def lines_of(command, address, folder):
+    environment = {**os.environ, **ENVIRONMENT, "C_PROGRAM": str(folder / "client")}
     done = subprocess.run([*command, address], cwd=FOLDER, env=environment, capture_output=True, text=True, timeout=90)
     print(done.stdout, done.stderr)
     assert done.returncode == 0
@@ -47,14 +49,14 @@ def lines_of(command, address):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_client(language, server):
+def test_client(language, server, tmp_path):
     command, needs = LANGUAGES[language]
     for need in needs:
         if not is_there(need):
             pytest.skip(f"{language}: {need} is not here")
     address = "%s:%d" % server.address
-    lines = lines_of(command, address)
+    lines = lines_of(command, address, tmp_path)
     assert lines[:4] == WITH_CACHE
     assert lines[4].lower() == "deleted: true"
     server.end()
-    assert lines_of(command, address) == ["first: down", "second: down"]
+    assert lines_of(command, address, tmp_path) == ["first: down", "second: down"]
