@@ -24,7 +24,7 @@ enum Phase {
 pub(crate) enum Action {
     Nothing,
     Arm(RawFd),
-    Cancel,
+    Cancel(RawFd),
     Pause,
 }
 
@@ -71,7 +71,7 @@ impl Listeners {
         match listener.phase {
             Phase::Armed => {
                 listener.phase = Phase::Stopping { resume: false };
-                Action::Cancel
+                Action::Cancel(listener.fd)
             }
             Phase::Stopping { .. } => {
                 listener.phase = Phase::Stopping { resume: false };
@@ -184,11 +184,11 @@ mod tests {
         let mut listeners = Listeners::default();
         assert_eq!(listeners.stop(TOKEN), Action::Nothing);
         listeners.start(3, TOKEN);
-        assert_eq!(listeners.stop(TOKEN), Action::Cancel);
+        assert_eq!(listeners.stop(TOKEN), Action::Cancel(3));
         assert!(listeners.is_stopping(TOKEN) && listeners.are_armed());
         assert_eq!(listeners.start(3, TOKEN), Action::Nothing);
         assert_eq!(listeners.ended(TOKEN, -libc::ECANCELED), Action::Arm(3));
-        assert_eq!(listeners.stop(TOKEN), Action::Cancel);
+        assert_eq!(listeners.stop(TOKEN), Action::Cancel(3));
         assert_eq!(listeners.ended(TOKEN, -libc::ECANCELED), Action::Nothing);
         assert!(!listeners.are_armed());
         assert_eq!(listeners.start(4, TOKEN), Action::Arm(4));

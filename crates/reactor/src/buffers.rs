@@ -1,7 +1,8 @@
-//! The receive buffers: one mapping cut into equal buffers, and the ring through which the kernel is given them.
+//! The receive buffers: one mapping cut into equal buffers, and how they are lent to who fills them.
 //!
 //! ```text
-//!  ring:     | entry 0 | entry 1 | ... |          the kernel takes from the head, we add at the tail
+//!  ring:     | entry 0 | entry 1 | ... |          with io_uring: the kernel takes from the head, we add at the tail
+//!  list:     3, 7, 1                              with epoll: what the driver is given with the next turn
 //!  buffers:  | 0 ...... | 1 ...... | 2 ...... |
 //! ```
 
@@ -10,7 +11,8 @@ use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use io_uring::types::BufRingEntry;
 
-use crate::ring::Ring;
+use crate::config::Io;
+use crate::driver::Driver;
 
 const PAGE_BYTES: usize = 4096;
 
@@ -52,45 +54,99 @@ impl Owner {
 /// The buffers of one reactor.
 pub(crate) struct Buffers {
     owner: Owner,
-    entries: Mapping,
+    lending: Lending,
     memory: Mapping,
     count: u16,
     buffer_bytes: u32,
-    /// The tail as we count it; the kernel sees it after [`Buffers::publish`].
-    tail: u16,
-    published: u16,
+    group: u16,
     /// Buffers that are with the caller.
     outside: u16,
 }
 
+/// How buffers go to who fills them.
+enum Lending {
+    /// The kernel looks into a ring of entries.
+    Ring {
+        entries: Mapping,
+        /// The tail as we count it; the kernel sees it after [`Buffers::publish`].
+        tail: u16,
+        published: u16,
+    },
+    /// The driver is given these.
+    List(Vec<u16>),
+}
+
+/// Where the buffers of a group lie, for a driver that fills them itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Offer {
+    base: *mut u8,
+    count: u16,
+    buffer_bytes: u32,
+}
+
+impl Offer {
+    /// Where a buffer begins, and how many bytes it has.
+    pub(crate) fn buffer(&self, index: u16) -> (*mut u8, usize) {
+        assert!(index < self.count, "a buffer of this group");
+        let bytes = self.buffer_bytes as usize;
+        (self.base.wrapping_add(usize::from(index) * bytes), bytes)
+    }
+}
+
 impl Buffers {
-    /// Maps `count` buffers and fills the ring with them. [`Buffers::register`] offers it to the kernel.
-    pub(crate) fn new(count: u16, buffer_bytes: u32) -> io::Result<Buffers> {
+    /// Maps `count` buffers for a driver of this kind. [`Buffers::register`] offers them to it.
+    pub(crate) fn new(io: Io, count: u16, buffer_bytes: u32) -> io::Result<Buffers> {
         if !count.is_power_of_two() || count > 1 << 15 || buffer_bytes == 0 {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
+        let lending = match io {
+            Io::Uring => Lending::Ring {
+                entries: Mapping::new(usize::from(count) * size_of::<BufRingEntry>())?,
+                tail: 0,
+                published: 0,
+            },
+            Io::Epoll => Lending::List(Vec::with_capacity(usize::from(count))),
+        };
         let mut buffers = Buffers {
             owner: Owner::new(),
-            entries: Mapping::new(usize::from(count) * size_of::<BufRingEntry>())?,
+            lending,
             memory: Mapping::new(usize::from(count) * buffer_bytes as usize)?,
             count,
             buffer_bytes,
-            tail: 0,
-            published: 0,
+            group: 0,
             outside: 0,
         };
-        for index in 0..count {
-            buffers.add(index);
+        // A list is taken from at its end, a ring at its beginning.
+        match io {
+            Io::Uring => (0..count).for_each(|index| buffers.add(index)),
+            Io::Epoll => (0..count).rev().for_each(|index| buffers.add(index)),
         }
-        buffers.publish();
         Ok(buffers)
     }
 
-    /// Offers the buffers to `ring` as `group`, which must be closed before `self` is dropped.
-    pub(crate) fn register(&self, ring: &Ring, group: u16) -> io::Result<()> {
-        let address = self.entries.base as u64;
-        // SAFETY: the mapping is page-aligned, holds `count` entries, and the reactor drops the ring before it.
-        unsafe { ring.register_buffers(address, self.count, group) }
+    /// Offers the buffers to `driver`, which is of the kind they were made for, as `group`. It must be closed before `self` is
+    /// dropped.
+    pub(crate) fn register(&mut self, driver: &mut Driver, group: u16) -> io::Result<()> {
+        self.group = group;
+        self.publish(driver);
+        match (driver, &self.lending) {
+            (Driver::Ring(ring), Lending::Ring { entries, .. }) => {
+                let address = entries.base as u64;
+                // SAFETY: the mapping is page-aligned, holds `count` entries, and the reactor drops the ring before it.
+                unsafe { ring.register_buffers(address, self.count, group) }
+            }
+            (Driver::Epoll(epoll), Lending::List(_)) => {
+                let offer = Offer {
+                    base: self.memory.base,
+                    count: self.count,
+                    buffer_bytes: self.buffer_bytes,
+                };
+                // SAFETY: the reactor drops the driver before the buffers.
+                unsafe { epoll.offer_buffers(offer, group) };
+                Ok(())
+            }
+            _ => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+        }
     }
 
     /// Takes note of a completion that carries buffer `index` with `len` bytes.
@@ -113,29 +169,43 @@ impl Buffers {
         unsafe { std::slice::from_raw_parts(self.memory.base.add(start), buf.len()) }
     }
 
-    /// Returns a buffer to the ring; the kernel sees it after [`Buffers::publish`].
+    /// Takes a buffer back; it can be filled again after [`Buffers::publish`].
     pub(crate) fn recycle(&mut self, buf: RecvBuf) {
         assert!(buf.owner == self.owner, "a buffer of another reactor");
         self.outside -= 1;
         self.add(buf.index);
     }
 
-    /// Makes recycled buffers available to the kernel.
-    pub(crate) fn publish(&mut self) {
-        if self.tail == self.published {
-            return;
+    /// Makes recycled buffers available to who fills them: the kernel, or `driver`.
+    pub(crate) fn publish(&mut self, driver: &mut Driver) {
+        match &mut self.lending {
+            Lending::Ring {
+                tail, published, ..
+            } if tail == published => {}
+            Lending::Ring {
+                entries,
+                tail,
+                published,
+            } => {
+                let base = entries.base.cast::<BufRingEntry>();
+                // SAFETY: the mapping begins with the entries, whose first holds the ring's tail; the kernel reads it
+                // concurrently, hence the atomic. Release: the entries written before must be visible first.
+                unsafe {
+                    let shared = BufRingEntry::tail(base).cast::<AtomicU16>();
+                    (*shared).store(*tail, Ordering::Release);
+                }
+                *published = *tail;
+            }
+            Lending::List(returned) => {
+                if let Driver::Epoll(epoll) = driver {
+                    // SAFETY: each buffer is in the list once, after its `RecvBuf` was consumed or before there was one.
+                    unsafe { epoll.supply(returned, self.group) };
+                }
+            }
         }
-        let base = self.entries.base.cast::<BufRingEntry>();
-        // SAFETY: the mapping begins with the entries, whose first holds the ring's tail; the kernel reads it
-        // concurrently, hence the atomic. Release: the entries written before must be visible first.
-        unsafe {
-            let tail = BufRingEntry::tail(base).cast::<AtomicU16>();
-            (*tail).store(self.tail, Ordering::Release);
-        }
-        self.published = self.tail;
     }
 
-    /// Buffers the kernel has, published or not.
+    /// Buffers that are not with the caller, published or not.
     pub(crate) fn available(&self) -> u16 {
         self.count - self.outside
     }
@@ -146,18 +216,22 @@ impl Buffers {
     }
 
     fn add(&mut self, index: u16) {
-        let slot = usize::from(self.tail & (self.count - 1));
         let address = self.memory.base.wrapping_add(self.offset(index));
+        let (entries, tail) = match &mut self.lending {
+            Lending::Ring { entries, tail, .. } => (entries, tail),
+            Lending::List(returned) => return returned.push(index),
+        };
+        let slot = usize::from(*tail & (self.count - 1));
         // SAFETY: `slot` is below `count`, so the entry lies in the mapping. At most `count` buffers exist and each is
         // in the ring once, so the kernel does not read this slot before the tail is published. The setters leave the
         // tail alone, which overlays the unused field of entry 0.
         unsafe {
-            let entry = &mut *self.entries.base.cast::<BufRingEntry>().add(slot);
+            let entry = &mut *entries.base.cast::<BufRingEntry>().add(slot);
             entry.set_addr(address as u64);
             entry.set_len(self.buffer_bytes);
             entry.set_bid(index);
         }
-        self.tail = self.tail.wrapping_add(1);
+        *tail = tail.wrapping_add(1);
     }
 }
 

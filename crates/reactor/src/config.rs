@@ -2,9 +2,21 @@
 
 use std::time::Duration;
 
-/// How large a reactor's queues and buffers are. One reactor per shard, so each number counts once per core.
+/// By what means a reactor moves bytes. All reactors that ring each other have the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Io {
+    /// A ring of its own: what has been answered goes out, and what has come is there, with one call for all.
+    #[default]
+    Uring,
+    /// epoll, and a call for each read and each send: where io_uring is denied.
+    Epoll,
+}
+
+/// How large a reactor's queues and buffers are, and what moves bytes. One reactor per shard, so each number counts once per core.
 #[derive(Clone, Debug)]
 pub struct ReactorConfig {
+    /// By what means bytes are moved.
+    pub io: Io,
     /// Submission queue entries, a power of two. A tick may queue more: the excess is submitted early.
     pub entries: u32,
     /// Completion queue entries, a power of two, at least `entries`. An overflow is handled but costs a system call.
@@ -39,6 +51,7 @@ pub struct ReactorConfig {
 impl Default for ReactorConfig {
     fn default() -> Self {
         Self {
+            io: Io::Uring,
             entries: 1024,
             completion_entries: 4096,
             buffers: 256,

@@ -14,12 +14,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::RawFd;
 
-use io_uring::types::{Fd, RecvMsgOut};
-use io_uring::{opcode, squeue};
+use io_uring::types::RecvMsgOut;
 
 use crate::buffers::{Buffers, RecvBuf};
+use crate::config::Io;
+use crate::driver::{Driver, SendEntry, SendWhat};
 use crate::event::Token;
-use crate::ring::Ring;
 use crate::user_data::{Kind, UserData};
 
 /// Longest address of a peer.
@@ -30,8 +30,8 @@ const _: () = assert!(BUFFER_BYTES as usize > 65_535 + 16 + PEER_BYTES_MAX);
 /// A slot keeps the memory of so many parts for its next reply.
 const PARTS_KEPT: usize = 64;
 
-const FLAGS_WAITING: u32 = libc::MSG_NOSIGNAL as u32;
-const FLAGS_INLINE: u32 = FLAGS_WAITING | libc::MSG_DONTWAIT as u32;
+const FLAGS_WAITING: i32 = libc::MSG_NOSIGNAL;
+const FLAGS_INLINE: i32 = FLAGS_WAITING | libc::MSG_DONTWAIT;
 
 /// Where a datagram came from, and where its reply goes.
 #[derive(Clone, Copy, Debug)]
@@ -140,14 +140,14 @@ impl Datagrams {
     /// Receives from `fd` as `token` until `stop`.
     pub(crate) fn start(
         &mut self,
-        ring: &mut Ring,
+        driver: &mut Driver,
         fd: RawFd,
         token: Token,
-        buffers: u16,
+        (io, buffers): (Io, u16),
     ) -> std::io::Result<()> {
         if self.buffers.is_none() {
-            let buffers = Buffers::new(buffers, BUFFER_BYTES)?;
-            buffers.register(ring, Ring::DATAGRAM_GROUP)?;
+            let mut buffers = Buffers::new(io, buffers, BUFFER_BYTES)?;
+            buffers.register(driver, Driver::DATAGRAM_GROUP)?;
             self.buffers = Some(buffers);
         }
         if self.sockets.iter().all(|socket| socket.token != token) {
@@ -157,17 +157,17 @@ impl Datagrams {
                 is_armed: true,
                 is_stopped: false,
             });
-            ring.recv_datagrams(fd, UserData::token(Kind::RecvDatagram, token));
+            driver.recv_datagrams(fd, UserData::token(Kind::RecvDatagram, token));
         }
         Ok(())
     }
 
     /// Receives no more from the socket of `token`.
-    pub(crate) fn stop(&mut self, ring: &mut Ring, token: Token) {
+    pub(crate) fn stop(&mut self, driver: &mut Driver, token: Token) {
         for socket in self.sockets.iter_mut().filter(|it| it.token == token) {
             socket.is_stopped = true;
             if socket.is_armed {
-                ring.cancel(UserData::token(Kind::RecvDatagram, token));
+                driver.cancel(socket.fd, UserData::token(Kind::RecvDatagram, token));
             }
         }
     }
@@ -178,18 +178,18 @@ impl Datagrams {
     }
 
     /// Gives the kernel what the caller gave back, and receives again where buffers had run out.
-    pub(crate) fn prepare(&mut self, ring: &mut Ring) {
+    pub(crate) fn prepare(&mut self, driver: &mut Driver) {
         let Some(buffers) = &mut self.buffers else {
             return;
         };
-        buffers.publish();
+        buffers.publish(driver);
         if buffers.available() == 0 {
             return;
         }
         for socket in &mut self.sockets {
             if !socket.is_armed && !socket.is_stopped {
                 socket.is_armed = true;
-                ring.recv_datagrams(socket.fd, UserData::token(Kind::RecvDatagram, socket.token));
+                driver.recv_datagrams(socket.fd, UserData::token(Kind::RecvDatagram, socket.token));
             }
         }
     }
@@ -247,7 +247,7 @@ impl Datagrams {
     /// Queues a reply, `step` bytes a datagram; gives the bytes back if too much waits already.
     pub(crate) fn send(
         &mut self,
-        ring: &mut Ring,
+        driver: &mut Driver,
         token: Token,
         peer: &Peer,
         bytes: Vec<u8>,
@@ -269,7 +269,7 @@ impl Datagrams {
         (slot.fd, slot.bytes, slot.is_fresh) = (fd, bytes, true);
         slot.cut(peer, step);
         for part in 0..slot.parts.len() {
-            slot.submit(ring, index, part, false);
+            slot.submit(driver, index, part, false);
         }
         Ok(())
     }
@@ -277,7 +277,7 @@ impl Datagrams {
     /// A send has a completion: it failed, or it waited. Returns the buffer of a reply that has ended with it.
     pub(crate) fn complete(
         &mut self,
-        ring: &mut Ring,
+        driver: &mut Driver,
         payload: u64,
         result: i32,
     ) -> Option<Vec<u8>> {
@@ -291,7 +291,7 @@ impl Datagrams {
             slot.waiting -= 1;
         } else if -result == libc::EAGAIN {
             slot.waiting += 1;
-            slot.submit(ring, index, part, true);
+            slot.submit(driver, index, part, true);
         }
         // Any other failure loses this datagram, which is what UDP is.
         self.end_if_done(index)
@@ -345,19 +345,20 @@ impl Slot {
         }
     }
 
-    fn submit(&self, ring: &mut Ring, slot: u32, part: usize, waited: bool) {
-        let (message_flags, entry_flags) = match waited {
-            true => (FLAGS_WAITING, squeue::Flags::empty()),
-            false => (FLAGS_INLINE, squeue::Flags::SKIP_SUCCESS),
-        };
-        let header = &raw const self.parts[part].header;
+    fn submit(&self, driver: &mut Driver, slot: u32, part: usize, waited: bool) {
+        let Part { header, piece, .. } = &self.parts[part];
         let id = SendId { slot, part, waited };
-        let entry = opcode::SendMsg::new(Fd(self.fd), header).flags(message_flags);
-        let entry = entry.build().flags(entry_flags);
+        let entry = SendEntry {
+            fd: self.fd,
+            what: SendWhat::Message(&raw const *header, piece.iov_len),
+            flags: if waited { FLAGS_WAITING } else { FLAGS_INLINE },
+            skips_success: !waited,
+            user_data: UserData::send_datagram(id.pack()),
+        };
         // SAFETY: the entry points to the slot's parts and they to its bytes. Neither is moved or freed before
         // `end_if_done` finds that no part is with the kernel: after the completion of those that wait, and for the others
         // after `settle` of a turn that submitted everything. Heap memory of a `Vec` stays put when the slot moves.
-        unsafe { ring.push(entry.user_data(UserData::send_datagram(id.pack()).0)) }
+        unsafe { driver.send(entry) }
     }
 }
 

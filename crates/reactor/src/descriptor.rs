@@ -4,7 +4,7 @@
 //! the parked executor would be put off to the next RCU grace period, some 15 ms (`eventfd_signal_allowed`).
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 /// A new eventfd, at zero. Reads block: io_uring turns that into a wait of its own.
 pub(crate) fn eventfd() -> io::Result<OwnedFd> {
@@ -32,10 +32,11 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
-/// Makes the other end of the pipe readable. If the pipe is full it is readable already.
-pub(crate) fn signal(write: &OwnedFd) {
-    // SAFETY: writes one byte from a live array.
-    unsafe { libc::write(write.as_raw_fd(), [1u8].as_ptr().cast(), 1) };
+/// Makes the other end of a pipe readable, or an eventfd. If either is full it is readable already.
+pub(crate) fn signal(fd: RawFd) {
+    let one = 1_u64.to_ne_bytes();
+    // SAFETY: writes eight bytes from a live array of eight.
+    unsafe { libc::write(fd, one.as_ptr().cast(), one.len()) };
 }
 
 /// The descriptor that a system call or an accept returned; `None` if it is an error.

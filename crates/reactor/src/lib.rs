@@ -1,6 +1,6 @@
-//! The companion ring: the network side of one shard, and the only crate that knows io_uring.
+//! The companion ring: the network side of one shard, and the only crate that knows io_uring, epoll and glommio.
 //!
-//! Each glommio executor owns one [`Reactor`]. Glommio keeps placement, task queues, timers and files; the sockets
+//! Each glommio executor owns one [`Reactor`]. Glommio keeps task queues and timers; the sockets
 //! that are hot live in a second io_uring that belongs to the reactor, because what pays on a busy cache server is
 //! to take everything that arrived and to send everything that was answered with one system call:
 //!
@@ -15,9 +15,12 @@
 //!                 nothing for a whole warm window: park(), asleep inside glommio
 //! ```
 //!
+//! Where io_uring is denied, the same operations are executed by `epoll`, below the same contract ([`Io`]), and [`runtime`]
+//! has an executor that needs no rings.
+//!
 //! Not here: protocol, connections and their limits. The reactor moves bytes and reports what the kernel said.
 //!
-//! Unsafe code is in `ring`, `buffers`, `event`, `gather`, `send`, `datagram` and `descriptor`; `probe` reads a limit, `waker` names the ring, and `park` and
+//! Unsafe code is in `ring`, `epoll` and `executor` (system calls), `buffers`, `event`, `gather`, `send`, `datagram` and `descriptor`; `probe` reads a limit, `waker` names the ring, and `park` and
 //! `reactor` each take over one descriptor. What safe code can do through this crate cannot touch memory or descriptors that are not its own: an
 //! [`Insert`] is made by an unsafe function, a [`Stream`] owns its socket, listeners are shared, receive buffers know their reactor.
 //!
@@ -78,7 +81,10 @@ mod buffers;
 mod config;
 mod datagram;
 mod descriptor;
+mod driver;
+mod epoll;
 mod event;
+mod executor;
 mod gather;
 mod memlock;
 mod park;
@@ -89,6 +95,7 @@ mod reactor;
 mod receive;
 mod release;
 mod ring;
+pub mod runtime;
 mod send;
 mod sockets;
 mod start_error;
@@ -100,11 +107,10 @@ mod user_data;
 mod waker;
 
 pub use buffers::RecvBuf;
-pub use config::ReactorConfig;
+pub use config::{Io, ReactorConfig};
 pub use datagram::{DatagramBuf, Peer};
 pub use event::{Chain, Event, Follow, Insert, Outgoing, Progress, Run, Token};
-pub use memlock::{EXECUTOR_BUFFER_BYTES, EXECUTOR_RING_ENTRIES};
-pub use probe::{Features, probe};
+pub use probe::{Features, probe, probe_for_certain};
 pub use reactor::Reactor;
 pub use release::KernelRelease;
 pub use send::{IN_DOUBT, SendId};

@@ -2,11 +2,12 @@
 //! against RLIMIT_MEMLOCK, for all processes of a user together, unless the process has CAP_IPC_LOCK.
 
 use crate::config::ReactorConfig;
+use crate::release::KernelRelease;
 
 /// Entries of each of the rings of a shard's glommio executor, which serve timers and the eventfd only.
-pub const EXECUTOR_RING_ENTRIES: usize = 64;
+pub(crate) const EXECUTOR_RING_ENTRIES: usize = 64;
 /// What an executor sets aside for registered buffers. The data path here does not use them: as little as it takes.
-pub const EXECUTOR_BUFFER_BYTES: usize = 64 * 1024;
+pub(crate) const EXECUTOR_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Glommio does not start an executor below this limit.
 pub(crate) const EXECUTOR_BYTES_MIN: u64 = 512 * 1024;
@@ -43,6 +44,22 @@ pub(crate) fn bytes_needed(shards: usize, config: &ReactorConfig, page_bytes: u6
         .max(EXECUTOR_BYTES_MIN)
 }
 
+/// What a kernel of this release counts of that, for a process without CAP_IPC_LOCK.
+pub(crate) fn bytes_counted(
+    release: KernelRelease,
+    shards: usize,
+    config: &ReactorConfig,
+    page_bytes: u64,
+) -> u64 {
+    match release >= KernelRelease::COUNTS_RINGS {
+        true => bytes_needed(shards, config, page_bytes),
+        false => {
+            let registered = EXECUTOR_RINGS * EXECUTOR_BUFFER_BYTES as u64;
+            (shards as u64 * registered).max(EXECUTOR_BYTES_MIN)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,5 +70,24 @@ mod tests {
         assert_eq!(needed(1), EXECUTOR_BYTES_MIN);
         assert!(needed(8) - needed(4) >= 4 * 350 * 1024);
         assert!(bytes_needed(4, &ReactorConfig::default(), 65_536) > needed(4));
+    }
+
+    #[test]
+    fn older_kernels_count_less() {
+        let counted = |minor| {
+            bytes_counted(
+                KernelRelease::new(6, minor),
+                9,
+                &ReactorConfig::default(),
+                4096,
+            )
+        };
+        assert_eq!(
+            counted(13),
+            bytes_needed(9, &ReactorConfig::default(), 4096)
+        );
+        assert_eq!(counted(12), 9 * 3 * 64 * 1024);
+        let one = bytes_counted(KernelRelease::MINIMUM, 1, &ReactorConfig::default(), 4096);
+        assert_eq!(one, EXECUTOR_BYTES_MIN);
     }
 }

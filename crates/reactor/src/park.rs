@@ -1,4 +1,5 @@
-//! Sleeping inside glommio.
+//! Sleeping inside the executor: glommio's with a ring, that of `executor.rs` with epoll, whose descriptor can itself be waited
+//! for. With a ring:
 //!
 //! ```text
 //!   remove the timer -> register the eventfd with the ring -> let the kernel run its deferred work, once more
@@ -9,15 +10,16 @@
 //! signals. So no wake-up falls between. While not parked nothing is registered, and completions cost no signal.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd};
 
 use glommio::io::BufferedFile;
 
 use crate::descriptor;
+use crate::driver::{Driver, Wait};
 use crate::event::Event;
+use crate::executor;
 use crate::patience;
 use crate::reactor::Reactor;
-use crate::ring::{Ring, Wait};
 
 /// The eventfd of a parked reactor.
 #[derive(Default)]
@@ -30,7 +32,10 @@ pub(crate) struct Parking {
 }
 
 impl Parking {
-    fn enter(&mut self, ring: &Ring) -> io::Result<()> {
+    fn enter(&mut self, driver: &Driver) -> io::Result<()> {
+        let Driver::Ring(ring) = driver else {
+            return Ok(());
+        };
         let eventfd = match &self.eventfd {
             Some(eventfd) => eventfd,
             None => {
@@ -47,8 +52,10 @@ impl Parking {
 
     /// Back to work. Also undoes a park whose future was dropped: its read may still be with glommio and would take the
     /// signal of the next park, so that one gets a new eventfd.
-    pub(crate) fn leave(&mut self, ring: &Ring) -> io::Result<()> {
-        if std::mem::take(&mut self.is_registered) {
+    pub(crate) fn leave(&mut self, driver: &Driver) -> io::Result<()> {
+        if std::mem::take(&mut self.is_registered)
+            && let Driver::Ring(ring) = driver
+        {
             patience::insist(|| ring.unregister_eventfd())?;
         }
         if std::mem::take(&mut self.is_asleep) {
@@ -67,27 +74,43 @@ impl Parking {
 }
 
 impl Reactor {
-    /// Sleeps in the surrounding glommio executor until there is something for the next turn, which is then to be
+    /// Sleeps in the surrounding executor, which is of the kind that goes with the driver, until there is something for the next turn, which is then to be
     /// `turn(false, ..)` or `turn(true, ..)` as usual. To be called when a whole warm window has brought nothing. What
     /// was queued is submitted first. It may also return for nothing.
     pub async fn park(&mut self) -> io::Result<()> {
-        self.parking.leave(&self.ring)?;
+        self.parking.leave(&self.driver)?;
         self.shrink();
         self.stop_timer()?;
-        if self.pending.is_empty() {
-            // Without an eventfd (no memory, no descriptor) there is no parking: the loop comes again after a warm window,
-            // and is served by its ring meanwhile. The same holds where glommio cannot wait for it.
-            if self.parking.enter(&self.ring).is_ok() && self.is_quiet()? {
-                let _ = self.parking.sleep().await;
-            }
-            self.parking.leave(&self.ring)?;
+        if !self.pending.is_empty() {
+            return Ok(());
+        }
+        match &self.driver {
+            Driver::Ring(_) => self.sleep_in_glommio().await,
+            Driver::Epoll(_) => self.sleep_in_executor().await,
+        }
+    }
+
+    async fn sleep_in_glommio(&mut self) -> io::Result<()> {
+        // Without an eventfd (no memory, no descriptor) there is no parking: the loop comes again after a warm window,
+        // and is served by its ring meanwhile. The same holds where glommio cannot wait for it.
+        if self.parking.enter(&self.driver).is_ok() && self.is_quiet()? {
+            let _ = self.parking.sleep().await;
+        }
+        self.parking.leave(&self.driver)
+    }
+
+    async fn sleep_in_executor(&mut self) -> io::Result<()> {
+        if self.is_quiet()?
+            && let Driver::Epoll(epoll) = &self.driver
+        {
+            executor::readable(epoll.as_fd()).await;
         }
         Ok(())
     }
 
     /// Removes the timer and waits for the confirmation, which comes with the same call.
     fn stop_timer(&mut self) -> io::Result<()> {
-        self.tick.stop(&mut self.ring);
+        self.tick.stop(&mut self.driver);
         self.collect()?;
         self.tick.forget();
         Ok(())
@@ -97,8 +120,8 @@ impl Reactor {
     fn is_quiet(&mut self) -> io::Result<bool> {
         self.collect()?;
         let is_quiet =
-            self.pending.is_empty() && !self.tick.is_running() && self.ring.is_submitted();
-        Ok(is_quiet && !self.ring.has_deferred())
+            self.pending.is_empty() && !self.tick.is_running() && self.driver.is_submitted();
+        Ok(is_quiet && !self.driver.has_deferred())
     }
 
     /// A turn whose events wait for the next one.
@@ -106,7 +129,7 @@ impl Reactor {
         let mut events: Vec<Event> = std::mem::take(&mut self.pending);
         self.prepare();
         let done = self
-            .ring
+            .driver
             .enter(Wait::Poll)
             .and_then(|()| self.take_completions(0, &mut events));
         self.pending = events;

@@ -21,6 +21,16 @@ pub struct Features {
 }
 
 impl Features {
+    /// Without a ring, nothing beyond.
+    pub(crate) fn of_epoll() -> Self {
+        let release = running_release().unwrap_or(KernelRelease::new(0, 0));
+        Self {
+            release,
+            multishot_timeout: false,
+            min_wait: false,
+        }
+    }
+
     fn of(release: KernelRelease) -> Self {
         Self {
             release,
@@ -43,6 +53,26 @@ pub fn probe(shards: usize) -> Result<Features, StartError> {
     try_calls(&mut ring)?;
     raise_memlock(shards)?;
     Ok(features)
+}
+
+/// As [`probe`], for a caller who can do without rings: a limit of locked memory that is likely too low for those of all shards
+/// is an error here, and not later, when some of them run.
+pub fn probe_for_certain(shards: usize) -> Result<Features, StartError> {
+    let features = probe(shards)?;
+    match StartError::memlock_too_low_for_all(memlock()?.rlim_cur, features.release, shards) {
+        Some(error) if !may_lock_without_limit() => Err(error),
+        _ => Ok(features),
+    }
+}
+
+/// Whether this process has CAP_IPC_LOCK, for which nothing is counted.
+fn may_lock_without_limit() -> bool {
+    const IPC_LOCK: u32 = 14;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    let effective = lines.find_map(|line| line.strip_prefix("CapEff:"));
+    let capabilities = effective.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
+    capabilities.is_some_and(|capabilities| capabilities >> IPC_LOCK & 1 == 1)
 }
 
 /// Makes the other calls of io_uring once. A filter may allow to set a ring up and deny its use: glommio would panic later.

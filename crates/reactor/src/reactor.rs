@@ -1,4 +1,4 @@
-//! The reactor: commands go to the ring, completions come back as events.
+//! The reactor: commands go to the driver, completions come back as events.
 
 use std::io;
 use std::marker::PhantomData;
@@ -9,15 +9,15 @@ use io_uring::cqueue;
 
 use crate::accept::{Action, Listeners};
 use crate::buffers::{Buffers, RecvBuf};
-use crate::config::ReactorConfig;
+use crate::config::{Io, ReactorConfig};
 use crate::datagram::{self, DatagramBuf, Datagrams, Peer};
 use crate::descriptor;
+use crate::driver::{Completion, Driver, Wait};
 use crate::event::{Event, Outgoing, Token};
 use crate::park::Parking;
 use crate::pool::BufferPool;
-use crate::probe::{self, Features};
+use crate::probe::Features;
 use crate::receive::Receivers;
-use crate::ring::{Ring, Wait};
 use crate::send::{Begun, Ended, IN_DOUBT, SendId, Sends, Verdict};
 use crate::start_error::StartError;
 use crate::stream::{Care, Stream};
@@ -27,9 +27,10 @@ use crate::waker::{DoorbellTarget, Waker};
 
 /// The network side of one shard; see the crate's page. It lives on one thread.
 pub struct Reactor {
-    // The ring is dropped first: it ends what refers to the memory of the fields below.
-    pub(crate) ring: Ring,
+    // The driver is dropped first: it ends what refers to the memory of the fields below.
+    pub(crate) driver: Driver,
     buffers: Buffers,
+    io: Io,
     sends: Sends,
     receivers: Receivers,
     listeners: Listeners,
@@ -37,18 +38,17 @@ pub struct Reactor {
     datagram_buffers: u16,
     pool: BufferPool,
     pub(crate) tick: TickTimer,
-    /// Events that did not come out of the ring, for the next turn.
+    /// Events that did not come from the driver, for the next turn.
     pub(crate) pending: Vec<Event>,
     /// Completions being looked at; kept for its capacity.
-    completions: Vec<cqueue::Entry>,
+    completions: Vec<Completion>,
     /// Sends with inserts that ended in this turn; kept for its capacity.
     sent: Vec<Event>,
-    wake_pipe: OwnedFd,
     waker: Waker,
     pub(crate) parking: Parking,
     features: Features,
     care: Care,
-    /// Listeners, UDP sockets, and the rings of peers.
+    /// Listeners, UDP sockets, and the doorbells of peers.
     kept: Vec<Arc<OwnedFd>>,
     doorbell: DoorbellTarget,
     _one_thread: PhantomData<*const ()>,
@@ -57,21 +57,19 @@ pub struct Reactor {
 impl Reactor {
     /// Sets up a reactor for the calling thread, which must be the one that runs it.
     pub fn new(config: &ReactorConfig) -> Result<Reactor, StartError> {
-        let features = probe::features()?;
-        let mut ring = Ring::new(config, &features).map_err(probe::explain)?;
-        let buffers = Buffers::new(config.buffers, config.buffer_bytes)
+        let (mut driver, features) = Driver::new(config)?;
+        let mut buffers = Buffers::new(config.io, config.buffers, config.buffer_bytes)
             .map_err(StartError::io("map receive buffers"))?;
         buffers
-            .register(&ring, Ring::RECV_GROUP)
+            .register(&mut driver, Driver::RECV_GROUP)
             .map_err(StartError::io("register receive buffers"))?;
-        let (wake_pipe, write_end) = descriptor::pipe().map_err(StartError::io("create a pipe"))?;
-        ring.read_wake(wake_pipe.as_raw_fd());
-        let doorbell = DoorbellTarget::of(&ring).map_err(StartError::io("name the ring"))?;
-        let waker = Waker {
-            pipe: Arc::new(write_end),
-        };
+        let waker = driver.waker().map_err(StartError::io("create a pipe"))?;
+        let doorbell = driver
+            .doorbell_target()
+            .map_err(StartError::io("name the driver"))?;
         Ok(Reactor {
-            ring,
+            io: config.io,
+            driver,
             buffers,
             sends: Sends::default(),
             receivers: Receivers::default(),
@@ -87,7 +85,6 @@ impl Reactor {
             pending: Vec::new(),
             completions: Vec::with_capacity(config.completion_entries as usize),
             sent: Vec::new(),
-            wake_pipe,
             waker,
             parking: Parking::default(),
             features,
@@ -143,13 +140,13 @@ impl Reactor {
     pub fn recv(&mut self, stream: &Stream) {
         self.check(stream);
         let (fd, token) = (stream.as_raw_fd(), stream.token);
-        self.receivers.start(&mut self.ring, fd, token);
+        self.receivers.start(&mut self.driver, fd, token);
     }
 
     /// Receives no more: [`Event::RecvStopped`] follows, unless receiving ends by itself first. What has arrived
     /// already is still reported before. Nothing happens if nothing is being received.
     pub fn cancel_recv(&mut self, token: Token) {
-        if self.receivers.cancel(&mut self.ring, token) {
+        if self.receivers.cancel(&mut self.driver, token) {
             self.pending.push(Event::RecvStopped { token });
         }
     }
@@ -159,7 +156,7 @@ impl Reactor {
     pub fn poll(&mut self, stream: &Stream) {
         self.check(stream);
         let (fd, token) = (stream.as_raw_fd(), stream.token);
-        self.receivers.poll(&mut self.ring, fd, token);
+        self.receivers.poll(&mut self.driver, fd, token);
     }
 
     /// The bytes that arrived.
@@ -222,7 +219,7 @@ impl Reactor {
         if outgoing.is_empty() {
             return self.finish_empty(token, outgoing);
         }
-        let (send, begun) = self.sends.start(&mut self.ring, fd, token, outgoing);
+        let (send, begun) = self.sends.start(&mut self.driver, fd, token, outgoing);
         match begun {
             Begun::Inline => {}
             Begun::Waiting => {
@@ -250,10 +247,14 @@ impl Reactor {
         self.check(&stream);
         let token = stream.token;
         let fd = stream.into_fd();
-        if let Some(send) = self.receivers.close(&mut self.ring, fd.as_raw_fd(), token) {
-            self.ring.cancel(UserData::send(send));
+        if let Some(send) = self
+            .receivers
+            .close(&mut self.driver, fd.as_raw_fd(), token)
+        {
+            let number = fd.as_raw_fd();
+            self.driver.cancel(number, UserData::send(send));
         }
-        self.ring.close(fd);
+        self.driver.close(fd);
     }
 
     /// Receives datagrams from the UDP socket `fd` until [`Reactor::stop_datagrams`]. It stays open as long as this reactor.
@@ -262,13 +263,14 @@ impl Reactor {
     /// If the receive buffers, which the first socket asks for, cannot be had.
     pub fn recv_datagrams(&mut self, fd: &Arc<OwnedFd>, token: Token) -> io::Result<()> {
         self.keep(fd);
-        let (fd, buffers) = (fd.as_raw_fd(), self.datagram_buffers);
-        self.datagrams.start(&mut self.ring, fd, token, buffers)
+        let buffers = (self.io, self.datagram_buffers);
+        self.datagrams
+            .start(&mut self.driver, fd.as_raw_fd(), token, buffers)
     }
 
     /// Receives no more datagrams from the socket of `token`.
     pub fn stop_datagrams(&mut self, token: Token) {
-        self.datagrams.stop(&mut self.ring, token);
+        self.datagrams.stop(&mut self.driver, token);
     }
 
     /// The sender and the bytes of a datagram; `None` if it did not arrive whole.
@@ -293,7 +295,7 @@ impl Reactor {
     ) -> bool {
         match self
             .datagrams
-            .send(&mut self.ring, token, peer, bytes, step)
+            .send(&mut self.driver, token, peer, bytes, step)
         {
             Ok(()) => true,
             Err(bytes) => {
@@ -306,7 +308,12 @@ impl Reactor {
     /// Rings a peer: [`Event::Doorbell`] in its next turn, also if it is parked. Sent with the next turn of this one.
     pub fn doorbell(&mut self, peer: &DoorbellTarget) {
         self.keep(&peer.0);
-        self.ring.message(peer.0.as_raw_fd(), UserData::DOORBELL);
+        self.driver.ring_bell(peer);
+    }
+
+    /// By what means it moves bytes.
+    pub fn io(&self) -> Io {
+        self.io
     }
 
     /// How peers ring this reactor.
@@ -343,7 +350,7 @@ impl Reactor {
     }
 
     fn run(&mut self, wait: Wait, events: &mut Vec<Event>) -> io::Result<()> {
-        self.parking.leave(&self.ring)?;
+        self.parking.leave(&self.driver)?;
         events.append(&mut self.pending);
         let is_starving = self.prepare();
         let wait = if events.is_empty() && !is_starving {
@@ -352,21 +359,21 @@ impl Reactor {
             Wait::Poll
         };
         if wait != Wait::Poll {
-            self.tick.start(&mut self.ring);
+            self.tick.start(&mut self.driver);
         }
         let first = events.len();
-        if wait != Wait::Poll || !self.ring.has_nothing_to_enter_for() {
-            self.ring.enter(wait)?;
+        if wait != Wait::Poll || !self.driver.has_nothing_to_enter_for() {
+            self.driver.enter(wait)?;
         }
         self.take_completions(first, events)
     }
 
     /// Gives the kernel what the caller gave back. True if connections wait for buffers although there are some.
     pub(crate) fn prepare(&mut self) -> bool {
-        self.buffers.publish();
-        self.datagrams.prepare(&mut self.ring);
+        self.buffers.publish(&mut self.driver);
+        self.datagrams.prepare(&mut self.driver);
         self.receivers
-            .rearm(&mut self.ring, self.buffers.available())
+            .rearm(&mut self.driver, self.buffers.available())
     }
 
     /// Turns what the last `enter` brought into events, and ends the sends it brought nothing for. What it has taken is asked
@@ -376,7 +383,7 @@ impl Reactor {
         first: usize,
         events: &mut Vec<Event>,
     ) -> io::Result<()> {
-        let is_submitted = self.ring.is_submitted();
+        let is_submitted = self.driver.is_submitted();
         self.harvest(events)?;
         if is_submitted {
             self.settle(first, events);
@@ -392,12 +399,12 @@ impl Reactor {
         let mut completions = std::mem::take(&mut self.completions);
         let mut flushed = Ok(());
         loop {
-            completions.extend(self.ring.completions());
+            self.driver.take_completions(&mut completions);
             if completions.is_empty() {
-                if flushed.is_err() || !self.ring.has_overflow() {
+                if flushed.is_err() || !self.driver.has_overflow() {
                     break;
                 }
-                flushed = self.ring.enter(Wait::Poll);
+                flushed = self.driver.enter(Wait::Poll);
             }
             for completion in completions.drain(..) {
                 self.complete(&completion, events);
@@ -441,13 +448,16 @@ impl Reactor {
         events.splice(first..first, self.sent.drain(..));
     }
 
-    fn complete(&mut self, completion: &cqueue::Entry, events: &mut Vec<Event>) {
-        let user_data = UserData(completion.user_data());
-        let (result, flags) = (completion.result(), completion.flags());
+    fn complete(&mut self, completion: &Completion, events: &mut Vec<Event>) {
+        let Completion {
+            user_data,
+            result,
+            flags,
+        } = *completion;
         let token = Token(user_data.payload());
         match user_data.kind() {
             Kind::Recv => self.complete_recv(token, result, flags, events),
-            Kind::Poll => events.extend(self.receivers.polled(&mut self.ring, token)),
+            Kind::Poll => events.extend(self.receivers.polled(&mut self.driver, token)),
             Kind::Send => self.complete_send(user_data.payload(), result, events),
             Kind::Accept => self.complete_accept(token, result, flags, events),
             Kind::AcceptRetry => {
@@ -456,14 +466,14 @@ impl Reactor {
             }
             Kind::Tick => self.tick.complete(result, cqueue::more(flags)),
             Kind::Wake => {
-                self.ring.read_wake(self.wake_pipe.as_raw_fd());
+                self.driver.rearm_waker();
                 events.push(Event::Wake);
             }
             Kind::Doorbell => events.push(Event::Doorbell),
             Kind::RecvDatagram => self.complete_datagram(token, result, flags, events),
             Kind::SendDatagram => {
                 let payload = user_data.payload();
-                if let Some(bytes) = self.datagrams.complete(&mut self.ring, payload, result) {
+                if let Some(bytes) = self.datagrams.complete(&mut self.driver, payload, result) {
                     self.pool.give(bytes);
                 }
             }
@@ -481,7 +491,7 @@ impl Reactor {
             }
         }
         if !cqueue::more(flags) {
-            events.extend(self.receivers.ended(&mut self.ring, token, result));
+            events.extend(self.receivers.ended(&mut self.driver, token, result));
         }
     }
 
@@ -524,7 +534,7 @@ impl Reactor {
         let is_closing = self.receivers.is_closing(token);
         let verdict = self
             .sends
-            .complete(&mut self.ring, send, result, is_closing);
+            .complete(&mut self.driver, send, result, is_closing);
         if verdict == Verdict::Continues {
             self.receivers.set_waiting_send(fd, token, send);
             if self.sends.tell(send) {
@@ -571,10 +581,10 @@ impl Reactor {
     fn apply(&mut self, token: Token, action: Action) {
         match action {
             Action::Nothing => {}
-            Action::Arm(fd) => self.ring.accept(fd, UserData::token(Kind::Accept, token)),
-            Action::Cancel => self.ring.cancel(UserData::token(Kind::Accept, token)),
+            Action::Arm(fd) => self.driver.accept(fd, UserData::token(Kind::Accept, token)),
+            Action::Cancel(fd) => self.driver.cancel(fd, UserData::token(Kind::Accept, token)),
             Action::Pause => self
-                .ring
+                .driver
                 .start_accept_retry(UserData::token(Kind::AcceptRetry, token)),
         }
     }

@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
 
+use crate::driver::Driver;
 use crate::event::{Event, Token};
-use crate::ring::Ring;
 use crate::send::SendId;
 use crate::sockets::{RecvPhase, Sockets};
 use crate::user_data::{Kind, UserData};
@@ -23,12 +23,12 @@ pub(crate) struct Receivers {
 
 impl Receivers {
     /// Receives from `fd` as `token`.
-    pub(crate) fn start(&mut self, ring: &mut Ring, fd: RawFd, token: Token) {
+    pub(crate) fn start(&mut self, driver: &mut Driver, fd: RawFd, token: Token) {
         let socket = self.sockets.entry(fd, token);
         match socket.recv {
             RecvPhase::Idle => {
                 socket.recv = RecvPhase::Armed;
-                ring.recv(fd, UserData::token(Kind::Recv, token));
+                driver.recv(fd, UserData::token(Kind::Recv, token));
             }
             RecvPhase::Stopping { .. } => socket.recv = RecvPhase::Stopping { resume: true },
             RecvPhase::Armed | RecvPhase::Dry | RecvPhase::Polled => {}
@@ -36,17 +36,17 @@ impl Receivers {
     }
 
     /// Waits for bytes to read from `fd`, for the caller to read them. Nothing else may be receiving.
-    pub(crate) fn poll(&mut self, ring: &mut Ring, fd: RawFd, token: Token) {
+    pub(crate) fn poll(&mut self, driver: &mut Driver, fd: RawFd, token: Token) {
         let socket = self.sockets.entry(fd, token);
         debug_assert_eq!(socket.recv, RecvPhase::Idle, "one receive at a time");
         if socket.recv == RecvPhase::Idle {
             socket.recv = RecvPhase::Polled;
-            ring.poll(fd, UserData::token(Kind::Poll, token));
+            driver.poll(fd, UserData::token(Kind::Poll, token));
         }
     }
 
     /// The wait for bytes of `token` is over.
-    pub(crate) fn polled(&mut self, ring: &mut Ring, token: Token) -> Option<Event> {
+    pub(crate) fn polled(&mut self, driver: &mut Driver, token: Token) -> Option<Event> {
         let socket = self.sockets.get_mut(token)?;
         let (fd, was, is_closing) = (socket.fd, socket.recv, socket.is_closing);
         socket.recv = RecvPhase::Idle;
@@ -54,7 +54,7 @@ impl Receivers {
             _ if is_closing => None,
             RecvPhase::Stopping { resume } => {
                 if resume {
-                    self.start(ring, fd, token);
+                    self.start(driver, fd, token);
                 }
                 Some(Event::RecvStopped { token })
             }
@@ -65,7 +65,7 @@ impl Receivers {
     }
 
     /// Asks the receive of `token` to end. True if it has ended already, so that no completion will say so.
-    pub(crate) fn cancel(&mut self, ring: &mut Ring, token: Token) -> bool {
+    pub(crate) fn cancel(&mut self, driver: &mut Driver, token: Token) -> bool {
         let Some(socket) = self.sockets.get_mut(token) else {
             return false;
         };
@@ -76,7 +76,7 @@ impl Receivers {
                     _ => Kind::Recv,
                 };
                 socket.recv = RecvPhase::Stopping { resume: false };
-                ring.cancel(UserData::token(kind, token));
+                driver.cancel(socket.fd, UserData::token(kind, token));
                 false
             }
             RecvPhase::Stopping { .. } => {
@@ -93,16 +93,21 @@ impl Receivers {
     }
 
     /// The connection is being closed: cancels its receive. Returns a send that waits for room.
-    pub(crate) fn close(&mut self, ring: &mut Ring, fd: RawFd, token: Token) -> Option<SendId> {
+    pub(crate) fn close(&mut self, driver: &mut Driver, fd: RawFd, token: Token) -> Option<SendId> {
         self.sockets.close(fd, token);
-        self.cancel(ring, token);
+        self.cancel(driver, token);
         self.sockets
             .get_mut(token)
             .and_then(|socket| socket.waiting_send)
     }
 
     /// The receive of `token` has ended with `result`. Says what the caller is to be told.
-    pub(crate) fn ended(&mut self, ring: &mut Ring, token: Token, result: i32) -> Option<Event> {
+    pub(crate) fn ended(
+        &mut self,
+        driver: &mut Driver,
+        token: Token,
+        result: i32,
+    ) -> Option<Event> {
         let socket = self.sockets.get_mut(token)?;
         let (fd, was, is_closing) = (socket.fd, socket.recv, socket.is_closing);
         socket.recv = RecvPhase::Idle;
@@ -111,7 +116,7 @@ impl Receivers {
             (_, 0) => Some(Event::Eof { token }),
             (RecvPhase::Stopping { resume }, errno) if errno < 0 || is_harmless(errno) => {
                 if resume {
-                    self.start(ring, fd, token);
+                    self.start(driver, fd, token);
                 }
                 Some(Event::RecvStopped { token })
             }
@@ -121,7 +126,7 @@ impl Receivers {
                 None
             }
             (_, errno) if errno < 0 || is_harmless(errno) => {
-                self.start(ring, fd, token);
+                self.start(driver, fd, token);
                 None
             }
             (_, errno) => Some(Event::RecvFailed { token, errno }),
@@ -131,7 +136,7 @@ impl Receivers {
     }
 
     /// Arms connections that ran dry, as many as there are buffers. True if some are left although buffers are too.
-    pub(crate) fn rearm(&mut self, ring: &mut Ring, available: u16) -> bool {
+    pub(crate) fn rearm(&mut self, driver: &mut Driver, available: u16) -> bool {
         let mut credit = available;
         while credit > 0 {
             let Some(token) = self.dry.pop_front() else {
@@ -142,7 +147,7 @@ impl Receivers {
             };
             if socket.recv == RecvPhase::Dry {
                 socket.recv = RecvPhase::Armed;
-                ring.recv(socket.fd, UserData::token(Kind::Recv, token));
+                driver.recv(socket.fd, UserData::token(Kind::Recv, token));
                 credit -= 1;
             }
         }

@@ -28,6 +28,9 @@ impl KernelRelease {
     /// From here a wait can gather several completions for a bounded time.
     pub const MIN_WAIT: KernelRelease = KernelRelease::new(6, 12);
 
+    /// From here all memory of rings counts against the limit of locked memory; before, buffers that are registered with them do.
+    pub const COUNTS_RINGS: KernelRelease = KernelRelease::new(6, 13);
+
     /// The release `major.minor`.
     pub const fn new(major: u32, minor: u32) -> Self {
         Self { major, minor }

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use io_uring::types::{CancelBuilder, Fd, TimeoutFlags, Timespec};
@@ -15,9 +16,12 @@ use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
 use crate::config::ReactorConfig;
 use crate::datagram::empty_header;
+use crate::descriptor;
+use crate::driver::{Driver, SendEntry, SendWhat, Wait};
 use crate::patience::Patience;
 use crate::probe::Features;
 use crate::user_data::UserData;
+use crate::waker::Waker;
 
 /// `IORING_REGISTER_RING_FDS`.
 const REGISTER_RING_FDS: u32 = 20;
@@ -43,19 +47,6 @@ struct RingFdUpdate {
 
 const _: () = assert!(size_of::<RingFdUpdate>() == 16);
 
-/// How long [`Ring::enter`] stays in the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
-    /// Submit only; task work of the kernel is left alone.
-    Submit,
-    /// Submit and fetch what is ready.
-    Poll,
-    /// Submit and sleep until something completes.
-    One,
-    /// Submit and sleep until `want` completions, or until one when `usec` have passed (kernel 6.12).
-    Batch { usec: u32, want: u32 },
-}
-
 /// An io_uring of one thread.
 pub(crate) struct Ring {
     io: IoUring,
@@ -69,6 +60,8 @@ pub(crate) struct Ring {
     /// Keeps a sleep from counting as waiting for a disk, where the kernel can do that (6.15).
     sleep_flags: EnterFlags,
     patience: Patience,
+    /// The end of the waker's pipe that is read, once there is one.
+    wake_pipe: Option<OwnedFd>,
 }
 
 /// Memory the kernel reads at submission or writes at completion: it stays where it is while the ring lives.
@@ -81,11 +74,6 @@ struct Fixed {
 }
 
 impl Ring {
-    /// The buffer group of connections.
-    pub(crate) const RECV_GROUP: u16 = 0;
-    /// The buffer group of UDP sockets.
-    pub(crate) const DATAGRAM_GROUP: u16 = 1;
-
     /// Sets the ring up for the calling thread.
     pub(crate) fn new(config: &ReactorConfig, features: &Features) -> io::Result<Ring> {
         let io = match build(config, true) {
@@ -113,6 +101,7 @@ impl Ring {
             multishot_timeout,
             sleep_flags,
             patience: Patience::default(),
+            wake_pipe: None,
         })
     }
 
@@ -123,7 +112,7 @@ impl Ring {
 
     pub(crate) fn recv(&mut self, fd: RawFd, user_data: UserData) {
         self.push_plain(
-            opcode::RecvMulti::new(Fd(fd), Self::RECV_GROUP).build(),
+            opcode::RecvMulti::new(Fd(fd), Driver::RECV_GROUP).build(),
             user_data,
         );
     }
@@ -137,7 +126,7 @@ impl Ring {
     /// Receives datagrams with the addresses of their senders.
     pub(crate) fn recv_datagrams(&mut self, fd: RawFd, user_data: UserData) {
         let header = &raw const self.fixed.datagram_header;
-        let entry = opcode::RecvMsgMulti::new(Fd(fd), header, Self::DATAGRAM_GROUP);
+        let entry = opcode::RecvMsgMulti::new(Fd(fd), header, Driver::DATAGRAM_GROUP);
         self.push_plain(entry.build(), user_data);
     }
 
@@ -182,11 +171,45 @@ impl Ring {
         self.push_plain(entry, user_data);
     }
 
+    /// Makes the waker's pipe, and waits for the first wake.
+    pub(crate) fn open_waker(&mut self) -> io::Result<Waker> {
+        let (read_end, write_end) = descriptor::pipe()?;
+        self.wake_pipe = Some(read_end);
+        self.read_wake();
+        Ok(Waker {
+            signal: Arc::new(write_end),
+        })
+    }
+
     /// Completes once when the waker's pipe has been written to, and empties it.
-    pub(crate) fn read_wake(&mut self, pipe: RawFd) {
+    pub(crate) fn read_wake(&mut self) {
+        let Some(pipe) = &self.wake_pipe else { return };
         let into = &mut self.fixed.wakes;
-        let entry = opcode::Read::new(Fd(pipe), into.as_mut_ptr(), into.len() as u32).build();
+        let pipe = Fd(pipe.as_raw_fd());
+        let entry = opcode::Read::new(pipe, into.as_mut_ptr(), into.len() as u32).build();
         self.push_plain(entry, UserData::WAKE);
+    }
+
+    /// Queues a send.
+    ///
+    /// # Safety
+    /// As [`Driver::send`].
+    pub(crate) unsafe fn send(&mut self, entry: SendEntry) {
+        let fd = Fd(entry.fd);
+        let built = match entry.what {
+            SendWhat::Bytes(start, bytes) => opcode::Send::new(fd, start, bytes)
+                .flags(entry.flags)
+                .build(),
+            SendWhat::Message(header, _) => opcode::SendMsg::new(fd, header)
+                .flags(entry.flags as u32)
+                .build(),
+        };
+        let flags = match entry.skips_success {
+            true => squeue::Flags::SKIP_SUCCESS,
+            false => squeue::Flags::empty(),
+        };
+        // SAFETY: the caller's promise.
+        unsafe { self.push(built.flags(flags).user_data(entry.user_data.0)) }
     }
 
     /// An entry whose memory, if any, is the ring's own.
@@ -201,7 +224,7 @@ impl Ring {
     /// # Safety
     /// The memory the entry points to stays valid until its completion, or with `SKIP_SUCCESS` until an `enter` after
     /// which [`Ring::is_submitted`] holds, asked before anything else is pushed, and brought no completion of it.
-    pub(crate) unsafe fn push(&mut self, entry: squeue::Entry) {
+    unsafe fn push(&mut self, entry: squeue::Entry) {
         if self.backlog.is_empty() {
             // SAFETY: the caller's promise.
             if unsafe { self.io.submission().push(&entry) }.is_ok() {

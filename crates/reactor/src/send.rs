@@ -18,11 +18,9 @@
 use std::num::NonZeroU32;
 use std::os::fd::RawFd;
 
-use io_uring::{opcode, squeue, types::Fd};
-
+use crate::driver::{Driver, SendEntry, SendWhat};
 use crate::event::{Outgoing, Progress, Token};
 use crate::gather::{CHUNK_BYTES_MAX, PIECES_MAX, gather};
-use crate::ring::Ring;
 use crate::user_data::UserData;
 
 const FLAGS_WAITING: i32 = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
@@ -136,14 +134,14 @@ impl Sends {
     /// Queues a send and says how it begins.
     pub(crate) fn start(
         &mut self,
-        ring: &mut Ring,
+        driver: &mut Driver,
         fd: RawFd,
         token: Token,
         outgoing: Outgoing,
     ) -> (SendId, Begun) {
         let id = self.place(fd, token, outgoing);
         self.fresh.push(id.slot);
-        if !self.submit(ring, id.slot) {
+        if !self.submit(driver, id.slot) {
             return (id, Begun::Impossible);
         }
         let slot = &mut self.slots[id.slot as usize];
@@ -191,7 +189,7 @@ impl Sends {
     /// A completion came. With `is_closing` nothing more is submitted for the send.
     pub(crate) fn complete(
         &mut self,
-        ring: &mut Ring,
+        driver: &mut Driver,
         id: SendId,
         result: i32,
         is_closing: bool,
@@ -210,7 +208,7 @@ impl Sends {
             return Verdict::Failed(libc::ECANCELED);
         }
         slot.phase = Phase::Waiting;
-        match self.submit(ring, id.slot) {
+        match self.submit(driver, id.slot) {
             true => Verdict::Continues,
             false => Verdict::Failed(IN_DOUBT),
         }
@@ -299,13 +297,13 @@ impl Sends {
     }
 
     /// Submits what is left of the send in slot `index`, of which there is something; `false` if nothing can be found.
-    fn submit(&mut self, ring: &mut Ring, index: u32) -> bool {
+    fn submit(&mut self, driver: &mut Driver, index: u32) -> bool {
         let slot = &mut self.slots[index as usize];
         let left = slot.total_bytes - slot.sent_bytes;
-        let (entry, bytes) = if slot.outgoing.inserts.is_empty() {
+        let (what, bytes) = if slot.outgoing.inserts.is_empty() {
             slot.plain(left)
         } else {
-            slot.gathered(&mut self.spare, left)
+            slot.gathered(&mut self.spare)
         };
         if bytes == 0 {
             return false;
@@ -313,17 +311,23 @@ impl Sends {
         if bytes < left {
             slot.phase = Phase::Waiting;
         }
-        let flags = match slot.phase {
-            Phase::Inline => squeue::Flags::SKIP_SUCCESS,
-            _ => squeue::Flags::empty(),
+        let is_inline = slot.phase == Phase::Inline;
+        let entry = SendEntry {
+            fd: slot.fd,
+            what,
+            flags: if is_inline {
+                FLAGS_INLINE
+            } else {
+                FLAGS_WAITING
+            },
+            skips_success: is_inline,
+            user_data: UserData::send(slot.id(index)),
         };
-        let user_data = UserData::send(slot.id(index));
-        let entry = entry.flags(flags).user_data(user_data.0);
         // SAFETY: the entry points to the slot's bytes, inserts and message. They are neither moved nor freed before
         // `end`, which is called after the send's completion, or by `settle` when there will be none: the heap
         // memory of a `Vec` and a `Box` stays put when the slot itself moves. What the inserts refer to is valid as long
         // as they are in the slot. The descriptor is open: its `Stream` is not closed, or the close is queued behind.
-        unsafe { ring.push(entry) }
+        unsafe { driver.send(entry) }
         true
     }
 }
@@ -350,25 +354,15 @@ impl Slot {
         unsafe { self.progress.skip(&self.outgoing, bytes) == bytes }
     }
 
-    fn flags(&self, bytes: usize, left: usize) -> i32 {
-        let is_inline = self.phase == Phase::Inline && bytes == left;
-        if is_inline {
-            FLAGS_INLINE
-        } else {
-            FLAGS_WAITING
-        }
-    }
-
     /// A send of contiguous bytes.
-    fn plain(&self, left: usize) -> (squeue::Entry, usize) {
+    fn plain(&self, left: usize) -> (SendWhat, usize) {
         let bytes = left.min(CHUNK_BYTES_MAX);
         let start = self.outgoing.bytes[self.sent_bytes..].as_ptr();
-        let entry = opcode::Send::new(Fd(self.fd), start, bytes as u32);
-        (entry.flags(self.flags(bytes, left)).build(), bytes)
+        (SendWhat::Bytes(start, bytes as u32), bytes)
     }
 
     /// A send of several pieces.
-    fn gathered(&mut self, spare: &mut Spare, left: usize) -> (squeue::Entry, usize) {
+    fn gathered(&mut self, spare: &mut Spare) -> (SendWhat, usize) {
         let mut message = self
             .message
             .take()
@@ -379,10 +373,8 @@ impl Slot {
         let bytes = unsafe { gather(&self.outgoing, self.progress, &mut message.pieces) };
         message.header.msg_iov = message.pieces.as_mut_ptr();
         message.header.msg_iovlen = message.pieces.len();
-        let flags = self.flags(bytes, left) as u32;
         let header = &raw const self.message.insert(message).header;
-        let entry = opcode::SendMsg::new(Fd(self.fd), header).flags(flags);
-        (entry.build(), bytes)
+        (SendWhat::Message(header, bytes), bytes)
     }
 }
 

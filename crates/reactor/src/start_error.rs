@@ -74,6 +74,24 @@ impl StartError {
         })
     }
 
+    pub(crate) fn memlock_too_low_for_all(
+        bytes: u64,
+        release: KernelRelease,
+        shards: usize,
+    ) -> Option<StartError> {
+        let config = ReactorConfig::default();
+        let needed_bytes = memlock::bytes_counted(release, shards, &config, page_bytes());
+        (bytes < needed_bytes).then_some(StartError::MemlockTooLow {
+            bytes,
+            needed_bytes,
+        })
+    }
+
+    /// Whether the server can do without what is missing, with epoll.
+    pub fn leaves_epoll(&self) -> bool {
+        !matches!(self, Self::OutOfDescriptors { .. })
+    }
+
     pub(crate) fn io(action: &'static str) -> impl FnOnce(io::Error) -> StartError {
         move |error| StartError::Io { action, error }
     }

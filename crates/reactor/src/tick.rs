@@ -2,8 +2,8 @@
 //!
 //! One timer entry for many waits: a timeout given to each wait would cost every one of them a timer set and removed.
 
+use crate::driver::Driver;
 use crate::event::Event;
-use crate::ring::Ring;
 
 /// The state of the timer.
 pub(crate) struct TickTimer {
@@ -24,17 +24,17 @@ impl TickTimer {
     }
 
     /// Starts the timer unless it runs.
-    pub(crate) fn start(&mut self, ring: &mut Ring) {
+    pub(crate) fn start(&mut self, driver: &mut Driver) {
         if self.is_enabled && !self.is_running {
             self.is_running = true;
-            ring.start_tick();
+            driver.start_tick();
         }
     }
 
     /// Removes the timer if it runs; a completion confirms it.
-    pub(crate) fn stop(&mut self, ring: &mut Ring) {
+    pub(crate) fn stop(&mut self, driver: &mut Driver) {
         if self.is_running {
-            ring.stop_tick();
+            driver.stop_tick();
         }
     }
 

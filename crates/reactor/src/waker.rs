@@ -11,25 +11,26 @@ use crate::ring::Ring;
 /// themselves use [`crate::Reactor::doorbell`], which needs no system call of its own.
 #[derive(Clone, Debug)]
 pub struct Waker {
-    /// The end of a pipe whose other end the reactor reads.
-    pub(crate) pipe: Arc<OwnedFd>,
+    /// What is written to: a pipe whose other end a ring reads, or an eventfd that epoll watches.
+    pub(crate) signal: Arc<OwnedFd>,
 }
 
 impl Waker {
     /// Makes the reactor report a wake, soon and at least once after this call.
     pub fn wake(&self) {
-        descriptor::signal(&self.pipe);
+        descriptor::signal(self.signal.as_raw_fd());
     }
 }
 
-/// The ring of a reactor, as its peers address it. The kernel is told a number, which must not become another ring's: so this
-/// is a descriptor of its own, and whoever has rung it keeps it open. It leads to nothing once the reactor is gone.
+/// A reactor, as its peers ring it: its ring, or an eventfd that its epoll watches. The kernel is told a number, which must not
+/// become another's: so this is a descriptor of its own, and whoever has rung it keeps it open. It leads to nothing once the
+/// reactor is gone.
 #[derive(Clone, Debug)]
 pub struct DoorbellTarget(pub(crate) Arc<OwnedFd>);
 
 impl DoorbellTarget {
     /// Names a ring.
-    pub(crate) fn of(ring: &Ring) -> io::Result<DoorbellTarget> {
+    pub(crate) fn of_ring(ring: &Ring) -> io::Result<DoorbellTarget> {
         // SAFETY: the ring is open, being borrowed.
         let ring = unsafe { BorrowedFd::borrow_raw(ring.as_raw_fd()) };
         Ok(DoorbellTarget(Arc::new(ring.try_clone_to_owned()?)))

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use corecached_reactor::Io;
+
 /// Why the server does not start.
 #[derive(Debug)]
 pub(crate) enum StartError {
@@ -27,14 +29,19 @@ pub(crate) enum StartError {
     NoUser(String),
 }
 
-/// Threads of a shard: its own, and one that glommio keeps for calls that block.
-const SHARD_THREADS: usize = 2;
+/// Threads of a shard: its own, and with rings one that glommio keeps for calls that block.
+fn threads_of_shard(io: Io) -> usize {
+    match io {
+        Io::Uring => 2,
+        Io::Epoll => 1,
+    }
+}
 
 impl StartError {
     /// A thread of one of so many shards could not be started.
-    pub(crate) fn thread(shards: usize, why: impl ToString) -> Self {
+    pub(crate) fn thread(io: Io, shards: usize, why: impl ToString) -> Self {
         StartError::Thread {
-            threads: 1 + SHARD_THREADS * shards,
+            threads: 1 + threads_of_shard(io) * shards,
             why: why.to_string(),
         }
     }

@@ -1,4 +1,4 @@
-//! corecached: a memcached-compatible cache server, one glommio executor per core.
+//! corecached: a memcached-compatible cache server, one executor per core.
 //!
 //! The program is [`main`], and nothing else is public but for fuzzing: `main.rs` only calls it. `docs/architecture.md` has the map of the
 //! modules.

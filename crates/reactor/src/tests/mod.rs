@@ -1,8 +1,14 @@
-//! Tests that need a kernel which refuses: they look at the reactor from outside otherwise, as those of `tests/reactor`.
+//! Tests that need a kernel which refuses, over each driver: they look at the reactor from outside otherwise, as those of
+//! `tests/reactor`.
 
-#[path = "../../tests/reactor/common.rs"]
-#[allow(dead_code, reason = "shared with the tests of tests/reactor")]
-mod common;
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the same tests run over each driver, which they tell by the name of their module"
+)]
+
 pub(crate) mod faults;
-mod model;
-mod refused;
+
+#[path = "all.rs"]
+mod epoll;
+#[path = "all.rs"]
+mod uring;

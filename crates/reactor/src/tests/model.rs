@@ -10,11 +10,12 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use glommio::{LocalExecutorBuilder, Placement};
 use socket2::SockRef;
 
-use super::common::{Random, connection, listen, pattern, reactor, shared, within};
-use super::faults::{Fault, clear, inject};
+use super::common::{
+    Random, connection, default_config, in_runtime, listen, pattern, reactor, shared, within,
+};
+use crate::tests::faults::{Fault, clear, inject};
 use crate::{Event, Insert, Outgoing, Reactor, ReactorConfig, RecvBuf, SendId, Stream, Token};
 
 /// How long the model runs; more with `REACTOR_MODEL_SECONDS`.
@@ -79,8 +80,7 @@ fn every_stream_arrives_to_the_byte_and_every_event_names_its_send() {
     println!("REACTOR_MODEL_SEED={seed}");
     let seconds = number("REACTOR_MODEL_SECONDS").unwrap_or(SECONDS);
     within(seconds + 120, move || {
-        let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(0);
-        let run = executor.spawn(move || async move {
+        in_runtime(move || async move {
             let end = Instant::now() + Duration::from_secs(seconds);
             let mut round = 0;
             while Instant::now() < end || round == 0 {
@@ -90,7 +90,6 @@ fn every_stream_arrives_to_the_byte_and_every_event_names_its_send() {
                 round += 1;
             }
         });
-        run.unwrap().join().unwrap();
     });
 }
 
@@ -104,7 +103,7 @@ impl Model {
             buffer_bytes: 512,
             warm_window: Duration::from_micros(300),
             accept_retry: Duration::from_millis(1),
-            ..ReactorConfig::default()
+            ..default_config()
         };
         let (mut reactor, listener) = (reactor(&config), listen());
         reactor.accept(&shared(&listener), LISTENER);

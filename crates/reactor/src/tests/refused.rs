@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
 use super::common::{connection, hang_up, listen, opened, pattern, poll, reactor, shared, small};
-use super::faults::{Fault, inject};
+use crate::tests::faults::{Fault, inject};
 use crate::{Event, Outgoing, Reactor, ReactorConfig, SendId, Token};
 
 /// What the events say of sends: `B`locked, `D`one, `F`ailed.

@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 
 use corecached_reactor::{Event, ReactorConfig, Token};
 
-use crate::common::{listen, poll, reactor, run_until, shared, small, within};
+use super::common::{listen, poll, reactor, run_until, shared, small, within};
 
 /// Runs an ignored test of this binary in a process of its own: for limits and counts that belong to a process.
 pub(crate) fn in_child(test: &str) {
     let program = std::env::current_exe().unwrap();
+    let (_, module) = module_path!().split_once("::").unwrap();
+    let (driver, _) = module.split_once("::").unwrap();
+    let test = format!("{driver}::{test}");
     let output = Command::new(program)
-        .args(["--exact", "--ignored", test])
+        .args(["--exact", "--ignored", &test])
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use corecached_reactor::{Event, Insert, Outgoing, Reactor, Stream, Token};
 
-use crate::common::{Random, listen, opened, poll, reactor, run_until, shared, small, within};
+use super::common::{Random, listen, opened, poll, reactor, run_until, shared, small, within};
 
 /// Descriptors of this process that are sockets bound to `port` on either side are hard to tell apart, so the leak test
 /// runs in a process of its own: see `accept::in_child`.
@@ -16,7 +16,7 @@ fn descriptor_count() -> usize {
 
 #[test]
 fn ten_thousand_connections_leak_nothing() {
-    crate::accept::in_child("close::ten_thousand_connections_child");
+    super::accept::in_child("close::ten_thousand_connections_child");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn what_was_sent_before_the_close_arrives_and_then_the_end() {
 
 #[test]
 fn dropping_a_reactor_with_everything_outstanding_is_clean() {
-    crate::accept::in_child("close::dropping_child");
+    super::accept::in_child("close::dropping_child");
 }
 
 #[test]

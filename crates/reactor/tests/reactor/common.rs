@@ -1,12 +1,57 @@
 //! What the tests share: connected sockets, a loop that collects events, a watchdog, random numbers.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
+use std::pin::pin;
 use std::sync::{Arc, mpsc};
+use std::task::Poll;
 use std::time::Duration;
 
-use corecached_reactor::{Event, Reactor, ReactorConfig, Stream, Token};
+use corecached_reactor::runtime::{self, Runtime};
+use corecached_reactor::{Event, Io, Reactor, ReactorConfig, Stream, Token};
+
+/// The driver that the tests run over: that which a module above is called after.
+pub(crate) fn driver() -> Io {
+    match module_path!().contains("::epoll::") {
+        true => Io::Epoll,
+        false => Io::Uring,
+    }
+}
+
+/// The defaults of this driver.
+pub(crate) fn default_config() -> ReactorConfig {
+    ReactorConfig {
+        io: driver(),
+        ..ReactorConfig::default()
+    }
+}
+
+/// Runs `work` on a thread of its own in the runtime that goes with the driver, as a shard does.
+pub(crate) fn in_runtime<T, F>(work: impl FnOnce() -> F + Send + 'static) -> T
+where
+    T: Send + 'static,
+    F: Future<Output = T>,
+{
+    let thread = std::thread::spawn(move || Runtime::new(driver()).unwrap().run(work()));
+    match thread.join() {
+        Ok(output) => output,
+        Err(payload) => std::panic::resume_unwind(payload),
+    }
+}
+
+/// Gives `work` up after `time`; true if it has ended before.
+pub(crate) async fn ends_within(time: Duration, work: impl Future) -> bool {
+    let (mut work, mut time) = (pin!(work), pin!(runtime::sleep(time)));
+    poll_fn(|context| {
+        if work.as_mut().poll(context).is_ready() {
+            return Poll::Ready(true);
+        }
+        time.as_mut().poll(context).map(|()| false)
+    })
+    .await
+}
 
 /// Small queues, so that the tests also pass through what large ones hide.
 pub(crate) fn small() -> ReactorConfig {
@@ -15,7 +60,7 @@ pub(crate) fn small() -> ReactorConfig {
         completion_entries: 16,
         buffers: 16,
         buffer_bytes: 1024,
-        ..ReactorConfig::default()
+        ..default_config()
     }
 }
 

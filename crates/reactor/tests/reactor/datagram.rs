@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use corecached_reactor::{Event, ReactorConfig, Token};
 
-use crate::common::{poll, reactor, run_until, shared, small};
+use super::common::{poll, reactor, run_until, shared, small};
 
 const SOCKET: Token = Token(7);
 

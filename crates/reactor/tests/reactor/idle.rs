@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use corecached_reactor::{Event, ReactorConfig, Token};
-use glommio::{LocalExecutorBuilder, Placement};
+use corecached_reactor::{Event, Token};
 
-use crate::common::{connection, listen, reactor};
+use super::common::{connection, default_config, in_runtime, listen, reactor};
 
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -23,7 +22,7 @@ fn cpu_usec() -> i64 {
 
 #[test]
 fn a_parked_reactor_uses_no_cpu() {
-    crate::accept::in_child("idle::a_parked_reactor_child");
+    super::accept::in_child("idle::a_parked_reactor_child");
 }
 
 #[test]
@@ -31,9 +30,8 @@ fn a_parked_reactor_uses_no_cpu() {
 fn a_parked_reactor_child() {
     let listener = listen();
     let (own, peers): (Vec<_>, Vec<_>) = (0..100).map(|_| connection(&listener)).unzip();
-    let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(0);
-    let thread = executor.spawn(move || async move {
-        let mut reactor = reactor(&ReactorConfig::default());
+    let work = move || async move {
+        let mut reactor = reactor(&default_config());
         let own: Vec<_> = (0..)
             .zip(own)
             .map(|(token, fd)| reactor.open(fd, Token(token)))
@@ -50,7 +48,8 @@ fn a_parked_reactor_child() {
                 reactor.park().await.unwrap();
             }
         }
-    });
+    };
+    let thread = std::thread::spawn(move || in_runtime(work));
     std::thread::sleep(Duration::from_millis(200));
     // On a machine that is starved the beginning takes longer; whoever never rests does so in none of these.
     let rests = (0..3).any(|_| {
@@ -61,6 +60,6 @@ fn a_parked_reactor_child() {
         used < 10_000
     });
     drop(peers);
-    thread.unwrap().join().unwrap();
+    thread.join().unwrap();
     assert!(rests, "10 ms of CPU and more each time");
 }

@@ -1,15 +1,15 @@
-//! The reactor against real sockets.
+//! The reactor against real sockets, over each of its drivers.
 
 #![allow(
     clippy::unwrap_used,
     reason = "clippy.toml allows it in test functions, not in what they share"
 )]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the same tests run over each driver, which they tell by the name of their module"
+)]
 
-mod accept;
-mod close;
-mod common;
-mod datagram;
-mod idle;
-mod park;
-mod receive;
-mod send;
+#[path = "all.rs"]
+mod epoll;
+#[path = "all.rs"]
+mod uring;

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use corecached_reactor::{DoorbellTarget, Event, Outgoing, Reactor, ReactorConfig, Token, Waker};
-use glommio::{LocalExecutorBuilder, Placement};
+use corecached_reactor::{
+    DoorbellTarget, Event, Outgoing, Reactor, ReactorConfig, Token, Waker, runtime,
+};
 
-use crate::common::{Random, connection, listen, opened, reactor, within};
+use super::common::{
+    Random, connection, default_config, ends_within, in_runtime, listen, opened, reactor, within,
+};
 
 const WINDOW: Duration = Duration::from_micros(200);
 const RUN: Duration = Duration::from_secs(2);
@@ -20,22 +23,8 @@ const EXCHANGES_MIN: u64 = 100;
 fn config() -> ReactorConfig {
     ReactorConfig {
         warm_window: WINDOW,
-        ..ReactorConfig::default()
+        ..default_config()
     }
-}
-
-/// Runs `work` in an executor, as a shard does.
-fn in_executor<T, F>(work: impl FnOnce() -> F + Send + 'static) -> T
-where
-    T: Send + 'static,
-    F: Future<Output = T> + 'static,
-{
-    let builder = LocalExecutorBuilder::new(Placement::Unbound).io_memory(0);
-    builder
-        .spawn(move || async move { work().await })
-        .unwrap()
-        .join()
-        .unwrap()
 }
 
 /// One tick of a shard that parks after a quiet window; counts how often it parked.
@@ -89,7 +78,7 @@ fn answers_every_byte_over_a_socket() {
     let (exchanges, parks) = within(60, || {
         let (own, peer) = connection(&listen());
         let client = std::thread::spawn(move || ping(peer));
-        let parks = in_executor(move || answer(own));
+        let parks = in_runtime(move || answer(own));
         (client.join().unwrap(), parks)
     });
     println!("{exchanges} exchanges, parked {parks} times");
@@ -179,7 +168,7 @@ fn every_doorbell_of_a_peer_ring_is_heard() {
         let (send, receive) = std::sync::mpsc::channel::<DoorbellTarget>();
         let theirs = Arc::clone(&score);
         let sleeper = std::thread::spawn(move || {
-            in_executor(move || async move {
+            in_runtime(move || async move {
                 let reactor = reactor(&config());
                 send.send(reactor.doorbell_target()).unwrap();
                 answer_score(reactor, theirs, |event| matches!(event, Event::Doorbell)).await
@@ -206,7 +195,7 @@ fn every_wake_of_a_thread_is_heard() {
         let (send, receive) = std::sync::mpsc::channel::<Waker>();
         let theirs = Arc::clone(&score);
         let sleeper = std::thread::spawn(move || {
-            in_executor(move || async move {
+            in_runtime(move || async move {
                 let reactor = reactor(&config());
                 send.send(reactor.waker()).unwrap();
                 answer_score(reactor, theirs, |event| matches!(event, Event::Wake)).await
@@ -221,17 +210,18 @@ fn every_wake_of_a_thread_is_heard() {
 }
 
 #[test]
-fn glommio_runs_other_tasks_while_parked() {
+fn other_tasks_run_while_parked() {
     within(30, || {
-        in_executor(|| async {
+        in_runtime(|| async {
             let mut reactor = reactor(&config());
             let waker = reactor.waker();
-            let timer = glommio::spawn_local(async move {
-                glommio::timer::sleep(Duration::from_millis(30)).await;
+            runtime::spawn("timer", 100, async move {
+                runtime::sleep(Duration::from_millis(30)).await;
                 waker.wake();
             });
+            let begun = Instant::now();
             reactor.park().await.unwrap();
-            timer.await;
+            assert!(begun.elapsed() >= Duration::from_millis(30));
             let mut events = Vec::new();
             reactor.turn(false, &mut events).unwrap();
             assert!(matches!(events[..], [Event::Wake]), "{events:?}");
@@ -242,14 +232,10 @@ fn glommio_runs_other_tasks_while_parked() {
 #[test]
 fn a_park_that_is_given_up_leaves_a_working_reactor() {
     within(30, || {
-        in_executor(|| async {
+        in_runtime(|| async {
             let mut reactor = reactor(&config());
             for _ in 0..5 {
-                let given_up = glommio::timer::timeout(Duration::from_millis(5), async {
-                    reactor.park().await.unwrap();
-                    Ok(())
-                });
-                assert!(given_up.await.is_err());
+                assert!(!ends_within(Duration::from_millis(5), reactor.park()).await);
                 reactor.waker().wake();
                 let mut events = Vec::new();
                 reactor.turn(true, &mut events).unwrap();

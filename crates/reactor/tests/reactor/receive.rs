@@ -8,7 +8,7 @@ use std::time::Duration;
 use corecached_reactor::{Event, Reactor, ReactorConfig, RecvBuf, Stream, Token};
 use socket2::SockRef;
 
-use crate::common::{
+use super::common::{
     Random, listen, opened, pattern, poll, reactor, run_until, small, within, would_block,
 };
 

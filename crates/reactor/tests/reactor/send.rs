@@ -9,7 +9,7 @@ use std::time::Duration;
 use corecached_reactor::{Event, Insert, Outgoing, Reactor, ReactorConfig, Stream, Token};
 use socket2::SockRef;
 
-use crate::common::{
+use super::common::{
     Random, hang_up, listen, opened, pattern, poll, reactor, run_until, small, within,
 };
 

@@ -1,5 +1,7 @@
 //! The values of `-o`: a list of `name` or `name=value`, as `getsubopt` splits it.
 
+use corecached_reactor::Io;
+
 use crate::ground::config::{Config, EVICTION, SLAB_PAGE_BYTES};
 
 use super::number::{leading_float, leading_integer, whole_u32};
@@ -46,7 +48,7 @@ const SWITCHES: [(&str, Switch); 22] = [
 ];
 
 /// Sub-options with a value, and what memcached says when it is missing (nothing: it may be).
-const VALUES: [(&str, &str, Setter); 25] = [
+const VALUES: [(&str, &str, Setter); 26] = [
     (
         "hashpower",
         "Missing numeric argument for hashpower",
@@ -115,6 +117,7 @@ const VALUES: [(&str, &str, Setter); 25] = [
     ),
     ("shard_port", "Missing shard_port argument", shard_port),
     ("eviction", "Missing eviction argument", eviction),
+    ("io", "Missing io argument", io),
     (
         "udp_reply_max",
         "Missing udp_reply_max argument",
@@ -405,6 +408,16 @@ fn eviction(_config: &mut Config, text: &str) -> Result<(), CliError> {
         )),
         _ => Err(CliError::failure("eviction must be s3fifo")),
     }
+}
+
+fn io(config: &mut Config, text: &str) -> Result<(), CliError> {
+    config.io = match text {
+        "auto" => None,
+        "uring" => Some(Io::Uring),
+        "epoll" => Some(Io::Epoll),
+        _ => return Err(CliError::failure("io must be auto, uring or epoll")),
+    };
+    Ok(())
 }
 
 fn kilobytes(setting: &mut u64, name: &str, text: &str) -> Result<(), CliError> {

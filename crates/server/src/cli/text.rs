@@ -22,6 +22,8 @@ Extended options (-o name=value,name,...; switches have a form with no_, too):
   eviction=<name>        s3fifo: items not asked for again soon go first
   conn_mem_limit=<mb>    heap that connections hold together; beyond it the
                          largest are closed (default: 256; 0: no limit)
+  io=<name>              uring, epoll, or auto: uring if it is to be had
+                         (default: auto)
   idle_timeout=<s>       close connections silent for so long (default: never)
   slab_chunk_max=<kb>    largest chunk; larger items are chains (default: 512)
   slab_sizes=<a-b-c>     explicit chunk sizes

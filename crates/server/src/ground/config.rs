@@ -8,6 +8,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use corecached_reactor::Io;
+
 use super::ssl::SslOptions;
 
 /// memcached's slab page, which limits the size of a chunk. The engine may choose smaller pages for small `-m`.
@@ -65,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) conn_mem_limit_bytes: u64,
 
     // Shards.
+    /// `-o io`, our own. By what means bytes are moved; `None` = io_uring if it is to be had, which is decided at the start.
+    pub(crate) io: Option<Io>,
     /// `-t`. Number of shards. Default, unlike memcached's 4: one for each CPU that this process may run on.
     pub(crate) threads: usize,
     /// The CPUs that this process may run on, in ascending order.
@@ -180,6 +184,13 @@ pub(crate) struct Config {
     pub(crate) port_file: Option<OsString>,
 }
 
+impl Config {
+    /// By what means bytes are moved, once that is decided.
+    pub(crate) fn driver(&self) -> Io {
+        self.io.unwrap_or_default()
+    }
+}
+
 impl Default for Config {
     /// The settings of a start without any option.
     #[allow(clippy::too_many_lines, reason = "a line for each setting")]
@@ -205,6 +216,7 @@ impl Default for Config {
             ssl: SslOptions::default(),
             read_buf_mem_limit_bytes: 0,
             conn_mem_limit_bytes: 256 * 1024 * 1024,
+            io: None,
             threads: cpus.len().clamp(1, THREADS_MAX),
             cpus,
             memory_limit_bytes: 64 * 1024 * 1024,

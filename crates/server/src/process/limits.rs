@@ -15,7 +15,7 @@ const PROCESS_DESCRIPTORS: u64 = 3 // standard streams
     + 9; // what libraries open for a moment: /proc, /sys, /etc
 /// Descriptors of each shard: a sum, with room.
 const SHARD_DESCRIPTORS: u64 = 1 // companion ring
-    + 2 // its eventfds: waker and parking
+    + 2 // its eventfds: waker and parking; with epoll instead of all these and glommio's: two and two timers
     + 3 // glommio's rings: main, latency, poll
     + 4 // glommio's eventfds and timers
     + 2 // connections over the limit, until they are refused

@@ -1,6 +1,7 @@
 //! From a configuration to a running server, and back: sets everything up, starts one executor per shard, waits for a
 //! signal, ends in order.
 
+mod driver;
 mod engines;
 mod prefault;
 mod threads;
@@ -35,7 +36,7 @@ use engines::Engines;
 /// # Errors
 /// Whatever keeps it from starting, with what to do about it.
 pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
-    corecached_reactor::probe(config.threads)?;
+    driver::choose(&mut config)?;
     process::prepare(&mut config)?;
     let shards = config.threads;
     // Before the ports are bound, and as root: the key may be readable for nobody else.

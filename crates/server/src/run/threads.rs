@@ -9,14 +9,13 @@
 //! A thread that cannot be started says so and the start fails. One that has started and cannot go on ends the process: the
 //! others would be half a server.
 
-use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use corecached_reactor::{EXECUTOR_BUFFER_BYTES, EXECUTOR_RING_ENTRIES, Reactor, ReactorConfig};
-use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
+use corecached_reactor::runtime::Runtime;
+use corecached_reactor::{Io, Reactor, ReactorConfig};
 
 use super::prefault;
 use crate::cell::ShardId;
@@ -45,7 +44,7 @@ pub(crate) struct Threads {
 /// # Errors
 /// If a thread, an executor, a ring or its memory cannot be had.
 pub(crate) fn start(shared: &Arc<Shared>, parts: Vec<ShardParts>) -> Result<Threads, StartError> {
-    let shards = parts.len();
+    let (io, shards) = (shared.config.driver(), parts.len());
     let go = Arc::new(Barrier::new(shards + 1));
     let (report, reports) = mpsc::channel();
     let (runs, running) = mpsc::channel();
@@ -59,7 +58,7 @@ pub(crate) fn start(shared: &Arc<Shared>, parts: Vec<ShardParts>) -> Result<Thre
             run(parts, shared, report, &go);
             drop(runs);
         });
-        started.map_err(|error| StartError::thread(shards, error))?;
+        started.map_err(|error| StartError::thread(io, shards, error))?;
     }
     drop(report);
     for _ in 0..shards {
@@ -120,7 +119,7 @@ fn run(parts: ShardParts, shared: Arc<Shared>, report: Report, go: &Barrier) {
     let id = parts.id;
     let cpu = process::cpu_for(&shared.config, usize::from(id.0));
     let is_pinned = cpu.is_some_and(process::pin);
-    let executor = match make_executor(shared.config.threads) {
+    let executor = match make_executor(shared.config.driver(), shared.config.threads) {
         Ok(executor) => executor,
         Err(error) => return report.send(Err(error)),
     };
@@ -144,19 +143,15 @@ fn run(parts: ShardParts, shared: Arc<Shared>, report: Report, go: &Barrier) {
     }
 }
 
-/// An executor for this thread, which stays where the thread is: glommio has no say in it, since it does not start where
-/// pinning is denied.
-fn make_executor(shards: usize) -> Result<LocalExecutor, StartError> {
-    let builder = LocalExecutorBuilder::new(Placement::Unbound)
-        .io_memory(EXECUTOR_BUFFER_BYTES)
-        .ring_depth(EXECUTOR_RING_ENTRIES);
-    // It panics where its own thread cannot be started.
-    match process::catching(|| builder.make()) {
-        Ok(made) => made.map_err(|error| match io::Error::from(error) {
+/// An executor for this thread.
+fn make_executor(io: Io, shards: usize) -> Result<Runtime, StartError> {
+    // Glommio panics where its own thread cannot be started.
+    match process::catching(|| Runtime::new(io)) {
+        Ok(made) => made.map_err(|error| match error {
             error if error.raw_os_error() == Some(libc::ENOMEM) => no_memory(shards),
             error => StartError::Executor(error.to_string()),
         }),
-        Err(text) if text.contains("spawn thread") => Err(StartError::thread(shards, text)),
+        Err(text) if text.contains("spawn thread") => Err(StartError::thread(io, shards, text)),
         Err(text) => Err(StartError::Executor(text)),
     }
 }
@@ -167,7 +162,11 @@ fn no_memory(shards: usize) -> StartError {
 
 /// What a shard needs before it can be reached.
 fn begin(parts: &ShardParts, shared: &Shared, is_pinned: bool) -> Result<Reactor, StartError> {
-    let reactor = Reactor::new(&ReactorConfig::default()).map_err(|error| match error {
+    let config = ReactorConfig {
+        io: shared.config.driver(),
+        ..ReactorConfig::default()
+    };
+    let reactor = Reactor::new(&config).map_err(|error| match error {
         corecached_reactor::StartError::OutOfMemory { .. } => no_memory(shared.config.threads),
         error => error.into(),
     })?;

@@ -1,7 +1,7 @@
 //! Upkeep of a shard's engine: the background sweep of expired items, pages between classes, memory given back. Where many
 //! items are dead, `reaper.rs` is there first.
 //!
-//! A glommio task of the shard's own executor, in a queue with few shares, which works in slices. It never holds the engine across an await, and
+//! A task of the shard's own executor, with glommio in a queue with few shares, which works in slices. It never holds the engine across an await, and
 //! borrows it as a peer would; since it runs on the owner's thread, only another shard's loan can be in its way.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use corecached_engine::{Engine, Seconds, SweepProgress};
 use corecached_protocol::event::{self, CrawlerStatus};
 use corecached_protocol::text::Streams;
-use glommio::{Latency, Shares};
+use corecached_reactor::runtime;
 
 use crate::route::control::Control;
 use crate::shared::Shared;
@@ -46,11 +46,6 @@ const SHARES: usize = 350;
 
 /// Starts the task on this executor.
 pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
-    let queue = glommio::executor().create_task_queue(
-        Shares::Static(SHARES),
-        Latency::NotImportant,
-        "maintenance",
-    );
     let task = async move {
         let mut upkeep = Upkeep::default();
         let mut pages = Pages::new(&shared);
@@ -84,9 +79,7 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
             chores.tell(&shared, id);
         }
     };
-    if let Ok(task) = glommio::spawn_local_into(task, queue) {
-        task.detach();
-    }
+    runtime::spawn("maintenance", SHARES, task);
 }
 
 fn time_until(instant: Instant) -> Option<Duration> {

@@ -12,8 +12,8 @@
 //!
 //! Between waiting and the tick is the place for a slice of reclaiming what is dead (`reaper.rs`).
 //!
-//! While there is traffic the loop waits in its own ring and lets glommio's other tasks run once a warm window; after a
-//! whole window without any it parks in glommio, and costs nothing.
+//! While there is traffic the loop waits in its own ring and lets the executor's other tasks run once a warm window; after a
+//! whole window without any it parks in the executor, and costs nothing.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use corecached_engine::KeyHash;
 use corecached_protocol::{Codec, binary, udp};
-use corecached_reactor::{Event, RecvBuf, Token};
+use corecached_reactor::{Event, RecvBuf, Token, runtime};
 
 use crate::cell::ConnId;
 use crate::conn::{Arrival, LANDING_BYTES, Link, Reading};
@@ -78,7 +78,7 @@ impl Shard {
             }
             if self.net.stopping_since.is_some() {
                 // Nothing may ever come again: the drain has its own deadline.
-                glommio::timer::sleep(DRAIN_POLL).await;
+                runtime::sleep(DRAIN_POLL).await;
                 continue;
             }
             match pace {
@@ -89,7 +89,7 @@ impl Shard {
                 Pace::Park | Pace::Yield => {
                     self.call_for_crawl();
                     self.windows.end();
-                    glommio::executor().yield_task_queue_now().await;
+                    runtime::yield_now().await;
                 }
                 Pace::Run => {}
             }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use glommio::timer::sleep;
+use corecached_reactor::runtime::sleep;
 
 /// See the head of this file. Clones are the same; all live on the shard's thread.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use corecached_protocol::reply::COMPATIBILITY_VERSION;
-use corecached_reactor::ReactorConfig;
+use corecached_reactor::{Io, ReactorConfig};
 
 use crate::ground::counters::{Counter, NetCounters};
 use crate::listen::Transport;
@@ -44,7 +44,13 @@ fn process_pairs(pairs: &mut Pairs, shared: &Shared) {
     pairs.number("time", shared.clock.unix_now().unsigned_abs());
     pairs.text("version", COMPATIBILITY_VERSION);
     // Not libevent, but this is the place where memcached names its event loop.
-    pairs.text("libevent", "glommio+io_uring");
+    pairs.text(
+        "libevent",
+        match shared.config.driver() {
+            Io::Uring => "glommio+io_uring",
+            Io::Epoll => "epoll",
+        },
+    );
     pairs.number("pointer_size", u64::from(usize::BITS));
     pairs.text(
         "rusage_user",

@@ -227,9 +227,22 @@ pub(crate) fn binary() -> String {
     std::env::var("CORECACHED_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_corecached").to_owned())
 }
 
+/// Whether all servers are to run over epoll: `CORECACHED_IO=epoll`.
+pub(crate) fn runs_on_epoll() -> bool {
+    io().is_some_and(|io| io == "epoll")
+}
+
+/// What `CORECACHED_IO` says: `uring`, `epoll`, or nothing.
+fn io() -> Option<String> {
+    std::env::var("CORECACHED_IO").ok()
+}
+
 /// The program under test, with the options that every test needs.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(binary());
+    if let Some(io) = io() {
+        command.args(["-o", &format!("io={io}")]);
+    }
     if rustix::process::geteuid().is_root() {
         command.args(["-u", "root"]);
     }

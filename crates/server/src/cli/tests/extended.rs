@@ -1,9 +1,11 @@
 //! The sub-options of `-o`.
 
+use corecached_reactor::Io;
+
 use super::{check, refused};
 
 /// Sub-options that need a value, and what is said without one.
-const MISSING: [(&str, &str); 22] = [
+const MISSING: [(&str, &str); 23] = [
     ("hashpower", "Missing numeric argument for hashpower"),
     (
         "slab_automove_ratio",
@@ -28,6 +30,7 @@ const MISSING: [(&str, &str); 22] = [
     ("idle_timeout", "Missing numeric argument for idle_timeout"),
     ("shard_port", "Missing shard_port argument"),
     ("eviction", "Missing eviction argument"),
+    ("io", "Missing io argument"),
     (
         "watcher_logbuf_size",
         "Missing watcher_logbuf_size argument",
@@ -41,7 +44,8 @@ const MISSING: [(&str, &str); 22] = [
 ];
 
 /// Values that are refused one by one: exit code 1.
-const BAD: [(&str, &str); 27] = [
+const BAD: [(&str, &str); 28] = [
+    ("io=aio", "io must be auto, uring or epoll"),
     (
         "hashpower=x",
         "Initial hashtable multiplier of 0 is too low",
@@ -276,6 +280,9 @@ fn extended_values() {
     check(&["-o", "conn_mem_limit=5"], |config| {
         config.conn_mem_limit_bytes = 5 << 20;
     });
+    check(&["-o", "io=epoll"], |config| config.io = Some(Io::Epoll));
+    check(&["-o", "io=uring"], |config| config.io = Some(Io::Uring));
+    check(&["-o", "io=epoll,io=auto"], |config| config.io = None);
     check(&["-o", "conn_mem_limit=0"], |config| {
         config.conn_mem_limit_bytes = 0;
     });

@@ -1,0 +1,239 @@
+//! What moves the bytes: an io_uring, or epoll where rings are not to be had.
+//!
+//! ```text
+//!                     operations                              completions
+//!   reactor  --- recv, send, accept, poll, ... ---> Driver ---------------------> reactor
+//!                                                    |
+//!                              Ring: the kernel executes them in io_uring_enter
+//!                              Epoll: the driver executes them when epoll_wait says that they can be
+//! ```
+//!
+//! Both take the same operations and report the same completions, so that what a connection is and what the end of a send
+//! means is written once, above them. An operation costs one branch, no call through a table.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use crate::config::{Io, ReactorConfig};
+use crate::epoll::Epoll;
+use crate::probe::{self, Features};
+use crate::ring::Ring;
+use crate::start_error::StartError;
+use crate::user_data::UserData;
+use crate::waker::{DoorbellTarget, Waker};
+
+/// How long [`Driver::enter`] may sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Submit only; what has come is left alone.
+    Submit,
+    /// Submit and fetch what is ready.
+    Poll,
+    /// Submit and sleep until something completes.
+    One,
+    /// Submit and sleep until `want` completions, or until one when `usec` have passed (kernel 6.12).
+    Batch { usec: u32, want: u32 },
+}
+
+/// What has come of an operation. The flags are those of a completion of io_uring.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Completion {
+    pub(crate) user_data: UserData,
+    pub(crate) result: i32,
+    pub(crate) flags: u32,
+}
+
+/// A send, of memory that stays where it is until the send has ended.
+#[derive(Debug)]
+pub(crate) struct SendEntry {
+    pub(crate) fd: RawFd,
+    pub(crate) what: SendWhat,
+    pub(crate) flags: i32,
+    /// A send that succeeds in full completes nothing.
+    pub(crate) skips_success: bool,
+    pub(crate) user_data: UserData,
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub(crate) enum SendWhat {
+    /// So many bytes from one place.
+    Bytes(*const u8, u32),
+    /// The pieces of a message: so many bytes in all.
+    Message(*const libc::msghdr, usize),
+}
+
+/// See the head of this file.
+pub(crate) enum Driver {
+    Ring(Ring),
+    Epoll(Epoll),
+}
+
+/// Hands an operation to the driver that there is.
+macro_rules! either {
+    ($self:expr, $driver:ident => $work:expr) => {
+        match $self {
+            Driver::Ring($driver) => $work,
+            Driver::Epoll($driver) => $work,
+        }
+    };
+}
+
+impl Driver {
+    /// The buffer group of connections.
+    pub(crate) const RECV_GROUP: u16 = 0;
+    /// The buffer group of UDP sockets.
+    pub(crate) const DATAGRAM_GROUP: u16 = 1;
+
+    /// Sets the driver of `config` up for the calling thread.
+    pub(crate) fn new(config: &ReactorConfig) -> Result<(Driver, Features), StartError> {
+        match config.io {
+            Io::Uring => {
+                let features = probe::features()?;
+                let ring = Ring::new(config, &features).map_err(probe::explain)?;
+                Ok((Driver::Ring(ring), features))
+            }
+            Io::Epoll => {
+                let epoll = Epoll::new(config).map_err(StartError::io("set up epoll"))?;
+                Ok((Driver::Epoll(epoll), Features::of_epoll()))
+            }
+        }
+    }
+
+    /// Accepts connections until it fails or is cancelled.
+    pub(crate) fn accept(&mut self, listener: RawFd, user_data: UserData) {
+        either!(self, driver => driver.accept(listener, user_data));
+    }
+
+    /// Receives into buffers of [`Self::RECV_GROUP`] until it fails or is cancelled.
+    pub(crate) fn recv(&mut self, fd: RawFd, user_data: UserData) {
+        either!(self, driver => driver.recv(fd, user_data));
+    }
+
+    /// Completes once when there is something to read from `fd`, be it its end.
+    pub(crate) fn poll(&mut self, fd: RawFd, user_data: UserData) {
+        either!(self, driver => driver.poll(fd, user_data));
+    }
+
+    /// Receives datagrams with the addresses of their senders into buffers of [`Self::DATAGRAM_GROUP`].
+    pub(crate) fn recv_datagrams(&mut self, fd: RawFd, user_data: UserData) {
+        either!(self, driver => driver.recv_datagrams(fd, user_data));
+    }
+
+    /// Cancels the operation on `fd` submitted as `target`; its own completion follows.
+    pub(crate) fn cancel(&mut self, fd: RawFd, target: UserData) {
+        match self {
+            Driver::Ring(ring) => ring.cancel(target),
+            Driver::Epoll(epoll) => epoll.cancel(fd, target),
+        }
+    }
+
+    /// Closes a descriptor the caller owns and hands over.
+    pub(crate) fn close(&mut self, fd: OwnedFd) {
+        either!(self, driver => driver.close(fd));
+    }
+
+    /// Rings a peer that has the same kind of driver.
+    pub(crate) fn ring_bell(&mut self, peer: &DoorbellTarget) {
+        let target = peer.0.as_raw_fd();
+        match self {
+            Driver::Ring(ring) => ring.message(target, UserData::DOORBELL),
+            Driver::Epoll(epoll) => epoll.ring_bell(target),
+        }
+    }
+
+    /// Starts the timer of the warm window.
+    pub(crate) fn start_tick(&mut self) {
+        either!(self, driver => driver.start_tick());
+    }
+
+    /// Removes the timer of the warm window; its last completion follows.
+    pub(crate) fn stop_tick(&mut self) {
+        either!(self, driver => driver.stop_tick());
+    }
+
+    /// Completes once after the pause that follows a failed accept.
+    pub(crate) fn start_accept_retry(&mut self, user_data: UserData) {
+        either!(self, driver => driver.start_accept_retry(user_data));
+    }
+
+    /// Queues a send for the next `enter`.
+    ///
+    /// # Safety
+    /// The memory that the entry points to stays valid until its completion, or with `skips_success` until an `enter` after
+    /// which [`Driver::is_submitted`] holds, asked before anything else is queued, and brought no completion of it.
+    pub(crate) unsafe fn send(&mut self, entry: SendEntry) {
+        // SAFETY: the caller's promise.
+        either!(self, driver => unsafe { driver.send(entry) });
+    }
+
+    /// How other threads wake the reactor: completes as [`UserData::WAKE`].
+    pub(crate) fn waker(&mut self) -> io::Result<Waker> {
+        match self {
+            Driver::Ring(ring) => ring.open_waker(),
+            Driver::Epoll(epoll) => Ok(epoll.waker()),
+        }
+    }
+
+    /// A wake has been looked at; the next one is waited for.
+    pub(crate) fn rearm_waker(&mut self) {
+        match self {
+            Driver::Ring(ring) => ring.read_wake(),
+            Driver::Epoll(_) => {}
+        }
+    }
+
+    /// How peers ring: completes as [`UserData::DOORBELL`].
+    pub(crate) fn doorbell_target(&self) -> io::Result<DoorbellTarget> {
+        match self {
+            Driver::Ring(ring) => DoorbellTarget::of_ring(ring),
+            Driver::Epoll(epoll) => Ok(DoorbellTarget(Arc::clone(epoll.bell()))),
+        }
+    }
+
+    /// Submits everything and waits as told. Interrupted or out of resources for a moment is not an error: the caller comes
+    /// again.
+    pub(crate) fn enter(&mut self, wait: Wait) -> io::Result<()> {
+        either!(self, driver => driver.enter(wait))
+    }
+
+    /// True when every operation queued so far has been taken.
+    pub(crate) fn is_submitted(&mut self) -> bool {
+        either!(self, driver => driver.is_submitted())
+    }
+
+    /// True when there are completions that only another `enter` brings, without anything new happening.
+    pub(crate) fn has_deferred(&mut self) -> bool {
+        either!(self, driver => driver.has_deferred())
+    }
+
+    /// True when an `enter` that does not sleep would do nothing.
+    pub(crate) fn has_nothing_to_enter_for(&mut self) -> bool {
+        match self {
+            Driver::Ring(ring) => ring.has_nothing_to_enter_for(),
+            // What has come is only known when it is asked for.
+            Driver::Epoll(_) => false,
+        }
+    }
+
+    /// True when completions did not fit the queue.
+    pub(crate) fn has_overflow(&mut self) -> bool {
+        match self {
+            Driver::Ring(ring) => ring.has_overflow(),
+            Driver::Epoll(_) => false,
+        }
+    }
+
+    /// Appends the completions that there are.
+    pub(crate) fn take_completions(&mut self, into: &mut Vec<Completion>) {
+        match self {
+            Driver::Ring(ring) => into.extend(ring.completions().map(|completion| Completion {
+                user_data: UserData(completion.user_data()),
+                result: completion.result(),
+                flags: completion.flags(),
+            })),
+            Driver::Epoll(epoll) => epoll.take_completions(into),
+        }
+    }
+}

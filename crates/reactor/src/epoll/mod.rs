@@ -1,0 +1,482 @@
+//! The driver for machines where io_uring is not to be had: epoll tells what can be done, and the driver does it.
+//!
+//! ```text
+//!   enter:   operations of the last tick, in order:   sends .......... tried at once; what is left waits for room
+//!                                                     receives, polls  noted, and the kernel asked to tell
+//!            what was not read to the end the last time
+//!            epoll_wait: sleeps if nothing has completed
+//!            whatever it tells is read, sent, accepted ---> completions
+//! ```
+//!
+//! So a turn reads all sockets that are ready, and the next one sends all replies: a request costs one read and one send, and
+//! its part of one wait. A send that fits its socket is done when its call returns and completes nothing, as with a ring.
+//!
+//! What stands in for the kernel's side of a ring: buffers are lent to the driver (`supply`), memory of a send is read until it
+//! completes, doorbells and wakes are eventfds, the warm window is a timerfd. They are edge-triggered, so that nobody has to
+//! read the eventfds.
+
+mod calls;
+mod read;
+mod supply;
+mod watch;
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::buffers::Offer;
+use crate::config::ReactorConfig;
+use crate::driver::{Completion, SendEntry, Wait};
+use crate::patience::Patience;
+use crate::user_data::UserData;
+use crate::waker::Waker;
+use read::MORE;
+use supply::Supply;
+use watch::{EDGE, IN, READABLE, Reading, SPECIAL, WRITABLE, Watches};
+
+/// Events that one wait brings at most; what is left comes with the next.
+const EVENTS_MAX: usize = 256;
+
+/// Names of descriptors that are the driver's own; those of others are their indexes.
+const TICK: u64 = u64::MAX;
+const RETRY: u64 = u64::MAX - 1;
+const WAKE: u64 = u64::MAX - 2;
+const BELL: u64 = u64::MAX - 3;
+
+/// What `enter` is to do.
+enum Operation {
+    Read(RawFd, Reading, UserData),
+    Cancel(RawFd, UserData),
+    Close(OwnedFd),
+    Ring(RawFd),
+    StartTick,
+    StopTick,
+    Retry(UserData),
+    Send(SendEntry),
+}
+
+/// See the head of this file. It belongs to one thread.
+pub(crate) struct Epoll {
+    epoll: OwnedFd,
+    watches: Watches,
+    supplies: [Supply; 2],
+    operations: Vec<Operation>,
+    completions: Vec<Completion>,
+    /// What the kernel told with the last wait; kept for its memory.
+    events: Vec<libc::epoll_event>,
+    /// Descriptors that were not read to the end.
+    listed: Vec<usize>,
+    tick: OwnedFd,
+    warm_window: Duration,
+    is_ticking: bool,
+    retry: OwnedFd,
+    accept_retry: Duration,
+    /// Accepts that pause, and until when.
+    paused: Vec<(Instant, UserData)>,
+    wake: Arc<OwnedFd>,
+    bell: Arc<OwnedFd>,
+    patience: Patience,
+}
+
+impl Epoll {
+    /// Sets the driver up.
+    pub(crate) fn new(config: &ReactorConfig) -> io::Result<Epoll> {
+        let epoll = calls::create()?;
+        let (tick, retry) = (calls::timer()?, calls::timer()?);
+        let (wake, bell) = (calls::counter()?, calls::counter()?);
+        for (fd, name) in [(&tick, TICK), (&retry, RETRY), (&wake, WAKE), (&bell, BELL)] {
+            calls::control(&epoll, libc::EPOLL_CTL_ADD, fd.as_raw_fd(), IN | EDGE, name)
+                .map_err(io::Error::from_raw_os_error)?;
+        }
+        Ok(Epoll {
+            epoll,
+            watches: Watches::default(),
+            supplies: Default::default(),
+            operations: Vec::new(),
+            completions: Vec::new(),
+            events: Vec::with_capacity(EVENTS_MAX),
+            listed: Vec::new(),
+            tick,
+            warm_window: config.warm_window,
+            is_ticking: false,
+            retry,
+            accept_retry: config.accept_retry,
+            paused: Vec::new(),
+            wake: Arc::new(wake),
+            bell: Arc::new(bell),
+            patience: Patience::default(),
+        })
+    }
+
+    pub(crate) fn accept(&mut self, listener: RawFd, user_data: UserData) {
+        calls::set_nonblocking(listener);
+        self.push(Operation::Read(listener, Reading::Accept, user_data));
+    }
+
+    pub(crate) fn recv(&mut self, fd: RawFd, user_data: UserData) {
+        self.push(Operation::Read(fd, Reading::Stream, user_data));
+    }
+
+    pub(crate) fn poll(&mut self, fd: RawFd, user_data: UserData) {
+        self.push(Operation::Read(fd, Reading::Poll, user_data));
+    }
+
+    pub(crate) fn recv_datagrams(&mut self, fd: RawFd, user_data: UserData) {
+        self.push(Operation::Read(fd, Reading::Datagrams, user_data));
+    }
+
+    pub(crate) fn cancel(&mut self, fd: RawFd, target: UserData) {
+        self.push(Operation::Cancel(fd, target));
+    }
+
+    pub(crate) fn close(&mut self, fd: OwnedFd) {
+        self.push(Operation::Close(fd));
+    }
+
+    pub(crate) fn ring_bell(&mut self, peer: RawFd) {
+        self.push(Operation::Ring(peer));
+    }
+
+    pub(crate) fn start_tick(&mut self) {
+        self.push(Operation::StartTick);
+    }
+
+    pub(crate) fn stop_tick(&mut self) {
+        self.push(Operation::StopTick);
+    }
+
+    pub(crate) fn start_accept_retry(&mut self, user_data: UserData) {
+        self.push(Operation::Retry(user_data));
+    }
+
+    /// Queues a send.
+    ///
+    /// # Safety
+    /// As [`crate::driver::Driver::send`].
+    pub(crate) unsafe fn send(&mut self, entry: SendEntry) {
+        self.push(Operation::Send(entry));
+    }
+
+    fn push(&mut self, operation: Operation) {
+        self.operations.push(operation);
+    }
+
+    pub(crate) fn waker(&self) -> Waker {
+        let signal = Arc::clone(&self.wake);
+        Waker { signal }
+    }
+
+    /// What peers write to.
+    pub(crate) fn bell(&self) -> &Arc<OwnedFd> {
+        &self.bell
+    }
+
+    /// Offers buffers as `group`.
+    ///
+    /// # Safety
+    /// They outlive the driver.
+    pub(crate) unsafe fn offer_buffers(&mut self, offer: Offer, group: u16) {
+        self.supplies[usize::from(group)].offer(offer);
+    }
+
+    /// Takes the indexes of buffers of `group`.
+    ///
+    /// # Safety
+    /// Nobody else has any of them.
+    pub(crate) unsafe fn supply(&mut self, indexes: &mut Vec<u16>, group: u16) {
+        self.supplies[usize::from(group)].give(indexes);
+    }
+
+    pub(crate) fn enter(&mut self, wait: Wait) -> io::Result<()> {
+        match self.enter_once(wait) {
+            Ok(()) => {
+                self.patience.renew();
+                Ok(())
+            }
+            Err(error) => self.patience.judge(error),
+        }
+    }
+
+    pub(crate) fn is_submitted(&self) -> bool {
+        self.operations.is_empty()
+    }
+
+    pub(crate) fn has_deferred(&self) -> bool {
+        !self.listed.is_empty() || !self.completions.is_empty()
+    }
+
+    pub(crate) fn take_completions(&mut self, into: &mut Vec<Completion>) {
+        into.append(&mut self.completions);
+    }
+
+    fn enter_once(&mut self, wait: Wait) -> io::Result<()> {
+        let count = self.operations.len();
+        #[cfg(test)]
+        let count = crate::tests::faults::entries(count as u32)? as usize;
+        self.operate(count);
+        if wait == Wait::Submit {
+            return Ok(());
+        }
+        self.go_on();
+        let sleeps = wait != Wait::Poll && self.is_submitted() && !self.has_deferred();
+        calls::wait(&self.epoll, &mut self.events, if sleeps { -1 } else { 0 })?;
+        let events = std::mem::take(&mut self.events);
+        for event in &events {
+            self.told(event.u64, event.events);
+        }
+        self.events = events;
+        Ok(())
+    }
+
+    /// Does the first `count` operations.
+    fn operate(&mut self, count: usize) {
+        let mut operations = std::mem::take(&mut self.operations);
+        for operation in operations.drain(..count) {
+            self.operate_one(operation);
+        }
+        debug_assert!(self.operations.is_empty(), "an operation queues no other");
+        self.operations = operations;
+    }
+
+    fn operate_one(&mut self, operation: Operation) {
+        match operation {
+            Operation::Send(entry) => self.try_send(entry),
+            Operation::Read(fd, reading, user_data) => self.begin_reading(fd, reading, user_data),
+            Operation::Cancel(fd, target) => self.cancel_now(fd, target),
+            Operation::Close(fd) => self.watches.remove(&self.epoll, fd.as_raw_fd()),
+            Operation::Ring(peer) => crate::descriptor::signal(peer),
+            Operation::StartTick => {
+                self.is_ticking = true;
+                calls::set_timer(&self.tick, self.warm_window, self.warm_window);
+            }
+            Operation::StopTick => {
+                self.is_ticking = false;
+                calls::set_timer(&self.tick, Duration::ZERO, Duration::ZERO);
+                self.complete(UserData::TICK, -libc::ECANCELED, 0);
+            }
+            Operation::Retry(user_data) => {
+                self.paused
+                    .push((Instant::now() + self.accept_retry, user_data));
+                self.set_retry();
+            }
+        }
+    }
+
+    /// Sends what there is room for. Only what is left is waited with, if the caller has said so.
+    fn try_send(&mut self, entry: SendEntry) {
+        let result = send_now(&entry);
+        let waits = entry.flags & libc::MSG_DONTWAIT == 0;
+        if waits && result == -libc::EAGAIN {
+            self.wait_for_room(entry);
+        } else if !entry.skips_success || !is_whole(&entry, result) {
+            self.complete(entry.user_data, result, 0);
+        }
+    }
+
+    fn wait_for_room(&mut self, entry: SendEntry) {
+        let (index, user_data) = (self.watches.of(entry.fd), entry.user_data);
+        let Some(watch) = self.watches.get(index) else {
+            return;
+        };
+        watch.waiting.push_back(entry);
+        if let Err(errno) = self.watches.sync(&self.epoll, index, false) {
+            if let Some(watch) = self.watches.get(index) {
+                watch.waiting.pop_back();
+            }
+            self.complete(user_data, -errno, 0);
+        }
+    }
+
+    fn begin_reading(&mut self, fd: RawFd, reading: Reading, user_data: UserData) {
+        let index = self.watches.of(fd);
+        let Some(watch) = self.watches.get(index) else {
+            return;
+        };
+        debug_assert_eq!(watch.reading, Reading::Nothing, "one receive at a time");
+        (watch.reading, watch.user_data) = (reading, user_data);
+        match self
+            .watches
+            .sync(&self.epoll, index, reading == Reading::Poll)
+        {
+            Ok(true) => {}
+            Ok(false) => self.list(index),
+            Err(errno) => {
+                if let Some(watch) = self.watches.get(index) {
+                    watch.reading = Reading::Nothing;
+                }
+                self.complete(user_data, -errno, 0);
+            }
+        }
+    }
+
+    fn cancel_now(&mut self, fd: RawFd, target: UserData) {
+        let Some(index) = self.watches.find(fd) else {
+            return;
+        };
+        let Some(watch) = self.watches.get(index) else {
+            return;
+        };
+        if watch.reading != Reading::Nothing && watch.user_data == target {
+            // The kernel may tell once more, and is then asked not to.
+            let was = std::mem::replace(&mut watch.reading, Reading::Nothing);
+            if was == Reading::Accept {
+                self.watches.remove(&self.epoll, fd);
+            }
+            return self.complete(target, -libc::ECANCELED, 0);
+        }
+        let before = watch.waiting.len();
+        watch.waiting.retain(|entry| entry.user_data != target);
+        if watch.waiting.len() < before {
+            self.complete(target, -libc::ECANCELED, 0);
+        }
+    }
+
+    /// It is to be read with the next wait, whatever the kernel tells.
+    fn list(&mut self, index: usize) {
+        if let Some(watch) = self.watches.get(index)
+            && watch.is_ready
+            && !std::mem::replace(&mut watch.is_listed, true)
+        {
+            self.listed.push(index);
+        }
+    }
+
+    /// Reads what was not read to the end.
+    fn go_on(&mut self) {
+        let listed = std::mem::take(&mut self.listed);
+        for index in listed {
+            if let Some(watch) = self.watches.get(index)
+                && std::mem::take(&mut watch.is_listed)
+            {
+                self.read(index);
+            }
+        }
+    }
+
+    /// The kernel has told something of the descriptor that is called `name`.
+    fn told(&mut self, name: u64, what: u32) {
+        match name {
+            TICK => {
+                // Stopped meanwhile, it has not fired, or does not matter.
+                if calls::acknowledge(&self.tick) && self.is_ticking {
+                    self.complete(UserData::TICK, -libc::ETIME, MORE);
+                }
+            }
+            RETRY => self.end_pauses(),
+            WAKE => self.complete(UserData::WAKE, 1, 0),
+            BELL => self.complete(UserData::DOORBELL, 0, 0),
+            index => self.told_of(index as usize, what),
+        }
+    }
+
+    fn told_of(&mut self, index: usize, what: u32) {
+        let Some(watch) = self.watches.get(index) else {
+            debug_assert!(false, "nothing is told of what is closed");
+            return;
+        };
+        watch.note_told();
+        let mut is_unwanted = false;
+        if what & READABLE != 0 {
+            watch.is_ready = true;
+            watch.reads_all |= what & SPECIAL != 0;
+            match watch.reading {
+                Reading::Nothing => is_unwanted = true,
+                Reading::Poll => {
+                    watch.reading = Reading::Nothing;
+                    let user_data = watch.user_data;
+                    self.complete(user_data, what as i32, 0);
+                }
+                _ => self.read(index),
+            }
+        }
+        if what & WRITABLE != 0 {
+            self.send_waiting(index);
+        }
+        let tells_wrong = self
+            .watches
+            .get(index)
+            .is_some_and(|watch| watch.tells_wrong(is_unwanted));
+        if tells_wrong {
+            // Without memory for it the kernel leaves things as they are, and tells again.
+            let _ = self.watches.sync(&self.epoll, index, false);
+        }
+    }
+
+    /// There is room for sends that have waited.
+    fn send_waiting(&mut self, index: usize) {
+        while let Some(watch) = self.watches.get(index)
+            && let Some(entry) = watch.waiting.front()
+        {
+            let (result, user_data) = (send_now(entry), entry.user_data);
+            if result == -libc::EAGAIN {
+                return;
+            }
+            watch.waiting.pop_front();
+            self.complete(user_data, result, 0);
+        }
+    }
+
+    /// Accepts that have paused long enough begin again.
+    fn end_pauses(&mut self) {
+        calls::acknowledge(&self.retry);
+        let now = Instant::now();
+        let paused = std::mem::take(&mut self.paused);
+        for (until, user_data) in paused {
+            match until <= now {
+                true => self.complete(user_data, -libc::ETIME, 0),
+                false => self.paused.push((until, user_data)),
+            }
+        }
+        self.set_retry();
+    }
+
+    fn set_retry(&self) {
+        if let Some(first) = self.paused.iter().map(|(until, _)| *until).min() {
+            // Zero would stop it.
+            let left = first.saturating_duration_since(Instant::now());
+            let left = left.max(Duration::from_nanos(1));
+            calls::set_timer(&self.retry, left, Duration::ZERO);
+        }
+    }
+
+    fn complete(&mut self, user_data: UserData, result: i32, flags: u32) {
+        self.completions.push(Completion {
+            user_data,
+            result,
+            flags,
+        });
+    }
+}
+
+/// One attempt; an interrupted one is made again.
+fn send_now(entry: &SendEntry) -> i32 {
+    loop {
+        // SAFETY: whoever queued the entry keeps what it points to until its completion.
+        let result = unsafe { calls::send(entry) };
+        if result != -libc::EINTR {
+            return result;
+        }
+    }
+}
+
+fn is_whole(entry: &SendEntry, result: i32) -> bool {
+    let bytes = match entry.what {
+        crate::driver::SendWhat::Bytes(_, bytes) => bytes as usize,
+        crate::driver::SendWhat::Message(_, bytes) => bytes,
+    };
+    usize::try_from(result).is_ok_and(|sent| sent == bytes)
+}
+
+impl AsFd for Epoll {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
+impl Drop for Epoll {
+    /// What was queued is sent, and what was to be closed is closed.
+    fn drop(&mut self) {
+        self.operate(self.operations.len());
+    }
+}

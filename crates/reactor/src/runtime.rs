@@ -1,0 +1,88 @@
+//! What a shard's thread runs on, and all that the server knows of it: tasks beside each other, sleeping, and taking turns.
+//!
+//! ```text
+//!                  Runtime::new(io)
+//!       Io::Uring /               \ Io::Epoll
+//!        glommio, on its rings     `executor.rs`: turns, timers and one descriptor to wait for
+//! ```
+//!
+//! The functions below work in a task of either. Glommio is the default, and shares time between queues of tasks; without
+//! rings it does not start.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use glommio::{Latency, LocalExecutor, LocalExecutorBuilder, Placement, Shares};
+
+use crate::config::Io;
+use crate::executor::{self, Executor};
+use crate::memlock::{EXECUTOR_BUFFER_BYTES, EXECUTOR_RING_ENTRIES};
+
+/// Runs tasks on the thread that it was made on.
+pub enum Runtime {
+    /// Glommio's executor.
+    Glommio(LocalExecutor),
+    /// That of this crate.
+    Own(Executor),
+}
+
+impl Runtime {
+    /// A runtime for this thread, which stays where the thread is: glommio has no say in it, since it does not start where
+    /// pinning is denied.
+    ///
+    /// # Errors
+    /// If glommio's rings cannot be had.
+    pub fn new(io: Io) -> io::Result<Runtime> {
+        match io {
+            Io::Uring => {
+                let builder = LocalExecutorBuilder::new(Placement::Unbound)
+                    .io_memory(EXECUTOR_BUFFER_BYTES)
+                    .ring_depth(EXECUTOR_RING_ENTRIES);
+                let made = builder.make().map_err(io::Error::from)?;
+                Ok(Runtime::Glommio(made))
+            }
+            Io::Epoll => Ok(Runtime::Own(Executor::default())),
+        }
+    }
+
+    /// Runs until `main` is ready. Other tasks end with it.
+    pub fn run<T>(&self, main: impl Future<Output = T>) -> T {
+        match self {
+            Runtime::Glommio(executor) => executor.run(main),
+            Runtime::Own(executor) => executor.run(main),
+        }
+    }
+}
+
+/// Runs `task` beside the caller's. Glommio gives it `shares` of the time, of which the main task has 1000; the executor of
+/// this crate gives it a turn whenever the main task yields.
+pub fn spawn(name: &'static str, shares: usize, task: impl Future<Output = ()> + 'static) {
+    let task = match executor::spawn(task) {
+        Ok(()) => return,
+        Err(task) => task,
+    };
+    let queue =
+        glommio::executor().create_task_queue(Shares::Static(shares), Latency::NotImportant, name);
+    if let Ok(task) = glommio::spawn_local_into(task, queue) {
+        task.detach();
+    }
+}
+
+/// Returns after `time`, or somewhat later.
+pub async fn sleep(time: Duration) {
+    match executor::sleep(time) {
+        Some(sleep) => sleep.await,
+        None => {
+            glommio::timer::sleep(time).await;
+        }
+    }
+}
+
+/// Lets other tasks have their turn, and timers fire.
+pub async fn yield_now() {
+    match executor::yield_now() {
+        Some(turn) => turn.await,
+        None => glommio::executor().yield_task_queue_now().await,
+    }
+}

@@ -1,0 +1,40 @@
+//! By what means the shards move bytes: io_uring where it is to be had, epoll where it is denied.
+//!
+//! ```text
+//!   -o io=auto    rings are tried ---> to be had ----------------------> io_uring
+//!                                 '--> denied: one line on stderr ------> epoll
+//!   -o io=uring   rings are tried ---> denied: the start ends with what to do about it
+//!   -o io=epoll   nothing is tried --------------------------------------> epoll
+//! ```
+
+use corecached_reactor::{Io, StartError, probe, probe_for_certain};
+
+use crate::ground::config::Config;
+use crate::process;
+
+/// What epoll costs beside io_uring: `docs/benchmarks.md`.
+const PRICE: &str = "at a fifth to a half more CPU time a request";
+
+/// Decides, and notes it in `config`.
+///
+/// # Errors
+/// If rings are asked for, or epoll would have no chance either.
+pub(crate) fn choose(config: &mut Config) -> Result<(), StartError> {
+    let shards = config.threads;
+    let io = match config.io {
+        Some(Io::Epoll) => Io::Epoll,
+        Some(Io::Uring) => probe(shards).map(|_| Io::Uring)?,
+        None => match probe_for_certain(shards) {
+            Ok(_) => Io::Uring,
+            Err(error) if error.leaves_epoll() => {
+                process::say(format_args!(
+                    "corecached: going on with epoll, {PRICE}: {error}"
+                ));
+                Io::Epoll
+            }
+            Err(error) => return Err(error),
+        },
+    };
+    config.io = Some(io);
+    Ok(())
+}
