@@ -157,6 +157,21 @@ pub(super) fn deny_limits(command: &mut Command, errno: i32) {
     unsafe { command.pre_exec(work) };
 }
 
+/// Has each call whose number is `first` or more fail as one that the kernel does not know.
+pub(super) fn deny_from(command: &mut Command, first: libc::c_long) {
+    let (load, at_least, give) = (0x20, 0x35, 0x06);
+    let statement = |code, jf, k| libc::sock_filter { code, jt: 0, jf, k };
+    let program = [
+        statement(load, 0, 0),
+        statement(at_least, 1, first as u32),
+        statement(give, 0, RET_ERRNO | libc::ENOSYS.unsigned_abs()),
+        statement(give, 0, RET_ALLOW),
+    ];
+    let work = move || install(&program, 0).map(drop);
+    // SAFETY: the closure makes two system calls.
+    unsafe { command.pre_exec(work) };
+}
+
 /// Loads the number of the call, compares it with each of `calls`, and returns `action` for those.
 fn program(calls: &[libc::c_long], action: u32) -> Vec<libc::sock_filter> {
     let (load, equal, give) = (0x20, 0x15, 0x06);

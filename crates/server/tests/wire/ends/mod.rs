@@ -22,7 +22,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::server::{binary, command, free_port};
+use crate::server::{binary, command, free_port, runs_on_epoll};
+use crate::skip::skipped;
 
 /// What takes a moment takes no longer than this on a machine that is busy with other tests.
 const SOON: Duration = Duration::from_secs(20);
@@ -30,6 +31,14 @@ const SOON: Duration = Duration::from_secs(20);
 /// memcached has none of this.
 fn is_other_server() -> bool {
     binary().ends_with("memcached")
+}
+
+/// Whether the server under test has no rings, whose calls the test could decide.
+fn has_no_rings() -> bool {
+    if runs_on_epoll() {
+        skipped("what it denies are calls of io_uring, which are not made with epoll");
+    }
+    is_other_server() || runs_on_epoll()
 }
 
 /// A server that is to end by itself, at a port of its own.

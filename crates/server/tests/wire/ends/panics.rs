@@ -17,7 +17,7 @@ use crate::faults::eventually;
 use crate::server::Server;
 
 use super::filter::{Call, Watched};
-use super::{SOON, failed_start, is_other_server, lone};
+use super::{SOON, failed_start, has_no_rings, is_other_server, lone};
 
 /// EX_SOFTWARE of sysexits.h.
 const STATUS: i32 = 70;
@@ -85,7 +85,7 @@ fn assert_told_in_one_line(said: &str, shard: usize) {
 }
 
 fn panics_whole(shards: usize) {
-    if is_other_server() {
+    if has_no_rings() {
         return;
     }
     let (mut server, watched) = watched(shards, &[], &mut |_| {});
@@ -120,7 +120,7 @@ fn a_panic_of_one_shard_ends_all_four() {
 
 #[test]
 fn the_backtrace_is_shown_on_request() {
-    if is_other_server() {
+    if has_no_rings() {
         return;
     }
     let (mut server, watched) = watched(2, &[], &mut |command| {
@@ -141,7 +141,7 @@ fn the_backtrace_is_shown_on_request() {
 /// Nobody reads what it says: the pipe is full, or closed. It ends all the same.
 #[test]
 fn a_panic_that_cannot_be_told_ends_the_server() {
-    if is_other_server() {
+    if has_no_rings() {
         return;
     }
     for is_full in [true, false] {
@@ -188,7 +188,7 @@ fn a_server_whose_stderr_is_closed_serves() {
 /// Panics while the start is under way: who waits for the daemon learns it, and no half of it stays.
 #[test]
 fn a_panic_during_the_start_is_the_starters_status() {
-    if is_other_server() {
+    if has_no_rings() {
         return;
     }
     for options in [&["-t", "2"][..], &["-t", "2", "-d"]] {
@@ -207,7 +207,7 @@ fn a_panic_during_the_start_is_the_starters_status() {
 /// A daemon that serves leaves no half behind, either, though nobody hears of it.
 #[test]
 fn a_panic_ends_a_daemon() {
-    if is_other_server() {
+    if has_no_rings() {
         return;
     }
     let watched = Watched::new();
@@ -231,7 +231,7 @@ fn a_panic_ends_a_daemon() {
 
 /// Each shard serves, and does so after the failure.
 fn lives_through(errno: i32, is_wanted: fn(Call) -> bool) {
-    if is_other_server() {
+    if has_no_rings() {
         return;
     }
     let (mut server, watched) = watched(2, &[], &mut |_| {});
@@ -272,7 +272,7 @@ fn a_shortage_in_glommios_rings_that_lasts_a_moment_is_lived_through() {
 /// glommio does not try again where it lacks memory.
 #[test]
 fn a_lack_of_memory_in_glommios_rings_ends_the_server() {
-    if is_other_server() {
+    if has_no_rings() {
         return;
     }
     let (mut server, watched) = watched(2, &[], &mut |_| {});
@@ -286,7 +286,7 @@ fn a_lack_of_memory_in_glommios_rings_ends_the_server() {
 /// One shard's ring fails for good, the other's would serve on.
 #[test]
 fn a_ring_that_fails_for_good_ends_the_server() {
-    if is_other_server() {
+    if has_no_rings() {
         return;
     }
     for errno in [
@@ -337,7 +337,7 @@ fn a_ring_that_fails_for_good_ends_the_server() {
 /// What a panic leaves behind is not saved, also if the order to save comes at that moment.
 #[test]
 fn nothing_is_saved_after_a_panic() {
-    if is_other_server() {
+    if has_no_rings() {
         return;
     }
     let folder = std::env::temp_dir().join(format!("corecached-saved-{}", std::process::id()));
