@@ -8,7 +8,7 @@ use crate::error::{Exit, LoadError, Result};
 use crate::fleet::Load;
 use crate::live::Live;
 use crate::report::build::{add_counts, step};
-use crate::report::model::{Body, CompareResult, Comparison, Step};
+use crate::report::model::{Body, CompareResult, Comparison, Difference, Step};
 use crate::report::text::{self, line, step_line};
 use crate::report::{csv, html};
 use crate::session::{self, Session};
@@ -196,10 +196,10 @@ impl Row {
         let pairs = self.a.len().min(self.b.len());
         let ratio = paired_ratio(&self.a[..pairs], &self.b[..pairs], confidence);
         let answer = match (ratio.low > 1.0, ratio.high < 1.0) {
-            (true, _) if self.more_is_better => "B is better",
-            (_, true) if !self.more_is_better => "B is better",
-            (true, _) | (_, true) => "B is worse",
-            _ => "no difference shown",
+            (true, _) if self.more_is_better => Difference::Better,
+            (_, true) if !self.more_is_better => Difference::Better,
+            (true, _) | (_, true) => Difference::Worse,
+            _ => Difference::NotShown,
         };
         Comparison {
             metric: self.name.to_owned(),
@@ -208,7 +208,7 @@ impl Row {
             ratio: ratio.ratio,
             interval: (ratio.low, Some(ratio.high).filter(|high| high.is_finite())),
             more_is_better: self.more_is_better,
-            answer: answer.to_owned(),
+            answer,
         }
     }
 }
@@ -257,7 +257,7 @@ fn finish(
     let mut exit = exit(&result, !failures.is_empty(), options.output.strict);
     let mut headline = format!("{failures}{}", headline(&result));
     if let Some(error) = ended_by {
-        cut_short(error, false, &mut headline, &mut exit)?;
+        cut_short(&error, &mut headline, &mut exit);
     }
     let report = report(
         context,
@@ -284,7 +284,7 @@ fn exit(result: &CompareResult, failed: bool, strict: bool) -> Exit {
     if let Some(exit) = exit.or_else(|| steps_exit(&result.violations, &result.b)) {
         return exit;
     }
-    let is_worse = |metric: &Comparison| metric.answer == "B is worse";
+    let is_worse = |metric: &Comparison| metric.answer == Difference::Worse;
     match (failed, strict && limited(result) > 0) {
         (true, _) => Exit::SloMissed,
         (false, true) => Exit::Strict,
@@ -360,7 +360,7 @@ fn headline(result: &CompareResult) -> String {
     let decided: Vec<String> = result
         .metrics
         .iter()
-        .filter(|metric| metric.answer != "no difference shown")
+        .filter(|metric| metric.answer != Difference::NotShown)
         .map(|metric| format!("{} {:+.1}%", metric.metric, (metric.ratio - 1.0) * 100.0))
         .collect();
     let rest = if decided.len() < result.metrics.len() {
@@ -423,28 +423,26 @@ mod tests {
         rows
     }
 
-    fn claims(factor: f64, reports: usize, answers: &[&str]) -> usize {
+    fn claims(factor: f64, reports: usize, answers: &[Difference]) -> usize {
         let mut rng = SmallRng::seed_from_u64(11);
         (0..reports)
             .filter(|_| {
                 let comparisons = compare(&rows(&mut rng, factor));
-                comparisons
-                    .iter()
-                    .any(|row| answers.contains(&row.answer.as_str()))
+                comparisons.iter().any(|row| answers.contains(&row.answer))
             })
             .count()
     }
 
     #[test]
     fn a_against_a_shows_no_difference_in_19_of_20_reports() {
-        let claimed = claims(1.0, 400, &["B is better", "B is worse"]);
+        let claimed = claims(1.0, 400, &[Difference::Better, Difference::Worse]);
         assert!(claimed <= 20, "{claimed} of 400");
     }
 
     #[test]
     fn a_server_that_is_worse_is_found() {
-        assert!(claims(1.3, 100, &["B is worse"]) > 95);
-        assert!(claims(0.7, 100, &["B is better"]) > 95);
+        assert!(claims(1.3, 100, &[Difference::Worse]) > 95);
+        assert!(claims(0.7, 100, &[Difference::Better]) > 95);
     }
 
     #[test]
@@ -455,15 +453,15 @@ mod tests {
             a: vec![100.0, 101.0, 99.0, 100.0],
             b: vec![120.0, 121.0, 119.0, 121.0],
         };
-        assert_eq!(row(true).compared(0.99).answer, "B is better");
-        assert_eq!(row(false).compared(0.99).answer, "B is worse");
+        assert_eq!(row(true).compared(0.99).answer, Difference::Better);
+        assert_eq!(row(false).compared(0.99).answer, Difference::Worse);
         let once = Row {
             a: vec![1.0],
             b: vec![9.0],
             ..row(true)
         };
         let comparison = once.compared(0.99);
-        assert_eq!(comparison.answer, "no difference shown");
+        assert_eq!(comparison.answer, Difference::NotShown);
         assert_eq!(format_interval(&comparison), "one pair: unknown");
     }
 }

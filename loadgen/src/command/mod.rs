@@ -161,22 +161,12 @@ fn check_answered(steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-/// A command of several measurements that ended early reports those it has, says so, and fails. Without any there is
-/// nothing to report.
-fn cut_short(
-    error: LoadError,
-    is_empty: bool,
-    headline: &mut String,
-    exit: &mut Exit,
-) -> Result<()> {
-    if is_empty {
-        return Err(error);
-    }
+/// A command of several measurements that ended early reports those it has, says so, and fails.
+fn cut_short(error: &LoadError, headline: &mut String, exit: &mut Exit) {
     *headline = format!("CUT SHORT ({error}): {headline}");
     if *exit == Exit::Ok {
         *exit = error.exit();
     }
-    Ok(())
 }
 
 /// The exit code of wrong data, if there was any.

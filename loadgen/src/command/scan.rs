@@ -253,7 +253,7 @@ fn finish(
     let mut exit = exit(&result, options.output.strict);
     let mut headline = headline(&result);
     if let Some(error) = ended_by {
-        cut_short(error, false, &mut headline, &mut exit)?;
+        cut_short(&error, &mut headline, &mut exit);
     }
     let report = report(
         session.context(),

@@ -103,7 +103,7 @@ fn finish(
     let mut headline = headline(&result, options.precision);
     let mut exit = exit(&result, options.output.strict);
     if let Some(error) = ended_by {
-        cut_short(error, false, &mut headline, &mut exit)?;
+        cut_short(&error, &mut headline, &mut exit);
     }
     let report = report(
         probing.session.context(),

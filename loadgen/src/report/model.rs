@@ -550,6 +550,30 @@ pub struct Comparison {
     pub interval: (f64, Option<f64>),
     /// Whether more is better.
     pub more_is_better: bool,
-    /// `B is better`, `B is worse` or `no difference shown`.
-    pub answer: String,
+    /// What it shows.
+    pub answer: Difference,
+}
+
+/// What the comparison of one metric shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Difference {
+    /// The interval lies on the better side of 1.
+    #[serde(rename = "B is better")]
+    Better,
+    /// The interval lies on the worse side of 1.
+    #[serde(rename = "B is worse")]
+    Worse,
+    /// The interval holds 1.
+    #[serde(rename = "no difference shown")]
+    NotShown,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Better => "B is better",
+            Self::Worse => "B is worse",
+            Self::NotShown => "no difference shown",
+        })
+    }
 }

@@ -206,6 +206,13 @@ enum Shape {
     Unclear,
 }
 
+/// The edge and the interval that holds it, as logarithms of rates.
+struct Estimate {
+    low: f64,
+    at: f64,
+    high: f64,
+}
+
 fn approach<E>(
     plan: &Plan,
     start: f64,
@@ -223,7 +230,7 @@ fn approach<E>(
             approach.probe(plan, 1.0, probe)?,
         ];
         let shape = approach.shape();
-        let (low, at, high) = approach.interval(&shape);
+        let Estimate { low, at, high } = approach.estimate(&shape);
         let enough = match &shape {
             Shape::Curve(edge) => edge.points >= plan.edge_probes_min,
             Shape::Step { .. } => approach.probes.len() >= plan.edge_probes_min,
@@ -289,10 +296,9 @@ impl Approach {
         }
     }
 
-    /// The interval's ends and the estimate between them.
-    fn interval(&self, shape: &Shape) -> (f64, f64, f64) {
+    fn estimate(&self, shape: &Shape) -> Estimate {
         let (low, high) = match shape {
-            Shape::Curve(edge) => return (edge.low, edge.at, edge.high),
+            &Shape::Curve(Edge { low, at, high, .. }) => return Estimate { low, at, high },
             Shape::Step { low, high } => (*low, *high),
             Shape::Unclear => self.outer(),
         };
@@ -302,11 +308,11 @@ impl Approach {
             self.center
         };
         // Closer than its probes lie, a step is not known.
-        (
-            low.min(at - self.spread_min),
+        Estimate {
+            low: low.min(at - self.spread_min),
             at,
-            high.max(at + self.spread_min),
-        )
+            high: high.max(at + self.spread_min),
+        }
     }
 
     /// The bounds that the probes' outcomes alone give: no rate below missed, no rate above kept, except one in

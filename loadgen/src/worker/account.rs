@@ -232,7 +232,9 @@ impl Worker {
             for (index, pending) in connection.outbox.pending.iter().enumerate() {
                 let was_sent = index < sent;
                 let reason = if was_sent { sent_reason } else { unsent_reason };
-                self.core.give_up(pending, reason, was_sent);
+                let sent_ns = was_sent.then_some(pending.sent_ns);
+                self.core
+                    .give_up_on(pending.verb, pending.due_ns, reason, sent_ns);
             }
             self.core.waiting -= connection.waiting.len();
             for request in connection.waiting.drain(..) {

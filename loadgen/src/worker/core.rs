@@ -221,16 +221,6 @@ impl Core {
     }
 
     /// Notes a request that will have no reply, if it counts.
-    pub(super) fn give_up(&mut self, pending: &Pending, reason: NoReply, was_sent: bool) {
-        self.give_up_on(
-            pending.verb,
-            pending.due_ns,
-            reason,
-            was_sent.then_some(pending.sent_ns),
-        );
-    }
-
-    /// The same, by its parts.
     pub(super) fn give_up_on(
         &mut self,
         verb: Verb,

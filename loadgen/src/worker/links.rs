@@ -111,7 +111,9 @@ impl Worker {
         let outbox = &connection.outbox;
         let sent = outbox.pending.len() - outbox.unsent;
         for (index, pending) in outbox.pending.iter().enumerate() {
-            self.core.give_up(pending, NoReply::Lost, index < sent);
+            let sent_ns = (index < sent).then_some(pending.sent_ns);
+            self.core
+                .give_up_on(pending.verb, pending.due_ns, NoReply::Lost, sent_ns);
         }
         if let Some(oldest) = outbox.pending.iter().map(|pending| pending.version).min() {
             let oldest = self

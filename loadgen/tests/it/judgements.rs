@@ -110,7 +110,7 @@ pub(crate) fn compare_with_a_slower_one() -> Row {
         .metrics
         .iter()
         .find(|row| row.metric == "response p50");
-    let answer = p50.map_or("nothing", |row| row.answer.as_str());
+    let answer = p50.map_or("nothing".to_owned(), |row| row.answer.to_string());
     let compares_rates = compare.metrics.iter().any(|row| row.metric == "requests/s");
     Row::new(
         "B takes 200 ms longer than A; compare, open loop",

@@ -35,6 +35,13 @@ pub struct Input {
     pub source: String,
 }
 
+/// A quantity and where it is known from.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Known {
+    pub(super) value: f64,
+    pub(super) source: String,
+}
+
 /// What is planned from.
 #[derive(Debug, Clone)]
 pub(super) struct Basis {
@@ -46,9 +53,9 @@ pub(super) struct Basis {
     /// Share of the requests that read, and are followed by a set if they miss.
     pub(super) read_share: f64,
     /// Bytes on the wire of a request or its reply, the larger of the two.
-    pub(super) request_bytes: Option<(f64, String)>,
+    pub(super) request_bytes: Option<Known>,
     /// Memory of an item.
-    pub(super) item_bytes: Option<(f64, String)>,
+    pub(super) item_bytes: Option<Known>,
     pub(super) node_network: f64,
 }
 
@@ -141,34 +148,41 @@ fn refuse_doubtful(options: &PlanCommand, from: &From) -> Result<()> {
     )))
 }
 
-fn item_bytes(options: &PlanCommand, from: Option<&From>) -> Option<(f64, String)> {
+fn item_bytes(options: &PlanCommand, from: Option<&From>) -> Option<Known> {
     if let Some(bytes) = options.item_bytes {
         let source = format!(
             "--item-bytes, and {} B --item-overhead",
             options.item_overhead
         );
-        return Some(((bytes + options.item_overhead) as f64, source));
+        return Some(Known {
+            value: (bytes + options.item_overhead) as f64,
+            source,
+        });
     }
     let from = from?;
     let resident = from.search.resident_bytes_per_item;
     let counted = from.search.item_bytes;
     resident
-        .map(|bytes| (bytes, format!("{}: resident memory over items", from.name)))
+        .map(|value| Known {
+            value,
+            source: format!("{}: resident memory over items", from.name),
+        })
         .or_else(|| {
             let source = format!(
                 "{}: the server's own count, without its tables (search with --server-pid measures them)",
                 from.name
             );
-            Some((counted?, source))
+            Some(Known {
+                value: counted?,
+                source,
+            })
         })
 }
 
-fn request_bytes(options: &PlanCommand, from: Option<&From>) -> Option<(f64, String)> {
-    let with_headers = |bytes: f64, source: String| {
-        (
-            bytes + PACKET_HEADERS,
-            format!("{source}, and {PACKET_HEADERS} B of packet headers"),
-        )
+fn request_bytes(options: &PlanCommand, from: Option<&From>) -> Option<Known> {
+    let with_headers = |bytes: f64, source: String| Known {
+        value: bytes + PACKET_HEADERS,
+        source: format!("{source}, and {PACKET_HEADERS} B of packet headers"),
     };
     if let Some(bytes) = options.request_bytes {
         return Some(with_headers(bytes as f64, "--request-bytes".to_owned()));
@@ -207,18 +221,18 @@ impl Basis {
     }
 
     fn capacity(&mut self, options: &PlanCommand, from: Option<&From>) -> Result<()> {
-        let (capacity, source) = match (options.capacity, from) {
-            (Some(capacity), _) => (
-                capacity,
-                "--capacity, whose interval and verdict are not known".to_owned(),
-            ),
+        let known = match (options.capacity, from) {
+            (Some(value), _) => Known {
+                value,
+                source: "--capacity, whose interval and verdict are not known".to_owned(),
+            },
             (None, Some(from)) => from_search(from)?,
             // The command line asks for one of the two.
             (None, None) => return Err(LoadError::usage("--capacity or --from is needed")),
         };
-        self.capacity = capacity;
-        let value = format!("{}/s", format_count(capacity));
-        self.input("capacity of a node", value, source);
+        self.capacity = known.value;
+        let value = format!("{}/s", format_count(known.value));
+        self.input("capacity of a node", value, known.source);
         self.input("headroom", format_share(options.headroom), "--headroom");
         let zones = match options.zones {
             1 => format!("{} nodes", options.losses),
@@ -260,7 +274,11 @@ impl Basis {
     }
 
     fn memory(&mut self, options: &PlanCommand) {
-        if let Some((bytes, source)) = self.item_bytes.clone() {
+        if let Some(Known {
+            value: bytes,
+            source,
+        }) = self.item_bytes.clone()
+        {
             self.input("memory of an item", format_bytes(bytes), source);
         }
         if let Some(memory) = options.node_memory {
@@ -286,7 +304,11 @@ impl Basis {
     }
 
     fn network(&mut self, options: &PlanCommand) -> Result<()> {
-        let Some((bytes, source)) = self.request_bytes.clone() else {
+        let Some(Known {
+            value: bytes,
+            source,
+        }) = self.request_bytes.clone()
+        else {
             if options.node_network.is_some() {
                 return Err(LoadError::usage(
                     "--node-network needs the bytes of a request: --request-bytes, --item-bytes or --from",
@@ -328,7 +350,7 @@ impl Basis {
     }
 }
 
-fn from_search(from: &From) -> Result<(f64, String)> {
+fn from_search(from: &From) -> Result<Known> {
     let search = &from.search;
     let missing = || LoadError::usage(format!("{}: the search found no capacity", from.name));
     let capacity = search.capacity.ok_or_else(missing)?;
@@ -341,5 +363,5 @@ fn from_search(from: &From) -> Result<(f64, String)> {
         crate::command::search::format_interval(search),
         search.limit
     );
-    Ok((low, source))
+    Ok(Known { value: low, source })
 }

@@ -114,14 +114,19 @@ impl Demand<'_> {
     }
 
     fn memory(&self, left: usize) -> Option<f64> {
-        let items = self.basis.item_bytes.as_ref()?.0 * self.options.items? as f64;
+        let items = self.basis.item_bytes.as_ref()?.value * self.options.items? as f64;
         let connections =
             self.options.connections.unwrap_or(0) as f64 * self.options.connection_bytes as f64;
         Some(items * self.busiest(left).items + connections)
     }
 
     fn network(&self, left: usize) -> Option<f64> {
-        Some(self.rate * self.busiest(left).requests * self.basis.request_bytes.as_ref()?.0 * 8.0)
+        Some(
+            self.rate
+                * self.busiest(left).requests
+                * self.basis.request_bytes.as_ref()?.value
+                * 8.0,
+        )
     }
 
     fn usable_capacity(&self) -> f64 {

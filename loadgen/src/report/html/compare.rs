@@ -108,7 +108,7 @@ fn metrics(compare: &CompareResult) -> Table {
                 format_metric(metric, metric.b),
                 format!("{:.3}", metric.ratio),
                 format_interval(metric),
-                metric.answer.clone(),
+                metric.answer.to_string(),
             ],
         })
         .collect();
