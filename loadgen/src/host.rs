@@ -85,11 +85,11 @@ fn stolen_ticks(stat: &str, cpu: CpuId) -> Option<u64> {
 }
 
 /// Descriptors beside the connections: standard streams, one ring per worker, output files.
-const SPARE_DESCRIPTORS: u64 = 64;
+const OTHER_DESCRIPTORS: u64 = 64;
 
 /// Raises the soft limit on descriptors for `connections` sockets, or says which limit is too low.
 pub fn reserve_descriptors(connections: usize) -> Result<()> {
-    let needed = connections as u64 + SPARE_DESCRIPTORS;
+    let needed = connections as u64 + OTHER_DESCRIPTORS;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());

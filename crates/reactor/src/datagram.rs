@@ -4,7 +4,7 @@
 //!   buffer of the ring:   | io_uring_recvmsg_out | peer's address | datagram ........ |
 //!
 //!   reply:                bytes   | datagram 0 | datagram 1 | ... | last |      one buffer, `step` bytes each but the last
-//!                         parts   | msghdr, iovec, address | ...               one send each
+//!                         packets | msghdr, iovec, address | ...               one send each
 //! ```
 //!
 //! Sends follow the rule of `send.rs`: first with `MSG_DONTWAIT` and without a completion when they succeed, so after a turn
@@ -27,8 +27,8 @@ pub(crate) const PEER_BYTES_MAX: usize = size_of::<libc::sockaddr_in6>();
 /// Bytes of one receive buffer: the largest datagram, what the kernel writes before it, and up to the next page.
 const BUFFER_BYTES: u32 = 17 * 4096;
 const _: () = assert!(BUFFER_BYTES as usize > 65_535 + 16 + PEER_BYTES_MAX);
-/// A slot keeps the memory of so many parts for its next reply.
-const PARTS_KEPT: usize = 64;
+/// A slot keeps the memory of so many packets for its next reply.
+const PACKETS_KEPT: usize = 64;
 
 const FLAGS_WAITING: i32 = libc::MSG_NOSIGNAL;
 const FLAGS_INLINE: i32 = FLAGS_WAITING | libc::MSG_DONTWAIT;
@@ -110,14 +110,14 @@ pub(crate) struct Datagrams {
 struct Slot {
     fd: RawFd,
     bytes: Vec<u8>,
-    parts: Vec<Part>,
-    /// Parts that wait in the kernel for room.
+    packets: Vec<Packet>,
+    /// Packets that wait in the kernel for room.
     waiting: usize,
     is_fresh: bool,
 }
 
 /// One datagram of a reply, as the kernel reads it; it stays in place while the kernel may.
-struct Part {
+struct Packet {
     header: libc::msghdr,
     piece: libc::iovec,
     peer: Peer,
@@ -268,8 +268,8 @@ impl Datagrams {
         let slot = &mut self.slots[index as usize];
         (slot.fd, slot.bytes, slot.is_fresh) = (fd, bytes, true);
         slot.cut(peer, step);
-        for part in 0..slot.parts.len() {
-            slot.submit(driver, index, part, false);
+        for packet in 0..slot.packets.len() {
+            slot.submit(driver, index, packet, false);
         }
         Ok(())
     }
@@ -283,7 +283,7 @@ impl Datagrams {
     ) -> Option<Vec<u8>> {
         let SendId {
             slot: index,
-            part,
+            packet,
             waited,
         } = SendId::unpack(payload);
         let slot = &mut self.slots[index as usize];
@@ -291,7 +291,7 @@ impl Datagrams {
             slot.waiting -= 1;
         } else if -result == libc::EAGAIN {
             slot.waiting += 1;
-            slot.submit(driver, index, part, true);
+            slot.submit(driver, index, packet, true);
         }
         // Any other failure loses this datagram, which is what UDP is.
         self.end_if_done(index)
@@ -315,8 +315,8 @@ impl Datagrams {
         if slot.is_fresh || slot.waiting > 0 {
             return None;
         }
-        slot.parts.clear();
-        slot.parts.shrink_to(PARTS_KEPT);
+        slot.packets.clear();
+        slot.packets.shrink_to(PACKETS_KEPT);
         let bytes = std::mem::take(&mut slot.bytes);
         self.queued_bytes -= bytes.len();
         self.free.push(index);
@@ -325,29 +325,34 @@ impl Datagrams {
 }
 
 impl Slot {
-    /// Makes a part of each `step` bytes.
+    /// Makes a packet of each `step` bytes.
     fn cut(&mut self, peer: &Peer, step: usize) {
-        self.parts.clear();
-        self.parts.extend(self.bytes.chunks(step).map(|piece| Part {
-            header: empty_header(),
-            piece: libc::iovec {
-                iov_base: piece.as_ptr().cast_mut().cast(),
-                iov_len: piece.len(),
-            },
-            peer: *peer,
-        }));
-        // The parts stay where they are from here on: now they can point to themselves.
-        for part in &mut self.parts {
-            part.header.msg_name = (&raw mut part.peer.address).cast();
-            part.header.msg_namelen = part.peer.length;
-            part.header.msg_iov = &raw mut part.piece;
-            part.header.msg_iovlen = 1;
+        self.packets.clear();
+        self.packets
+            .extend(self.bytes.chunks(step).map(|piece| Packet {
+                header: empty_header(),
+                piece: libc::iovec {
+                    iov_base: piece.as_ptr().cast_mut().cast(),
+                    iov_len: piece.len(),
+                },
+                peer: *peer,
+            }));
+        // The packets stay where they are from here on: now they can point to themselves.
+        for packet in &mut self.packets {
+            packet.header.msg_name = (&raw mut packet.peer.address).cast();
+            packet.header.msg_namelen = packet.peer.length;
+            packet.header.msg_iov = &raw mut packet.piece;
+            packet.header.msg_iovlen = 1;
         }
     }
 
-    fn submit(&self, driver: &mut Driver, slot: u32, part: usize, waited: bool) {
-        let Part { header, piece, .. } = &self.parts[part];
-        let id = SendId { slot, part, waited };
+    fn submit(&self, driver: &mut Driver, slot: u32, packet: usize, waited: bool) {
+        let Packet { header, piece, .. } = &self.packets[packet];
+        let id = SendId {
+            slot,
+            packet,
+            waited,
+        };
         let entry = SendEntry {
             fd: self.fd,
             what: SendWhat::Message(&raw const *header, piece.iov_len),
@@ -355,29 +360,29 @@ impl Slot {
             skips_success: !waited,
             user_data: UserData::send_datagram(id.pack()),
         };
-        // SAFETY: the entry points to the slot's parts and they to its bytes. Neither is moved or freed before
-        // `end_if_done` finds that no part is with the kernel: after the completion of those that wait, and for the others
+        // SAFETY: the entry points to the slot's packets and they to its bytes. Neither is moved or freed before
+        // `end_if_done` finds that no packet is with the kernel: after the completion of those that wait, and for the others
         // after `settle` of a turn that submitted everything. Heap memory of a `Vec` stays put when the slot moves.
         unsafe { driver.send(entry) }
     }
 }
 
-/// Names a datagram on its way: `waited (1 bit) | part (23 bits) | slot (32 bits)`.
+/// Names a datagram on its way: `waited (1 bit) | packet (23 bits) | slot (32 bits)`.
 struct SendId {
     slot: u32,
-    part: usize,
+    packet: usize,
     waited: bool,
 }
 
 impl SendId {
     fn pack(&self) -> u64 {
-        u64::from(self.waited) << 55 | (self.part as u64) << 32 | u64::from(self.slot)
+        u64::from(self.waited) << 55 | (self.packet as u64) << 32 | u64::from(self.slot)
     }
 
     fn unpack(payload: u64) -> SendId {
         SendId {
             slot: payload as u32,
-            part: (payload >> 32) as usize & ((1 << 23) - 1),
+            packet: (payload >> 32) as usize & ((1 << 23) - 1),
             waited: payload >> 55 & 1 == 1,
         }
     }
@@ -397,9 +402,16 @@ mod tests {
 
     #[test]
     fn names_of_sends_pack_and_unpack() {
-        for (slot, part, waited) in [(0, 0, false), (u32::MAX, 65_534, true), (7, 1, true)] {
-            let id = SendId::unpack(SendId { slot, part, waited }.pack());
-            assert_eq!((id.slot, id.part, id.waited), (slot, part, waited));
+        for (slot, packet, waited) in [(0, 0, false), (u32::MAX, 65_534, true), (7, 1, true)] {
+            let id = SendId::unpack(
+                SendId {
+                    slot,
+                    packet,
+                    waited,
+                }
+                .pack(),
+            );
+            assert_eq!((id.slot, id.packet, id.waited), (slot, packet, waited));
         }
     }
 

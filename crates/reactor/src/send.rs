@@ -27,7 +27,7 @@ const FLAGS_WAITING: i32 = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
 const FLAGS_INLINE: i32 = FLAGS_WAITING | libc::MSG_DONTWAIT;
 
 /// Messages kept for reuse; more than a few only exist when many large values are sent in one tick.
-const SPARE_MESSAGES_MAX: usize = 64;
+const POOLED_MESSAGES_MAX: usize = 64;
 
 /// The error of a send whose bytes do not add up: nobody knows what the peer has got, so the connection is of no use.
 pub const IN_DOUBT: i32 = libc::EPROTO;
@@ -89,11 +89,11 @@ pub(crate) struct Sends {
     free: Vec<u32>,
     /// Slots whose first submission has not been settled.
     fresh: Vec<u32>,
-    spare: Spare,
+    pool: MessagePool,
 }
 
 /// Messages for reuse, boxed as they are in slots: the kernel has their address.
-type Spare = Vec<Box<Message>>;
+type MessagePool = Vec<Box<Message>>;
 
 struct Slot {
     serial: NonZeroU32,
@@ -234,9 +234,9 @@ impl Sends {
             self.free.push(id.slot);
         }
         if let Some(message) = message
-            && self.spare.len() < SPARE_MESSAGES_MAX
+            && self.pool.len() < POOLED_MESSAGES_MAX
         {
-            self.spare.push(message);
+            self.pool.push(message);
         }
         ended
     }
@@ -303,7 +303,7 @@ impl Sends {
         let (what, bytes) = if slot.outgoing.inserts.is_empty() {
             slot.plain(left)
         } else {
-            slot.gathered(&mut self.spare)
+            slot.gathered(&mut self.pool)
         };
         if bytes == 0 {
             return false;
@@ -362,11 +362,11 @@ impl Slot {
     }
 
     /// A send of several pieces.
-    fn gathered(&mut self, spare: &mut Spare) -> (SendWhat, usize) {
+    fn gathered(&mut self, pool: &mut MessagePool) -> (SendWhat, usize) {
         let mut message = self
             .message
             .take()
-            .or_else(|| spare.pop())
+            .or_else(|| pool.pop())
             .unwrap_or_default();
         message.pieces.clear();
         // SAFETY: the progress is that of this slot's send, whose inserts stay until it ends.

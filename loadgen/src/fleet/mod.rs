@@ -73,7 +73,7 @@ const LOAD_DEPTH: usize = 32;
 /// Between the order to start and the start: enough for every worker to wake up.
 const START_DELAY_NS: u64 = 2_000_000;
 /// Empty intervals per worker: one being filled, one being added, two to spare.
-const SPARE_INTERVALS: usize = 3;
+const EMPTY_INTERVALS: usize = 3;
 /// Messages the collector may be behind.
 const MESSAGES_MAX: usize = 1024;
 /// Without word from the workers for this long, it is looked whether they are alive.
@@ -97,7 +97,7 @@ pub struct Fleet {
 struct Handle {
     // An order ends when the fleet is dropped; the thread follows.
     orders: Option<Sender<Phase>>,
-    spares: SyncSender<Box<Interval>>,
+    empties: SyncSender<Box<Interval>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -262,7 +262,7 @@ impl Fleet {
                     }
                     interval.clear();
                     // A full pool or a worker that is gone has no use for it.
-                    let _ = self.handles[worker].spares.try_send(interval);
+                    let _ = self.handles[worker].empties.try_send(interval);
                 }
                 Ok(Message::Done(end)) => {
                     running -= 1;

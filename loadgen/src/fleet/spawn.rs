@@ -1,6 +1,6 @@
 //! A worker's thread: what it is given, how it is built, how it lives.
 
-use super::{FleetConfig, Handle, LOAD_DEPTH, SPARE_INTERVALS, Share};
+use super::{EMPTY_INTERVALS, FleetConfig, Handle, LOAD_DEPTH, Share};
 use crate::clock::{RunDelay, realtime_offset_ns};
 use crate::error::{Exit, LoadError, Result};
 use crate::host::pin_current_thread;
@@ -38,11 +38,11 @@ pub(super) struct WorkerPlan {
 /// Starts a worker's thread.
 pub(super) fn spawn(plan: WorkerPlan, outlet: &SyncSender<Message>) -> Result<Handle> {
     let (orders, inbox) = channel::<Phase>();
-    let (spares, pool) = sync_channel(SPARE_INTERVALS + 2);
+    let (empties, pool) = sync_channel(EMPTY_INTERVALS + 2);
     let verbs = worker_verbs(&plan.config.workload);
-    for _ in 0..SPARE_INTERVALS {
+    for _ in 0..EMPTY_INTERVALS {
         // The pool was made with room for them.
-        let _ = spares.try_send(Box::new(Interval::new(&verbs)));
+        let _ = empties.try_send(Box::new(Interval::new(&verbs)));
     }
     let outlet = outlet.clone();
     let thread = std::thread::Builder::new()
@@ -51,7 +51,7 @@ pub(super) fn spawn(plan: WorkerPlan, outlet: &SyncSender<Message>) -> Result<Ha
         .map_err(|error| LoadError::failed("starting a worker", &error))?;
     let handle = Handle {
         orders: Some(orders),
-        spares,
+        empties,
         thread: Some(thread),
     };
     Ok(handle)
@@ -93,7 +93,7 @@ fn worker_verbs(workload: &Workload) -> Vec<Verb> {
 
 fn build(
     plan: WorkerPlan,
-    spares: Receiver<Box<Interval>>,
+    empties: Receiver<Box<Interval>>,
     outlet: SyncSender<Message>,
 ) -> Result<Worker> {
     let WorkerPlan {
@@ -160,7 +160,7 @@ fn build(
         batch: Vec::with_capacity(count),
         sleep: Sleep::new(config.wait),
         outlet,
-        spares,
+        empties,
         verbs,
         delay: RunDelay::of_this_thread(),
         links: Links::new(orders),

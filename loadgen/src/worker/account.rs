@@ -96,7 +96,7 @@ impl Worker {
             self.record_waiting(running, now);
         }
         let next = self
-            .spares
+            .empties
             .try_recv()
             .unwrap_or_else(|_| Box::new(Interval::new(&self.verbs)));
         let mut interval = std::mem::replace(&mut self.core.interval, next);

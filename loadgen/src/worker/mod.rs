@@ -58,7 +58,7 @@ pub(crate) struct Worker {
     pub(crate) batch: Vec<ConnectionId>,
     pub(crate) sleep: Sleep,
     pub(crate) outlet: SyncSender<Message>,
-    pub(crate) spares: Receiver<Box<Interval>>,
+    pub(crate) empties: Receiver<Box<Interval>>,
     pub(crate) verbs: Vec<Verb>,
     pub(crate) delay: RunDelay,
     /// Connections that have closed.
