@@ -156,6 +156,15 @@ pub enum StoreOutcome {
     OutOfMemory,
 }
 
+/// Why a value is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is larger than `item_size_max`.
+    TooLarge,
+    /// There is no memory for it, and nothing may be evicted.
+    OutOfMemory,
+}
+
 impl StoreOutcome {
     /// The cas unique of the item that was stored, if it was.
     #[must_use]

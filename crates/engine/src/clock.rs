@@ -40,7 +40,7 @@ const WALK_DUE: u64 = STAMPS_MAX / 2;
 /// What time may use of them. The rest is for flushes.
 const STAMPS_OF_TIME: u64 = STAMPS_MAX / 4 * 3;
 
-/// See the head of this file.
+/// The time that the engine was told, the stamps of accesses, and which of them a flush has killed.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Clock {
     /// The latest time given.

@@ -11,7 +11,7 @@
 //!   |
 //! place  evict            where memory comes from; which item goes for it
 //!   |
-//! engine                  what is there, found and dead (clock), and what a call may cost (effort)
+//! contents                what is there, found and dead (clock), and what a call may cost (effort)
 //!   |  \
 //!   |   index             hash -> chunk
 //!   |  /
@@ -25,7 +25,7 @@
 //!   |
 //! mapping                 the kernel's part: memory comes and goes (`prefault`: before it is asked for)
 //!
-//! telemetry               what is counted and told, beside all of them
+//! engine                  the parts together; telemetry: what is counted and told, written by all of them, read by none
 //! reader                  lookups by other threads, which see segment and index as they change
 //! ```
 //!
@@ -68,13 +68,16 @@
 
 mod api;
 mod budget;
+mod cas;
 mod clock;
 mod config;
+mod contents;
 mod effort;
 mod engine;
 mod evict;
 mod index;
 mod item;
+mod limit;
 mod mapping;
 mod pin;
 mod place;
@@ -91,18 +94,18 @@ mod words;
 
 pub use api::{
     Arith, ArithExtras, ArithOp, ArithOutcome, Create, Delete, DeleteOutcome, Fetch, MetaFetch,
-    Piece, ReapProgress, Recache, Release, Reserve, Room, Space, Store, StoreExtras, StoreMode,
-    StoreOutcome, SweepProgress, TouchOutcome,
+    Piece, ReapProgress, Recache, Refusal, Release, Reserve, Room, Space, Store, StoreExtras,
+    StoreMode, StoreOutcome, SweepProgress, TouchOutcome,
 };
 pub use budget::Budget;
 pub use config::{EngineConfig, MemoryFile};
 pub use engine::Engine;
-pub use pin::PinnedValue;
+pub use pin::{Pin, PinnedValue};
 pub use place::age::IDLE_FOR_EVER;
 pub use place::reassign::ReassignOutcome;
 pub use reader::{Read, ReadCounts, ReadFacts, ReadNote, SharedReader};
 pub use segment::{next_piece, write_space};
-pub use stage::staged::{Staged, StagedTicket};
+pub use stage::{Staged, StagedTicket};
 pub use telemetry::events::EngineEvent;
 pub use telemetry::{ClassStats, EngineStats, MemoryReport, Vitals};
 pub use types::{Deadline, ItemHandle, KeyHash, KeyHasher, Seconds};

@@ -13,7 +13,7 @@ use crate::config::MemoryFile;
 /// Bytes of a huge page of x86-64, and of AArch64 with pages of 4 KiB.
 pub(crate) const HUGE_PAGE_BYTES: usize = 2 << 20;
 
-/// Address space. See the head of this file.
+/// Address space that the kernel fills with memory as it is touched, or with the pages of a file.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     base: NonNull<u8>,

@@ -38,7 +38,7 @@ unsafe impl Plain for u64 {}
 /// Bytes that are copied at once inside a segment.
 const BOUNCE_BYTES: usize = 512;
 
-/// Address space and its access. See the head of this file.
+/// Address space of a shard and the only access to it, by offsets.
 #[derive(Debug)]
 pub(crate) struct Segment {
     base: NonNull<u8>,

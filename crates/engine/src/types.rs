@@ -59,20 +59,6 @@ impl Deadline {
     }
 }
 
-/// Names an item that is linked or pinned in one engine.
+/// Names an item that is linked in one engine, until the engine changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ItemHandle(pub(crate) u32);
-
-impl ItemHandle {
-    /// The handle as a number, to be carried through a completion queue.
-    #[must_use]
-    pub const fn to_bits(self) -> u32 {
-        self.0
-    }
-
-    /// The inverse of [`Self::to_bits`].
-    #[must_use]
-    pub const fn from_bits(bits: u32) -> Self {
-        Self(bits)
-    }
-}

@@ -77,8 +77,8 @@ fn round(engine: &mut Engine, number: u64, now: Seconds) {
         .get(key, hash, now, Fetch::Count)
         .expect("just stored")
         .handle();
-    engine.pin(handle);
-    engine.unpin(handle);
+    let (pin, _) = engine.pin(handle);
+    engine.unpin(pin);
     engine.touch(key, hash, Deadline(now.0 + 9), now);
     engine.arith(
         key,

@@ -9,8 +9,7 @@
 //! business of the carrier.
 
 use corecached_engine::{
-    Arith, Deadline, Delete, Fetch, ItemHandle, KeyHash, Reserve, Seconds, StagedTicket,
-    StoreExtras, StoreMode,
+    Arith, Deadline, Delete, Fetch, KeyHash, Reserve, Seconds, StagedTicket, StoreExtras, StoreMode,
 };
 use corecached_protocol::binary::Head;
 use corecached_protocol::meta::Flags;
@@ -94,10 +93,10 @@ pub(crate) enum Verb<'a> {
     Walk(WalkStep),
     /// A step of a large value whose memory is the owner's while another shard receives it.
     Stage(StageStep),
-    /// A value sent from slab memory has left; its chunks may be freed.
+    /// A value sent from slab memory has left; its chunks may be freed. Executed once.
     Unpin {
-        /// The item that was pinned.
-        item: ItemHandle,
+        /// The bits of the pin.
+        pin: u32,
     },
 }
 
@@ -219,7 +218,7 @@ impl<'a> Verb<'a> {
             },
             Verb::Walk(step) => Verb::Walk(step),
             Verb::Stage(step) => Verb::Stage(step),
-            Verb::Unpin { item } => Verb::Unpin { item },
+            Verb::Unpin { pin } => Verb::Unpin { pin },
         }
     }
 }

@@ -192,7 +192,7 @@ impl Server {
     fn unpin(&mut self, inserts: Vec<Insert>) {
         let mut turn = self.owner.resume();
         for pin in inserts.into_iter().filter_map(PinCookie::of) {
-            turn.engine.unpin(pin.item);
+            turn.engine.unpin(pin.pin);
         }
     }
 

@@ -335,9 +335,9 @@ impl<'a, M: Meter> Run<'a, M> {
             .get(&key, hash, now, Fetch::Count)
             .unwrap()
             .handle();
-        self.call(names[0], |engine| engine.pin(handle));
+        let (pin, _) = self.call(names[0], |engine| engine.pin(handle));
         meanwhile(self);
-        self.call(names[1], |engine| engine.unpin(handle));
+        self.call(names[1], |engine| engine.unpin(pin));
     }
 
     fn delete(&mut self, name: &'static str, key: u64) {

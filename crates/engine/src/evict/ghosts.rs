@@ -32,7 +32,7 @@ pub(crate) const CHUNKS_MAX: usize = 2;
 const _: () = assert!(BUCKETS * BUCKET_BYTES == crate::index::EXTENT_BYTES);
 const _: () = assert!(BLOCK_SLOTS * size_of::<ChunkRef>() == crate::index::EXTENT_BYTES);
 
-/// See the head of this file.
+/// Fingerprints of the items that were evicted last, by leaf of the index.
 #[derive(Debug, Default)]
 pub(crate) struct Ghosts {
     /// Null where no slot of the block has fingerprints.

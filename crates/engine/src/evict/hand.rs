@@ -1,10 +1,13 @@
 //! Eviction within a slab class: a hand goes round the class's chunks.
 
-use crate::engine::Engine;
-use crate::evict::policy::{self, Verdict};
+use super::policy::{self, Verdict};
+use super::probation::probation_share;
+use super::{Gone, Victims, reclaim};
+use crate::contents::{Cause, Contents};
+use crate::effort::Effort;
 use crate::item::{Head, State};
-use crate::slab::{ChunkRef, PageId};
-use crate::types::{Deadline, KeyHash};
+use crate::slab::{ChunkRef, PageId, Slabs};
+use crate::telemetry::Telemetry;
 
 /// Live items that the hand passes before it takes the least used of them: bounds the time of one eviction.
 const CANDIDATES_MAX: usize = 48;
@@ -22,57 +25,67 @@ pub(crate) struct Hand {
     offset: u32,
 }
 
-/// What becomes of an item that is removed for its memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reclaimer {
-    /// The eviction hand or the taking of a page.
-    Hand,
-    /// The background sweep.
-    Sweep,
-}
-
-impl Engine {
+impl Victims {
     /// Removes one item whose first chunk is in `class`: a dead one, or a live one if evictions are allowed. The hand
-    /// looks at `looks` chunks at most; false if none was found.
-    pub(crate) fn evict_one(&mut self, class: u8, looks: usize) -> bool {
-        self.evict_on_probation(class, false)
-            || self.evict_by_hand(class, looks)
-            || self.evict_on_probation(class, true)
+    /// looks at `looks` chunks at most.
+    pub(crate) fn evict_one(
+        &mut self,
+        contents: &mut Contents,
+        telemetry: &mut Telemetry,
+        effort: &mut Effort,
+        class: u8,
+        looks: usize,
+    ) -> Option<Gone> {
+        let share = probation_share(contents, class);
+        let gone = self.evict_on_probation(contents, telemetry, effort, class, share);
+        if gone.is_some() {
+            return gone;
+        }
+        let gone = self.evict_by_hand(contents, telemetry, effort, class, looks);
+        if gone.is_some() {
+            return gone;
+        }
+        self.evict_on_probation(contents, telemetry, effort, class, 0)
     }
 
-    fn evict_by_hand(&mut self, class: u8, looks: usize) -> bool {
+    fn evict_by_hand(
+        &mut self,
+        contents: &mut Contents,
+        telemetry: &mut Telemetry,
+        effort: &mut Effort,
+        class: u8,
+        looks: usize,
+    ) -> Option<Gone> {
         let mut candidates = 0;
         let mut best: Option<(u8, ChunkRef)> = None;
         let mut later = None;
         for look in 0..looks {
             // The call has done enough: what was seen will do.
-            if self.work_left() == 0 && (best.is_some() || later.is_some()) {
+            if effort.left() == 0 && (best.is_some() || later.is_some()) {
                 break;
             }
-            let Some(chunk) = self.advance_hand(class) else {
+            let Some(chunk) = self.advance_hand(&contents.items.slabs, class) else {
                 break;
             };
-            self.meters.work += u64::from(look.is_multiple_of(LOOKS_PER_UNIT));
-            self.note_passed(class);
-            let head = self.items.head(chunk);
+            effort.spend(u64::from(look.is_multiple_of(LOOKS_PER_UNIT)));
+            self.note_passed(&contents.items.slabs, class);
+            let head = contents.items.head(chunk);
             if head.state() == State::Tail && later.is_none() {
-                later = self.evictable_owner(chunk);
+                later = self.evictable_owner(contents, chunk);
             }
-            if !head.is_linked() || self.is_pinned(chunk) {
+            if !head.is_linked() || contents.is_pinned(chunk) {
                 continue;
             }
-            if self.death(&self.items.item(chunk)).is_some() {
-                self.reclaim_item(chunk, Reclaimer::Hand);
-                return true;
+            if contents.is_dead(chunk) {
+                return Some(reclaim(contents, telemetry, effort, chunk));
             }
-            if !self.evictions_enabled {
+            if !self.are_allowed {
                 continue;
             }
-            match self.judge(chunk, head) {
+            match judge(contents, chunk, head) {
                 Verdict::Skip => continue,
                 Verdict::Evict => {
-                    self.evict_at_hand(chunk);
-                    return true;
+                    return Some(self.evict_at_hand(contents, telemetry, effort, chunk));
                 }
                 Verdict::Keep(frequency) => {
                     if best.is_none_or(|(lowest, _)| frequency < lowest) {
@@ -86,39 +99,30 @@ impl Engine {
             }
         }
         // Where no item begins, a later chunk stands for its chain.
-        let chunk = best.map(|(_, chunk)| chunk).or(later);
-        if let Some(chunk) = chunk {
-            self.evict_at_hand(chunk);
-        }
-        chunk.is_some()
+        let chunk = best.map(|(_, chunk)| chunk).or(later)?;
+        Some(self.evict_at_hand(contents, telemetry, effort, chunk))
     }
 
     /// The item of a later chunk of a chain, if it may be evicted.
-    fn evictable_owner(&self, later: ChunkRef) -> Option<ChunkRef> {
-        let first = self.items.first_of(later);
-        let fit = self.evictions_enabled && self.items.head(first).is_linked();
-        (fit && !self.is_pinned(first)).then_some(first)
+    fn evictable_owner(&self, contents: &Contents, later: ChunkRef) -> Option<ChunkRef> {
+        let first = contents.items.first_of(later);
+        let fit = self.are_allowed && contents.items.head(first).is_linked();
+        (fit && !contents.is_pinned(first)).then_some(first)
     }
 
-    /// Evicts an item and notes its age: how long items of its class are kept, those on probation aside.
-    fn evict_at_hand(&mut self, chunk: ChunkRef) {
-        let age = self.clock.age(self.items.head(chunk).last_access());
-        self.class_of(chunk).evicted_time = u64::from(age);
-        let hash = self.items.hash_of(self.hasher, chunk);
-        self.evict_remembered(chunk, hash);
-    }
-
-    fn judge(&mut self, chunk: ChunkRef, head: Head) -> Verdict {
-        let verdict = policy::passed(head.frequency());
-        if let Verdict::Keep(frequency) = verdict {
-            self.items.set_head(chunk, head.with_frequency(frequency));
-        }
-        verdict
+    fn evict_at_hand(
+        &mut self,
+        contents: &mut Contents,
+        telemetry: &mut Telemetry,
+        effort: &mut Effort,
+        chunk: ChunkRef,
+    ) -> Gone {
+        let hash = contents.hash_of(chunk);
+        self.evict_remembered(contents, telemetry, effort, (chunk, hash), Cause::Hand)
     }
 
     /// The next chunk of the class, round and round.
-    fn advance_hand(&mut self, class: u8) -> Option<ChunkRef> {
-        let slabs = &self.items.slabs;
+    fn advance_hand(&mut self, slabs: &Slabs, class: u8) -> Option<ChunkRef> {
         let hand = &mut self.hands[usize::from(class)];
         if hand.page == 0 || slabs.page(hand.page).class != class {
             *hand = Hand {
@@ -157,15 +161,14 @@ impl Engine {
     }
 
     /// The hand of the page's class stands on this page: the next one is another.
-    pub(crate) fn step_over(&mut self, page: PageId) {
-        let class = self.items.slabs.page(page).class;
+    pub(crate) fn step_over(&mut self, slabs: &Slabs, page: PageId) {
+        let class = slabs.page(page).class;
         self.hands[usize::from(class)] = Hand { page, offset: 0 };
     }
 
     /// The page that the hand of a class comes to next; 0 if the class has none.
-    pub(crate) fn page_before_hand(&self, class: u8) -> PageId {
+    pub(crate) fn page_before_hand(&self, slabs: &Slabs, class: u8) -> PageId {
         let page = self.hands[usize::from(class)].page;
-        let slabs = &self.items.slabs;
         if page == 0 || slabs.page(page).class != class {
             slabs.first_page(class)
         } else {
@@ -173,57 +176,9 @@ impl Engine {
         }
     }
 
-    /// Removes a dead item and counts it.
-    pub(crate) fn reclaim_item(&mut self, chunk: ChunkRef, by: Reclaimer) {
-        let hash = self.items.hash_of(self.hasher, chunk);
-        self.reclaim_hashed(chunk, hash, by);
-    }
-
-    /// As [`Self::reclaim_item`], of an item whose hash is known.
-    pub(crate) fn reclaim_hashed(&mut self, chunk: ChunkRef, hash: KeyHash, by: Reclaimer) {
-        self.meters.work += 1;
-        let unfetched = u64::from(!self.items.head(chunk).is_fetched());
-        let class = self.class_of(chunk);
-        class.expired_unfetched += unfetched;
-        match by {
-            Reclaimer::Hand => class.reclaimed += 1,
-            Reclaimer::Sweep => class.crawler_reclaimed += 1,
-        }
-        self.stats.expired_unfetched += unfetched;
-        match by {
-            Reclaimer::Hand => self.stats.reclaimed += 1,
-            Reclaimer::Sweep => self.stats.crawler_reclaimed += 1,
-        }
-        let place = self.place_with(hash, chunk);
-        self.note_unlinked(chunk);
-        let many = matches!(by, Reclaimer::Sweep);
-        self.index.remove(&mut self.items.slabs, place, many);
-        self.dispose(chunk);
-    }
-
-    /// Removes a live item for its memory and counts it.
-    pub(crate) fn evict_item(&mut self, chunk: ChunkRef) {
-        self.meters.work += 1;
-        self.note_eviction(chunk);
-        let item = self.items.item(chunk);
-        let mortal = u64::from(item.deadline() != Deadline::NEVER);
-        let unfetched = u64::from(!item.head.is_fetched());
-        self.meters.evicted_bytes += item.requested_bytes() as u64;
-        self.meters.evictions += 1;
-        let class = self.items.slabs.class_of(chunk);
-        self.meters.evicted[usize::from(class)] += 1;
-        let class = &mut self.classes[usize::from(class)];
-        class.evicted_nonzero += mortal;
-        class.evicted_unfetched += unfetched;
-        self.stats.evicted_unfetched += unfetched;
-        let place = self.place_of(chunk);
-        self.unlink(place, chunk);
-    }
-
     /// The chunk under the hand of a class.
-    pub(crate) fn under_hand(&self, class: u8) -> Option<ChunkRef> {
+    pub(crate) fn under_hand(&self, slabs: &Slabs, class: u8) -> Option<ChunkRef> {
         let hand = self.hands[usize::from(class)];
-        let slabs = &self.items.slabs;
         let live = hand.page != 0 && slabs.page(hand.page).class == class;
         let (page, offset) = if live {
             (hand.page, hand.offset)
@@ -236,4 +191,15 @@ impl Engine {
             slabs.chunk_in(page, offset)
         }
     }
+}
+
+/// Takes a use away from a live item that the hand passes.
+fn judge(contents: &mut Contents, chunk: ChunkRef, head: Head) -> Verdict {
+    let verdict = policy::passed(head.frequency());
+    if let Verdict::Keep(frequency) = verdict {
+        contents
+            .items
+            .set_head(chunk, head.with_frequency(frequency));
+    }
+    verdict
 }

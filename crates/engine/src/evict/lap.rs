@@ -7,7 +7,7 @@
 /// Parts of a lap that are measured one by one.
 const PARTS: u64 = 8;
 
-/// See the head of this file.
+/// Measures how many evictions a round of the hand of one class takes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lap {
     /// Chunks that the hand has passed in the part under way.

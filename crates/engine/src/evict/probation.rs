@@ -23,13 +23,15 @@
 
 use std::collections::HashSet;
 
-use crate::engine::Engine;
-use crate::evict::ghosts::{CHUNKS_MAX, Ghosts};
-use crate::evict::hand::Reclaimer;
-use crate::evict::lap::Lap;
-use crate::evict::policy::ON_PROBATION;
-use crate::evict::queue::{Entry, Queue, QueueCursor};
-use crate::slab::{ChunkRef, INDEX_CLASS};
+use super::ghosts::Ghosts;
+use super::lap::Lap;
+use super::policy::ON_PROBATION;
+use super::queue::{Entry, Queue, QueueCursor};
+use super::{Gone, Victims, evict, reclaim};
+use crate::contents::{Cause, Contents};
+use crate::effort::Effort;
+use crate::slab::{ChunkRef, Slabs};
+use crate::telemetry::Telemetry;
 use crate::types::KeyHash;
 
 /// One item in so many is on probation.
@@ -78,67 +80,74 @@ impl Probation {
     }
 }
 
-impl Engine {
-    /// Makes room for an entry of a new item and for its fingerprint, if memory is short enough for them to matter.
+impl Victims {
+    /// Whether memory is short enough for probation to matter, so that a new item needs room for its entry and fingerprint.
     #[inline]
-    pub(crate) fn prepare_probation(&mut self, class: u8, hash: KeyHash) {
-        if !self.probation.active {
-            return;
-        }
-        if self.probation.queues[usize::from(class)].is_full() {
-            self.grow_queue(class);
-        }
-        // The index of few large items is small: after a shift to such, memory comes back as soon as they come.
-        if self.probation.ghosts.has_spare_block(self.index.leaves()) {
-            self.trim_ghosts();
-        }
-        let leaf = self.index.leaf_of(hash);
-        let ghosts = &self.probation.ghosts;
-        if ghosts.missing_chunks(&self.items.slabs, leaf, hash) > 0 {
-            self.grow_ghosts(hash);
-        } else {
-            ghosts.prefetch(&self.items.slabs, leaf, hash);
-        }
+    pub(crate) fn has_probation(&self) -> bool {
+        self.probation.active
     }
 
-    #[cold]
-    fn grow_queue(&mut self, class: u8) {
-        let Some(chunk) = self.allocate(INDEX_CLASS) else {
-            return;
-        };
-        // Evictions on the way may have emptied the queue.
+    /// Whether the queue of a class has no room for an entry.
+    #[inline]
+    pub(crate) fn wants_queue_chunk(&self, class: u8) -> bool {
+        self.probation.queues[usize::from(class)].is_full()
+    }
+
+    /// Gives the queue of a class an unused chunk of the index's class, unless evictions have emptied it meanwhile.
+    pub(crate) fn add_queue_chunk(&mut self, slabs: &mut Slabs, class: u8, chunk: ChunkRef) {
         let queue = &mut self.probation.queues[usize::from(class)];
         if queue.is_full() {
-            queue.add_chunk(&mut self.items.slabs, chunk);
+            queue.add_chunk(slabs, chunk);
         } else {
-            self.items.slabs.give(chunk);
+            slabs.give(chunk);
         }
     }
 
-    #[cold]
-    fn grow_ghosts(&mut self, hash: KeyHash) {
-        for _ in 0..CHUNKS_MAX {
-            let Some(chunk) = self.allocate(INDEX_CLASS) else {
-                return;
-            };
-            let leaf = self.index.leaf_of(hash);
-            let slabs = &mut self.items.slabs;
-            let ghosts = &mut self.probation.ghosts;
-            if ghosts.missing_chunks(slabs, leaf, hash) == 0 {
-                return slabs.give(chunk);
-            }
-            ghosts.add_chunk(slabs, leaf, hash, chunk);
+    /// Whether the fingerprint of an item with this hash has no place; asks for the place that it has.
+    #[inline]
+    pub(crate) fn wants_ghost_chunk(&self, contents: &Contents, hash: KeyHash) -> bool {
+        let (slabs, leaf) = (&contents.items.slabs, contents.index.leaf_of(hash));
+        let is_missing = self.probation.ghosts.missing_chunks(slabs, leaf, hash) > 0;
+        if !is_missing {
+            self.probation.ghosts.prefetch(slabs, leaf, hash);
         }
+        is_missing
+    }
+
+    /// Gives the fingerprints an unused chunk of the index's class for an item with this hash; false, and the chunk is freed, if
+    /// none is missing any more.
+    pub(crate) fn add_ghost_chunk(
+        &mut self,
+        contents: &mut Contents,
+        hash: KeyHash,
+        chunk: ChunkRef,
+    ) -> bool {
+        let (slabs, leaf) = (&mut contents.items.slabs, contents.index.leaf_of(hash));
+        let ghosts = &mut self.probation.ghosts;
+        let is_missing = ghosts.missing_chunks(slabs, leaf, hash) > 0;
+        if is_missing {
+            ghosts.add_chunk(slabs, leaf, hash, chunk);
+        } else {
+            slabs.give(chunk);
+        }
+        is_missing
+    }
+
+    /// Whether there are fingerprints of leaves that are no longer there, worth a step of [`Self::trim_ghosts`].
+    #[inline]
+    pub(crate) fn has_spare_ghosts(&self, contents: &Contents) -> bool {
+        let leaves = contents.index.leaves();
+        self.probation.ghosts.has_spare_block(leaves)
     }
 
     /// Puts an item that was just linked, and was not there before, on probation unless it is known.
     #[inline]
-    pub(crate) fn enlist(&mut self, chunk: ChunkRef, hash: KeyHash) {
+    pub(crate) fn enlist(&mut self, contents: &mut Contents, chunk: ChunkRef, hash: KeyHash) {
         if !self.probation.active {
             return;
         }
-        let leaf = self.index.leaf_of(hash);
-        let slabs = &mut self.items.slabs;
+        let leaf = contents.index.leaf_of(hash);
+        let slabs = &mut contents.items.slabs;
         let class = usize::from(slabs.class_of(chunk));
         let Probation {
             queues,
@@ -154,110 +163,91 @@ impl Engine {
             return;
         }
         queue.push(slabs, Entry::new(chunk, hash));
-        let head = self.items.head(chunk).with_frequency(ON_PROBATION);
-        self.items.set_head(chunk, head);
-        if self.probation.queues[class].len() > self.probation_limit(class as u8) {
-            self.end_probation(class as u8);
+        let head = contents.items.head(chunk).with_frequency(ON_PROBATION);
+        contents.items.set_head(chunk, head);
+        if self.probation.queues[class].len() > probation_limit(contents, class as u8) {
+            self.end_probation(contents, class as u8);
         }
-    }
-
-    /// Items of a class that probation is for.
-    fn probation_target(&self, class: u8) -> u64 {
-        self.classes[usize::from(class)].number / SHARE
-    }
-
-    /// Entries that the queue of a class may have: where nothing is evicted, it would grow with every insertion.
-    fn probation_limit(&self, class: u8) -> u64 {
-        let target = self.probation_target(class);
-        target + target / 4 + SLACK
     }
 
     /// Takes the oldest entry of a class out. The item passes, unless it has gone.
-    fn end_probation(&mut self, class: u8) {
+    fn end_probation(&mut self, contents: &mut Contents, class: u8) {
         let queue = &mut self.probation.queues[usize::from(class)];
-        if let Some(entry) = queue.pop(&mut self.items.slabs)
-            && self.probationer(class, entry).is_some()
+        if let Some(entry) = queue.pop(&mut contents.items.slabs)
+            && probationer(contents, class, entry).is_some()
         {
-            self.pass(entry.chunk);
+            pass(contents, entry.chunk);
         }
     }
 
-    fn pass(&mut self, chunk: ChunkRef) {
-        let head = self.items.head(chunk).with_frequency(0);
-        self.items.set_head(chunk, head);
-    }
-
-    /// Hash of the item of an entry, if it is still there and on probation.
-    fn probationer(&self, class: u8, entry: Entry) -> Option<KeyHash> {
-        let slabs = &self.items.slabs;
-        let id = slabs.page_of(entry.chunk);
-        let offset = slabs.address(entry.chunk) - slabs.page_address(id);
-        // The page may have moved to another class meanwhile; if not, the reference is still one of a chunk.
-        if slabs.page(id).class != class || slabs.chunk_in(id, offset as u32).is_none() {
-            return None;
-        }
-        let head = self.items.head(entry.chunk);
-        if !head.is_linked() || head.frequency() != ON_PROBATION {
-            return None;
-        }
-        let hash = self.items.hash_of(self.hasher, entry.chunk);
-        (Entry::new(entry.chunk, hash) == entry).then_some(hash)
-    }
-
-    /// Evicts an item at the end of its probation if more than a fifteenth of the class's items are on it, or any if `all`.
-    /// Pinned ones pass. False if none was evicted.
-    pub(crate) fn evict_on_probation(&mut self, class: u8, all: bool) -> bool {
+    /// Evicts an item at the end of its probation if more than `share` entries of its class are in the queue. Pinned ones
+    /// pass.
+    pub(super) fn evict_on_probation(
+        &mut self,
+        contents: &mut Contents,
+        telemetry: &mut Telemetry,
+        effort: &mut Effort,
+        class: u8,
+        share: u64,
+    ) -> Option<Gone> {
         self.probation.active = self.probation.enabled;
-        let target = if all { 0 } else { self.probation_target(class) };
         for look in 0..LOOKS_MAX {
             let queue = &mut self.probation.queues[usize::from(class)];
-            if queue.len() <= target {
-                return false;
+            if queue.len() <= share {
+                return None;
             }
-            self.meters.work += u64::from(look.is_multiple_of(ENTRIES_PER_UNIT));
-            let Some(entry) = queue.pop(&mut self.items.slabs) else {
-                return false;
-            };
-            self.prefetch_probationers(class);
-            let Some(hash) = self.probationer(class, entry) else {
+            effort.spend(u64::from(look.is_multiple_of(ENTRIES_PER_UNIT)));
+            let entry = queue.pop(&mut contents.items.slabs)?;
+            self.prefetch_probationers(contents, class);
+            let Some(hash) = probationer(contents, class, entry) else {
                 continue;
             };
-            if self.is_pinned(entry.chunk) {
-                self.pass(entry.chunk);
-            } else if self.death(&self.items.item(entry.chunk)).is_some() {
-                self.reclaim_item(entry.chunk, Reclaimer::Hand);
-                return true;
+            if contents.is_pinned(entry.chunk) {
+                pass(contents, entry.chunk);
+            } else if contents.is_dead(entry.chunk) {
+                return Some(reclaim(contents, telemetry, effort, entry.chunk));
             } else {
-                self.evict_remembered(entry.chunk, hash);
-                return true;
+                let item = (entry.chunk, hash);
+                let cause = Cause::Probation;
+                return Some(self.evict_remembered(contents, telemetry, effort, item, cause));
             }
         }
-        false
+        None
     }
 
-    fn trim_ghosts(&mut self) {
-        let leaves = self.index.leaves();
-        let slabs = &mut self.items.slabs;
-        self.meters.work += self.probation.ghosts.trim(slabs, leaves);
+    /// Gives back fingerprints of leaves that are no longer there, in a bounded step.
+    pub(crate) fn trim_ghosts(&mut self, contents: &mut Contents, effort: &mut Effort) {
+        let leaves = contents.index.leaves();
+        let slabs = &mut contents.items.slabs;
+        effort.spend(self.probation.ghosts.trim(slabs, leaves));
     }
 
     /// Evicts an item, which leaves its fingerprint.
-    pub(crate) fn evict_remembered(&mut self, chunk: ChunkRef, hash: KeyHash) {
+    pub(super) fn evict_remembered(
+        &mut self,
+        contents: &mut Contents,
+        telemetry: &mut Telemetry,
+        effort: &mut Effort,
+        item: (ChunkRef, KeyHash),
+        cause: Cause,
+    ) -> Gone {
         if !self.probation.active {
-            return self.evict_item(chunk);
+            return evict(contents, telemetry, effort, item, cause);
         }
         // Another line than those of the item and the index: they are waited for together.
-        let (slabs, leaf) = (&self.items.slabs, self.index.leaf_of(hash));
+        let hash = item.1;
+        let (slabs, leaf) = (&contents.items.slabs, contents.index.leaf_of(hash));
         self.probation.ghosts.prefetch(slabs, leaf, hash);
-        self.evict_item(chunk);
-        let leaf = self.index.leaf_of(hash);
-        self.probation.ghosts.add(&mut self.items.slabs, leaf, hash);
+        let gone = evict(contents, telemetry, effort, item, cause);
+        let leaf = contents.index.leaf_of(hash);
+        let slabs = &mut contents.items.slabs;
+        self.probation.ghosts.add(slabs, leaf, hash);
+        gone
     }
 
     /// The hand of a class has passed a chunk.
     #[inline]
-    pub(crate) fn note_passed(&mut self, class: u8) {
-        let slabs = &self.items.slabs;
+    pub(super) fn note_passed(&mut self, slabs: &Slabs, class: u8) {
         let chunks = u64::from(slabs.page_count(class)) * slabs.chunks_per_page(class) as u64;
         let now = self.probation.ghosts.added();
         self.probation.laps[usize::from(class)].advance(chunks, now);
@@ -265,81 +255,90 @@ impl Engine {
 
     /// The order of the queue is not that of memory: asks for what the next evictions will look at.
     #[inline]
-    fn prefetch_probationers(&self, class: u8) {
-        let slabs = &self.items.slabs;
+    fn prefetch_probationers(&self, contents: &Contents, class: u8) {
+        let slabs = &contents.items.slabs;
         let queue = &self.probation.queues[usize::from(class)];
         if let Some(entry) = queue.ahead(slabs, PREFETCH_ITEM) {
             slabs.segment.prefetch(slabs.address(entry.chunk));
         }
         if let Some(entry) = queue.ahead(slabs, PREFETCH_INDEX)
-            && let Some(hash) = self.probationer(class, entry)
+            && let Some(hash) = probationer(contents, class, entry)
         {
-            self.index.prefetch(slabs, hash);
+            contents.index.prefetch(slabs, hash);
         }
     }
 
     /// Gives back what classes and leaves that have become smaller no longer need, in a bounded step.
-    pub(crate) fn trim_probation(&mut self) {
+    pub(crate) fn trim_probation(&mut self, contents: &mut Contents, effort: &mut Effort) {
         if !self.probation.active {
             return;
         }
         for _ in 0..TRIMS {
-            self.trim_ghosts();
+            self.trim_ghosts(contents, effort);
         }
         for _ in 0..self.probation.queues.len() {
             let class = self.probation.trimmed;
             self.probation.trimmed = (class + 1) % self.probation.queues.len() as u8;
-            let limit = self.probation_limit(class);
-            let is_empty = self.classes[usize::from(class)].number == 0;
-            let mut trimmed = false;
-            for look in 0..TRIM_STEP {
-                let len = self.probation.queues[usize::from(class)].len();
-                if len == 0 || (len <= limit && !is_empty) {
-                    break;
-                }
-                self.meters.work += u64::from(look.is_multiple_of(ENTRIES_PER_UNIT));
-                self.end_probation(class);
-                trimmed = true;
-            }
-            let queue = &mut self.probation.queues[usize::from(class)];
-            if (is_empty && queue.free_if_empty(&mut self.items.slabs)) || trimmed {
+            if self.trim_queue(contents, effort, class) {
                 return;
             }
         }
     }
 
+    /// Takes entries out of a queue that has more than it may; true if it had.
+    fn trim_queue(&mut self, contents: &mut Contents, effort: &mut Effort, class: u8) -> bool {
+        let limit = probation_limit(contents, class);
+        let is_empty = contents.census.of_class(class).items == 0;
+        let mut trimmed = false;
+        for look in 0..TRIM_STEP {
+            let len = self.probation.queues[usize::from(class)].len();
+            if len == 0 || (len <= limit && !is_empty) {
+                break;
+            }
+            effort.spend(u64::from(look.is_multiple_of(ENTRIES_PER_UNIT)));
+            self.end_probation(contents, class);
+            trimmed = true;
+        }
+        let queue = &mut self.probation.queues[usize::from(class)];
+        (is_empty && queue.free_if_empty(&mut contents.items.slabs)) || trimmed
+    }
+
     /// Moves chunks of one part of the fingerprints out of pages that are being emptied: see [`Ghosts::relocate`].
-    pub(crate) fn relocate_fingerprints(&mut self, part: usize) -> Option<usize> {
-        let slabs = &mut self.items.slabs;
+    pub(crate) fn relocate_fingerprints(
+        &mut self,
+        slabs: &mut Slabs,
+        part: usize,
+    ) -> Option<usize> {
         self.probation.ghosts.relocate(slabs, part)
     }
 
     /// Moves chunks of a queue out of pages that are being emptied: see [`Queue::relocate`].
     pub(crate) fn relocate_queue(
         &mut self,
+        slabs: &mut Slabs,
         class: u8,
         cursor: &mut QueueCursor,
         looks: usize,
     ) -> bool {
         let queue = &mut self.probation.queues[usize::from(class)];
-        queue.relocate(&mut self.items.slabs, cursor, looks)
+        queue.relocate(slabs, cursor, looks)
     }
 
     /// Ends every probation, for a state without queues and ghosts.
-    pub(crate) fn dissolve_probation(&mut self) {
+    pub(crate) fn dissolve_probation(&mut self, contents: &mut Contents) {
         for class in 0..self.probation.queues.len() as u8 {
             while self.probation.queues[usize::from(class)].len() > 0 {
-                self.end_probation(class);
+                self.end_probation(contents, class);
             }
-            self.probation.queues[usize::from(class)].free_if_empty(&mut self.items.slabs);
+            self.probation.queues[usize::from(class)].free_if_empty(&mut contents.items.slabs);
         }
-        self.probation.ghosts.free_all(&mut self.items.slabs);
+        self.probation.ghosts.free_all(&mut contents.items.slabs);
         self.probation.active = false;
     }
 
     /// Panics unless each linked item on probation has an entry. Returns the chunks of queues and ghosts.
-    pub(crate) fn check_probation(&self, linked: &HashSet<ChunkRef>) -> u64 {
-        let slabs = &self.items.slabs;
+    pub(crate) fn check_probation(&self, contents: &Contents, linked: &HashSet<ChunkRef>) -> u64 {
+        let slabs = &contents.items.slabs;
         let mut chunks = self.probation.ghosts.chunks();
         self.probation.ghosts.check_integrity(slabs);
         let mut enlisted = HashSet::new();
@@ -349,8 +348,8 @@ impl Engine {
             });
         }
         for &chunk in linked {
-            if self.probation.enabled && self.items.head(chunk).frequency() == ON_PROBATION {
-                let entry = Entry::new(chunk, self.items.hash_of(self.hasher, chunk));
+            if self.probation.enabled && contents.items.head(chunk).frequency() == ON_PROBATION {
+                let entry = Entry::new(chunk, contents.hash_of(chunk));
                 assert!(
                     enlisted.contains(&(slabs.class_of(chunk), entry)),
                     "an item on probation is in the queue of its class"
@@ -359,4 +358,37 @@ impl Engine {
         }
         chunks
     }
+}
+
+/// Items of a class that probation is for.
+pub(super) fn probation_share(contents: &Contents, class: u8) -> u64 {
+    contents.census.of_class(class).items / SHARE
+}
+
+/// Entries that the queue of a class may have: where nothing is evicted, it would grow with every insertion.
+fn probation_limit(contents: &Contents, class: u8) -> u64 {
+    let share = probation_share(contents, class);
+    share + share / 4 + SLACK
+}
+
+fn pass(contents: &mut Contents, chunk: ChunkRef) {
+    let head = contents.items.head(chunk).with_frequency(0);
+    contents.items.set_head(chunk, head);
+}
+
+/// Hash of the item of an entry, if it is still there and on probation.
+fn probationer(contents: &Contents, class: u8, entry: Entry) -> Option<KeyHash> {
+    let slabs = &contents.items.slabs;
+    let id = slabs.page_of(entry.chunk);
+    let offset = slabs.address(entry.chunk) - slabs.page_address(id);
+    // The page may have moved to another class meanwhile; if not, the reference is still one of a chunk.
+    if slabs.page(id).class != class || slabs.chunk_in(id, offset as u32).is_none() {
+        return None;
+    }
+    let head = contents.items.head(entry.chunk);
+    if !head.is_linked() || head.frequency() != ON_PROBATION {
+        return None;
+    }
+    let hash = contents.hash_of(entry.chunk);
+    (Entry::new(entry.chunk, hash) == entry).then_some(hash)
 }

@@ -35,7 +35,7 @@ impl Entry {
     }
 }
 
-/// See the head of this file.
+/// References of the newest items of a class, first in, first out, in chunks of the class of the index.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Queue {
     first: ChunkRef,

@@ -16,7 +16,7 @@ pub(crate) const SLOTS: usize = 10;
 /// Bytes of a bucket.
 pub(crate) const BUCKET_BYTES: usize = 64;
 
-/// See the head of this file.
+/// A cache line of the index: the tags and references of some items, and how many have passed on to the next one.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Bucket {

@@ -38,7 +38,7 @@ struct Shown {
     sequences: Box<[Sequence]>,
 }
 
-/// See the head of this file.
+/// The leaves of a table and their sequences, in address space of their own that never moves.
 #[derive(Debug)]
 pub(super) struct Directory {
     memory: Segment,

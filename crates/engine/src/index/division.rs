@@ -29,7 +29,7 @@ const LOOK: u64 = 2;
 
 const NO_LEAF: usize = usize::MAX;
 
-/// See the head of this file.
+/// The halves into which the leaf that is split next will fall, as far as they are known already.
 #[derive(Clone, Debug)]
 pub(super) struct Division {
     leaf: usize,

@@ -44,7 +44,7 @@ const IS_PASSED: u8 = 2;
 /// A leaf shrinks when it has so many items fewer than one extent less would want.
 const SHRINK_SLACK: usize = 24;
 
-/// See the head of this file.
+/// Some hundred slots of a table: which extents they lie in, and how many are taken.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[repr(C, align(64))]
 pub(crate) struct Leaf {

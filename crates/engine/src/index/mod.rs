@@ -49,7 +49,7 @@ pub(crate) enum Which {
     Second,
 }
 
-/// See the head of this file.
+/// Finds items by their hash: the usual table, and a second one for those that it has displaced.
 #[derive(Debug)]
 pub(crate) struct Index {
     usual: Table,

@@ -14,7 +14,7 @@ use crate::slab::{ChunkRef, INDEX_CLASS, Slabs};
 /// Blocks of the directory that may be unused: far more than are kept.
 const SPARE_BLOCKS_MAX: usize = 1 << 16;
 
-/// See the head of this file.
+/// The leaves of one table, as a restart needs them.
 #[derive(Debug, Serialize, Deserialize)]
 struct SavedTable {
     leaves: Vec<Leaf>,

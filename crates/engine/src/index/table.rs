@@ -76,7 +76,7 @@ impl Place {
     }
 }
 
-/// See the head of this file.
+/// One table of the index: leaves found by linear hashing, which are split and merged one at a time.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(super) directory: Directory,

@@ -80,7 +80,7 @@ pub(crate) const GROWTH_BYTES: usize = 4 + (8 - CAS_BYTES);
 
 const _: () = assert!(size_of::<Head>() == HEAD_BYTES);
 
-/// See the head of this file.
+/// The first 8 bytes of every chunk in use: what it is, the lengths of key and value, which fields the item has, and its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct Head(pub(crate) u64);

@@ -1,13 +1,55 @@
 //! Pinned items: their value stays in place and unchanged while it is sent, whatever happens to the key.
+//!
+//! ```text
+//! Hit::handle --pin--> Pin (one, cannot be copied) --unpin--> an ordinary item again, or freed if its key is gone
+//!                       |        ^
+//!              into_bits|        | from_bits (unsafe): through a completion queue
+//!                       +-> u32 -+
+//! ```
 
-pub(crate) mod table;
+mod table;
 
+pub(crate) use self::table::{Pins, RefHasher};
+
+use self::table::Unpinned;
 use crate::api::Piece;
-use crate::engine::Engine;
-use crate::pin::table::Unpinned;
+use crate::contents::Contents;
+use crate::effort::Effort;
+use crate::engine::{Engine, EngineId};
 use crate::segment::next_piece;
 use crate::slab::ChunkRef;
 use crate::types::ItemHandle;
+
+/// One pin of an item. It is given back by [`Engine::unpin`] of the engine that made it, and cannot be copied: so nobody
+/// unpins what somebody else still reads. One that is dropped keeps its item for ever.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "an item stays pinned until its pin is given back"]
+pub struct Pin {
+    /// `None` after a way through bits.
+    engine: Option<EngineId>,
+    first: ChunkRef,
+}
+
+impl Pin {
+    /// The pin as a number, to be carried through a completion queue.
+    #[must_use]
+    pub fn into_bits(self) -> u32 {
+        self.first.0
+    }
+
+    /// The inverse of [`Self::into_bits`].
+    ///
+    /// # Safety
+    ///
+    /// The bits are those of a pin, have not been made a pin again yet, and the pin is given to the engine that made the
+    /// first one.
+    pub unsafe fn from_bits(bits: u32) -> Self {
+        Self {
+            engine: None,
+            first: ChunkRef(bits),
+        }
+    }
+}
 
 /// Where a pinned value is: its first piece, and what leads from there to the others. All of it stays valid until
 /// [`Engine::unpin`].
@@ -47,71 +89,112 @@ impl PinnedValue {
     }
 }
 
+/// An item that stays, and stays in the index, while memory is found for its successor.
+#[derive(Debug)]
+#[must_use = "an item is held until it is let go"]
+pub(crate) struct Held(ChunkRef);
+
 impl Engine {
-    /// Pins the item of a [`crate::Hit`] that is still linked. Every pin needs one [`Self::unpin`]. Takes the same time
-    /// however long the value is: its pieces are looked for by whoever sends them.
-    pub fn pin(&mut self, item: ItemHandle) -> PinnedValue {
+    /// Pins the item of a [`crate::Hit`] that is still linked: the pin, and where the value is. Takes the same time however
+    /// long the value is: its pieces are looked for by whoever sends them.
+    pub fn pin(&mut self, item: ItemHandle) -> (Pin, PinnedValue) {
         let first = ChunkRef(item.0);
         assert!(
-            self.items.head(first).is_linked(),
+            self.contents.items.head(first).is_linked(),
             "only linked items are pinned"
         );
-        self.pin_chunks(first);
-        let (at, len) = self.items.value_range(first);
-        let slabs = &self.items.slabs;
-        let item = self.items.item(first);
-        PinnedValue {
-            first: slabs.segment.piece(at, len),
-            base: slabs.segment.base(),
-            link: slabs.link_to(item.next_chunk()),
+        self.contents.pin(first);
+        let items = &self.contents.items;
+        let (at, len) = items.value_range(first);
+        let item = items.item(first);
+        let value = PinnedValue {
+            first: items.slabs.segment.piece(at, len),
+            base: items.slabs.segment.base(),
+            link: items.slabs.link_to(item.next_chunk()),
             value_bytes: item.value_bytes(),
-        }
+        };
+        let engine = Some(self.id());
+        (Pin { engine, first }, value)
     }
 
     /// Undoes one [`Self::pin`]. Frees the item if its key is gone.
-    pub fn unpin(&mut self, item: ItemHandle) {
-        self.meters.unguarded += 1;
-        self.unpin_chunks(ChunkRef(item.0));
+    pub fn unpin(&mut self, pin: Pin) {
+        let Pin { engine, first } = pin;
+        assert!(
+            engine.is_none_or(|engine| engine == self.id()),
+            "a pin is given back where it was made"
+        );
+        self.spending(|engine, effort| {
+            engine.contents.pins.note_unguarded();
+            engine.contents.unpin(first, effort);
+        });
+    }
+}
+
+impl Contents {
+    /// Whether the item at `chunk` is pinned. Looks at the table only if its page guards something.
+    #[inline]
+    pub(crate) fn is_pinned(&self, chunk: ChunkRef) -> bool {
+        let page = self.items.slabs.page_of(chunk);
+        self.items.slabs.page(page).guarded > 0 && self.pins.contains(chunk)
+    }
+
+    /// Whether an item must stay in the index while memory is found for its successor.
+    #[inline]
+    pub(crate) fn is_held(&self, first: ChunkRef) -> bool {
+        self.pins.is_shielded(first)
     }
 
     /// Makes an item stay, and stay in the index, while memory is found for its successor.
-    pub(crate) fn hold(&mut self, first: ChunkRef) {
-        self.pin_chunks(first);
-        self.shielded = first;
+    pub(crate) fn hold(&mut self, first: ChunkRef) -> Held {
+        self.pin(first);
+        self.pins.shield(first);
+        Held(first)
     }
 
     /// Undoes [`Self::hold`].
-    pub(crate) fn let_go(&mut self, first: ChunkRef) {
-        self.shielded = ChunkRef::NULL;
-        self.unpin_chunks(first);
+    pub(crate) fn let_go(&mut self, held: Held, effort: &mut Effort) {
+        self.pins.end_shield();
+        self.unpin(held.0, effort);
     }
 
-    fn pin_chunks(&mut self, first: ChunkRef) {
+    fn pin(&mut self, first: ChunkRef) {
         if self.pins.pin(first) {
-            self.guard(first, true);
+            self.guard(first);
         }
     }
 
-    fn unpin_chunks(&mut self, first: ChunkRef) {
+    fn unpin(&mut self, first: ChunkRef, effort: &mut Effort) {
         match self.pins.unpin(first) {
             Unpinned::StillPinned => {}
-            Unpinned::Released => self.guard(first, false),
+            Unpinned::Released => self.end_guard(first),
             Unpinned::Orphaned => {
-                self.guard(first, false);
-                self.free_item(first);
+                self.end_guard(first);
+                self.free_item(first, effort);
             }
         }
     }
 
-    /// Notes at the page of an item's first chunk that the item stays where it is, or no longer. The later chunks stay
-    /// with it, since they refer to it.
-    pub(crate) fn guard(&mut self, first: ChunkRef, on: bool) {
-        let id = self.items.slabs.page_of(first);
-        let page = self.items.slabs.page_mut(id);
-        if on {
-            page.guarded += 1;
-        } else {
-            page.guarded -= 1;
+    /// Unpins everything: nobody sends any more.
+    pub(crate) fn unpin_all(&mut self, effort: &mut Effort) {
+        for (first, detached) in self.pins.take() {
+            self.end_guard(first);
+            if detached {
+                self.free_item(first, effort);
+            }
         }
+    }
+
+    /// Notes at the page of an item's first chunk that the item stays where it is. The later chunks stay with it, since they
+    /// refer to it.
+    pub(crate) fn guard(&mut self, first: ChunkRef) {
+        let id = self.items.slabs.page_of(first);
+        self.items.slabs.page_mut(id).guarded += 1;
+    }
+
+    /// Undoes [`Self::guard`].
+    pub(crate) fn end_guard(&mut self, first: ChunkRef) {
+        let id = self.items.slabs.page_of(first);
+        self.items.slabs.page_mut(id).guarded -= 1;
     }
 }

@@ -1,4 +1,8 @@
-//! Which items are being sent from slab memory.
+//! Which items are being sent from slab memory, and which one is held while memory is found for its successor.
+//!
+//! ```text
+//! chunk -> count of pins, and whether the key is gone meanwhile (detached: the last unpin frees it)
+//! ```
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -29,17 +33,32 @@ impl Hasher for RefHasher {
     }
 }
 
+/// The pins of one item.
 #[derive(Clone, Copy, Debug, Default)]
-struct Pin {
+struct Pinned {
     count: u32,
     /// The item has left the index: the last unpin frees it.
     detached: bool,
 }
 
 /// Side table of pinned items: an item costs nothing for being pinnable.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pins {
-    pins: HashMap<ChunkRef, Pin, BuildHasherDefault<RefHasher>>,
+    pins: HashMap<ChunkRef, Pinned, BuildHasherDefault<RefHasher>>,
+    /// Held, and so neither evicted nor moved.
+    shielded: ChunkRef,
+    /// Values that are no longer being sent or received, ever.
+    unguarded: u64,
+}
+
+impl Default for Pins {
+    fn default() -> Self {
+        Self {
+            pins: HashMap::default(),
+            shielded: ChunkRef::NULL,
+            unguarded: 0,
+        }
+    }
 }
 
 /// What is to be done after an unpin.
@@ -54,6 +73,33 @@ pub(crate) enum Unpinned {
 }
 
 impl Pins {
+    /// Values that are no longer being sent or received, ever: their pages may be emptied again.
+    pub(crate) fn unguarded(&self) -> u64 {
+        self.unguarded
+    }
+
+    /// A value is no longer being sent or received.
+    pub(crate) fn note_unguarded(&mut self) {
+        self.unguarded += 1;
+    }
+
+    /// Whether an item is the one that is held.
+    #[inline]
+    pub(crate) fn is_shielded(&self, first: ChunkRef) -> bool {
+        self.shielded == first
+    }
+
+    /// An item is held. There is one at a time.
+    pub(crate) fn shield(&mut self, first: ChunkRef) {
+        debug_assert!(self.shielded.is_null(), "one item is held at a time");
+        self.shielded = first;
+    }
+
+    /// No item is held.
+    pub(crate) fn end_shield(&mut self) {
+        self.shielded = ChunkRef::NULL;
+    }
+
     /// Pins an item once more; true if it was not pinned before.
     pub(crate) fn pin(&mut self, chunk: ChunkRef) -> bool {
         let pin = self.pins.entry(chunk).or_default();

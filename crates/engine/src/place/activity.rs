@@ -3,8 +3,8 @@
 //! Time is counted in bytes given ([`crate::slab::Slabs::ticks`]), so that it goes with the traffic. The counts of a window,
 //! a 64th of the memory, join those of the windows before, which fade: about the last quarter of the memory counts.
 
-use crate::engine::Engine;
-use crate::place::balance::CLASSES_PER_UNIT;
+use super::Memory;
+use super::balance::CLASSES_PER_UNIT;
 use crate::slab::{INDEX_CLASS, TICKS_OF_A_PAGE};
 
 /// So many windows pass while as much is given as the shard holds.
@@ -34,9 +34,9 @@ impl Fading {
     }
 }
 
-/// See the head of this file.
+/// What one class does: recent hits, chunks given and chunks evicted, of which the older part fades.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Activity {
+pub(super) struct Activity {
     hits: Fading,
     given_chunks: Fading,
     evicted_chunks: Fading,
@@ -47,7 +47,7 @@ pub(crate) struct Activity {
 }
 
 impl Activity {
-    pub(crate) const NONE: Self = Self {
+    pub(super) const NONE: Self = Self {
         hits: Fading {
             recent: 0.0,
             before: 0,
@@ -66,30 +66,32 @@ impl Activity {
 
     /// Chunks were evicted because the class had none to give.
     #[inline]
-    pub(crate) fn note_evicted(&mut self, chunks: u64) {
+    pub(super) fn note_evicted(&mut self, chunks: u64) {
         self.evicted_total += chunks;
     }
 }
 
-impl Engine {
+impl Memory<'_> {
     fn window_ticks(&self) -> u64 {
-        (self.items.slabs.pages_held() * TICKS_OF_A_PAGE / WINDOWS).max(1)
+        (self.contents.items.slabs.pages_held() * TICKS_OF_A_PAGE / WINDOWS).max(1)
     }
 
     /// Ends the window if its time is over.
-    pub(crate) fn observe_classes(&mut self) {
-        let now = self.items.slabs.ticks();
-        let passed = now.wrapping_sub(self.balance.window_began);
+    pub(super) fn observe_classes(&mut self) {
+        let now = self.contents.items.slabs.ticks();
+        let passed = now.wrapping_sub(self.placement.balance.window_began);
         if u64::from(passed) < self.window_ticks() {
             return;
         }
-        self.balance.window_began = now;
-        self.meters.work += 2 * self.classes.len() as u64 / CLASSES_PER_UNIT;
+        self.placement.balance.window_began = now;
+        self.effort
+            .spend(2 * self.contents.census.classes() as u64 / CLASSES_PER_UNIT);
         let (mut hits, mut pages) = (0.0, 0);
-        for class in INDEX_CLASS + 1..self.classes.len() as u8 {
-            let slabs = &self.items.slabs;
-            let activity = &mut self.balance.classes[usize::from(class)].activity;
-            activity.hits.advance(self.meters.hits[usize::from(class)]);
+        for class in INDEX_CLASS + 1..self.contents.census.classes() as u8 {
+            let slabs = &self.contents.items.slabs;
+            let hits_ever = self.placement.balance.hits_of(class);
+            let activity = &mut self.placement.balance.classes[usize::from(class)].activity;
+            activity.hits.advance(hits_ever);
             activity.given_chunks.advance(slabs.given_chunks(class));
             activity.evicted_chunks.advance(activity.evicted_total);
             hits += activity.hits.recent;
@@ -99,23 +101,25 @@ impl Engine {
             return;
         }
         let mean = hits / f64::from(pages.max(1));
-        for class in INDEX_CLASS + 1..self.classes.len() as u8 {
+        for class in INDEX_CLASS + 1..self.contents.census.classes() as u8 {
             let density = self.hits_of_a_page(class) / mean;
             // Hits count by their root: as they are, they would leave no memory to large values.
             let density = density.clamp(1.0 / DENSITY_MAX, DENSITY_MAX);
-            let has_pages = self.items.slabs.page_count(class) > 0;
+            let has_pages = self.contents.items.slabs.page_count(class) > 0;
             let weight = if has_pages { 1.0 / density.sqrt() } else { 1.0 };
-            self.balance.classes[usize::from(class)].activity.weight = weight;
+            self.placement.balance.classes[usize::from(class)]
+                .activity
+                .weight = weight;
         }
     }
 
     /// Recent hits of a class for each of its pages. The last chunk of a chain has the hits of its item, of which it
     /// is a part that cannot be missed.
     fn hits_of_a_page(&self, class: u8) -> f64 {
-        let slabs = &self.items.slabs;
-        let activity = |class: usize| &self.balance.classes[class].activity;
-        let number = |class: usize| self.classes[class].number;
-        let (class_index, top) = (usize::from(class), self.classes.len() - 1);
+        let slabs = &self.contents.items.slabs;
+        let activity = |class: usize| &self.placement.balance.classes[class].activity;
+        let number = |class: usize| self.contents.census.of_class(class as u8).items;
+        let (class_index, top) = (usize::from(class), self.contents.census.classes() - 1);
         let mut hits = activity(class_index).hits.recent;
         if class_index != top {
             let tails = slabs.used_chunks(class).saturating_sub(number(class_index));
@@ -125,12 +129,12 @@ impl Engine {
     }
 
     /// How long the items of a class would stay, in ticks and weighted with what is asked of them, if it had so many pages.
-    pub(crate) fn age_with(&self, class: u8, pages: f64) -> f64 {
-        let activity = &self.balance.classes[usize::from(class)].activity;
+    pub(super) fn age_with(&self, class: u8, pages: f64) -> f64 {
+        let activity = &self.placement.balance.classes[usize::from(class)].activity;
         let unseen = activity.evicted_total - activity.evicted_chunks.before;
         let evicted = activity.evicted_chunks.recent + unseen as f64;
         let leaving = evicted.max(activity.given_chunks.recent / GIVEN_PER_EVICTED);
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         let used = match slabs.page_count(class) {
             0 => pages * slabs.chunks_per_page(class) as f64,
             now => slabs.used_chunks(class) as f64 * pages / f64::from(now),

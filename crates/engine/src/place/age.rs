@@ -11,7 +11,7 @@
 //! Between classes whose items all come and go, counters say more than a sample (balance.rs); ages of single pages are for
 //! where memory lies idle.
 
-use crate::engine::Engine;
+use super::Memory;
 use crate::item::State;
 use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, Page, PageId};
 
@@ -19,11 +19,11 @@ use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, Page, PageId};
 pub const IDLE_FOR_EVER: u32 = u32::MAX;
 
 /// Pages compared before one is taken.
-pub(crate) const PAGES_COMPARED: usize = 8;
+pub(super) const PAGES_COMPARED: usize = 8;
 /// Pages stepped over in the search for those.
 const PAGES_PASSED_MAX: u32 = 1024;
 /// Entries of the table of pages for one unit of work, and units for a sample of a page's items.
-pub(crate) const PAGES_PER_UNIT: u64 = 16;
+pub(super) const PAGES_PER_UNIT: u64 = 16;
 const SAMPLE_WORK: u64 = 4;
 /// Pages of the largest chunks that are looked at, and units for each: whose chunk it is stands in the chunk.
 const TOP_PAGES_MAX: u64 = 32;
@@ -34,7 +34,7 @@ const CHUNKS_SAMPLED: usize = 9;
 
 /// Where the search for old pages is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct PageSearch {
+pub(super) struct PageSearch {
     pub(crate) cursor: PageId,
     /// The oldest page when it was last looked at.
     candidate: PageId,
@@ -42,33 +42,35 @@ pub(crate) struct PageSearch {
 
 impl PageSearch {
     /// The candidate cannot be emptied: others are tried first now.
-    pub(crate) fn reject(&mut self) {
+    pub(super) fn reject(&mut self) {
         self.candidate = 0;
     }
 }
 
-impl Engine {
+impl Memory<'_> {
     /// The page of items that was not used for longest, among the next few and the candidate of the last search that are
     /// `fit` and are not being emptied; and for how many seconds.
-    pub(crate) fn idlest_page(&mut self, fit: impl Fn(&Page) -> bool) -> Option<(PageId, u32)> {
-        let end = self.items.slabs.pages_end();
+    pub(super) fn idlest_page(&mut self, fit: impl Fn(&Page) -> bool) -> Option<(PageId, u32)> {
+        let end = self.contents.items.slabs.pages_end();
         let mut best = None;
-        if self.search.candidate < end {
-            self.compare_idle(self.search.candidate, &fit, &mut best);
+        if self.placement.search.candidate < end {
+            self.compare_idle(self.placement.search.candidate, &fit, &mut best);
         }
         let (mut compared, mut passed, mut received) = (0, 0, 0);
         for _ in 1..end.min(PAGES_PASSED_MAX) {
             passed += 1;
-            self.search.cursor = self.search.cursor % (end - 1) + 1;
-            received += u64::from(self.is_top(self.search.cursor));
-            compared += usize::from(self.compare_idle(self.search.cursor, &fit, &mut best));
+            self.placement.search.cursor = self.placement.search.cursor % (end - 1) + 1;
+            received += u64::from(self.is_top(self.placement.search.cursor));
+            compared +=
+                usize::from(self.compare_idle(self.placement.search.cursor, &fit, &mut best));
             if compared == PAGES_COMPARED || received == TOP_PAGES_MAX {
                 break;
             }
         }
-        self.meters.work += passed / PAGES_PER_UNIT + (1 + compared as u64) * SAMPLE_WORK;
-        self.meters.work += received * TOP_PAGE_WORK;
-        self.search.candidate = best.map_or(0, |(page, _)| page);
+        self.effort
+            .spend(passed / PAGES_PER_UNIT + (1 + compared as u64) * SAMPLE_WORK);
+        self.effort.spend(received * TOP_PAGE_WORK);
+        self.placement.search.candidate = best.map_or(0, |(page, _)| page);
         best
     }
 
@@ -79,7 +81,7 @@ impl Engine {
         fit: impl Fn(&Page) -> bool,
         best: &mut Option<(PageId, u32)>,
     ) -> bool {
-        let page = self.items.slabs.page(id);
+        let page = self.contents.items.slabs.page(id);
         let holds_items = page.class != NO_CLASS && page.class != INDEX_CLASS;
         let is_fit = holds_items && !page.draining && fit(page) && !self.is_receiving(id);
         if is_fit {
@@ -93,13 +95,13 @@ impl Engine {
 
     /// Whether a page has chunks of the largest size, most of which are parts of chains.
     fn is_top(&self, id: PageId) -> bool {
-        self.items.slabs.page(id).class == self.items.slabs.sizes.top()
+        self.contents.items.slabs.page(id).class == self.contents.items.slabs.sizes.top()
     }
 
     /// Whether a page holds a part of a half-received value, and so cannot be emptied. The middle of a chain is no item of
     /// its page's count: its chunks are looked at, the first few where there are many.
-    pub(crate) fn is_receiving(&self, id: PageId) -> bool {
-        let slabs = &self.items.slabs;
+    pub(super) fn is_receiving(&self, id: PageId) -> bool {
+        let slabs = &self.contents.items.slabs;
         if slabs.page(id).receiving > 0 {
             return true;
         }
@@ -112,16 +114,15 @@ impl Engine {
         (0..looks)
             .map_while(|number| slabs.chunk_in(id, number * chunk_bytes))
             .any(|chunk| {
-                let first = self.items.first_of(chunk);
-                let is_loose = self.items.head(first).state() == State::LooseChain;
-                is_loose && !self.pins.contains(first)
+                let first = self.contents.items.first_of(chunk);
+                self.contents.is_half_received(first)
             })
     }
 
     /// Half of a page's items, by a sample, have not been used for so many seconds. If other pages of the class have room
     /// for all of them, the page costs nothing but moving them.
-    pub(crate) fn page_idle_seconds(&self, id: PageId) -> u32 {
-        let slabs = &self.items.slabs;
+    pub(super) fn page_idle_seconds(&self, id: PageId) -> u32 {
+        let slabs = &self.contents.items.slabs;
         let page = slabs.page(id);
         if u64::from(page.in_use) <= self.free_chunks_beside(page) {
             return IDLE_FOR_EVER;
@@ -151,7 +152,7 @@ impl Engine {
 
     /// Free chunks in the other pages of a page's class.
     fn free_chunks_beside(&self, page: &Page) -> u64 {
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         let others = u64::from(slabs.page_count(page.class)).saturating_sub(1);
         let chunks = others * slabs.chunks_per_page(page.class) as u64;
         chunks.saturating_sub(slabs.used_chunks(page.class) - u64::from(page.in_use))
@@ -159,14 +160,14 @@ impl Engine {
 
     /// `None` if the chunk is free.
     fn chunk_idle_seconds(&self, chunk: ChunkRef) -> Option<u32> {
-        let first = self.items.first_of(chunk);
-        let head = self.items.head(first);
+        let first = self.contents.items.first_of(chunk);
+        let head = self.contents.items.head(first);
         match head.state() {
             State::Free => None,
             State::Dying => Some(IDLE_FOR_EVER),
             State::Linked | State::LinkedChain => {
-                let is_dead = self.death(&self.items.item(first)).is_some();
-                let age = self.clock.age(head.last_access());
+                let is_dead = self.contents.is_dead(first);
+                let age = self.contents.clock.age(head.last_access());
                 Some(if is_dead { IDLE_FOR_EVER } else { age })
             }
             // Being received, or sent.

@@ -15,8 +15,9 @@
 //! How soon the next one may follow depends on how unequal the ages are: a shift of sizes moves a page as soon as the one
 //! before is there, and near the balance noise moves next to nothing. docs/design/003-memory.md has the measurements.
 
+use super::Memory;
+use super::activity::Activity;
 use crate::engine::Engine;
-use crate::place::activity::Activity;
 use crate::slab::{INDEX_CLASS, PageId};
 
 /// A page moves if it leaves the donor with an age so many times that of the heir.
@@ -31,35 +32,38 @@ const INTERVAL_PARTS: u64 = 8;
 /// A class with free chunks for so many pages gives one, if they are a fourth of its chunks.
 const SPARE_PAGES: u64 = 2;
 /// Classes that are looked at in a unit of work.
-pub(crate) const CLASSES_PER_UNIT: u64 = 8;
+pub(super) const CLASSES_PER_UNIT: u64 = 8;
 /// Pages of the donor that are looked at for one that can be emptied.
 const PAGES_TRIED: usize = 8;
 
-/// One class's part.
+/// What is known of one class.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Share {
-    pub(crate) activity: Activity,
+pub(super) struct Share {
+    pub(super) activity: Activity,
+    /// Items found by a get, ever.
+    hits: u64,
     /// Bytes evicted since a page was last looked for, and how many there are to be before the next time.
     evicted_bytes: u64,
     interval: u64,
 }
 
-/// See the head of this file.
+/// What each class does, and when a page was last looked for on its behalf.
 #[derive(Debug)]
 pub(crate) struct Balance {
     /// By class.
-    pub(crate) classes: Vec<Share>,
+    pub(super) classes: Vec<Share>,
     /// When the window of the counters began, in ticks.
-    pub(crate) window_began: u32,
+    pub(super) window_began: u32,
     /// Whether pages move at all while their class has a use for them.
     enabled: bool,
 }
 
 impl Balance {
     /// For so many classes.
-    pub(crate) fn new(classes: usize) -> Self {
+    pub(super) fn new(classes: usize) -> Self {
         let share = Share {
             activity: Activity::NONE,
+            hits: 0,
             evicted_bytes: 0,
             interval: 0,
         };
@@ -69,40 +73,58 @@ impl Balance {
             enabled: true,
         }
     }
+
+    /// A get has found an item of a class.
+    #[inline]
+    pub(crate) fn note_hit(&mut self, class: u8) {
+        self.classes[usize::from(class)].hits += 1;
+    }
+
+    /// Items found by a get, ever.
+    pub(crate) fn hits(&self) -> u64 {
+        self.classes.iter().map(|share| share.hits).sum()
+    }
+
+    /// Items of a class found by a get, ever.
+    pub(super) fn hits_of(&self, class: u8) -> u64 {
+        self.classes[usize::from(class)].hits
+    }
 }
 
 impl Engine {
     /// Whether pages move to classes that evict from those whose items stay longer, as they do unless told otherwise. A class
     /// that has no page at all gets one in any case.
     pub fn set_automove(&mut self, on: bool) {
-        self.balance.enabled = on;
+        self.placement.balance.enabled = on;
     }
+}
 
+impl Memory<'_> {
     /// A class has evicted something, having had `used_chunks` before.
-    pub(crate) fn note_pressure(&mut self, class: u8, used_chunks: u64) {
-        let freed = used_chunks.saturating_sub(self.items.slabs.used_chunks(class));
+    pub(super) fn note_pressure(&mut self, class: u8, used_chunks: u64) {
+        let freed = used_chunks.saturating_sub(self.contents.items.slabs.used_chunks(class));
         self.count_evicted(class, freed);
     }
 
     /// A larger chunk stands in for one of a class, which counts as if the class had evicted for it.
-    pub(crate) fn note_shortage(&mut self, class: u8) {
+    pub(super) fn note_shortage(&mut self, class: u8) {
         self.count_evicted(class, 1);
     }
 
     fn count_evicted(&mut self, class: u8, chunks: u64) {
-        let chunk_bytes = self.items.slabs.sizes.chunk_bytes(class) as u64;
-        let share = &mut self.balance.classes[usize::from(class)];
+        let chunk_bytes = self.contents.items.slabs.sizes.chunk_bytes(class) as u64;
+        let share = &mut self.placement.balance.classes[usize::from(class)];
         share.activity.note_evicted(chunks);
         share.evicted_bytes += chunks * chunk_bytes;
     }
 
     /// A class is about to evict: begins to move a page to it from where items stay longer, now and then.
-    pub(crate) fn relieve(&mut self, class: u8) {
+    pub(super) fn relieve(&mut self, class: u8) {
         self.observe_classes();
-        let page_bytes = self.items.slabs.page_bytes() as u64;
-        let no_work_left = self.work_left() == 0;
-        let share = &mut self.balance.classes[usize::from(class)];
-        if no_work_left || self.drain.is_some() || share.evicted_bytes < share.interval {
+        let page_bytes = self.contents.items.slabs.page_bytes() as u64;
+        let has_to_wait = self.effort.left() == 0 || self.placement.is_draining();
+        let share = &mut self.placement.balance.classes[usize::from(class)];
+        if has_to_wait || share.evicted_bytes < share.interval {
             return;
         }
         share.evicted_bytes = 0;
@@ -111,18 +133,20 @@ impl Engine {
         share.interval = (2 * share.interval).clamp(first, last);
         if let Some(ratio) = self.move_page_to(class) {
             let pages = PAUSE_PAGES / (ratio - 1.0).max(1.0);
-            self.balance.classes[usize::from(class)].interval = (pages * page_bytes as f64) as u64;
+            self.placement.balance.classes[usize::from(class)].interval =
+                (pages * page_bytes as f64) as u64;
         }
     }
 
     /// Begins to move a page to a class that evicts, if there is one where items stay longer; how many times longer.
     fn move_page_to(&mut self, class: u8) -> Option<f64> {
-        if !self.evictions_enabled || !self.balance.enabled {
+        if !self.victims.are_allowed() || !self.placement.balance.enabled {
             return None;
         }
-        self.meters.work += self.classes.len() as u64 / CLASSES_PER_UNIT;
+        self.effort
+            .spend(self.contents.census.classes() as u64 / CLASSES_PER_UNIT);
         let (donor, age) = self.donor_for(class)?;
-        let pages = f64::from(self.items.slabs.page_count(class)) + 1.0;
+        let pages = f64::from(self.contents.items.slabs.page_count(class)) + 1.0;
         let ratio = age / self.age_with(class, pages).max(1.0);
         if ratio <= AGE_RATIO {
             return None;
@@ -133,8 +157,9 @@ impl Engine {
     }
 
     /// The page that is missed least, not of class `heir`.
-    pub(crate) fn spare_page(&mut self, heir: u8) -> Option<PageId> {
-        self.meters.work += self.classes.len() as u64 / CLASSES_PER_UNIT;
+    pub(super) fn spare_page(&mut self, heir: u8) -> Option<PageId> {
+        self.effort
+            .spend(self.contents.census.classes() as u64 / CLASSES_PER_UNIT);
         let (donor, _) = self.donor_for(heir)?;
         self.page_to_give(donor)
     }
@@ -142,8 +167,8 @@ impl Engine {
     /// The class that keeps its items longest, and how long it would with a page less.
     fn donor_for(&self, heir: u8) -> Option<(u8, f64)> {
         let mut best: Option<(u8, f64)> = None;
-        for class in INDEX_CLASS + 1..self.classes.len() as u8 {
-            let pages = f64::from(self.items.slabs.page_count(class));
+        for class in INDEX_CLASS + 1..self.contents.census.classes() as u8 {
+            let pages = f64::from(self.contents.items.slabs.page_count(class));
             if class == heir || pages == 0.0 {
                 continue;
             }
@@ -162,7 +187,7 @@ impl Engine {
 
     /// Whether a class has pages that it does not need.
     fn has_spare_chunks(&self, class: u8) -> bool {
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         let free = slabs.free_chunks(class);
         free >= SPARE_PAGES * slabs.chunks_per_page(class) as u64
             && free * 3 >= slabs.used_chunks(class)
@@ -171,8 +196,8 @@ impl Engine {
     /// The page of a class that its hand comes to next, as what is on it would be judged next anyway; another if that
     /// cannot be emptied.
     fn page_to_give(&self, class: u8) -> Option<PageId> {
-        let slabs = &self.items.slabs;
-        let mut page = self.page_before_hand(class);
+        let slabs = &self.contents.items.slabs;
+        let mut page = self.victims.page_before_hand(slabs, class);
         for _ in 0..PAGES_TRIED {
             let state = slabs.page(page);
             if state.guarded == 0 && !state.draining && !self.is_receiving(page) {

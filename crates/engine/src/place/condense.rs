@@ -11,9 +11,9 @@
 //! A page goes to the pool with its last chunk. Leaves that are merged meanwhile may carry a chunk past the walk: its
 //! page then gives chunks again, and may be chosen the next time.
 
-use crate::engine::Engine;
-use crate::evict::queue::QueueCursor;
-use crate::slab::{INDEX_CLASS, PageId};
+use super::{Memory, Placement};
+use crate::evict::QueueCursor;
+use crate::slab::{INDEX_CLASS, PageId, Slabs};
 
 /// Pages emptied in one walk at most.
 const PAGES_MAX: usize = 256;
@@ -47,9 +47,9 @@ enum Stage {
     Queues(u8, QueueCursor),
 }
 
-/// See the head of this file.
+/// The walk that gathers the chunks of the index: where it stands, and which pages it empties.
 #[derive(Debug, Default)]
-pub(crate) struct Condensing {
+pub(super) struct Condensing {
     stage: Stage,
     /// Those that are being emptied; some may have gone already, and may even be in use again.
     pages: Vec<PageId>,
@@ -57,16 +57,16 @@ pub(crate) struct Condensing {
     rest: u32,
 }
 
-impl Engine {
+impl Memory<'_> {
     /// Works on gathering the index's chunks, if that is worth while, in a bounded step; true if there is more to do.
     pub(crate) fn condense(&mut self) -> bool {
-        match self.condensing.stage {
+        match self.placement.condensing.stage {
             Stage::Resting => {
-                let rest = self.condensing.rest.saturating_sub(1);
-                self.condensing.rest = rest;
+                let rest = self.placement.condensing.rest.saturating_sub(1);
+                self.placement.condensing.rest = rest;
                 if rest == 0 && self.is_index_sparse() {
-                    let first = self.items.slabs.first_page(INDEX_CLASS);
-                    self.condensing.stage = Stage::Choosing(first);
+                    let first = self.contents.items.slabs.first_page(INDEX_CLASS);
+                    self.placement.condensing.stage = Stage::Choosing(first);
                 }
             }
             Stage::Choosing(next) => self.choose_sparse_pages(next),
@@ -74,27 +74,27 @@ impl Engine {
             Stage::Fingerprints(next) => self.condense_fingerprints(next),
             Stage::Queues(class, cursor) => self.condense_queue(class, cursor),
         }
-        self.condensing.stage != Stage::Resting
+        self.placement.condensing.stage != Stage::Resting
     }
 
     /// Lets the pages that are not empty yet give chunks again; whether there were any.
     pub(crate) fn stop_condensing(&mut self) -> bool {
-        let before = self.condensing.pages.len();
+        let before = self.placement.condensing.pages.len();
         let left = self.end_condensing();
         if left > 0 || before > 0 {
-            self.condensing.rest = REST_STEPS;
+            self.placement.condensing.rest = REST_STEPS;
         }
         left > 0
     }
 
     /// Ends the walk; returns how many pages are not empty and give chunks again.
     fn end_condensing(&mut self) -> usize {
-        self.condensing.stage = Stage::Resting;
+        self.placement.condensing.stage = Stage::Resting;
         let mut left = 0;
-        while let Some(id) = self.condensing.pages.pop() {
-            let page = self.items.slabs.page(id);
+        while let Some(id) = self.placement.condensing.pages.pop() {
+            let page = self.contents.items.slabs.page(id);
             if page.class == INDEX_CLASS && page.draining {
-                self.items.slabs.stop_draining(id);
+                self.contents.items.slabs.stop_draining(id);
                 left += 1;
             }
         }
@@ -103,65 +103,70 @@ impl Engine {
 
     /// Pages of the index with what is in use, and with room to grow.
     fn index_pages_wanted(&self) -> u64 {
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         let used = slabs.used_chunks(INDEX_CLASS);
         let chunks = used + used / GROWTH_SHARE;
         chunks.div_ceil(slabs.chunks_per_page(INDEX_CLASS) as u64) + 1
     }
 
     fn is_index_sparse(&self) -> bool {
-        let pages = u64::from(self.items.slabs.page_count(INDEX_CLASS));
+        let pages = u64::from(self.contents.items.slabs.page_count(INDEX_CLASS));
         let spare = pages.saturating_sub(self.index_pages_wanted());
         spare >= PAGES_MIN.max(pages / PAGES_SHARE)
     }
 
     /// Chooses pages with no more chunks in use than the average, as long as there is room for these in the others.
     fn choose_sparse_pages(&mut self, mut id: PageId) {
-        let pages = u64::from(self.items.slabs.page_count(INDEX_CLASS));
+        let pages = u64::from(self.contents.items.slabs.page_count(INDEX_CLASS));
         let spare = pages.saturating_sub(self.index_pages_wanted());
         let chosen_max = spare.min(PAGES_MAX as u64) as usize;
-        let slabs = &mut self.items.slabs;
+        let slabs = &mut self.contents.items.slabs;
         let average = slabs.used_chunks(INDEX_CLASS).div_ceil(pages.max(1));
         for _ in 0..CHOOSING_STEP {
             // A page that has left the class meanwhile leads elsewhere.
             let is_end = id == 0 || slabs.page(id).class != INDEX_CLASS;
-            if is_end || self.condensing.pages.len() >= chosen_max {
-                self.condensing.stage = Stage::Leaves(0);
+            if is_end || self.placement.condensing.pages.len() >= chosen_max {
+                self.placement.condensing.stage = Stage::Leaves(0);
                 return;
             }
-            self.meters.work += 1;
+            self.effort.spend(1);
             if u64::from(slabs.page(id).in_use) <= average {
                 slabs.start_draining(id);
-                self.condensing.pages.push(id);
+                self.placement.condensing.pages.push(id);
             }
             id = slabs.page(id).all.next;
         }
-        self.condensing.stage = Stage::Choosing(id);
+        self.placement.condensing.stage = Stage::Choosing(id);
     }
 
     fn condense_leaves(&mut self, mut leaf: usize) {
         let mut moved = 0;
         for _ in 0..LOOKS_STEP {
-            if leaf >= self.index.all_leaves() {
-                self.condensing.stage = Stage::Fingerprints(0);
+            if leaf >= self.contents.index.all_leaves() {
+                self.placement.condensing.stage = Stage::Fingerprints(0);
                 return;
             }
-            moved += self.index.relocate(&mut self.items.slabs, leaf);
+            moved += self.contents.change_index(self.effort, |index, items| {
+                index.relocate(&mut items.slabs, leaf)
+            });
             leaf += 1;
-            self.meters.work += 1;
+            self.effort.spend(1);
             if moved >= MOVES_STEP {
                 break;
             }
         }
-        self.meters.work += moved as u64;
-        self.condensing.stage = Stage::Leaves(leaf);
+        self.effort.spend(moved as u64);
+        self.placement.condensing.stage = Stage::Leaves(leaf);
     }
 
     /// One part of the directory of fingerprints, with all that it leads to.
     fn condense_fingerprints(&mut self, part: usize) {
-        self.condensing.stage = match self.relocate_fingerprints(part) {
+        self.placement.condensing.stage = match self
+            .victims
+            .relocate_fingerprints(&mut self.contents.items.slabs, part)
+        {
             Some(moved) => {
-                self.meters.work += moved as u64;
+                self.effort.spend(moved as u64);
                 Stage::Fingerprints(part + 1)
             }
             None => Stage::Queues(INDEX_CLASS + 1, QueueCursor::default()),
@@ -169,27 +174,31 @@ impl Engine {
     }
 
     fn condense_queue(&mut self, class: u8, mut cursor: QueueCursor) {
-        if usize::from(class) >= self.items.slabs.sizes.len() {
-            let chosen = self.condensing.pages.len();
+        if usize::from(class) >= self.contents.items.slabs.sizes.len() {
+            let chosen = self.placement.condensing.pages.len();
             let left = self.end_condensing();
-            self.stats.slabs_moved += (chosen - left) as u64;
+            self.telemetry.pages_moved((chosen - left) as u64);
             if left == chosen {
-                self.condensing.rest = REST_STEPS;
+                self.placement.condensing.rest = REST_STEPS;
             }
             return;
         }
-        self.meters.work += LOOKS_STEP as u64;
-        let is_through = self.relocate_queue(class, &mut cursor, LOOKS_STEP);
-        self.condensing.stage = if is_through {
+        self.effort.spend(LOOKS_STEP as u64);
+        let slabs = &mut self.contents.items.slabs;
+        let is_through = self
+            .victims
+            .relocate_queue(slabs, class, &mut cursor, LOOKS_STEP);
+        self.placement.condensing.stage = if is_through {
             Stage::Queues(class + 1, QueueCursor::default())
         } else {
             Stage::Queues(class, cursor)
         };
     }
+}
 
+impl Placement {
     /// Panics unless the index's pages that give no chunks are those that are being emptied.
-    pub(crate) fn check_condensing(&self) {
-        let slabs = &self.items.slabs;
+    pub(crate) fn check_condensing(&self, slabs: &Slabs) {
         let draining = (1..slabs.pages_end())
             .filter(|&id| slabs.page(id).class == INDEX_CLASS && slabs.page(id).draining);
         for id in draining {

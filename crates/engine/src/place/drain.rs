@@ -9,30 +9,39 @@
 //! sent leaves the index at once and its chunk with the end of the send: the page then leaves its class by itself. Only
 //! a half-received value keeps its page.
 
-use crate::engine::Engine;
-use crate::evict::hand::Reclaimer;
-use crate::evict::policy;
+use super::{Memory, Placement};
+use crate::contents::{Cause, DYING_STEP};
+use crate::evict::{Gone, evict, policy, reclaim};
 use crate::item::State;
 use crate::slab::{ChunkRef, NO_CLASS, PageId};
 
 /// Chunks of a page that are looked at together, so that their cache misses overlap.
-pub(crate) const BATCH: usize = 16;
-/// Chunks of dying chains freed when one of them is in the way.
-const DYING_STEP: usize = 32;
+pub(super) const BATCH: usize = 16;
+/// An allocation clears more bytes than it takes by one for so many, so that the page is empty before the memory that is
+/// taken meanwhile makes up a page.
+const AHEAD_SHARE: usize = 4;
 /// Chunks that one allocation clears at least.
 const PAYMENT_MIN: usize = 4;
 
 /// A page on its way out of its class.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Drain {
+pub(super) struct Drain {
     page: PageId,
     offset: u32,
     /// The class that gets the page; without one it stays in the pool.
     heir: Option<u8>,
     /// Whether a half-received value was met, so that the page cannot be emptied now.
     is_busy: bool,
+    purpose: Purpose,
+}
+
+/// For whom a page is emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// For this shard.
+    Own,
     /// For another shard: what goes then does not show how long items stay in this one.
-    is_lent: bool,
+    Lent,
 }
 
 /// What has become of a chunk that had to be vacated.
@@ -46,131 +55,156 @@ enum Vacated {
     Dying,
 }
 
-impl Engine {
+/// How far the emptying of a page has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drained {
+    /// It goes on, or there is none, or the rest goes by itself.
+    Going,
+    /// The page is empty.
+    Emptied,
+    /// The page holds a half-received value: it is left.
+    Busy,
+}
+
+impl Placement {
+    /// The page on its way out is for whoever needs memory first.
+    pub(super) fn disinherit(&mut self) {
+        if let Some(drain) = &mut self.drain {
+            drain.heir = None;
+        }
+    }
+}
+
+impl Memory<'_> {
     /// Begins to empty a page for `heir` or for the pool.
-    pub(crate) fn start_drain(&mut self, page: PageId, heir: Option<u8>) {
-        debug_assert!(self.drain.is_none(), "one page is emptied at a time");
-        self.note_page_move(self.items.slabs.page(page).class, heir);
-        self.items.slabs.start_draining(page);
-        self.items.slabs.retire_if_empty(page);
-        self.drain = Some(Drain {
+    pub(super) fn start_drain(&mut self, page: PageId, heir: Option<u8>) {
+        debug_assert!(
+            !self.placement.is_draining(),
+            "one page is emptied at a time"
+        );
+        self.note_page_move(self.contents.items.slabs.page(page).class, heir);
+        self.contents.items.slabs.start_draining(page);
+        self.contents.items.slabs.retire_if_empty(page);
+        self.placement.drain = Some(Drain {
             page,
             offset: 0,
             heir,
             is_busy: false,
-            is_lent: false,
+            purpose: Purpose::Own,
         });
     }
 
-    /// Begins to empty a page for another shard.
-    pub(crate) fn start_drain_for_others(&mut self, page: PageId) {
-        self.start_drain(page, None);
-        if let Some(drain) = &mut self.drain {
-            drain.is_lent = true;
-        }
+    /// Tells those who watch that a page leaves its class.
+    pub(super) fn note_page_move(&mut self, source: u8, heir: Option<u8>) {
+        let shown = |class| self.contents.shown_class(class);
+        let destination = heir.map_or(0, shown);
+        let source = shown(source);
+        self.telemetry.events.note_page_move(source, destination);
     }
 
-    /// Whoever needs memory at once gets the page.
-    pub(crate) fn disinherit(&mut self) {
-        if let Some(drain) = &mut self.drain {
-            drain.heir = None;
+    /// Begins to empty a page for another shard.
+    pub(super) fn start_drain_for_others(&mut self, page: PageId) {
+        self.start_drain(page, None);
+        if let Some(drain) = &mut self.placement.drain {
+            drain.purpose = Purpose::Lent;
         }
     }
 
     /// Clears more of the page on its way out than the `bytes` that are taken, so that the page is there in time.
     #[cold]
     pub(crate) fn pay_for_drain(&mut self, bytes: usize) {
-        let Some(drain) = &self.drain else {
+        let Some(drain) = &self.placement.drain else {
             return;
         };
-        let sizes = &self.items.slabs.sizes;
-        let bytes = bytes * 5 / 4;
-        let drained = match self.items.slabs.page(drain.page).class {
-            NO_CLASS => self.items.slabs.page_bytes(),
+        let sizes = &self.contents.items.slabs.sizes;
+        let bytes = bytes + bytes / AHEAD_SHARE;
+        let drained = match self.contents.items.slabs.page(drain.page).class {
+            NO_CLASS => self.contents.items.slabs.page_bytes(),
             class => sizes.chunk_bytes(class),
         };
         let chunks = bytes.div_ceil(drained).max(PAYMENT_MIN);
-        self.work_on_drain(chunks, self.work_left());
+        self.work_on_drain(chunks, self.effort.left());
     }
 
     /// Clears up to `chunks` chunks of the page on its way out, if there is one; fewer if they are more than so many units
     /// of work.
-    pub(crate) fn work_on_drain(&mut self, chunks: usize, work: u64) {
-        let Some(mut drain) = self.drain.take() else {
-            return;
+    pub(crate) fn work_on_drain(&mut self, chunks: usize, work: u64) -> Drained {
+        let Some(mut drain) = self.placement.drain.take() else {
+            return Drained::Going;
         };
         let mut left = chunks;
-        let work_max = self.work() + work;
-        while left > 0 && !self.is_emptied(&drain) && self.work() < work_max {
-            let evicted_bytes = self.meters.evicted_bytes;
+        let work_max = self.effort.spent() + work;
+        while left > 0 && !self.is_emptied(&drain) && self.effort.spent() < work_max {
             let looked = self.drain_batch(&mut drain, left.min(BATCH), work_max);
-            if drain.is_lent {
-                self.meters.evicted_bytes = evicted_bytes;
-            }
             if looked == 0 {
                 return self.give_up_drain(&drain);
             }
             left -= looked;
         }
         if self.is_emptied(&drain) {
-            self.stats.slabs_moved += 1;
+            self.telemetry.pages_moved(1);
             if let Some(class) = drain.heir {
-                self.items.slabs.add_page(class, 0);
+                self.contents.items.slabs.add_page(class, 0);
             }
+            Drained::Emptied
         } else {
-            self.drain = Some(drain);
+            self.placement.drain = Some(drain);
+            Drained::Going
         }
     }
 
     /// Gives up the emptying of a page that is under way.
     pub(crate) fn stop_drain(&mut self) {
-        if let Some(drain) = self.drain.take()
+        if let Some(drain) = self.placement.drain.take()
             && !self.is_emptied(&drain)
         {
-            self.items.slabs.stop_draining(drain.page);
+            self.contents.items.slabs.stop_draining(drain.page);
         }
     }
 
     /// A large value that is stored now does not go for a page that was chosen before it was whole: gives up the emptying
     /// of one that has a part of it.
     pub(crate) fn spare(&mut self, first: ChunkRef) {
-        let Some(page) = self.drain.as_ref().map(|drain| drain.page) else {
+        let Some(page) = self.placement.drain.as_ref().map(|drain| drain.page) else {
             return;
         };
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         let class = slabs.page(page).class;
         let mut of_chains = slabs.sizes.later_classes().into_iter();
         if class != slabs.sizes.top() && !of_chains.any(|other| other == class) {
             return;
         }
         let chunk_bytes = slabs.sizes.chunk_bytes(class) as u32;
-        self.meters.work += slabs.chunks_per_page(class) as u64;
+        self.effort.spend(slabs.chunks_per_page(class) as u64);
         let mut chunks = (0..).map_while(|index| slabs.chunk_in(page, index * chunk_bytes));
-        if chunks.any(|chunk| self.items.first_of(chunk) == first) {
+        if chunks.any(|chunk| self.contents.items.first_of(chunk) == first) {
             self.stop_drain();
         }
     }
 
     /// Whether the page has left its class, and perhaps has another one already.
     fn is_emptied(&self, drain: &Drain) -> bool {
-        let page = self.items.slabs.page(drain.page);
+        let page = self.contents.items.slabs.page(drain.page);
         page.class == NO_CLASS || !page.draining
     }
 
     /// The end of the page is reached, but it is not empty.
-    fn give_up_drain(&mut self, drain: &Drain) {
-        if drain.is_busy {
-            self.meters.busy_pages += 1;
-            self.items.slabs.stop_draining(drain.page);
-            self.step_over(drain.page);
-            self.search.reject();
+    fn give_up_drain(&mut self, drain: &Drain) -> Drained {
+        if !drain.is_busy {
+            // What is left goes by itself, and the page with it.
+            return Drained::Going;
         }
-        // Else what is left goes by itself, and the page with it.
+        self.telemetry.page_busy();
+        self.contents.items.slabs.stop_draining(drain.page);
+        let slabs = &self.contents.items.slabs;
+        self.victims.step_over(slabs, drain.page);
+        self.placement.search.reject();
+        Drained::Busy
     }
 
     /// Vacates up to `count` chunks until the work is `work_max`; returns how many were looked at, 0 at the end of the page.
     fn drain_batch(&mut self, drain: &mut Drain, count: usize, work_max: u64) -> usize {
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         let chunk_bytes = slabs.sizes.chunk_bytes(slabs.page(drain.page).class) as u32;
         let mut batch = [ChunkRef::NULL; BATCH];
         let mut len = 0;
@@ -182,16 +216,16 @@ impl Engine {
             batch[len] = chunk;
             len += 1;
         }
-        self.meters.work += len as u64;
+        self.effort.spend(len as u64);
         self.prefetch_places(&batch[..len]);
         for &chunk in &batch[..len] {
-            match self.vacate(chunk) {
+            match self.vacate(chunk, drain.purpose) {
                 Vacated::Yes => {}
                 Vacated::Busy => drain.is_busy = true,
                 Vacated::Dying => return len,
             }
             drain.offset += chunk_bytes;
-            if self.is_emptied(drain) || self.work() >= work_max {
+            if self.is_emptied(drain) || self.effort.spent() >= work_max {
                 break;
             }
         }
@@ -199,55 +233,72 @@ impl Engine {
     }
 
     /// Asks for the index lines of the items that have these chunks.
-    pub(crate) fn prefetch_places(&self, chunks: &[ChunkRef]) {
+    pub(super) fn prefetch_places(&self, chunks: &[ChunkRef]) {
         debug_assert!(chunks.len() <= BATCH, "a batch of {}", chunks.len());
         let mut hashes = [None; BATCH];
         for (hash, &chunk) in hashes.iter_mut().zip(chunks) {
-            let first = self.items.first_of(chunk);
-            if self.items.head(first).is_linked() {
-                let of_item = self.items.hash_of(self.hasher, first);
-                self.index.prefetch_leaf(of_item);
+            let first = self.contents.items.first_of(chunk);
+            if self.contents.items.head(first).is_linked() {
+                let of_item = self.contents.hash_of(first);
+                self.contents.index.prefetch_leaf(of_item);
                 *hash = Some(of_item);
             }
         }
         for hash in hashes.into_iter().flatten() {
-            self.index.prefetch(&self.items.slabs, hash);
+            self.contents
+                .index
+                .prefetch(&self.contents.items.slabs, hash);
         }
     }
 
     /// Removes the item that a chunk belongs to, or moves the chunk.
-    fn vacate(&mut self, chunk: ChunkRef) -> Vacated {
-        if self.items.head(chunk).state() == State::Free {
+    fn vacate(&mut self, chunk: ChunkRef, purpose: Purpose) -> Vacated {
+        if self.contents.items.head(chunk).state() == State::Free {
             return Vacated::Yes;
         }
-        let first = self.items.first_of(chunk);
-        let head = self.items.head(first);
+        let first = self.contents.items.first_of(chunk);
+        let head = self.contents.items.head(first);
         if head.is_linked() {
-            if first == self.shielded {
+            if self.contents.is_held(first) {
                 return Vacated::Busy;
             }
-            if self.death(&self.items.item(first)).is_some() {
-                self.reclaim_item(first, Reclaimer::Hand);
-            } else if self.rescue(chunk, first) {
+            if self.contents.is_dead(first) {
+                reclaim(self.contents, self.telemetry, self.effort, first);
+            } else if self.rescue(chunk, first, purpose) {
                 return Vacated::Yes;
-            } else if self.items.head(first).is_linked() {
-                self.stats.slab_reassign_evictions += 1;
-                self.evict_item(first);
+            } else if self.contents.items.head(first).is_linked() {
+                let item = (first, self.contents.hash_of(first));
+                let gone = evict(
+                    self.contents,
+                    self.telemetry,
+                    self.effort,
+                    item,
+                    Cause::Page,
+                );
+                self.placement.pressure.note_gone(gone);
+                self.note_bytes_of(gone, purpose);
             }
         }
         self.free_if_dying(chunk, first)
     }
 
+    /// Counts the bytes of what has gone, unless the page is for another shard.
+    fn note_bytes_of(&mut self, gone: Gone, purpose: Purpose) {
+        if purpose == Purpose::Own {
+            self.note_evicted_bytes(gone);
+        }
+    }
+
     /// How a chunk of an item that is not in the index stands.
     fn free_if_dying(&mut self, chunk: ChunkRef, first: ChunkRef) -> Vacated {
-        let is_free = |engine: &Self| engine.items.head(chunk).state() == State::Free;
-        if is_free(self) || self.pins.contains(first) {
+        let is_free = |memory: &Self| memory.contents.items.head(chunk).state() == State::Free;
+        if is_free(self) || self.contents.pins.contains(first) {
             return Vacated::Yes;
         }
-        if self.items.head(first).state() != State::Dying {
+        if self.contents.items.head(first).state() != State::Dying {
             return Vacated::Busy;
         }
-        self.free_dying_step(DYING_STEP);
+        self.contents.free_dying_step(DYING_STEP, self.effort);
         if is_free(self) {
             Vacated::Yes
         } else {
@@ -257,16 +308,18 @@ impl Engine {
 
     /// A chunk of `class` for one of the item `first`, which has to leave its place. If there is none and the item was
     /// used, one that is worth less goes instead; that may be itself.
-    fn target_for(&mut self, class: u8, first: ChunkRef) -> Option<ChunkRef> {
-        let free = self.items.slabs.take(class);
-        if free.is_some() || self.items.head(first).frequency() == 0 {
+    fn target_for(&mut self, class: u8, first: ChunkRef, purpose: Purpose) -> Option<ChunkRef> {
+        let free = self.contents.items.slabs.take(class);
+        if free.is_some() || self.contents.items.head(first).frequency() == 0 {
             return free;
         }
         for _ in 0..RESCUE_EVICTIONS_MAX {
-            if !self.evict_one(class, RESCUE_LOOKS) || !self.items.head(first).is_linked() {
+            let gone = self.find_victim(class, RESCUE_LOOKS)?;
+            self.note_bytes_of(gone, purpose);
+            if !self.contents.items.head(first).is_linked() {
                 return None;
             }
-            if let Some(chunk) = self.items.slabs.take(class) {
+            if let Some(chunk) = self.contents.items.slabs.take(class) {
                 return Some(chunk);
             }
         }
@@ -274,38 +327,47 @@ impl Engine {
     }
 
     /// Moves a chunk of an item to a free chunk of its class elsewhere, if there is one to be had.
-    fn rescue(&mut self, chunk: ChunkRef, first: ChunkRef) -> bool {
-        if self.is_pinned(first) {
+    fn rescue(&mut self, chunk: ChunkRef, first: ChunkRef, purpose: Purpose) -> bool {
+        if self.contents.is_pinned(first) {
             return false;
         }
-        let chain = self.items.chunks(first).take(CHAIN_MAX + 1).count();
-        self.meters.work += chain as u64 - 1;
+        let chain = self
+            .contents
+            .items
+            .chunks(first)
+            .take(CHAIN_MAX + 1)
+            .count();
+        self.effort.spend(chain as u64 - 1);
         if chain > CHAIN_MAX {
             return false;
         }
-        let class = self.items.slabs.class_of(chunk);
-        let Some(target) = self.target_for(class, first) else {
+        let class = self.contents.items.slabs.class_of(chunk);
+        let Some(target) = self.target_for(class, first, purpose) else {
             return false;
         };
         if chunk == first {
-            let place = self.place_of(first);
-            let deadline = self.items.item(first).deadline();
-            self.items.note_deadline(target, deadline);
-            self.index.replace(&mut self.items.slabs, place, target);
+            let place = self.contents.place_of(first);
+            let deadline = self.contents.items.item(first).deadline();
+            self.contents.items.note_deadline(target, deadline);
+            self.contents
+                .index
+                .replace(&mut self.contents.items.slabs, place, target);
         }
-        let copied = self.items.move_chunk(chunk, target, first);
-        self.count_bytes(copied);
+        let copied = self.contents.items.move_chunk(chunk, target, first);
+        self.effort.spend_copied(copied);
         if chunk == first {
-            let head = self.items.head(target);
+            let head = self.contents.items.head(target);
             let frequency = policy::moved(head.frequency());
-            self.items.set_head(target, head.with_frequency(frequency));
-            self.renew(target);
+            self.contents
+                .items
+                .set_head(target, head.with_frequency(frequency));
+            self.contents.renew(target);
         }
-        self.items.slabs.give(chunk);
-        self.meters.work += 1;
+        self.contents.items.slabs.give(chunk);
+        self.effort.spend(1);
         match chunk == first {
-            true => self.stats.slab_reassign_rescues += 1,
-            false => self.stats.slab_reassign_chunk_rescues += 1,
+            true => self.telemetry.rescued_item(),
+            false => self.telemetry.rescued_chunk(),
         }
         true
     }

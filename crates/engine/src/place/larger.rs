@@ -1,8 +1,8 @@
 //! Chunks that are larger than need be, for classes that have none of their own.
 
-use crate::engine::Engine;
-use crate::place::allocate::LOOKS_MAX;
-use crate::place::balance::CLASSES_PER_UNIT;
+use super::Memory;
+use super::allocate::LOOKS_MAX;
+use super::balance::CLASSES_PER_UNIT;
 use crate::slab::{ChunkRef, INDEX_CLASS};
 
 /// How many times larger a chunk may be than what is needed, while there is no page for the right one.
@@ -10,19 +10,20 @@ const LARGER_MAX: usize = 4;
 /// Classes of larger chunks in which something is evicted then.
 const LARGER_TRIED: usize = 4;
 
-impl Engine {
+impl Memory<'_> {
     /// The class that gives memory for one that has none free: itself; or, if it has no pages, the next larger one that has
     /// some. Rare sizes share their pages: if each had one of its own, that would be most of the memory of a small cache.
     ///
     /// What is asked for counts for each class on the way, as if it had evicted: any of them could give it, and the larger it
     /// is, the more sizes ask it. The first that would keep its items as long as others do gets a page (balance.rs).
-    pub(crate) fn host_of(&mut self, class: u8) -> u8 {
-        if class == INDEX_CLASS || !self.evictions_enabled {
+    pub(super) fn host_of(&mut self, class: u8) -> u8 {
+        if class == INDEX_CLASS || !self.victims.are_allowed() {
             return class;
         }
         for host in std::iter::once(class).chain(self.larger_classes(class)) {
-            if self.items.slabs.page_count(host) > 0 {
-                self.meters.work += u64::from(host - class) / CLASSES_PER_UNIT;
+            if self.contents.items.slabs.page_count(host) > 0 {
+                self.effort
+                    .spend(u64::from(host - class) / CLASSES_PER_UNIT);
                 return host;
             }
             self.note_shortage(host);
@@ -32,8 +33,8 @@ impl Engine {
     }
 
     /// For a later chunk of a chain: a larger one that a chain which has just gone has left.
-    pub(crate) fn take_larger_tail(&mut self, class: u8) -> Option<ChunkRef> {
-        let slabs = &mut self.items.slabs;
+    pub(super) fn take_larger_tail(&mut self, class: u8) -> Option<ChunkRef> {
+        let slabs = &mut self.contents.items.slabs;
         let larger = slabs.sizes.later_classes().into_iter();
         let chunk = larger
             .filter(|&other| other > class)
@@ -43,8 +44,8 @@ impl Engine {
     }
 
     /// Classes whose chunks are somewhat larger.
-    pub(crate) fn larger_classes(&self, class: u8) -> std::ops::Range<u8> {
-        let sizes = &self.items.slabs.sizes;
+    pub(super) fn larger_classes(&self, class: u8) -> std::ops::Range<u8> {
+        let sizes = &self.contents.items.slabs.sizes;
         let largest = sizes.chunk_bytes(class) * LARGER_MAX;
         let end = sizes.len() as u8;
         let fits = (class + 1..end).take_while(|&other| sizes.chunk_bytes(other) <= largest);
@@ -54,26 +55,26 @@ impl Engine {
     /// The class has nothing to evict and the pool is empty, as when many new sizes come at once: takes a chunk that is
     /// somewhat too large, and begins to empty a page for the class meanwhile.
     #[cold]
-    pub(crate) fn take_larger(&mut self, class: u8) -> Option<ChunkRef> {
-        if !self.evictions_enabled {
+    pub(super) fn take_larger(&mut self, class: u8) -> Option<ChunkRef> {
+        if !self.victims.are_allowed() {
             return None;
         }
-        if self.drain.is_none() {
+        if !self.placement.is_draining() {
             self.move_any_page_to(class);
         }
         let larger = self.larger_classes(class);
         if let Some(chunk) = larger
             .clone()
-            .find_map(|other| self.items.slabs.take(other))
+            .find_map(|other| self.contents.items.slabs.take(other))
         {
             return Some(chunk);
         }
         let mut tried = 0;
         for other in larger {
-            if self.items.slabs.page_count(other) > 0 && tried < LARGER_TRIED {
+            if self.contents.items.slabs.page_count(other) > 0 && tried < LARGER_TRIED {
                 tried += 1;
                 self.evict_one(other, LOOKS_MAX);
-                if let Some(chunk) = self.items.slabs.take(other) {
+                if let Some(chunk) = self.contents.items.slabs.take(other) {
                     return Some(chunk);
                 }
             }

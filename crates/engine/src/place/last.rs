@@ -8,11 +8,14 @@
 //! something to evict, anywhere in the class?  -- some chunks in each call, from where the hand stands; all of them: noted
 //! ```
 
-use crate::engine::Engine;
-use crate::evict::hand::LOOKS_PER_UNIT;
-use crate::place::allocate::{DRAIN_STEP, DRAINS_MAX, EVICTIONS_MAX, Part};
+use super::Memory;
+use super::allocate::{DRAIN_STEP, EVICTIONS_MAX, Part};
+use crate::contents::Moment;
+use crate::evict::LOOKS_PER_UNIT;
 use crate::slab::{ChunkRef, INDEX_CLASS};
 
+/// Pages that an allocation tries to empty.
+pub(super) const DRAINS_MAX: u32 = 16;
 /// Units of work on emptying pages for one chunk: the 5,000 small items of a page of 256 KiB, each looked at, moved or
 /// evicted, and taken out of the index.
 const WAIT_WORK_MAX: u64 = 3 * 5_000;
@@ -25,31 +28,31 @@ const DYING_MAX: usize = 256;
 
 /// What was looked for in vain for a class.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Vain {
-    /// When: see [`Engine::changes`].
-    changes: (u64, u64, u32),
+pub(super) struct Vain {
+    /// When.
+    moment: Moment,
     /// There was no page that could be emptied.
     no_page: bool,
     /// Chunks without anything to evict.
     looks: u64,
 }
 
-impl Engine {
+impl Memory<'_> {
     /// Empties a page here and now or, failing that, looks everywhere for something to evict.
     #[cold]
-    pub(crate) fn allocate_at_last(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
+    pub(super) fn allocate_at_last(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
         if class == INDEX_CLASS {
             return None;
         }
-        let changes = self.changes();
-        let vain = &mut self.vain[usize::from(class)];
-        if vain.changes != changes {
+        let moment = self.contents.moment();
+        let vain = &mut self.placement.vain[usize::from(class)];
+        if vain.moment != moment {
             *vain = Vain {
-                changes,
+                moment,
                 ..Vain::default()
             };
         }
-        if !self.vain[usize::from(class)].no_page
+        if !self.placement.vain[usize::from(class)].no_page
             && let Some(chunk) = self.wait_for_page(class)
         {
             return Some(chunk);
@@ -57,25 +60,18 @@ impl Engine {
         self.search_for(class, part)
     }
 
-    /// Grows whenever memory that was found to be full may not be any more: chunks were freed, values are no longer being sent
-    /// or received; and time, of which items die.
-    fn changes(&self) -> (u64, u64, u32) {
-        let freed = self.items.slabs.freed_chunks();
-        (freed, self.meters.unguarded, self.clock.now().0)
-    }
-
     /// The class has nothing to evict and the pool is empty: empties a page here and now.
     #[cold]
-    pub(crate) fn wait_for_page(&mut self, class: u8) -> Option<ChunkRef> {
-        self.stats.page_waits += 1;
-        let end = self.work() + WAIT_WORK_MAX;
+    pub(super) fn wait_for_page(&mut self, class: u8) -> Option<ChunkRef> {
+        self.telemetry.page_wait();
+        let end = self.effort.spent() + WAIT_WORK_MAX;
         for _ in 0..DRAINS_MAX {
-            if !self.can_empty_a_page() {
-                self.vain[usize::from(class)].no_page = true;
+            if !self.start_emptying() {
+                self.placement.vain[usize::from(class)].no_page = true;
                 return None;
             }
-            while self.drain.is_some() {
-                let left = end.saturating_sub(self.work());
+            while self.placement.is_draining() {
+                let left = end.saturating_sub(self.effort.spent());
                 if left == 0 {
                     return None;
                 }
@@ -91,26 +87,26 @@ impl Engine {
     /// No page can be taken as a whole: looks for something to evict, wherever it is.
     fn search_for(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
         let victims = self.victims_for(class, part);
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         let chunks = u64::from(slabs.page_count(victims)) * slabs.chunks_per_page(victims) as u64;
-        let work_max = match self.evictions_enabled {
+        let work_max = match self.victims.are_allowed() {
             true => SEARCH_WORK_MAX,
             false => SEARCH_FOR_DEAD_WORK_MAX,
         };
-        let end = self.work() + work_max;
+        let end = self.effort.spent() + work_max;
         // Each pass of the hand lowers frequencies, and an item found is evicted or the lowest of those seen.
         for _ in 0..EVICTIONS_MAX {
-            let left = end.saturating_sub(self.work()) * LOOKS_PER_UNIT as u64;
-            let unseen = chunks.saturating_sub(self.vain[usize::from(class)].looks);
+            let left = end.saturating_sub(self.effort.spent()) * LOOKS_PER_UNIT as u64;
+            let unseen = chunks.saturating_sub(self.placement.vain[usize::from(class)].looks);
             let looks = left.min(unseen);
             if looks == 0 {
                 return None;
             }
             if !self.evict_one(victims, looks as usize) {
-                self.vain[usize::from(class)].looks += looks;
+                self.placement.vain[usize::from(class)].looks += looks;
                 return None;
             }
-            self.free_dying(DYING_MAX);
+            self.contents.free_dying(DYING_MAX, self.effort);
             let chunk = (self.take_or_add(class, 0)).or_else(|| self.take_left(class, part));
             if chunk.is_some() {
                 return chunk;

@@ -1,36 +1,46 @@
 //! Pages for other shards: how long this one's oldest memory has not been used, and giving such a page away.
 //!
+//! ```text
+//! idle_seconds --> the caller compares shards --> release_idle_page of the one whose memory is older, until it is gone
+//! ```
+//!
 //! Which page a shard can spare is a question of time, not of size: what nobody has asked for is worth less than what
 //! another shard has to evict sooner. The comparison between shards is the caller's.
 
+use super::age::IDLE_FOR_EVER;
 use crate::api::Release;
 use crate::engine::Engine;
-use crate::place::age::IDLE_FOR_EVER;
 use crate::types::Seconds;
 
 impl Engine {
     /// Seconds for which the oldest memory of the shard, as far as samples show, has not been used; [`IDLE_FOR_EVER`] if
     /// a page is free or could be made so by moving its items. Each call looks at a few pages more.
     pub fn idle_seconds(&mut self, now: Seconds) -> u32 {
-        self.clock.advance(now);
-        if self.has_page_to_spare() {
-            return IDLE_FOR_EVER;
-        }
-        self.idlest_page(|page| page.guarded == 0)
-            .map_or(0, |(_, idle)| idle)
+        self.contents.clock.advance(now);
+        self.spending(|engine, effort| {
+            let mut memory = engine.memory(effort);
+            if memory.has_page_to_spare() {
+                return IDLE_FOR_EVER;
+            }
+            memory
+                .idlest_page(|page| page.guarded == 0)
+                .map_or(0, |(_, idle)| idle)
+        })
     }
 
     /// Works on giving a page that was not used for `idle_min` seconds back to the budget, for another shard to draw; looks
     /// at `chunks` chunks at most. A page that turns out to hold a half-received value is left, and nothing comes of the call.
     pub fn release_idle_page(&mut self, idle_min: u32, chunks: usize, now: Seconds) -> Release {
-        self.clock.advance(now);
-        self.give_page(chunks, |engine| {
-            let idlest = engine.idlest_page(|page| page.guarded == 0);
-            let old = idlest.filter(|&(_, idle)| idle >= idle_min);
-            if let Some((page, _)) = old {
-                engine.start_drain_for_others(page);
-            }
-            old.is_some()
+        self.contents.clock.advance(now);
+        self.spending(|engine, effort| {
+            engine.memory(effort).give_page(chunks, |memory| {
+                let idlest = memory.idlest_page(|page| page.guarded == 0);
+                let old = idlest.filter(|&(_, idle)| idle >= idle_min);
+                if let Some((page, _)) = old {
+                    memory.start_drain_for_others(page);
+                }
+                old.is_some()
+            })
         })
     }
 }

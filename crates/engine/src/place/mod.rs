@@ -8,20 +8,134 @@
 //! | file | what is in it |
 //! | --- | --- |
 //! | `allocate.rs`, `larger.rs`, `last.rs` | the steps above, in their order, and the last resort |
+//! | `slots.rs` | room in the index for an item that is about to be stored, and in the queue of its class |
 //! | `steal.rs`, `drain.rs` | choosing a page, and emptying it in steps |
 //! | `balance.rs`, `activity.rs`, `age.rs` | how much memory each class has, and what for; pages that are not used |
 //! | `condense.rs`, `prefault.rs` | memory given back by a smaller index; memory that is there ahead |
+//! | `give.rs` | pages that go back to the budget |
 //! | `lend.rs`, `reassign.rs` | pages for other shards, and pages moved on request |
+//! | `pressure.rs` | how short of memory the shard is |
 
-pub(crate) mod activity;
+mod activity;
 pub(crate) mod age;
-pub(crate) mod allocate;
-pub(crate) mod balance;
-pub(crate) mod condense;
-pub(crate) mod drain;
-pub(crate) mod larger;
-pub(crate) mod last;
-pub(crate) mod lend;
-pub(crate) mod prefault;
+mod allocate;
+mod balance;
+mod condense;
+mod drain;
+mod give;
+mod larger;
+mod last;
+mod lend;
+mod prefault;
+mod pressure;
 pub(crate) mod reassign;
-pub(crate) mod steal;
+mod slots;
+mod steal;
+
+pub(crate) use self::allocate::Allocated;
+pub(crate) use self::give::DRAIN_WORK;
+
+use self::age::PageSearch;
+use self::balance::Balance;
+use self::condense::Condensing;
+use self::drain::Drain;
+use self::last::Vain;
+use self::pressure::Pressure;
+use crate::contents::Contents;
+use crate::effort::Effort;
+use crate::engine::Engine;
+use crate::evict::{Gone, Victims};
+use crate::telemetry::Telemetry;
+
+/// Which memory is whose, and which page is on its way.
+#[derive(Debug)]
+pub(crate) struct Placement {
+    pub(crate) pressure: Pressure,
+    pub(crate) balance: Balance,
+    /// The page on its way out of its class.
+    drain: Option<Drain>,
+    condensing: Condensing,
+    search: PageSearch,
+    vain: Vec<Vain>,
+}
+
+impl Placement {
+    /// For so many classes.
+    pub(crate) fn new(classes: usize) -> Self {
+        Self {
+            pressure: Pressure::new(classes),
+            balance: Balance::new(classes),
+            drain: None,
+            condensing: Condensing::default(),
+            search: PageSearch::default(),
+            vain: vec![Vain::default(); classes],
+        }
+    }
+
+    /// Whether a page is on its way out of its class.
+    #[inline]
+    pub(crate) fn is_draining(&self) -> bool {
+        self.drain.is_some()
+    }
+}
+
+/// What a search for memory may touch, and what the call may still do.
+#[derive(Debug)]
+pub(crate) struct Memory<'a> {
+    pub(crate) contents: &'a mut Contents,
+    pub(crate) victims: &'a mut Victims,
+    pub(crate) placement: &'a mut Placement,
+    pub(crate) telemetry: &'a mut Telemetry,
+    pub(crate) effort: &'a mut Effort,
+}
+
+impl Engine {
+    /// The memory of the shard, for a call.
+    #[inline]
+    pub(crate) fn memory<'a>(&'a mut self, effort: &'a mut Effort) -> Memory<'a> {
+        Memory {
+            contents: &mut self.contents,
+            victims: &mut self.victims,
+            placement: &mut self.placement,
+            telemetry: &mut self.telemetry,
+            effort,
+        }
+    }
+}
+
+impl Memory<'_> {
+    /// Removes one item whose first chunk is in `class`: a dead one, or a live one if evictions are allowed. The hand
+    /// looks at `looks` chunks at most; false if none was found.
+    fn evict_one(&mut self, class: u8, looks: usize) -> bool {
+        match self.find_victim(class, looks) {
+            Some(gone) => {
+                self.note_evicted_bytes(gone);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// As [`Self::evict_one`]; the bytes of what has gone are still to be counted.
+    fn find_victim(&mut self, class: u8, looks: usize) -> Option<Gone> {
+        let gone =
+            self.victims
+                .evict_one(self.contents, self.telemetry, self.effort, class, looks)?;
+        self.placement.pressure.note_gone(gone);
+        Some(gone)
+    }
+
+    /// Something was removed for this shard's own sake.
+    fn note_evicted(&mut self, gone: Gone) {
+        self.placement.pressure.note_gone(gone);
+        self.note_evicted_bytes(gone);
+    }
+
+    /// The bytes of what has gone were evicted for this shard's own sake.
+    fn note_evicted_bytes(&mut self, gone: Gone) {
+        if let Gone::Evicted { bytes, .. } = gone {
+            self.placement.pressure.note_evicted_bytes(bytes);
+            self.telemetry.evicted_bytes(bytes);
+        }
+    }
+}

@@ -10,7 +10,12 @@ impl Engine {
     /// Without this it comes from the node of whoever writes to it first: the shard's own thread, or one that has borrowed
     /// the engine.
     pub fn prefer_this_node(&self) {
-        self.items.slabs.segment.mapping().prefer_this_node();
+        self.contents
+            .items
+            .slabs
+            .segment
+            .mapping()
+            .prefer_this_node();
     }
 
     /// Populates memory until the shard has `bytes` together with what it holds, or all shards have reached the limit;
@@ -21,6 +26,6 @@ impl Engine {
     ///
     /// There is no memory. The shard works as without.
     pub fn prefault(&mut self, bytes: u64, stop: impl Fn() -> bool) -> io::Result<()> {
-        self.items.slabs.prefault(bytes, stop)
+        self.contents.items.slabs.prefault(bytes, stop)
     }
 }

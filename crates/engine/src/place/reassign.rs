@@ -1,7 +1,12 @@
 //! `slabs reassign`: a page moves from one slab class to another because somebody says so.
+//!
+//! ```text
+//! source (or the class with most pages) -- its oldest page, of a few --> destination: of its classes the one that evicts most
+//! ```
 
+use super::Memory;
+use super::age::{PAGES_COMPARED, PAGES_PER_UNIT};
 use crate::engine::Engine;
-use crate::place::age::{PAGES_COMPARED, PAGES_PER_UNIT};
 use crate::slab::{INDEX_CLASS, NO_CLASS, PageId};
 use crate::types::Seconds;
 
@@ -37,9 +42,22 @@ impl Engine {
         destination: u8,
         now: Seconds,
     ) -> ReassignOutcome {
-        self.clock.advance(now);
-        let largest = self.shown_class(self.items.slabs.sizes.top());
-        if self.drain.is_some() {
+        self.contents.clock.advance(now);
+        self.spending(|engine, effort| engine.memory(effort).reassign(source, destination))
+    }
+
+    /// Whether a page is on its way from one class to another.
+    #[must_use]
+    pub fn is_reassigning(&self) -> bool {
+        self.placement.is_draining()
+    }
+}
+
+impl Memory<'_> {
+    fn reassign(&mut self, source: Option<u8>, destination: u8) -> ReassignOutcome {
+        let top = self.contents.items.slabs.sizes.top();
+        let largest = self.contents.shown_class(top);
+        if self.placement.is_draining() {
             return ReassignOutcome::Busy;
         }
         if source == Some(destination) {
@@ -67,18 +85,13 @@ impl Engine {
         }
     }
 
-    /// Whether a page is on its way from one class to another.
-    #[must_use]
-    pub fn is_reassigning(&self) -> bool {
-        self.drain.is_some()
-    }
-
     fn give_from_pool(&mut self, heir: Option<u8>) -> ReassignOutcome {
         match heir {
             Some(class)
-                if self.items.slabs.pool_len() > 0 && self.items.slabs.add_page(class, 0) =>
+                if self.contents.items.slabs.pool_len() > 0
+                    && self.contents.items.slabs.add_page(class, 0) =>
             {
-                self.stats.slabs_moved += 1;
+                self.telemetry.pages_moved(1);
                 self.note_page_move(INDEX_CLASS, heir);
                 ReassignOutcome::Started
             }
@@ -89,27 +102,30 @@ impl Engine {
     /// The class among those shown as `shown` that evicts most; none for the pool.
     fn heir_in(&self, shown: u8) -> Option<u8> {
         self.classes_shown_as(shown)
-            .max_by_key(|&class| self.meters.evicted[usize::from(class)])
+            .max_by_key(|&class| self.placement.pressure.evicted_of(class))
     }
 
     fn classes_shown_as(&self, shown: u8) -> impl Iterator<Item = u8> {
-        (INDEX_CLASS + 1..self.items.slabs.sizes.len() as u8)
-            .filter(move |&class| self.shown_class(class) == shown)
+        (INDEX_CLASS + 1..self.contents.items.slabs.sizes.len() as u8)
+            .filter(move |&class| self.contents.shown_class(class) == shown)
     }
 
     fn shown_pages(&self, shown: u8) -> u32 {
         self.classes_shown_as(shown)
-            .map(|class| self.items.slabs.page_count(class))
+            .map(|class| self.contents.items.slabs.page_count(class))
             .sum()
     }
 
     /// The shown class with most pages, other than `except`.
     fn richest_class(&self, except: u8) -> Option<u8> {
         let mut pages = [0; 1 << u8::BITS];
-        for class in INDEX_CLASS + 1..self.items.slabs.sizes.len() as u8 {
-            pages[usize::from(self.shown_class(class))] += self.items.slabs.page_count(class);
+        for class in INDEX_CLASS + 1..self.contents.items.slabs.sizes.len() as u8 {
+            let shown = usize::from(self.contents.shown_class(class));
+            pages[shown] += self.contents.items.slabs.page_count(class);
         }
-        let largest = self.shown_class(self.items.slabs.sizes.top());
+        let largest = self
+            .contents
+            .shown_class(self.contents.items.slabs.sizes.top());
         (1..=largest)
             .filter(|&shown| shown != except)
             .max_by_key(|&shown| pages[usize::from(shown)])
@@ -118,11 +134,12 @@ impl Engine {
     /// The page with the oldest items among a few of a shown class that can be emptied; one that is full, if there is one,
     /// since what lies in it may then find room in the others.
     fn oldest_page_in(&mut self, shown: u8) -> Option<PageId> {
-        self.meters.work += u64::from(PAGES_LOOKED_AT) / PAGES_PER_UNIT;
-        let slabs = &self.items.slabs;
+        self.effort
+            .spend(u64::from(PAGES_LOOKED_AT) / PAGES_PER_UNIT);
+        let slabs = &self.contents.items.slabs;
         let end = slabs.pages_end();
         let scattered = (0..PAGES_LOOKED_AT.min(end))
-            .map(|step| 1 + (self.search.cursor + step) % end.max(2).saturating_sub(1));
+            .map(|step| 1 + (self.placement.search.cursor + step) % end.max(2).saturating_sub(1));
         let listed = self.classes_shown_as(shown).flat_map(|class| {
             let first = Some(slabs.first_page(class)).filter(|&id| id != 0);
             std::iter::successors(first, |&id| {
@@ -133,7 +150,7 @@ impl Engine {
             let page = slabs.page(id);
             let is_of_class = page.class != NO_CLASS && page.class != INDEX_CLASS;
             is_of_class
-                && self.shown_class(page.class) == shown
+                && self.contents.shown_class(page.class) == shown
                 && page.guarded == 0
                 && !page.draining
                 && !self.is_receiving(id)

@@ -2,17 +2,17 @@
 //! where that class has none that can go, the oldest of a few (age.rs). One that holds a value which is being sent goes only
 //! if there are no others, one with a part of a half-received value not at all.
 
-use crate::engine::Engine;
+use super::Memory;
 use crate::slab::PageId;
 
-impl Engine {
+impl Memory<'_> {
     /// Begins to empty a page for the pool; false if none is fit.
-    pub(crate) fn steal_page(&mut self) -> bool {
+    pub(super) fn steal_page(&mut self) -> bool {
         let page = self
             .idlest_page(|page| page.guarded == 0)
             .or_else(|| self.idlest_page(|page| page.guarded > 0));
         let Some((page, _)) = page else {
-            self.meters.busy_pages += 1;
+            self.telemetry.page_busy();
             return false;
         };
         self.start_drain(page, None);
@@ -20,7 +20,7 @@ impl Engine {
     }
 
     /// Begins to empty a page for a class that has nothing.
-    pub(crate) fn move_any_page_to(&mut self, class: u8) {
+    pub(super) fn move_any_page_to(&mut self, class: u8) {
         if let Some(page) = self.page_from(class) {
             self.start_drain(page, Some(class));
         }
@@ -36,10 +36,10 @@ impl Engine {
 
     /// Begins to empty a page if the pool is below its reserve and the budget has none; one of `class`, which is short of
     /// memory itself, only if there are no others.
-    pub(crate) fn refill_pool(&mut self, class: u8) {
-        if self.drain.is_none()
-            && self.evictions_enabled
-            && self.items.slabs.pool_len() < self.pool_reserve()
+    pub(super) fn refill_pool(&mut self, class: u8) {
+        if !self.placement.is_draining()
+            && self.victims.are_allowed()
+            && self.contents.items.slabs.pool_len() < self.pool_reserve()
             && let Some(page) = self
                 .page_from(class)
                 .or_else(|| Some(self.idlest_page(|page| page.guarded == 0)?.0))

@@ -26,7 +26,7 @@ const NO_FLUSH: u32 = ACCESS_MODULUS - 1;
 /// No flush to come.
 const NEVER: u32 = u32::MAX;
 
-/// See the head of this file.
+/// What readers see of the clock, in two words.
 #[derive(Debug, Default)]
 struct Words {
     stamps: AtomicU64,

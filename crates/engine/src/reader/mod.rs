@@ -35,7 +35,7 @@ const TRIES: usize = 4;
 /// Bytes of a cache line.
 const LINE_BYTES: usize = 64;
 
-/// See the head of this file.
+/// Looks up items of a shard from any thread, without its engine. It is cheap to clone.
 #[derive(Clone, Debug)]
 pub struct SharedReader {
     pub(crate) segment: View,

@@ -73,7 +73,7 @@ pub(crate) struct Class {
     pub(crate) given_chunks: u64,
 }
 
-/// All memory of a shard. See the head of this file.
+/// All memory of a shard: pages, cut into chunks by slab class.
 #[derive(Debug)]
 pub(crate) struct Slabs {
     pub(crate) segment: Segment,

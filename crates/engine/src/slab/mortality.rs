@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 const ROW: u32 = 8;
 const ROWS: usize = 14;
 
-/// See the head of this file.
+/// How many items of a page are going to die when, in a few bytes.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Mortality {
     /// When the counting began.

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::page::{List, Page, Which};
 use super::{ChunkRef, Class, NO_CLASS, PageId, Slabs};
 
-/// See the head of this file.
+/// Pages, classes and checksums of a shard, as a restart needs them.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SavedSlabs {
     pages: Vec<Page>,

@@ -10,15 +10,18 @@
 //!                                         missing_bytes:         |------------------------------|
 //! ```
 
-pub(crate) mod staged;
+mod staged;
+
+pub use self::staged::{Staged, StagedTicket};
+
+pub(crate) use self::staged::{PATIENCE, Receiving};
 
 use crate::api::{Reserve, Room, Space, StoreOutcome};
-use crate::effort::CALL_WORK;
+use crate::effort::{CALL_WORK, Effort};
 use crate::engine::Engine;
-use crate::item::{Fields, GROWTH_BYTES, Marks, State, TAIL_BYTES};
-use crate::place::allocate::Allocated;
+use crate::item::{Fields, Marks, State, TAIL_BYTES};
+use crate::place::Allocated;
 use crate::slab::ChunkRef;
-use crate::stage::staged::{PATIENCE, Staged};
 use crate::types::{KeyHash, Seconds};
 
 impl Engine {
@@ -29,7 +32,7 @@ impl Engine {
     /// [`StoreOutcome::TooLarge`] or [`StoreOutcome::OutOfMemory`]: the caller tells the shard that owns the key by
     /// [`Self::refuse_store`], which counts it.
     pub fn reserve(&mut self, reserve: &Reserve<'_>, now: Seconds) -> Result<Staged, StoreOutcome> {
-        self.clock.advance(now);
+        self.contents.clock.advance(now);
         if self.is_too_large(reserve.key.len(), reserve.value_bytes, reserve.client_flags) {
             return Err(StoreOutcome::TooLarge);
         }
@@ -44,35 +47,47 @@ impl Engine {
             value_bytes: reserve.value_bytes,
         };
         // The index's memory first: when the value is whole, there may be nothing else that could go.
-        self.begin_work();
-        if self.find(reserve.key, reserve.hash).is_none()
-            && !self.prepare_index(reserve.key, reserve.hash)
-        {
-            return Err(StoreOutcome::OutOfMemory);
-        }
-        if !self.may_evict_for_staged(0) && !self.is_free(self.first_class(&fields)) {
-            return Err(StoreOutcome::OutOfMemory);
-        }
-        self.stage(&fields, reserve.hash)
-            .ok_or(StoreOutcome::OutOfMemory)
+        let staged = self.spending(|engine, effort| {
+            if engine.contents.find(reserve.key, reserve.hash).is_none()
+                && !(engine.memory(effort)).prepare_index(reserve.key, reserve.hash)
+            {
+                return None;
+            }
+            let class = engine.first_class(&fields);
+            let has_room =
+                engine.may_evict_for_staged(0) || engine.memory(effort).provide_free(class);
+            match has_room {
+                true => engine.stage(&fields, reserve.hash, effort),
+                false => None,
+            }
+        });
+        staged.ok_or(StoreOutcome::OutOfMemory)
     }
 
     /// Allocates and writes everything but the value.
-    pub(crate) fn stage(&mut self, fields: &Fields<'_>, hash: KeyHash) -> Option<Staged> {
-        self.begin_work();
-        let (first, filled_first) = match self.single_class(fields) {
+    pub(crate) fn stage(
+        &mut self,
+        fields: &Fields<'_>,
+        hash: KeyHash,
+        effort: &mut Effort,
+    ) -> Option<Staged> {
+        effort.begin_anew();
+        let (first, filled_first) = match self.contents.single_class(fields) {
             Some(class) => {
-                let chunk = self.allocate(class)?;
-                self.items
+                let chunk = self.memory(effort).allocate(class)?;
+                self.contents
+                    .items
                     .write_header(chunk, State::Loose, fields, fields.value_bytes);
                 (chunk, fields.value_bytes)
             }
             None => {
-                let class = self.items.slabs.sizes.top();
-                let room = self.items.slabs.sizes.chunk_max() - self.items.chain_value_at(fields);
+                let class = self.contents.items.slabs.sizes.top();
+                let room = self.contents.items.slabs.sizes.chunk_max()
+                    - self.contents.items.chain_value_at(fields);
                 let length = room.min(fields.value_bytes);
-                let chunk = self.allocate(class)?;
-                self.items
+                let chunk = self.memory(effort).allocate(class)?;
+                self.contents
+                    .items
                     .write_header(chunk, State::LooseChain, fields, length);
                 (chunk, length)
             }
@@ -82,35 +97,24 @@ impl Engine {
 
     /// The class of an item's first chunk.
     fn first_class(&self, fields: &Fields<'_>) -> u8 {
-        self.single_class(fields)
-            .unwrap_or(self.items.slabs.sizes.top())
-    }
-
-    /// The class of an item that needs no chain. Items so large that their header could not grow are chains.
-    #[inline]
-    pub(crate) fn single_class(&self, fields: &Fields<'_>) -> Option<u8> {
-        let bytes = self.items.single_bytes(fields);
-        let roomy = bytes + GROWTH_BYTES <= self.items.slabs.sizes.chunk_max();
-        if roomy {
-            self.items.slabs.sizes.class_for(bytes)
-        } else {
-            None
-        }
+        self.contents
+            .single_class(fields)
+            .unwrap_or(self.contents.items.slabs.sizes.top())
     }
 
     /// Length and class of the next chunk of a chain.
     fn next_of_chain(&self, staged: &Staged) -> (usize, u8) {
-        let sizes = &self.items.slabs.sizes;
+        let sizes = &self.contents.items.slabs.sizes;
         let length = staged.missing_bytes().min(sizes.chunk_max() - TAIL_BYTES);
         let class = sizes.later_class(length + TAIL_BYTES);
         (length, class)
     }
 
     /// Adds a chunk to a chain; false if there is no memory.
-    fn grow_staged(&mut self, staged: &mut Staged) -> bool {
-        self.begin_work_of_chunk(staged.written);
+    fn grow_staged(&mut self, staged: &mut Staged, effort: &mut Effort) -> bool {
+        effort.begin_chunk(staged.written);
         let (length, class) = self.next_of_chain(staged);
-        let chunk = self.allocate_later(class);
+        let chunk = self.memory(effort).allocate_later(class);
         if let Some(chunk) = chunk {
             self.append_staged(staged, chunk, length);
         }
@@ -118,18 +122,20 @@ impl Engine {
     }
 
     fn append_staged(&mut self, staged: &mut Staged, chunk: ChunkRef, length: usize) {
-        self.items.write_tail(chunk, staged.first, length);
-        self.items.append_chunk(staged.first, staged.last, chunk);
+        self.contents.items.write_tail(chunk, staged.first, length);
+        self.contents
+            .items
+            .append_chunk(staged.first, staged.last, chunk);
         staged.last = chunk;
         staged.room = length;
         self.count_staged(staged, chunk);
-        if self.items.slabs.class_of(chunk) != self.items.slabs.sizes.top() {
+        if self.contents.items.slabs.class_of(chunk) != self.contents.items.slabs.sizes.top() {
             debug_assert!(
                 staged.tail.is_null(),
                 "only the last chunk is a smaller one"
             );
             staged.tail = chunk;
-            self.claim(chunk, true);
+            self.contents.claim(chunk);
         }
     }
 
@@ -145,19 +151,29 @@ impl Engine {
     ) -> Room {
         self.check_owner(staged);
         let bytes = bytes.min(staged.missing_bytes());
+        self.spending(|engine, effort| engine.hand_out(staged, bytes, into, effort))
+    }
+
+    fn hand_out(
+        &mut self,
+        staged: &mut Staged,
+        bytes: usize,
+        into: &mut impl Extend<Space>,
+        effort: &mut Effort,
+    ) -> Room {
         let mut given = 0;
-        self.begin_work();
         while given < bytes {
-            if given > 0 && self.work_left() < CALL_WORK / 2 {
+            if given > 0 && effort.left() < CALL_WORK / 2 {
                 break;
             }
             if staged.room == 0 {
                 let (length, class) = self.next_of_chain(staged);
-                let allocated =
-                    match self.may_evict_for_staged(staged.held_bytes) || self.is_free(class) {
-                        true => self.allocate_in_steps(class, &mut staged.patience),
-                        false => Allocated::OutOfMemory,
-                    };
+                let may_evict = self.may_evict_for_staged(staged.held_bytes);
+                let mut memory = self.memory(effort);
+                let allocated = match may_evict || memory.provide_free(class) {
+                    true => memory.allocate_in_steps(class, &mut staged.patience),
+                    false => Allocated::OutOfMemory,
+                };
                 match allocated {
                     Allocated::Chunk(chunk) => self.append_staged(staged, chunk, length),
                     // What has been given is to be filled first.
@@ -167,9 +183,14 @@ impl Engine {
                 }
                 staged.patience = PATIENCE;
             }
-            let (at, len) = self.items.value_range(staged.last);
+            let (at, len) = self.contents.items.value_range(staged.last);
             let room = staged.room;
-            let space = self.items.slabs.segment.space(at + len - room, room);
+            let space = self
+                .contents
+                .items
+                .slabs
+                .segment
+                .space(at + len - room, room);
             into.extend([space]);
             staged.note_written(room);
             given += room;
@@ -180,21 +201,24 @@ impl Engine {
     /// Writes the next bytes of the value. Those beyond its length are an error of the caller.
     ///
     /// False if there is no memory for them: the value cannot be completed and has to be aborted.
-    pub(crate) fn staged_write(&mut self, staged: &mut Staged, mut bytes: &[u8]) -> bool {
+    pub(crate) fn staged_write(
+        &mut self,
+        staged: &mut Staged,
+        mut bytes: &[u8],
+        effort: &mut Effort,
+    ) -> bool {
         assert!(
             bytes.len() <= staged.missing_bytes(),
             "more bytes than were reserved"
         );
-        self.begin_work();
-        if self.drain.is_some() {
-            self.pay_for_drain(bytes.len());
-        }
+        effort.begin_anew();
+        self.memory(effort).pay_for_drain(bytes.len());
         while !bytes.is_empty() {
-            let Some((at, room)) = self.staged_room(staged) else {
+            let Some((at, room)) = self.staged_room(staged, effort) else {
                 return false;
             };
             let len = room.min(bytes.len());
-            self.items.slabs.segment.write(at, &bytes[..len]);
+            self.contents.items.slabs.segment.write(at, &bytes[..len]);
             bytes = &bytes[len..];
             staged.note_written(len);
         }
@@ -202,32 +226,37 @@ impl Engine {
     }
 
     /// As [`Self::staged_write`], with the value of another item, which stays where it is meanwhile.
-    pub(crate) fn staged_copy(&mut self, staged: &mut Staged, source: ChunkRef) -> bool {
+    pub(crate) fn staged_copy(
+        &mut self,
+        staged: &mut Staged,
+        source: ChunkRef,
+        effort: &mut Effort,
+    ) -> bool {
         let mut chunk = source;
         while !chunk.is_null() {
-            let (mut from, mut left) = self.items.value_range(chunk);
+            let (mut from, mut left) = self.contents.items.value_range(chunk);
             while left > 0 {
-                let Some((at, room)) = self.staged_room(staged) else {
+                let Some((at, room)) = self.staged_room(staged, effort) else {
                     return false;
                 };
                 let len = room.min(left);
-                self.items.slabs.segment.copy(from, at, len);
-                self.count_bytes(len);
+                self.contents.items.slabs.segment.copy(from, at, len);
+                effort.spend_copied(len);
                 from += len;
                 left -= len;
                 staged.note_written(len);
             }
-            chunk = self.items.after(chunk);
+            chunk = self.contents.items.after(chunk);
         }
         true
     }
 
     /// Where the next bytes go: offset in the segment, and how many fit there; `None` without memory.
-    fn staged_room(&mut self, staged: &mut Staged) -> Option<(usize, usize)> {
-        if staged.room == 0 && !self.grow_staged(staged) {
+    fn staged_room(&mut self, staged: &mut Staged, effort: &mut Effort) -> Option<(usize, usize)> {
+        if staged.room == 0 && !self.grow_staged(staged, effort) {
             return None;
         }
-        let (at, len) = self.items.value_range(staged.last);
+        let (at, len) = self.contents.items.value_range(staged.last);
         Some((at + len - staged.room, staged.room))
     }
 }

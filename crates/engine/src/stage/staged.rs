@@ -7,10 +7,10 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::engine::Engine;
-use crate::pin::table::RefHasher;
+use crate::contents::Contents;
+use crate::engine::{Engine, EngineId, next_number};
+use crate::pin::RefHasher;
 use crate::slab::ChunkRef;
 use crate::types::KeyHash;
 
@@ -44,39 +44,19 @@ pub struct Staged {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StagedTicket(u64);
 
-/// Which engine of the process a value belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EngineId(u64);
-
-/// The next number of an engine or a ticket: no two of a process are the same.
-fn next_number() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
-impl EngineId {
-    pub(crate) fn new() -> Self {
-        Self(next_number())
-    }
-}
-
 /// All values of an engine that are on their way in.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Receiving {
-    pub(crate) engine: EngineId,
     /// Bytes of their chunks.
-    pub(crate) held_bytes: u64,
+    held_bytes: u64,
     /// Those left here.
     left: HashMap<u64, Staged, BuildHasherDefault<RefHasher>>,
 }
 
 impl Receiving {
-    pub(crate) fn new() -> Self {
-        Self {
-            engine: EngineId::new(),
-            held_bytes: 0,
-            left: HashMap::default(),
-        }
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held_bytes == 0
     }
 
     /// Forgets all of them.
@@ -128,7 +108,7 @@ impl Engine {
         value_bytes: usize,
     ) -> Staged {
         let mut staged = Staged {
-            engine: self.receiving.engine,
+            engine: self.id(),
             first,
             hash,
             last: first,
@@ -139,14 +119,14 @@ impl Engine {
             tail: ChunkRef::NULL,
             held_bytes: 0,
         };
-        self.claim(first, true);
+        self.contents.claim(first);
         self.count_staged(&mut staged, first);
         staged
     }
 
     /// A chunk is for a value on its way in.
     pub(crate) fn count_staged(&mut self, staged: &mut Staged, chunk: ChunkRef) {
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         let bytes = slabs.sizes.chunk_bytes(slabs.class_of(chunk)) as u64;
         staged.held_bytes += bytes;
         self.receiving.held_bytes += bytes;
@@ -155,38 +135,42 @@ impl Engine {
     /// The value is no longer on its way in.
     pub(crate) fn end_staged(&mut self, staged: &Staged) {
         self.check_owner(staged);
-        self.meters.unguarded += 1;
+        self.contents.pins.note_unguarded();
         self.receiving.held_bytes -= staged.held_bytes;
-        self.claim(staged.first, false);
+        self.contents.end_claim(staged.first);
         if !staged.tail.is_null() {
-            self.claim(staged.tail, false);
+            self.contents.end_claim(staged.tail);
         }
     }
 
     /// A value that another engine made would name chunks of others here.
     pub(crate) fn check_owner(&self, staged: &Staged) {
         assert!(
-            staged.engine == self.receiving.engine,
+            staged.engine == self.id(),
             "a value is committed or aborted where it was begun"
         );
-    }
-
-    /// Notes at the page of a chunk that it holds a part of a value on its way in, or no longer.
-    pub(crate) fn claim(&mut self, chunk: ChunkRef, on: bool) {
-        self.guard(chunk, on);
-        let id = self.items.slabs.page_of(chunk);
-        let page = self.items.slabs.page_mut(id);
-        if on {
-            page.receiving += 1;
-        } else {
-            page.receiving -= 1;
-        }
     }
 
     /// Whether values on their way in may take the place of items for a value that holds `own_bytes`. Together they get
     /// half of what the shard holds at most, so that everybody else finds something to evict; a single one may need more.
     pub(crate) fn may_evict_for_staged(&self, own_bytes: u64) -> bool {
         let held = self.receiving.held_bytes;
-        held == own_bytes || 2 * held < self.items.slabs.held_bytes()
+        held == own_bytes || 2 * held < self.contents.items.slabs.held_bytes()
+    }
+}
+
+impl Contents {
+    /// Notes at the page of a chunk that it holds a part of a value on its way in.
+    pub(super) fn claim(&mut self, chunk: ChunkRef) {
+        self.guard(chunk);
+        let id = self.items.slabs.page_of(chunk);
+        self.items.slabs.page_mut(id).receiving += 1;
+    }
+
+    /// Undoes [`Self::claim`].
+    fn end_claim(&mut self, chunk: ChunkRef) {
+        self.end_guard(chunk);
+        let id = self.items.slabs.page_of(chunk);
+        self.items.slabs.page_mut(id).receiving -= 1;
     }
 }

@@ -1,9 +1,13 @@
 //! What the engine does by itself and somebody may want to know: evictions and moves of pages. Recorded only on request,
 //! and kept until they are taken, up to a bound.
+//!
+//! ```text
+//! Leaving, page moved -> kept | .. up to 1,024 .. |, keys behind each other -> take_events: EngineEvent
+//!                             more are only counted
+//! ```
 
+use crate::contents::Leaving;
 use crate::engine::Engine;
-use crate::slab::{ChunkRef, INDEX_CLASS};
-use crate::types::Deadline;
 
 /// Events kept until they are taken; more are only counted. One operation evicts far fewer items.
 const EVENTS_MAX: usize = 1024;
@@ -69,12 +73,45 @@ impl Events {
             self.dropped += 1;
         }
     }
+
+    /// Records that a live item is about to be evicted.
+    #[inline]
+    pub(crate) fn note_eviction(&mut self, leaving: &Leaving<'_>) {
+        if self.recorded {
+            self.keep_eviction(leaving);
+        }
+    }
+
+    #[cold]
+    fn keep_eviction(&mut self, leaving: &Leaving<'_>) {
+        if self.kept.len() < EVENTS_MAX {
+            self.keys.extend_from_slice(leaving.key);
+        }
+        self.keep(Kept::Evicted {
+            key_end: self.keys.len(),
+            fetched: leaving.is_fetched,
+            ttl: leaving.ttl,
+            idle: leaving.idle,
+            class_id: leaving.class_id,
+            value_bytes: leaving.value_bytes,
+        });
+    }
+
+    /// Records that a page leaves its class, by the numbers that users know.
+    pub(crate) fn note_page_move(&mut self, source: u8, destination: u8) {
+        if self.recorded {
+            self.keep(Kept::PageMoved {
+                source,
+                destination,
+            });
+        }
+    }
 }
 
 impl Engine {
     /// Begins or ends the recording of events; what was recorded and not taken is dropped.
     pub fn record_events(&mut self, on: bool) {
-        self.events = Events {
+        self.telemetry.events = Events {
             recorded: on,
             ..Events::default()
         };
@@ -83,12 +120,12 @@ impl Engine {
     /// Whether there are events to take.
     #[must_use]
     pub fn has_events(&self) -> bool {
-        !self.events.kept.is_empty()
+        !self.telemetry.events.kept.is_empty()
     }
 
     /// Gives every event, in the order in which they happened, to `visit`; returns how many there were no room for.
     pub fn take_events(&mut self, mut visit: impl FnMut(&EngineEvent<'_>)) -> u64 {
-        let Events { kept, keys, .. } = &mut self.events;
+        let Events { kept, keys, .. } = &mut self.telemetry.events;
         let mut start = 0;
         for event in kept.drain(..) {
             match event {
@@ -120,47 +157,6 @@ impl Engine {
             }
         }
         keys.clear();
-        std::mem::take(&mut self.events.dropped)
-    }
-
-    /// Records that a live item is about to be evicted.
-    pub(crate) fn note_eviction(&mut self, chunk: ChunkRef) {
-        if !self.events.recorded {
-            return;
-        }
-        let item = self.items.item(chunk);
-        let deadline = item.deadline();
-        let mortal = deadline != Deadline::NEVER;
-        if self.events.kept.len() < EVENTS_MAX {
-            self.events.keys.extend_from_slice(item.key());
-        }
-        let event = Kept::Evicted {
-            key_end: self.events.keys.len(),
-            fetched: item.head.is_fetched(),
-            ttl: mortal.then(|| deadline.0.saturating_sub(self.clock.now().0)),
-            idle: self.clock.age(item.head.last_access()),
-            class_id: self.shown_class(self.items.slabs.class_of(chunk)),
-            value_bytes: item.value_bytes(),
-        };
-        self.events.keep(event);
-    }
-
-    /// Records that a page leaves its class.
-    pub(crate) fn note_page_move(&mut self, source: u8, heir: Option<u8>) {
-        if self.events.recorded {
-            let event = Kept::PageMoved {
-                source: self.shown_class(source),
-                destination: heir.map_or(0, |class| self.shown_class(class)),
-            };
-            self.events.keep(event);
-        }
-    }
-
-    /// The number under which users know a class; 0 is the pool.
-    pub(crate) fn shown_class(&self, class: u8) -> u8 {
-        match class {
-            INDEX_CLASS => 0,
-            class => self.items.slabs.sizes.shown_id(class),
-        }
+        std::mem::take(&mut self.telemetry.events.dropped)
     }
 }

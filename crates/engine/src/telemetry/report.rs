@@ -1,42 +1,69 @@
-//! Statistics.
+//! What is shown: the counters, and beside them what is there.
+//!
+//! ```text
+//! Telemetry (counted)  --+
+//! Contents, Placement  --+--> EngineStats, ClassStats, MemoryReport, Vitals
+//! ```
 
+use super::{ClassStats, EngineStats, MemoryReport, Vitals};
 use crate::engine::Engine;
 use crate::slab::INDEX_CLASS;
-use crate::telemetry::{ClassStats, EngineStats, MemoryReport};
 
 impl Engine {
     /// The general counters.
     #[must_use]
     pub fn stats(&self) -> EngineStats {
-        let hash_bytes = self.index.bytes();
-        let (meters, from) = (&self.meters, &self.shown_from);
+        let (census, slabs) = (&self.contents.census, &self.contents.items.slabs);
+        let general = &self.telemetry.general;
+        let of_classes = self.telemetry.classes.iter().map(|class| class.get_hits);
+        let get_hits = of_classes.sum::<u64>() + general.get_hits;
         EngineStats {
-            evictions: meters.evictions - from.evictions,
-            evicted_bytes: meters.evicted_bytes - from.evicted_bytes,
-            chunks_refused: meters.chunks_refused - from.chunks_refused,
-            slab_reassign_busy_items: meters.busy_pages - from.busy_pages,
-            hash_bytes,
+            get_hits,
+            cmd_get: get_hits + general.get_misses,
+            bytes: census.bytes(),
+            payload_bytes: census.payload_bytes(),
+            curr_items: census.items(),
+            hash_bytes: self.contents.index.bytes(),
             slab_reassign_running: u64::from(self.is_reassigning()),
-            work: self.work(),
-            hash_power_level: u64::from((self.index.slots().max(1)).ilog2()),
-            pages: self.items.slabs.pages_held(),
-            slab_global_page_pool: u64::from(self.items.slabs.pool_len()),
-            charged_bytes: self.items.slabs.held_bytes(),
-            ..self.stats
+            hash_power_level: u64::from((self.contents.index.slots().max(1)).ilog2()),
+            pages: slabs.pages_held(),
+            slab_global_page_pool: u64::from(slabs.pool_len()),
+            charged_bytes: slabs.held_bytes(),
+            ..*general
         }
+    }
+
+    /// How the shard stands beside others. Unlike statistics, the counts are those since its start.
+    #[must_use]
+    pub fn vitals(&self) -> Vitals {
+        let pressure = &self.placement.pressure;
+        Vitals {
+            items: self.contents.census.items(),
+            charged_bytes: self.contents.items.slabs.held_bytes(),
+            hits: self.placement.balance.hits(),
+            evictions: pressure.evictions(),
+            evicted_bytes: pressure.evicted_bytes(),
+            chunks_refused: pressure.chunks_refused(),
+        }
+    }
+
+    /// Bytes of the items evicted since the start, at next to no cost.
+    #[inline]
+    pub fn evicted_bytes(&self) -> u64 {
+        self.placement.pressure.evicted_bytes()
     }
 
     /// Whether the index has had to find items by a second hash, since their leaf was full or crowded: so far nobody's keys
     /// have done that by chance.
     #[must_use]
     pub fn displaces_items(&self) -> bool {
-        self.index.has_second()
+        self.contents.index.has_second()
     }
 
     /// Where the bytes are that the shard has charged.
     #[must_use]
     pub fn memory_report(&self) -> MemoryReport {
-        let slabs = &self.items.slabs;
+        let (census, slabs) = (&self.contents.census, &self.contents.items.slabs);
         let page_bytes = slabs.page_bytes() as u64;
         let (mut used, mut paged) = (0, 0);
         for class in 1..slabs.sizes.len() as u8 {
@@ -48,10 +75,10 @@ impl Engine {
             slabs.used_chunks(INDEX_CLASS) * slabs.sizes.chunk_bytes(INDEX_CLASS) as u64;
         let outside_pages = slabs.held_bytes() - slabs.pages_held() * page_bytes;
         MemoryReport {
-            payload_bytes: self.stats.payload_bytes,
-            header_bytes: self.stats.bytes - self.stats.payload_bytes,
+            payload_bytes: census.payload_bytes(),
+            header_bytes: census.bytes() - census.payload_bytes(),
             index_bytes: outside_pages + index_chunks,
-            rounding_bytes: used - self.stats.bytes,
+            rounding_bytes: used - census.bytes(),
             free_chunk_bytes: paged - used + index_pages - index_chunks,
             free_page_bytes: (u64::from(slabs.pool_len()) + u64::from(slabs.is_releasing()))
                 * page_bytes,
@@ -59,73 +86,49 @@ impl Engine {
         }
     }
 
-    /// Sets back what is shown, but for what is there: `curr_items`, `bytes` and `payload_bytes`. The engine goes on as if it
-    /// had not been called.
+    /// Sets back what was counted; what is there stays. The engine goes on as if it had not been called.
     pub fn reset_stats(&mut self) {
-        let EngineStats {
-            curr_items,
-            bytes,
-            payload_bytes,
-            ..
-        } = self.stats;
-        self.stats = EngineStats {
-            curr_items,
-            bytes,
-            payload_bytes,
-            ..EngineStats::default()
-        };
-        self.shown_from.clone_from(&self.meters);
-        for class in &mut self.classes {
-            *class = ClassStats {
-                class_id: class.class_id,
-                chunk_size: class.chunk_size,
-                chunks_per_page: class.chunks_per_page,
-                number: class.number,
-                mem_requested: class.mem_requested,
-                ..ClassStats::default()
-            };
-        }
+        self.telemetry.reset();
     }
 
     /// The counters of each slab class as users know them, 1 to 63, those without pages included.
     #[must_use]
     pub fn class_stats(&self) -> Vec<ClassStats> {
         let mut shown: Vec<ClassStats> = Vec::new();
-        for class in self.classes.iter().skip(usize::from(INDEX_CLASS) + 1) {
-            let class = ClassStats {
-                class_id: self.items.slabs.sizes.shown_id(class.class_id),
-                ..self.fill_class(*class)
-            };
+        for class in INDEX_CLASS + 1..self.contents.items.slabs.sizes.len() as u8 {
+            let class = self.shown_stats(class);
             match shown.last_mut() {
-                Some(last) if last.class_id == class.class_id => last.join(&class),
+                Some(last) if last.class_id == class.class_id => *last += &class,
                 _ => shown.push(class),
             }
         }
         shown
     }
 
-    fn fill_class(&self, class: ClassStats) -> ClassStats {
-        let slabs = &self.items.slabs;
-        let total_pages = u64::from(slabs.page_count(class.class_id));
-        let total_chunks = total_pages * class.chunks_per_page;
-        let used_chunks = slabs.used_chunks(class.class_id);
-        let next = self
-            .under_hand(class.class_id)
-            .filter(|&chunk| self.items.head(chunk).is_linked())
-            .filter(|&chunk| self.death(&self.items.item(chunk)).is_none())
-            .map(|chunk| self.items.head(chunk));
-        let (meters, from) = (&self.meters, &self.shown_from);
-        let index = usize::from(class.class_id);
+    /// What was counted of a class, and what is there of it.
+    fn shown_stats(&self, class: u8) -> ClassStats {
+        let (contents, slabs) = (&self.contents, &self.contents.items.slabs);
+        let total_pages = u64::from(slabs.page_count(class));
+        let chunks_per_page = slabs.chunks_per_page(class) as u64;
+        let total_chunks = total_pages * chunks_per_page;
+        let used_chunks = slabs.used_chunks(class);
+        let next = (self.victims.under_hand(slabs, class))
+            .filter(|&chunk| contents.items.head(chunk).is_linked() && !contents.is_dead(chunk))
+            .map(|chunk| contents.clock.age(contents.items.head(chunk).last_access()));
+        let there = contents.census.of_class(class);
         ClassStats {
-            get_hits: meters.hits[index] - from.hits[index],
-            evicted: meters.evicted[index] - from.evicted[index],
+            class_id: contents.shown_class(class),
+            chunk_size: slabs.sizes.chunk_bytes(class) as u64,
+            chunks_per_page,
             total_pages,
             page_bytes: total_pages * slabs.page_bytes() as u64,
             total_chunks,
             used_chunks,
             free_chunks: total_chunks - used_chunks,
-            age: next.map_or(0, |head| u64::from(self.clock.age(head.last_access()))),
-            ..class
+            number: there.items,
+            mem_requested: there.bytes,
+            age: next.map_or(0, u64::from),
+            ..self.telemetry.classes[usize::from(class)]
         }
     }
 }

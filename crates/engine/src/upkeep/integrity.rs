@@ -1,4 +1,8 @@
 //! The self-check: walks everything and panics with what is wrong. For tests.
+//!
+//! ```text
+//! slabs (lists, free chunks) -> index -> items and their chains -> census -> what is not in the index -> guards of pages
+//! ```
 
 use std::collections::HashSet;
 
@@ -9,85 +13,72 @@ use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS};
 impl Engine {
     /// Panics unless slabs, items, index, pins and counters agree.
     pub fn check_integrity(&self) {
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         let in_use = slabs.check_integrity(|chunk| {
-            slabs.class_of(chunk) == INDEX_CLASS || self.items.head(chunk).state() == State::Free
+            slabs.class_of(chunk) == INDEX_CLASS
+                || self.contents.items.head(chunk).state() == State::Free
         });
         let mut linked = HashSet::new();
-        let index_chunks = self.index.check_integrity(&self.items, |chunk| {
-            assert!(linked.insert(chunk), "an item is twice in the index");
-        });
+        let index_chunks = self
+            .contents
+            .index
+            .check_integrity(&self.contents.items, |chunk| {
+                assert!(linked.insert(chunk), "an item is twice in the index");
+            });
         assert_eq!(
-            index_chunks + self.check_probation(&linked),
+            index_chunks + self.victims.check_probation(&self.contents, &linked),
             slabs.used_chunks(INDEX_CLASS),
             "chunks of the index, and of the queues and ghosts of new items"
         );
         let mut chunks = slabs.used_chunks(INDEX_CLASS);
-        let mut bytes = 0;
         for &chunk in &linked {
             chunks += self.check_item(chunk);
-            bytes += self.items.item(chunk).requested_bytes() as u64;
         }
-        assert_eq!(bytes, self.stats.bytes, "bytes of items");
-        let payload: usize = linked
-            .iter()
-            .map(|&chunk| self.items.item(chunk).payload_bytes())
-            .sum();
-        assert_eq!(payload as u64, self.stats.payload_bytes, "keys and values");
+        self.contents.check_census(&linked);
         let report = self.memory_report();
         assert_eq!(report.total_bytes(), slabs.held_bytes(), "{report:?}");
-        assert_eq!(
-            linked.len() as u64,
-            self.stats.curr_items,
-            "number of items"
-        );
-        assert_eq!(
-            linked.len() as u64,
-            self.classes.iter().map(|class| class.number).sum::<u64>(),
-            "items of classes"
-        );
         chunks += self.check_loose(&linked);
         assert_eq!(
             chunks, in_use,
             "chunks in use that belong to nothing (or the reverse)"
         );
         self.check_guards();
-        self.check_condensing();
+        self.placement.check_condensing(&self.contents.items.slabs);
     }
 
     /// Checks an item's chunks; returns their number.
     fn check_item(&self, first: ChunkRef) -> u64 {
         assert!(
-            self.items.head(first).is_linked(),
+            self.contents.items.head(first).is_linked(),
             "an item in the index is linked"
         );
         let mut value_bytes = 0;
         let mut count = 0;
-        for chunk in self.items.chunks(first) {
+        for chunk in self.contents.items.chunks(first) {
             if chunk != first {
                 assert_eq!(
-                    self.items.head(chunk).state(),
+                    self.contents.items.head(chunk).state(),
                     State::Tail,
                     "a later chunk of a chain"
                 );
                 assert_eq!(
-                    self.items.first_of(chunk),
+                    self.contents.items.first_of(chunk),
                     first,
                     "a later chunk leads to its first"
                 );
             }
-            let (at, len) = self.items.value_range(chunk);
-            let slabs = &self.items.slabs;
+            let (at, len) = self.contents.items.value_range(chunk);
+            let slabs = &self.contents.items.slabs;
             let end = slabs.address(chunk) + slabs.sizes.chunk_bytes(slabs.class_of(chunk));
             assert!(at + len <= end, "an item is longer than its chunk");
             value_bytes += len;
             count += 1;
         }
-        let item = self.items.item(first);
+        let item = self.contents.items.item(first);
         if item.head.is_chain() {
             assert_eq!(
-                self.items.chunks(first).last(),
-                Some(self.items.chain_last(first)),
+                self.contents.items.chunks(first).last(),
+                Some(self.contents.items.chain_last(first)),
                 "a chain knows its last chunk"
             );
         }
@@ -97,13 +88,10 @@ impl Engine {
             "the chunks of a value make up its length"
         );
         let deadline = item.deadline().0;
-        let id = self.items.slabs.page_of(first);
-        let page = self.items.slabs.page(id);
+        let id = self.contents.items.slabs.page_of(first);
+        let page = self.contents.items.slabs.page(id);
         assert!(
-            deadline == 0
-                || self.is_sweeping(id)
-                || self.is_reaping(id)
-                || page.deadline_min <= deadline,
+            deadline == 0 || self.walks.are_inside(id) || page.deadline_min <= deadline,
             "a page knows its first deadline"
         );
         count
@@ -111,7 +99,7 @@ impl Engine {
 
     /// Counts the chunks of items that are not in the index.
     fn check_loose(&self, linked: &HashSet<ChunkRef>) -> u64 {
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         let mut chunks = 0;
         for id in 1..slabs.pages_end() {
             let class = slabs.page(id).class;
@@ -121,13 +109,13 @@ impl Engine {
             let mut offset = 0;
             while let Some(chunk) = slabs.chunk_in(id, offset) {
                 offset += slabs.sizes.chunk_bytes(class) as u32;
-                match self.items.head(chunk).state() {
+                match self.contents.items.head(chunk).state() {
                     State::Linked | State::LinkedChain => {
                         assert!(linked.contains(&chunk), "a linked item is in the index");
                     }
                     State::Loose | State::LooseChain | State::Dying => {
-                        chunks += (self.items.chunks(chunk))
-                            .inspect(|&part| assert_eq!(self.items.first_of(part), chunk))
+                        chunks += (self.contents.items.chunks(chunk))
+                            .inspect(|&part| assert_eq!(self.contents.items.first_of(part), chunk))
                             .count() as u64;
                     }
                     State::Free | State::Tail => {}
@@ -139,12 +127,12 @@ impl Engine {
 
     /// Checks that the guards of pages are those of pinned and staged items.
     fn check_guards(&self) {
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         let mut guarded = vec![0; slabs.pages_end() as usize];
-        for (first, detached) in self.pins.iter() {
+        for (first, detached) in self.contents.pins.iter() {
             assert_eq!(
                 detached,
-                !self.items.head(first).is_linked(),
+                !self.contents.items.head(first).is_linked(),
                 "a pinned item has left the index"
             );
             guarded[slabs.page_of(first) as usize] += 1;
@@ -157,7 +145,7 @@ impl Engine {
                 "pinned and half-received values of page {id}"
             );
         }
-        if self.receiving.held_bytes == 0 {
+        if self.receiving.is_empty() {
             let receiving = (1..slabs.pages_end()).map(|id| slabs.page(id).receiving);
             assert_eq!(receiving.sum::<u32>(), 0, "nothing is being received");
         }

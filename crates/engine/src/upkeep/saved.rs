@@ -18,11 +18,12 @@ use serde::{Deserialize, Serialize};
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::config::EngineConfig;
+use crate::contents::Census;
+use crate::effort::Effort;
 use crate::engine::Engine;
 use crate::index::SavedIndex;
 use crate::item::State;
 use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId, SavedSlabs};
-use crate::telemetry::EngineStats;
 
 /// Changes whenever the layout of items, pages or the index does.
 const FORMAT: u32 = 10;
@@ -50,11 +51,7 @@ struct Saved {
     index: SavedIndex,
     clock: Clock,
     cas_next: u64,
-    bytes: u64,
-    payload_bytes: u64,
-    curr_items: u64,
-    /// By class: items, and their bytes.
-    classes: Vec<(u64, u64)>,
+    census: Census,
 }
 
 /// Why a shard could not be restored.
@@ -97,24 +94,17 @@ impl Engine {
     pub fn save(&mut self, mark: [u8; 16]) -> Vec<u8> {
         self.settle();
         // Nobody would know of these.
-        self.items.slabs.end_prefault();
-        self.items.slabs.end_release();
-        self.items.slabs.segment.write(MARK_AT, &mark);
+        self.contents.items.slabs.end_prefault();
+        self.contents.items.slabs.end_release();
+        self.contents.items.slabs.segment.write(MARK_AT, &mark);
         let saved = Saved {
             mark,
             layout: self.layout(),
-            slabs: self.items.slabs.saved(),
-            index: self.index.saved(),
-            clock: *self.clock,
-            cas_next: self.cas_next,
-            bytes: self.stats.bytes,
-            payload_bytes: self.stats.payload_bytes,
-            curr_items: self.stats.curr_items,
-            classes: self
-                .classes
-                .iter()
-                .map(|class| (class.number, class.mem_requested))
-                .collect(),
+            slabs: self.contents.items.slabs.saved(),
+            index: self.contents.index.saved(),
+            clock: *self.contents.clock,
+            cas_next: self.cas.next(),
+            census: self.contents.census.clone(),
         };
         postcard::to_stdvec(&saved).expect("plain numbers always have a serialized form")
     }
@@ -131,15 +121,24 @@ impl Engine {
     ) -> Result<Self, RestoreError> {
         let saved: Saved = postcard::from_bytes(saved).map_err(|_| RestoreError::Unreadable)?;
         let mut engine = Self::new(config, budget).map_err(RestoreError::Io)?;
-        if engine.layout() != saved.layout || saved.classes.len() != engine.classes.len() {
+        if engine.layout() != saved.layout
+            || saved.census.classes() != engine.contents.census.classes()
+        {
             return Err(RestoreError::OtherLayout);
         }
-        if engine.items.slabs.segment.bytes(MARK_AT, MARK_BYTES) != saved.mark {
+        if engine
+            .contents
+            .items
+            .slabs
+            .segment
+            .bytes(MARK_AT, MARK_BYTES)
+            != saved.mark
+        {
             return Err(RestoreError::OtherFile);
         }
         engine.take_over(&saved)?;
         // Whatever is written from here on makes the saved state worthless.
-        let segment = &mut engine.items.slabs.segment;
+        let segment = &mut engine.contents.items.slabs.segment;
         segment.write(MARK_AT, &[0; MARK_BYTES]);
         Ok(engine)
     }
@@ -147,23 +146,20 @@ impl Engine {
     /// Takes over what was saved of a shard of this layout.
     fn take_over(&mut self, saved: &Saved) -> Result<(), RestoreError> {
         let outside_bytes = saved.index.directory_bytes();
-        if !saved.index.is_sound() || !saved.slabs.is_sound(&self.items.slabs, outside_bytes) {
+        if !saved.index.is_sound()
+            || !saved
+                .slabs
+                .is_sound(&self.contents.items.slabs, outside_bytes)
+        {
             return Err(RestoreError::Damaged);
         }
-        self.items.slabs.adopt(&saved.slabs);
-        (self.index.adopt(&self.items.slabs, &saved.index)).map_err(RestoreError::Io)?;
-        self.clock.set(saved.clock);
-        self.cas_next = saved.cas_next;
-        self.stats = EngineStats {
-            bytes: saved.bytes,
-            payload_bytes: saved.payload_bytes,
-            curr_items: saved.curr_items,
-            total_items: saved.curr_items,
-            ..EngineStats::default()
-        };
-        for (class, &(number, mem_requested)) in self.classes.iter_mut().zip(&saved.classes) {
-            (class.number, class.mem_requested) = (number, mem_requested);
-        }
+        self.contents.items.slabs.adopt(&saved.slabs);
+        let slabs = &self.contents.items.slabs;
+        (self.contents.index.adopt(slabs, &saved.index)).map_err(RestoreError::Io)?;
+        self.contents.clock.set(saved.clock);
+        self.cas.go_on_from(saved.cas_next);
+        self.contents.census.clone_from(&saved.census);
+        self.telemetry.restored(saved.census.items());
         match self.is_sound(&saved.slabs) {
             Ok(true) => Ok(()),
             Ok(false) => Err(RestoreError::Damaged),
@@ -172,60 +168,57 @@ impl Engine {
     }
 
     fn layout(&self) -> Layout {
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         Layout {
             format: FORMAT,
             segment_bytes: slabs.segment_bytes(),
             page_bytes: slabs.page_bytes(),
-            cas_bytes: self.items.cas_bytes,
+            cas_bytes: self.contents.items.cas_bytes,
             chunk_bytes: (0..slabs.sizes.len())
                 .map(|class| slabs.sizes.chunk_bytes(class as u8))
                 .collect(),
-            hash_seed: self.hasher.seed(),
+            hash_seed: self.contents.hash_seed(),
         }
     }
 
     /// Ends everything that is under way, so that the state is that of pages, items and index alone.
     fn settle(&mut self) {
-        for (first, detached) in self.pins.take() {
-            self.guard(first, false);
-            if detached {
-                self.free_item(first);
-            }
-        }
-        self.give_up_staged();
-        self.free_dying(usize::MAX);
-        self.stop_drain();
-        self.stop_condensing();
-        self.dissolve_probation();
-        self.break_off_walk();
-        self.break_off_visit();
+        self.spending(|engine, effort| {
+            engine.contents.unpin_all(effort);
+            engine.give_up_staged(effort);
+            engine.contents.free_dying(usize::MAX, effort);
+            let mut memory = engine.memory(effort);
+            memory.stop_drain();
+            memory.stop_condensing();
+        });
+        self.victims.dissolve_probation(&mut self.contents);
+        self.walks.break_off(&mut self.contents);
     }
 
     /// Frees values that were being received. With the pins gone, only their pages are guarded.
-    fn give_up_staged(&mut self) {
+    fn give_up_staged(&mut self, effort: &mut Effort) {
         self.receiving.clear();
-        let guarded: Vec<PageId> = (1..self.items.slabs.pages_end())
-            .filter(|&id| self.items.slabs.page(id).guarded > 0)
+        let guarded: Vec<PageId> = (1..self.contents.items.slabs.pages_end())
+            .filter(|&id| self.contents.items.slabs.page(id).guarded > 0)
             .collect();
         for &id in &guarded {
-            let page = self.items.slabs.page_mut(id);
+            let page = self.contents.items.slabs.page_mut(id);
             (page.guarded, page.receiving) = (0, 0);
         }
         for id in guarded {
-            let page = *self.items.slabs.page(id);
+            let page = *self.contents.items.slabs.page(id);
             if page.class == NO_CLASS || page.class == INDEX_CLASS {
                 continue;
             }
-            let chunk_bytes = self.items.slabs.sizes.chunk_bytes(page.class) as u32;
+            let chunk_bytes = self.contents.items.slabs.sizes.chunk_bytes(page.class) as u32;
             for first in (0..page.carved / chunk_bytes)
                 .map(|number| number * chunk_bytes)
-                .filter_map(|offset| self.items.slabs.chunk_in(id, offset))
+                .filter_map(|offset| self.contents.items.slabs.chunk_in(id, offset))
                 .collect::<Vec<ChunkRef>>()
             {
-                let state = self.items.head(first).state();
+                let state = self.contents.items.head(first).state();
                 if matches!(state, State::Loose | State::LooseChain) {
-                    self.free_item(first);
+                    self.contents.free_item(first, effort);
                 }
             }
         }

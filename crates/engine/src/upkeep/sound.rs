@@ -4,11 +4,16 @@
 //! reference leads to a chunk of the right kind, nothing is longer than its chunk, no chain is endless, and items and index
 //! agree. So no damage, of whatever origin, is met later by a request. Nothing here trusts what it has not looked at.
 //!
+//! ```text
+//! checksum of a page -> its free chunks -> its items, chains, and their lookups -> the census of all is the saved one
+//! ```
+//!
 //! Pages are gone through in the order of memory, right after their checksum has brought them into the processor's cache,
 //! and lookups in the index are prefetched.
 
 use std::io;
 
+use crate::contents::Census;
 use crate::engine::Engine;
 use crate::item::{Head, State, TAIL_BYTES};
 use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId, SavedSlabs};
@@ -18,15 +23,11 @@ use crate::types::KeyHash;
 const LOOKUPS: usize = 32;
 
 /// What has been found in the pages.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Found {
-    items: u64,
-    bytes: u64,
-    payload_bytes: u64,
+    census: Census,
     tails: u64,
     tails_of_chains: u64,
-    /// By class: items, and their bytes.
-    classes: Vec<(u64, u64)>,
     /// Items of the page at hand.
     linked: Vec<(ChunkRef, KeyHash)>,
 }
@@ -38,13 +39,13 @@ impl Engine {
     ///
     /// The file system has no room for a page that is a hole in the file.
     pub(crate) fn is_sound(&mut self, saved: &SavedSlabs) -> io::Result<bool> {
-        self.items.slabs.back_adopted(saved)?;
+        self.contents.items.slabs.back_adopted(saved)?;
         Ok(self.is_index_sound(saved) && self.are_items_sound(saved))
     }
 
     fn is_index_sound(&self, saved: &SavedSlabs) -> bool {
-        let slabs = &self.items.slabs;
-        let Some(extents) = self.index.sound_extents(slabs) else {
+        let slabs = &self.contents.items.slabs;
+        let Some(extents) = self.contents.index.sound_extents(slabs) else {
             return false;
         };
         let is_free = |chunk: ChunkRef| {
@@ -61,14 +62,16 @@ impl Engine {
         let mut pages = (1..slabs.pages_end()).filter(|&id| slabs.page(id).class == INDEX_CLASS);
         extents.len() as u64 == slabs.used_chunks(INDEX_CLASS)
             && pages.all(is_page_sound)
-            && self.index.has_sound_buckets(slabs)
+            && self.contents.index.has_sound_buckets(slabs)
     }
 
     fn are_items_sound(&self, saved: &SavedSlabs) -> bool {
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         let mut found = Found {
-            classes: vec![(0, 0); self.classes.len()],
-            ..Found::default()
+            census: Census::new(slabs.sizes.len()),
+            tails: 0,
+            tails_of_chains: 0,
+            linked: Vec::new(),
         };
         let mut pages = (1..slabs.pages_end()).filter(|&id| slabs.page(id).class != INDEX_CLASS);
         pages.all(|id| slabs.is_as_saved(id, saved) && self.is_page_sound(id, &mut found))
@@ -76,21 +79,14 @@ impl Engine {
     }
 
     fn agrees_with(&self, found: &Found) -> bool {
-        let of_classes = self
-            .classes
-            .iter()
-            .map(|class| (class.number, class.mem_requested));
-        found.items == self.index.items() as u64
-            && found.items == self.stats.curr_items
-            && found.bytes == self.stats.bytes
-            && found.payload_bytes == self.stats.payload_bytes
+        found.census.items() == self.contents.index.items() as u64
+            && found.census == self.contents.census
             && found.tails == found.tails_of_chains
-            && of_classes.eq(found.classes.iter().copied())
     }
 
     /// Goes through the chunks of a page, whose bytes are those that were saved.
     fn is_page_sound(&self, id: PageId, found: &mut Found) -> bool {
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         let page = slabs.page(id);
         if page.class == NO_CLASS {
             return true;
@@ -102,7 +98,7 @@ impl Engine {
             let Some(chunk) = slabs.chunk_in(id, number * chunk_bytes) else {
                 return false;
             };
-            let is_sound = match self.items.head(chunk).known_state() {
+            let is_sound = match self.contents.items.head(chunk).known_state() {
                 Some(State::Free) => {
                     free += 1;
                     true
@@ -118,7 +114,7 @@ impl Engine {
                 return false;
             }
         }
-        let is_free = |chunk| self.items.head(chunk).known_state() == Some(State::Free);
+        let is_free = |chunk| self.contents.items.head(chunk).known_state() == Some(State::Free);
         free + page.in_use == page.carved / chunk_bytes
             && slabs.count_free(id, is_free) == Some(free)
             && self.are_indexed(&found.linked)
@@ -126,42 +122,40 @@ impl Engine {
 
     /// Whether the index has each of these items where its key says.
     fn are_indexed(&self, linked: &[(ChunkRef, KeyHash)]) -> bool {
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         linked.chunks(LOOKUPS).all(|batch| {
             for &(_, hash) in batch {
-                self.index.prefetch(slabs, hash);
+                self.contents.index.prefetch(slabs, hash);
             }
             batch.iter().all(|&(chunk, hash)| {
-                let key = self.items.item(chunk).key();
-                let found = self.index.find(slabs, hash, key, |other| other == chunk);
+                let key = self.contents.items.item(chunk).key();
+                let found = self
+                    .contents
+                    .index
+                    .find(slabs, hash, key, |other| other == chunk);
                 found.is_some()
             })
         })
     }
 
     fn is_item_sound(&self, first: ChunkRef, found: &mut Found) -> bool {
-        let class = self.items.slabs.class_of(first);
-        let chunk_bytes = self.items.slabs.sizes.chunk_bytes(class);
-        let head = self.items.head(first);
-        let bytes = head.value_at(self.items.cas_bytes) + head.length();
+        let class = self.contents.items.slabs.class_of(first);
+        let chunk_bytes = self.contents.items.slabs.sizes.chunk_bytes(class);
+        let head = self.contents.items.head(first);
+        let bytes = head.value_at(self.contents.items.cas_bytes) + head.length();
         if bytes > chunk_bytes || head.key_bytes() == 0 {
             return false;
         }
-        let item = self.items.item(first);
-        let requested = item.requested_bytes() as u64;
-        found.items += 1;
-        found.bytes += requested;
-        found.payload_bytes += item.payload_bytes() as u64;
-        let of_class = &mut found.classes[usize::from(class)];
-        *of_class = (of_class.0 + 1, of_class.1 + requested);
-        found.linked.push((first, self.hasher.hash(item.key())));
+        let item = self.contents.items.item(first);
+        found.census.add(class, &item);
+        found.linked.push((first, self.contents.hash_of(first)));
         !head.is_chain() || self.is_chain_sound(first, head, found)
     }
 
     fn is_chain_sound(&self, first: ChunkRef, head: Head, found: &mut Found) -> bool {
-        let chunks = self.items.slabs.chunks_in_use();
+        let chunks = self.contents.items.slabs.chunks_in_use();
         let (mut value_bytes, mut last, mut number) = (head.length(), first, 0);
-        let mut tail = self.items.chain_next(first);
+        let mut tail = self.contents.items.chain_next(first);
         while !tail.is_null() {
             found.tails_of_chains += 1;
             number += 1;
@@ -171,15 +165,16 @@ impl Engine {
             if !goes_on {
                 return false;
             }
-            value_bytes += self.items.value_range(tail).1;
-            (last, tail) = (tail, self.items.tail_next(tail));
+            value_bytes += self.contents.items.value_range(tail).1;
+            (last, tail) = (tail, self.contents.items.tail_next(tail));
         }
-        value_bytes == self.items.item(first).value_bytes() && self.items.chain_last(first) == last
+        value_bytes == self.contents.items.item(first).value_bytes()
+            && self.contents.items.chain_last(first) == last
     }
 
     /// Whether this is a later chunk of a chain.
     fn is_tail(&self, chunk: ChunkRef) -> bool {
-        let slabs = &self.items.slabs;
+        let slabs = &self.contents.items.slabs;
         let id = slabs.page_of(chunk);
         if id >= slabs.pages_end() {
             return false;
@@ -188,7 +183,7 @@ impl Engine {
         if class == INDEX_CLASS || !slabs.is_chunk_of(class, chunk) {
             return false;
         }
-        let head = self.items.head(chunk);
+        let head = self.contents.items.head(chunk);
         head.known_state() == Some(State::Tail)
             && TAIL_BYTES + head.length() <= slabs.sizes.chunk_bytes(class)
     }
@@ -197,7 +192,7 @@ impl Engine {
     fn leads_to(&self, first: ChunkRef, tail: ChunkRef, steps: usize) -> bool {
         let mut chunk = tail;
         for _ in 0..steps {
-            chunk = self.items.tail_first(chunk);
+            chunk = self.contents.items.tail_first(chunk);
             if chunk == first {
                 return true;
             }

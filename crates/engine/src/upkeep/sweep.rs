@@ -1,18 +1,21 @@
 //! The background walk that frees dead items.
 //!
+//! ```text
+//! page 1, 2, 3, ...   stepped over, if all live | chunk by chunk: dead ones freed, its bound on deadlines learnt anew
+//! ```
+//!
 //! It goes through the pages in the order of their addresses, so memory is read in sequence, and steps over pages whose
 //! items all live: each page knows a time before which none of its items dies. After a `flush_all`, and every 48 days, it
 //! steps over none, so that stamps of items need no more bits than there are (clock.rs).
 
+use super::Walks;
 use crate::api::SweepProgress;
-use crate::effort::WALK_WORK;
+use crate::contents::{Cause, Contents, DYING_STEP};
+use crate::effort::{Effort, WALK_WORK};
 use crate::engine::Engine;
-use crate::evict::hand::Reclaimer;
 use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId};
-use crate::types::{Deadline, KeyHash, Seconds};
-
-/// Chunks beyond the budget that finish a page's last item.
-const DYING_STEP: usize = 32;
+use crate::telemetry::Telemetry;
+use crate::types::{KeyHash, Seconds};
 
 /// Chunks looked at by one call of [`Engine::maintain`] when a walk over everything is due.
 const RENEWAL_STEP: usize = 128;
@@ -21,11 +24,11 @@ const RENEWAL_STEP: usize = 128;
 const FLUSH_STEPS: usize = 8;
 
 /// Chunks that are looked at together, so that their cache misses overlap.
-pub(crate) const GROUP: usize = 32;
+pub(super) const GROUP: usize = 32;
 
 /// Where the walk is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SweepCursor {
+pub(super) struct Sweep {
     page: PageId,
     offset: u32,
     /// The class of the page when the walk reached it.
@@ -40,159 +43,225 @@ impl Engine {
     /// Looks at up to `budget` chunks (a page that is stepped over counts as one) and frees dead items; at fewer if many are
     /// dead.
     pub fn sweep(&mut self, now: Seconds, budget: usize) -> SweepProgress {
-        self.clock.advance(now);
-        self.begin_work();
-        self.free_dying(DYING_STEP);
-        let mut progress = SweepProgress::default();
-        let work_max = self.work() + WALK_WORK;
-        while progress.looked < budget && !progress.wrapped && self.work() < work_max {
-            let looked = if self.sweep.page >= self.items.slabs.pages_end() || self.sweep.page == 0
-            {
-                progress.wrapped = self.sweep.page != 0;
-                self.begin_walk();
-                1
-            } else {
-                self.sweep_step(budget - progress.looked, &mut progress.reclaimed)
-            };
-            progress.looked += looked;
-            self.meters.work += looked as u64;
-        }
-        progress
-    }
-
-    /// A walk has ended, unless there was none, and another begins.
-    fn begin_walk(&mut self) {
-        if let Some(began) = self.sweep.renews {
-            self.clock.end_walk(self.sweep.flushed, began);
-        }
-        self.sweep = SweepCursor {
-            page: 1,
-            offset: 0,
-            class: NO_CLASS,
-            flushed: self.clock.flushed(),
-            renews: (self.clock.is_walk_due()).then(|| self.clock.walk_begins()),
-        };
+        self.contents.clock.advance(now);
+        self.spending(|engine, effort| {
+            let (contents, telemetry) = (&mut engine.contents, &mut engine.telemetry);
+            engine.walks.sweep.run(contents, telemetry, effort, budget)
+        })
     }
 
     /// Goes on with a walk over everything if one has to end before stamps are used up; true while there is more to do.
-    pub(crate) fn renew_stamps(&mut self) -> bool {
-        if self.clock.needs_walk() {
-            self.sweep(self.clock.now(), RENEWAL_STEP);
+    pub(super) fn renew_stamps(&mut self) -> bool {
+        if self.contents.clock.needs_walk() {
+            self.sweep(self.contents.clock.now(), RENEWAL_STEP);
         }
-        self.clock.needs_walk()
+        self.contents.clock.needs_walk()
     }
 
     /// Sees to it that the next flush has a stamp.
     pub(crate) fn provide_stamp(&mut self) {
         let mut steps = 0;
-        while self.clock.is_scarce() && (steps < FLUSH_STEPS || self.clock.is_used_up()) {
-            self.sweep(self.clock.now(), usize::MAX);
+        let is_short = |engine: &Self, steps| {
+            let clock = &engine.contents.clock;
+            clock.is_scarce() && (steps < FLUSH_STEPS || clock.is_used_up())
+        };
+        while is_short(self, steps) {
+            self.sweep(self.contents.clock.now(), usize::MAX);
             steps += 1;
         }
     }
+}
 
-    /// Whether the walk is inside a page, whose bound on deadlines is then that of a part of its items.
-    pub(crate) fn is_sweeping(&self, page: PageId) -> bool {
-        self.sweep.page == page && self.sweep.offset > 0
+impl Walks {
+    /// Whether a walk is inside a page, whose bound on deadlines is then that of a part of its items.
+    pub(super) fn are_inside(&self, page: PageId) -> bool {
+        self.sweep.is_inside(page) || self.reaping.is_inside(page)
     }
 
-    /// Gives up the walk, so that no page has the bound of a part of its items: that page is walked in any case.
-    pub(crate) fn break_off_walk(&mut self) {
-        if self.sweep.page != 0 && self.sweep.page < self.items.slabs.pages_end() {
-            self.items.slabs.page_mut(self.sweep.page).deadline_min = 0;
+    /// Gives up the walks, so that no page has the bound of a part of its items: such a page is walked in any case.
+    pub(super) fn break_off(&mut self, contents: &mut Contents) {
+        let pages = [self.sweep.page_under_way(), self.reaping.page_under_way()];
+        for page in pages.into_iter().flatten() {
+            if page < contents.items.slabs.pages_end() {
+                contents.items.slabs.page_mut(page).deadline_min = 0;
+            }
         }
-        self.sweep = SweepCursor::default();
+        *self = Self::default();
+    }
+}
+
+impl Sweep {
+    /// See [`Engine::sweep`].
+    fn run(
+        &mut self,
+        contents: &mut Contents,
+        telemetry: &mut Telemetry,
+        effort: &mut Effort,
+        budget: usize,
+    ) -> SweepProgress {
+        contents.free_dying(DYING_STEP, effort);
+        let mut progress = SweepProgress::default();
+        let work_max = effort.spent() + WALK_WORK;
+        while progress.looked < budget && !progress.wrapped && effort.spent() < work_max {
+            let looked = if self.page >= contents.items.slabs.pages_end() || self.page == 0 {
+                progress.wrapped = self.page != 0;
+                self.begin_walk(contents);
+                1
+            } else {
+                let most = budget - progress.looked;
+                let batch = self.next_chunks(contents, most);
+                progress.reclaimed += reclaim_dead(contents, telemetry, effort, batch.chunks());
+                batch.looked
+            };
+            progress.looked += looked;
+            effort.spend(looked as u64);
+        }
+        progress
     }
 
-    /// A few chunks, or the step to the next page; returns how many were looked at.
-    fn sweep_step(&mut self, budget: usize, reclaimed: &mut usize) -> usize {
-        let id = self.sweep.page;
-        let page = self.items.slabs.page(id);
+    /// A walk has ended, unless there was none, and another begins.
+    fn begin_walk(&mut self, contents: &mut Contents) {
+        if let Some(began) = self.renews {
+            contents.clock.end_walk(self.flushed, began);
+        }
+        let clock = &contents.clock;
+        *self = Self {
+            page: 1,
+            offset: 0,
+            class: NO_CLASS,
+            flushed: clock.flushed(),
+            renews: clock.is_walk_due().then(|| clock.walk_begins()),
+        };
+    }
+
+    fn is_inside(&self, page: PageId) -> bool {
+        self.page == page && self.offset > 0
+    }
+
+    fn page_under_way(&self) -> Option<PageId> {
+        (self.page != 0).then_some(self.page)
+    }
+
+    /// The next few chunks of the page, or none at a step to the next one.
+    fn next_chunks(&mut self, contents: &mut Contents, most: usize) -> Batch {
+        let id = self.page;
+        let page = contents.items.slabs.page(id);
         let (class, deadline_min) = (page.class, page.deadline_min);
-        if class != self.sweep.class {
-            self.sweep.class = class;
-            self.sweep.offset = 0;
+        if class != self.class {
+            self.class = class;
+            self.offset = 0;
         }
         let no_items = class == NO_CLASS || class == INDEX_CLASS;
-        if self.sweep.offset == 0 {
-            let all_live = deadline_min > self.clock.now().0
-                && self.clock.flushed().is_none()
-                && self.sweep.renews.is_none();
+        if self.offset == 0 {
+            let all_live = deadline_min > contents.clock.now().0
+                && contents.clock.flushed().is_none()
+                && self.renews.is_none();
             if no_items || all_live {
-                self.sweep.page += 1;
-                return 1;
+                self.page += 1;
+                return Batch::STEP;
             }
-            self.begin_visit(id);
+            begin_visit(contents, id);
         }
-        let mut batch = [ChunkRef::NULL; GROUP];
-        let mut len = 0;
-        if !no_items {
-            let chunk_bytes = self.items.slabs.sizes.chunk_bytes(class) as u32;
-            while len < GROUP.min(budget)
-                && let Some(chunk) = self.items.slabs.chunk_in(id, self.sweep.offset)
-            {
-                batch[len] = chunk;
-                len += 1;
-                self.sweep.offset += chunk_bytes;
-            }
+        let batch = match no_items {
+            true => Batch::STEP,
+            false => Batch::of_page(contents, id, &mut self.offset, GROUP.min(most)),
+        };
+        if batch.len == 0 {
+            self.page += 1;
+            self.offset = 0;
         }
-        if len == 0 {
-            self.sweep.page += 1;
-            self.sweep.offset = 0;
-            return 1;
+        batch
+    }
+}
+
+/// Some chunks of a page.
+#[derive(Debug)]
+pub(super) struct Batch {
+    chunks: [ChunkRef; GROUP],
+    len: usize,
+    /// As how many chunks it counts.
+    pub(super) looked: usize,
+}
+
+impl Batch {
+    /// None: a step to the next page, which counts as one chunk.
+    pub(super) const STEP: Self = Self {
+        chunks: [ChunkRef::NULL; GROUP],
+        len: 0,
+        looked: 1,
+    };
+
+    /// Up to `most` chunks of a page from `offset` on, which is moved behind them; [`Self::STEP`] at its end.
+    pub(super) fn of_page(contents: &Contents, id: PageId, offset: &mut u32, most: usize) -> Self {
+        let slabs = &contents.items.slabs;
+        let chunk_bytes = slabs.sizes.chunk_bytes(slabs.page(id).class) as u32;
+        let mut batch = Self::STEP;
+        while batch.len < most
+            && let Some(chunk) = slabs.chunk_in(id, *offset)
+        {
+            batch.chunks[batch.len] = chunk;
+            batch.len += 1;
+            *offset += chunk_bytes;
         }
-        *reclaimed += self.reclaim_dead(&batch[..len]);
-        len
+        batch.looked = batch.len.max(1);
+        batch
     }
 
-    /// Frees the dead items among those that begin in these chunks; returns their number. Their lines of the index are
-    /// asked for together.
-    pub(crate) fn reclaim_dead(&mut self, chunks: &[ChunkRef]) -> usize {
-        let mut dead = [(ChunkRef::NULL, KeyHash(0)); GROUP];
-        let mut found = 0;
-        for &chunk in chunks {
-            if self.is_dead_or_note(chunk) {
-                let hash = self.items.hash_of(self.hasher, chunk);
-                self.index.prefetch_leaf(hash);
-                dead[found] = (chunk, hash);
-                found += 1;
-            }
-        }
-        let dead = &dead[..found];
-        for &(_, hash) in dead {
-            self.index.prefetch(&self.items.slabs, hash);
-        }
-        for &(chunk, hash) in dead {
-            self.reclaim_hashed(chunk, hash, Reclaimer::Sweep);
-        }
-        found
+    /// The chunks.
+    pub(super) fn chunks(&self) -> &[ChunkRef] {
+        &self.chunks[..self.len]
     }
+}
 
-    /// Whether a chunk begins a dead item. Of a live one its page learns the deadline.
-    pub(crate) fn is_dead_or_note(&mut self, chunk: ChunkRef) -> bool {
-        let head = self.items.head(chunk);
-        if !head.is_linked() {
-            return false;
-        }
-        self.stats.crawler_items_checked += 1;
-        self.class_of(chunk).crawler_items_checked += 1;
-        let item = self.items.item(chunk);
-        let deadline: Deadline = item.deadline();
-        if self.death(&item).is_some() {
-            return true;
-        }
-        self.items.note_deadline(chunk, deadline);
-        self.renew(chunk);
-        false
-    }
+/// The page is gone through from its start: what is met, and what is stored meanwhile, is counted anew.
+pub(super) fn begin_visit(contents: &mut Contents, id: PageId) {
+    let flushed = contents.clock.flushed().map_or(0, |stamp| stamp + 1);
+    let now = contents.clock.now().0;
+    let page = contents.items.slabs.page_mut(id);
+    page.begin_visit(now, flushed);
+}
 
-    /// Keeps the age of an item that is looked at, or moved to where the walk may have been, from wrapping.
-    #[inline]
-    pub(crate) fn renew(&mut self, chunk: ChunkRef) {
-        let head = self.items.head(chunk);
-        let renewed = head.with_last_access(self.clock.renewed(head.last_access()));
-        if renewed != head {
-            self.items.set_head(chunk, renewed);
+/// Frees the dead items among those that begin in these chunks; returns their number. Their lines of the index are
+/// asked for together.
+pub(super) fn reclaim_dead(
+    contents: &mut Contents,
+    telemetry: &mut Telemetry,
+    effort: &mut Effort,
+    chunks: &[ChunkRef],
+) -> usize {
+    let mut dead = [(ChunkRef::NULL, KeyHash(0)); GROUP];
+    let mut found = 0;
+    for &chunk in chunks {
+        if is_dead_or_note(contents, telemetry, chunk) {
+            let hash = contents.hash_of(chunk);
+            contents.index.prefetch_leaf(hash);
+            dead[found] = (chunk, hash);
+            found += 1;
         }
     }
+    let dead = &dead[..found];
+    for &(_, hash) in dead {
+        contents.index.prefetch(&contents.items.slabs, hash);
+    }
+    for &(chunk, hash) in dead {
+        telemetry.leaves(&contents.leaving(chunk, Cause::Swept));
+        contents.remove_one_of_many(chunk, hash, effort);
+    }
+    found
+}
+
+/// Whether a chunk begins a dead item. Of a live one its page learns the deadline.
+fn is_dead_or_note(contents: &mut Contents, telemetry: &mut Telemetry, chunk: ChunkRef) -> bool {
+    if !contents.items.head(chunk).is_linked() {
+        return false;
+    }
+    telemetry.checked(contents.items.slabs.class_of(chunk));
+    let item = contents.items.item(chunk);
+    if contents.death(&item).is_some() {
+        return true;
+    }
+    let deadline = item.deadline();
+    contents.items.note_deadline(chunk, deadline);
+    contents.renew(chunk);
+    false
 }

@@ -15,6 +15,7 @@
 //! visited once, but for a leaf that is split between two steps that visit it. Items that come, change or go meanwhile
 //! are visited as they are at that moment, or not.
 
+use crate::contents::Contents;
 use crate::engine::Engine;
 use crate::index::WALK_END;
 use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId};
@@ -88,24 +89,25 @@ impl Engine {
         budget: usize,
         mut visit: impl FnMut(&WalkedItem<'_>),
     ) -> bool {
-        self.clock.advance(now);
-        let mut chunks = std::mem::take(&mut self.walked);
-        // A leaf without items counts as one, so that an empty table is no endless walk.
-        let mut looked = 0;
-        while looked < budget && !cursor.is_done() {
-            chunks.clear();
-            self.next_items(cursor, budget - looked, &mut chunks);
-            looked += chunks.len().max(1);
-            self.meters.work += chunks.len() as u64 + LEAF_WORK;
-            for at in 0..chunks.len() {
-                if let Some(&ahead) = chunks.get(at + PREFETCH_AHEAD) {
-                    let address = self.items.slabs.address(ahead);
-                    self.items.slabs.segment.prefetch(address);
+        self.contents.clock.advance(now);
+        self.spending(|engine, effort| {
+            let (contents, chunks) = (&engine.contents, &mut engine.walks.walked);
+            // A leaf without items counts as one, so that an empty table is no endless walk.
+            let mut looked = 0;
+            while looked < budget && !cursor.is_done() {
+                chunks.clear();
+                contents.next_items(cursor, budget - looked, chunks);
+                looked += chunks.len().max(1);
+                effort.spend(chunks.len() as u64 + LEAF_WORK);
+                for at in 0..chunks.len() {
+                    if let Some(&ahead) = chunks.get(at + PREFETCH_AHEAD) {
+                        let slabs = &contents.items.slabs;
+                        slabs.segment.prefetch(slabs.address(ahead));
+                    }
+                    contents.show(chunks[at], &mut visit);
                 }
-                self.show(chunks[at], &mut visit);
             }
-        }
-        self.walked = chunks;
+        });
         !cursor.is_done()
     }
 
@@ -122,28 +124,33 @@ impl Engine {
         budget: usize,
         mut visit: impl FnMut(&WalkedItem<'_>) -> bool,
     ) -> bool {
-        self.clock.advance(now);
-        for _ in 0..budget {
-            self.meters.work += 1;
-            if cursor.page >= self.items.slabs.pages_end() {
-                return false;
+        self.contents.clock.advance(now);
+        self.spending(|engine, effort| {
+            let contents = &engine.contents;
+            for _ in 0..budget {
+                effort.spend(1);
+                if cursor.page >= contents.items.slabs.pages_end() {
+                    return false;
+                }
+                let Some(chunk) = contents.next_in_page(cursor, classes) else {
+                    cursor.page += 1;
+                    cursor.offset = 0;
+                    continue;
+                };
+                let mut wants_more = true;
+                if contents.items.head(chunk).is_linked() {
+                    contents.show(chunk, &mut |item| wants_more = visit(item));
+                }
+                if !wants_more {
+                    break;
+                }
             }
-            let Some(chunk) = self.next_in_page(cursor, classes) else {
-                cursor.page += 1;
-                cursor.offset = 0;
-                continue;
-            };
-            let mut wants_more = true;
-            if self.items.head(chunk).is_linked() {
-                self.show(chunk, &mut |item| wants_more = visit(item));
-            }
-            if !wants_more {
-                break;
-            }
-        }
-        true
+            true
+        })
     }
+}
 
+impl Contents {
     /// The next chunk of the page under the cursor, if the page is of one of `classes`.
     fn next_in_page(&self, cursor: &mut PageCursor, classes: u64) -> Option<ChunkRef> {
         let slabs = &self.items.slabs;

@@ -1,11 +1,16 @@
 //! incr and decr.
+//!
+//! ```text
+//! as long as before or shorter --> written over the old digits, padded with spaces        longer --> stored anew
+//! ```
 
+use super::Seen;
 use crate::api::{Arith, ArithExtras, ArithOp, ArithOutcome};
+use crate::contents::Contents;
 use crate::engine::Engine;
-use crate::index::Place;
 use crate::item::{Fields, Marks};
 use crate::slab::ChunkRef;
-use crate::types::{Deadline, KeyHash, Seconds};
+use crate::types::{KeyHash, Seconds};
 
 /// Digits of the largest 64-bit number.
 const DIGITS_MAX: usize = 20;
@@ -22,19 +27,16 @@ impl Engine {
         arith: &Arith,
         now: Seconds,
     ) -> ArithOutcome {
-        self.clock.advance(now);
-        let Some((place, chunk)) = self.look_up(key, hash) else {
-            return match arith.extras.create {
-                Some((initial, deadline)) => {
-                    self.create_number(key, hash, initial, deadline, &arith.extras)
-                }
-                None => {
-                    self.count_arith_miss(arith.op);
-                    ArithOutcome::NotFound
-                }
-            };
+        self.contents.clock.advance(now);
+        let seen = self.look_up(key, hash);
+        let Some((_, chunk)) = seen.live() else {
+            if arith.extras.create.is_some() {
+                return self.create_number(key, hash, &arith.extras, seen);
+            }
+            self.telemetry.arith_miss(arith.op);
+            return ArithOutcome::NotFound;
         };
-        let item = self.items.item(chunk);
+        let item = self.contents.items.item(chunk);
         // In memcached's order: an empty value is no number whatever its cas unique, any other text only if that is right.
         if item.value_bytes() == 0 {
             return ArithOutcome::NonNumeric;
@@ -55,9 +57,11 @@ impl Engine {
             ArithOp::Decr => number.saturating_sub(arith.delta),
         };
         let deadline = item.deadline();
-        match self.change_number(key, hash, (place, chunk), value, &arith.extras) {
+        match self.change_number(key, hash, seen, value, &arith.extras) {
             Some(cas) => {
-                self.count_arith_hit(arith.op, key, hash);
+                let found = self.contents.find(key, hash);
+                let (_, chunk) = found.expect("the number was just stored");
+                self.telemetry.arith_hit(arith.op, self.class_of(chunk));
                 ArithOutcome::Number {
                     value,
                     cas,
@@ -74,27 +78,28 @@ impl Engine {
         &mut self,
         key: &[u8],
         hash: KeyHash,
-        found: (Place, ChunkRef),
+        seen: Seen,
         value: u64,
         extras: &ArithExtras,
     ) -> Option<u64> {
-        let chunk = found.1;
-        let item = self.items.item(chunk);
+        let (_, chunk) = seen.live()?;
+        let item = self.contents.items.item(chunk);
         let (head, deadline) = (item.head, extras.deadline.unwrap_or(item.deadline()));
         let mut buffer = [0; DIGITS_MAX];
         let digits = format(value, &mut buffer);
         let in_place = digits.len() <= item.value_bytes()
-            && self
-                .items
-                .has_room(head, deadline, extras.new_cas.unwrap_or(0))
-            && !self.is_pinned(chunk);
+            && (self.contents.items).has_room(head, deadline, extras.new_cas.unwrap_or(0))
+            && !self.contents.is_pinned(chunk);
         if in_place {
-            let change = self.index.begin_change(hash);
-            if head.has_deadline() {
-                self.items.set_deadline(chunk, deadline);
-            }
-            let cas = self.write_number(chunk, digits, extras.new_cas);
-            self.index.end_change(change);
+            let cas = self.cas.or_next(extras.new_cas);
+            self.contents.change(hash, |contents| {
+                if head.has_deadline() {
+                    contents.items.set_deadline(chunk, deadline);
+                }
+                contents.write_number(chunk, digits);
+                contents.items.set_cas(chunk, cas);
+                contents.mark_used(chunk);
+            });
             return Some(cas);
         }
         let fields = Fields {
@@ -106,20 +111,8 @@ impl Engine {
             deadline_room: self.keeps_deadline_room(),
             value_bytes: digits.len(),
         };
-        let class = self.single_class(&fields);
-        self.put(fields, hash, digits, class, Some(found)).cas()
-    }
-
-    /// Writes digits over the value, padded with spaces. Returns the new cas unique.
-    fn write_number(&mut self, chunk: ChunkRef, digits: &[u8], new_cas: Option<u64>) -> u64 {
-        let (at, len) = self.items.value_range(chunk);
-        let segment = &mut self.items.slabs.segment;
-        segment.write(at, digits);
-        segment.fill(at + digits.len(), len - digits.len(), b' ');
-        let cas = self.cas_or_next(new_cas);
-        self.items.set_cas(chunk, cas);
-        self.mark_used(chunk, false);
-        cas
+        let class = self.contents.single_class(&fields);
+        self.put(fields, hash, digits, class, seen).cas()
     }
 
     /// Stores a number under a key that has no item. It counts neither as a hit nor as a miss.
@@ -127,10 +120,12 @@ impl Engine {
         &mut self,
         key: &[u8],
         hash: KeyHash,
-        value: u64,
-        deadline: Deadline,
         extras: &ArithExtras,
+        seen: Seen,
     ) -> ArithOutcome {
+        let Some((value, deadline)) = extras.create else {
+            return ArithOutcome::NotFound;
+        };
         let mut buffer = [0; DIGITS_MAX];
         let digits = format(value, &mut buffer);
         let fields = Fields {
@@ -142,8 +137,8 @@ impl Engine {
             deadline_room: self.keeps_deadline_room(),
             value_bytes: digits.len(),
         };
-        let class = self.single_class(&fields);
-        match self.put(fields, hash, digits, class, None).cas() {
+        let class = self.contents.single_class(&fields);
+        match self.put(fields, hash, digits, class, seen).cas() {
             Some(cas) => ArithOutcome::Number {
                 value,
                 cas,
@@ -153,26 +148,15 @@ impl Engine {
             None => ArithOutcome::OutOfMemory,
         }
     }
+}
 
-    fn count_arith_miss(&mut self, op: ArithOp) {
-        match op {
-            ArithOp::Incr => self.stats.incr_misses += 1,
-            ArithOp::Decr => self.stats.decr_misses += 1,
-        }
-    }
-
-    fn count_arith_hit(&mut self, op: ArithOp, key: &[u8], hash: KeyHash) {
-        let (_, chunk) = self.find(key, hash).expect("the number was just stored");
-        match op {
-            ArithOp::Incr => {
-                self.stats.incr_hits += 1;
-                self.class_of(chunk).incr_hits += 1;
-            }
-            ArithOp::Decr => {
-                self.stats.decr_hits += 1;
-                self.class_of(chunk).decr_hits += 1;
-            }
-        }
+impl Contents {
+    /// Writes digits over the value, padded with spaces.
+    fn write_number(&mut self, chunk: ChunkRef, digits: &[u8]) {
+        let (at, len) = self.items.value_range(chunk);
+        let segment = &mut self.items.slabs.segment;
+        segment.write(at, digits);
+        segment.fill(at + digits.len(), len - digits.len(), b' ');
     }
 }
 

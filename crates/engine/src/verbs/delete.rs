@@ -1,8 +1,8 @@
 //! delete, and what the meta command makes of it: items that stay without their value, or as stale ones.
 
+use super::Seen;
 use crate::api::{Delete, DeleteOutcome};
 use crate::engine::Engine;
-use crate::index::Place;
 use crate::item::{Fields, Marks};
 use crate::slab::ChunkRef;
 use crate::types::{Deadline, KeyHash, Seconds};
@@ -16,23 +16,23 @@ impl Engine {
         delete: &Delete,
         now: Seconds,
     ) -> DeleteOutcome {
-        self.clock.advance(now);
-        let Some((place, chunk)) = self.look_up(key, hash) else {
-            self.stats.delete_misses += 1;
+        self.contents.clock.advance(now);
+        let seen = self.look_up(key, hash);
+        let Some((place, chunk)) = seen.live() else {
+            self.telemetry.delete_miss();
             return DeleteOutcome::NotFound;
         };
-        let is_other = |cas| cas != self.items.item(chunk).cas();
+        let is_other = |cas| cas != self.contents.items.item(chunk).cas();
         if delete.compare.is_some_and(is_other) {
             return DeleteOutcome::Exists;
         }
         let kept = if let Some(client_flags) = delete.empty {
-            self.empty(key, hash, (place, chunk), client_flags, delete)
+            self.empty(key, hash, seen, client_flags, delete)
         } else if delete.stale {
             self.mark_stale(key, hash, chunk, delete)
         } else {
-            self.stats.delete_hits += 1;
-            self.class_of(chunk).delete_hits += 1;
-            self.unlink(place, chunk);
+            self.telemetry.delete_hit(self.class_of(chunk));
+            self.spending(|engine, effort| engine.contents.unlink(place, chunk, effort));
             return DeleteOutcome::Deleted;
         };
         match kept {
@@ -49,10 +49,10 @@ impl Engine {
         chunk: ChunkRef,
         delete: &Delete,
     ) -> Option<()> {
-        let item = self.items.item(chunk);
+        let item = self.contents.items.item(chunk);
         let marks = item.head.marks().with_stale(true).with_won(false);
         let deadline = delete.deadline.unwrap_or(item.deadline());
-        let cas = self.cas_or_next(delete.new_cas);
+        let cas = self.cas.or_next(delete.new_cas);
         self.reshape(key, hash, chunk, deadline, Some(cas), Some(marks))?;
         Some(())
     }
@@ -62,11 +62,12 @@ impl Engine {
         &mut self,
         key: &[u8],
         hash: KeyHash,
-        found: (Place, ChunkRef),
+        seen: Seen,
         client_flags: u32,
         delete: &Delete,
     ) -> Option<()> {
-        let item = self.items.item(found.1);
+        let (_, chunk) = seen.live()?;
+        let item = self.contents.items.item(chunk);
         let marks = Marks::NONE
             .with_binary_key(item.head.marks().has_binary_key())
             .with_stale(delete.stale);
@@ -85,8 +86,8 @@ impl Engine {
             deadline_room: self.keeps_deadline_room(),
             value_bytes: 0,
         };
-        let class = self.single_class(&fields);
-        self.put(fields, hash, &[], class, Some(found)).cas()?;
+        let class = self.contents.single_class(&fields);
+        self.put(fields, hash, &[], class, seen).cas()?;
         Some(())
     }
 }

@@ -1,17 +1,17 @@
 //! Lookup, and what it finds.
 
+use super::Seen;
 use crate::api::{Create, Fetch, MetaFetch, Recache};
-use crate::clock::Clock;
+use crate::contents::Contents;
 use crate::engine::Engine;
-use crate::item::{Fields, Head, Item, Items, Marks};
+use crate::item::{Fields, Head, Item, Marks};
 use crate::slab::ChunkRef;
 use crate::types::{Deadline, ItemHandle, KeyHash, Seconds};
 
 /// An item found by [`Engine::get`].
 #[derive(Debug)]
 pub struct Hit<'a> {
-    items: &'a Items,
-    clock: &'a Clock,
+    contents: &'a Contents,
     item: Item<'a>,
     found: Found,
 }
@@ -82,13 +82,14 @@ impl<'a> Hit<'a> {
     /// Seconds since the item was used before this lookup.
     #[must_use]
     pub fn idle_seconds(&self) -> u32 {
-        self.clock.age(self.found.before.last_access())
+        self.contents.clock.age(self.found.before.last_access())
     }
 
     /// When the item was last used, before this lookup.
     #[must_use]
     pub fn last_access(&self) -> Seconds {
-        Seconds(self.clock.now().0.saturating_sub(self.idle_seconds()))
+        let now = self.contents.clock.now();
+        Seconds(now.0.saturating_sub(self.idle_seconds()))
     }
 
     /// Whether a lookup had fetched the item before this one.
@@ -135,10 +136,8 @@ impl<'a> Hit<'a> {
     /// The slab class of the item (of its first chunk), as shown to users.
     #[must_use]
     pub fn class_id(&self) -> u8 {
-        self.items
-            .slabs
-            .sizes
-            .shown_id(self.items.slabs.class_of(self.found.chunk))
+        let class = self.contents.items.slabs.class_of(self.found.chunk);
+        self.contents.shown_class(class)
     }
 
     /// Length of the value.
@@ -157,7 +156,7 @@ impl<'a> Hit<'a> {
 
     /// The value, piece by piece.
     pub fn value_chunks(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
-        self.items.value_chunks(self.found.chunk)
+        self.contents.items.value_chunks(self.found.chunk)
     }
 
     /// Names the item for [`Engine::pin`].
@@ -177,18 +176,17 @@ impl Engine {
     /// Finds a live item.
     #[inline]
     pub fn fetch(&mut self, key: &[u8], hash: KeyHash, now: Seconds, fetch: Fetch) -> Lookup<'_> {
-        self.clock.advance(now);
+        self.contents.clock.advance(now);
         let (found, otherwise) = match self.look_up(key, hash) {
-            Some((_, chunk)) => (self.found(key, hash, chunk, fetch), Lookup::OutOfMemory),
-            None => (self.missed(key, hash, fetch), Lookup::Miss),
+            Seen::Live(_, chunk) => (self.found(key, hash, chunk, fetch), Lookup::OutOfMemory),
+            gone => (self.missed(key, hash, fetch, gone), Lookup::Miss),
         };
         let Some(found) = found else {
             return otherwise;
         };
         Lookup::Hit(Hit {
-            item: self.items.item(found.chunk),
-            items: &self.items,
-            clock: &self.clock,
+            item: self.contents.items.item(found.chunk),
+            contents: &self.contents,
             found,
         })
     }
@@ -213,26 +211,26 @@ impl Engine {
     fn found(&mut self, key: &[u8], hash: KeyHash, chunk: ChunkRef, fetch: Fetch) -> Option<Found> {
         let mut found = Found {
             chunk,
-            before: self.items.head(chunk),
+            before: self.contents.items.head(chunk),
             deadline_before: None,
             won: false,
             created: false,
         };
         match fetch {
             Fetch::Quiet => {}
-            Fetch::Inspect => self.stats.cmd_meta += 1,
+            Fetch::Inspect => self.telemetry.inspected(),
             Fetch::Count => {
-                self.mark_used(chunk, true);
+                self.contents.mark_fetched(chunk);
                 self.count_get_hit(chunk);
             }
             Fetch::Touch(deadline) => {
-                self.mark_used(chunk, true);
-                found.deadline_before = Some(self.items.item(chunk).deadline());
+                self.contents.mark_fetched(chunk);
+                found.deadline_before = Some(self.contents.items.item(chunk).deadline());
                 found.chunk = self.touch_found(key, hash, chunk, deadline)?;
             }
             Fetch::Meta(meta) => {
                 if meta.bump {
-                    self.mark_used(chunk, true);
+                    self.contents.mark_fetched(chunk);
                 }
                 let is_plain = meta.deadline.is_none() && meta.recache == Recache::Never;
                 if is_plain && !found.before.marks().is_stale() {
@@ -254,7 +252,7 @@ impl Engine {
         found: &mut Found,
         meta: &MetaFetch,
     ) -> Option<()> {
-        let deadline_before = self.items.item(found.chunk).deadline();
+        let deadline_before = self.contents.items.item(found.chunk).deadline();
         found.deadline_before = Some(deadline_before);
         match meta.deadline {
             Some(deadline) => found.chunk = self.touch_found(key, hash, found.chunk, deadline)?,
@@ -270,36 +268,37 @@ impl Engine {
         let marks = found.before.marks();
         if !marks.is_won() && (marks.is_stale() || recaches) {
             found.won = true;
-            self.items.set_marks(found.chunk, marks.with_won(true));
+            self.contents
+                .items
+                .set_marks(found.chunk, marks.with_won(true));
         }
         Some(())
     }
 
     #[inline]
     fn count_get_hit(&mut self, chunk: ChunkRef) {
-        self.stats.cmd_get += 1;
-        self.stats.get_hits += 1;
-        let class = self.items.slabs.class_of(chunk);
-        self.meters.hits[usize::from(class)] += 1;
+        let class = self.class_of(chunk);
+        self.telemetry.get_hit(class);
+        self.placement.balance.note_hit(class);
     }
 
     /// A miss: counted, unless the item is created; that counts as a hit.
-    fn missed(&mut self, key: &[u8], hash: KeyHash, fetch: Fetch) -> Option<Found> {
+    fn missed(&mut self, key: &[u8], hash: KeyHash, fetch: Fetch, seen: Seen) -> Option<Found> {
         match fetch {
-            Fetch::Count => self.count_get_miss(),
-            Fetch::Touch(_) => self.count_touch_miss(),
-            Fetch::Inspect => self.stats.cmd_meta += 1,
+            Fetch::Count => self.telemetry.get_miss(),
+            Fetch::Touch(_) => self.telemetry.touch_miss(),
+            Fetch::Inspect => self.telemetry.inspected(),
             Fetch::Quiet => {}
             Fetch::Meta(meta) => {
                 if let Some(create) = meta.create
-                    && let Some(found) = self.create_empty(key, hash, create, &meta)
+                    && let Some(found) = self.create_empty(key, hash, create, &meta, seen)
                 {
                     return Some(found);
                 }
                 if meta.deadline.is_some() {
-                    self.count_touch_miss();
+                    self.telemetry.touch_miss();
                 } else {
-                    self.count_get_miss();
+                    self.telemetry.get_miss();
                 }
             }
         }
@@ -314,6 +313,7 @@ impl Engine {
         hash: KeyHash,
         create: Create,
         meta: &MetaFetch,
+        seen: Seen,
     ) -> Option<Found> {
         let fields = Fields {
             key,
@@ -324,16 +324,18 @@ impl Engine {
             deadline_room: self.keeps_deadline_room(),
             value_bytes: 0,
         };
-        let class = self.single_class(&fields);
-        self.put(fields, hash, &[], class, None).cas()?;
-        let (_, chunk) = self.find(key, hash)?;
-        let before = self.items.head(chunk);
-        self.items.set_marks(chunk, before.marks().with_won(true));
+        let class = self.contents.single_class(&fields);
+        self.put(fields, hash, &[], class, seen).cas()?;
+        let (_, chunk) = self.contents.find(key, hash)?;
+        let before = self.contents.items.head(chunk);
+        self.contents
+            .items
+            .set_marks(chunk, before.marks().with_won(true));
         if meta.bump {
-            self.mark_used(chunk, true);
+            self.contents.mark_fetched(chunk);
         }
         if meta.deadline.is_some() {
-            self.count_touch_hit(chunk);
+            self.telemetry.touch_hit(self.class_of(chunk));
         } else {
             self.count_get_hit(chunk);
         }
@@ -344,11 +346,5 @@ impl Engine {
             won: true,
             created: true,
         })
-    }
-
-    #[inline]
-    fn count_get_miss(&mut self) {
-        self.stats.cmd_get += 1;
-        self.stats.get_misses += 1;
     }
 }

@@ -12,11 +12,12 @@
 //! to hold.
 
 use crate::api::{Store, StoreExtras, StoreMode, StoreOutcome};
+use crate::effort::Effort;
 use crate::engine::Engine;
 use crate::evict::policy;
 use crate::item::{Fields, Marks};
 use crate::slab::ChunkRef;
-use crate::stage::staged::Staged;
+use crate::stage::Staged;
 use crate::types::KeyHash;
 
 /// What is appended or prepended.
@@ -51,7 +52,9 @@ impl Engine {
         let bytes = store.value;
         let (mode, extras) = (store.mode, &store.extras);
         match self.find_to_join(store.key, store.hash, extras, bytes.len()) {
-            Ok(target) => self.join(target, store.hash, mode, Addition::Bytes(bytes)),
+            Ok(target) => self.spending(|engine, effort| {
+                engine.join(target, store.hash, mode, Addition::Bytes(bytes), effort)
+            }),
             Err(outcome) => outcome,
         }
     }
@@ -72,17 +75,20 @@ impl Engine {
                 return outcome;
             }
         };
-        let is_long = self.single_class(&target.fields).is_none();
-        let outcome = if is_long && self.items.head(addition).is_chain() {
-            self.join_chain(target, staged, mode)
-        } else {
+        let is_long = self.contents.single_class(&target.fields).is_none();
+        let is_chain = self.contents.items.head(addition).is_chain();
+        let outcome = self.spending(|engine, effort| {
+            if is_long && is_chain {
+                return engine.join_chain(target, staged, mode, effort);
+            }
             // No more than one chunk. It is no longer written to, so it can be read while others are staged.
-            let outcome = self.join(target, hash, mode, Addition::Item(addition, len));
-            self.abort(staged);
+            let addition = Addition::Item(addition, len);
+            let outcome = engine.join(target, hash, mode, addition, effort);
+            engine.give_up(staged, effort);
             outcome
-        };
+        });
         if outcome == StoreOutcome::OutOfMemory {
-            self.stats.store_no_memory += 1;
+            self.telemetry.refused_no_memory();
         }
         outcome
     }
@@ -95,18 +101,18 @@ impl Engine {
         extras: &StoreExtras,
         len: usize,
     ) -> Result<Target<'k>, StoreOutcome> {
-        let Some((_, chunk)) = self.look_up(key, hash) else {
+        let Some((_, chunk)) = self.look_up(key, hash).live() else {
             return Err(StoreOutcome::NotStored);
         };
         match extras.compare {
-            Some(cas) if cas != self.items.item(chunk).cas() => {
-                self.count_cas_badval(chunk);
+            Some(cas) if cas != self.contents.items.item(chunk).cas() => {
+                self.telemetry.cas_badval(self.class_of(chunk));
                 return Err(StoreOutcome::Exists);
             }
-            Some(_) => self.count_cas_hit(chunk),
+            Some(_) => self.telemetry.cas_hit(self.class_of(chunk)),
             None => {}
         }
-        let item = self.items.item(chunk);
+        let item = self.contents.items.item(chunk);
         let fields = Fields {
             key,
             client_flags: item.client_flags(),
@@ -118,7 +124,7 @@ impl Engine {
         };
         if self.is_too_large(key.len(), fields.value_bytes, fields.client_flags) {
             // As memcached: only a value that is too large by itself is TooLarge.
-            self.stats.store_too_large += 1;
+            self.telemetry.refused_too_large();
             return Err(StoreOutcome::NotStored);
         }
         Ok(Target { chunk, fields })
@@ -131,62 +137,79 @@ impl Engine {
         hash: KeyHash,
         mode: StoreMode,
         addition: Addition<'_>,
+        effort: &mut Effort,
     ) -> StoreOutcome {
         let Target { chunk: old, fields } = target;
-        let is_sent = self.is_pinned(old);
-        if self.items.head(old).is_chain() {
-            self.begin_work();
-            self.hold(old);
+        if self.contents.items.head(old).is_chain() {
+            let room = self.contents.room_in_first(old);
+            let held = self.contents.hold(old);
             let has_room = match mode {
-                StoreMode::Append => self.append_in_place(old, addition, fields.value_bytes),
-                _ => self.prepend_in_place(old, addition, is_sent),
+                StoreMode::Append => {
+                    let mut memory = self.memory(effort);
+                    memory.append_in_place(old, addition, fields.value_bytes)
+                }
+                _ => self.memory(effort).prepend_in_place(old, addition, room),
             };
-            self.let_go(old);
+            self.contents.let_go(held, effort);
             return if has_room {
                 self.note_grown(old, &fields)
             } else {
                 StoreOutcome::OutOfMemory
             };
         }
-        self.hold(old);
-        let staged = self.stage(&fields, hash);
-        let staged = staged.and_then(|staged| self.copy_joined(staged, old, mode, addition));
-        self.let_go(old);
+        let held = self.contents.hold(old);
+        let staged = self.stage(&fields, hash, effort);
+        let staged =
+            staged.and_then(|staged| self.copy_joined(staged, old, mode, addition, effort));
+        self.contents.let_go(held, effort);
         match staged {
-            Some(staged) => self.link_staged(staged, fields.key, fields.cas),
+            Some(staged) => self.link_staged(staged, fields.key, fields.cas, None, effort),
             None => StoreOutcome::OutOfMemory,
         }
     }
 
     /// Joins a staged chain, whose chunks become the item's.
-    fn join_chain(&mut self, target: Target<'_>, added: Staged, mode: StoreMode) -> StoreOutcome {
+    fn join_chain(
+        &mut self,
+        target: Target<'_>,
+        added: Staged,
+        mode: StoreMode,
+        effort: &mut Effort,
+    ) -> StoreOutcome {
         let Target { chunk: old, fields } = target;
-        let grows = self.items.head(old).is_chain();
-        let is_sent = grows && self.is_pinned(old);
-        self.begin_work();
-        self.hold(old);
+        let grows = self.contents.items.head(old).is_chain();
+        let room = self.contents.room_in_first(old);
+        let held = self.contents.hold(old);
         let copy = match grows {
             true => None,
-            false => self.stage_part(&fields, added.hash, old),
+            false => self.stage_part(&fields, added.hash, old, effort),
         };
-        let first = copy.as_ref().map_or(old, |copy| copy.first);
-        let joined = (grows || copy.is_some())
-            && match mode {
-                StoreMode::Append => self.splice_behind(first, added.first),
-                _ => self.splice_before(first, added.first, is_sent),
-            };
-        self.let_go(old);
+        let (first, room) = match &copy {
+            Some(copy) => (copy.first, self.contents.room_in_first(copy.first)),
+            None => (old, room),
+        };
+        let joined = match mode {
+            _ if !grows && copy.is_none() => false,
+            StoreMode::Append => {
+                self.memory(effort).splice_behind(first, added.first);
+                true
+            }
+            _ => self.memory(effort).splice_before(first, added.first, room),
+        };
+        self.contents.let_go(held, effort);
         match joined {
             true => self.end_staged(&added),
-            false => self.abort(added),
+            false => self.give_up(added, effort),
         }
         match copy {
             Some(copy) if joined => {
-                self.items.set_chain_total(first, fields.value_bytes as u32);
-                self.link_staged(copy, fields.key, fields.cas)
+                self.contents
+                    .items
+                    .set_chain_total(first, fields.value_bytes as u32);
+                self.link_staged(copy, fields.key, fields.cas, None, effort)
             }
             Some(copy) => {
-                self.abort(copy);
+                self.give_up(copy, effort);
                 StoreOutcome::OutOfMemory
             }
             None if joined => self.note_grown(old, &fields),
@@ -195,15 +218,21 @@ impl Engine {
     }
 
     /// A loose chain for an item with these fields that has the value of `old` so far, and no room.
-    fn stage_part(&mut self, fields: &Fields<'_>, hash: KeyHash, old: ChunkRef) -> Option<Staged> {
-        let mut staged = self.stage(fields, hash)?;
-        if !self.staged_copy(&mut staged, old) {
-            self.abort(staged);
+    fn stage_part(
+        &mut self,
+        fields: &Fields<'_>,
+        hash: KeyHash,
+        old: ChunkRef,
+        effort: &mut Effort,
+    ) -> Option<Staged> {
+        let mut staged = self.stage(fields, hash, effort)?;
+        if !self.staged_copy(&mut staged, old, effort) {
+            self.give_up(staged, effort);
             return None;
         }
         let (last, room) = (staged.last, staged.room);
-        let (_, length) = self.items.value_range(last);
-        self.items.set_length(last, length - room);
+        let (_, length) = self.contents.items.value_range(last);
+        self.contents.items.set_length(last, length - room);
         Some(staged)
     }
 
@@ -214,32 +243,38 @@ impl Engine {
         old: ChunkRef,
         mode: StoreMode,
         addition: Addition<'_>,
+        effort: &mut Effort,
     ) -> Option<Staged> {
         let to = &mut staged;
-        let is_whole = (mode != StoreMode::Append || self.staged_copy(to, old))
+        let is_whole = (mode != StoreMode::Append || self.staged_copy(to, old, effort))
             && match addition {
-                Addition::Bytes(bytes) => self.staged_write(to, bytes),
-                Addition::Item(chunk, _) => self.staged_copy(to, chunk),
+                Addition::Bytes(bytes) => self.staged_write(to, bytes, effort),
+                Addition::Item(chunk, _) => self.staged_copy(to, chunk, effort),
             }
-            && (mode != StoreMode::Prepend || self.staged_copy(to, old));
+            && (mode != StoreMode::Prepend || self.staged_copy(to, old, effort));
         if is_whole {
             return Some(staged);
         }
-        self.abort(staged);
+        self.give_up(staged, effort);
         None
     }
 
     /// A linked item has become longer where it is. The rest is as if it had been stored anew.
     fn note_grown(&mut self, first: ChunkRef, fields: &Fields<'_>) -> StoreOutcome {
-        self.note_unlinked(first);
+        self.contents.note_unlinked(first);
         let value_bytes = fields.value_bytes;
-        self.items.set_chain_total(first, value_bytes as u32);
-        let cas = self.cas_or_next(fields.cas);
-        self.items.set_cas(first, cas);
-        let head = self.items.head(first).with_marks(fields.marks);
-        self.items.set_head(first, head.with_fetched(false));
+        self.contents
+            .items
+            .set_chain_total(first, value_bytes as u32);
+        let cas = self.cas.or_next(fields.cas);
+        self.contents.items.set_cas(first, cas);
+        let head = self.contents.items.head(first).with_marks(fields.marks);
+        self.contents
+            .items
+            .set_head(first, head.with_fetched(false));
         let frequency = policy::accessed(head.frequency());
-        self.note_linked(first, frequency);
+        self.contents.note_linked(first, frequency);
+        self.telemetry.stored();
         StoreOutcome::Stored { cas, value_bytes }
     }
 }

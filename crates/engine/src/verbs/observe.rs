@@ -1,6 +1,7 @@
 //! A look at an item that changes nothing: for logs of what operations find.
 
-use crate::engine::{Death, Engine};
+use crate::contents::Death;
+use crate::engine::Engine;
 use crate::item::{Fields, Marks};
 use crate::types::{Deadline, KeyHash, Seconds};
 
@@ -34,24 +35,24 @@ impl Engine {
     /// What is under a key; nothing is counted, marked or removed.
     #[must_use]
     pub fn observe(&mut self, key: &[u8], hash: KeyHash, now: Seconds) -> Observed {
-        self.clock.advance(now);
+        self.contents.clock.advance(now);
         let mut observed = Observed {
             presence: Presence::Absent,
             class_id: 0,
             value_bytes: 0,
             deadline: Deadline::NEVER,
         };
-        let Some((_, chunk)) = self.find(key, hash) else {
+        let Some((_, chunk)) = self.contents.find(key, hash) else {
             return observed;
         };
-        let item = self.items.item(chunk);
-        observed.presence = match self.death(&item) {
+        let item = self.contents.items.item(chunk);
+        observed.presence = match self.contents.death(&item) {
             Some(Death::Expired) => Presence::Expired,
             Some(Death::Flushed) => Presence::Flushed,
             None => Presence::Live,
         };
         if observed.presence == Presence::Live {
-            observed.class_id = self.shown_class(self.items.slabs.class_of(chunk));
+            observed.class_id = self.contents.shown_class(self.class_of(chunk));
             observed.value_bytes = item.value_bytes();
             observed.deadline = item.deadline();
         }
@@ -70,7 +71,8 @@ impl Engine {
             deadline_room: self.keeps_deadline_room(),
             value_bytes,
         };
-        let largest = self.items.slabs.sizes.top();
-        self.shown_class(self.single_class(&fields).unwrap_or(largest))
+        let largest = self.contents.items.slabs.sizes.top();
+        self.contents
+            .shown_class(self.contents.single_class(&fields).unwrap_or(largest))
     }
 }

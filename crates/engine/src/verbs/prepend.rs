@@ -10,30 +10,33 @@
 //!
 //! The room is made first, and taken back if there is no memory for all of it.
 
-use crate::engine::Engine;
+use super::append::End;
+use super::join::Addition;
+use crate::contents::Contents;
 use crate::item::TAIL_BYTES;
+use crate::place::Memory;
 use crate::slab::ChunkRef;
-use crate::verbs::append::End;
-use crate::verbs::join::Addition;
 
-impl Engine {
-    /// Writes an addition before the value of the held chain at `first`; false without memory, and then the chain is as
-    /// before.
-    pub(crate) fn prepend_in_place(
+impl Memory<'_> {
+    /// Writes an addition before the value of the held chain at `first`, whose first chunk takes `room` bytes of value; false
+    /// without memory, and then the chain is as before.
+    pub(super) fn prepend_in_place(
         &mut self,
         first: ChunkRef,
         addition: Addition<'_>,
-        is_sent: bool,
+        room: usize,
     ) -> bool {
-        let (at, length) = self.items.value_range(first);
-        let room = self.room_before(first, is_sent);
+        let (at, length) = self.contents.items.value_range(first);
         if length + addition.len() <= room {
-            self.items
+            self.contents
+                .items
                 .slabs
                 .segment
                 .copy(at, at + addition.len(), length);
-            self.count_bytes(length);
-            self.items.set_length(first, addition.len() + length);
+            self.effort.spend_copied(length);
+            self.contents
+                .items
+                .set_length(first, addition.len() + length);
         } else if !self.make_room_before(first, addition.len(), room) {
             return false;
         }
@@ -45,56 +48,46 @@ impl Engine {
         true
     }
 
-    /// Bytes of value that the first chunk of a chain takes: none while what it had is sent from there.
-    pub(crate) fn room_before(&self, first: ChunkRef, is_sent: bool) -> usize {
-        let (at, _) = self.items.value_range(first);
-        if is_sent {
-            0
-        } else {
-            self.items.slabs.end_of(first) - at
-        }
-    }
-
     /// Makes the first chunk, which takes `room`, and new ones behind it hold `bytes` that are to be written.
     fn make_room_before(&mut self, first: ChunkRef, bytes: usize, room: usize) -> bool {
-        let (_, length) = self.items.value_range(first);
-        let second = self.items.after(first);
+        let (_, length) = self.contents.items.value_range(first);
+        let second = self.contents.items.after(first);
         let here = bytes.min(room);
         let mut missing = bytes - here;
         let mut has_room = self.move_out(first);
         let mut before = first;
         while has_room && missing > 0 {
-            let most = self.items.slabs.sizes.chunk_max() - TAIL_BYTES;
+            let most = self.contents.items.slabs.sizes.chunk_max() - TAIL_BYTES;
             let taken = missing.min(most);
-            self.begin_work_of_chunk(bytes - missing);
+            self.effort.begin_chunk(bytes - missing);
             let chunk = self.insert_tail(first, before, taken);
             has_room = chunk.is_some();
             before = chunk.unwrap_or(before);
             missing -= taken;
         }
         if has_room {
-            self.items.set_length(first, here);
+            self.contents.items.set_length(first, here);
         } else {
             self.take_out(first, second);
-            self.items.set_length(first, length);
+            self.contents.items.set_length(first, length);
         }
         has_room
     }
 
     /// Copies the first chunk's part of the value to a chunk of its own behind it, and leaves it none; false without
     /// memory. Its bytes are still there.
-    pub(crate) fn move_out(&mut self, first: ChunkRef) -> bool {
-        let (from, length) = self.items.value_range(first);
+    pub(super) fn move_out(&mut self, first: ChunkRef) -> bool {
+        let (from, length) = self.contents.items.value_range(first);
         if length == 0 {
             return true;
         }
         let Some(chunk) = self.insert_tail(first, first, length) else {
             return false;
         };
-        let (to, _) = self.items.value_range(chunk);
-        self.items.slabs.segment.copy(from, to, length);
-        self.count_bytes(length);
-        self.items.set_length(first, 0);
+        let (to, _) = self.contents.items.value_range(chunk);
+        self.contents.items.slabs.segment.copy(from, to, length);
+        self.effort.spend_copied(length);
+        self.contents.items.set_length(first, 0);
         true
     }
 
@@ -105,24 +98,43 @@ impl Engine {
         before: ChunkRef,
         length: usize,
     ) -> Option<ChunkRef> {
-        let class = self.items.slabs.sizes.class_for(length + TAIL_BYTES)?;
+        let class = self
+            .contents
+            .items
+            .slabs
+            .sizes
+            .class_for(length + TAIL_BYTES)?;
         let chunk = self.allocate(class)?;
-        self.items.write_tail(chunk, first, length);
-        self.items.insert_chunks(first, before, chunk, chunk);
+        self.contents.items.write_tail(chunk, first, length);
+        self.contents
+            .items
+            .insert_chunks(first, before, chunk, chunk);
         Some(chunk)
     }
 
     /// Frees the chunks between the first and `second`, which may be none.
     fn take_out(&mut self, first: ChunkRef, second: ChunkRef) {
-        let mut chunk = self.items.after(first);
+        let mut chunk = self.contents.items.after(first);
         while chunk != second {
-            let next = self.items.tail_next(chunk);
-            self.items.slabs.give(chunk);
+            let next = self.contents.items.tail_next(chunk);
+            self.contents.items.slabs.give(chunk);
             chunk = next;
         }
-        self.items.set_chain_next(first, second);
+        self.contents.items.set_chain_next(first, second);
         if second.is_null() {
-            self.items.set_chain_last(first, first);
+            self.contents.items.set_chain_last(first, first);
+        }
+    }
+}
+
+impl Contents {
+    /// Bytes of value that the first chunk of a chain takes: none while what it had is sent from there.
+    pub(super) fn room_in_first(&self, first: ChunkRef) -> usize {
+        let (at, _) = self.items.value_range(first);
+        if self.is_pinned(first) {
+            0
+        } else {
+            self.items.slabs.end_of(first) - at
         }
     }
 }

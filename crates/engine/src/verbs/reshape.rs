@@ -6,6 +6,7 @@
 //! else                          copied to a chunk of another class
 //! ```
 
+use crate::effort::Effort;
 use crate::engine::Engine;
 use crate::evict::policy;
 use crate::item::{Fields, Head, Marks, State};
@@ -26,20 +27,24 @@ impl Engine {
         cas: Option<u64>,
         marks: Option<Marks>,
     ) -> Option<ChunkRef> {
-        let item = self.items.item(chunk);
+        let item = self.contents.items.item(chunk);
         let head = item.head;
-        if self.items.has_room(head, deadline, cas.unwrap_or(0)) {
-            let change = self.index.begin_change(hash);
-            if head.has_deadline() {
-                self.items.set_deadline(chunk, deadline);
-            }
-            if let Some(cas) = cas {
-                self.items.set_cas(chunk, cas);
-            }
-            if let Some(marks) = marks {
-                self.items.set_marks(chunk, marks);
-            }
-            self.index.end_change(change);
+        if self
+            .contents
+            .items
+            .has_room(head, deadline, cas.unwrap_or(0))
+        {
+            self.contents.change(hash, |contents| {
+                if head.has_deadline() {
+                    contents.items.set_deadline(chunk, deadline);
+                }
+                if let Some(cas) = cas {
+                    contents.items.set_cas(chunk, cas);
+                }
+                if let Some(marks) = marks {
+                    contents.items.set_marks(chunk, marks);
+                }
+            });
             return Some(chunk);
         }
         let fields = Fields {
@@ -52,10 +57,10 @@ impl Engine {
             value_bytes: item.value_bytes(),
         };
         debug_assert!(!head.is_chain(), "a chain has room for all fields");
-        let bytes = self.items.single_bytes(&fields);
-        let class = self.items.slabs.sizes.class_for(bytes)?;
-        let target = self.rewrite(&fields, hash, chunk, class)?;
-        self.stats.total_items -= 1;
+        let bytes = self.contents.items.single_bytes(&fields);
+        let class = self.contents.items.slabs.sizes.class_for(bytes)?;
+        let target =
+            self.spending(|engine, effort| engine.rewrite(&fields, hash, chunk, class, effort))?;
         self.restore_use(target, head);
         Some(target)
     }
@@ -67,48 +72,48 @@ impl Engine {
         hash: KeyHash,
         chunk: ChunkRef,
         class: u8,
+        effort: &mut Effort,
     ) -> Option<ChunkRef> {
-        let (from, len) = self.items.value_range(chunk);
-        let moves = class != self.items.slabs.class_of(chunk) || self.is_pinned(chunk);
+        let (from, len) = self.contents.items.value_range(chunk);
+        let moves = class != self.class_of(chunk) || self.contents.is_pinned(chunk);
         let target = if moves {
-            self.begin_work();
-            self.hold(chunk);
-            let target = self.allocate(class);
-            self.let_go(chunk);
+            let held = self.contents.hold(chunk);
+            let target = self.memory(effort).allocate(class);
+            self.contents.let_go(held, effort);
             target?
         } else {
             chunk
         };
-        let (place, _) = self
+        let (place, _) = (self.contents)
             .find(fields.key, hash)
             .expect("a pinned item is not evicted");
-        let frequency = policy::moved(self.items.head(chunk).frequency());
-        self.note_unlinked(chunk);
-        let change = self.index.begin_change(hash);
-        // The value first: in place, the new header ends where the old value begins.
-        let to = self.items.slabs.address(target) + self.items.single_value_at(fields);
-        self.items.slabs.segment.copy(from, to, len);
-        self.items.write_header(target, State::Linked, fields, len);
+        let frequency = policy::moved(self.contents.items.head(chunk).frequency());
+        self.contents.note_unlinked(chunk);
+        self.contents.change(hash, |contents| {
+            // The value first: in place, the new header ends where the old value begins.
+            let items = &mut contents.items;
+            let to = items.slabs.address(target) + items.single_value_at(fields);
+            items.slabs.segment.copy(from, to, len);
+            items.write_header(target, State::Linked, fields, len);
+            if moves {
+                contents.index.replace(&mut items.slabs, place, target);
+            }
+            contents.note_linked(target, frequency);
+        });
         if moves {
-            self.index.replace(&mut self.items.slabs, place, target);
-        }
-        self.note_linked(target, frequency);
-        self.index.end_change(change);
-        if moves {
-            self.dispose(chunk);
+            self.contents.dispose(chunk, effort);
         }
         Some(target)
     }
 
     /// Gives an item that was written anew the use and the age that it had before.
     fn restore_use(&mut self, chunk: ChunkRef, before: Head) {
-        let head = self
-            .items
+        let head = (self.contents.items)
             .head(chunk)
             .with_frequency(policy::moved(before.frequency()))
             .with_fetched(before.is_fetched())
             .with_last_access(before.last_access());
-        self.items.set_head(chunk, head);
-        self.renew(chunk);
+        self.contents.items.set_head(chunk, head);
+        self.contents.renew(chunk);
     }
 }

@@ -10,37 +10,29 @@
 //! The added chunks `u` go on naming `f` as their first one, and `f` names `first`: so a join takes the same time for any
 //! value, and no more than one chunk of each side is copied. `f` keeps a byte at least, so that it stays as long as they do.
 
-use crate::engine::Engine;
 use crate::item::TAIL_BYTES;
+use crate::place::Memory;
 use crate::slab::ChunkRef;
 
-impl Engine {
-    /// Puts the staged chain that begins with `added` behind the chain that begins with `first`. Always true.
-    pub(crate) fn splice_behind(&mut self, first: ChunkRef, added: ChunkRef) -> bool {
-        let last = self.items.chain_last(first);
+impl Memory<'_> {
+    /// Puts the staged chain that begins with `added` behind the chain that begins with `first`.
+    pub(super) fn splice_behind(&mut self, first: ChunkRef, added: ChunkRef) {
+        let last = self.contents.items.chain_last(first);
         self.adopt(first, last, added, 0);
-        true
     }
 
-    /// Puts the staged chain that begins with `added` before the value of the chain that begins with `first`; false without
-    /// memory, and then both are as before. While it is sent, no bytes of its first chunk are written.
-    pub(crate) fn splice_before(
-        &mut self,
-        first: ChunkRef,
-        added: ChunkRef,
-        is_sent: bool,
-    ) -> bool {
+    /// Puts the staged chain that begins with `added` before the value of the chain that begins with `first`, whose first chunk
+    /// takes `room` bytes of value; false without memory, and then both are as before.
+    pub(super) fn splice_before(&mut self, first: ChunkRef, added: ChunkRef, room: usize) -> bool {
         if !self.move_out(first) {
             return false;
         }
-        let (from, length) = self.items.value_range(added);
-        let here = self
-            .room_before(first, is_sent)
-            .min(length.saturating_sub(1));
-        let (to, _) = self.items.value_range(first);
-        self.items.slabs.segment.copy(from, to, here);
-        self.count_bytes(here);
-        self.items.set_length(first, here);
+        let (from, length) = self.contents.items.value_range(added);
+        let here = room.min(length.saturating_sub(1));
+        let (to, _) = self.contents.items.value_range(first);
+        self.contents.items.slabs.segment.copy(from, to, here);
+        self.effort.spend_copied(here);
+        self.contents.items.set_length(first, here);
         self.adopt(first, first, added, here);
         true
     }
@@ -48,16 +40,22 @@ impl Engine {
     /// Makes the chunks of a staged chain later chunks of another one, behind its chunk `before`, but for the first `skip`
     /// bytes.
     fn adopt(&mut self, first: ChunkRef, before: ChunkRef, added: ChunkRef, skip: usize) {
-        let (from, length) = self.items.value_range(added);
-        let (next, last) = (self.items.after(added), self.items.chain_last(added));
-        let to = self.items.slabs.address(added) + TAIL_BYTES;
-        self.items
+        let (from, length) = self.contents.items.value_range(added);
+        let (next, last) = (
+            self.contents.items.after(added),
+            self.contents.items.chain_last(added),
+        );
+        let to = self.contents.items.slabs.address(added) + TAIL_BYTES;
+        self.contents
+            .items
             .slabs
             .segment
             .copy(from + skip, to, length - skip);
-        self.count_bytes(length - skip);
-        self.items.write_tail(added, first, length - skip);
-        self.items.set_tail_next(added, next);
-        self.items.insert_chunks(first, before, added, last);
+        self.effort.spend_copied(length - skip);
+        self.contents.items.write_tail(added, first, length - skip);
+        self.contents.items.set_tail_next(added, next);
+        self.contents
+            .items
+            .insert_chunks(first, before, added, last);
     }
 }

@@ -1,9 +1,19 @@
 //! set, add, replace and cas; append and prepend where there is nothing yet.
+//!
+//! ```text
+//! look_up -> decide -- refuse --> outcome
+//!              |
+//!              +-- same class, in nobody's way --> overwritten in its chunk
+//!              +-- else --> slot, chunk, write, link
+//!              '-- too large for a chunk --> a chain (stage/)
+//! ```
 
-use crate::api::{Store, StoreExtras, StoreMode, StoreOutcome};
+use super::Seen;
+use crate::api::{Refusal, Store, StoreExtras, StoreMode, StoreOutcome};
+use crate::contents::Contents;
+use crate::effort::Effort;
 use crate::engine::Engine;
 use crate::evict::policy;
-use crate::index::Place;
 use crate::item::{Fields, Marks, State};
 use crate::slab::ChunkRef;
 use crate::types::{Deadline, KeyHash, Seconds};
@@ -22,10 +32,13 @@ pub(crate) enum Decision {
 impl Engine {
     /// Stores a whole value.
     pub fn store(&mut self, store: &Store<'_>, now: Seconds) -> StoreOutcome {
-        self.clock.advance(now);
+        self.contents.clock.advance(now);
         let drops_old = store.mode == StoreMode::Set || store.extras.drops_old;
         if self.is_too_large(store.key.len(), store.value.len(), store.client_flags) {
-            self.refuse_store(store.key, store.hash, drops_old, true, now);
+            self.refuse_store(Refusal::TooLarge);
+            if drops_old {
+                self.drop_old(store.key, store.hash, now);
+            }
             return StoreOutcome::TooLarge;
         }
         let fields = Fields {
@@ -37,31 +50,33 @@ impl Engine {
             deadline_room: self.keeps_deadline_room(),
             value_bytes: store.value.len(),
         };
-        self.stats.cmd_set += 1;
-        let class = self.single_class(&fields);
-        let counted = class.unwrap_or(self.items.slabs.sizes.top());
-        self.classes[usize::from(counted)].cmd_set += 1;
+        let class = self.contents.single_class(&fields);
+        self.telemetry
+            .set(class.unwrap_or(self.contents.items.slabs.sizes.top()));
         let is_joining = matches!(store.mode, StoreMode::Append | StoreMode::Prepend);
         let outcome = if is_joining {
             self.store_joined(store, fields, class)
         } else {
-            let found = self.look_up(store.key, store.hash);
-            match self.decide(store.mode, &store.extras, found) {
-                Decision::Store => self.put(fields, store.hash, store.value, class, found),
+            let seen = self.look_up(store.key, store.hash);
+            match self.decide(store.mode, &store.extras, seen) {
+                Decision::Store => self.put(fields, store.hash, store.value, class, seen),
                 Decision::StoreStale(deadline, marks) => {
                     let fields = Fields {
                         deadline,
                         marks,
                         ..fields
                     };
-                    let class = self.single_class(&fields);
-                    self.put(fields, store.hash, store.value, class, found)
+                    let class = self.contents.single_class(&fields);
+                    self.put(fields, store.hash, store.value, class, seen)
                 }
                 Decision::Refuse(outcome) => outcome,
             }
         };
         if outcome == StoreOutcome::OutOfMemory {
-            self.refuse_store(store.key, store.hash, drops_old && !is_joining, false, now);
+            self.refuse_store(Refusal::OutOfMemory);
+            if drops_old && !is_joining {
+                self.drop_old(store.key, store.hash, now);
+            }
         }
         outcome
     }
@@ -73,69 +88,63 @@ impl Engine {
         fields: Fields<'_>,
         class: Option<u8>,
     ) -> StoreOutcome {
-        if store.extras.create && self.look_up(store.key, store.hash).is_none() {
-            return self.put(fields, store.hash, store.value, class, None);
+        if store.extras.create {
+            let seen = self.look_up(store.key, store.hash);
+            if seen.live().is_none() {
+                return self.put(fields, store.hash, store.value, class, seen);
+            }
         }
         self.join_bytes(store)
     }
 
-    /// Counts a value that is refused without being read. `drops_old` deletes the item that it would have replaced.
-    pub fn refuse_store(
-        &mut self,
-        key: &[u8],
-        hash: KeyHash,
-        drops_old: bool,
-        too_large: bool,
-        now: Seconds,
-    ) {
-        self.clock.advance(now);
-        if too_large {
-            self.stats.store_too_large += 1;
-        } else {
-            self.stats.store_no_memory += 1;
-            // Values that come in pieces are chains, nearly all of them.
-            let chains = self.classes.len() - 1;
-            self.classes[chains].outofmemory += 1;
-        }
-        if drops_old && let Some((place, chunk)) = self.find(key, hash) {
-            self.unlink(place, chunk);
+    /// Counts a value that is refused. Where it would have replaced an item, [`Self::drop_old`] deletes that.
+    #[cold]
+    pub fn refuse_store(&mut self, why: Refusal) {
+        match why {
+            Refusal::TooLarge => self.telemetry.refused_too_large(),
+            Refusal::OutOfMemory => {
+                self.telemetry.refused_no_memory();
+                // Values that come in pieces are chains, nearly all of them.
+                self.telemetry
+                    .out_of_memory(self.contents.items.slabs.sizes.top());
+            }
         }
     }
 
-    /// Counts a storage command that got memory.
-    pub(crate) fn count_set(&mut self, chunk: ChunkRef) {
-        self.stats.cmd_set += 1;
-        self.class_of(chunk).cmd_set += 1;
+    /// Deletes the item that a value would have replaced which was refused; it is not counted as a delete.
+    #[cold]
+    pub fn drop_old(&mut self, key: &[u8], hash: KeyHash, now: Seconds) {
+        self.contents.clock.advance(now);
+        if let Some((place, chunk)) = self.contents.find(key, hash) {
+            self.spending(|engine, effort| engine.contents.unlink(place, chunk, effort));
+        }
     }
 
-    /// Whether a store of this mode takes place where `found` is the live item, and how.
+    /// Whether a store of this mode takes place where the lookup has seen this, and how.
     #[inline]
-    pub(crate) fn decide(
-        &mut self,
-        mode: StoreMode,
-        extras: &StoreExtras,
-        found: Option<(Place, ChunkRef)>,
-    ) -> Decision {
-        match (mode, found) {
-            (StoreMode::Add, Some((_, chunk))) => {
-                self.mark_used(chunk, false);
+    pub(crate) fn decide(&mut self, mode: StoreMode, extras: &StoreExtras, seen: Seen) -> Decision {
+        match (mode, seen) {
+            (StoreMode::Add, Seen::Live(_, chunk)) => {
+                self.contents.mark_used(chunk);
                 Decision::Refuse(StoreOutcome::NotStored)
             }
-            (StoreMode::Replace, None) => Decision::Refuse(StoreOutcome::NotStored),
-            (StoreMode::Cas(_), None) => {
-                self.stats.cas_misses += 1;
+            (StoreMode::Cas(cas), Seen::Live(_, chunk)) => self.decide_cas(cas, extras, chunk),
+            (_, Seen::Live(..)) | (StoreMode::Set | StoreMode::Add, _) => Decision::Store,
+            (StoreMode::Cas(_), _) => {
+                self.telemetry.cas_miss();
                 Decision::Refuse(StoreOutcome::NotFound)
             }
-            (StoreMode::Cas(cas), Some((_, chunk))) => self.decide_cas(cas, extras, chunk),
-            _ => Decision::Store,
+            (StoreMode::Replace, _) => Decision::Refuse(StoreOutcome::NotStored),
+            // Where there is nothing to be joined to, the value is stored as it is: the caller has seen to that.
+            (StoreMode::Append | StoreMode::Prepend, _) => Decision::Store,
         }
     }
 
     fn decide_cas(&mut self, cas: u64, extras: &StoreExtras, chunk: ChunkRef) -> Decision {
-        let item = self.items.item(chunk);
+        let item = self.contents.items.item(chunk);
         // 0 is no cas unique: without them none ever matches.
         if cas != 0 && cas == item.cas() {
-            self.count_cas_hit(chunk);
+            self.telemetry.cas_hit(self.class_of(chunk));
             Decision::Store
         } else if extras.invalidate && cas != 0 && cas < item.cas() {
             let marks = Marks::NONE
@@ -144,71 +153,75 @@ impl Engine {
                 .with_won(item.head.marks().is_won());
             Decision::StoreStale(item.deadline(), marks)
         } else {
-            self.count_cas_badval(chunk);
+            self.telemetry.cas_badval(self.class_of(chunk));
             Decision::Refuse(StoreOutcome::Exists)
         }
     }
 
-    pub(crate) fn count_cas_hit(&mut self, chunk: ChunkRef) {
-        self.stats.cas_hits += 1;
-        self.class_of(chunk).cas_hits += 1;
-    }
-
-    pub(crate) fn count_cas_badval(&mut self, chunk: ChunkRef) {
-        self.stats.cas_badval += 1;
-        self.class_of(chunk).cas_badval += 1;
-    }
-
-    /// Stores where `found` is the present item; the size has been checked.
+    /// Stores where the lookup has seen this; the size has been checked.
     pub(crate) fn put(
         &mut self,
         fields: Fields<'_>,
         hash: KeyHash,
         value: &[u8],
         class: Option<u8>,
-        found: Option<(Place, ChunkRef)>,
+        seen: Seen,
     ) -> StoreOutcome {
         let Some(class) = class else {
-            return self.put_chain(&fields, hash, value);
+            return self.spending(|engine, effort| {
+                engine.put_chain(&fields, hash, value, seen.dead(), effort)
+            });
         };
-        if let Some((_, old)) = found
-            && self.items.slabs.class_of(old) == class
-            && !self.items.head(old).is_chain()
-            && !self.is_pinned(old)
+        if let Seen::Live(_, old) = seen
+            && self.class_of(old) == class
+            && !self.contents.items.head(old).is_chain()
+            && !self.contents.is_pinned(old)
         {
             return self.overwrite(fields, hash, old, value);
         }
-        self.begin_work();
-        if found.is_none() && !self.prepare_index(fields.key, hash) {
-            return StoreOutcome::OutOfMemory;
+        let cas = self
+            .spending(|engine, effort| engine.put_anew(fields, hash, value, (class, seen), effort));
+        match cas {
+            Some(cas) => StoreOutcome::Stored {
+                cas,
+                value_bytes: value.len(),
+            },
+            None => StoreOutcome::OutOfMemory,
         }
-        if found.is_none() {
-            self.prepare_probation(class, hash);
+    }
+
+    /// Stores in a chunk of the class that was free. Returns the cas unique; `None` without memory.
+    #[inline]
+    fn put_anew(
+        &mut self,
+        fields: Fields<'_>,
+        hash: KeyHash,
+        value: &[u8],
+        (class, seen): (u8, Seen),
+        effort: &mut Effort,
+    ) -> Option<u64> {
+        let mut memory = self.memory(effort);
+        if seen.live().is_none() {
+            if !memory.prepare_index(fields.key, hash) {
+                return None;
+            }
+            memory.prepare_probation(class, hash);
         }
-        let version = self.index.version();
-        let Some(chunk) = self.allocate(class) else {
-            return StoreOutcome::OutOfMemory;
-        };
-        let cas = self.cas_or_next(fields.cas);
+        let version = memory.contents.index.version();
+        let chunk = memory.allocate(class)?;
+        let cas = self.cas.or_next(fields.cas);
         let fields = Fields {
             cas: Some(cas),
             ..fields
         };
-        self.write_single(chunk, &fields, value);
-        if version == self.index.version() {
-            self.link_at(found, chunk, fields.key, hash);
-        } else {
-            self.link(chunk, fields.key, hash);
-        }
-        let value_bytes = value.len();
-        StoreOutcome::Stored { cas, value_bytes }
-    }
-
-    fn write_single(&mut self, chunk: ChunkRef, fields: &Fields<'_>, value: &[u8]) {
-        let at = self
-            .items
-            .write_header(chunk, State::Loose, fields, value.len());
-        self.items.slabs.segment.write(at, value);
+        self.contents.write_single(chunk, &fields, value);
+        let is_as_seen = version == self.contents.index.version();
+        let seen = match is_as_seen {
+            true => seen,
+            false => self.see_again(fields.key, hash, seen),
+        };
+        self.link_at(seen, chunk, fields.key, hash, effort);
+        Some(cas)
     }
 
     /// Replaces an item by one of the same class in its chunk.
@@ -220,64 +233,103 @@ impl Engine {
         value: &[u8],
     ) -> StoreOutcome {
         // As a use of the item: the eviction hand may be about to pass it.
-        let frequency = policy::accessed(self.items.head(chunk).frequency());
-        let cas = self.cas_or_next(fields.cas);
-        self.note_unlinked(chunk);
+        let frequency = policy::accessed(self.contents.items.head(chunk).frequency());
+        let cas = self.cas.or_next(fields.cas);
+        self.contents.note_unlinked(chunk);
         let fields = Fields {
             cas: Some(cas),
             ..fields
         };
-        let change = self.index.begin_change(hash);
-        self.write_single(chunk, &fields, value);
-        self.note_linked(chunk, frequency);
-        self.index.end_change(change);
+        self.contents.change(hash, |contents| {
+            contents.write_single(chunk, &fields, value);
+            contents.note_linked(chunk, frequency);
+        });
+        self.telemetry.stored();
         let value_bytes = value.len();
         StoreOutcome::Stored { cas, value_bytes }
     }
 
-    fn put_chain(&mut self, fields: &Fields<'_>, hash: KeyHash, value: &[u8]) -> StoreOutcome {
-        let Some(mut staged) = self.stage(fields, hash) else {
+    fn put_chain(
+        &mut self,
+        fields: &Fields<'_>,
+        hash: KeyHash,
+        value: &[u8],
+        dead: Option<u8>,
+        effort: &mut Effort,
+    ) -> StoreOutcome {
+        let Some(mut staged) = self.stage(fields, hash, effort) else {
             return StoreOutcome::OutOfMemory;
         };
-        if !self.staged_write(&mut staged, value) {
-            self.abort(staged);
+        if !self.staged_write(&mut staged, value, effort) {
+            self.give_up(staged, effort);
             return StoreOutcome::OutOfMemory;
         }
-        self.link_staged(staged, fields.key, fields.cas)
+        self.link_staged(staged, fields.key, fields.cas, dead, effort)
     }
 
-    /// Puts a complete item in the index, in place of a present one if there is one. The index has room.
-    pub(crate) fn link(&mut self, chunk: ChunkRef, key: &[u8], hash: KeyHash) {
-        let found = self.find(key, hash);
-        self.link_at(found, chunk, key, hash);
+    /// What a lookup would see now that has seen this before other items went.
+    fn see_again(&self, key: &[u8], hash: KeyHash, before: Seen) -> Seen {
+        match (self.contents.find(key, hash), before) {
+            (Some((place, chunk)), _) => Seen::Live(place, chunk),
+            (None, Seen::Dead(class)) => Seen::Dead(class),
+            (None, _) => Seen::Absent,
+        }
     }
 
-    fn link_at(
+    /// Puts a complete item in the index, in place of a present one if there is one. The index has room. `dead` is the class
+    /// of the item that the lookup has removed.
+    pub(crate) fn link(
         &mut self,
-        found: Option<(Place, ChunkRef)>,
         chunk: ChunkRef,
         key: &[u8],
         hash: KeyHash,
+        dead: Option<u8>,
+        effort: &mut Effort,
     ) {
-        if let Some((place, old)) = found {
+        let before = dead.map_or(Seen::Absent, Seen::Dead);
+        let seen = self.see_again(key, hash, before);
+        self.link_at(seen, chunk, key, hash, effort);
+    }
+
+    #[inline]
+    fn link_at(
+        &mut self,
+        seen: Seen,
+        chunk: ChunkRef,
+        key: &[u8],
+        hash: KeyHash,
+        effort: &mut Effort,
+    ) {
+        self.telemetry.stored();
+        if let Seen::Live(place, old) = seen {
             // As a use of the item, wherever its new place is.
-            let frequency = policy::accessed(self.items.head(old).frequency());
-            self.note_unlinked(old);
-            let change = self.index.begin_change(hash);
-            self.index.replace(&mut self.items.slabs, place, chunk);
-            self.note_linked(chunk, frequency);
-            self.index.end_change(change);
-            self.dispose(old);
-        } else {
-            let change = self.index.begin_change(hash);
-            self.index.insert(&mut self.items.slabs, hash, key, chunk);
-            self.note_linked(chunk, policy::STORED);
-            self.index.end_change(change);
-            self.enlist(chunk, hash);
-            if let Some(class) = self.removed_dead.take() {
-                self.stats.reclaimed += 1;
-                self.classes[usize::from(class)].reclaimed += 1;
-            }
+            let frequency = policy::accessed(self.contents.items.head(old).frequency());
+            self.contents.note_unlinked(old);
+            self.contents.change(hash, |contents| {
+                let slabs = &mut contents.items.slabs;
+                contents.index.replace(slabs, place, chunk);
+                contents.note_linked(chunk, frequency);
+            });
+            self.contents.dispose(old, effort);
+            return;
         }
+        self.contents.change(hash, |contents| {
+            let slabs = &mut contents.items.slabs;
+            contents.index.insert(slabs, hash, key, chunk);
+            contents.note_linked(chunk, policy::STORED);
+        });
+        self.victims.enlist(&mut self.contents, chunk, hash);
+        if let Seen::Dead(class) = seen {
+            self.telemetry.stored_in_place_of_dead(class);
+        }
+    }
+}
+
+impl Contents {
+    #[inline]
+    fn write_single(&mut self, chunk: ChunkRef, fields: &Fields<'_>, value: &[u8]) {
+        let items = &mut self.items;
+        let at = items.write_header(chunk, State::Loose, fields, value.len());
+        items.slabs.segment.write(at, value);
     }
 }

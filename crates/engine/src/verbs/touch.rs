@@ -14,12 +14,12 @@ impl Engine {
         deadline: Deadline,
         now: Seconds,
     ) -> TouchOutcome {
-        self.clock.advance(now);
-        let Some((_, chunk)) = self.look_up(key, hash) else {
-            self.count_touch_miss();
+        self.contents.clock.advance(now);
+        let Some((_, chunk)) = self.look_up(key, hash).live() else {
+            self.telemetry.touch_miss();
             return TouchOutcome::NotFound;
         };
-        self.mark_used(chunk, true);
+        self.contents.mark_fetched(chunk);
         match self.touch_found(key, hash, chunk, deadline) {
             Some(_) => TouchOutcome::Touched,
             None => TouchOutcome::OutOfMemory,
@@ -29,7 +29,7 @@ impl Engine {
     /// Whether items get room for a deadline that they do not have yet. Where nothing may be evicted they do: a touch has to
     /// succeed in a full cache, too.
     pub(crate) fn keeps_deadline_room(&self) -> bool {
-        !self.evictions_enabled
+        !self.victims.are_allowed()
     }
 
     /// Counts a touch of a present item and gives it the deadline. Returns where the item is now; `None` without memory for
@@ -41,20 +41,7 @@ impl Engine {
         chunk: ChunkRef,
         deadline: Deadline,
     ) -> Option<ChunkRef> {
-        self.count_touch_hit(chunk);
+        self.telemetry.touch_hit(self.class_of(chunk));
         self.reshape(key, hash, chunk, deadline, None, None)
-    }
-
-    #[inline]
-    pub(crate) fn count_touch_hit(&mut self, chunk: ChunkRef) {
-        self.stats.cmd_touch += 1;
-        self.stats.touch_hits += 1;
-        self.class_of(chunk).touch_hits += 1;
-    }
-
-    #[inline]
-    pub(crate) fn count_touch_miss(&mut self) {
-        self.stats.cmd_touch += 1;
-        self.stats.touch_misses += 1;
     }
 }

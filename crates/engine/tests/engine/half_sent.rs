@@ -119,10 +119,11 @@ fn what_was_found_to_be_full_is_not_searched_again() {
                 Some(engine.get(key, hash(key), NOW, Fetch::Quiet)?.handle())
             })
             .collect();
-        for &handle in &handles {
-            engine.pin(handle);
-        }
-        let (mut refused, mut work_sum, mut new) = (0, 0, Vec::new());
+        let mut pins: Vec<_> = handles
+            .into_iter()
+            .map(|handle| engine.pin(handle).0)
+            .collect();
+        let (mut refused, mut work_sum) = (0, 0);
         for number in 0..2_000 {
             let (stored, work) = measured(&mut engine, &format!("new{number}"), 9_000);
             if stored {
@@ -131,8 +132,7 @@ fn what_was_found_to_be_full_is_not_searched_again() {
                 let key = key.as_bytes();
                 if let Some(hit) = engine.get(key, hash(key), NOW, Fetch::Quiet) {
                     let handle = hit.handle();
-                    engine.pin(handle);
-                    new.push(handle);
+                    pins.push(engine.pin(handle).0);
                 }
             }
             refused += u32::from(!stored);
@@ -145,8 +145,8 @@ fn what_was_found_to_be_full_is_not_searched_again() {
             "{work_sum} units for 500 that found none"
         );
         // As soon as something goes there is memory again.
-        for handle in handles.into_iter().chain(new) {
-            engine.unpin(handle);
+        for pin in pins {
+            engine.unpin(pin);
         }
         engine.abort(half_sent);
         assert!(measured(&mut engine, "again", 9_000).0);

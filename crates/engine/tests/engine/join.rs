@@ -101,14 +101,15 @@ fn check(old: usize, more: usize, how: How, mode: StoreMode, is_sent: bool) {
     let mut engine = engine(16 << 20);
     let (old, more) = (pattern(1, old), pattern(2, more));
     store(&mut engine, StoreMode::Set, &old, StoreExtras::default());
-    let (handle, pinned) = {
-        let hit = engine.get(KEY, hash(KEY), NOW, Fetch::Count).unwrap();
-        let handle = hit.handle();
-        (handle, engine.pin(handle))
+    let hit = engine.get(KEY, hash(KEY), NOW, Fetch::Count).unwrap();
+    let handle = hit.handle();
+    let (pin, pinned) = engine.pin(handle);
+    let pin = if is_sent {
+        Some(pin)
+    } else {
+        engine.unpin(pin);
+        None
     };
-    if !is_sent {
-        engine.unpin(handle);
-    }
     let (outcome, work) = add(&mut engine, how, mode, &more);
     let joined = match mode {
         StoreMode::Append => [&old[..], &more].concat(),
@@ -121,9 +122,9 @@ fn check(old: usize, more: usize, how: How, mode: StoreMode, is_sent: bool) {
     assert!(value(&mut engine) == joined, "{case}");
     engine.check_integrity();
     assert!(work <= WORK_MAX, "{case}: {work} units of work");
-    if is_sent {
+    if let Some(pin) = pin {
         assert!(sent(pinned) == old, "{case}: what is sent has changed");
-        engine.unpin(handle);
+        engine.unpin(pin);
     }
     // As any other value: it grows, and its memory comes back.
     let (_, _) = add(&mut engine, How::Bytes, StoreMode::Append, b"end");
@@ -181,7 +182,7 @@ fn a_value_grows_on_both_sides_while_it_is_sent_again_and_again() {
         if rng.one_in(3) {
             let hit = engine.get(KEY, hash(KEY), NOW, Fetch::Count).unwrap();
             let handle = hit.handle();
-            sends.push((handle, engine.pin(handle), expected.clone()));
+            sends.push((engine.pin(handle), expected.clone()));
         }
         let most = [10, 500, 30_000][rng.below(3)];
         let length = 1 + rng.below(most);
@@ -199,9 +200,9 @@ fn a_value_grows_on_both_sides_while_it_is_sent_again_and_again() {
         }
         assert!(value(&mut engine) == expected, "round {round}");
         if sends.len() > 3 || rng.one_in(5) {
-            for (handle, pinned, before) in sends.drain(..) {
+            for ((pin, pinned), before) in sends.drain(..) {
                 assert!(sent(pinned) == before, "round {round}");
-                engine.unpin(handle);
+                engine.unpin(pin);
             }
             engine.check_integrity();
         }
@@ -287,7 +288,7 @@ fn no_command_takes_longer_for_a_longer_value() {
         let handle = engine
             .get(KEY, hash(KEY), NOW, Fetch::Count)
             .map(|hit| hit.handle());
-        let pinned = handle.map(|handle| engine.pin(handle));
+        let (pin, pinned) = engine.pin(handle.unwrap());
         let before = value(&mut engine);
         let (outcome, work) = receive(&mut engine, mode, &piece);
         assert!(
@@ -301,8 +302,8 @@ fn no_command_takes_longer_for_a_longer_value() {
                     .is_some()
             });
         }
-        assert!(pinned.map(sent) == Some(before), "{mode:?}");
-        engine.unpin(handle.unwrap());
+        assert!(sent(pinned) == before, "{mode:?}");
+        engine.unpin(pin);
     }
     let deadline = Deadline(NOW.0 + 100);
     bounded(&mut engine, "a first deadline", &mut |engine| {
@@ -405,7 +406,8 @@ fn another_thread_sends_while_the_owner_appends() {
     for round in 0..rounds {
         let hit = engine.get(KEY, hash(KEY), NOW, Fetch::Count).unwrap();
         let handle = hit.handle();
-        let sender = Sender(engine.pin(handle));
+        let (pin, pinned) = engine.pin(handle);
+        let sender = Sender(pinned);
         let more = pattern(round, 1 + round * 37 % 3_000);
         let seen = std::thread::scope(|scope| {
             let sending = scope.spawn(move || {
@@ -422,7 +424,7 @@ fn another_thread_sends_while_the_owner_appends() {
             sending.join().unwrap()
         });
         assert!(seen == expected, "round {round}");
-        engine.unpin(handle);
+        engine.unpin(pin);
         expected.extend(&more);
         if expected.len() > 300_000 {
             expected.truncate(20_000);

@@ -314,7 +314,7 @@ fn a_pinned_value_outlives_its_key() {
         .get(b"k", hash(b"k"), NOW, Fetch::Count)
         .unwrap()
         .handle();
-    let pinned = engine.pin(handle);
+    let (pin, pinned) = engine.pin(handle);
     assert_eq!(pinned.value_bytes, long.len());
     assert!(pinned.first.len < long.len());
     set(&mut engine, "k", b"new");
@@ -329,7 +329,7 @@ fn a_pinned_value_outlives_its_key() {
         .collect();
     assert!(sent == long);
     engine.check_integrity();
-    engine.unpin(handle);
+    engine.unpin(pin);
     engine.check_integrity();
 }
 
@@ -341,7 +341,8 @@ fn a_pinned_number_is_not_written_over() {
         .get(b"n", hash(b"n"), NOW, Fetch::Count)
         .unwrap()
         .handle();
-    let piece = engine.pin(handle).first;
+    let (pin, pinned) = engine.pin(handle);
+    let piece = pinned.first;
     assert!(matches!(
         arith(&mut engine, "n", ArithOp::Decr, 1),
         ArithOutcome::Number { value: 99, .. }
@@ -350,7 +351,7 @@ fn a_pinned_number_is_not_written_over() {
     let sent = unsafe { std::slice::from_raw_parts(piece.ptr, piece.len) };
     assert_eq!(sent, b"100");
     assert_eq!(value(&mut engine, "n").unwrap(), b"99");
-    engine.unpin(handle);
+    engine.unpin(pin);
     engine.check_integrity();
 }
 
@@ -529,7 +530,7 @@ fn a_chain_that_is_being_sent_is_copied_to_grow() {
         .get(b"k", hash(b"k"), NOW, Fetch::Count)
         .unwrap()
         .handle();
-    let pinned = engine.pin(handle);
+    let (pin, pinned) = engine.pin(handle);
     store(&mut engine, StoreMode::Append, "k", b"more");
     // SAFETY: the item is pinned and nothing borrows the engine.
     let sent: Vec<u8> = unsafe { pinned.pieces() }
@@ -539,7 +540,7 @@ fn a_chain_that_is_being_sent_is_copied_to_grow() {
         .collect();
     assert!(sent == long);
     assert!(value(&mut engine, "k").unwrap() == [&long[..], b"more"].concat());
-    engine.unpin(handle);
+    engine.unpin(pin);
     engine.check_integrity();
 }
 

@@ -15,8 +15,8 @@ mod walk;
 use std::os::fd::RawFd;
 
 use corecached_engine::{
-    ArithOutcome, DeleteOutcome, Engine, Fetch, Hit, ItemHandle, Lookup, ReassignOutcome, Seconds,
-    Store, StoreOutcome, TouchOutcome, next_piece,
+    ArithOutcome, DeleteOutcome, Engine, Fetch, Hit, ItemHandle, Lookup, Pin, ReassignOutcome,
+    Seconds, Store, StoreOutcome, TouchOutcome, next_piece,
 };
 use corecached_protocol::binary::Status;
 use corecached_protocol::reply;
@@ -136,7 +136,11 @@ pub(crate) fn run(access: &mut Access<'_>, op: &Op<'_>, out: &mut Outgoing) -> O
         }
         Verb::Walk(step) => return Some(Part::Walked(walk::step(access, step, out))),
         Verb::Stage(step) => return stage::step(access, op, step, out),
-        Verb::Unpin { item } => access.engine.unpin(item),
+        Verb::Unpin { pin } => {
+            // SAFETY: the shard that has sent the value made these bits of its only pin, and the owner, which made the pin,
+            // executes the operation once.
+            access.engine.unpin(unsafe { Pin::from_bits(pin) });
+        }
     }
     None
 }
@@ -214,7 +218,7 @@ fn copy_value(hit: &Hit<'_>, out: &mut Vec<u8>) {
 }
 
 fn send_in_place(access: &mut Access<'_>, item: ItemHandle, out: &mut Outgoing) {
-    let pinned = access.engine.pin(item);
+    let (pin, pinned) = access.engine.pin(item);
     let chain = (pinned.link != 0).then_some(Chain {
         base: pinned.base,
         link: pinned.link,
@@ -227,7 +231,7 @@ fn send_in_place(access: &mut Access<'_>, item: ItemHandle, out: &mut Outgoing) 
     };
     let cookie = PinCookie {
         shard: access.shard,
-        item,
+        pin,
     };
     let (at, length) = (out.bytes.len(), pinned.value_bytes);
     // SAFETY: a pinned value stays as it is, and where it is, until it is unpinned, and what is appended lies behind. Whoever
@@ -236,19 +240,19 @@ fn send_in_place(access: &mut Access<'_>, item: ItemHandle, out: &mut Outgoing) 
     out.inserts.push(insert);
 }
 
-/// Names a pinned item in the cookie of its value's insert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The pin of a value, as the cookie of its insert carries it.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PinCookie {
     /// The shard whose memory it is.
     pub(crate) shard: ShardId,
-    /// The item.
-    pub(crate) item: ItemHandle,
+    /// The pin.
+    pub(crate) pin: Pin,
 }
 
 impl PinCookie {
     /// `1 | shard (16 bits) | item (32 bits)`; never 0, which marks an insert that pins nothing.
     fn pack(self) -> u64 {
-        1 << 48 | u64::from(self.shard.0) << 32 | u64::from(self.item.to_bits())
+        1 << 48 | u64::from(self.shard.0) << 32 | u64::from(self.pin.into_bits())
     }
 
     /// What `insert` pins, if it does. It is taken, as its memory is not to be read any more.
@@ -256,16 +260,22 @@ impl PinCookie {
         let cookie = insert.into_cookie();
         (cookie != 0).then(|| PinCookie {
             shard: ShardId((cookie >> 32) as u16),
-            item: ItemHandle::from_bits(cookie as u32),
+            // SAFETY: the insert is taken for its cookie, which `pack` has made of the only pin. It goes back to the engine
+            // of the shard that it names.
+            pin: unsafe { Pin::from_bits(cookie as u32) },
         })
     }
 }
 
 fn refuse(access: &mut Access<'_>, op: &Op<'_>, drops_old: bool, why: Refusal, out: &mut Outgoing) {
     let too_large = why == Refusal::TooLarge;
-    access
-        .engine
-        .refuse_store(op.key, op.hash, drops_old, too_large, access.now);
+    access.engine.refuse_store(match why {
+        Refusal::TooLarge => corecached_engine::Refusal::TooLarge,
+        Refusal::NoMemory => corecached_engine::Refusal::OutOfMemory,
+    });
+    if drops_old {
+        access.engine.drop_old(op.key, op.hash, access.now);
+    }
     if let ReplyStyle::Binary(head) = op.reply {
         return binary::refused(head, why, &mut out.bytes);
     }

@@ -96,7 +96,7 @@ impl Net {
     pub(super) fn unpin(&mut self, inserts: Vec<Insert>, core: &mut Core) {
         for pin in inserts.into_iter().filter_map(PinCookie::of) {
             if pin.shard == self.id {
-                core.engine.unpin(pin.item);
+                core.engine.unpin(pin.pin);
             } else {
                 self.unpin_at_owner(pin);
             }
@@ -112,12 +112,15 @@ impl Net {
     }
 
     fn unpin_at_owner(&mut self, pin: PinCookie) {
+        let PinCookie { shard, pin } = pin;
         let op = Op {
             key: &[],
             hash: KeyHash(0),
-            verb: Verb::Unpin { item: pin.item },
+            verb: Verb::Unpin {
+                pin: pin.into_bits(),
+            },
             reply: ReplyStyle::None,
         };
-        self.router.push(pin.shard, &op, None);
+        self.router.push(shard, &op, None);
     }
 }

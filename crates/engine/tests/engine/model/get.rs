@@ -90,13 +90,9 @@ impl Model {
             self.hits += 1;
         }
         if pin {
-            let pinned = self.engine.pin(handle);
+            let (pin, pinned) = self.engine.pin(handle);
             assert_eq!(pinned.value_bytes, value.len());
-            self.pins.push(Pinned {
-                handle,
-                pinned,
-                value,
-            });
+            self.pins.push(Pinned { pin, pinned, value });
         }
     }
 
@@ -135,6 +131,6 @@ impl Model {
             .copied()
             .collect();
         assert!(value == pinned.value, "a pinned value has changed");
-        self.engine.unpin(pinned.handle);
+        self.engine.unpin(pinned.pin);
     }
 }

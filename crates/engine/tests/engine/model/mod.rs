@@ -22,8 +22,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use corecached_engine::{
-    Budget, Deadline, Engine, EngineConfig, ItemHandle, PinnedValue, Space, Staged, StoreExtras,
-    StoreMode,
+    Budget, Deadline, Engine, EngineConfig, Pin, PinnedValue, Space, Staged, StoreExtras, StoreMode,
 };
 
 use crate::support::Rng;
@@ -44,7 +43,7 @@ struct Upload {
 }
 
 struct Pinned {
-    handle: ItemHandle,
+    pin: Pin,
     pinned: PinnedValue,
     value: Vec<u8>,
 }

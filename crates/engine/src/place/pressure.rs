@@ -1,0 +1,69 @@
+//! How short of memory the shard is: what shards compare to share it, and what classes are judged by. Counts since the start,
+//! which nobody sets back.
+
+use crate::evict::Gone;
+
+/// Evictions and refusals of the shard since its start.
+#[derive(Debug)]
+pub(crate) struct Pressure {
+    evictions: u64,
+    /// Bytes of evicted items, but for those whose page went to another shard.
+    evicted_bytes: u64,
+    /// Allocations for which there was no memory.
+    chunks_refused: u64,
+    /// By class: items evicted.
+    evicted: Vec<u64>,
+}
+
+impl Pressure {
+    /// For so many classes.
+    pub(crate) fn new(classes: usize) -> Self {
+        Self {
+            evictions: 0,
+            evicted_bytes: 0,
+            chunks_refused: 0,
+            evicted: vec![0; classes],
+        }
+    }
+
+    /// An item has gone: it counts if it was alive.
+    #[inline]
+    pub(crate) fn note_gone(&mut self, gone: Gone) {
+        if let Gone::Evicted { class, .. } = gone {
+            self.evictions += 1;
+            self.evicted[usize::from(class)] += 1;
+        }
+    }
+
+    /// Bytes of an item were evicted for this shard's own sake.
+    #[inline]
+    pub(crate) fn note_evicted_bytes(&mut self, bytes: u64) {
+        self.evicted_bytes += bytes;
+    }
+
+    /// There was no memory for a chunk.
+    pub(crate) fn note_refused(&mut self) {
+        self.chunks_refused += 1;
+    }
+
+    /// Live items evicted.
+    pub(crate) fn evictions(&self) -> u64 {
+        self.evictions
+    }
+
+    /// Bytes of those, but for items whose page went to another shard.
+    #[inline]
+    pub(crate) fn evicted_bytes(&self) -> u64 {
+        self.evicted_bytes
+    }
+
+    /// Allocations for which there was no memory.
+    pub(crate) fn chunks_refused(&self) -> u64 {
+        self.chunks_refused
+    }
+
+    /// Items of a class evicted.
+    pub(crate) fn evicted_of(&self, class: u8) -> u64 {
+        self.evicted[usize::from(class)]
+    }
+}
