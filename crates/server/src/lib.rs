@@ -3,6 +3,7 @@
 //! The program is [`main`], and nothing else is public but for fuzzing: `main.rs` only calls it. `docs/architecture.md` has the map of the
 //! modules.
 
+mod admission;
 mod auth;
 mod batch;
 mod cell;

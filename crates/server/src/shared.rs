@@ -1,121 +1,68 @@
-//! What all shards share: settings, the memory budget, the way to every shard, and the counters of the network side.
+//! What all shards share, in parts: whoever needs one of them is given that part.
 //!
-//! Nothing here is locked on the request path: counters have one writer each, and the control inbox is for rare messages.
+//! ```text
+//!   ground      settings, clock                     memory      the limit, what shards say of theirs
+//!   cells       every shard's engine                admission   addresses, -c, passwords, certificates
+//!   route       every shard's bell and inbox        telemetry   counters of the network side
+//! ```
+//!
+//! Nothing here is locked on the request path: the control inbox of a shard is for rare messages.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-use corecached_engine::{Budget, KeyHash, KeyHasher};
-
-use crate::auth::Auth;
-use crate::cell::ShardId;
+use crate::admission::Admission;
+use crate::cell::core::Cells;
 use crate::crawler::Crawler;
-use crate::ground::clock::Clock;
-use crate::ground::config::Config;
-use crate::ground::tuning::Tuning;
-use crate::listen::{ListenerId, ListenerInfo};
-use crate::memory::uploads::Uploads;
+use crate::ground::Ground;
+use crate::ground::counters::Telemetry;
+use crate::memory::{Memory, Neighbours};
 use crate::process::Reloads;
-use crate::route::control::Control;
-use crate::route::directory::ShardHandle;
-use crate::tls::Tls;
+use crate::route::directory::Directory;
 use crate::watch::Watch;
 
-/// State of the whole process.
+/// The parts that all shards share.
 pub(crate) struct Shared {
-    /// The command line.
-    pub(crate) config: Config,
-    /// The listening addresses, by [`ListenerId`].
-    pub(crate) listeners: Vec<ListenerInfo>,
-    /// What of it commands have changed.
-    pub(crate) tuning: Tuning,
+    /// Settings and clock.
+    pub(crate) ground: Ground,
+    /// Every shard's engine.
+    pub(crate) cells: Cells,
+    /// The way to every shard.
+    pub(crate) route: Directory,
+    /// The memory limit, and how shards stand to it.
+    pub(crate) memory: Memory,
+    /// Who may come in.
+    pub(crate) admission: Admission,
+    /// What is counted.
+    pub(crate) telemetry: Telemetry,
     /// Crawls and dumps.
     pub(crate) crawler: Crawler,
     /// Who watches, and `stats detail`.
     pub(crate) watch: Arc<Watch>,
-    /// The memory limit.
-    pub(crate) budget: Arc<Budget>,
-    /// The hash that decides shard and place.
-    pub(crate) hasher: KeyHasher,
-    /// The server's clock.
-    pub(crate) clock: Clock,
-    /// Every shard, by id.
-    pub(crate) shards: Vec<ShardHandle>,
-    /// Set when the process ends.
-    pub(crate) stopping: AtomicBool,
-    /// The level of `verbosity`.
-    pub(crate) verbosity: AtomicU8,
-    /// Connections open or being opened, over all shards; for the limit `-c`.
-    pub(crate) connections: AtomicU64,
-    /// Shards that have stopped accepting until a connection closes.
-    pub(crate) deaf_shards: AtomicU64,
-    /// Values on their way in.
-    pub(crate) uploads: Arc<Uploads>,
-    /// Rounds in which a shard was short of memory.
-    pub(crate) page_requests: AtomicU64,
-    /// `flush_all` commands, over all shards.
-    pub(crate) cmd_flush: AtomicU64,
-    /// Who may use the server; `None` if anyone may.
-    pub(crate) auth: Option<Arc<Auth>>,
-    /// Certificates, with `-Z`.
-    pub(crate) tls: Option<Arc<Tls>>,
     /// What SIGHUP reads again.
     pub(crate) reloads: Reloads,
 }
 
 impl Shared {
-    /// The shard that owns keys of this hash: `(hash >> 32) * shards >> 32`, as `stats shards` says.
-    #[inline]
-    pub(crate) fn owner_of(&self, hash: KeyHash) -> ShardId {
-        ShardId((((hash.0 >> 32) * self.shards.len() as u64) >> 32) as u16)
+    /// What a shard may see and touch of the memory of all.
+    pub(crate) fn neighbours(&self) -> Neighbours<'_> {
+        Neighbours {
+            ground: &self.ground,
+            cells: &self.cells,
+            memory: &self.memory,
+            telemetry: &self.telemetry,
+        }
     }
 
-    /// What connections inherit from an address.
-    #[inline]
-    pub(crate) fn listener(&self, id: ListenerId) -> &ListenerInfo {
-        &self.listeners[id.index()]
-    }
-
-    /// The way to a shard.
-    #[inline]
-    pub(crate) fn shard(&self, id: ShardId) -> &ShardHandle {
-        &self.shards[usize::from(id.0)]
-    }
-
-    /// The network side's part of `stats reset`.
-    pub(crate) fn reset_counters(&self) {
-        self.cmd_flush.store(0, Ordering::Relaxed);
+    /// `stats reset`, but for the engines' part.
+    pub(crate) fn reset_statistics(&self) {
+        self.telemetry.reset();
         self.crawler.reset();
         self.watch.reset();
-        for shard in &self.shards {
-            shard.net.reset();
-            shard.conn_memory.reset();
-            shard.memory.pages_given.store(0, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether the process is ending.
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
-    }
-
-    /// A connection has closed: shards that wait for room to accept look again.
-    pub(crate) fn connection_closed(&self) {
-        // A shard that goes deaf counts itself first and looks at the connections then; this is the other order, so one
-        // of the two sees the other.
-        self.connections.fetch_sub(1, Ordering::SeqCst);
-        if self.deaf_shards.load(Ordering::SeqCst) > 0 {
-            for shard in &self.shards {
-                shard.post(Control::RoomForConnections);
-            }
-        }
     }
 
     /// Ends the process: every shard sends what it has to send, closes and returns.
     pub(crate) fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
-        for shard in &self.shards {
-            shard.wake();
-        }
+        self.ground.stop();
+        self.route.wake_all();
     }
 }

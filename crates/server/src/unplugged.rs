@@ -93,7 +93,7 @@ impl Server {
         let Built {
             shared, mut parts, ..
         } = built.unwrap_or_else(|error| panic!("{error}"));
-        shared.clock.pause(true);
+        shared.ground.clock.pause(true);
         let parts = parts.pop().expect("one shard");
         Server {
             shared,
@@ -105,7 +105,7 @@ impl Server {
 
     /// A connection from its first byte to its last.
     fn converse(&mut self, link: Link, arrivals: &[&[u8]]) -> (Vec<u8>, bool) {
-        let now = self.shared.clock.now();
+        let now = self.shared.ground.clock.now();
         let new = |id| Conn::new(link, id, LISTENER, true, None, now);
         let id = self.conns.insert(new);
         let mut replies = Vec::new();
@@ -147,10 +147,10 @@ impl Server {
         core.observer.sync(&mut core.engine);
         let conn = self.conns.get_mut(id).expect("it is open");
         let mut cx = Cx {
-            access: core.access(SHARD, self.shared.clock.now(), conn.raw_fd()),
+            access: core.access(SHARD, self.shared.ground.clock.now(), conn.raw_fd()),
             router: &mut self.router,
             shared: &self.shared,
-            net: &self.shared.shard(SHARD).net,
+            net: self.shared.telemetry.of(SHARD.0),
             spare: None,
             unwanted: Outgoing::default(),
             output_bytes_max: OUTPUT_BYTES_MAX,
@@ -166,7 +166,7 @@ impl Server {
 
     /// Takes the replies, as if the socket had room for all of them.
     fn take_replies(&mut self, id: ConnId, replies: &mut Vec<u8>) {
-        for message in self.shared.shard(SHARD).take_control() {
+        for message in self.shared.route.shard(SHARD).take_control() {
             let shared = Arc::clone(&self.shared);
             let conn = self.conn(id);
             if let Control::DescribeConns { reply_to, .. } = message {
@@ -236,7 +236,7 @@ mod tests {
         /// All turns of a connection that receives `bytes` at once.
         fn turns(&mut self, bytes: &[u8]) -> Vec<Turn> {
             let socket = File::open("/dev/null").unwrap();
-            let now = self.shared.clock.now();
+            let now = self.shared.ground.clock.now();
             let link = Link::Socket(Stream::unattached(socket.into()));
             let new = |id| Conn::new(link, id, LISTENER, true, None, now);
             let id = self.conns.insert(new);

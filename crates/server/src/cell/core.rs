@@ -1,8 +1,10 @@
 //! The part of a shard that can be lent: its engine and the requests that others have sent to it.
 
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 use corecached_engine::{Engine, Seconds};
+use corecached_mesh::Loanable;
 use corecached_mesh::spsc::Consumer;
 
 use crate::batch::BoxedBatch;
@@ -35,5 +37,26 @@ impl Core {
             now,
             descriptor,
         }
+    }
+}
+
+/// The core of every shard, for whoever may borrow one.
+pub(crate) struct Cells(Vec<Arc<Loanable<Core>>>);
+
+impl Cells {
+    /// By shard.
+    pub(crate) fn new(cores: Vec<Arc<Loanable<Core>>>) -> Cells {
+        Cells(cores)
+    }
+
+    /// The core of a shard.
+    #[inline]
+    pub(crate) fn of(&self, shard: ShardId) -> &Loanable<Core> {
+        &self.0[usize::from(shard.0)]
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Loanable<Core>> {
+        self.0.iter().map(Arc::as_ref)
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn take(
 
 /// Awaits a value that will come in pieces.
 fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
-    let owner = cx.shared.owner_of(announced.hash);
+    let owner = cx.shared.route.owner_of(announced.hash);
     let holder = if owner != cx.access.shard && announced.value_bytes > COPIED_BYTES_MAX {
         Holder::Owner(owner, None, None)
     } else {

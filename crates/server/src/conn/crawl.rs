@@ -7,8 +7,6 @@
 //! | connections | a number in the shard's table | the shard's network side, asked by message |
 //! | prefixes of `stats detail` | the number of a prefix | all shards at once: their counts are added up |
 
-use std::sync::atomic::Ordering;
-
 use corecached_engine::{KeyHash, PageCursor, WalkCursor};
 use corecached_protocol::reply;
 use corecached_protocol::text::{CrawlTarget, CrawlerRequest};
@@ -103,7 +101,7 @@ impl Crawl {
                 },
                 CrawlKind::Sizes(_) | CrawlKind::Conns(_) | CrawlKind::Detail(_) => WalkForm::Sizes,
             },
-            unix_origin: shared.clock.unix_origin(),
+            unix_origin: shared.ground.clock.unix_origin(),
         }
     }
 
@@ -145,7 +143,7 @@ impl Crawl {
     }
 
     fn is_done(&self, shared: &Shared) -> bool {
-        self.is_full || usize::from(self.shard.0) == shared.shards.len()
+        self.is_full || usize::from(self.shard.0) == shared.route.len()
     }
 
     /// Whether it is the one dump that may run at a time.
@@ -178,9 +176,9 @@ pub(super) fn dump(conn: &mut Conn, request: CrawlerRequest, cx: &mut Cx<'_>) {
         ),
         _ => return,
     };
-    let refusal = if !cx.shared.tuning.lru_crawler.is_on() {
+    let refusal = if !cx.shared.ground.tuning.lru_crawler.is_on() {
         reply::CRAWLER_DISABLED
-    } else if !cx.shared.config.dump_enabled {
+    } else if !cx.shared.ground.config.dump_enabled {
         disabled
     } else if conn.owes_replies() {
         pipelined
@@ -197,17 +195,13 @@ pub(super) fn dump(conn: &mut Conn, request: CrawlerRequest, cx: &mut Cx<'_>) {
 
 /// Has all shards look for dead items; false if a crawl or a dump is running.
 fn begin_crawl(shared: &Shared) -> bool {
-    shared.crawler.crawl(shared.shards.len(), || {
-        for shard in &shared.shards {
-            shard.crawl_wanted.store(true, Ordering::Release);
-            shard.wake();
-        }
-    })
+    let Shared { crawler, route, .. } = shared;
+    crawler.crawl(route.len(), || route.call_for_crawl())
 }
 
 /// `lru_crawler crawl`.
 pub(super) fn crawl(target: CrawlTarget, cx: &Cx<'_>) -> &'static [u8] {
-    if !cx.shared.tuning.lru_crawler.is_on() {
+    if !cx.shared.ground.tuning.lru_crawler.is_on() {
         return reply::CRAWLER_DISABLED;
     }
     match check_target(target) {
@@ -228,7 +222,7 @@ fn check_target(target: CrawlTarget) -> Result<(), &'static [u8]> {
 
 /// Begins a walk; its first step is taken when the connection goes on.
 pub(super) fn begin(conn: &mut Conn, kind: CrawlKind, classes: u64, cx: &Cx<'_>) {
-    debug_assert!(!cx.shared.shards.is_empty(), "there is a shard to walk");
+    debug_assert!(cx.shared.route.len() > 0, "there is a shard to walk");
     conn.phase = Phase::Crawl(Box::new(Crawl {
         kind,
         classes,
@@ -315,12 +309,15 @@ fn walk(conn: &mut Conn, mut crawl: Box<Crawl>, cx: &mut Cx<'_>) {
 fn ask_for_conns(conn: &mut Conn, crawl: &Crawl, style: ReplyStyle<'static>, cx: &Cx<'_>) {
     let reply_to = conn.expect_reply();
     conn.gather = Some(Box::new(Gather::walk()));
-    cx.shared.shard(crawl.shard).post(Control::DescribeConns {
-        origin: cx.access.shard,
-        reply_to,
-        from: number(crawl.place),
-        style,
-    });
+    cx.shared
+        .route
+        .shard(crawl.shard)
+        .post(Control::DescribeConns {
+            origin: cx.access.shard,
+            reply_to,
+            from: number(crawl.place),
+            style,
+        });
 }
 
 /// All has been shown; tells what comes at the end, a part of it if it is long. Whether that was all.

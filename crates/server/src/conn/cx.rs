@@ -42,7 +42,7 @@ impl Cx<'_> {
     /// Asks for the bucket of a key that will be looked up soon, if it is this shard's.
     #[inline]
     pub(super) fn prefetch(&self, hash: KeyHash) {
-        if self.shared.owner_of(hash) == self.access.shard {
+        if self.shared.route.owner_of(hash) == self.access.shard {
             self.access.engine.prefetch(hash);
         }
     }
@@ -50,7 +50,7 @@ impl Cx<'_> {
     /// Asks for the item of a key whose bucket has been asked for.
     #[inline]
     pub(super) fn prefetch_item(&self, hash: KeyHash) {
-        if self.shared.owner_of(hash) == self.access.shard {
+        if self.shared.route.owner_of(hash) == self.access.shard {
             self.access.engine.prefetch_item(hash);
         }
     }

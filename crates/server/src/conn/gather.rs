@@ -7,7 +7,6 @@ use corecached_protocol::{exptime, reply};
 use corecached_reactor::Outgoing;
 
 use crate::batch::ReplyTo;
-use crate::cell::ShardId;
 use crate::cell::{Pairs, ShardReport};
 use crate::crawler::Place;
 use crate::execute::{
@@ -194,13 +193,12 @@ pub(super) fn flush_all(
     reply: ReplyStyle<'static>,
     cx: &mut Cx<'_>,
 ) {
-    cx.shared
-        .cmd_flush
-        .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    if !cx.shared.config.flush_enabled {
+    cx.shared.telemetry.flushed();
+    if !cx.shared.ground.config.flush_enabled {
         return conn.tell(cx, |out| flush_refused(&reply, out));
     }
-    let at = exptime::flush_at(delay, cx.access.now.0, cx.shared.clock.unix_origin()).map(Seconds);
+    let at = exptime::flush_at(delay, cx.access.now.0, cx.shared.ground.clock.unix_origin())
+        .map(Seconds);
     broadcast(conn, GatherKind::Flush, at, reply, cx);
 }
 
@@ -214,7 +212,7 @@ pub(super) fn stats(
     let kind = match request {
         StatsRequest::General => GatherKind::General,
         StatsRequest::Reset => {
-            cx.shared.reset_counters();
+            cx.shared.reset_statistics();
             GatherKind::Reset
         }
         StatsRequest::Items => GatherKind::Items,
@@ -224,7 +222,7 @@ pub(super) fn stats(
             let pairs = stats::settings::render(cx.shared);
             return conn.tell(cx, |out| statistics(&reply, &pairs, out));
         }
-        StatsRequest::Sizes if cx.shared.config.track_sizes => {
+        StatsRequest::Sizes if cx.shared.ground.config.track_sizes => {
             return crawl::begin(conn, CrawlKind::Sizes(reply), u64::MAX, cx);
         }
         StatsRequest::Sizes => {
@@ -232,7 +230,7 @@ pub(super) fn stats(
             pairs.text("sizes_status", "disabled");
             return conn.tell(cx, |out| statistics(&reply, &pairs, out));
         }
-        StatsRequest::Detail(_) if !cx.shared.config.dump_enabled => {
+        StatsRequest::Detail(_) if !cx.shared.ground.config.dump_enabled => {
             return conn.tell(cx, |out| detail_refused(&reply, out));
         }
         StatsRequest::Detail(DetailMode::Dump) => {
@@ -240,7 +238,7 @@ pub(super) fn stats(
         }
         StatsRequest::Detail(mode) => {
             let on = mode == DetailMode::On;
-            cx.shared.tuning.detail.turn(on);
+            cx.shared.ground.tuning.detail.turn(on);
             cx.shared.watch.count_prefixes(on);
             // What follows in the same pipeline is counted, or not.
             cx.access.observer.sync(cx.access.engine);
@@ -255,7 +253,7 @@ pub(super) fn stats(
 }
 
 fn cachedump(conn: &mut Conn, class: u32, limit: u32, cx: &mut Cx<'_>) {
-    if !cx.shared.config.dump_enabled {
+    if !cx.shared.ground.config.dump_enabled {
         return conn.say(reply::CACHEDUMP_DISABLED, cx);
     }
     let kind = CrawlKind::Cachedump {
@@ -295,7 +293,7 @@ pub(super) fn reassign(
 
 fn begin(conn: &mut Conn, kind: GatherKind, reply: ReplyStyle<'static>, cx: &Cx<'_>) -> ReplyTo {
     let seq = (!reply.is_none()).then(|| conn.replies.expect());
-    let gather = Gather::new(kind, seq, reply, cx.shared.shards.len());
+    let gather = Gather::new(kind, seq, reply, cx.shared.route.len());
     conn.gather = Some(Box::new(gather));
     // The place of the reply is known to the gather; the shards only say that they are done.
     ReplyTo {
@@ -333,7 +331,7 @@ fn broadcast_for(
         verb: kind.verb(at),
         reply: TEXT,
     };
-    for shard in (0..cx.shared.shards.len() as u16).map(ShardId) {
+    for shard in cx.shared.route.ids() {
         if shard != cx.access.shard {
             cx.router.push(shard, &op, Some(done));
         }

@@ -59,7 +59,7 @@ pub(super) enum Supply {
 impl Wanted {
     /// Has other shards lend pages to `shard`, which has nothing left that could go.
     fn borrow(&self, shard: ShardId, cx: &mut Cx<'_>) -> Supply {
-        match lend(&mut cx.access, cx.shared, shard, self.lacking) {
+        match lend(&mut cx.access, &cx.shared.neighbours(), shard, self.lacking) {
             Loan::Given => Supply::Later,
             Loan::Busy => Supply::Busy,
             Loan::Nothing => Supply::Refused(Refusal::NoMemory),

@@ -298,7 +298,7 @@ impl Conn {
 
     /// The protocol for good, by the first byte and by what the listener allows; `None` if they do not agree.
     fn choose_codec(&mut self, first: u8, cx: &Cx<'_>) -> Option<Codec> {
-        self.codec = match cx.shared.listener(self.listener).protocol {
+        self.codec = match cx.shared.admission.listener(self.listener).protocol {
             BindingProtocol::Auto => Some(Codec::detect(first)),
             // A first byte of the binary protocol is then part of an unknown command.
             BindingProtocol::Ascii => Some(Codec::Text),
@@ -310,6 +310,6 @@ impl Conn {
     }
 
     fn hash(cx: &Cx<'_>, key: &[u8]) -> KeyHash {
-        cx.shared.hasher.hash(key)
+        cx.shared.ground.hasher.hash(key)
     }
 }

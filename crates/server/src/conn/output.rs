@@ -40,7 +40,7 @@ impl Conn {
     /// Runs an operation here, or hands it to the shard that owns the key.
     #[inline]
     pub(super) fn submit(&mut self, op: &Op<'_>, cx: &mut Cx<'_>) {
-        let owner = cx.shared.owner_of(op.hash);
+        let owner = cx.shared.route.owner_of(op.hash);
         if owner != cx.access.shard {
             let reply_to = (!op.reply.is_none()).then(|| self.expect_reply());
             cx.router.push(owner, op, reply_to);

@@ -93,7 +93,7 @@ impl Conn {
         credentials: Option<(&[u8], &[u8])>,
         cx: &Cx<'_>,
     ) -> bool {
-        let auth = cx.shared.auth.as_deref().zip(credentials);
+        let auth = cx.shared.admission.auth.as_deref().zip(credentials);
         self.admitted = auth.is_some_and(|(auth, (user, password))| auth.admits(user, password));
         cx.net.auth_cmds.add(1);
         if !self.admitted {

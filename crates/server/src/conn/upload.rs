@@ -136,15 +136,15 @@ impl Upload {
     /// Claims memory for all of the value, if that has not been done.
     fn claim(&mut self, cx: &Cx<'_>) -> Supply {
         if self.claim.is_none() {
-            let budget = &cx.shared.budget;
+            let budget = &cx.shared.memory.budget;
             let (limit, free) = (budget.limit_bytes(), budget.free_bytes());
             let bytes = self.announced.value_bytes;
-            self.claim = cx.shared.uploads.claim(bytes, limit, free);
+            self.claim = cx.shared.memory.uploads.claim(bytes, limit, free);
         }
         if self.claim.is_some() {
             return Supply::Given;
         }
-        let now = cx.shared.clock.now_ms();
+        let now = cx.shared.ground.clock.now_ms();
         let since = *self.waits_since_ms.get_or_insert(now);
         match now.saturating_sub(since) < CLAIM_WAIT_MS {
             true => Supply::Busy,
@@ -234,7 +234,7 @@ impl Upload {
     /// Links the value, here or at the shard that owns the key.
     fn finish(self, conn: &mut Conn, cx: &mut Cx<'_>) {
         let announced = self.announced.with(&self.key, &self.words);
-        let owner = cx.shared.owner_of(announced.hash);
+        let owner = cx.shared.route.owner_of(announced.hash);
         let Announced {
             mode,
             extras,

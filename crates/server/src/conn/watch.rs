@@ -8,7 +8,7 @@ use super::{Conn, Cx, Phase};
 /// The command.
 pub(super) fn watch(conn: &mut Conn, streams: Result<Streams, &'static [u8]>, cx: &mut Cx<'_>) {
     let refusal = match streams {
-        _ if !cx.shared.config.watch_enabled => reply::WATCH_DISABLED,
+        _ if !cx.shared.ground.config.watch_enabled => reply::WATCH_DISABLED,
         _ if conn.owes_replies() => reply::WATCH_PIPELINED,
         // A datagram is answered once.
         _ if conn.is_datagram() => reply::WATCHER_FAILED,

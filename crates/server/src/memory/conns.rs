@@ -15,10 +15,6 @@ pub(crate) struct ConnMemory {
     pub(crate) table: AtomicU64,
     /// Buffers for use again, and operations on their way to other shards and back.
     pub(crate) pools: AtomicU64,
-    /// Connections that were closed because of the limit, with more input than output.
-    pub(crate) closed_for_input: AtomicU64,
-    /// The others that were.
-    pub(crate) closed_for_output: AtomicU64,
 }
 
 impl ConnMemory {
@@ -30,16 +26,16 @@ impl ConnMemory {
             .sum()
     }
 
-    /// `stats reset`.
-    pub(crate) fn reset(&self) {
-        self.closed_for_input.store(0, Ordering::Relaxed);
-        self.closed_for_output.store(0, Ordering::Relaxed);
-    }
-
     /// What the connections hold now: input, replies, and commands that are being worked on.
     pub(crate) fn tell(&self, input: u64, output: u64, work: u64) {
         self.input.store(input, Ordering::Relaxed);
         self.output.store(output, Ordering::Relaxed);
         self.work.store(work, Ordering::Relaxed);
+    }
+
+    /// What has no owner among the connections: buffers and batches for use again; and the table itself.
+    pub(crate) fn tell_pools(&self, pools: u64, table: u64) {
+        self.pools.store(pools, Ordering::Relaxed);
+        self.table.store(table, Ordering::Relaxed);
     }
 }

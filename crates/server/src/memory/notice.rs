@@ -25,8 +25,6 @@ pub(crate) struct Notice {
     turnover_ms: AtomicU64,
     /// Its oldest pages were last used before this second; [`FREE`] if they hold nothing.
     idle_since: AtomicU32,
-    /// Pages that others have taken from it.
-    pub(crate) pages_given: AtomicU64,
 }
 
 impl Notice {
@@ -40,7 +38,6 @@ impl Notice {
             rounds: AtomicU64::new(0),
             turnover_ms: AtomicU64::new(NEVER),
             idle_since: AtomicU32::new(u32::MAX),
-            pages_given: AtomicU64::new(0),
         }
     }
 
@@ -58,8 +55,8 @@ impl Notice {
         }
     }
 
-    /// Its pages turn out not to be as old as it has said.
-    pub(super) fn is_young(&self, now: Seconds) {
+    /// Notes that its pages turn out not to be as old as it has said.
+    pub(super) fn note_young(&self, now: Seconds) {
         self.idle_since.store(now.0, Ordering::Relaxed);
     }
 

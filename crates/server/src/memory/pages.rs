@@ -22,16 +22,15 @@
 //! time it has the other's engine on loan, as for a request, and pages move as fast as it needs them.
 
 use std::cmp::Reverse;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use corecached_engine::{Engine, IDLE_FOR_EVER, Release, Vitals};
 
 use crate::execute::Access;
 use crate::ground::config::Config;
-use crate::route::directory::ShardHandle;
-use crate::shared::Shared;
 
+use super::Neighbours;
+use super::notice::Notice;
 use super::turnover::Laps;
 use crate::cell::ShardId;
 
@@ -132,8 +131,8 @@ fn next_hit_ms(hit_interval_ms: f64, age_ms: u64) -> f64 {
 }
 
 /// Who gives a page.
-struct Donor<'a> {
-    shard: &'a ShardHandle,
+struct Donor {
+    shard: ShardId,
     /// How old the page has to be.
     idle_ms: u64,
     /// See [`Want::price`].
@@ -141,10 +140,10 @@ struct Donor<'a> {
 }
 
 impl Pages {
-    pub(crate) fn new(shared: &Shared) -> Pages {
+    pub(crate) fn new(shards: usize) -> Pages {
         let now = Instant::now();
         Pages {
-            laps: Laps::new(shared.shards.len()),
+            laps: Laps::new(shards),
             noted: now,
             held_bytes: 0,
             evicted_bytes: 0,
@@ -170,39 +169,40 @@ impl Pages {
     }
 
     /// A round: tells the others how things stand, and says what is to be taken from them.
-    pub(crate) fn balance(&mut self, shared: &Shared, id: ShardId) {
-        let mine = shared.shard(id);
-        let Some(mut core) = mine.core.try_borrow() else {
+    pub(crate) fn balance(&mut self, near: &Neighbours<'_>, id: ShardId) {
+        let Some(mut core) = near.cells.of(id).try_borrow() else {
             return;
         };
-        let now = shared.clock.now();
+        let now = near.ground.clock.now();
         let vitals = core.engine.vitals();
         let idle = core.engine.idle_seconds(now);
         let page_bytes = core.engine.page_bytes() as f64;
         drop(core);
         let needed_bytes = self.needed_bytes(&vitals);
         self.is_needy = needed_bytes > 0;
-        mine.memory.tell(&vitals, self.drawn_bytes, idle, now);
-        self.note(shared);
+        near.memory
+            .notice(id)
+            .tell(&vitals, self.drawn_bytes, idle, now);
+        self.note(near);
         let turnover_ms = self
             .laps
             .turnover_ms(usize::from(id.0), vitals.charged_bytes);
-        mine.memory.tell_turnover(turnover_ms);
+        near.memory.notice(id).tell_turnover(turnover_ms);
         self.want = Want {
             pages: (needed_bytes as f64 / page_bytes).ceil(),
-            next_hit_ms: self.next_hit_elsewhere_ms(shared, id, &vitals, turnover_ms),
+            next_hit_ms: self.next_hit_elsewhere_ms(near, id, &vitals, turnover_ms),
         };
-        self.heed_refusals(shared, &vitals);
+        self.heed_refusals(near, &vitals);
         if self.want.pages > 0.0 {
-            shared.page_requests.fetch_add(1, Ordering::Relaxed);
+            near.memory.request();
         }
         // What nobody has is there for the taking, but was not enough where nothing is left to be evicted.
-        let free_bytes = shared.budget.free_bytes() as f64;
+        let free_bytes = near.memory.budget.free_bytes() as f64;
         if !self.want.is_refused() && free_bytes >= self.want.pages * page_bytes {
             self.want.pages = 0.0;
         }
         // Every shard may be the next to be asked.
-        let requests = shared.page_requests.load(Ordering::Relaxed);
+        let requests = near.memory.requests();
         self.calm_rounds = match std::mem::replace(&mut self.requests, requests) == requests {
             true => self.calm_rounds.saturating_add(1),
             false => 0,
@@ -219,22 +219,23 @@ impl Pages {
     }
 
     /// Reads what all shards say.
-    fn note(&mut self, shared: &Shared) {
+    fn note(&mut self, near: &Neighbours<'_>) {
         let before = std::mem::replace(&mut self.noted, Instant::now());
         let elapsed = self.noted.saturating_duration_since(before);
-        let done = shared.shards.iter().map(|shard| shard.memory.done());
-        self.laps.note(elapsed, done, shared.budget.limit_bytes());
+        let done = near.memory.notices.iter().map(Notice::done);
+        self.laps
+            .note(elapsed, done, near.memory.budget.limit_bytes());
     }
 
     /// When the next hit has to be expected in another shard for a page to be worth more here.
     fn next_hit_elsewhere_ms(
         &self,
-        shared: &Shared,
+        near: &Neighbours<'_>,
         id: ShardId,
         vitals: &Vitals,
         turnover_ms: u64,
     ) -> f64 {
-        if shared.tuning.slab_automove.get() == 0 {
+        if near.ground.tuning.slab_automove.get() == 0 {
             return f64::INFINITY;
         }
         let shard = usize::from(id.0);
@@ -244,10 +245,10 @@ impl Pages {
 
     /// Where nothing is left to be evicted, or nothing may be (-M), a shard gets whatever is idle at all up to its fair part;
     /// beyond it may be values that never fit, for which nothing should go.
-    fn heed_refusals(&mut self, shared: &Shared, vitals: &Vitals) {
+    fn heed_refusals(&mut self, near: &Neighbours<'_>, vitals: &Vitals) {
         let refusals = vitals.chunks_refused;
         if refusals != std::mem::replace(&mut self.refusals, refusals) {
-            let fair_bytes = shared.budget.fair_bytes();
+            let fair_bytes = near.memory.budget.fair_bytes();
             let is_poor = vitals.charged_bytes < fair_bytes;
             self.want = Want {
                 pages: PAGES_AFTER_REFUSAL as f64,
@@ -257,20 +258,23 @@ impl Pages {
     }
 
     /// A slice of taking, if it is due: the other's engine is given back between its steps.
-    pub(crate) fn take(&mut self, shared: &Shared, id: ShardId) {
+    pub(crate) fn take(&mut self, near: &Neighbours<'_>, id: ShardId) {
         let begun = Instant::now();
         if self.want.pages <= 0.0 || begun < self.due {
             return;
         }
         while self.want.pages > 0.0 && begun.elapsed() < SLICE {
-            let Some(donor) = self.donor(shared, id) else {
+            let Some(donor) = self.donor(near, id) else {
                 self.want.pages = 0.0;
                 break;
             };
-            match give_step(shared, donor.shard, donor.idle_ms) {
+            match give_step(near, donor.shard, donor.idle_ms) {
                 Some(Release::Released) => self.want.pages -= donor.price,
                 Some(Release::Working) => {}
-                Some(Release::Nothing) => donor.shard.memory.is_young(shared.clock.now()),
+                Some(Release::Nothing) => {
+                    let notice = near.memory.notice(donor.shard);
+                    notice.note_young(near.ground.clock.now());
+                }
                 None => break,
             }
         }
@@ -278,43 +282,51 @@ impl Pages {
     }
 
     /// The shard with most idle memory among those whose oldest pages are old enough.
-    fn donor<'a>(&self, shared: &'a Shared, id: ShardId) -> Option<Donor<'a>> {
-        let now_ms = shared.clock.now_ms();
-        let reserve_bytes = shared.budget.reserve_of(reserve_bytes(&shared.config));
-        let others = shared.shards.iter().enumerate();
+    fn donor(&self, near: &Neighbours<'_>, id: ShardId) -> Option<Donor> {
+        let now_ms = near.ground.clock.now_ms();
+        let reserve_bytes = reserve_of(near);
+        let others = near.memory.notices.iter().enumerate();
         others
             .filter(|&(shard, _)| shard != usize::from(id.0))
-            .filter(|(_, other)| other.memory.bytes() > reserve_bytes)
+            .filter(|(_, notice)| notice.bytes() > reserve_bytes)
             .filter(|&(shard, _)| self.want.is_refused() || self.laps.has_heard_of(shard))
-            .filter_map(|(shard, other)| {
-                let memory = &other.memory;
-                let interval_ms = self.laps.hit_interval_ms(shard, memory.items());
-                let turnover_ms = self.laps.turnover_ms(shard, memory.bytes());
-                let age_ms = memory.idle_ms(now_ms).min(turnover_ms);
+            .filter_map(|(shard, notice)| {
+                let interval_ms = self.laps.hit_interval_ms(shard, notice.items());
+                let turnover_ms = self.laps.turnover_ms(shard, notice.bytes());
+                let age_ms = notice.idle_ms(now_ms).min(turnover_ms);
                 let idle_ms = self.want.idle_ms(interval_ms);
                 (age_ms >= idle_ms).then(|| Donor {
-                    shard: other,
+                    shard: ShardId(shard as u16),
                     idle_ms,
                     price: self.want.price(next_hit_ms(interval_ms, age_ms)),
                 })
             })
-            .max_by_key(|donor| {
-                let memory = &donor.shard.memory;
-                u128::from(memory.idle_ms(now_ms)) * u128::from(memory.bytes())
-            })
+            .max_by_key(|donor| idle_byte_ms(near.memory.notice(donor.shard), now_ms))
     }
 }
 
-/// Works on emptying a page of a shard that was idle for so long; `None` if its engine is not to be had now.
-fn give_step(shared: &Shared, donor: &ShardHandle, idle_ms: u64) -> Option<Release> {
-    let mut core = donor.core.try_borrow()?;
-    Some(give(shared, donor, &mut core.engine, idle_ms))
+/// How much memory of a shard is idle, times how long it was.
+fn idle_byte_ms(notice: &Notice, now_ms: u64) -> u128 {
+    u128::from(notice.idle_ms(now_ms)) * u128::from(notice.bytes())
 }
 
-fn give(shared: &Shared, donor: &ShardHandle, engine: &mut Engine, idle_ms: u64) -> Release {
-    let now = shared.clock.now();
+/// What no other shard may take from one.
+fn reserve_of(near: &Neighbours<'_>) -> u64 {
+    let budget = &near.memory.budget;
+    budget.reserve_of(reserve_bytes(&near.ground.config))
+}
+
+/// Works on emptying a page of a shard that was idle for so long; `None` if its engine is not to be had now.
+fn give_step(near: &Neighbours<'_>, donor: ShardId, idle_ms: u64) -> Option<Release> {
+    let mut core = near.cells.of(donor).try_borrow()?;
+    Some(give(near, donor, &mut core.engine, idle_ms))
+}
+
+fn give(near: &Neighbours<'_>, donor: ShardId, engine: &mut Engine, idle_ms: u64) -> Release {
+    let now = near.ground.clock.now();
     // Items know the second in which they were used: it was over so long ago at least.
-    let since_second = shared
+    let since_second = near
+        .ground
         .clock
         .now_ms()
         .saturating_sub(1000 * u64::from(now.0));
@@ -326,15 +338,15 @@ fn give(shared: &Shared, donor: &ShardHandle, engine: &mut Engine, idle_ms: u64)
                 .unwrap_or(IDLE_FOR_EVER - 1)
         }
     };
-    let reserve_bytes = shared.budget.reserve_of(reserve_bytes(&shared.config));
-    let release = match engine.vitals().charged_bytes > reserve_bytes {
+    let release = match engine.vitals().charged_bytes > reserve_of(near) {
         true => engine.release_idle_page(idle_min, PAGE_CHUNKS, now),
         false => Release::Nothing,
     };
     let bytes = engine.vitals().charged_bytes;
-    donor.memory.tell_bytes(bytes);
+    near.memory.notice(donor).tell_bytes(bytes);
     if release == Release::Released {
-        donor.memory.pages_given.fetch_add(1, Ordering::Relaxed);
+        let counters = near.telemetry.of(donor.0);
+        counters.pages_given.add_from_anywhere(1);
     }
     release
 }
@@ -343,20 +355,19 @@ fn give(shared: &Shared, donor: &ShardHandle, engine: &mut Engine, idle_ms: u64)
 /// although everything else has been evicted: as many as it takes, or as can be emptied in a slice of time.
 pub(crate) fn lend(
     access: &mut Access<'_>,
-    shared: &Shared,
+    near: &Neighbours<'_>,
     borrower: ShardId,
     bytes: usize,
 ) -> Loan {
     let begun = Instant::now();
     let mut pages = bytes.div_ceil(access.engine.page_bytes()).max(1);
     let mut loan = Loan::Nothing;
-    for id in by_idle_bytes(shared, borrower) {
-        let donor = shared.shard(id);
+    for id in by_idle_bytes(near, borrower) {
         let mut vain = 0;
         while vain <= LEND_VAIN_MAX {
             let release = match id == access.shard {
-                true => Some(give(shared, donor, access.engine, 0)),
-                false => give_step(shared, donor, 0),
+                true => Some(give(near, id, access.engine, 0)),
+                false => give_step(near, id, 0),
             };
             match release {
                 Some(Release::Released) => {
@@ -384,15 +395,12 @@ pub(crate) fn lend(
 }
 
 /// The other shards, the one with most idle memory first.
-fn by_idle_bytes(shared: &Shared, borrower: ShardId) -> Vec<ShardId> {
-    let now_ms = shared.clock.now_ms();
-    let mut ids: Vec<ShardId> = (0..shared.shards.len() as u16)
+fn by_idle_bytes(near: &Neighbours<'_>, borrower: ShardId) -> Vec<ShardId> {
+    let now_ms = near.ground.clock.now_ms();
+    let mut ids: Vec<ShardId> = (0..near.memory.notices.len() as u16)
         .map(ShardId)
         .filter(|&id| id != borrower)
         .collect();
-    ids.sort_by_cached_key(|&id| {
-        let notice = &shared.shard(id).memory;
-        Reverse(u128::from(notice.idle_ms(now_ms)) * u128::from(notice.bytes()))
-    });
+    ids.sort_by_cached_key(|&id| Reverse(idle_byte_ms(near.memory.notice(id), now_ms)));
     ids
 }

@@ -1,32 +1,82 @@
-//! The way to every shard, for all threads: its engine when it is to be had, its bell, and its inbox for rare messages.
+//! The way to every shard, for all threads: its bell, and its inbox for rare messages.
+//!
+//! ```text
+//!   a peer pushes a batch --> notify --> asleep? the peer's ring rings the doorbell
+//!   any thread has a message --> post --> inbox, and the waker
+//!   any thread wants something looked at --> wake
+//! ```
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use corecached_mesh::{Bell, Loanable};
+use corecached_engine::KeyHash;
+use corecached_mesh::Bell;
 use corecached_reactor::{DoorbellTarget, Waker};
 
-use crate::cell::core::Core;
-use crate::ground::counters::NetCounters;
-use crate::memory::conns::ConnMemory;
-use crate::memory::notice::Notice;
+use crate::cell::ShardId;
 
 use super::control::Control;
 
-/// What the others may use of a shard.
+/// Every shard, by id.
+pub(crate) struct Directory(Vec<ShardHandle>);
+
+impl Directory {
+    /// Of so many shards, none of which can be woken yet.
+    pub(crate) fn new(shards: usize) -> Directory {
+        Directory((0..shards).map(|_| ShardHandle::new()).collect())
+    }
+
+    /// How many shards there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The names of all shards.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = ShardId> + use<> {
+        (0..self.0.len() as u16).map(ShardId)
+    }
+
+    /// The way to a shard.
+    #[inline]
+    pub(crate) fn shard(&self, id: ShardId) -> &ShardHandle {
+        &self.0[usize::from(id.0)]
+    }
+
+    /// The shard that owns keys of this hash: `(hash >> 32) * shards >> 32`, as `stats shards` says.
+    #[inline]
+    pub(crate) fn owner_of(&self, hash: KeyHash) -> ShardId {
+        ShardId((((hash.0 >> 32) * self.0.len() as u64) >> 32) as u16)
+    }
+
+    /// Shards that wait for room to accept connections look again.
+    pub(crate) fn tell_of_room(&self) {
+        for shard in &self.0 {
+            shard.post(Control::RoomForConnections);
+        }
+    }
+
+    /// Has every shard's upkeep look for dead items.
+    pub(crate) fn call_for_crawl(&self) {
+        for shard in &self.0 {
+            shard.crawl_wanted.store(true, Ordering::Release);
+            shard.wake();
+        }
+    }
+
+    /// Makes all shards look at their inboxes.
+    pub(crate) fn wake_all(&self) {
+        for shard in &self.0 {
+            shard.wake();
+        }
+    }
+}
+
+/// How a shard is reached.
 pub(crate) struct ShardHandle {
-    /// Its engine, when it is to be had.
-    pub(crate) core: Arc<Loanable<Core>>,
     /// Its ring, once it runs.
-    pub(crate) links: OnceLock<Links>,
-    /// Its counters.
-    pub(crate) net: NetCounters,
-    /// What its upkeep tells the others' of its memory.
-    pub(crate) memory: Notice,
-    /// What its connections hold.
-    pub(crate) conn_memory: ConnMemory,
+    links: OnceLock<Links>,
     /// A crawl for dead items is asked for; its upkeep does it.
-    pub(crate) crawl_wanted: AtomicBool,
+    crawl_wanted: AtomicBool,
     /// Whether it sleeps.
     bell: Bell,
     /// Set by peers that have pushed a batch.
@@ -44,20 +94,38 @@ pub(crate) struct Links {
 }
 
 impl ShardHandle {
-    /// A handle for the shard behind `core`.
-    pub(crate) fn new(core: Arc<Loanable<Core>>) -> ShardHandle {
+    fn new() -> ShardHandle {
         ShardHandle {
-            core,
             links: OnceLock::new(),
-            net: NetCounters::default(),
-            memory: Notice::new(),
-            conn_memory: ConnMemory::default(),
             crawl_wanted: AtomicBool::new(false),
             bell: Bell::new(),
             has_mail: AtomicBool::new(false),
             inbox: Mutex::new(Vec::new()),
             has_control: AtomicBool::new(false),
         }
+    }
+
+    /// Owner: its ring runs.
+    pub(crate) fn attach(&self, links: Links) {
+        let is_first = self.links.set(links).is_ok();
+        debug_assert!(is_first, "a shard starts once");
+    }
+
+    /// What a peer's ring rings, once the shard runs.
+    #[inline]
+    pub(crate) fn doorbell(&self) -> Option<&DoorbellTarget> {
+        self.links.get().map(|links| &links.doorbell)
+    }
+
+    /// Whether somebody wants dead items to be looked for.
+    #[inline]
+    pub(crate) fn is_crawl_wanted(&self) -> bool {
+        self.crawl_wanted.load(Ordering::Relaxed)
+    }
+
+    /// Owner: the same, and it begins now.
+    pub(crate) fn take_crawl_wanted(&self) -> bool {
+        self.crawl_wanted.swap(false, Ordering::Acquire)
     }
 
     /// Peer, after pushing a batch: whether the shard sleeps and the caller has to ring.

@@ -13,6 +13,7 @@
 use std::os::fd::RawFd;
 
 use corecached_engine::{KeyHash, Seconds, StagedTicket};
+use corecached_mesh::Loanable;
 use corecached_mesh::spsc::{Consumer, Producer};
 use corecached_reactor::Reactor;
 
@@ -20,12 +21,12 @@ use crate::batch::{Batch, BoxedBatch, ReplyTo};
 use crate::execute::Access;
 use crate::ground::counters::NetCounters;
 use crate::op::{Op, ReplyStyle, StageStep, Verb};
-use crate::route::directory::ShardHandle;
-use crate::shared::Shared;
 use crate::watch::Lines;
 
+use super::directory::Directory;
+
 use crate::cell::ShardId;
-use crate::cell::core::Core;
+use crate::cell::core::{Cells, Core};
 
 /// Batches that may be under way from one shard to another; more wait in the outbox.
 pub(crate) const QUEUE_BATCHES: usize = 16;
@@ -207,7 +208,8 @@ impl Router {
     /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down.
     pub(crate) fn flush(
         &mut self,
-        shared: &Shared,
+        cells: &Cells,
+        route: &Directory,
         net: &NetCounters,
         now: Seconds,
         reactor: &mut Reactor,
@@ -215,13 +217,13 @@ impl Router {
         self.congested = false;
         for (index, peer) in self.peers.iter_mut().enumerate() {
             let Some(peer) = peer else { continue };
-            let handle = &shared.shards[index];
+            let shard = ShardId(index as u16);
             let mut ring = std::mem::take(&mut peer.owed_bell);
             if !peer.outbox.is_empty() {
                 let ops = peer.outbox.len() as u64;
                 if peer.try_loan(
-                    handle,
-                    ShardId(index as u16),
+                    cells.of(shard),
+                    shard,
                     self.me,
                     now,
                     &mut self.completed,
@@ -240,11 +242,11 @@ impl Router {
                 }
             }
             if ring
-                && handle.notify()
-                && let Some(links) = handle.links.get()
+                && route.shard(shard).notify()
+                && let Some(doorbell) = route.shard(shard).doorbell()
             {
                 net.doorbells.add(1);
-                reactor.doorbell(&links.doorbell);
+                reactor.doorbell(doorbell);
             }
         }
     }
@@ -278,7 +280,7 @@ impl Peer {
     /// Runs the outbox on the other shard's engine, if it can be borrowed.
     fn try_loan(
         &mut self,
-        handle: &ShardHandle,
+        core: &Loanable<Core>,
         shard: ShardId,
         me: ShardId,
         now: Seconds,
@@ -291,7 +293,7 @@ impl Peer {
         {
             return false;
         }
-        let Some(mut loan) = handle.core.try_borrow() else {
+        let Some(mut loan) = core.try_borrow() else {
             return false;
         };
         let core: &mut Core = &mut loan;

@@ -10,6 +10,7 @@ use std::thread::{self, ScopedJoinHandle};
 use corecached_engine::{Budget, Engine, EngineConfig, KeyHasher};
 use tracing::info;
 
+use crate::cell::ShardId;
 use crate::error::StartError;
 use crate::ground::clock::Clock;
 use crate::ground::config::Config;
@@ -118,8 +119,8 @@ fn restore(config: &Config, memory: &Memory, saved: &Saved) -> Result<Engines, S
 /// Saves what [`make`] restores. The shards have ended.
 pub(crate) fn save(shared: &Shared, memory: &mut Memory) {
     let mark = memory_file::new_mark();
-    let states = for_each_shard(shared.shards.len(), |shard| {
-        let mut core = shared.shards[shard].core.try_borrow()?;
+    let states = for_each_shard(shared.route.len(), |shard| {
+        let mut core = shared.cells.of(ShardId(shard as u16)).try_borrow()?;
         Some((core.engine.save(mark), core.engine.page_bytes()))
     });
     let Some(states) = states.into_iter().collect::<Option<Vec<_>>>() else {
@@ -128,10 +129,10 @@ pub(crate) fn save(shared: &Shared, memory: &mut Memory) {
     let page_bytes = states.first().map_or(0, |&(_, page_bytes)| page_bytes);
     let shards = states.into_iter().map(|(state, _)| state).collect();
     let saved = Saved {
-        now: shared.clock.now().0,
-        unix_origin: shared.clock.unix_origin(),
+        now: shared.ground.clock.now().0,
+        unix_origin: shared.ground.clock.unix_origin(),
         page_bytes,
-        hash_seed: shared.hasher.seed(),
+        hash_seed: shared.ground.hasher.seed(),
         shards,
     };
     match memory.save(&saved) {

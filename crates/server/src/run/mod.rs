@@ -7,23 +7,25 @@ mod prefault;
 mod threads;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 
 use corecached_mesh::{loanable, spsc};
 use tracing::info;
 
+use crate::admission::Admission;
 use crate::auth::Auth;
 use crate::batch::BoxedBatch;
 use crate::cell::ShardId;
-use crate::cell::core::Core;
+use crate::cell::core::{Cells, Core};
 use crate::crawler::Crawler;
 use crate::error::StartError;
+use crate::ground::Ground;
 use crate::ground::config::Config;
-use crate::ground::tuning::Tuning;
+use crate::ground::counters::Telemetry;
 use crate::listen::{self, ListenerInfo, Listeners};
+use crate::memory::Memory as SharedMemory;
 use crate::memory_file::Memory;
 use crate::process::{self, Reloads};
-use crate::route::directory::ShardHandle;
+use crate::route::directory::Directory;
 use crate::route::router::{PeerQueues, QUEUE_BATCHES, Router};
 use crate::shard::{Listener, ShardParts};
 use crate::shared::Shared;
@@ -55,12 +57,12 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     prefault::check(&shared)?;
     reload_certificates(&shared);
     let threads = threads::start(&shared, parts)?;
-    process::started(&shared.config, |file| {
+    process::started(&shared.ground.config, |file| {
         listen::write_port_file(file, &listeners)
     })?;
     threads.go();
-    say_ready(&shared.config, &listeners);
-    process::serving(&shared.config)?;
+    say_ready(&shared.ground.config, &listeners);
+    process::serving(&shared.ground.config)?;
     let signal = process::wait_for_signal(&shared.reloads);
     info!(signal, "ending");
     shared.stop();
@@ -72,7 +74,7 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     {
         engines::save(&shared, memory);
     }
-    process::ended(&shared.config);
+    process::ended(&shared.ground.config);
     Ok(())
 }
 
@@ -89,16 +91,18 @@ fn say_ready(config: &Config, listeners: &Listeners) {
 
 /// Has the certificates read again at SIGHUP.
 fn reload_certificates(shared: &Arc<Shared>) {
-    let Some(tls) = &shared.tls else { return };
-    tls.read_at(shared.clock.now().0);
+    let Some(tls) = &shared.admission.tls else {
+        return;
+    };
+    tls.read_at(shared.ground.clock.now().0);
     // Weak, since `shared` owns what is subscribed.
     let shared_later = Arc::downgrade(shared);
     shared.reloads.subscribe("certificates", move || {
         let Some(shared) = shared_later.upgrade() else {
             return Ok(());
         };
-        match &shared.tls {
-            Some(tls) => tls.refresh(shared.clock.now().0),
+        match &shared.admission.tls {
+            Some(tls) => tls.refresh(shared.ground.clock.now().0),
             None => Ok(()),
         }
     });
@@ -139,7 +143,7 @@ pub(crate) fn build(
     let mut requests = queues(shards);
     let mut replies = queues(shards);
     let mut owners = Vec::new();
-    let mut handles = Vec::new();
+    let mut cores = Vec::new();
     for (shard, engine) in engines.into_iter().enumerate() {
         let inbound = requests.consumers[shard].drain(..).collect();
         let (owner, core) = loanable(Core {
@@ -148,27 +152,17 @@ pub(crate) fn build(
             inbound,
         });
         owners.push(owner);
-        handles.push(ShardHandle::new(core));
+        cores.push(core);
     }
     let shared = Arc::new(Shared {
-        verbosity: AtomicU8::new(config.verbosity),
-        tuning: Tuning::new(&config),
+        cells: Cells::new(cores),
+        route: Directory::new(shards),
+        memory: SharedMemory::new(budget, shards),
+        admission: Admission::new(listeners, auth, tls, config.conn_limit, shards),
+        telemetry: Telemetry::new(shards),
         crawler: Crawler::default(),
         watch,
-        config,
-        listeners,
-        budget,
-        hasher,
-        clock,
-        shards: handles,
-        stopping: AtomicBool::new(false),
-        connections: AtomicU64::new(0),
-        deaf_shards: AtomicU64::new(0),
-        uploads: Arc::default(),
-        page_requests: AtomicU64::new(0),
-        cmd_flush: AtomicU64::new(0),
-        auth,
-        tls,
+        ground: Ground::new(config, clock, hasher),
         reloads: Reloads::default(),
     });
     reload_passwords(&shared);
@@ -194,7 +188,7 @@ pub(crate) fn build(
 
 /// SIGHUP reads the password file again.
 fn reload_passwords(shared: &Shared) {
-    if let Some(auth) = &shared.auth {
+    if let Some(auth) = &shared.admission.auth {
         let auth = Arc::clone(auth);
         let reload = move || auth.reload();
         shared.reloads.subscribe("password file", reload);

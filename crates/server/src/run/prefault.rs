@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use corecached_engine::Engine;
+use corecached_mesh::Loanable;
 
 use crate::error::StartError;
 use crate::ground::config::Config;
@@ -21,15 +22,12 @@ const MARGIN_BYTES: u64 = 32 << 20;
 /// # Errors
 /// If less memory can be had than `-m` asks for.
 pub(crate) fn check(shared: &Shared) -> Result<(), StartError> {
-    if !shared.config.prefault {
+    if !shared.ground.config.prefault {
         return Ok(());
     }
-    let cores = shared
-        .shards
-        .iter()
-        .filter_map(|shard| shard.core.try_borrow());
+    let cores = shared.cells.iter().filter_map(Loanable::try_borrow);
     let held: u64 = cores.map(|core| core.engine.stats().charged_bytes).sum();
-    let wanted = shared.config.memory_limit_bytes.saturating_sub(held);
+    let wanted = shared.ground.config.memory_limit_bytes.saturating_sub(held);
     refuse_more_than_available(wanted, &|path| fs::read_to_string(path).ok())
 }
 

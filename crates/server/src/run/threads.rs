@@ -117,9 +117,10 @@ impl Drop for Report {
 /// A shard's thread.
 fn run(parts: ShardParts, shared: Arc<Shared>, report: Report, go: &Barrier) {
     let id = parts.id;
-    let cpu = process::cpu_for(&shared.config, usize::from(id.0));
+    let cpu = process::cpu_for(&shared.ground.config, usize::from(id.0));
     let is_pinned = cpu.is_some_and(process::pin);
-    let executor = match make_executor(shared.config.driver(), shared.config.threads) {
+    let executor = match make_executor(shared.ground.config.driver(), shared.ground.config.threads)
+    {
         Ok(executor) => executor,
         Err(error) => return report.send(Err(error)),
     };
@@ -163,31 +164,32 @@ fn no_memory(shards: usize) -> StartError {
 /// What a shard needs before it can be reached.
 fn begin(parts: &ShardParts, shared: &Shared, is_pinned: bool) -> Result<Reactor, StartError> {
     let config = ReactorConfig {
-        io: shared.config.driver(),
+        io: shared.ground.config.driver(),
         ..ReactorConfig::default()
     };
     let reactor = Reactor::new(&config).map_err(|error| match error {
-        corecached_reactor::StartError::OutOfMemory { .. } => no_memory(shared.config.threads),
+        corecached_reactor::StartError::OutOfMemory { .. } => {
+            no_memory(shared.ground.config.threads)
+        }
         error => error.into(),
     })?;
     let links = Links {
         doorbell: reactor.doorbell_target(),
         waker: reactor.waker(),
     };
-    let first = shared.shard(parts.id).links.set(links).is_ok();
-    debug_assert!(first, "a shard starts once");
+    shared.route.shard(parts.id).attach(links);
     place_memory(shared, parts.id, is_pinned)?;
     Ok(reactor)
 }
 
 /// Has the shard's memory come from where this thread, the shard's own, runs; with `-o prefault`, now.
 fn place_memory(shared: &Shared, shard: ShardId, is_pinned: bool) -> Result<(), StartError> {
-    let Some(mut core) = shared.shard(shard).core.try_borrow() else {
+    let Some(mut core) = shared.cells.of(shard).try_borrow() else {
         debug_assert!(false, "nobody borrows before everybody has started");
         return Ok(());
     };
     if is_pinned {
         core.engine.prefer_this_node();
     }
-    prefault::populate(&shared.config, &mut core.engine)
+    prefault::populate(&shared.ground.config, &mut core.engine)
 }

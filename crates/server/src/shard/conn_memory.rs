@@ -10,11 +10,10 @@
 //! clients that read slowly are first made to wait at fewer replies. Who still asks for more, or sends lines of megabytes that
 //! have no end, is closed.
 
-use std::sync::atomic::Ordering;
-
 use corecached_protocol::event::CloseReason;
 
 use crate::conn::OUTPUT_BYTES_MAX;
+use crate::memory::conns::ConnMemory;
 
 use super::Net;
 
@@ -33,11 +32,11 @@ impl Net {
         }
         self.told = totals;
         self.shared
-            .shard(self.id)
-            .conn_memory
+            .memory
+            .conns(self.id)
             .tell(totals.input, totals.output, totals.work);
-        let limit = self.shared.config.conn_mem_limit_bytes;
-        let share = limit / self.shared.shards.len() as u64;
+        let limit = self.shared.ground.config.conn_mem_limit_bytes;
+        let share = limit / self.shared.route.len() as u64;
         let is_short = limit > 0 && totals.all() > share / 2;
         self.output_bytes_max = if is_short {
             OUTPUT_BYTES_SHORT
@@ -54,9 +53,10 @@ impl Net {
     fn close_largest(&mut self, limit: u64, share: u64) {
         let others: u64 = self
             .shared
-            .shards
+            .memory
+            .all_conns()
             .iter()
-            .map(|shard| shard.conn_memory.held())
+            .map(ConnMemory::held)
             .sum::<u64>()
             .saturating_sub(self.told.all());
         for _ in 0..CLOSED_PER_TURN {
@@ -67,12 +67,11 @@ impl Net {
             let Some((id, held)) = self.conns.take_largest() else {
                 break;
             };
-            let memory = &self.shared.shard(self.id).conn_memory;
-            let counter = match held.is_mostly_input() {
-                true => &memory.closed_for_input,
-                false => &memory.closed_for_output,
-            };
-            counter.fetch_add(1, Ordering::Relaxed);
+            let counters = self.counters();
+            match held.is_mostly_input() {
+                true => counters.closed_for_input.add(1),
+                false => counters.closed_for_output.add(1),
+            }
             if let Some(conn) = self.conns.get_mut(id) {
                 conn.close_reason = Some(CloseReason::Error);
             }
@@ -82,14 +81,12 @@ impl Net {
 
     /// Once in a warm window: what has no owner among the connections.
     pub(super) fn tell_pools(&self) {
-        let memory = &self.shared.shard(self.id).conn_memory;
+        let memory = self.shared.memory.conns(self.id);
         let pools = self.reactor.pooled_bytes()
             + self.router.held_bytes()
             + self.scratch.capacity()
             + self.landing.capacity()
             + self.sealing.stage.capacity();
-        memory.pools.store(pools as u64, Ordering::Relaxed);
-        let table = self.conns.table_bytes() as u64;
-        memory.table.store(table, Ordering::Relaxed);
+        memory.tell_pools(pools as u64, self.conns.table_bytes() as u64);
     }
 }

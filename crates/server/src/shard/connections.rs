@@ -2,7 +2,6 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use corecached_protocol::event::{self, CloseReason};
@@ -41,36 +40,28 @@ impl Net {
     fn stream_listeners(&self) -> Vec<(Arc<OwnedFd>, Token)> {
         let listeners = self.listeners.iter();
         listeners
-            .filter(|listener| self.shared.listener(listener.id).transport != Transport::Udp)
+            .filter(|listener| {
+                self.shared.admission.listener(listener.id).transport != Transport::Udp
+            })
             .map(|listener| (Arc::clone(&listener.fd), listener.token()))
             .collect()
     }
 
     /// A new connection, on the shard that the kernel chose.
     pub(super) fn accepted(&mut self, listener: ListenerId, fd: OwnedFd) {
-        let limit = u64::from(self.shared.config.conn_limit);
-        let one_more = |open| (open < limit).then_some(open + 1);
-        let (set, fetch) = (Ordering::SeqCst, Ordering::SeqCst);
-        if self
-            .shared
-            .connections
-            .fetch_update(set, fetch, one_more)
-            .is_err()
-        {
+        let admission = &self.shared.admission;
+        if !admission.enter() {
             return self.refuse(listener, fd);
         }
-        self.handle().net.total_connections.add(1);
+        self.counters().total_connections.add(1);
         match self.less_loaded_shard(listener) {
             Some(shard) => {
-                let handle = self.shared.shard(shard);
-                handle.net.curr_connections.fetch_add(1, Ordering::Relaxed);
+                admission.moved_in(shard);
+                let handle = self.shared.route.shard(shard);
                 handle.post(Control::Adopt { fd, listener });
             }
             None => {
-                self.handle()
-                    .net
-                    .curr_connections
-                    .fetch_add(1, Ordering::Relaxed);
+                admission.moved_in(self.id);
                 self.adopt(fd, listener);
             }
         }
@@ -78,32 +69,23 @@ impl Net {
 
     /// The least loaded shard, if it has clearly fewer connections than this one and the client has no say in it.
     fn less_loaded_shard(&self, listener: ListenerId) -> Option<ShardId> {
-        if self.shared.listener(listener).by_source_port {
+        let admission = &self.shared.admission;
+        if admission.listener(listener).by_source_port {
             return None;
         }
-        let load = |shard: usize| {
-            self.shared.shards[shard]
-                .net
-                .curr_connections
-                .load(Ordering::Relaxed)
-        };
-        let mine = load(usize::from(self.id.0));
-        let least = (0..self.shared.shards.len()).min_by_key(|&shard| load(shard))?;
-        // A difference of one connection, or of a sixteenth, is not worth a hand-over.
-        let tolerated = load(least) + load(least) / 16;
-        (mine > tolerated).then_some(ShardId(least as u16))
+        admission.less_loaded_than(self.id)
     }
 
     /// Takes a connection in, its place being counted already.
     pub(super) fn adopt(&mut self, fd: OwnedFd, listener: ListenerId) {
         let (now, raw) = (self.now, fd.as_raw_fd());
-        let info = self.shared.listener(listener);
-        let Ok(session) = Tls::begin(self.shared.tls.as_deref(), info) else {
+        let info = self.shared.admission.listener(listener);
+        let Ok(session) = Tls::begin(self.shared.admission.tls.as_deref(), info) else {
             // There are no certificates for it, which the start has ruled out.
             return self.forget_connection();
         };
         let secure = session.map(|session| Box::new(Secure::new(session)));
-        let admitted = self.shared.auth.is_none();
+        let admitted = self.shared.admission.auth.is_none();
         let id = self.conns.insert(|id| {
             let stream = self.reactor.open(fd, id.token());
             self.reactor.recv(&stream);
@@ -116,9 +98,9 @@ impl Net {
 
     /// More connections than `-c` allows: says so and closes, or keeps this one waiting and stops accepting.
     fn refuse(&mut self, listener: ListenerId, fd: OwnedFd) {
-        if self.shared.config.maxconns_fast {
-            self.handle().net.rejected_connections.add(1);
-            if self.shared.listener(listener).tls == TlsKind::None {
+        if self.shared.ground.config.maxconns_fast {
+            self.counters().rejected_connections.add(1);
+            if self.shared.admission.listener(listener).tls == TlsKind::None {
                 crate::listen::send_once(&fd, reply::TOO_MANY_CONNECTIONS);
             }
             return;
@@ -127,10 +109,10 @@ impl Net {
         self.waiting_room.push_back((listener, fd));
         if self.deaf_since.is_none() {
             self.deaf_since = Some(Instant::now());
-            self.shared.deaf_shards.fetch_add(1, Ordering::SeqCst);
+            self.shared.admission.goes_deaf();
             // Looks once more: a connection that closed just before this shard was counted told nobody.
             self.handle().post(Control::RoomForConnections);
-            self.handle().net.listen_disabled.add(1);
+            self.counters().listen_disabled.add(1);
             for (_, token) in self.stream_listeners() {
                 self.reactor.stop_accept(token);
             }
@@ -139,7 +121,7 @@ impl Net {
 
     /// Accepting has ended by itself, for lack of descriptors or memory.
     pub(super) fn accept_failed(&mut self, listener: ListenerId, errno: i32) {
-        if self.shared.is_stopping() {
+        if self.shared.ground.is_stopping() {
             // The socket has been shut.
             return;
         }
@@ -149,7 +131,7 @@ impl Net {
             "cannot accept: {}",
             std::io::Error::from_raw_os_error(errno)
         );
-        self.handle().net.listen_disabled.add(1);
+        self.counters().listen_disabled.add(1);
     }
 
     /// Takes in who waits, and accepts again, as far as there is room.
@@ -157,24 +139,19 @@ impl Net {
         let Some(since) = self.deaf_since else { return };
         while let Some((listener, fd)) = self.waiting_room.pop_front() {
             self.accepted(listener, fd);
-            if self.is_full() {
+            if self.shared.admission.is_full() {
                 return;
             }
         }
-        if self.is_full() || self.stopping_since.is_some() {
+        if self.shared.admission.is_full() || self.stopping_since.is_some() {
             return;
         }
         self.deaf_since = None;
-        self.shared.deaf_shards.fetch_sub(1, Ordering::SeqCst);
-        self.handle()
-            .net
+        self.shared.admission.hears_again();
+        self.counters()
             .listen_disabled_us
             .add(since.elapsed().as_micros() as u64);
         self.listen();
-    }
-
-    fn is_full(&self) -> bool {
-        self.shared.connections.load(Ordering::SeqCst) >= u64::from(self.shared.config.conn_limit)
     }
 
     /// The peer has sent its last byte.
@@ -230,7 +207,7 @@ impl Net {
             shard = self.id.0,
             "a connection is closed: its replies do not add up"
         );
-        self.handle().net.streams_in_doubt.add(1);
+        self.counters().streams_in_doubt.add(1);
         self.doom(id);
     }
 
@@ -294,9 +271,11 @@ impl Net {
 
     /// Counts a connection as closed.
     pub(super) fn forget_connection(&self) {
-        let open = &self.handle().net.curr_connections;
-        open.fetch_sub(1, Ordering::Relaxed);
-        self.shared.connection_closed();
+        let admission = &self.shared.admission;
+        admission.moved_out(self.id);
+        if admission.leave() {
+            self.shared.route.tell_of_room();
+        }
     }
 
     /// Reads the control inbox.
@@ -304,7 +283,7 @@ impl Net {
         for message in self.handle().take_control() {
             match message {
                 Control::Adopt { fd, listener } => {
-                    self.handle().net.adopted.add(1);
+                    self.counters().adopted.add(1);
                     self.arrivals.push_back(Newcomer {
                         fd,
                         listener,
@@ -326,11 +305,14 @@ impl Net {
                     );
                     let mut told = Outgoing::default();
                     some_statistics(&style, &pairs, &mut told);
-                    self.shared.shard(origin).post(Control::ConnsDescribed {
-                        reply_to,
-                        bytes: told.bytes,
-                        next,
-                    });
+                    self.shared
+                        .route
+                        .shard(origin)
+                        .post(Control::ConnsDescribed {
+                            reply_to,
+                            bytes: told.bytes,
+                            next,
+                        });
                 }
                 Control::ConnsDescribed {
                     reply_to,
@@ -359,7 +341,7 @@ impl Net {
 
     /// Chores of the network side.
     fn each_second(&mut self) {
-        let timeout = self.shared.config.idle_timeout_seconds;
+        let timeout = self.shared.ground.config.idle_timeout_seconds;
         if timeout == 0 {
             return;
         }
@@ -371,7 +353,7 @@ impl Net {
             .filter(|conn| now.saturating_sub(conn.last_activity.0) > timeout)
             .map(|conn| conn.id)
             .collect();
-        self.handle().net.idle_kicks.add(idle.len() as u64);
+        self.counters().idle_kicks.add(idle.len() as u64);
         for &id in &idle {
             if let Some(conn) = self.conns.get_mut(id) {
                 conn.close_reason = Some(CloseReason::IdleTimeout);
@@ -382,7 +364,7 @@ impl Net {
 
     /// Begins to end once the process is told to.
     pub(super) fn check_stopping(&mut self) {
-        if self.stopping_since.is_some() || !self.shared.is_stopping() {
+        if self.stopping_since.is_some() || !self.shared.ground.is_stopping() {
             return;
         }
         self.stopping_since = Some(Instant::now());

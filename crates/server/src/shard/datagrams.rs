@@ -12,7 +12,6 @@
 
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
-use std::sync::atomic::Ordering;
 
 use corecached_protocol::{Codec, reply, udp};
 use corecached_reactor::{DatagramBuf, Insert, Outgoing, Peer, Token};
@@ -85,7 +84,7 @@ impl Net {
     /// A datagram has come.
     pub(super) fn datagram(&mut self, listener: ListenerId, buf: DatagramBuf, core: &mut Core) {
         if self.admit(listener, &buf, core).is_none() {
-            self.handle().net.udp_dropped.add(1);
+            self.counters().udp_dropped.add(1);
         }
         self.reactor.recycle_datagram(buf);
     }
@@ -96,13 +95,13 @@ impl Net {
             return None;
         }
         let (peer, bytes) = self.reactor.datagram(buf)?;
-        let counters = &self.shared.shard(self.id).net;
+        let counters = self.shared.telemetry.of(self.id.0);
         counters.bytes_read.add(bytes.len() as u64);
         let (request, _) = udp::request(bytes)?;
         let slot = self.datagrams.open(Sender { peer, request })?;
         let socket = self.listeners[listener.index()].fd.as_raw_fd();
         let link = Link::Datagram { socket, slot };
-        let (now, admitted) = (self.now, self.shared.auth.is_none());
+        let (now, admitted) = (self.now, self.shared.admission.auth.is_none());
         let id = self
             .conns
             .insert(|id| Conn::new(link, id, listener, admitted, None, now));
@@ -142,7 +141,7 @@ impl Net {
         }
         let sender = self.datagrams.senders[slot as usize];
         if is_cut_short || self.is_too_large(sender, reply.len()) {
-            self.handle().net.udp_dropped.add(1);
+            self.counters().udp_dropped.add(1);
             self.datagrams.copied.append(&mut reply.inserts);
             reply.bytes.clear();
             if is_text {
@@ -150,7 +149,7 @@ impl Net {
             }
         }
         if !reply.is_empty() && !self.send_reply(socket, sender, &reply) {
-            self.handle().net.udp_dropped.add(1);
+            self.counters().udp_dropped.add(1);
         }
         self.datagrams.copied.append(&mut reply.inserts);
         self.reactor.give_buffer(reply.bytes);
@@ -175,7 +174,7 @@ impl Net {
         }
         let mut framed = self.reactor.take_buffer();
         udp::frame(sender.request, bytes, reply.pieces(), &mut framed);
-        let net = &self.shared.shard(self.id).net;
+        let net = self.shared.telemetry.of(self.id.0);
         net.bytes_written.add(wire_bytes as u64);
         self.reactor
             .send_datagrams(socket, &sender.peer, framed, udp::DATAGRAM_BYTES_MAX)
@@ -184,15 +183,15 @@ impl Net {
     /// Receives from the UDP sockets. They count as connections, as in memcached.
     pub(super) fn open_datagrams(&mut self) {
         for listener in &self.listeners {
-            if self.shared.listener(listener.id).transport != Transport::Udp {
+            if self.shared.admission.listener(listener.id).transport != Transport::Udp {
                 continue;
             }
             let (fd, token) = (&listener.fd, listener.token());
             if let Err(error) = self.reactor.recv_datagrams(fd, token) {
                 error!("cannot receive datagrams: {error}");
             }
-            let net = &self.shared.shard(self.id).net;
-            net.curr_connections.fetch_add(1, Ordering::Relaxed);
+            let net = self.shared.telemetry.of(self.id.0);
+            self.shared.admission.moved_in(self.id);
             net.total_connections.add(1);
         }
     }

@@ -10,6 +10,8 @@ use crate::conn::Gather;
 use crate::execute::{Grant, PinCookie};
 use crate::op::{Op, ReplyStyle, Verb};
 
+use crate::shared::Shared;
+
 use super::Net;
 use crate::cell::core::Core;
 
@@ -19,9 +21,10 @@ impl Net {
         if !self.router.has_peers() {
             return;
         }
-        let counters = &self.shared.shard(self.id).net;
+        let Shared { cells, route, .. } = &*self.shared;
+        let counters = self.shared.telemetry.of(self.id.0);
         self.router
-            .flush(&self.shared, counters, self.now, &mut self.reactor);
+            .flush(cells, route, counters, self.now, &mut self.reactor);
         self.router.collect();
         let mut completed = self.router.take_completed();
         for batch in &mut completed {

@@ -26,7 +26,7 @@ pub(crate) fn describe(
     let mut pairs = Pairs::default();
     if from == 0 {
         for listener in listeners {
-            let transport = shared.listener(listener.id).transport;
+            let transport = shared.admission.listener(listener.id).transport;
             if shard == ShardId(0) || transport == Transport::Udp {
                 pairs.append(&describe_listener(listener, transport));
             }

@@ -38,8 +38,8 @@ impl Net {
     pub(super) fn after_sealing(&mut self) {
         let written = std::mem::take(&mut self.sealing.bytes);
         self.shared
-            .shard(self.id)
-            .net
+            .telemetry
+            .of(self.id.0)
             .bytes_written
             .add(written as u64);
         while let Some(buffer) = self.sealing.buffers.pop() {

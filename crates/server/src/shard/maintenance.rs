@@ -5,7 +5,6 @@
 //! borrows it as a peer would; since it runs on the owner's thread, only another shard's loan can be in its way.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use corecached_engine::{Engine, Seconds, SweepProgress};
@@ -48,17 +47,15 @@ const SHARES: usize = 350;
 pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
     let task = async move {
         let mut upkeep = Upkeep::default();
-        let mut pages = Pages::new(&shared);
+        let mut pages = Pages::new(shared.route.len());
         let mut chores = Chores::default();
-        let mut seen_bytes = 0;
-        while !shared.is_stopping() {
-            let read_bytes = shared.shard(id).net.bytes_read.total();
-            let is_idle = read_bytes == std::mem::replace(&mut seen_bytes, read_bytes);
+        while !shared.ground.is_stopping() {
+            let is_idle = !windows.take_traffic();
             let is_quiet = is_idle && !pages.is_busy();
             let round = Instant::now() + if is_quiet { IDLE_ROUND } else { ROUND };
             upkeep.begin(&shared, id);
             while let Some(left) = time_until(round) {
-                pages.take(&shared, id);
+                pages.take(&shared.neighbours(), id);
                 let has_more = trim(&shared, id) | upkeep.slice(&shared, id);
                 match pages
                     .wait()
@@ -67,14 +64,14 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
                     .min()
                 {
                     Some(wait) => windows.sleep(wait.min(left)).await,
-                    None if shared.shard(id).crawl_wanted.load(Ordering::Relaxed) => break,
+                    None if shared.route.shard(id).is_crawl_wanted() => break,
                     None => windows.rest(left).await,
                 }
             }
             if is_idle {
                 wake_reaper(&shared, id);
             }
-            pages.balance(&shared, id);
+            pages.balance(&shared.neighbours(), id);
             wake_for_watchers(&shared, id);
             chores.tell(&shared, id);
         }
@@ -93,7 +90,7 @@ fn trim(shared: &Shared, id: ShardId) -> bool {
     let begun = Instant::now();
     let mut has_more = true;
     while has_more && begun.elapsed() < SLICE {
-        let Some(mut core) = shared.shard(id).core.try_borrow() else {
+        let Some(mut core) = shared.cells.of(id).try_borrow() else {
             break;
         };
         has_more = core.engine.trim(PAGE_CHUNKS);
@@ -103,11 +100,10 @@ fn trim(shared: &Shared, id: ShardId) -> bool {
 
 /// The network loop looks for dead items by itself unless it is parked.
 fn wake_reaper(shared: &Shared, id: ShardId) {
-    let handle = shared.shard(id);
-    let core = handle.core.try_borrow();
+    let core = shared.cells.of(id).try_borrow();
     let has_items = core.is_none_or(|core| core.engine.vitals().items > 0);
-    if has_items && shared.tuning.lru_crawler.is_on() {
-        handle.wake();
+    if has_items && shared.ground.tuning.lru_crawler.is_on() {
+        shared.route.shard(id).wake();
     }
 }
 
@@ -123,14 +119,14 @@ struct Upkeep {
 impl Upkeep {
     /// A round begins.
     fn begin(&mut self, shared: &Shared, id: ShardId) {
-        let automove = shared.tuning.slab_automove.get() > 0;
-        if let Some(mut core) = shared.shard(id).core.try_borrow() {
+        let automove = shared.ground.tuning.slab_automove.get() > 0;
+        if let Some(mut core) = shared.cells.of(id).try_borrow() {
             core.engine.set_automove(automove);
         }
         self.maintain_steps = MAINTAIN_STEPS;
-        if shared.shard(id).crawl_wanted.swap(false, Ordering::Acquire) {
+        if shared.route.shard(id).take_crawl_wanted() {
             self.sweep.crawl();
-        } else if self.sweep.is_resting() || !shared.tuning.lru_crawler.is_on() {
+        } else if self.sweep.rest_a_round() || !shared.ground.tuning.lru_crawler.is_on() {
             self.sweep_steps = 0;
             return;
         }
@@ -143,9 +139,9 @@ impl Upkeep {
     /// Goes on for a slice of time; true if there is more to do.
     fn slice(&mut self, shared: &Shared, id: ShardId) -> bool {
         let begun = Instant::now();
-        let now = shared.clock.now();
+        let now = shared.ground.clock.now();
         while self.has_more() && begun.elapsed() < SLICE {
-            let Some(mut core) = shared.shard(id).core.try_borrow() else {
+            let Some(mut core) = shared.cells.of(id).try_borrow() else {
                 break;
             };
             self.step(&mut core.engine, now);
@@ -153,7 +149,7 @@ impl Upkeep {
         if let Some(status) = self.sweep.ended.take() {
             tell_watchers(shared, id, status);
         }
-        if self.sweep.has_crawled() {
+        if self.sweep.take_crawl_end() {
             shared.crawler.crawled();
         }
         self.has_more()
@@ -178,7 +174,7 @@ impl Upkeep {
 fn tell_watchers(shared: &Shared, id: ShardId, status: CrawlerStatus) {
     let crawler = id.0;
     let status = CrawlerStatus { crawler, ..status };
-    if let Some(mut core) = shared.shard(id).core.try_borrow() {
+    if let Some(mut core) = shared.cells.of(id).try_borrow() {
         let log = &mut core.observer.log;
         log.add(Streams::SYSEVENTS, |out| event::lru_crawler(out, &status));
     }
@@ -186,10 +182,9 @@ fn tell_watchers(shared: &Shared, id: ShardId, status: CrawlerStatus) {
 
 /// Has the shard tick soon if the engine has done something that watchers are to see.
 fn wake_for_watchers(shared: &Shared, id: ShardId) {
-    let handle = shared.shard(id);
-    let core = handle.core.try_borrow();
+    let core = shared.cells.of(id).try_borrow();
     if core.is_some_and(|core| core.engine.has_events() || core.observer.log.has_lines()) {
-        handle.wake();
+        shared.route.shard(id).wake();
     }
 }
 
@@ -201,9 +196,11 @@ struct Chores {
 
 impl Chores {
     fn tell(&mut self, shared: &Shared, id: ShardId) {
-        let now = shared.clock.now().0;
-        if shared.config.idle_timeout_seconds > 0 && now != std::mem::replace(&mut self.told, now) {
-            shared.shard(id).post(Control::Second);
+        let now = shared.ground.clock.now().0;
+        if shared.ground.config.idle_timeout_seconds > 0
+            && now != std::mem::replace(&mut self.told, now)
+        {
+            shared.route.shard(id).post(Control::Second);
         }
     }
 }
@@ -236,8 +233,8 @@ impl Sweep {
         self.crawl.is_some()
     }
 
-    /// Whether such a crawl has just ended.
-    fn has_crawled(&mut self) -> bool {
+    /// Takes note of the end of such a crawl; true once for each.
+    fn take_crawl_end(&mut self) -> bool {
         let ended = self.crawl == Some(0);
         if ended {
             self.crawl = None;
@@ -245,8 +242,8 @@ impl Sweep {
         ended
     }
 
-    /// Counts a round of rest, if it rests.
-    fn is_resting(&mut self) -> bool {
+    /// Spends a round of its rest; false if it does not rest.
+    fn rest_a_round(&mut self) -> bool {
         let resting = self.rest > 0;
         self.rest = self.rest.saturating_sub(1);
         resting

@@ -30,6 +30,7 @@ use crate::cell::core::Core;
 use crate::cell::{ConnId, ShardId};
 use crate::conn::Sealing;
 use crate::conn::{ConnTable, OUTPUT_BYTES_MAX, Totals};
+use crate::ground::counters::NetCounters;
 use crate::listen::ListenerId;
 use crate::route::directory::ShardHandle;
 use crate::route::router::Router;
@@ -128,13 +129,16 @@ struct Net {
     output_bytes_max: usize,
     now: Seconds,
     stopping_since: Option<Instant>,
+    /// Where it is noted that clients have sent something.
+    windows: Windows,
 }
 
 impl Shard {
     /// Sets a shard up on its own thread; it serves once `serve` is called.
     pub(crate) fn new(parts: ShardParts, shared: Arc<Shared>, reactor: Reactor) -> Shard {
-        let now = shared.clock.now();
-        let allowance = Allowance::of(&shared.config, now);
+        let now = shared.ground.clock.now();
+        let allowance = Allowance::of(&shared.ground.config, now);
+        let windows = Windows::default();
         let net = Net {
             id: parts.id,
             now,
@@ -160,12 +164,13 @@ impl Shard {
             told: Totals::default(),
             output_bytes_max: OUTPUT_BYTES_MAX,
             stopping_since: None,
+            windows: windows.clone(),
         };
         Shard {
             owner: parts.owner,
             net,
             events: Vec::new(),
-            windows: Windows::default(),
+            windows,
             reaper: Reaper::new(),
         }
     }
@@ -185,6 +190,10 @@ impl Shard {
 
 impl Net {
     fn handle(&self) -> &ShardHandle {
-        self.shared.shard(self.id)
+        self.shared.route.shard(self.id)
+    }
+
+    fn counters(&self) -> &NetCounters {
+        self.shared.telemetry.of(self.id.0)
     }
 }

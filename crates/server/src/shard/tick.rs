@@ -16,7 +16,6 @@
 //! whole window without any it parks in the executor, and costs nothing.
 
 use std::io;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use corecached_engine::KeyHash;
@@ -114,11 +113,11 @@ impl Shard {
     #[inline]
     fn reap(&mut self, pace: Pace) {
         if pace != Pace::Run {
-            let is_wanted = self.net.shared.tuning.lru_crawler.is_on();
+            let is_wanted = self.net.shared.ground.tuning.lru_crawler.is_on();
             self.reaper.tick(is_wanted);
         }
         if let Some(slice) = self.reaper.slice() {
-            let now = self.net.shared.clock.now();
+            let now = self.net.shared.ground.clock.now();
             self.reaper
                 .work(&mut self.owner.resume().engine, now, slice);
         }
@@ -126,14 +125,14 @@ impl Shard {
 
     /// Tells the upkeep, which may be at rest, that somebody wants dead items to be looked for now.
     fn call_for_crawl(&self) {
-        if self.net.handle().crawl_wanted.load(Ordering::Relaxed) {
+        if self.net.handle().is_crawl_wanted() {
             self.windows.call();
         }
     }
 
     async fn park(&mut self) -> io::Result<()> {
         if self.net.handle().try_sleep() {
-            self.net.handle().net.parks.add(1);
+            self.net.counters().parks.add(1);
             self.net.reactor.park().await?;
         }
         self.net.handle().awake();
@@ -143,8 +142,8 @@ impl Shard {
     /// One pass over everything that has come.
     fn tick(&mut self) {
         let net = &mut self.net;
-        net.now = net.shared.clock.now();
-        net.handle().net.ticks.add(1);
+        net.now = net.shared.ground.clock.now();
+        net.counters().ticks.add(1);
         let seen;
         {
             let mut turn = self.owner.resume();
@@ -168,8 +167,9 @@ impl Shard {
             net.work_on_handshakes(core);
             net.close_doomed(core);
             seen = core.observer.take(&mut core.engine);
-            net.handle()
+            net.shared
                 .memory
+                .notice(net.id)
                 .tell_evicted(core.engine.evicted_bytes());
         }
         net.handle_control();
@@ -220,8 +220,8 @@ impl Net {
             let Some(key) = first_key(bytes) else {
                 continue;
             };
-            let hash = self.shared.hasher.hash(key);
-            if self.shared.owner_of(hash) == self.id {
+            let hash = self.shared.ground.hasher.hash(key);
+            if self.shared.route.owner_of(hash) == self.id {
                 core.engine.prefetch(hash);
                 hashes[count] = hash;
                 count += 1;
@@ -267,7 +267,10 @@ impl Net {
             Event::AcceptFailed { token, errno } => {
                 self.accept_failed(listener_id(token), errno);
             }
-            Event::Datagram { token, buf } => self.datagram(listener_id(token), buf, core),
+            Event::Datagram { token, buf } => {
+                self.windows.note_traffic();
+                self.datagram(listener_id(token), buf, core);
+            }
             Event::DatagramsFailed { token, errno } => {
                 self.datagrams_failed(listener_id(token), errno);
             }
@@ -276,6 +279,7 @@ impl Net {
     }
 
     fn received(&mut self, id: ConnId, buf: RecvBuf, core: &mut Core) {
+        self.windows.note_traffic();
         let held = self.with_conn(id, core, |conn, buffers, cx| {
             let bytes = buffers.reactor.bytes(&buf);
             let held = conn.hold_handshake(bytes);
@@ -292,6 +296,7 @@ impl Net {
 
     /// There is something to read from a connection that large values are expected from.
     fn readable(&mut self, id: ConnId, core: &mut Core) {
+        self.windows.note_traffic();
         let mut landing = std::mem::take(&mut self.landing);
         landing.resize(LANDING_BYTES, 0);
         let arrival = self.with_conn(id, core, |conn, _, cx| {
@@ -348,7 +353,10 @@ impl Net {
         let under_loans = self.router.take_seen();
         for lines in seen.iter().chain(&under_loans).chain(&self.log.take()) {
             self.shared.watch.publish(lines, |shard, conn| {
-                self.shared.shard(shard).post(Control::Watched { conn });
+                self.shared
+                    .route
+                    .shard(shard)
+                    .post(Control::Watched { conn });
             });
         }
     }
@@ -367,7 +375,7 @@ impl Net {
                 }
                 continue;
             }
-            let counters = &self.shared.shard(self.id).net;
+            let counters = self.shared.telemetry.of(self.id.0);
             let outgoing = if conn.is_secure() {
                 conn.take_sealed(self.reactor.take_buffer(), &mut self.sealing)
             } else {

@@ -4,7 +4,7 @@
 //! milliseconds cannot rely on them. The loop says when it lets others run, once in a window of 2 ms; without traffic it
 //! parks, and timers are exact.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
@@ -13,13 +13,16 @@ use std::time::Duration;
 
 use corecached_reactor::runtime::sleep;
 
-/// See the head of this file. Clones are the same; all live on the shard's thread.
+/// What the network loop tells the shard's other tasks: that a warm window has ended, that there is something to do, and that
+/// clients have sent something. Clones are the same; all live on the shard's thread.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Windows {
     /// Who sleeps until the end of the window.
     sleeper: Rc<RefCell<Option<Waker>>>,
     /// Who has nothing to do, and is told when there is something.
     rester: Rc<RefCell<Option<Waker>>>,
+    /// Whether clients have sent anything since that was last asked.
+    traffic: Rc<Cell<bool>>,
 }
 
 impl Windows {
@@ -45,6 +48,17 @@ impl Windows {
             Poll::Pending
         })
         .await;
+    }
+
+    /// Clients have sent something.
+    #[inline]
+    pub(super) fn note_traffic(&self) {
+        self.traffic.set(true);
+    }
+
+    /// Whether clients have sent anything since the last call.
+    pub(super) fn take_traffic(&self) -> bool {
+        self.traffic.take()
     }
 
     /// There is something to do: the one that rests is woken.

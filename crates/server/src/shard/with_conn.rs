@@ -45,7 +45,7 @@ impl Net {
             access: core.access(self.id, self.now, conn.raw_fd()),
             router: &mut self.router,
             shared: &self.shared,
-            net: &self.shared.shard(self.id).net,
+            net: self.shared.telemetry.of(self.id.0),
             spare: self.spare.take(),
             unwanted: Outgoing::default(),
             output_bytes_max: self.output_bytes_max,

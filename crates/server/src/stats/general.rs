@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use corecached_protocol::reply::COMPATIBILITY_VERSION;
 use corecached_reactor::{Io, ReactorConfig};
 
-use crate::ground::counters::{Counter, NetCounters};
+use crate::ground::counters::Group;
 use crate::listen::Transport;
-use crate::memory::conns::ConnMemory;
 use crate::process::{self, Usage};
 use crate::shared::Shared;
 
@@ -29,19 +28,17 @@ pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
     pairs
 }
 
-fn net_total(shared: &Shared, counter: impl Fn(&NetCounters) -> &Counter) -> u64 {
-    shared
-        .shards
-        .iter()
-        .map(|shard| counter(&shard.net).get())
-        .sum()
+/// The lines of a group of network counters.
+fn counted(pairs: &mut Pairs, shared: &Shared, group: Group) {
+    let telemetry = &shared.telemetry;
+    telemetry.tell(group, |name, value| pairs.number(name, value));
 }
 
 fn process_pairs(pairs: &mut Pairs, shared: &Shared) {
     let Usage { user, system } = process::usage();
     pairs.number("pid", u64::from(std::process::id()));
-    pairs.number("uptime", u64::from(shared.clock.uptime()));
-    pairs.number("time", shared.clock.unix_now().unsigned_abs());
+    pairs.number("uptime", u64::from(shared.ground.clock.uptime()));
+    pairs.number("time", shared.ground.clock.unix_now().unsigned_abs());
     pairs.text("version", COMPATIBILITY_VERSION);
     // Not libevent, but this is the place where memcached names its event loop.
     pairs.text(
@@ -63,50 +60,37 @@ fn process_pairs(pairs: &mut Pairs, shared: &Shared) {
 }
 
 fn connection_pairs(pairs: &mut Pairs, shared: &Shared) {
-    let open = shared.connections.load(Ordering::Relaxed);
+    let open = shared.admission.open();
     let buffers = ReactorConfig::default();
-    let buffer_count = shared.shards.len() as u64 * u64::from(buffers.buffers);
+    let buffer_count = shared.route.len() as u64 * u64::from(buffers.buffers);
     let buffer_bytes = buffer_count * u64::from(buffers.buffer_bytes);
-    pairs.number("max_connections", u64::from(shared.config.conn_limit));
-    pairs.number("curr_connections", open + udp_sockets(shared));
     pairs.number(
-        "total_connections",
-        net_total(shared, |net| &net.total_connections),
+        "max_connections",
+        u64::from(shared.ground.config.conn_limit),
     );
-    if shared.config.maxconns_fast {
-        pairs.number(
-            "rejected_connections",
-            net_total(shared, |net| &net.rejected_connections),
-        );
+    pairs.number("curr_connections", open + udp_sockets(shared));
+    counted(pairs, shared, Group::Accepted);
+    if shared.ground.config.maxconns_fast {
+        counted(pairs, shared, Group::Refused);
     }
     pairs.number("connection_structures", open);
-    let closed = |counter: fn(&ConnMemory) -> &AtomicU64| -> u64 {
-        let shards = shared.shards.iter();
-        let counters = shards.map(|shard| counter(&shard.conn_memory));
-        counters
-            .map(|counter| counter.load(Ordering::Relaxed))
-            .sum()
-    };
-    pairs.number(
-        "response_obj_oom",
-        closed(|memory| &memory.closed_for_output),
-    );
+    counted(pairs, shared, Group::ShortOfOutput);
     pairs.number("response_obj_count", 0);
     pairs.number("response_obj_bytes", 0);
     pairs.number("read_buf_count", buffer_count);
     pairs.number("read_buf_bytes", buffer_bytes);
     pairs.number("read_buf_bytes_free", buffer_bytes);
-    pairs.number("read_buf_oom", closed(|memory| &memory.closed_for_input));
+    counted(pairs, shared, Group::ShortOfInput);
     pairs.number(
         "reserved_fds",
-        process::reserved_descriptors(shared.shards.len()),
+        process::reserved_descriptors(shared.route.len()),
     );
 }
 
 fn command_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
     pairs.number("cmd_get", total(reports, |stats| stats.cmd_get));
     pairs.number("cmd_set", total(reports, |stats| stats.cmd_set));
-    pairs.number("cmd_flush", shared.cmd_flush.load(Ordering::Relaxed));
+    pairs.number("cmd_flush", shared.telemetry.flushes());
     pairs.number("cmd_touch", total(reports, |stats| stats.cmd_touch));
     pairs.number("cmd_meta", total(reports, |stats| stats.cmd_meta));
     pairs.number("get_hits", total(reports, |stats| stats.get_hits));
@@ -132,37 +116,31 @@ fn command_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
         "store_no_memory",
         total(reports, |stats| stats.store_no_memory),
     );
-    pairs.number("auth_cmds", net_total(shared, |net| &net.auth_cmds));
-    pairs.number("auth_errors", net_total(shared, |net| &net.auth_errors));
+    counted(pairs, shared, Group::Auth);
 }
 
 /// UDP sockets are connections to memcached, though not by the limit `-c`.
 fn udp_sockets(shared: &Shared) -> u64 {
-    let transports = shared.listeners.iter().map(|info| info.transport);
+    let transports = shared
+        .admission
+        .listeners()
+        .iter()
+        .map(|info| info.transport);
     let addresses = transports.filter(|&it| it == Transport::Udp).count();
-    (addresses * shared.shards.len()) as u64
+    (addresses * shared.route.len()) as u64
 }
 
 fn network_pairs(pairs: &mut Pairs, shared: &Shared) {
-    if shared.config.idle_timeout_seconds > 0 {
-        pairs.number("idle_kicks", net_total(shared, |net| &net.idle_kicks));
+    if shared.ground.config.idle_timeout_seconds > 0 {
+        counted(pairs, shared, Group::Idle);
     }
-    let open = shared.connections.load(Ordering::Relaxed);
-    let full = !shared.config.maxconns_fast && open >= u64::from(shared.config.conn_limit);
-    pairs.number("bytes_read", net_total(shared, |net| &net.bytes_read));
-    pairs.number("bytes_written", net_total(shared, |net| &net.bytes_written));
-    pairs.number("limit_maxbytes", shared.budget.limit_bytes());
-    pairs.number("accepting_conns", u64::from(!full));
-    pairs.number(
-        "listen_disabled_num",
-        net_total(shared, |net| &net.listen_disabled),
-    );
-    pairs.number(
-        "time_in_listen_disabled_us",
-        net_total(shared, |net| &net.listen_disabled_us),
-    );
-    pairs.number("threads", shared.shards.len() as u64);
-    pairs.number("conn_yields", net_total(shared, |net| &net.conn_yields));
+    let is_full = !shared.ground.config.maxconns_fast && shared.admission.is_full();
+    counted(pairs, shared, Group::Bytes);
+    pairs.number("limit_maxbytes", shared.memory.budget.limit_bytes());
+    pairs.number("accepting_conns", u64::from(!is_full));
+    counted(pairs, shared, Group::Listening);
+    pairs.number("threads", shared.route.len() as u64);
+    counted(pairs, shared, Group::Turns);
 }
 
 fn index_pairs(pairs: &mut Pairs, reports: &[&ShardReport]) {
@@ -179,7 +157,7 @@ fn index_pairs(pairs: &mut Pairs, reports: &[&ShardReport]) {
 }
 
 fn slab_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
-    if shared.config.slab_reassign {
+    if shared.ground.config.slab_reassign {
         pairs.number(
             "slab_reassign_rescues",
             total(reports, |stats| stats.slab_reassign_rescues),
@@ -206,14 +184,14 @@ fn slab_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
         );
         pairs.number("slabs_moved", total(reports, |stats| stats.slabs_moved));
     }
-    if shared.tuning.lru_crawler.is_on() {
+    if shared.ground.tuning.lru_crawler.is_on() {
         pairs.number(
             "lru_crawler_running",
             u64::from(shared.crawler.is_running()),
         );
         pairs.number("lru_crawler_starts", shared.crawler.starts());
     }
-    if shared.config.lru_maintainer {
+    if shared.ground.config.lru_maintainer {
         pairs.number("lru_maintainer_juggles", 0);
     }
 }
@@ -234,22 +212,14 @@ fn log_pairs(pairs: &mut Pairs, shared: &Shared) {
 }
 
 fn tls_pairs(pairs: &mut Pairs, shared: &Shared) {
-    let Some(tls) = &shared.tls else { return };
-    if shared.config.ssl.session_cache {
-        pairs.number(
-            "ssl_new_sessions",
-            net_total(shared, |net| &net.ssl_new_sessions),
-        );
+    let Some(tls) = &shared.admission.tls else {
+        return;
+    };
+    if shared.ground.config.ssl.session_cache {
+        counted(pairs, shared, Group::TlsSessions);
     }
-    pairs.number(
-        "ssl_handshake_errors",
-        net_total(shared, |net| &net.ssl_handshake_errors),
-    );
-    pairs.number(
-        "ssl_proto_errors",
-        net_total(shared, |net| &net.ssl_proto_errors),
-    );
-    let age = tls.seconds_since_refresh(shared.clock.now().0);
+    counted(pairs, shared, Group::TlsErrors);
+    let age = tls.seconds_since_refresh(shared.ground.clock.now().0);
     pairs.number("time_since_server_cert_refresh", u64::from(age));
 }
 
@@ -269,7 +239,7 @@ fn item_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
         "evicted_unfetched",
         total(reports, |stats| stats.evicted_unfetched),
     );
-    if shared.config.lru_maintainer {
+    if shared.ground.config.lru_maintainer {
         pairs.number("evicted_active", 0);
     }
     pairs.number("evictions", total(reports, |stats| stats.evictions));
@@ -283,7 +253,7 @@ fn item_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
         total(reports, |stats| stats.crawler_items_checked),
     );
     pairs.number("lrutail_reflocked", 0);
-    if shared.config.lru_maintainer {
+    if shared.ground.config.lru_maintainer {
         for name in [
             "moves_to_cold",
             "moves_to_warm",

@@ -12,8 +12,8 @@ use crate::cell::{Pairs, ShardReport};
 /// The whole reply.
 pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
     let mut pairs = Pairs::default();
-    pairs.number("limit_maxbytes", shared.budget.limit_bytes());
-    pairs.number("uploads_claimed", shared.uploads.claimed_bytes());
+    pairs.number("limit_maxbytes", shared.memory.budget.limit_bytes());
+    pairs.number("uploads_claimed", shared.memory.uploads.claimed_bytes());
     let sum = |part: fn(&MemoryReport) -> u64| reports.iter().map(|it| part(&it.memory)).sum();
     for (name, part) in PARTS {
         pairs.number(name, sum(part));
@@ -31,20 +31,19 @@ pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
 /// What lies outside the limit because of connections, over all shards; its first three parts are what `conn_mem_limit` bounds.
 fn conn_pairs(pairs: &mut Pairs, shared: &Shared) {
     let sum = |part: fn(&ConnMemory) -> &AtomicU64| -> u64 {
-        let parts = shared.shards.iter().map(|shard| &shard.conn_memory);
+        let parts = shared.memory.all_conns().iter();
         parts
             .map(|memory| part(memory).load(Ordering::Relaxed))
             .sum()
     };
-    pairs.number("conn_mem_limit", shared.config.conn_mem_limit_bytes);
+    pairs.number("conn_mem_limit", shared.ground.config.conn_mem_limit_bytes);
     pairs.number("conn_input", sum(|memory| &memory.input));
     pairs.number("conn_output", sum(|memory| &memory.output));
     pairs.number("conn_work", sum(|memory| &memory.work));
     pairs.number("conn_table", sum(|memory| &memory.table));
     pairs.number("conn_pools", sum(|memory| &memory.pools));
     pairs.number("watchers", shared.watch.held_bytes());
-    let closed = sum(|memory| &memory.closed_for_input) + sum(|memory| &memory.closed_for_output);
-    pairs.number("conn_mem_closed", closed);
+    pairs.number("conn_mem_closed", shared.telemetry.closed_for_memory());
 }
 
 type Part = (&'static str, fn(&MemoryReport) -> u64);

@@ -1,7 +1,6 @@
 //! `stats settings`: the command line as it is in force, under memcached's names and in its order.
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
 use crate::ground::config::Authentication;
 use crate::ground::config::{Config, SLAB_PAGE_BYTES, TlsKind};
@@ -19,14 +18,14 @@ const DEFAULT_CHUNK_SIZE: u32 = 48;
 /// The whole reply.
 pub(crate) fn render(shared: &Shared) -> Pairs {
     let mut pairs = Pairs::default();
-    let config = &shared.config;
-    pairs.number("maxbytes", shared.budget.limit_bytes());
-    connection_pairs(&mut pairs, config, shared.verbosity.load(Ordering::Relaxed));
-    memory_pairs(&mut pairs, config, &shared.tuning);
-    command_pairs(&mut pairs, config, &shared.tuning);
-    maintenance_pairs(&mut pairs, config, &shared.tuning);
-    lru_pairs(&mut pairs, config, &shared.tuning);
-    buffer_pairs(&mut pairs, config, &shared.tuning);
+    let config = &shared.ground.config;
+    pairs.number("maxbytes", shared.memory.budget.limit_bytes());
+    connection_pairs(&mut pairs, config, shared.ground.verbosity());
+    memory_pairs(&mut pairs, config, &shared.ground.tuning);
+    command_pairs(&mut pairs, config, &shared.ground.tuning);
+    maintenance_pairs(&mut pairs, config, &shared.ground.tuning);
+    lru_pairs(&mut pairs, config, &shared.ground.tuning);
+    buffer_pairs(&mut pairs, config, &shared.ground.tuning);
     pairs
 }
 

@@ -61,7 +61,7 @@ pub(super) fn command(
         } => (mechanism, value_bytes as usize),
         _ => return list(conn, head, used, cx),
     };
-    let refusal = if cx.shared.auth.is_none() {
+    let refusal = if cx.shared.admission.auth.is_none() {
         Some(Status::UnknownCommand)
     } else if mechanism.len() > MECHANISM_BYTES_MAX {
         Some(Status::Invalid)
@@ -89,7 +89,7 @@ pub(super) fn command(
 }
 
 fn list(conn: &mut Conn, head: Head, used: usize, cx: &mut Cx<'_>) -> Step {
-    if cx.shared.auth.is_none() {
+    if cx.shared.admission.auth.is_none() {
         return fail(conn, head, Status::UnknownCommand, used, false, cx);
     }
     conn.admitted = false;

@@ -23,10 +23,10 @@ pub(super) fn store(
     let announced = Announced {
         key: request.key,
         hash: Conn::hash(cx, request.key),
-        mode: mode(head, request, cx.shared.config.cas_enabled),
+        mode: mode(head, request, cx.shared.ground.config.cas_enabled),
         client_flags: request.client_flags,
         deadline: deadline(request.exptime, cx),
-        extras: extras(head, request, cx.shared.config.cas_enabled),
+        extras: extras(head, request, cx.shared.ground.config.cas_enabled),
         value_bytes: request.value_bytes as usize,
         line_end: b"",
         reply: ReplyStyle::Binary(head),

@@ -26,9 +26,7 @@ pub(super) fn command(
         Request::Version => conn.say(reply::VERSION, cx),
         Request::MetaNoop => conn.say(reply::MN, cx),
         Request::Verbosity { level, noreply } => {
-            cx.shared
-                .verbosity
-                .store(level as u8, std::sync::atomic::Ordering::Relaxed);
+            cx.shared.ground.set_verbosity(level as u8);
             crate::process::set_verbosity(level as u8);
             cx.shared.watch.show_lookups(level > 2);
             say_unless(conn, noreply, reply::OK, cx);
@@ -65,7 +63,7 @@ fn unreachable_request(conn: &mut Conn, cx: &mut Cx<'_>) {
 
 /// A few small files are read on the shard, as memcached reads them on its worker; SIGHUP does it beside the shards.
 fn refresh_certificates(cx: &Cx<'_>) -> Cow<'static, [u8]> {
-    let Some(tls) = &cx.shared.tls else {
+    let Some(tls) = &cx.shared.admission.tls else {
         return reply::TLS_DISABLED.into();
     };
     match tls.refresh(cx.access.now.0) {
@@ -81,7 +79,10 @@ fn set_memory_limit(megabytes: u32, cx: &Cx<'_>) -> &'static [u8] {
     if megabytes > *MEMLIMIT_MEGABYTES.end() {
         return reply::MEMLIMIT_NOT_BYTES;
     }
-    cx.shared.budget.set_limit_bytes(u64::from(megabytes) << 20);
+    cx.shared
+        .memory
+        .budget
+        .set_limit_bytes(u64::from(megabytes) << 20);
     reply::OK
 }
 
@@ -93,7 +94,7 @@ fn shutdown(
     cx: &mut Cx<'_>,
 ) -> Step {
     let refusal = match mode {
-        _ if !cx.shared.config.shutdown_enabled => reply::SHUTDOWN_DISABLED,
+        _ if !cx.shared.ground.config.shutdown_enabled => reply::SHUTDOWN_DISABLED,
         ShutdownMode::Unknown => reply::SHUTDOWN_MODE,
         ShutdownMode::Now => return end_process(conn, libc::SIGINT),
         ShutdownMode::Graceful => return end_process(conn, libc::SIGUSR1),

@@ -148,7 +148,7 @@ fn deadline(exptime: i32, cx: &Cx<'_>) -> Deadline {
     Deadline(exptime::deadline(
         i64::from(exptime),
         cx.access.now.0,
-        cx.shared.clock.unix_origin(),
+        cx.shared.ground.clock.unix_origin(),
     ))
 }
 

@@ -10,9 +10,9 @@ use super::say_unless;
 
 /// `slabs`.
 pub(super) fn slabs(conn: &mut Conn, request: SlabsRequest, noreply: bool, cx: &mut Cx<'_>) {
-    let tuning = &cx.shared.tuning;
+    let tuning = &cx.shared.ground.tuning;
     match request {
-        SlabsRequest::Reassign(_) if !cx.shared.config.slab_reassign => {
+        SlabsRequest::Reassign(_) if !cx.shared.ground.config.slab_reassign => {
             return say_unless(conn, noreply, reply::REASSIGN_DISABLED, cx);
         }
         SlabsRequest::Reassign(None) => {
@@ -31,7 +31,7 @@ pub(super) fn slabs(conn: &mut Conn, request: SlabsRequest, noreply: bool, cx: &
 
 /// `lru`.
 pub(super) fn lru(conn: &mut Conn, request: LruRequest, noreply: bool, cx: &mut Cx<'_>) {
-    let tuning = &cx.shared.tuning;
+    let tuning = &cx.shared.ground.tuning;
     match request {
         LruRequest::Tune {
             hot_pct,
@@ -44,7 +44,7 @@ pub(super) fn lru(conn: &mut Conn, request: LruRequest, noreply: bool, cx: &mut 
             tuning.hot_max_factor.set(hot_factor);
             tuning.warm_max_factor.set(warm_factor);
         }
-        _ if !cx.shared.config.lru_maintainer => {
+        _ if !cx.shared.ground.config.lru_maintainer => {
             return say_unless(conn, noreply, reply::ERROR, cx);
         }
         LruRequest::Segmented(on) => {
@@ -67,7 +67,7 @@ pub(super) fn lru_crawler(
     noreply: bool,
     cx: &mut Cx<'_>,
 ) {
-    let tuning = &cx.shared.tuning;
+    let tuning = &cx.shared.ground.tuning;
     let line = match request {
         CrawlerRequest::Enable if tuning.lru_crawler.turn(true) => reply::CRAWLER_NOT_STARTED,
         CrawlerRequest::Enable => reply::OK,
@@ -93,9 +93,11 @@ pub(super) fn lru_crawler(
 
 /// `debugtime`.
 pub(super) fn debugtime(conn: &mut Conn, time: DebugTime, noreply: bool, cx: &mut Cx<'_>) {
-    let clock = &cx.shared.clock;
+    let clock = &cx.shared.ground.clock;
     match time {
-        _ if !cx.shared.config.debugtime => return say_unless(conn, noreply, reply::ERROR, cx),
+        _ if !cx.shared.ground.config.debugtime => {
+            return say_unless(conn, noreply, reply::ERROR, cx);
+        }
         DebugTime::Unknown => return say_unless(conn, noreply, reply::ERROR, cx),
         DebugTime::Pause => clock.pause(true),
         DebugTime::Resume => clock.pause(false),
