@@ -49,10 +49,7 @@ pub fn datagrams(datagrams: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
     let mut server = Server::start(Transport::Udp);
     let messages = datagrams.iter().map(|datagram| {
         let (request, bytes) = udp::request(datagram)?;
-        let link = Link::Datagram {
-            socket: -1,
-            slot: 0,
-        };
+        let link = Link::datagram(-1, 0);
         let (reply, _) = server.converse(link, &[bytes]);
         let mut message = Vec::new();
         udp::frame(
@@ -115,7 +112,7 @@ impl Server {
         let is_closed = self.conn(id).is_closing();
         self.conn(id).input_ended();
         self.work(id, &mut replies, |_, _| ());
-        if self.conn(id).cut_short {
+        if self.conn(id).is_cut_short() {
             // The shard says that it is too large, or nothing.
             replies.clear();
         }

@@ -17,8 +17,6 @@ use super::{Conn, Cx, Link, Phase};
 
 /// Values from this size on are read into slab memory.
 const DIRECT_BYTES_MIN: usize = 64 * 1024;
-/// Reads without a large value after which a connection goes back to multishot receives.
-const READS_MAX: u8 = 32;
 /// Bytes read for one connection in one turn at most, give or take a window: as many as a socket takes of a reply at once,
 /// more or less (`net.ipv4.tcp_wmem` ends at 4 MiB, bookkeeping included). A value of 4 MiB took five turns with a quarter of
 /// this, and takes three or four.
@@ -39,7 +37,7 @@ pub(crate) enum Arrival {
 pub(super) fn expect(conn: &mut Conn, value_bytes: usize) {
     let has_socket = matches!(conn.link, Link::Socket(_));
     if has_socket && value_bytes >= DIRECT_BYTES_MIN {
-        conn.direct_reads = READS_MAX;
+        conn.reads.expect_large();
     }
 }
 
@@ -47,7 +45,7 @@ impl Conn {
     /// Whether its socket is to be polled and read by [`Conn::read_directly`].
     pub(super) fn wants_direct(&self) -> bool {
         // Asked between inputs: while a secure connection works on one, it does not know that it is secure.
-        self.direct_reads > 0 && !self.is_secure()
+        self.reads.are_direct() && !self.is_secure()
     }
 
     /// Reads what is there, up to a limit, and works on it. `landing` is a buffer for what is no value.
@@ -92,7 +90,7 @@ impl Conn {
         let (room, count, rest) = match &mut self.phase {
             Phase::Value(upload) if is_value => upload.read(socket.as_fd(), landing)?,
             _ => {
-                self.direct_reads = self.direct_reads.saturating_sub(1);
+                self.reads.count_small();
                 let count = rustix::net::recv(
                     socket.as_fd(),
                     &mut *landing,

@@ -7,34 +7,37 @@ use crate::execute::Access;
 use crate::route::router::Router;
 use crate::shared::Shared;
 
-use super::{Conn, Phase, Reading};
+use super::course::Course;
+use super::{Conn, Phase};
 
 impl Conn {
     /// The peer has sent its last byte; what it has asked for is still answered.
     pub(crate) fn input_ended(&mut self) {
-        self.reading = Reading::Ended;
-        self.closing |= !self.stalled && !self.handshake_waits();
+        self.reads.end();
+        if !self.handshake_waits() {
+            self.course.close_if_open();
+        }
     }
 
     /// Ends the connection once the replies to what it has already asked are sent.
     pub(crate) fn end(&mut self) {
-        self.close_reason = Some(CloseReason::Shutdown);
-        self.closing = true;
+        self.parting.reason = Some(CloseReason::Shutdown);
+        self.course = Course::Closing;
     }
 
     /// Whether it is to be closed once its replies are sent.
     pub(crate) fn is_closing(&self) -> bool {
-        self.closing
+        self.course == Course::Closing
     }
 
     /// Whether all replies are there that will ever be.
     pub(crate) fn is_answered(&self) -> bool {
-        self.closing && self.gather.is_none() && self.replies.outstanding() == 0
+        self.is_closing() && self.gather.is_none() && self.replies.outstanding() == 0
     }
 
     /// Whether it should be closed now: it ends, and nothing is left to send.
     pub(crate) fn is_finished(&self) -> bool {
-        if !self.closing || self.send_is_under_way() {
+        if !self.is_closing() || self.send_is_under_way() {
             return false;
         }
         match &self.secure {

@@ -12,7 +12,9 @@
 
 use corecached_protocol::text::LINE_BYTES_AT_ONCE_MAX;
 
+use super::course::Course;
 use super::output::OUTPUT_BYTES_MAX;
+use super::reads::Reading;
 use super::steps::Step;
 use super::{Conn, Cx, Phase, Stop};
 
@@ -22,21 +24,6 @@ const OUTSTANDING_MAX: usize = 512;
 const TURNS_WITHOUT_END_MAX: u8 = 3;
 /// With that much input waiting to be parsed, the socket is no longer read.
 const INPUT_BYTES_MAX: usize = 64 * 1024;
-
-/// Whether the socket is being read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// A receive is armed.
-    On,
-    /// There is a poll instead, since large values are expected.
-    Polled,
-    /// It is being cancelled.
-    Stopping,
-    /// No receive is armed.
-    Off,
-    /// The peer has sent its last byte.
-    Ended,
-}
 
 impl Conn {
     /// Whether no further request may be executed for now.
@@ -69,14 +56,14 @@ impl Conn {
 
     /// Whether it could go on with input that it kept.
     pub(crate) fn can_resume(&self) -> bool {
-        self.stalled && !self.closing && !self.is_paused()
+        self.course == Course::Stalled && !self.is_paused()
     }
 
     /// Whether it goes on only when others had time to work.
     pub(crate) fn rests(&self) -> bool {
         match &self.phase {
             Phase::Value(upload) => upload.rests(),
-            _ => self.turns_without_end > 0,
+            _ => self.line.turns > 0,
         }
     }
 
@@ -84,10 +71,10 @@ impl Conn {
     /// is answered: a connection is read in portions of a receive buffer, so the rest may be in the next one, or on its way
     /// out of the kernel. For that it gets the time of some turns.
     pub(super) fn too_long(&mut self, bytes: usize, cx: &Cx<'_>) -> Step {
-        self.turns_without_end += u8::from(cx.has_long_turn || self.turns_without_end == 0);
+        self.line.turns += u8::from(cx.has_long_turn || self.line.turns == 0);
         if bytes > LINE_BYTES_AT_ONCE_MAX
-            || self.turns_without_end > TURNS_WITHOUT_END_MAX
-            || self.reading == Reading::Ended
+            || self.line.turns > TURNS_WITHOUT_END_MAX
+            || self.reads.have_ended()
         {
             return Step::Close;
         }
@@ -106,14 +93,14 @@ impl Conn {
     /// Whether it has received more requests than it may keep waiting. (A long line that is not complete yet is not full:
     /// its bound is the parser's.)
     pub(crate) fn input_is_full(&self) -> bool {
-        self.stalled && self.input.len() > INPUT_BYTES_MAX
+        self.course == Course::Stalled && self.input.len() > INPUT_BYTES_MAX
     }
 
     /// How the socket should be read from now on; `None` leaves it unread.
-    pub(crate) fn wanted_reading(&self) -> Option<Reading> {
+    pub(super) fn wanted_reading(&self) -> Option<Reading> {
         match self.wants_direct() {
             _ if self.input_is_full() => None,
-            true if self.stalled && self.needs_room() => None,
+            true if self.course == Course::Stalled && self.needs_room() => None,
             true => Some(Reading::Polled),
             false => Some(Reading::On),
         }

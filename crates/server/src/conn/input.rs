@@ -7,6 +7,15 @@ pub(super) struct Input {
     used: usize,
 }
 
+/// What is known of a line whose end has not come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OpenLine {
+    /// Bytes at the beginning of the input that are known to hold no line end.
+    pub(super) searched: usize,
+    /// How often the connection had its turn while a long line had no end.
+    pub(super) turns: u8,
+}
+
 impl Input {
     /// Whether nothing is kept.
     pub(super) fn is_empty(&self) -> bool {

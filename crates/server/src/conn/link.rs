@@ -16,10 +16,21 @@ pub(crate) enum Link {
         socket: RawFd,
         /// The place of the sender and its request id in the shard's list of open datagrams.
         slot: u32,
+        /// Its reply has become too large: it was not read to its end.
+        is_cut_short: bool,
     },
 }
 
 impl Link {
+    /// A request datagram.
+    pub(crate) fn datagram(socket: RawFd, slot: u32) -> Link {
+        Link::Datagram {
+            socket,
+            slot,
+            is_cut_short: false,
+        }
+    }
+
     /// The descriptor, for messages and system calls while the connection is open.
     pub(super) fn raw_fd(&self) -> RawFd {
         match self {

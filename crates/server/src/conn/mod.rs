@@ -11,16 +11,17 @@
 //! `-R` requests in one turn; what it has received meanwhile is kept in `input`, and beyond a limit it is no longer read.
 //!
 //! ```text
-//! input steps secure direct       bytes on their way in, and the loop over them
+//! input steps reads secure direct bytes on their way in, and the loop over them
 //! text binary ahead password      requests, by protocol
 //! announced upload holder window  values
 //! gather crawl watch              what takes all shards, or the rest of the connection's life
-//! output flow end state held      replies; when it goes on; how it ends; what is said of it; its memory
+//! output flow course end state held   replies; when it goes on; how it ends; what is said of it; its memory
 //! ```
 
 mod ahead;
 mod announced;
 mod binary;
+mod course;
 mod crawl;
 mod cx;
 mod direct;
@@ -33,6 +34,7 @@ mod input;
 mod link;
 mod output;
 mod password;
+mod reads;
 mod secure;
 mod sending;
 mod state;
@@ -49,15 +51,17 @@ use std::sync::Arc;
 
 use corecached_engine::{KeyHash, Seconds};
 use corecached_protocol::Codec;
-use corecached_protocol::event::{CloseReason, Peer};
+use corecached_protocol::event::CloseReason;
 
+pub(crate) use course::{Listed, Parting};
 pub(crate) use cx::{Cx, KEYS_PER_TURN};
 pub(crate) use direct::{Arrival, LANDING_BYTES};
-pub(crate) use flow::Reading;
 pub(crate) use gather::Gather;
 pub(crate) use held::Held;
 pub(crate) use link::Link;
 pub(crate) use output::OUTPUT_BYTES_MAX;
+pub(crate) use reads::{Reads, Turning};
+pub(crate) use secure::HandshakeTurn;
 pub(crate) use table::{ConnTable, Totals};
 pub(crate) use tls::{Sealing, Secure};
 
@@ -66,8 +70,9 @@ use crate::ground::config::BindingProtocol;
 use crate::listen::ListenerId;
 use crate::replies::Replies;
 use crate::watch::Watcher;
+use course::{Admittance, Course};
 use crawl::Crawl;
-use input::Input;
+use input::{Input, OpenLine};
 use sending::Sending;
 use text::KeyRun;
 use upload::Upload;
@@ -114,48 +119,34 @@ pub(crate) struct Conn {
     /// The address that it came in by.
     pub(crate) listener: ListenerId,
     codec: Option<Codec>,
-    /// Whether it may do more than authenticate.
-    admitted: bool,
-    /// Whether the next SASL step is one.
-    sasl_started: bool,
+    admittance: Admittance,
+    /// What it is in the middle of.
     phase: Phase,
+    /// How it goes on.
+    course: Course,
+    /// How its socket is read.
+    pub(crate) reads: Reads,
     input: Input,
-    /// Bytes at the beginning of the input that are known to hold no line end.
-    searched: usize,
-    /// How often it had its turn while a long line had no end.
-    turns_without_end: u8,
+    line: OpenLine,
     replies: Replies,
+    /// The broadcast under way.
     gather: Option<Box<Gather>>,
-    /// Its client, if somebody watches connections.
-    pub(crate) peer: Option<Box<Peer>>,
-    /// Why it is closed, when it is.
-    pub(crate) close_reason: Option<CloseReason>,
     /// TLS, if it came in by such an address.
     secure: Option<Box<Secure>>,
     /// Bytes of replies that TLS has taken and not sent yet.
     sealing_bytes: usize,
-    /// When its peer last sent something, or took the rest of a long reply.
-    pub(crate) last_activity: Seconds,
-    /// Whether the socket is being read.
-    pub(crate) reading: Reading,
-    /// Reads to be made directly, until one brings no large value.
-    direct_reads: u8,
     /// What is known of the last send.
     sending: Sending,
     /// Memory of the last send.
     sending_bytes: usize,
+    /// When its peer last sent something, or took the rest of a long reply.
+    pub(crate) last_activity: Seconds,
+    /// What watchers hear at its end.
+    pub(crate) parting: Parting,
     /// What the shard has counted for it.
     pub(crate) counted: Held,
-    /// There is input that could be worked on.
-    stalled: bool,
-    /// Ends once its replies are sent.
-    closing: bool,
-    /// A datagram whose reply has become too large: it was not read to its end.
-    pub(crate) cut_short: bool,
-    /// Is in the shard's list of connections with something to send.
-    pub(crate) dirty: bool,
-    /// Is in the shard's list of connections with input left.
-    pub(crate) queued: bool,
+    /// The shard's lists that it is in.
+    pub(crate) listed: Listed,
 }
 
 impl Conn {
@@ -168,38 +159,30 @@ impl Conn {
         secure: Option<Box<Secure>>,
         now: Seconds,
     ) -> Conn {
-        let reading = match link {
-            Link::Socket(_) => Reading::On,
-            Link::Datagram { .. } => Reading::Ended,
-        };
         Conn {
+            reads: Reads::new(&link),
             link,
             id,
             listener,
             codec: None,
-            admitted,
-            sasl_started: false,
+            admittance: match admitted {
+                true => Admittance::Admitted,
+                false => Admittance::Stranger,
+            },
             phase: Phase::default(),
+            course: Course::default(),
             input: Input::default(),
-            searched: 0,
-            turns_without_end: 0,
+            line: OpenLine::default(),
             replies: Replies::default(),
             gather: None,
-            peer: None,
-            close_reason: None,
             secure,
             sealing_bytes: 0,
-            last_activity: now,
-            reading,
-            direct_reads: 0,
             sending: Sending::Nothing,
             sending_bytes: 0,
+            last_activity: now,
+            parting: Parting::default(),
             counted: Held::default(),
-            stalled: false,
-            closing: false,
-            cut_short: false,
-            dirty: false,
-            queued: false,
+            listed: Listed::default(),
         }
     }
 
@@ -223,6 +206,17 @@ impl Conn {
         matches!(self.link, Link::Datagram { .. })
     }
 
+    /// Whether it is a datagram whose reply has become too large.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        matches!(
+            self.link,
+            Link::Datagram {
+                is_cut_short: true,
+                ..
+            }
+        )
+    }
+
     /// The protocol, once its first byte has come.
     pub(crate) fn codec(&self) -> Option<Codec> {
         self.codec
@@ -231,7 +225,7 @@ impl Conn {
     /// Works on received bytes; keeps what it cannot use yet.
     pub(crate) fn receive_plain(&mut self, bytes: &[u8], cx: &mut Cx<'_>) {
         self.last_activity = cx.access.now;
-        if self.closing || self.is_watching() {
+        if self.is_closing() || self.is_watching() {
             return;
         }
         if self.input.is_empty() {
@@ -253,21 +247,25 @@ impl Conn {
     /// Executes requests until the input is dry or it is time to stop; returns how many bytes were used up.
     fn consume_all(&mut self, bytes: &[u8], cx: &mut Cx<'_>) -> usize {
         let (used, stop) = self.consume(bytes, cx);
-        self.stalled = matches!(stop, Stop::Yield | Stop::Later | Stop::Paused);
-        if stop == Stop::Yield {
-            cx.net.conn_yields.add(1);
+        self.course.after(stop);
+        match stop {
+            Stop::Yield => cx.net.conn_yields.add(1),
+            Stop::Close => {
+                // Whoever says so politely has set it.
+                self.parting.reason.get_or_insert(CloseReason::Error);
+                return bytes.len();
+            }
+            _ => {}
         }
-        if stop == Stop::Close {
-            // Whoever says so politely has set it.
-            self.close_reason.get_or_insert(CloseReason::Error);
-            self.closing = true;
-            return bytes.len();
+        if self.output_is_full(cx)
+            && let Link::Datagram { is_cut_short, .. } = &mut self.link
+        {
+            *is_cut_short = true;
+            self.course = Course::Closing;
         }
-        if self.is_datagram() && self.output_is_full(cx) {
-            self.cut_short = true;
-            self.stalled = false;
+        if self.reads.have_ended() {
+            self.course.close_if_open();
         }
-        self.closing |= self.reading == Reading::Ended && !self.stalled;
         used
     }
 

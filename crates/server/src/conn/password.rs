@@ -11,6 +11,7 @@
 use corecached_protocol::reply;
 use corecached_protocol::text::VALUE_BYTES_MAX;
 
+use super::course::Admittance;
 use super::steps::Step;
 use super::{Conn, Cx, Phase};
 
@@ -32,7 +33,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             Step::Incomplete
         };
     };
-    conn.turns_without_end = 0;
+    conn.line.turns = 0;
     if end < LINE_BYTES_MIN {
         return Step::Close;
     }
@@ -84,7 +85,7 @@ impl Conn {
     /// Whether it may do more than authenticate.
     #[inline]
     pub(super) fn is_admitted(&self) -> bool {
-        self.admitted
+        self.admittance == Admittance::Admitted
     }
 
     /// Admits the connection if these are a user and the right password, and counts. `None` is what is neither.
@@ -94,12 +95,16 @@ impl Conn {
         cx: &Cx<'_>,
     ) -> bool {
         let auth = cx.shared.admission.auth.as_deref().zip(credentials);
-        self.admitted = auth.is_some_and(|(auth, (user, password))| auth.admits(user, password));
+        let is_known = auth.is_some_and(|(auth, (user, password))| auth.admits(user, password));
         cx.net.auth_cmds.add(1);
-        if !self.admitted {
+        self.admittance = match is_known {
+            true => Admittance::Admitted,
+            false => Admittance::Stranger,
+        };
+        if !is_known {
             cx.net.auth_errors.add(1);
         }
-        self.admitted
+        is_known
     }
 }
 

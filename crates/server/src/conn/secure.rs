@@ -8,7 +8,8 @@ use corecached_reactor::Outgoing;
 use corecached_tls::{Established, SessionError};
 use tracing::{debug, info};
 
-use super::{Conn, Cx, Phase, Reading, Sealing, Stop, steps};
+use super::course::Course;
+use super::{Conn, Cx, Phase, Sealing, Secure, Stop, steps};
 
 /// Bytes before what a TLS record holds: its type, version and length.
 const RECORD_HEAD_BYTES: usize = 5;
@@ -17,6 +18,20 @@ const RECORD_HEAD_BYTES: usize = 5;
 pub(super) fn may_be_client_hello(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(RECORD_HEAD_BYTES)];
     matches!(head, [22] | [22, 3, ..]) && !head.ends_with(b"\n")
+}
+
+/// A session goes on with what it has kept: nothing has been received since.
+const NOTHING_NEW: &[u8] = &[];
+
+/// When received bytes are to be worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HandshakeTurn {
+    /// At once: they are requests, or too many to be kept.
+    Now,
+    /// In the handshake's turn; the connection is to be put on the list of those who wait for that.
+    ToBeQueued,
+    /// In the handshake's turn, for which it waits already.
+    Queued,
 }
 
 impl Conn {
@@ -44,11 +59,33 @@ impl Conn {
     }
 
     /// Works on received bytes. `scratch` is a buffer for those that are decrypted.
+    #[inline]
     pub(crate) fn receive(&mut self, bytes: &[u8], scratch: &mut Vec<u8>, cx: &mut Cx<'_>) {
-        let Some(mut secure) = self.secure.take() else {
-            cx.net.bytes_read.add(bytes.len() as u64);
-            return self.receive_plain(bytes, cx);
-        };
+        match self.secure.take() {
+            Some(secure) => self.decrypt(secure, bytes, scratch, cx),
+            None => {
+                cx.net.bytes_read.add(bytes.len() as u64);
+                self.receive_plain(bytes, cx);
+            }
+        }
+    }
+
+    /// Its turn among the handshakes has come: works on the messages that it has kept.
+    pub(crate) fn go_on_with_handshake(&mut self, scratch: &mut Vec<u8>, cx: &mut Cx<'_>) {
+        if let Some(mut secure) = self.secure.take() {
+            secure.queued = false;
+            self.decrypt(secure, NOTHING_NEW, scratch, cx);
+        }
+    }
+
+    /// Works on what a session has kept, and on `bytes` after it. While it does, the connection does not have it.
+    fn decrypt(
+        &mut self,
+        mut secure: Box<Secure>,
+        bytes: &[u8],
+        scratch: &mut Vec<u8>,
+        cx: &mut Cx<'_>,
+    ) {
         self.last_activity = cx.access.now;
         let was_handshaking = secure.is_handshaking();
         let result = secure.receive(bytes, scratch, |plain| {
@@ -67,32 +104,30 @@ impl Conn {
         match result {
             Err(error) => self.tls_failed(&error, cx),
             // The end may have come while the handshake waited for its turn.
-            Ok(()) if peer_has_closed || self.reading == Reading::Ended => self.input_ended(),
+            Ok(()) if peer_has_closed || self.reads.have_ended() => self.input_ended(),
             Ok(()) => {}
         }
     }
 
-    /// If the handshake is not over: keeps what was received, for [`Conn::receive`] to work on in its turn, and says
-    /// whether the connection is to be put on the list of those who wait for that. `None` if it is to be worked on now: a
-    /// client may send large requests right after its last message of the handshake, and they cannot all be kept.
-    pub(crate) fn hold_handshake(&mut self, bytes: &[u8]) -> Option<bool> {
-        let secure = self.secure.as_mut()?;
+    /// When received bytes are to be worked on. Those of a handshake are kept until its turn comes, but not without limit: a
+    /// client may send large requests right after its last message.
+    #[inline]
+    pub(crate) fn handshake_turn(&mut self, bytes: &[u8]) -> HandshakeTurn {
+        let Some(secure) = &mut self.secure else {
+            return HandshakeTurn::Now;
+        };
         if !secure.is_handshaking() || !secure.hold(bytes) {
-            return None;
+            return HandshakeTurn::Now;
         }
-        Some(!std::mem::replace(&mut secure.queued, true))
+        match std::mem::replace(&mut secure.queued, true) {
+            true => HandshakeTurn::Queued,
+            false => HandshakeTurn::ToBeQueued,
+        }
     }
 
     /// Whether something that it received waits for the handshake's turn.
     pub(super) fn handshake_waits(&self) -> bool {
         self.secure.as_ref().is_some_and(|secure| secure.queued)
-    }
-
-    /// Its turn has come.
-    pub(crate) fn leave_handshake_queue(&mut self) {
-        if let Some(secure) = &mut self.secure {
-            secure.queued = false;
-        }
     }
 
     /// The place where every failure of TLS is known, with its reason: `watch connevents` has its `conntlserr` from here.
@@ -107,8 +142,8 @@ impl Conn {
         log.add(Streams::CONNEVENTS, |out| {
             event::tls_error(out, descriptor, &error.to_string());
         });
-        self.close_reason.get_or_insert(CloseReason::Error);
-        self.closing = true;
+        self.parting.reason.get_or_insert(CloseReason::Error);
+        self.course = Course::Closing;
     }
 
     /// The next send, encrypted in `out`; as [`Conn::take_output`] otherwise.
@@ -120,10 +155,14 @@ impl Conn {
         if let Some(secure) = &mut self.secure
             && !self.sending.is_under_way()
         {
-            let closing = self.closing && self.gather.is_none() && self.replies.outstanding() == 0;
+            let closing = self.course == Course::Closing
+                && self.gather.is_none()
+                && self.replies.outstanding() == 0;
             secure.seal(&mut out, &mut self.replies, closing, sealing);
             self.sealing_bytes = secure.plain_bytes();
-            self.closing |= secure.has_failed();
+            if secure.has_failed() {
+                self.course = Course::Closing;
+            }
         }
         let outgoing = sealing.send_or_keep(out)?;
         self.note_sending(&outgoing);

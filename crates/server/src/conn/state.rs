@@ -10,7 +10,7 @@ impl Conn {
     /// Its state in the words of `stats conns`.
     pub(crate) fn state_name(&self) -> &'static str {
         match &self.phase {
-            _ if self.closing => "conn_closing",
+            _ if self.is_closing() => "conn_closing",
             Phase::Watching(_) => "conn_watch",
             _ if self.send_is_under_way() => "conn_mwrite",
             Phase::Value(_) => "conn_nread",
@@ -29,7 +29,7 @@ impl Conn {
     pub(super) fn awaits_value(&self) -> bool {
         match self.codec {
             Some(Codec::Binary) => self.input.len() >= HEADER_BYTES,
-            _ => self.searched == 0 && self.input.has_line(LINE_BYTES_AT_ONCE_MAX),
+            _ => self.line.searched == 0 && self.input.has_line(LINE_BYTES_AT_ONCE_MAX),
         }
     }
 }

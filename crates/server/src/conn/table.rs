@@ -170,10 +170,7 @@ mod tests {
 
     fn insert(table: &mut ConnTable) -> ConnId {
         table.insert(|id| {
-            let link = Link::Datagram {
-                socket: -1,
-                slot: 0,
-            };
+            let link = Link::datagram(-1, 0);
             Conn::new(link, id, ListenerId(0), true, None, Seconds(0))
         })
     }

@@ -21,7 +21,7 @@ use crate::watch::{Committed, committed};
 use super::announced::{self, Announced};
 use super::holder::{Holder, Supply, Wanted};
 use super::window::Window;
-use super::{Conn, Cx, Phase, Reading};
+use super::{Conn, Cx, Phase};
 use crate::cell::ConnId;
 
 /// Memory is asked for in windows of this size at first (a chunk at the least),
@@ -327,7 +327,9 @@ impl Conn {
         };
         upload.granted(grant);
         // Without input of its own it has nothing to do but to read, unless that has ended.
-        let may_read = self.input.is_empty() && self.reading != Reading::Ended;
-        self.stalled &= upload.needs_room() || !may_read;
+        let may_read = self.input.is_empty() && !self.reads.have_ended();
+        if may_read && !upload.needs_room() {
+            self.course.unstall();
+        }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) struct Threads {
 /// # Errors
 /// If a thread, an executor, a ring or its memory cannot be had.
 pub(crate) fn start(shared: &Arc<Shared>, parts: Vec<ShardParts>) -> Result<Threads, StartError> {
-    let (io, shards) = (shared.config.driver(), parts.len());
+    let (io, shards) = (shared.ground.config.driver(), parts.len());
     let go = Arc::new(Barrier::new(shards + 1));
     let (report, reports) = mpsc::channel();
     let (runs, running) = mpsc::channel();

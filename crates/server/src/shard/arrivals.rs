@@ -1,10 +1,7 @@
 //! What comes in crowds and is dealt with some at a time: connections that begin or end, and those that go on. A turn of the
 //! loop is as long for all other clients, whoever sends the crowd.
 
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
-
-use crate::listen::ListenerId;
 
 use super::Net;
 use crate::cell::core::Core;
@@ -17,21 +14,11 @@ const CLOSED_PER_TURN: usize = 64;
 /// the next.
 const READY_TIME_MAX: Duration = Duration::from_micros(300);
 
-/// A connection that has come.
-#[derive(Debug)]
-pub(super) struct Newcomer {
-    pub(super) fd: OwnedFd,
-    /// The address that it came in by.
-    pub(super) listener: ListenerId,
-    /// Whether it was accepted, and counted, by another shard.
-    pub(super) is_handed_over: bool,
-}
-
 impl Net {
     /// Takes in some of those who have come.
     pub(super) fn take_arrivals(&mut self) {
         for _ in 0..ARRIVALS_PER_TURN {
-            let Some(arrival) = self.arrivals.pop_front() else {
+            let Some(arrival) = self.lists.next_arrival() else {
                 return;
             };
             match arrival.is_handed_over {
@@ -46,16 +33,16 @@ impl Net {
 
     /// Connections that had more requests than one turn allows, or were paused, or have something long to do, go on.
     pub(super) fn work_on_ready(&mut self, core: &mut Core) {
-        if self.ready.is_empty() {
+        if self.lists.ready_count() == 0 {
             return;
         }
         let begun = Instant::now();
-        for _ in 0..self.ready.len() {
-            let Some(id) = self.ready.pop_front() else {
+        for _ in 0..self.lists.ready_count() {
+            let Some(id) = self.lists.next_ready() else {
                 return;
             };
             self.with_conn(id, core, |conn, _, cx| {
-                conn.queued = false;
+                conn.listed.to_go_on = false;
                 cx.has_long_turn = true;
                 conn.resume(cx);
             });
@@ -67,10 +54,10 @@ impl Net {
 
     /// Closes some of the connections that are to be closed.
     pub(super) fn close_doomed(&mut self, core: &mut Core) {
-        let copied = std::mem::take(&mut self.datagrams.copied);
+        let copied = self.datagrams.take_copied();
         self.unpin(copied, core);
         for _ in 0..CLOSED_PER_TURN {
-            let Some(id) = self.doomed.pop_front() else {
+            let Some(id) = self.lists.next_doomed() else {
                 return;
             };
             self.close(id, core);

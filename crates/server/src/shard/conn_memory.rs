@@ -12,7 +12,7 @@
 
 use corecached_protocol::event::CloseReason;
 
-use crate::conn::OUTPUT_BYTES_MAX;
+use crate::conn::{OUTPUT_BYTES_MAX, Totals};
 use crate::memory::conns::ConnMemory;
 
 use super::Net;
@@ -22,15 +22,39 @@ const OUTPUT_BYTES_SHORT: usize = 16 * 1024;
 /// Connections closed in one turn at most: each is looked for among all, which takes some 20 us if there are 100,000.
 const CLOSED_PER_TURN: usize = 16;
 
+/// What a shard has told of its connections' memory, and what follows for them.
+#[derive(Debug)]
+pub(super) struct Holding {
+    told: Totals,
+    output_bytes_max: usize,
+}
+
+impl Default for Holding {
+    fn default() -> Holding {
+        Holding {
+            told: Totals::default(),
+            output_bytes_max: OUTPUT_BYTES_MAX,
+        }
+    }
+}
+
+impl Holding {
+    /// With that much to send, a connection executes nothing further.
+    #[inline]
+    pub(super) fn output_bytes_max(&self) -> usize {
+        self.output_bytes_max
+    }
+}
+
 impl Net {
     /// At the end of a turn: tells what the connections hold, if that has changed, and sees to it that it is not too much.
     #[inline]
     pub(super) fn watch_conn_memory(&mut self) {
         let totals = self.conns.totals();
-        if totals == self.told {
+        if totals == self.holding.told {
             return;
         }
-        self.told = totals;
+        self.holding.told = totals;
         self.shared
             .memory
             .conns(self.id)
@@ -38,7 +62,7 @@ impl Net {
         let limit = self.shared.ground.config.conn_mem_limit_bytes;
         let share = limit / self.shared.route.len() as u64;
         let is_short = limit > 0 && totals.all() > share / 2;
-        self.output_bytes_max = if is_short {
+        self.holding.output_bytes_max = if is_short {
             OUTPUT_BYTES_SHORT
         } else {
             OUTPUT_BYTES_MAX
@@ -58,7 +82,7 @@ impl Net {
             .iter()
             .map(ConnMemory::held)
             .sum::<u64>()
-            .saturating_sub(self.told.all());
+            .saturating_sub(self.holding.told.all());
         for _ in 0..CLOSED_PER_TURN {
             let held = self.conns.totals().all();
             if held <= share || others + held <= limit {
@@ -73,7 +97,7 @@ impl Net {
                 false => counters.closed_for_output.add(1),
             }
             if let Some(conn) = self.conns.get_mut(id) {
-                conn.close_reason = Some(CloseReason::Error);
+                conn.parting.reason = Some(CloseReason::Error);
             }
             self.doom(id);
         }
@@ -82,11 +106,7 @@ impl Net {
     /// Once in a warm window: what has no owner among the connections.
     pub(super) fn tell_pools(&self) {
         let memory = self.shared.memory.conns(self.id);
-        let pools = self.reactor.pooled_bytes()
-            + self.router.held_bytes()
-            + self.scratch.capacity()
-            + self.landing.capacity()
-            + self.sealing.stage.capacity();
+        let pools = self.reactor.pooled_bytes() + self.router.held_bytes() + self.warm.held_bytes();
         memory.tell_pools(pools as u64, self.conns.table_bytes() as u64);
     }
 }

@@ -1,27 +1,26 @@
 //! Connections come and go: accepting within `-c`, balance over the shards, idle timeouts, and the end of the process.
 
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use corecached_protocol::event::{self, CloseReason};
 use corecached_protocol::reply;
 use corecached_protocol::text::Streams;
-use corecached_reactor::{IN_DOUBT, Outgoing, SendId, Token};
+use corecached_reactor::{IN_DOUBT, Outgoing, SendId};
 use tracing::{debug, error, warn};
 
 use crate::cell::ConnId;
-use crate::conn::{Conn, Link, Reading, Secure};
+use crate::conn::{Conn, Link, Secure};
 use crate::crawler::Place;
 use crate::execute::{Part, Walked, some_statistics};
 use crate::ground::config::TlsKind;
-use crate::listen::{ListenerId, Transport};
+use crate::listen::ListenerId;
 use crate::route::control::Control;
 use crate::tls::Tls;
 
 use super::Net;
-use super::arrivals::Newcomer;
 use super::describe::describe;
+use super::lists::Newcomer;
 use crate::cell::ShardId;
 use crate::cell::core::Core;
 
@@ -31,20 +30,9 @@ const DRAIN_MAX: Duration = Duration::from_secs(2);
 impl Net {
     /// Arms every listener.
     pub(super) fn listen(&mut self) {
-        for listener in self.stream_listeners() {
-            self.reactor.accept(&listener.0, listener.1);
+        for (fd, token) in self.gate.streams(&self.shared.admission) {
+            self.reactor.accept(&fd, token);
         }
-    }
-
-    /// Descriptor and token of each listener that accepts connections.
-    fn stream_listeners(&self) -> Vec<(Arc<OwnedFd>, Token)> {
-        let listeners = self.listeners.iter();
-        listeners
-            .filter(|listener| {
-                self.shared.admission.listener(listener.id).transport != Transport::Udp
-            })
-            .map(|listener| (Arc::clone(&listener.fd), listener.token()))
-            .collect()
     }
 
     /// A new connection, on the shard that the kernel chose.
@@ -92,6 +80,7 @@ impl Net {
             let link = Link::Socket(stream);
             Conn::new(link, id, listener, admitted, secure, now)
         });
+        self.idle.watch(id.index, now);
         self.note_opened(id);
         debug!(fd = raw, shard = self.id.0, "new client connection");
     }
@@ -105,15 +94,12 @@ impl Net {
             }
             return;
         }
-        // The kernel may have accepted several before it heard of the stop; the rest waits in the backlog.
-        self.waiting_room.push_back((listener, fd));
-        if self.deaf_since.is_none() {
-            self.deaf_since = Some(Instant::now());
+        if self.gate.waits(listener, fd) {
             self.shared.admission.goes_deaf();
             // Looks once more: a connection that closed just before this shard was counted told nobody.
             self.handle().post(Control::RoomForConnections);
             self.counters().listen_disabled.add(1);
-            for (_, token) in self.stream_listeners() {
+            for (_, token) in self.gate.streams(&self.shared.admission) {
                 self.reactor.stop_accept(token);
             }
         }
@@ -136,8 +122,10 @@ impl Net {
 
     /// Takes in who waits, and accepts again, as far as there is room.
     fn accept_again(&mut self) {
-        let Some(since) = self.deaf_since else { return };
-        while let Some((listener, fd)) = self.waiting_room.pop_front() {
+        if !self.gate.is_deaf() {
+            return;
+        }
+        while let Some((listener, fd)) = self.gate.next_waiting() {
             self.accepted(listener, fd);
             if self.shared.admission.is_full() {
                 return;
@@ -146,11 +134,9 @@ impl Net {
         if self.shared.admission.is_full() || self.stopping_since.is_some() {
             return;
         }
-        self.deaf_since = None;
         self.shared.admission.hears_again();
-        self.counters()
-            .listen_disabled_us
-            .add(since.elapsed().as_micros() as u64);
+        let deaf_us = self.gate.hears_again().as_micros() as u64;
+        self.counters().listen_disabled_us.add(deaf_us);
         self.listen();
     }
 
@@ -165,7 +151,7 @@ impl Net {
     /// The receive that was cancelled has ended.
     pub(super) fn recv_stopped(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(id) {
-            conn.reading = Reading::Off;
+            conn.reads.stopped();
             self.after_input(id);
         }
     }
@@ -220,7 +206,7 @@ impl Net {
             let peer = crate::listen::peer(conn.raw_fd());
             self.log
                 .add(Streams::CONNEVENTS, |out| event::conn_new(out, &peer));
-            conn.peer = Some(Box::new(peer));
+            conn.parting.peer = Some(Box::new(peer));
         }
     }
 
@@ -229,11 +215,11 @@ impl Net {
         if conn.is_datagram() || !self.log.wants(Streams::CONNEVENTS) {
             return;
         }
-        let peer = match conn.peer.take() {
+        let peer = match conn.parting.peer.take() {
             Some(peer) => *peer,
             None => crate::listen::peer(conn.raw_fd()),
         };
-        let reason = conn.close_reason.unwrap_or_default();
+        let reason = conn.parting.reason.unwrap_or_default();
         self.log.add(Streams::CONNEVENTS, |out| {
             event::conn_close(out, &peer, reason);
         });
@@ -242,9 +228,9 @@ impl Net {
     /// To be closed at the next occasion, because something failed.
     pub(super) fn doom(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(id) {
-            conn.close_reason.get_or_insert(CloseReason::Error);
+            conn.parting.reason.get_or_insert(CloseReason::Error);
         }
-        self.doomed.push_back(id);
+        self.lists.dooms(id);
     }
 
     /// Closes a connection.
@@ -284,7 +270,7 @@ impl Net {
             match message {
                 Control::Adopt { fd, listener } => {
                     self.counters().adopted.add(1);
-                    self.arrivals.push_back(Newcomer {
+                    self.lists.arrives(Newcomer {
                         fd,
                         listener,
                         is_handed_over: true,
@@ -298,7 +284,7 @@ impl Net {
                 } => {
                     let (pairs, next) = describe(
                         (&self.conns, from),
-                        &self.listeners,
+                        self.gate.listeners(),
                         self.id,
                         &self.shared,
                         self.now,
@@ -334,32 +320,10 @@ impl Net {
                     }
                 }
                 Control::RoomForConnections => self.accept_again(),
-                Control::Second => self.each_second(),
+                // The next turn looks at its clock anyway.
+                Control::Second => {}
             }
         }
-    }
-
-    /// Chores of the network side.
-    fn each_second(&mut self) {
-        let timeout = self.shared.ground.config.idle_timeout_seconds;
-        if timeout == 0 {
-            return;
-        }
-        let now = self.now.0;
-        let idle: Vec<ConnId> = self
-            .conns
-            .iter()
-            .filter(|conn| conn.awaits_input())
-            .filter(|conn| now.saturating_sub(conn.last_activity.0) > timeout)
-            .map(|conn| conn.id)
-            .collect();
-        self.counters().idle_kicks.add(idle.len() as u64);
-        for &id in &idle {
-            if let Some(conn) = self.conns.get_mut(id) {
-                conn.close_reason = Some(CloseReason::IdleTimeout);
-            }
-        }
-        self.doomed.extend(idle);
     }
 
     /// Begins to end once the process is told to.
@@ -368,7 +332,7 @@ impl Net {
             return;
         }
         self.stopping_since = Some(Instant::now());
-        for listener in &self.listeners {
+        for listener in self.gate.listeners() {
             // Each of these minds its own sockets only.
             self.reactor.stop_accept(listener.token());
             self.reactor.stop_datagrams(listener.token());

@@ -11,7 +11,6 @@
 //! `allowance.rs`), is dropped and counted, as UDP may lose anything.
 
 use std::net::IpAddr;
-use std::os::fd::AsRawFd;
 
 use corecached_protocol::{Codec, reply, udp};
 use corecached_reactor::{DatagramBuf, Insert, Outgoing, Peer, Token};
@@ -48,7 +47,7 @@ pub(super) struct Datagrams {
     free: Vec<u32>,
     allowance: Allowance,
     /// Values in slab memory whose bytes are in datagrams now.
-    pub(super) copied: Vec<Insert>,
+    copied: Vec<Insert>,
 }
 
 impl Datagrams {
@@ -72,6 +71,16 @@ impl Datagrams {
             self.senders.push(sender);
             slot as u32
         })
+    }
+
+    /// Whether values wait to be unpinned whose bytes are in datagrams now.
+    pub(super) fn has_copied(&self) -> bool {
+        !self.copied.is_empty()
+    }
+
+    /// Takes those values.
+    pub(super) fn take_copied(&mut self) -> Vec<Insert> {
+        std::mem::take(&mut self.copied)
     }
 
     /// Forgets a sender.
@@ -99,8 +108,8 @@ impl Net {
         counters.bytes_read.add(bytes.len() as u64);
         let (request, _) = udp::request(bytes)?;
         let slot = self.datagrams.open(Sender { peer, request })?;
-        let socket = self.listeners[listener.index()].fd.as_raw_fd();
-        let link = Link::Datagram { socket, slot };
+        let socket = self.gate.listener(listener).raw_fd();
+        let link = Link::datagram(socket, slot);
         let (now, admitted) = (self.now, self.shared.admission.auth.is_none());
         let id = self
             .conns
@@ -129,12 +138,12 @@ impl Net {
         let Link::Datagram { slot, .. } = *conn.link() else {
             return;
         };
-        let socket = self.listeners[conn.listener.index()].token();
-        let (is_text, is_cut_short) = (conn.codec() == Some(Codec::Text), conn.cut_short);
+        let socket = self.gate.listener(conn.listener).token();
+        let (is_text, is_cut_short) = (conn.codec() == Some(Codec::Text), conn.is_cut_short());
         let mut reply = conn.take_all_output();
         if conn.must_be_abandoned() {
             // Half of a large value came, say: that ends in `close_doomed`, which has the engine.
-            self.doomed.push_back(id);
+            self.lists.dooms(id);
         } else {
             self.conns.remove(id);
             self.datagrams.close(slot);
@@ -182,7 +191,7 @@ impl Net {
 
     /// Receives from the UDP sockets. They count as connections, as in memcached.
     pub(super) fn open_datagrams(&mut self) {
-        for listener in &self.listeners {
+        for listener in self.gate.listeners() {
             if self.shared.admission.listener(listener.id).transport != Transport::Udp {
                 continue;
             }

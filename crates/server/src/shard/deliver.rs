@@ -72,11 +72,9 @@ impl Net {
         inserts: &mut [Insert],
         base: usize,
     ) {
-        if self.spare.is_none() {
-            self.spare = Some(self.reactor.take_buffer());
-        }
+        self.warm.prepare(&mut self.reactor);
         match self.conns.get_mut(to.conn) {
-            Some(conn) => conn.fulfil(to.seq, &mut self.spare, bytes, inserts, base),
+            Some(conn) => conn.fulfil(to.seq, &mut self.warm.spare, bytes, inserts, base),
             None => self.unpin_remote(inserts),
         }
     }
@@ -91,7 +89,7 @@ impl Net {
         };
         add(gather);
         if gather.done() {
-            conn.finish_gather(&self.shared, &mut self.spare);
+            conn.finish_gather(&self.shared, &mut self.warm.spare);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use corecached_engine::Seconds;
 
-use super::Listener;
+use super::gate::Listener;
 use crate::cell::{Pairs, ShardId};
 use crate::conn::{Conn, ConnTable};
 use crate::listen::{self, Transport};

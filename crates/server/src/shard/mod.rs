@@ -8,62 +8,44 @@ mod connections;
 mod datagrams;
 mod deliver;
 mod describe;
+mod gate;
 mod handshakes;
+mod idle;
+mod lists;
 mod maintenance;
 mod reaper;
 mod spare_time;
 mod tick;
+mod warm;
 mod windows;
 mod with_conn;
 
-use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Instant;
 
 use corecached_engine::Seconds;
 use corecached_mesh::Owner;
-use corecached_reactor::{Event, Reactor, Token};
+use corecached_reactor::{Event, Reactor};
 
+use crate::cell::ShardId;
 use crate::cell::core::Core;
-use crate::cell::{ConnId, ShardId};
-use crate::conn::Sealing;
-use crate::conn::{ConnTable, OUTPUT_BYTES_MAX, Totals};
+use crate::conn::ConnTable;
 use crate::ground::counters::NetCounters;
-use crate::listen::ListenerId;
 use crate::route::directory::ShardHandle;
 use crate::route::router::Router;
 use crate::shared::Shared;
 use crate::watch::EventLog;
 use allowance::Allowance;
-use arrivals::Newcomer;
+use conn_memory::Holding;
 use datagrams::Datagrams;
+use gate::Gate;
+pub(crate) use gate::Listener;
+use idle::Idle;
+use lists::Lists;
 use reaper::Reaper;
+use warm::Warm;
 use windows::Windows;
-
-/// Tokens of listeners have this bit, which is no part of a connection id.
-const LISTENER_TOKEN: u64 = 1 << 55;
-
-/// A listening socket of one shard.
-#[derive(Debug)]
-pub(crate) struct Listener {
-    /// The socket.
-    pub(crate) fd: Arc<OwnedFd>,
-    /// Its number, the same on every shard.
-    pub(crate) id: ListenerId,
-}
-
-impl Listener {
-    /// Its descriptor, for messages and statistics.
-    pub(crate) fn raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
-    }
-
-    fn token(&self) -> Token {
-        Token(LISTENER_TOKEN | u64::from(self.id.0))
-    }
-}
 
 /// What a shard is made of; moved to its thread.
 pub(crate) struct ShardParts {
@@ -92,45 +74,28 @@ pub(crate) struct Shard {
 struct Net {
     id: ShardId,
     shared: Arc<Shared>,
+    /// The ring.
     reactor: Reactor,
+    /// The way to the other shards.
     router: Router,
+    /// Where connections come in.
+    gate: Gate,
     conns: ConnTable,
+    /// Which of them wait for what.
+    lists: Lists,
+    /// Which of them may be idle for too long.
+    idle: Idle,
+    /// What they hold of the heap.
+    holding: Holding,
     datagrams: Datagrams,
-    listeners: Vec<Listener>,
-    /// When accepting stopped because of `-c`.
-    deaf_since: Option<Instant>,
-    /// Accepted, but over the limit `-c`: they wait until one of the others closes.
-    waiting_room: VecDeque<(ListenerId, OwnedFd)>,
-    /// Connections that have come and are not in the table yet.
-    arrivals: VecDeque<Newcomer>,
-    /// Connections with input that could be worked on at once.
-    ready: VecDeque<ConnId>,
-    /// Connections that are ready at the end of the warm window.
-    resting: Vec<ConnId>,
-    /// Connections with replies to send.
-    dirty: Vec<ConnId>,
-    /// Connections whose handshake waits for its turn.
-    handshakes: VecDeque<ConnId>,
-    /// Connections to be closed.
-    doomed: VecDeque<ConnId>,
-    /// A warm buffer for the next replies.
-    spare: Option<Vec<u8>>,
+    /// Buffers for the next turn.
+    warm: Warm,
     /// What the network side writes down for watchers.
     log: EventLog,
-    /// A buffer to decrypt in.
-    scratch: Vec<u8>,
-    /// A buffer for what is read without the ring; empty until the first large value.
-    landing: Vec<u8>,
-    /// What encrypting needs and leaves behind.
-    sealing: Sealing,
-    /// What others have been told that connections hold.
-    told: Totals,
-    /// With that much to send, a connection executes nothing further.
-    output_bytes_max: usize,
+    /// What the shard's other tasks are told.
+    windows: Windows,
     now: Seconds,
     stopping_since: Option<Instant>,
-    /// Where it is noted that clients have sent something.
-    windows: Windows,
 }
 
 impl Shard {
@@ -139,32 +104,23 @@ impl Shard {
         let now = shared.ground.clock.now();
         let allowance = Allowance::of(&shared.ground.config, now);
         let windows = Windows::default();
+        let idle_timeout = shared.ground.config.idle_timeout_seconds;
         let net = Net {
             id: parts.id,
-            now,
             log: EventLog::new(Arc::clone(&shared.watch)),
             shared,
-            datagrams: Datagrams::new(allowance),
             reactor,
             router: parts.router,
+            gate: Gate::new(parts.listeners),
             conns: ConnTable::default(),
-            listeners: parts.listeners,
-            deaf_since: None,
-            waiting_room: VecDeque::new(),
-            arrivals: VecDeque::new(),
-            ready: VecDeque::new(),
-            resting: Vec::new(),
-            dirty: Vec::new(),
-            handshakes: VecDeque::new(),
-            doomed: VecDeque::new(),
-            spare: None,
-            scratch: Vec::new(),
-            landing: Vec::new(),
-            sealing: Sealing::default(),
-            told: Totals::default(),
-            output_bytes_max: OUTPUT_BYTES_MAX,
-            stopping_since: None,
+            lists: Lists::default(),
+            idle: Idle::new(idle_timeout, now),
+            holding: Holding::default(),
+            datagrams: Datagrams::new(allowance),
+            warm: Warm::default(),
             windows: windows.clone(),
+            now,
+            stopping_since: None,
         };
         Shard {
             owner: parts.owner,

@@ -20,17 +20,17 @@ use std::time::Duration;
 
 use corecached_engine::KeyHash;
 use corecached_protocol::{Codec, binary, udp};
-use corecached_reactor::{Event, RecvBuf, Token, runtime};
+use corecached_reactor::{Event, RecvBuf, runtime};
 
 use crate::cell::ConnId;
-use crate::conn::{Arrival, LANDING_BYTES, Link, Reading};
-use crate::listen::ListenerId;
+use crate::conn::{Arrival, HandshakeTurn, Turning};
 use crate::route::control::Control;
 
 use crate::watch::Lines;
 
-use super::arrivals::Newcomer;
-use super::{LISTENER_TOKEN, Net, Shard};
+use super::gate::listener_id;
+use super::lists::Newcomer;
+use super::{Net, Shard};
 use crate::cell::core::Core;
 
 /// Between two looks at clients that still have replies to take, at the end of the process.
@@ -66,8 +66,7 @@ impl Shard {
             turned?;
             let pace = self.pace(&mut busy);
             if pace != Pace::Run {
-                let rested = self.net.resting.drain(..);
-                self.net.ready.extend(rested);
+                self.net.lists.end_rest();
                 self.net.tell_pools();
             }
             self.reap(pace);
@@ -173,6 +172,7 @@ impl Shard {
                 .tell_evicted(core.engine.evicted_bytes());
         }
         net.handle_control();
+        net.close_idle();
         net.exchange();
         net.publish(seen);
         net.send_replies();
@@ -185,19 +185,16 @@ impl Net {
     /// Whether there is nothing to do until something comes.
     fn may_wait(&self) -> bool {
         self.stopping_since.is_none()
-            && self.arrivals.is_empty()
-            && self.ready.is_empty()
-            && self.dirty.is_empty()
-            && self.doomed.is_empty()
-            && self.datagrams.copied.is_empty()
-            && self.handshakes.is_empty()
-            && self.sealing.inserts.is_empty()
+            && self.lists.are_empty()
+            && !self.datagrams.has_copied()
+            && !self.warm.has_sealed()
+            && !self.has_idle_left()
             && self.router.may_sleep()
     }
 
     /// The same without windows, too.
     fn may_park(&self) -> bool {
-        self.resting.is_empty() && self.may_wait()
+        !self.lists.has_resting() && self.may_wait()
     }
 
     /// Asks for the buckets, then the items, that the requests in `events` will look up: with one request from each of
@@ -259,7 +256,7 @@ impl Net {
                 self.unpin(inserts, core);
                 self.send_failed(ConnId::from_token(token), errno);
             }
-            Event::Accepted { token, fd } => self.arrivals.push_back(Newcomer {
+            Event::Accepted { token, fd } => self.lists.arrives(Newcomer {
                 fd,
                 listener: listener_id(token),
                 is_handed_over: false,
@@ -280,16 +277,16 @@ impl Net {
 
     fn received(&mut self, id: ConnId, buf: RecvBuf, core: &mut Core) {
         self.windows.note_traffic();
-        let held = self.with_conn(id, core, |conn, buffers, cx| {
+        let turn = self.with_conn(id, core, |conn, buffers, cx| {
             let bytes = buffers.reactor.bytes(&buf);
-            let held = conn.hold_handshake(bytes);
-            if held.is_none() {
+            let turn = conn.handshake_turn(bytes);
+            if turn == HandshakeTurn::Now {
                 conn.receive(bytes, buffers.scratch, cx);
             }
-            held
+            turn
         });
-        if held == Some(Some(true)) {
-            self.handshakes.push_back(id);
+        if turn == Some(HandshakeTurn::ToBeQueued) {
+            self.lists.shakes_hands(id);
         }
         self.reactor.recycle(buf);
     }
@@ -297,17 +294,16 @@ impl Net {
     /// There is something to read from a connection that large values are expected from.
     fn readable(&mut self, id: ConnId, core: &mut Core) {
         self.windows.note_traffic();
-        let mut landing = std::mem::take(&mut self.landing);
-        landing.resize(LANDING_BYTES, 0);
+        let mut landing = self.warm.take_landing();
         let arrival = self.with_conn(id, core, |conn, _, cx| {
-            conn.reading = Reading::Off;
+            conn.reads.stopped();
             let arrival = conn.read_directly(&mut landing, cx);
             if !matches!(arrival, Ok(Arrival::Bytes)) {
                 conn.input_ended();
             }
             arrival
         });
-        self.landing = landing;
+        self.warm.give_landing(landing);
         if matches!(arrival, Some(Err(_))) {
             self.doom(id);
         }
@@ -318,33 +314,12 @@ impl Net {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        if !conn.dirty {
-            conn.dirty = true;
-            self.dirty.push(id);
-        }
-        if conn.can_resume() && !conn.queued {
-            conn.queued = true;
-            match conn.rests() {
-                true => self.resting.push(id),
-                false => self.ready.push_back(id),
-            }
-        }
-        let wanted = conn.wanted_reading();
-        match (conn.reading, wanted) {
-            (Reading::On, Some(Reading::On)) => {}
-            (Reading::On, _) => {
-                conn.reading = Reading::Stopping;
-                self.reactor.cancel_recv(id.token());
-            }
-            (Reading::Off, Some(wanted)) if !conn.is_closing() => {
-                conn.reading = wanted;
-                match (conn.link(), wanted) {
-                    (Link::Datagram { .. }, _) => {}
-                    (Link::Socket(stream), Reading::Polled) => self.reactor.poll(stream),
-                    (Link::Socket(stream), _) => self.reactor.recv(stream),
-                }
-            }
-            _ => {}
+        self.lists.after_work(conn);
+        match conn.next_reading() {
+            Turning::Stays => {}
+            Turning::Stops => self.reactor.cancel_recv(id.token()),
+            Turning::Polls(stream) => self.reactor.poll(stream),
+            Turning::Receives(stream) => self.reactor.recv(stream),
         }
     }
 
@@ -363,12 +338,12 @@ impl Net {
 
     /// One send for each connection that has replies.
     fn send_replies(&mut self) {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        for id in dirty.drain(..) {
+        let mut list = self.lists.take_to_send();
+        for id in list.drain(..) {
             let Some(conn) = self.conns.get_mut(id) else {
                 continue;
             };
-            conn.dirty = false;
+            conn.listed.to_send = false;
             if conn.is_datagram() {
                 if conn.is_answered() {
                     self.answer(id);
@@ -377,7 +352,7 @@ impl Net {
             }
             let counters = self.shared.telemetry.of(self.id.0);
             let outgoing = if conn.is_secure() {
-                conn.take_sealed(self.reactor.take_buffer(), &mut self.sealing)
+                conn.take_sealed(self.reactor.take_buffer(), &mut self.warm.sealing)
             } else {
                 conn.take_output().inspect(|outgoing| {
                     counters.bytes_written.add(outgoing.len() as u64);
@@ -387,17 +362,14 @@ impl Net {
                 conn.send(outgoing, &mut self.reactor);
                 if conn.is_closing() || conn.has_more_to_seal() {
                     // These may be its last replies, or not all: look again once the kernel has them.
-                    conn.dirty = true;
-                    self.dirty.push(id);
+                    self.lists.sends_again(conn);
                 }
             } else if conn.is_finished() {
-                self.doomed.push_back(id);
+                self.lists.dooms(id);
             }
             self.conns.count(id);
         }
-        if self.dirty.is_empty() {
-            self.dirty = dirty;
-        }
+        self.lists.give_back(list);
         self.after_sealing();
     }
 }
@@ -414,9 +386,4 @@ fn first_key(bytes: &[u8]) -> Option<&[u8]> {
     let after_word = &bytes[memchr::memchr(b' ', bytes)? + 1..];
     let end = after_word.iter().position(|&byte| byte <= b' ')?;
     Some(&after_word[..end])
-}
-
-fn listener_id(token: Token) -> ListenerId {
-    debug_assert!(token.0 & LISTENER_TOKEN != 0, "only listeners accept");
-    ListenerId(token.0 as u16)
 }

@@ -37,27 +37,25 @@ impl Net {
         work: impl FnOnce(&mut Conn, Buffers<'_>, &mut Cx<'_>) -> T,
     ) -> Option<T> {
         let conn = self.conns.get_mut(id)?;
-        if self.spare.is_none() {
-            self.spare = Some(self.reactor.take_buffer());
-        }
+        self.warm.prepare(&mut self.reactor);
         self.router.push_for(conn.raw_fd());
         let mut cx = Cx {
             access: core.access(self.id, self.now, conn.raw_fd()),
             router: &mut self.router,
             shared: &self.shared,
             net: self.shared.telemetry.of(self.id.0),
-            spare: self.spare.take(),
+            spare: self.warm.spare.take(),
             unwanted: Outgoing::default(),
-            output_bytes_max: self.output_bytes_max,
+            output_bytes_max: self.holding.output_bytes_max(),
             keys_left: KEYS_PER_TURN,
             has_long_turn: false,
         };
         let buffers = Buffers {
             reactor: &self.reactor,
-            scratch: &mut self.scratch,
+            scratch: &mut self.warm.scratch,
         };
         let done = work(conn, buffers, &mut cx);
-        self.spare = cx.spare.take();
+        self.warm.spare = cx.spare.take();
         self.after_input(id);
         Some(done)
     }

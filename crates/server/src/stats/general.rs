@@ -43,7 +43,7 @@ fn process_pairs(pairs: &mut Pairs, shared: &Shared) {
     // Not libevent, but this is the place where memcached names its event loop.
     pairs.text(
         "libevent",
-        match shared.config.driver() {
+        match shared.ground.config.driver() {
             Io::Uring => "glommio+io_uring",
             Io::Epoll => "epoll",
         },

@@ -67,7 +67,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             if !quiet {
                 conn.tell(cx, |out| reply::done(&mut out.bytes, head, 0));
             }
-            conn.close_reason = Some(CloseReason::Normal);
+            conn.parting.reason = Some(CloseReason::Normal);
             return Step::Close;
         }
         BinaryRequest::SaslList

@@ -13,6 +13,7 @@ use corecached_protocol::binary::{
 };
 
 use crate::auth::plain;
+use crate::conn::course::Admittance;
 use crate::conn::steps::Step;
 use crate::conn::{Conn, Cx};
 
@@ -92,7 +93,9 @@ fn list(conn: &mut Conn, head: Head, used: usize, cx: &mut Cx<'_>) -> Step {
     if cx.shared.admission.auth.is_none() {
         return fail(conn, head, Status::UnknownCommand, used, false, cx);
     }
-    conn.admitted = false;
+    if conn.is_admitted() {
+        conn.admittance = Admittance::Stranger;
+    }
     conn.tell(cx, |out| {
         reply::body(&mut out.bytes, head, Status::Ok, plain::MECHANISM);
     });
@@ -101,16 +104,15 @@ fn list(conn: &mut Conn, head: Head, used: usize, cx: &mut Cx<'_>) -> Step {
 
 fn begin(conn: &mut Conn, mechanism: &[u8], message: &[u8], cx: &Cx<'_>) -> Status {
     let known = mechanism.eq_ignore_ascii_case(plain::MECHANISM);
-    conn.sasl_started = known && message.is_empty();
-    if conn.sasl_started {
-        conn.admitted = false;
+    if known && message.is_empty() {
+        conn.admittance = Admittance::Introducing;
         return Status::AuthContinue;
     }
     finish(conn, Some(message).filter(|_| known), cx)
 }
 
 fn go_on(conn: &mut Conn, message: &[u8], cx: &Cx<'_>) -> Status {
-    let started = std::mem::take(&mut conn.sasl_started);
+    let started = conn.admittance == Admittance::Introducing;
     finish(conn, Some(message).filter(|_| started), cx)
 }
 

@@ -104,7 +104,7 @@ fn shutdown(
 }
 
 fn end_process(conn: &mut Conn, signal: i32) -> Step {
-    conn.close_reason = Some(CloseReason::Shutdown);
+    conn.parting.reason = Some(CloseReason::Shutdown);
     crate::process::raise(signal);
     Step::Close
 }

@@ -23,13 +23,13 @@ pub(super) use meta::fetch;
 
 /// One command, which `bytes` begins with.
 pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
-    let searched = std::mem::take(&mut conn.searched);
+    let searched = std::mem::take(&mut conn.line.searched);
     let (request, line) = match text::parse_after(bytes, searched) {
         Parsed::Request { request, consumed } => (request, consumed),
         unfinished => return unended(conn, unfinished == Parsed::TooLong, bytes.len(), cx),
     };
     if searched > 0 {
-        conn.turns_without_end = 0;
+        conn.line.turns = 0;
     }
     if is_long_work(&request) && !cx.take_long_turn() {
         return Step::UsedAll(0, Stop::Later);
@@ -78,7 +78,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             close,
         } => return error(conn, reply, swallow, noreply, close, line, cx),
         Request::Quit => {
-            conn.close_reason = Some(CloseReason::Normal);
+            conn.parting.reason = Some(CloseReason::Normal);
             return Step::Close;
         }
         other => return admin::command(conn, &other, line, cx),
@@ -88,7 +88,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
 
 /// `bytes` bytes of a line have come, and not its end.
 fn unended(conn: &mut Conn, is_too_long: bool, bytes: usize, cx: &Cx<'_>) -> Step {
-    conn.searched = bytes;
+    conn.line.searched = bytes;
     match is_too_long {
         true => conn.too_long(bytes, cx),
         false => Step::Incomplete,

@@ -1,0 +1,118 @@
+//! Whether the socket of a connection is read, and how.
+//!
+//! ```text
+//!            wanted otherwise               it has ended            wanted
+//!   On ---------------------> Stopping -------------------> Off ------------> On, Polled
+//!                                                            ^                  |
+//!   Ended: the peer has sent its last byte                   +--- readable -----+
+//! ```
+
+use corecached_reactor::Stream;
+
+use super::{Conn, Link};
+
+/// Reads to be made directly (`direct.rs`) after a large value, until one of the next begins.
+const DIRECT_READS_MAX: u8 = 32;
+
+/// Whether the socket is being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// A receive is armed.
+    On,
+    /// There is a poll instead, since large values are expected.
+    Polled,
+    /// It is being cancelled.
+    Stopping,
+    /// No receive is armed.
+    Off,
+    /// The peer has sent its last byte.
+    Ended,
+}
+
+/// What there is to be done about a socket.
+#[derive(Debug)]
+pub(crate) enum Turning<'a> {
+    /// Nothing.
+    Stays,
+    /// The receive is to be cancelled.
+    Stops,
+    /// It is to be polled.
+    Polls(&'a Stream),
+    /// A receive is to be armed.
+    Receives(&'a Stream),
+}
+
+/// How the socket is read.
+#[derive(Debug)]
+pub(crate) struct Reads {
+    reading: Reading,
+    /// Reads to be made directly, until one brings no large value.
+    direct_left: u8,
+}
+
+impl Reads {
+    /// Of a fresh connection, whose first receive is armed with it.
+    pub(super) fn new(link: &Link) -> Reads {
+        let reading = match link {
+            Link::Socket(_) => Reading::On,
+            Link::Datagram { .. } => Reading::Ended,
+        };
+        Reads {
+            reading,
+            direct_left: 0,
+        }
+    }
+
+    /// The receive that was cancelled has ended, or the poll has.
+    pub(crate) fn stopped(&mut self) {
+        self.reading = Reading::Off;
+    }
+
+    /// The peer has sent its last byte.
+    pub(super) fn end(&mut self) {
+        self.reading = Reading::Ended;
+    }
+
+    /// Whether the peer has sent its last byte.
+    pub(super) fn have_ended(&self) -> bool {
+        self.reading == Reading::Ended
+    }
+
+    /// A large value begins.
+    pub(super) fn expect_large(&mut self) {
+        self.direct_left = DIRECT_READS_MAX;
+    }
+
+    /// A direct read brings no large value.
+    pub(super) fn count_small(&mut self) {
+        self.direct_left = self.direct_left.saturating_sub(1);
+    }
+
+    /// Whether large values are expected.
+    pub(super) fn are_direct(&self) -> bool {
+        self.direct_left > 0
+    }
+}
+
+impl Conn {
+    /// What there is to be done about its socket now, which the caller does.
+    pub(crate) fn next_reading(&mut self) -> Turning<'_> {
+        let wanted = self.wanted_reading();
+        match (self.reads.reading, wanted) {
+            (Reading::On, Some(Reading::On)) => Turning::Stays,
+            (Reading::On, _) => {
+                self.reads.reading = Reading::Stopping;
+                Turning::Stops
+            }
+            (Reading::Off, Some(wanted)) if !self.is_closing() => {
+                self.reads.reading = wanted;
+                match (&self.link, wanted) {
+                    (Link::Datagram { .. }, _) => Turning::Stays,
+                    (Link::Socket(stream), Reading::Polled) => Turning::Polls(stream),
+                    (Link::Socket(stream), _) => Turning::Receives(stream),
+                }
+            }
+            _ => Turning::Stays,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Which of a shard's connections wait for what.
+//!
+//! ```text
+//!   arrivals     have come, and are not in the table yet
+//!   handshakes   have received a message of their handshake
+//!   ready        could go on with input that they have
+//!   resting      likewise, once a warm window has ended
+//!   to_send      may have replies
+//!   doomed       are to be closed
+//! ```
+//!
+//! A connection is in `ready` or `resting` once at most, and in `to_send` once at most: it remembers that itself ([`Listed`]).
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+
+use crate::cell::ConnId;
+use crate::conn::{Conn, Listed};
+use crate::listen::ListenerId;
+
+/// A connection that has come.
+#[derive(Debug)]
+pub(super) struct Newcomer {
+    pub(super) fd: OwnedFd,
+    /// The address that it came in by.
+    pub(super) listener: ListenerId,
+    /// Whether it was accepted, and counted, by another shard.
+    pub(super) is_handed_over: bool,
+}
+
+/// The lists of one shard.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    arrivals: VecDeque<Newcomer>,
+    handshakes: VecDeque<ConnId>,
+    ready: VecDeque<ConnId>,
+    resting: Vec<ConnId>,
+    to_send: Vec<ConnId>,
+    doomed: VecDeque<ConnId>,
+}
+
+impl Lists {
+    /// Whether nobody waits for the next turn.
+    pub(super) fn are_empty(&self) -> bool {
+        self.arrivals.is_empty()
+            && self.ready.is_empty()
+            && self.to_send.is_empty()
+            && self.doomed.is_empty()
+            && self.handshakes.is_empty()
+    }
+
+    /// Whether somebody waits for the end of the warm window.
+    pub(super) fn has_resting(&self) -> bool {
+        !self.resting.is_empty()
+    }
+
+    /// A warm window has ended.
+    pub(super) fn end_rest(&mut self) {
+        self.ready.extend(self.resting.drain(..));
+    }
+
+    /// A connection has come.
+    pub(super) fn arrives(&mut self, newcomer: Newcomer) {
+        self.arrivals.push_back(newcomer);
+    }
+
+    /// The one that has waited longest to be taken in.
+    pub(super) fn next_arrival(&mut self) -> Option<Newcomer> {
+        self.arrivals.pop_front()
+    }
+
+    /// A connection has a message of its handshake to work on.
+    pub(super) fn shakes_hands(&mut self, id: ConnId) {
+        self.handshakes.push_back(id);
+    }
+
+    /// The one whose handshake has waited longest.
+    pub(super) fn next_handshake(&mut self) -> Option<ConnId> {
+        self.handshakes.pop_front()
+    }
+
+    /// Puts a connection on the lists that it belongs to after it has worked.
+    #[inline]
+    pub(super) fn after_work(&mut self, conn: &mut Conn) {
+        let id = conn.id;
+        if Listed::enter(&mut conn.listed.to_send) {
+            self.to_send.push(id);
+        }
+        if conn.can_resume() && Listed::enter(&mut conn.listed.to_go_on) {
+            match conn.rests() {
+                true => self.resting.push(id),
+                false => self.ready.push_back(id),
+            }
+        }
+    }
+
+    /// How many could go on in this turn.
+    pub(super) fn ready_count(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// The one that has waited longest to go on.
+    pub(super) fn next_ready(&mut self) -> Option<ConnId> {
+        self.ready.pop_front()
+    }
+
+    /// Takes the list of those that may have replies; it goes back by [`Lists::give_back`].
+    pub(super) fn take_to_send(&mut self) -> Vec<ConnId> {
+        std::mem::take(&mut self.to_send)
+    }
+
+    /// A connection has more to send than it could.
+    pub(super) fn sends_again(&mut self, conn: &mut Conn) {
+        if Listed::enter(&mut conn.listed.to_send) {
+            self.to_send.push(conn.id);
+        }
+    }
+
+    /// The memory of a list that has been gone through.
+    pub(super) fn give_back(&mut self, list: Vec<ConnId>) {
+        if self.to_send.is_empty() {
+            self.to_send = list;
+        }
+    }
+
+    /// A connection is to be closed.
+    pub(super) fn dooms(&mut self, id: ConnId) {
+        self.doomed.push_back(id);
+    }
+
+    /// The one that has waited longest to be closed.
+    pub(super) fn next_doomed(&mut self) -> Option<ConnId> {
+        self.doomed.pop_front()
+    }
+}

@@ -1,0 +1,66 @@
+//! Buffers that a shard keeps between turns, so that a request in steady state allocates nothing.
+
+use corecached_reactor::Reactor;
+
+use crate::conn::{LANDING_BYTES, Sealing};
+
+/// Buffers of encryption above this capacity are freed after use.
+const BUFFER_BYTES_KEPT: usize = 64 * 1024;
+
+/// The buffers of one shard.
+#[derive(Debug, Default)]
+pub(super) struct Warm {
+    /// For the next replies.
+    pub(super) spare: Option<Vec<u8>>,
+    /// To decrypt in.
+    pub(super) scratch: Vec<u8>,
+    /// For what is read without the ring; empty until the first large value.
+    landing: Vec<u8>,
+    /// What encrypting needs and leaves behind.
+    pub(super) sealing: Sealing,
+}
+
+impl Warm {
+    /// Sees to it that there is a buffer for the next replies.
+    #[inline]
+    pub(super) fn prepare(&mut self, reactor: &mut Reactor) {
+        if self.spare.is_none() {
+            self.spare = Some(reactor.take_buffer());
+        }
+    }
+
+    /// Takes the buffer for what is read without the ring.
+    pub(super) fn take_landing(&mut self) -> Vec<u8> {
+        let mut landing = std::mem::take(&mut self.landing);
+        landing.resize(LANDING_BYTES, 0);
+        landing
+    }
+
+    /// Takes it back.
+    pub(super) fn give_landing(&mut self, landing: Vec<u8>) {
+        self.landing = landing;
+    }
+
+    /// Whether values wait to be unpinned that the last turn has encrypted.
+    pub(super) fn has_sealed(&self) -> bool {
+        !self.sealing.inserts.is_empty()
+    }
+
+    /// Gives back the buffers that encryption has emptied; returns how many bytes of plaintext it has sealed.
+    pub(super) fn after_sealing(&mut self, reactor: &mut Reactor) -> usize {
+        while let Some(buffer) = self.sealing.buffers.pop() {
+            reactor.give_buffer(buffer);
+        }
+        for buffer in [&mut self.sealing.stage, &mut self.scratch] {
+            if buffer.capacity() > BUFFER_BYTES_KEPT {
+                *buffer = Vec::new();
+            }
+        }
+        std::mem::take(&mut self.sealing.bytes)
+    }
+
+    /// Bytes of heap memory held.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.scratch.capacity() + self.landing.capacity() + self.sealing.stage.capacity()
+    }
+}
