@@ -29,8 +29,9 @@
 //! before it ended: each turn sees all that the earlier ones did. The owner pays one compare-and-swap and one plain
 //! store per tick, on a cache line that nobody else writes unless there is a loan.
 //!
-//! Turns and loans end in `Drop`, also by a panic: the value is then as the panic left it. The server's
-//! process has ended by then, before anything is unwound (`process/fatal.rs`).
+//! Turns and loans end when they are dropped. A panic ends the server's process before anything is unwound
+//! (`process/fatal.rs`), so nobody there meets a value that a panic has left half changed. A program that goes on after
+//! panics would: the word says PARKED after an unwound turn or loan as after any other.
 //! A leaked turn (`mem::forget`) is healed by the next `resume`; a leaked loan makes it spin for ever. Both are sound.
 
 use std::ops::{Deref, DerefMut};
@@ -66,7 +67,6 @@ pub fn loanable<T: Send>(value: T) -> (Owner<T>, Arc<Loanable<T>>) {
     });
     let owner = Owner {
         shared: Arc::clone(&shared),
-        waits: 0,
     };
     (owner, shared)
 }
@@ -97,18 +97,10 @@ impl<T: Send> Loanable<T> {
     }
 }
 
-impl<T> Loanable<T> {
-    /// Whether the owner is in a turn now. A hint: it may be over when this returns.
-    pub fn is_running(&self) -> bool {
-        self.word.load(Ordering::Relaxed) == RUNNING
-    }
-}
-
 /// The owner's side. There is one, it cannot be cloned, and it is moved to the thread that owns the value.
 #[derive(Debug)]
 pub struct Owner<T> {
     shared: Arc<Loanable<T>>,
-    waits: u64,
 }
 
 impl<T: Send> Owner<T> {
@@ -118,7 +110,6 @@ impl<T: Send> Owner<T> {
         let parked = word.compare_exchange(PARKED, RUNNING, Ordering::Acquire, Ordering::Relaxed);
         // RUNNING here means that a turn was leaked: `&mut self` says that nobody holds one. It is ours to take up.
         if parked.is_err_and(|found| found != RUNNING) {
-            self.waits += 1;
             wait_for_loan(word);
         }
         Turn {
@@ -132,11 +123,6 @@ impl<T> Owner<T> {
     /// What the borrowers hold.
     pub fn shared(&self) -> &Arc<Loanable<T>> {
         &self.shared
-    }
-
-    /// How many turns had to wait for the end of a loan, since the start.
-    pub fn waits(&self) -> u64 {
-        self.waits
     }
 }
 
@@ -177,7 +163,8 @@ pub struct Loan<'a, T> {
 }
 
 impl<T> Loan<'_, T> {
-    /// Whether the owner spins for this loan's end. A borrower with more to do gives the rest to the queue instead.
+    /// Whether the owner spins for this loan's end. The server's borrowers do not ask, since their loans are short by
+    /// themselves; the model tests do, to say that the owner's turn comes before any other loan.
     pub fn is_wanted(&self) -> bool {
         self.end.0.load(Ordering::Relaxed) & WANTED != 0
     }

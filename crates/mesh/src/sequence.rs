@@ -20,7 +20,7 @@
 
 use crate::sync::{AtomicU64, Ordering, fence};
 
-/// See the head of this file.
+/// The sequence of one thing that one thread changes and others read: odd while it changes.
 #[derive(Debug)]
 pub struct Sequence(AtomicU64);
 
