@@ -111,8 +111,14 @@ impl Memory {
         HEAD_BYTES + self.segment_bytes * shards as u64
     }
 
-    /// What an earlier process has saved; the reason if there is nothing to be had.
-    pub(crate) fn saved(&mut self, shards: usize) -> Result<Saved, String> {
+    /// Bytes of FILE for each shard.
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        self.segment_bytes
+    }
+
+    /// What an earlier process has saved; the reason if there is nothing to be had. A shard has as much of FILE from now on
+    /// as it had then, if that is `segment_bytes_min` at least.
+    pub(crate) fn saved(&mut self, shards: usize, segment_bytes_min: u64) -> Result<Saved, String> {
         let saved = self.read_meta()?;
         if saved.shards.len() != shards {
             return Err(format!(
@@ -121,9 +127,17 @@ impl Memory {
             ));
         }
         let metadata = self.file.metadata().map_err(|error| error.to_string())?;
-        if metadata.len() != self.file_bytes(shards) {
+        let file_bytes = metadata.len();
+        let segment_bytes = file_bytes.saturating_sub(HEAD_BYTES) / shards as u64;
+        if file_bytes != HEAD_BYTES + segment_bytes * shards as u64
+            || !segment_bytes.is_power_of_two()
+        {
             return Err("the memory file is not as long as it was".into());
         }
+        if segment_bytes < segment_bytes_min {
+            return Err("-m is more now than the memory file was made for".into());
+        }
+        self.segment_bytes = segment_bytes;
         Ok(saved)
     }
 

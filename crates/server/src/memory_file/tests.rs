@@ -72,7 +72,7 @@ impl Place {
 
     /// Why there is nothing to restore.
     fn reason(&self) -> String {
-        match self.memory().saved(2) {
+        match self.memory().saved(2, 0) {
             Ok(_) => panic!("it was believed"),
             Err(why) => why,
         }
@@ -98,19 +98,19 @@ fn a_state_is_read_once_and_only_whole() {
     memory.clear(2).expect("room for nothing");
     assert!(
         memory
-            .saved(2)
+            .saved(2, 0)
             .is_err_and(|why| why.contains("no saved state"))
     );
     memory.save(&saved(2)).expect("room for little");
     assert!(place.refusal().contains("another process"));
     drop(memory);
     let mut memory = place.memory();
-    assert!(memory.saved(3).is_err_and(|why| why.contains("-t 2")));
+    assert!(memory.saved(3, 0).is_err_and(|why| why.contains("-t 2")));
     drop(memory);
     let mut memory = place.memory();
-    assert_eq!(memory.saved(2).expect("just saved").shards.len(), 2);
+    assert_eq!(memory.saved(2, 0).expect("just saved").shards.len(), 2);
     memory.save(&saved(2)).expect("a second time");
-    assert_eq!(memory.saved(2).expect("just saved").shards.len(), 2);
+    assert_eq!(memory.saved(2, 0).expect("just saved").shards.len(), 2);
     memory.forget_saved().expect("it is writable");
     drop(memory);
     assert!(place.reason().contains("no saved state"));
@@ -146,7 +146,7 @@ fn any_damage_to_the_saved_state_is_noticed() {
         .expect("holes take no room");
     assert!(place.reason().contains("damaged"));
     place.write(&place.meta(), &good);
-    place.memory().saved(2).expect("it is as it was");
+    place.memory().saved(2, 0).expect("it is as it was");
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_memory_file_of_another_length_or_with_a_damaged_mark_is_ours_and_not_believ
         .expect("to damage it");
     place
         .memory()
-        .saved(2)
+        .saved(2, 0)
         .expect("nothing of a segment is damaged");
 }
 

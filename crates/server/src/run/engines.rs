@@ -18,6 +18,13 @@ use crate::memory::pages::reserve_bytes;
 use crate::memory_file::{self, Memory, Owners, Saved};
 use crate::shared::Shared;
 
+/// Address space of a shard at most.
+const SEGMENT_BYTES_MAX: u64 = 32 << 30;
+/// How far `cache_memlimit` may raise the limit before the file of `-e` has no room.
+const FILE_ROOM: u64 = 4;
+/// A shard's part of that file at least.
+const FILE_SEGMENT_BYTES_MIN: u64 = 256 << 20;
+
 /// The engines, and what belongs to them.
 pub(crate) struct Engines {
     /// By shard.
@@ -42,10 +49,13 @@ pub(crate) fn make(config: &Config) -> Result<Engines, StartError> {
     let Some(path) = &config.memory_file else {
         return empty(config, None);
     };
-    let segment_bytes = EngineConfig::default().segment_bytes as u64;
+    let segment_bytes = file_segment_bytes(config.memory_limit_bytes);
     let mut memory = Memory::open(path, segment_bytes, &Owners::of(config)?)?;
     let restored = memory
-        .saved(config.threads)
+        .saved(
+            config.threads,
+            config.memory_limit_bytes.min(SEGMENT_BYTES_MAX),
+        )
         .and_then(|saved| restore(config, &memory, &saved));
     memory.forget_saved()?;
     match restored {
@@ -157,6 +167,14 @@ fn for_each_shard<T: Send>(shards: usize, work: impl Fn(usize) -> T + Sync) -> V
     })
 }
 
+/// Bytes of the file of `-e` for each shard: any shard may come to hold all of the memory limit, and `cache_memlimit` may raise
+/// that. The file has holes, but its length is what backups and quotas may go by: so not all that a shard could ever name.
+fn file_segment_bytes(limit_bytes: u64) -> u64 {
+    let room = limit_bytes.saturating_mul(FILE_ROOM);
+    room.clamp(FILE_SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
+        .next_power_of_two()
+}
+
 /// A shard names its chunks by 32 bits, so its segment is bounded; a larger `-m` needs more shards.
 fn check_address_space(config: &Config) -> Result<(), StartError> {
     let segment_bytes = EngineConfig::default().segment_bytes as u64;
@@ -193,7 +211,26 @@ fn engine_config(
         reserve_bytes: reserve_bytes(config) as usize,
         huge_pages: config.large_pages,
         keeps_pages: config.prefault && config.threads == 1,
+        segment_bytes: memory.map_or(SEGMENT_BYTES_MAX, Memory::segment_bytes) as usize,
         memory_file: memory.map(|memory| memory.part(shard)),
         ..EngineConfig::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_limit_makes_no_large_file() {
+        const MIB: u64 = 1 << 20;
+        assert_eq!(file_segment_bytes(64 * MIB), 256 * MIB);
+        assert_eq!(file_segment_bytes(100 * MIB), 512 * MIB);
+        assert_eq!(file_segment_bytes(1024 * MIB), 4096 * MIB);
+        assert_eq!(file_segment_bytes(1 << 40), SEGMENT_BYTES_MAX);
+        assert_eq!(
+            EngineConfig::default().segment_bytes as u64,
+            SEGMENT_BYTES_MAX
+        );
     }
 }

@@ -132,6 +132,23 @@ fn items_are_there_after_a_graceful_restart_of_four_shards() {
     restarts(4);
 }
 
+/// Its length is what backups and quotas go by, whatever holes it has.
+#[test]
+fn a_small_cache_has_no_file_of_many_gigabytes() {
+    let file = MemoryFile::new("length");
+    let server = file.start(2, &["-m", "64"]);
+    let bytes = fs::metadata(&file.0).unwrap().len();
+    assert!(bytes <= 1 << 30, "{bytes} bytes for 64 MiB");
+    // The limit can be raised by as much as there is room for.
+    let mut client = server.connect();
+    assert_eq!(client.ask("cache_memlimit 200"), "OK");
+    set(&mut client, "key", 0, b"value");
+    end(server, Signal::USR1);
+    // With a larger limit than that of the start the items are still there.
+    let server = file.start(2, &["-m", "128"]);
+    assert_eq!(server.connect().get("key").unwrap(), b"value");
+}
+
 #[test]
 fn any_other_end_leaves_an_empty_cache() {
     if binary().ends_with("memcached") {
