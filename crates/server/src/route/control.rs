@@ -42,6 +42,18 @@ pub(crate) enum Control {
         /// The connection.
         conn: ConnId,
     },
+    /// Read the certificates again, on a thread of their own.
+    RefreshCertificates {
+        /// Where the outcome is told, if anywhere.
+        reply_to: Option<ReplyTo>,
+    },
+    /// They have been read, or could not be.
+    CertificatesRefreshed {
+        /// Where that is told.
+        reply_to: Vec<ReplyTo>,
+        /// The reply.
+        line: Vec<u8>,
+    },
     /// A connection has closed somewhere: accept again, if that had stopped.
     RoomForConnections,
     /// A second has passed: time for the network side's chores.

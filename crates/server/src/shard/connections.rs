@@ -319,6 +319,10 @@ impl Net {
                         self.after_input(id);
                     }
                 }
+                Control::RefreshCertificates { reply_to } => self.refresh_certificates(reply_to),
+                Control::CertificatesRefreshed { reply_to, line } => {
+                    self.certificates_refreshed(reply_to, &line);
+                }
                 Control::RoomForConnections => self.accept_again(),
                 // The next turn looks at its clock anyway.
                 Control::Second => {}

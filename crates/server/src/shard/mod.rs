@@ -14,6 +14,7 @@ mod idle;
 mod lists;
 mod maintenance;
 mod reaper;
+mod refresh;
 mod spare_time;
 mod tick;
 mod warm;
@@ -44,6 +45,7 @@ pub(crate) use gate::Listener;
 use idle::Idle;
 use lists::Lists;
 use reaper::Reaper;
+use refresh::Refreshes;
 use warm::Warm;
 use windows::Windows;
 
@@ -88,6 +90,8 @@ struct Net {
     /// What they hold of the heap.
     holding: Holding,
     datagrams: Datagrams,
+    /// Who waits for certificates to be read.
+    refreshes: Refreshes,
     /// Buffers for the next turn.
     warm: Warm,
     /// What the network side writes down for watchers.
@@ -117,6 +121,7 @@ impl Shard {
             idle: Idle::new(idle_timeout, now),
             holding: Holding::default(),
             datagrams: Datagrams::new(allowance),
+            refreshes: Refreshes::default(),
             warm: Warm::default(),
             windows: windows.clone(),
             now,

@@ -1,7 +1,5 @@
 //! Commands that are not about one key: statistics, settings, the end.
 
-use std::borrow::Cow;
-
 use corecached_protocol::event::CloseReason;
 use corecached_protocol::reply;
 use corecached_protocol::text::{Request, ShutdownMode};
@@ -9,6 +7,7 @@ use corecached_protocol::text::{Request, ShutdownMode};
 use crate::conn::steps::Step;
 use crate::conn::{Conn, Cx, gather, watch};
 use crate::op::{ReplyStyle, TEXT};
+use crate::route::control::Control;
 
 use super::{say_unless, tune};
 
@@ -41,8 +40,7 @@ pub(super) fn command(
             say_unless(conn, noreply, line, cx);
         }
         Request::RefreshCerts { noreply } => {
-            let line = refresh_certificates(cx);
-            say_unless(conn, noreply, &line, cx);
+            refresh_certificates(conn, noreply, cx);
         }
         Request::Shutdown { mode, noreply } => return shutdown(conn, mode, noreply, line, cx),
         Request::Slabs { request, noreply } => tune::slabs(conn, request, noreply, cx),
@@ -61,15 +59,14 @@ fn unreachable_request(conn: &mut Conn, cx: &mut Cx<'_>) {
     conn.say(reply::ERROR, cx);
 }
 
-/// A few small files are read on the shard, as memcached reads them on its worker; SIGHUP does it beside the shards.
-fn refresh_certificates(cx: &Cx<'_>) -> Cow<'static, [u8]> {
-    let Some(tls) = &cx.shared.admission.tls else {
-        return reply::TLS_DISABLED.into();
-    };
-    match tls.refresh(cx.access.now.0) {
-        Ok(()) => reply::OK.into(),
-        Err(error) => format!("{error}\r\n").into_bytes().into(),
+/// Files are read beside the shards, on a thread that the shard's network side starts; the reply comes when they are.
+fn refresh_certificates(conn: &mut Conn, noreply: bool, cx: &mut Cx<'_>) {
+    if cx.shared.admission.tls.is_none() {
+        return say_unless(conn, noreply, reply::TLS_DISABLED, cx);
     }
+    let reply_to = (!noreply).then(|| conn.expect_reply());
+    let own = cx.shared.route.shard(cx.access.shard);
+    own.post(Control::RefreshCertificates { reply_to });
 }
 
 fn set_memory_limit(megabytes: u32, cx: &Cx<'_>) -> &'static [u8] {

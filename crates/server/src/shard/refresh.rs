@@ -1,0 +1,79 @@
+//! `refresh_certs`: certificates are read on a thread, so that no client waits for a file of another.
+//!
+//! ```text
+//!   refresh_certs --> waiting --> thread: reads, checks, swaps --> CertificatesRefreshed --> replies
+//!                       ^                                                |
+//!                       +---- those that came meanwhile: once more ------+
+//! ```
+//!
+//! A shard has one such thread at a time, whatever its clients send; one reading answers all that had come before it began.
+
+use std::sync::Arc;
+use std::thread;
+
+use corecached_protocol::reply;
+
+use crate::cell::ShardId;
+use crate::route::control::Control;
+use crate::shared::Shared;
+
+use super::Net;
+use crate::batch::ReplyTo;
+
+/// Who wants certificates to be read again.
+#[derive(Debug, Default)]
+pub(super) struct Refreshes {
+    is_under_way: bool,
+    /// Whether they have to be read once more.
+    is_wanted: bool,
+    /// Where that reading's outcome is told.
+    waiting: Vec<ReplyTo>,
+}
+
+impl Net {
+    /// Certificates are to be read again.
+    pub(super) fn refresh_certificates(&mut self, reply_to: Option<ReplyTo>) {
+        self.refreshes.is_wanted = true;
+        self.refreshes.waiting.extend(reply_to);
+        self.read_certificates();
+    }
+
+    /// They have been read, or could not be.
+    pub(super) fn certificates_refreshed(&mut self, reply_to: Vec<ReplyTo>, line: &[u8]) {
+        self.refreshes.is_under_way = false;
+        for to in reply_to {
+            self.deliver_bytes(to, line, &mut [], 0);
+            self.after_input(to.conn);
+        }
+        self.read_certificates();
+    }
+
+    fn read_certificates(&mut self) {
+        let refreshes = &mut self.refreshes;
+        if refreshes.is_under_way || !std::mem::take(&mut refreshes.is_wanted) {
+            return;
+        }
+        refreshes.is_under_way = true;
+        let waiting = std::mem::take(&mut refreshes.waiting);
+        let (shared, id) = (Arc::clone(&self.shared), self.id);
+        let reading = move || read(&shared, id, waiting);
+        let thread = thread::Builder::new().name("certificates".into());
+        if let Err(error) = thread.spawn(reading.clone()) {
+            tracing::warn!("certificates are read on a shard: no thread: {error}");
+            reading();
+        }
+    }
+}
+
+fn read(shared: &Shared, id: ShardId, reply_to: Vec<ReplyTo>) {
+    let refreshed = match &shared.admission.tls {
+        Some(tls) => tls.refresh(shared.ground.clock.now().0),
+        None => Ok(()),
+    };
+    let line = match refreshed {
+        Ok(()) => reply::OK.to_vec(),
+        Err(error) => format!("{error}\r\n").into_bytes(),
+    };
+    let answer = Control::CertificatesRefreshed { reply_to, line };
+    shared.route.shard(id).post(answer);
+}
