@@ -208,6 +208,37 @@ fn above_the_limit_the_largest_are_closed_and_counted() {
     }
 }
 
+/// Each has no more than it may have while memory is short, and there are so many that it is too much.
+#[test]
+fn those_with_most_replies_are_closed_and_counted() {
+    const HOGS: usize = 150;
+    for shards in [1, 2] {
+        let server = Server::start(shards, &["-m", "64", "-o", "conn_mem_limit=1"]);
+        let mut other = server.connect();
+        other.set("k", pattern(1, VALUE_BYTES));
+        let line = [b"get", b" k".repeat(512).as_slice(), b"\r\n"].concat();
+        let hogs: Vec<Client> = (0..HOGS).map(|_| connect(&server)).collect();
+        for hog in &hogs {
+            let _ = std::io::Write::write_all(&mut hog.writer(), &line);
+        }
+        eventually("replies are too much", || {
+            other.stat("response_obj_oom") > 0
+        });
+        eventually("replies are within the limit", || {
+            of_memory(&mut other, "conn_output") <= 1 << 20
+        });
+        let (replies, input) = (other.stat("response_obj_oom"), other.stat("read_buf_oom"));
+        println!("{shards} shards: {replies} closed for replies, {input} for input");
+        assert!(replies < HOGS as u64, "as few as will do");
+        assert_eq!(of_memory(&mut other, "conn_mem_closed"), replies + input);
+        other.ask("stats reset");
+        assert_eq!(other.stat("response_obj_oom"), 0);
+        assert_served_promptly(&server, &mut other, "k", 20);
+        drop(hogs);
+        eventually("all is given back", || held(&mut other) < 64 << 10);
+    }
+}
+
 #[test]
 fn without_a_limit_nobody_is_closed() {
     let server = Server::start(2, &["-m", "64", "-o", "conn_mem_limit=0"]);
