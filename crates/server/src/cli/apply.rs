@@ -3,7 +3,8 @@
 use clap::ArgMatches;
 use std::path::PathBuf;
 
-use crate::ground::config::{BindingProtocol, ListenAddress, Port, THREADS_MAX, TlsKind};
+use crate::ground::config::{BindingProtocol, ListenAddress, Pinning, Port, THREADS_MAX, TlsKind};
+use crate::ground::cpus;
 
 use super::number::{leading_float, leading_integer, size_in_bytes};
 use super::{CliError, Draft, address, auth, extended};
@@ -105,6 +106,13 @@ fn connections(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> 
     let config = &mut draft.config;
     if let Some(value) = text(matches, "conn-limit") {
         config.conn_limit = positive(value, "Maximum connections must be greater than 0")?;
+    }
+    if let Some(value) = text(matches, "cpus") {
+        config.cpus = cpus::parse_list(value).ok_or_else(|| {
+            CliError::usage(format!("Invalid list of CPUs {value}: it is like 0-3,8"))
+        })?;
+        config.threads = config.cpus.len();
+        config.pinning = Pinning::Listed;
     }
     if let Some(value) = text(matches, "threads") {
         config.threads = positive(value, "Number of threads must be greater than 0")? as usize;

@@ -2,7 +2,7 @@
 
 use corecached_reactor::Io;
 
-use crate::ground::config::{Config, EVICTION, SLAB_PAGE_BYTES};
+use crate::ground::config::{Config, EVICTION, Pinning, SLAB_PAGE_BYTES};
 
 use super::number::{leading_float, leading_integer, whole_u32};
 use super::{CliError, Draft, flash, ssl, unsupported};
@@ -11,7 +11,7 @@ type Switch = fn(&mut Config);
 type Setter = fn(&mut Config, &str) -> Result<(), CliError>;
 
 /// Sub-options without a value; one that is given is ignored.
-const SWITCHES: [(&str, Switch); 22] = [
+const SWITCHES: [(&str, Switch); 23] = [
     ("maxconns_fast", |config| config.maxconns_fast = true),
     ("no_maxconns_fast", |config| config.maxconns_fast = false),
     ("no_hashexpand", |config| config.hash_expand = false),
@@ -29,6 +29,7 @@ const SWITCHES: [(&str, Switch); 22] = [
         config.lru_segmented = false;
     }),
     ("debugtime", |config| config.debugtime = true),
+    ("no_pin", |config| config.pinning = Pinning::Never),
     ("prefault", |config| config.prefault = true),
     ("track_sizes", |config| config.track_sizes = true),
     ("no_chunked_items", |config| {

@@ -81,6 +81,11 @@ fn connections() -> Vec<Arg> {
             "num",
             "Shards, each with its thread (default: one for each CPU that it may run on)",
         ),
+        Arg::new("cpus")
+            .long("cpus")
+            .value_name("list")
+            .help("CPUs of the shards, as in 0-3,8 (default: those that no other corecached has claimed; -o no_pin: none in particular)")
+            .allow_hyphen_values(true),
         value(
             'R',
             "max-reqs-per-event",

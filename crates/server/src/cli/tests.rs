@@ -6,7 +6,7 @@ mod extended;
 mod ssl;
 
 use super::*;
-use crate::ground::config::{BindingProtocol, ListenAddress, Port};
+use crate::ground::config::{BindingProtocol, ListenAddress, Pinning, Port};
 
 fn try_draft(args: &[&str]) -> Result<Draft, CliError> {
     let argv = std::iter::once("corecached").chain(args.iter().copied());
@@ -171,6 +171,20 @@ fn a_unix_socket_changes_no_other_setting() {
 fn connection_and_shard_options() {
     check(&["-c", "20000"], |config| config.conn_limit = 20000);
     check(&["--conn-limit=7"], |config| config.conn_limit = 7);
+    check(&["--cpus", "0-2,7"], |config| {
+        (config.threads, config.cpus) = (4, vec![0, 1, 2, 7]);
+        config.pinning = Pinning::Listed;
+    });
+    check(&["--cpus=3,1", "-t", "1"], |config| {
+        (config.threads, config.cpus) = (1, vec![3, 1]);
+        config.pinning = Pinning::Listed;
+    });
+    check(&["-o", "no_pin"], |config| config.pinning = Pinning::Never);
+    refused(
+        &["--cpus", "2-1"],
+        64,
+        "Invalid list of CPUs 2-1: it is like 0-3,8",
+    );
     check(&["-t", "3"], |config| config.threads = 3);
     check(&["--threads=1"], |config| config.threads = 1);
     check(&["-R", "5", "--max-reqs-per-event=6"], |config| {

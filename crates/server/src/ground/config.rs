@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use corecached_reactor::Io;
 
+use super::cpus;
 use super::ssl::SslOptions;
 
 /// memcached's slab page, which limits the size of a chunk. The engine may choose smaller pages for small `-m`.
@@ -73,6 +74,8 @@ pub(crate) struct Config {
     pub(crate) threads: usize,
     /// The CPUs that this process may run on, in ascending order.
     pub(crate) cpus: Vec<usize>,
+    /// `-o no_pin`, `--cpus`. Whether shards stay on CPUs of their own.
+    pub(crate) pinning: Pinning,
 
     // Memory.
     /// `-m`. Bytes for items, index included.
@@ -195,7 +198,7 @@ impl Default for Config {
     /// The settings of a start without any option.
     #[allow(clippy::too_many_lines, reason = "a line for each setting")]
     fn default() -> Self {
-        let cpus = cpus_allowed();
+        let cpus = cpus::allowed();
         Self {
             tcp_port: Port::Fixed(DEFAULT_PORT),
             shard_port: 0,
@@ -217,8 +220,9 @@ impl Default for Config {
             read_buf_mem_limit_bytes: 0,
             conn_mem_limit_bytes: 256 * 1024 * 1024,
             io: None,
-            threads: cpus.len().clamp(1, THREADS_MAX),
+            threads: cpus::shards_for(cpus.len()),
             cpus,
+            pinning: Pinning::IfFree,
             memory_limit_bytes: 64 * 1024 * 1024,
             evictions: true,
             item_size_max: 1024 * 1024,
@@ -382,46 +386,15 @@ impl ListenAddress {
     }
 }
 
-/// The CPUs that this process may run on (`sched_getaffinity`: containers and `taskset` count), in ascending order.
-fn cpus_allowed() -> Vec<usize> {
-    // SAFETY: cpu_set_t is an array of integers, for which all zeroes are a value: the empty set.
-    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the kernel writes at most `size_of(set)` bytes to `set`, which lives through the call. 0 is this thread.
-    let result = unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) };
-    if result != 0 {
-        // More CPUs than cpu_set_t has bits (1024): then by number only.
-        let count = std::thread::available_parallelism().map_or(1, usize::from);
-        return (0..count).collect();
-    }
-    let capacity = 8 * size_of_val(&set);
-    (0..capacity)
-        .filter(|&cpu| {
-            // SAFETY: CPU_ISSET reads the bit `cpu` of a set that lives here, and cpu is below its number of bits.
-            unsafe { libc::CPU_ISSET(cpu, &set) }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn there_is_a_shard_for_each_cpu_allowed() {
-        let config = Config::default();
-        let parallelism = std::thread::available_parallelism().map_or(1, usize::from);
-        assert!(!config.cpus.is_empty() && config.cpus.is_sorted());
-        assert_eq!(config.threads, config.cpus.len());
-        // available_parallelism also looks at cgroup quotas, so it may be less, never more.
-        assert!(config.threads >= parallelism);
-    }
-
-    #[test]
-    fn ports_are_shown_as_memcached_shows_them() {
-        assert_eq!(Port::Off.number(), 0);
-        assert_eq!(Port::Ephemeral.number(), -1);
-        assert_eq!(Port::Fixed(65535).number(), 65535);
-    }
+/// Whether each shard is kept on a CPU of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pinning {
+    /// If there are as many CPUs as shards that no other server has claimed.
+    IfFree,
+    /// `--cpus`: on those of the list, whoever else is there.
+    Listed,
+    /// `-o no_pin`: never.
+    Never,
 }
 
 /// How clients authenticate, and the file of their passwords.
@@ -434,4 +407,16 @@ pub(crate) enum Authentication {
     Text(PathBuf),
     /// `-S`: by SASL PLAIN, in the binary protocol.
     Sasl(PathBuf),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_shown_as_memcached_shows_them() {
+        assert_eq!(Port::Off.number(), 0);
+        assert_eq!(Port::Ephemeral.number(), -1);
+        assert_eq!(Port::Fixed(65535).number(), 65535);
+    }
 }

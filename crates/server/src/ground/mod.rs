@@ -3,13 +3,16 @@
 //! ```text
 //! config ssl   what the command line asks for
 //! tuning       what of it commands change
+//! cpus cgroup  what the machine gives
 //! clock        the server's seconds
 //! counters     what is counted of the network side
 //! ```
 
+pub(crate) mod cgroup;
 pub(crate) mod clock;
 pub(crate) mod config;
 pub(crate) mod counters;
+pub(crate) mod cpus;
 pub(crate) mod ssl;
 pub(crate) mod tuning;
 

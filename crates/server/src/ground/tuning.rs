@@ -70,7 +70,7 @@ impl Fraction {
     }
 }
 
-/// See the head of this file. What the command line's comments call "no effect" has none here either.
+/// The settings that commands change, as they are now. What the command line's comments call "no effect" has none here either.
 #[derive(Debug)]
 pub(crate) struct Tuning {
     /// `lru_crawler enable`: dead items are swept in the background, and dumps are allowed.

@@ -9,7 +9,7 @@ use super::turnover::{Done, NEVER};
 /// Since when free pages were not used.
 const FREE: u32 = 0;
 
-/// See the head of this file.
+/// What one shard says of its memory: numbers that it writes and all others read.
 #[derive(Debug)]
 pub(crate) struct Notice {
     /// Bytes charged to the budget.

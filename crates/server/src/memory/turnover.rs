@@ -53,7 +53,7 @@ struct Lap {
     shards: Vec<Done>,
 }
 
-/// See the head of this file.
+/// What every shard has needed and how often its items were hit, in the lap under way and the one before it.
 #[derive(Debug)]
 pub(super) struct Laps {
     before: Lap,

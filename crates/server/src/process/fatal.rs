@@ -148,7 +148,7 @@ fn arm(patience: Duration) {
     unsafe { libc::signal(libc::SIGALRM, handler as libc::sighandler_t) };
     // SAFETY: the timer is read during the call only; the old one is not asked for.
     unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
-    super::signals::unblock(libc::SIGALRM);
+    super::mask::unblock(libc::SIGALRM);
 }
 
 extern "C" fn too_late(_signal: libc::c_int) {

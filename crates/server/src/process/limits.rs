@@ -18,6 +18,7 @@ const SHARD_DESCRIPTORS: u64 = 1 // companion ring
     + 2 // its eventfds: waker and parking; with epoll instead of all these and glommio's: two and two timers
     + 3 // glommio's rings: main, latency, poll
     + 4 // glommio's eventfds and timers
+    + 1 // its claim on a CPU
     + 2 // connections over the limit, until they are refused
     + 4; // room
 

@@ -22,12 +22,13 @@ mod fatal;
 mod files;
 mod limits;
 mod logging;
+mod mask;
 mod reload;
 mod signals;
 mod slice;
 mod user;
 
-pub(crate) use affinity::{cpu_for, pin};
+pub(crate) use affinity::{Cpus, pin};
 pub(crate) use fatal::{catching, end_on_panic, fail, say, shut_at_failure};
 pub(crate) use limits::{Usage, reserved_descriptors, usage};
 pub(crate) use logging::{set_verbosity, shows_dialogue};

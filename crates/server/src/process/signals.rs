@@ -2,12 +2,12 @@
 //! runs inside a handler, but for the one that ends a process that cannot go on (`fatal.rs`).
 
 use std::io;
-use std::mem::MaybeUninit;
 
 use crate::error::StartError;
 
 use super::Reloads;
 use super::fatal::fail;
+use super::mask::empty;
 
 /// Signals that end the server.
 const ENDING: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGUSR1];
@@ -31,15 +31,6 @@ pub(super) fn block() -> Result<(), StartError> {
     // SAFETY: SIG_IGN is no code of ours. Writes to closed connections then fail with EPIPE.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     Ok(())
-}
-
-/// Lets `signal` reach the calling thread, whatever the process was started with.
-pub(super) fn unblock(signal: libc::c_int) {
-    let mut set = empty();
-    // SAFETY: the set is initialised; a signal that does not exist is refused.
-    unsafe { libc::sigaddset(&raw mut set, signal) };
-    // SAFETY: the set is initialised and lives through the call; the old mask is not asked for.
-    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut()) };
 }
 
 /// Waits for a signal that ends the server, and returns its name. Runs `reloads` when asked to.
@@ -85,14 +76,6 @@ fn name(signal: libc::c_int) -> &'static str {
         libc::SIGUSR1 => GRACEFUL,
         _ => "signal",
     }
-}
-
-fn empty() -> libc::sigset_t {
-    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: sigemptyset initialises the set it is pointed to, and does not fail.
-    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
-    // SAFETY: initialised by the line above.
-    unsafe { set.assume_init() }
 }
 
 fn awaited() -> libc::sigset_t {

@@ -24,7 +24,7 @@ use crate::ground::counters::Telemetry;
 use crate::listen::{self, ListenerInfo, Listeners};
 use crate::memory::Memory as SharedMemory;
 use crate::memory_file::Memory;
-use crate::process::{self, Reloads};
+use crate::process::{self, Cpus, Reloads};
 use crate::route::directory::Directory;
 use crate::route::router::{PeerQueues, QUEUE_BATCHES, Router};
 use crate::shard::{Listener, ShardParts};
@@ -56,7 +56,9 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     }
     prefault::check(&shared)?;
     reload_certificates(&shared);
-    let threads = threads::start(&shared, parts)?;
+    // Claimed until the end.
+    let cpus = Cpus::choose(&shared.ground.config);
+    let threads = threads::start(&shared, parts, &cpus)?;
     process::started(&shared.ground.config, |file| {
         listen::write_port_file(file, &listeners)
     })?;
@@ -78,12 +80,12 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Who has started it in the foreground is told where it is; a daemon goes as silently as memcached.
+/// Tells the one who has started it where it is. A daemon goes as silently as memcached, but for the line that is said at every
+/// start without `-l`: whoever comes from memcached expects all addresses then.
 fn say_ready(config: &Config, listeners: &Listeners) {
-    if config.daemonize && config.verbosity == 0 {
-        return;
+    if !config.daemonize || config.verbosity > 0 {
+        process::say(listeners.ready_line(config));
     }
-    process::say(listeners.ready_line(config));
     if let Some(line) = listeners.loopback_line(config) {
         process::say(line);
     }
@@ -140,19 +142,16 @@ pub(crate) fn build(
         memory,
     } = make_engines(&config)?;
     let watch = Arc::new(Watch::new(&config));
-    let mut requests = queues(shards);
-    let mut replies = queues(shards);
-    let mut owners = Vec::new();
-    let mut cores = Vec::new();
-    for (shard, engine) in engines.into_iter().enumerate() {
-        let inbound = requests.consumers[shard].drain(..).collect();
+    let (mut owners, mut cores, mut routers) = (Vec::new(), Vec::new(), Vec::new());
+    for (engine, wires) in engines.into_iter().zip(wires(shards)) {
         let (owner, core) = loanable(Core {
             engine,
             observer: Observer::new(Arc::clone(&watch)),
-            inbound,
+            inbound: wires.inbound,
         });
         owners.push(owner);
         cores.push(core);
+        routers.push(Router::new(wires.id, wires.peers));
     }
     let shared = Arc::new(Shared {
         cells: Cells::new(cores),
@@ -166,17 +165,12 @@ pub(crate) fn build(
         reloads: Reloads::default(),
     });
     reload_passwords(&shared);
-    let parts = owners.into_iter().enumerate().map(|(shard, owner)| {
-        let router = Router::new(
-            ShardId(shard as u16),
-            peers(shard, shards, &mut requests, &mut replies),
-        );
-        ShardParts {
-            id: ShardId(shard as u16),
-            owner,
-            router,
-            listeners: Vec::new(),
-        }
+    let ends = owners.into_iter().zip(routers).zip(shared.route.ids());
+    let parts = ends.map(|((owner, router), id)| ShardParts {
+        id,
+        owner,
+        router,
+        listeners: Vec::new(),
     });
     let parts = parts.collect();
     Ok(Built {
@@ -203,10 +197,46 @@ fn make_engines(config: &Config) -> Result<Engines, StartError> {
     }
 }
 
-/// A queue from every shard to every other, its ends sorted by who holds them.
+/// The ends of queues that one shard holds.
+struct Wires {
+    id: ShardId,
+    /// What the others ask of it, by the shard that asks; its own place is unused.
+    inbound: Vec<spsc::Consumer<BoxedBatch>>,
+    /// What it asks of them and answers, by shard; `None` for itself.
+    peers: Vec<Option<PeerQueues>>,
+}
+
+/// A queue for requests and one for replies from every shard to every other; the ends by the shard that holds them.
+fn wires(shards: usize) -> Vec<Wires> {
+    let mut requests = queues(shards);
+    let mut replies = queues(shards);
+    let ids = (0..shards as u16).map(ShardId);
+    let of_shard = ids.map(|id| {
+        let me = usize::from(id.0);
+        let sent = requests.producers[me].drain(..);
+        let received = replies.consumers[me].drain(..);
+        let answered = replies.producers[me].drain(..);
+        let ends = sent.zip(received).zip(answered).enumerate();
+        let peers = ends.map(|(peer, ((requests, replies), answers))| {
+            (peer != me).then_some(PeerQueues {
+                requests,
+                replies,
+                answers,
+            })
+        });
+        Wires {
+            id,
+            peers: peers.collect(),
+            inbound: requests.consumers[me].drain(..).collect(),
+        }
+    });
+    of_shard.collect()
+}
+
+/// A queue from every shard to every other.
 struct Queues {
     /// By sender, then by receiver.
-    producers: Vec<Vec<Option<spsc::Producer<BoxedBatch>>>>,
+    producers: Vec<Vec<spsc::Producer<BoxedBatch>>>,
     /// By receiver, then by sender.
     consumers: Vec<Vec<spsc::Consumer<BoxedBatch>>>,
 }
@@ -214,10 +244,10 @@ struct Queues {
 fn queues(shards: usize) -> Queues {
     let mut producers: Vec<Vec<_>> = (0..shards).map(|_| Vec::with_capacity(shards)).collect();
     let mut consumers: Vec<Vec<_>> = (0..shards).map(|_| Vec::with_capacity(shards)).collect();
-    for from in producers.iter_mut() {
-        for to in consumers.iter_mut() {
+    for from in &mut producers {
+        for to in &mut consumers {
             let (producer, consumer) = spsc::channel(QUEUE_BATCHES);
-            from.push(Some(producer));
+            from.push(producer);
             to.push(consumer);
         }
     }
@@ -225,32 +255,4 @@ fn queues(shards: usize) -> Queues {
         producers,
         consumers,
     }
-}
-
-/// The ends of the queues that shard `me` holds, but for those inside its core.
-fn peers(
-    me: usize,
-    shards: usize,
-    requests: &mut Queues,
-    replies: &mut Queues,
-) -> Vec<Option<PeerQueues>> {
-    let replies_to_me = std::mem::take(&mut replies.consumers[me]);
-    let ends =
-        replies_to_me
-            .into_iter()
-            .enumerate()
-            .take(shards)
-            .map(|(peer, replies_from_peer)| {
-                let requests = requests.producers[me][peer].take();
-                let answers = replies.producers[me][peer].take();
-                if peer == me {
-                    return None;
-                }
-                Some(PeerQueues {
-                    requests: requests?,
-                    replies: replies_from_peer,
-                    answers: answers?,
-                })
-            });
-    ends.collect()
 }

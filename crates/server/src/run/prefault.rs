@@ -4,12 +4,12 @@
 //! that much is asked before: a process that populates more than the machine or its cgroup has is not told so, but killed.
 
 use std::fs;
-use std::path::Path;
 
 use corecached_engine::Engine;
 use corecached_mesh::Loanable;
 
 use crate::error::StartError;
+use crate::ground::cgroup::{self, Reader};
 use crate::ground::config::Config;
 use crate::process;
 use crate::shared::Shared;
@@ -53,8 +53,6 @@ pub(crate) fn populate(config: &Config, engine: &mut Engine) -> Result<(), Start
     })
 }
 
-type Reader<'a> = &'a dyn Fn(&str) -> Option<String>;
-
 fn refuse_more_than_available(wanted: u64, read: Reader<'_>) -> Result<(), StartError> {
     let refuse = |available: u64, whose: &str, advice: &str| {
         Err(StartError::System(format!(
@@ -69,12 +67,13 @@ fn refuse_more_than_available(wanted: u64, read: Reader<'_>) -> Result<(), Start
     {
         return refuse(available, "the machine", "free memory");
     }
-    match cgroup_room(read) {
-        Some(available) if available < needed => refuse(
-            available,
-            "the process's cgroup",
-            "raise its memory.max (MemoryMax= of the unit, --memory of the container)",
-        ),
+    match cgroup::memory(read) {
+        Some(room) if room.bytes < needed => {
+            let limit = room.limit;
+            let advice =
+                format!("raise its {limit} (MemoryMax= of the unit, --memory of the container)");
+            refuse(room.bytes, "the process's cgroup", &advice)
+        }
         _ => Ok(()),
     }
 }
@@ -87,29 +86,6 @@ fn machine_room(read: Reader<'_>) -> Option<u64> {
         .find(|line| line.starts_with("MemAvailable:"))?;
     let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kilobytes << 10)
-}
-
-/// What the cgroup (version 2) of this process and those above it allow, caches that can be dropped included.
-fn cgroup_room(read: Reader<'_>) -> Option<u64> {
-    let text = read("/proc/self/cgroup")?;
-    let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
-    let groups = Path::new(path).ancestors();
-    let rooms = groups.filter_map(|group| group_room(group.to_str()?, read));
-    rooms.min()
-}
-
-fn group_room(group: &str, read: Reader<'_>) -> Option<u64> {
-    let read = |name: &str| {
-        let group = group.trim_end_matches('/');
-        read(&format!("/sys/fs/cgroup{group}/{name}"))
-    };
-    // "max" is no number, and no limit.
-    let max: u64 = read("memory.max")?.trim().parse().ok()?;
-    let current: u64 = read("memory.current")?.trim().parse().ok()?;
-    let stat = read("memory.stat").unwrap_or_default();
-    let of_files = stat.lines().find_map(|line| line.strip_prefix("file "));
-    let cached: u64 = of_files.and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
-    Some(max.saturating_sub(current.saturating_sub(cached)))
 }
 
 #[cfg(test)]
@@ -132,8 +108,6 @@ mod tests {
     #[test]
     fn what_can_be_had_is_known() {
         assert_eq!(machine_room(&machine), Some(4 << 30));
-        assert_eq!(cgroup_room(&machine), Some((1 << 30) + (512 << 20)));
-        assert_eq!(cgroup_room(&|_| None), None);
     }
 
     #[test]
@@ -146,5 +120,24 @@ mod tests {
         };
         assert!(text(2 << 30).contains("cgroup has 1536 MiB left: lower -m, raise its memory.max"));
         assert!(text(8 << 30).contains("-m asks for 8192 MiB more, but the machine has 4096 MiB"));
+    }
+
+    #[test]
+    fn the_limit_of_a_group_of_version_1_counts() {
+        let machine = |path: &str| {
+            let text = match path {
+                "/proc/self/cgroup" => "7:memory:/cache\n",
+                "/sys/fs/cgroup/memory/cache/memory.limit_in_bytes" => "268435456\n",
+                "/sys/fs/cgroup/memory/cache/memory.usage_in_bytes" => "67108864\n",
+                _ => return None,
+            };
+            Some(text.to_owned())
+        };
+        assert!(refuse_more_than_available(128 << 20, &machine).is_ok());
+        let refused = refuse_more_than_available(192 << 20, &machine);
+        let text = refused.map_err(|error| error.to_string()).unwrap_err();
+        assert!(
+            text.contains("cgroup has 192 MiB left: lower -m, raise its memory.limit_in_bytes")
+        );
     }
 }

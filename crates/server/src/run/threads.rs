@@ -20,7 +20,7 @@ use corecached_reactor::{Io, Reactor, ReactorConfig};
 use super::prefault;
 use crate::cell::ShardId;
 use crate::error::StartError;
-use crate::process;
+use crate::process::{self, Cpus};
 use crate::route::directory::Links;
 use crate::shard::{Shard, ShardParts};
 use crate::shared::Shared;
@@ -43,7 +43,11 @@ pub(crate) struct Threads {
 ///
 /// # Errors
 /// If a thread, an executor, a ring or its memory cannot be had.
-pub(crate) fn start(shared: &Arc<Shared>, parts: Vec<ShardParts>) -> Result<Threads, StartError> {
+pub(crate) fn start(
+    shared: &Arc<Shared>,
+    parts: Vec<ShardParts>,
+    cpus: &Cpus,
+) -> Result<Threads, StartError> {
     let (io, shards) = (shared.ground.config.driver(), parts.len());
     let go = Arc::new(Barrier::new(shards + 1));
     let (report, reports) = mpsc::channel();
@@ -54,8 +58,9 @@ pub(crate) fn start(shared: &Arc<Shared>, parts: Vec<ShardParts>) -> Result<Thre
         let report = Report::new(report.clone());
         let runs = runs.clone();
         let thread = thread::Builder::new().name(format!("shard-{}", parts.id.0));
+        let cpu = cpus.of(usize::from(parts.id.0));
         let started = thread.spawn(move || {
-            run(parts, shared, report, &go);
+            run(parts, shared, cpu, report, &go);
             drop(runs);
         });
         started.map_err(|error| StartError::thread(io, shards, error))?;
@@ -115,9 +120,8 @@ impl Drop for Report {
 }
 
 /// A shard's thread.
-fn run(parts: ShardParts, shared: Arc<Shared>, report: Report, go: &Barrier) {
+fn run(parts: ShardParts, shared: Arc<Shared>, cpu: Option<usize>, report: Report, go: &Barrier) {
     let id = parts.id;
-    let cpu = process::cpu_for(&shared.ground.config, usize::from(id.0));
     let is_pinned = cpu.is_some_and(process::pin);
     let executor = match make_executor(shared.ground.config.driver(), shared.ground.config.threads)
     {

@@ -46,7 +46,7 @@ pub(super) fn listener_id(token: Token) -> ListenerId {
     ListenerId(token.0 as u16)
 }
 
-/// See the head of this file: the sockets of one shard, and who waits.
+/// The sockets of one shard, whether it accepts from them, and who waits until it does again.
 #[derive(Debug)]
 pub(super) struct Gate {
     listeners: Vec<Listener>,

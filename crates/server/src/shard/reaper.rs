@@ -23,7 +23,7 @@ const ONE_IN: u32 = 16;
 /// The same while live items are evicted.
 const ONE_IN_EVICTING: u32 = 64;
 
-/// See the head of this file.
+/// The search of one shard for dead items: when a pass is due, and the pass under way.
 #[derive(Debug)]
 pub(super) struct Reaper {
     /// The pass under way.

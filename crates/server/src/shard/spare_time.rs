@@ -23,7 +23,7 @@ const CREDIT_MAX: Duration = Duration::from_millis(1);
 /// Time of the loop's own work that earns one part of credit.
 const BUSY_PARTS: u32 = 4;
 
-/// See the head of this file.
+/// What a pass of background work may take of the core: time that has been earned and not been spent.
 #[derive(Debug)]
 pub(super) struct SpareTime {
     credit: Duration,

@@ -11,6 +11,7 @@
 //! stopwatch.rs        time that is not the machine's
 //! streams/            every byte of many streams, over each protocol and transport
 //! dump.rs             lru_crawler metadump and mgdump, stats sizes and cachedump
+//! cpus.rs             CPUs of shards, descriptors
 //! tuning.rs           settings at run time, slabs reassign
 //! watch.rs            streams of events, fast and slow watchers
 //! ends/               the process ends whole: panics, denied system calls, ports that are free afterwards
@@ -37,6 +38,7 @@
 mod auth;
 mod client;
 mod concurrent;
+mod cpus;
 mod damaged_restart;
 mod dialogue;
 mod dump;

@@ -71,6 +71,42 @@ fn a_daemon_writes_its_pid_and_removes_it_at_the_end() {
     assert!(!pidfile.exists());
 }
 
+/// Whoever comes from memcached expects all addresses without `-l`, from a daemon, too.
+#[test]
+fn a_daemon_says_that_it_listens_on_loopback_only() {
+    if binary().ends_with("memcached") {
+        return;
+    }
+    for (options, lines) in [(&[][..], 1), (&["-l", "127.0.0.1"], 0)] {
+        let folder = Folder::new("loopback");
+        let pidfile = folder.file("pid");
+        let port = free_port().to_string();
+        let mut start = command();
+        start
+            .args(["-d", "-t", "1", "-p", &port, "-P"])
+            .arg(&pidfile);
+        let told = run(start.args(options));
+        let said = String::from_utf8_lossy(&told.stderr).into_owned();
+        assert_eq!(told.status.code(), Some(0), "{said}");
+        wait_until("the pid file is written", || {
+            fs::read_to_string(&pidfile).is_ok_and(|text| text.ends_with('\n'))
+        });
+        let pid: i32 = fs::read_to_string(&pidfile)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+        assert_eq!(said.lines().count(), lines, "{options:?}: {said}");
+        assert_eq!(
+            said.contains("loopback only"),
+            lines == 1,
+            "{options:?}: {said}"
+        );
+        wait_until("it ends", || !pidfile.exists());
+    }
+}
+
 #[test]
 fn started_as_root_it_becomes_nobody() {
     let port = free_port();

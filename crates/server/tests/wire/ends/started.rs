@@ -233,10 +233,11 @@ fn what_is_only_useful_may_be_denied() {
         (&all, libc::ENOSYS),
         (&all, libc::EACCES),
     ] {
-        let mut server = Server::start_prepared("127.0.0.1", 2, &["-k"], &mut |command| {
-            deny(command, calls, errno);
-            deny_limits(command, errno);
-        });
+        let mut server =
+            Server::start_prepared("127.0.0.1", 2, &["-k", "--cpus", "0-1"], &mut |command| {
+                deny(command, calls, errno);
+                deny_limits(command, errno);
+            });
         eventually("it is ready", || {
             server.stderr_text().contains("corecached: ready on ")
         });

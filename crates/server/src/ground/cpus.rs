@@ -1,0 +1,96 @@
+//! The CPUs that this process may run on, and how many shards that makes.
+//!
+//! ```text
+//!   sched_getaffinity (taskset, cpusets, --cpuset-cpus) --> CPUs --+--> shards: the smaller of both
+//!   quota of the control group (CPUQuota=, --cpus) ---> rounded up +
+//! ```
+
+use std::fs;
+
+use super::cgroup;
+use super::config::THREADS_MAX;
+
+/// The CPUs that this process may run on, in ascending order.
+pub(crate) fn allowed() -> Vec<usize> {
+    // SAFETY: cpu_set_t is an array of integers, for which all zeroes are a value: the empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes at most `size_of(set)` bytes to `set`, which lives through the call. 0 is this thread.
+    let result = unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) };
+    if result != 0 {
+        // More CPUs than cpu_set_t has bits (1024): then by number only.
+        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        return (0..count).collect();
+    }
+    let capacity = 8 * size_of_val(&set);
+    (0..capacity)
+        .filter(|&cpu| {
+            // SAFETY: CPU_ISSET reads the bit `cpu` of a set that lives here, and cpu is below its number of bits.
+            unsafe { libc::CPU_ISSET(cpu, &set) }
+        })
+        .collect()
+}
+
+/// Shards of a server that may run on so many CPUs and was not told how many: one for each, but no more than its control
+/// group gives time to. A shard more would wait for its turn when the others have used it up.
+pub(crate) fn shards_for(cpus: usize) -> usize {
+    let quota = cgroup::cpus(&|path| fs::read_to_string(path).ok());
+    shards(cpus, quota)
+}
+
+fn shards(cpus: usize, quota: Option<f64>) -> usize {
+    let most = quota.map_or(usize::MAX, |quota| quota.ceil() as usize);
+    cpus.min(most).clamp(1, THREADS_MAX)
+}
+
+/// CPUs as lists name them: `0-3,8`. `None` if it is no list, or one with a CPU twice.
+pub(crate) fn parse_list(text: &str) -> Option<Vec<usize>> {
+    let mut cpus = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let number = |word: &str| word.parse::<u16>().ok().map(usize::from);
+        let (first, last) = (number(first)?, number(last)?);
+        if first > last || (first..=last).any(|cpu| cpus.contains(&cpu)) {
+            return None;
+        }
+        cpus.extend(first..=last);
+    }
+    (cpus.len() <= THREADS_MAX).then_some(cpus)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_bounds_the_shards() {
+        assert_eq!(shards(8, None), 8);
+        assert_eq!(shards(8, Some(2.0)), 2);
+        assert_eq!(shards(8, Some(1.5)), 2);
+        assert_eq!(shards(8, Some(0.1)), 1);
+        assert_eq!(shards(2, Some(16.0)), 2);
+        assert_eq!(shards(0, None), 1);
+        assert_eq!(shards(100_000, None), THREADS_MAX);
+    }
+
+    #[test]
+    fn the_default_is_what_this_process_may_use() {
+        let cpus = allowed();
+        let parallelism = std::thread::available_parallelism().map_or(1, usize::from);
+        assert!(!cpus.is_empty() && cpus.is_sorted());
+        // The standard library rounds quotas down.
+        let shards = shards_for(cpus.len());
+        assert!(
+            (parallelism..=parallelism + 1).contains(&shards),
+            "{shards}"
+        );
+    }
+
+    #[test]
+    fn lists_are_read() {
+        assert_eq!(parse_list("3"), Some(vec![3]));
+        assert_eq!(parse_list("0-2,8,4-5"), Some(vec![0, 1, 2, 8, 4, 5]));
+        for bad in ["", "a", "1,", "3-1", "1,1", "0-2,2", "-1", "0-65535", "1 2"] {
+            assert_eq!(parse_list(bad), None, "{bad}");
+        }
+    }
+}
