@@ -2,7 +2,7 @@
 //! step by step, connections are gone through (`stats conns`), and prefixes (`stats detail dump`).
 //!
 //! ```text
-//!   connection (conn/crawl.rs)          shard being walked (execute/walk.rs)
+//!   connection (conn/crawl.rs)          shard being walked (cell/walk.rs)
 //!   Walk { cursor } ------------------> some 64 items shown, in its own turn or under a loan
 //!   bytes, next cursor <--------------- (nothing is remembered there between two steps)
 //! ```
@@ -10,61 +10,7 @@
 //! The connection that asked drives its walk, one step a tick, and only while its output has room: a slow reader stops
 //! its walk and nothing else, and a closed connection has none. A crawl for dead items is done by the shards' upkeep.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-
-use corecached_engine::{PageCursor, WalkCursor};
-
-/// Items that one step looks at: some 10 to 30 us, which is what it adds to a request that comes at the same time
-/// (docs/benchmarks.md).
-pub(crate) const STEP_ITEMS: usize = 64;
-/// Chunks that one step looks at when it goes through pages: fewer cache misses, and most of a class may be free.
-pub(crate) const STEP_CHUNKS: usize = 128;
-
-/// Where a walk is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Place {
-    /// Among all items of a shard.
-    Items(WalkCursor),
-    /// Among those of a few classes.
-    Pages(PageCursor),
-    /// Among what is numbered: connections, prefixes.
-    Number(u32),
-}
-
-/// One step of a walk over one shard.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct WalkStep {
-    /// Where the walk is.
-    pub(crate) place: Place,
-    /// The slab classes that are shown, a bit each.
-    pub(crate) classes: u64,
-    /// What is shown of an item.
-    pub(crate) form: WalkForm,
-    /// Unix time of the server's second 0.
-    pub(crate) unix_origin: i64,
-}
-
-/// What a walk shows of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WalkForm {
-    /// A line of `lru_crawler metadump`.
-    Metadump,
-    /// A line of `lru_crawler mgdump`.
-    Mgdump,
-    /// A line of `stats cachedump`.
-    Cachedump {
-        /// Lines wanted.
-        limit: u32,
-        /// Bytes that they may have.
-        bytes_max: usize,
-    },
-    /// Its size, counted.
-    Sizes,
-}
-
-/// Items by size: the multiple of 32 bytes that has room for them.
-pub(crate) type Sizes = BTreeMap<usize, u64>;
 
 /// What all shards know of crawls and dumps, of which there is one at a time.
 #[derive(Debug, Default)]

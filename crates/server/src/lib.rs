@@ -5,19 +5,17 @@
 
 mod admission;
 mod auth;
-mod batch;
 mod cell;
 mod cli;
 mod conn;
 mod crawler;
+mod dialect;
 mod dialogue;
 mod error;
-mod execute;
 mod ground;
 mod listen;
 mod memory;
 mod memory_file;
-mod op;
 mod process;
 mod replies;
 mod route;

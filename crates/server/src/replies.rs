@@ -14,11 +14,39 @@ use std::collections::VecDeque;
 
 use corecached_reactor::{Insert, Outgoing};
 
-use crate::execute::SEND_IN_PLACE_BYTES;
+use crate::cell::ReplySeq;
+use crate::dialect::value::SEND_IN_PLACE_BYTES;
 
-/// Sequence number of a reply that is awaited from another shard; wraps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ReplySeq(pub(crate) u32);
+/// A reply that was made elsewhere: a part of a buffer.
+#[derive(Debug)]
+pub(crate) struct Told<'a> {
+    /// Its bytes.
+    pub(crate) bytes: &'a [u8],
+    /// Values in slab memory that belong between them. They are taken.
+    pub(crate) inserts: &'a mut [Insert],
+    /// Where `bytes` begins in the buffer that the inserts' positions count from.
+    pub(crate) base: usize,
+}
+
+impl<'a> Told<'a> {
+    /// A reply without values in slab memory.
+    pub(crate) fn plain(bytes: &'a [u8]) -> Told<'a> {
+        Told {
+            bytes,
+            inserts: &mut [],
+            base: 0,
+        }
+    }
+
+    /// All of a buffer.
+    pub(crate) fn all(outgoing: &'a mut Outgoing) -> Told<'a> {
+        Told {
+            bytes: &outgoing.bytes,
+            inserts: &mut outgoing.inserts,
+            base: 0,
+        }
+    }
+}
 
 /// One place in the order of replies, from the first that is not there yet.
 #[derive(Clone, Copy, Debug)]
@@ -130,27 +158,25 @@ impl Replies {
         &mut self,
         seq: ReplySeq,
         fresh: impl FnOnce() -> Vec<u8>,
-        bytes: &[u8],
-        inserts: &mut [Insert],
-        base: usize,
+        told: Told<'_>,
     ) {
         let index = seq.0.wrapping_sub(self.first) as usize;
         debug_assert!(index < self.waiting.len(), "a reply nobody waits for");
-        let inserted = inserted(inserts);
+        let inserted = inserted(told.inserts);
         self.inserted_bytes += inserted;
-        self.estimate.note(bytes.len() + inserted);
+        self.estimate.note(told.bytes.len() + inserted);
         if index == 0 {
             if self.ready.bytes.capacity() == 0 {
                 self.ready.bytes = fresh();
             }
-            append(&mut self.ready, bytes, inserts, base);
+            append(&mut self.ready, told);
             self.waiting.pop_front();
             self.first = self.first.wrapping_add(1);
             self.advance();
             return;
         }
         let (start, first_insert) = (self.side.bytes.len(), self.side.inserts.len());
-        append(&mut self.side, bytes, inserts, base);
+        append(&mut self.side, told);
         if let Some(slot) = self.waiting.get_mut(index) {
             *slot = Slot::Ready {
                 start,
@@ -170,11 +196,12 @@ impl Replies {
             end_insert,
         }) = self.waiting.front()
         {
-            let (bytes, inserts) = (
-                &self.side.bytes[start..end],
-                &mut self.side.inserts[first_insert..end_insert],
-            );
-            append(&mut self.ready, bytes, inserts, start);
+            let told = Told {
+                bytes: &self.side.bytes[start..end],
+                inserts: &mut self.side.inserts[first_insert..end_insert],
+                base: start,
+            };
+            append(&mut self.ready, told);
             self.waiting.pop_front();
             self.first = self.first.wrapping_add(1);
         }
@@ -263,12 +290,12 @@ fn inserted(inserts: &[Insert]) -> usize {
     inserts.iter().map(Insert::len).sum()
 }
 
-/// Appends a reply whose inserts are positioned relative to a buffer in which it began at `base`. They are taken.
-fn append(to: &mut Outgoing, bytes: &[u8], inserts: &mut [Insert], base: usize) {
+/// Appends a reply.
+fn append(to: &mut Outgoing, told: Told<'_>) {
     let shift = to.bytes.len();
-    to.bytes.extend_from_slice(bytes);
-    let taken = inserts.iter_mut().map(|insert| {
-        let at = insert.at() - base + shift;
+    to.bytes.extend_from_slice(told.bytes);
+    let taken = told.inserts.iter_mut().map(|insert| {
+        let at = insert.at() - told.base + shift;
         insert.take_to(at)
     });
     to.inserts.extend(taken);
@@ -336,7 +363,7 @@ mod tests {
                     let (seq, text) =
                         awaited.swap_remove(random.below(awaited.len() as u64) as usize);
                     let mut reply = alone(&text);
-                    replies.fulfil(seq, Vec::new, &reply.bytes, &mut reply.inserts, 0);
+                    replies.fulfil(seq, Vec::new, Told::all(&mut reply));
                 }
                 if random.below(4) == 0 {
                     sent += &show(&replies.take_ready());
@@ -344,7 +371,7 @@ mod tests {
             }
             for (seq, text) in awaited {
                 let mut reply = alone(&text);
-                replies.fulfil(seq, Vec::new, &reply.bytes, &mut reply.inserts, 0);
+                replies.fulfil(seq, Vec::new, Told::all(&mut reply));
             }
             sent += &show(&replies.take_ready());
             assert_eq!(sent, expected, "seed {seed}");
@@ -366,7 +393,7 @@ mod tests {
         replies.write(Vec::new, |out| write(out, "ccc"));
         let mut reply = Outgoing::default();
         write(&mut reply, "dddd");
-        replies.fulfil(first, Vec::new, &reply.bytes, &mut reply.inserts, 0);
+        replies.fulfil(first, Vec::new, Told::all(&mut reply));
         let mut lengths: Vec<u64> = replies
             .abandon()
             .iter()

@@ -12,15 +12,17 @@ use std::sync::Arc;
 
 use corecached_mesh::Owner;
 use corecached_protocol::udp;
-use corecached_reactor::{Insert, Outgoing, Stream};
+use corecached_reactor::{Insert, Stream};
 
 use crate::cell::ConnId;
 use crate::cell::ShardId;
 use crate::cell::core::Core;
 use crate::conn::{Conn, ConnTable, Cx, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
-use crate::execute::{Part, PinCookie, Walked};
+use crate::dialect::dump::Walked;
+use crate::dialect::value::PinCookie;
 use crate::ground::config::{BindingProtocol, Config, TlsKind};
 use crate::listen::{ListenerId, ListenerInfo, Transport};
+use crate::replies::Told;
 use crate::route::control::Control;
 use crate::route::router::Router;
 use crate::run::{Built, build};
@@ -149,7 +151,6 @@ impl Server {
             shared: &self.shared,
             net: self.shared.telemetry.of(SHARD.0),
             spare: None,
-            unwanted: Outgoing::default(),
             output_bytes_max: OUTPUT_BYTES_MAX,
             keys_left: KEYS_PER_TURN,
             has_long_turn: false,
@@ -168,10 +169,9 @@ impl Server {
             let conn = self.conn(id);
             if let Control::DescribeConns { reply_to, .. } = message {
                 // There is nobody to tell of: the only connection is that of a test.
-                conn.fulfil(reply_to.seq, &mut None, &[], &mut [], 0);
-                let walked = Part::Walked(Walked::default());
+                conn.fulfil(reply_to.seq, &mut None, Told::plain(&[]));
                 if conn.gather_mut().is_some_and(|gather| {
-                    gather.add_part(walked);
+                    gather.add_walked(Walked::default());
                     gather.done()
                 }) {
                     conn.finish_gather(&shared, &mut None);

@@ -23,8 +23,8 @@ pub enum Lookup<'a> {
     Hit(Hit<'a>),
     /// There is none.
     Miss,
-    /// There is one, but no memory for the deadline that it was to get. It keeps the one that it has.
-    OutOfMemory,
+    /// There is this one, but no memory for the deadline that it was to get. It keeps the one that it has.
+    OutOfMemory(Hit<'a>),
 }
 
 /// What a lookup has found and done.
@@ -38,6 +38,20 @@ struct Found {
     deadline_before: Option<Deadline>,
     won: bool,
     created: bool,
+}
+
+impl Found {
+    /// An item to which nothing has been done.
+    #[inline]
+    fn unchanged(chunk: ChunkRef, before: Head) -> Found {
+        Found {
+            chunk,
+            before,
+            deadline_before: None,
+            won: false,
+            created: false,
+        }
+    }
 }
 
 impl<'a> Hit<'a> {
@@ -177,18 +191,29 @@ impl Engine {
     #[inline]
     pub fn fetch(&mut self, key: &[u8], hash: KeyHash, now: Seconds, fetch: Fetch) -> Lookup<'_> {
         self.contents.clock.advance(now);
-        let (found, otherwise) = match self.look_up(key, hash) {
-            Seen::Live(_, chunk) => (self.found(key, hash, chunk, fetch), Lookup::OutOfMemory),
-            gone => (self.missed(key, hash, fetch, gone), Lookup::Miss),
+        let (found, is_out_of_memory) = match self.look_up(key, hash) {
+            Seen::Live(_, chunk) => match self.found(key, hash, chunk, fetch) {
+                Some(found) => (found, false),
+                None => (
+                    Found::unchanged(chunk, self.contents.items.head(chunk)),
+                    true,
+                ),
+            },
+            gone => match self.missed(key, hash, fetch, gone) {
+                Some(found) => (found, false),
+                None => return Lookup::Miss,
+            },
         };
-        let Some(found) = found else {
-            return otherwise;
-        };
-        Lookup::Hit(Hit {
+        let hit = Hit {
             item: self.contents.items.item(found.chunk),
             contents: &self.contents,
             found,
-        })
+        };
+        if is_out_of_memory {
+            Lookup::OutOfMemory(hit)
+        } else {
+            Lookup::Hit(hit)
+        }
     }
 
     /// As [`Self::fetch`], for who has nothing to tell anybody: a lack of memory is no hit either.
@@ -202,20 +227,14 @@ impl Engine {
     ) -> Option<Hit<'_>> {
         match self.fetch(key, hash, now, fetch) {
             Lookup::Hit(hit) => Some(hit),
-            Lookup::Miss | Lookup::OutOfMemory => None,
+            Lookup::Miss | Lookup::OutOfMemory(_) => None,
         }
     }
 
     /// Does to a present item what the lookup asks for; `None` without memory for a deadline.
     #[inline]
     fn found(&mut self, key: &[u8], hash: KeyHash, chunk: ChunkRef, fetch: Fetch) -> Option<Found> {
-        let mut found = Found {
-            chunk,
-            before: self.contents.items.head(chunk),
-            deadline_before: None,
-            won: false,
-            created: false,
-        };
+        let mut found = Found::unchanged(chunk, self.contents.items.head(chunk));
         match fetch {
             Fetch::Quiet => {}
             Fetch::Inspect => self.telemetry.inspected(),

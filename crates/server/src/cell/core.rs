@@ -7,11 +7,10 @@ use corecached_engine::{Engine, Seconds};
 use corecached_mesh::Loanable;
 use corecached_mesh::spsc::Consumer;
 
-use crate::batch::BoxedBatch;
-use crate::execute::Access;
-use crate::watch::Observer;
-
-use crate::cell::ShardId;
+use super::ShardId;
+use super::access::Access;
+use super::batch::BoxedBatch;
+use super::observer::Observer;
 
 /// A shard's engine with its inbound queues, behind the ownership word.
 ///

@@ -3,6 +3,7 @@
 //! ```text
 //! ShardId   0 .. -t
 //! ConnId    generation (23 bits) | index (32 bits), unique in its shard
+//! ReplySeq  counts the replies of a connection that another shard owes or that wait behind such
 //! ```
 
 use corecached_reactor::Token;
@@ -36,4 +37,17 @@ impl ConnId {
             generation: (token.0 >> 32) as u32 & ConnId::GENERATION_MASK,
         }
     }
+}
+
+/// Place of a reply in the order of its connection's replies, while it is awaited from another shard; wraps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReplySeq(pub(crate) u32);
+
+/// Who gets the reply of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReplyTo {
+    /// The connection, on the shard that the operation comes from.
+    pub(crate) conn: ConnId,
+    /// The place in its order of replies.
+    pub(crate) seq: ReplySeq,
 }

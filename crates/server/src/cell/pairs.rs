@@ -1,8 +1,8 @@
 //! Names and values: what every `stats` renderer makes, whatever the protocol of the one who asked.
 //!
 //! ```text
-//!   stats/*.rs -> Pairs --+-> text     STAT <name> <value>\r\n ... END\r\n      (execute/text.rs)
-//!                         +-> binary   a packet for each, then an empty one     (execute/binary.rs)
+//!   stats/*.rs -> Pairs --+-> text     STAT <name> <value>\r\n ... END\r\n      (dialect/text.rs)
+//!                         +-> binary   a packet for each, then an empty one     (dialect/binary.rs)
 //! ```
 
 use std::ops::Range;

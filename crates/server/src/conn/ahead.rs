@@ -6,7 +6,8 @@ use corecached_protocol::reply;
 
 use super::steps::Step;
 use super::{Conn, Cx, text};
-use crate::op::{Op, ReplyStyle, Verb};
+use crate::cell::op::{Op, Verb};
+use crate::dialect::Style;
 
 /// Keys that are hashed and prefetched together: enough to overlap their cache misses, few enough for the line buffers.
 pub(super) const LOOKAHEAD: usize = 16;
@@ -17,9 +18,16 @@ pub(super) struct Get<'b> {
     /// Its key.
     pub(super) key: &'b [u8],
     /// How it is answered.
-    pub(super) reply: ReplyStyle<'b>,
+    pub(super) style: Style<'b>,
     /// Bytes of the whole request.
     pub(super) bytes: usize,
+}
+
+impl<'b> Get<'b> {
+    /// A get of a key, by a request of `bytes` bytes.
+    pub(super) fn new(key: &'b [u8], style: Style<'b>, bytes: usize) -> Get<'b> {
+        Get { key, style, bytes }
+    }
 }
 
 /// Answers `first`, which `bytes` begins with, and the gets that follow it at once. `next` parses a get, or says that what
@@ -66,18 +74,17 @@ pub(super) fn run<'b>(
 
 #[inline]
 fn answer(conn: &mut Conn, get: &Get<'_>, hash: KeyHash, cx: &mut Cx<'_>) {
-    let fetch = match &get.reply {
-        ReplyStyle::Meta(style) => text::fetch(style, cx),
+    let fetch = match &get.style {
+        Style::Meta(style) => text::fetch(style, cx),
         _ => Fetch::Count,
     };
     let op = Op {
         key: get.key,
         hash,
-        verb: Verb::Get { fetch },
-        reply: get.reply,
+        verb: Verb::Get(fetch),
     };
-    conn.submit(&op, cx);
-    if matches!(get.reply, ReplyStyle::Text { .. }) {
+    conn.submit(&op, &get.style, cx);
+    if matches!(get.style, Style::Text { .. }) {
         conn.say(reply::END, cx);
     }
 }

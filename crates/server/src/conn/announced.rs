@@ -7,10 +7,11 @@
 //!                               anything else -------------> Upload (`upload.rs`), or there is no memory: dropped
 //! ```
 
-use corecached_engine::{Deadline, KeyHash, StoreExtras, StoreMode};
+use corecached_engine::{Deadline, KeyHash, Reserve, StoreExtras, StoreMode};
 use corecached_protocol::reply::CRLF;
 
-use crate::op::{Begin, Op, Refusal, ReplyStyle, Verb};
+use crate::cell::op::{Change, Op, Refusal, Verb};
+use crate::dialect::Style;
 
 use super::holder::{COPIED_BYTES_MAX, Holder};
 use super::upload::Upload;
@@ -42,7 +43,7 @@ pub(super) struct Announced<'a> {
     /// What ends the value: `\r\n`, or nothing in binary.
     pub(super) line_end: &'static [u8],
     /// How the outcome is told.
-    pub(super) reply: ReplyStyle<'a>,
+    pub(super) style: Style<'a>,
     /// Whether a value without its line end is reported even if the outcome is not.
     pub(super) reports_malformed: bool,
 }
@@ -69,7 +70,7 @@ pub(super) fn take(
     let whole = value_bytes + announced.line_end.len();
     match data.get(..whole).map(|data| data.split_at(value_bytes)) {
         Some((value, line_end)) if line_end == announced.line_end => {
-            conn.submit(&announced.op(announced.store(value)), cx);
+            announced.submit(announced.store(value), conn, cx);
             return Taken::Done(whole);
         }
         None if value_bytes <= VALUE_BYTES_KEPT => return Taken::Incomplete,
@@ -83,12 +84,13 @@ pub(super) fn take(
 /// Awaits a value that will come in pieces.
 fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
     let owner = cx.shared.route.owner_of(announced.hash);
-    let holder = if owner != cx.access.shard && announced.value_bytes > COPIED_BYTES_MAX {
-        Holder::Owner(owner, None, None)
+    let holder = if announced.value_bytes > COPIED_BYTES_MAX {
+        owner
     } else {
-        Holder::Own(None)
+        cx.access.shard
     };
-    conn.phase = Phase::Value(Box::new(Upload::new(holder, announced)));
+    let upload = Upload::new(Holder::New(holder), announced);
+    conn.phase = Phase::Value(Box::new(upload));
     direct::expect(conn, announced.value_bytes);
 }
 
@@ -101,12 +103,12 @@ pub(super) fn refuse(
     cx: &mut Cx<'_>,
 ) {
     let mode = announced.mode;
-    let verb = Verb::Refuse {
+    let refuse = Change::Refuse {
         mode,
         drops_old: mode == StoreMode::Set || announced.extras.drops_old,
         why,
     };
-    conn.submit(&announced.op(verb), cx);
+    announced.submit(refuse, conn, cx);
     conn.swallow(missing + announced.line_end.len());
 }
 
@@ -122,24 +124,31 @@ impl<'a> Announced<'a> {
             extras: self.extras,
             value_bytes: self.value_bytes,
             line_end: self.line_end,
-            reply: self.reply.with_words(words),
+            style: self.style.with_words(words),
             reports_malformed: self.reports_malformed,
         }
     }
 
     /// An operation on its key.
-    pub(super) fn op(&self, verb: Verb<'a>) -> Op<'a> {
+    pub(super) fn op(&self, change: Change<'a>) -> Op<'a> {
         Op {
             key: self.key,
             hash: self.hash,
-            verb,
-            reply: self.reply,
+            verb: Verb::Change(change),
         }
     }
 
-    /// How it begins.
-    pub(super) fn begin(&self) -> Begin {
-        Begin {
+    /// Has an operation on its key run, and told as the command asks for.
+    #[inline]
+    pub(super) fn submit(&self, change: Change<'a>, conn: &mut Conn, cx: &mut Cx<'_>) {
+        conn.submit(&self.op(change), &self.style, cx);
+    }
+
+    /// The question for the first memory of its value.
+    pub(super) fn reserve(&self) -> Reserve<'a> {
+        Reserve {
+            key: self.key,
+            hash: self.hash,
             client_flags: self.client_flags,
             deadline: self.deadline,
             extras: self.extras,
@@ -147,9 +156,9 @@ impl<'a> Announced<'a> {
         }
     }
 
-    /// Its verb, with this value.
-    pub(super) fn store<'v>(&self, value: &'v [u8]) -> Verb<'v> {
-        Verb::Store {
+    /// What it does, with this value.
+    pub(super) fn store<'v>(&self, value: &'v [u8]) -> Change<'v> {
+        Change::Store {
             mode: self.mode,
             client_flags: self.client_flags,
             deadline: self.deadline,

@@ -7,17 +7,15 @@
 //! | connections | a number in the shard's table | the shard's network side, asked by message |
 //! | prefixes of `stats detail` | the number of a prefix | all shards at once: their counts are added up |
 
-use corecached_engine::{KeyHash, PageCursor, WalkCursor};
+use corecached_engine::{PageCursor, WalkCursor};
 use corecached_protocol::reply;
 use corecached_protocol::text::{CrawlTarget, CrawlerRequest};
 
-use crate::cell::Pairs;
-use crate::cell::ShardId;
-use crate::crawler::{Place, Sizes, WalkForm, WalkStep};
-use crate::execute::{
-    Part, Walked, execute, long_statistic, prefix_lines, some_statistics, statistics_end,
-};
-use crate::op::{Op, ReplyStyle, TEXT, Verb};
+use crate::cell::walk::{Place, WalkStep};
+use crate::cell::{Pairs, ShardId};
+use crate::dialect::dump::{self, Dump, DumpForm, Sizes, Walked};
+use crate::dialect::notice::Notice;
+use crate::dialect::{Style, prefix_lines};
 use crate::route::control::Control;
 use crate::shared::Shared;
 use crate::watch::PrefixRows;
@@ -48,11 +46,11 @@ pub(super) enum CrawlKind {
         limit: u32,
     },
     /// `stats sizes`, and how its outcome is told.
-    Sizes(ReplyStyle<'static>),
+    Sizes(Style<'static>),
     /// `stats conns`, likewise.
-    Conns(ReplyStyle<'static>),
+    Conns(Style<'static>),
     /// `stats detail dump`, likewise.
-    Detail(ReplyStyle<'static>),
+    Detail(Style<'static>),
 }
 
 impl CrawlKind {
@@ -88,18 +86,23 @@ pub(super) struct Crawl {
 }
 
 impl Crawl {
-    fn step(&self, shared: &Shared) -> WalkStep {
+    fn step(&self) -> WalkStep {
         WalkStep {
             place: self.place,
             classes: self.classes,
+        }
+    }
+
+    fn dump(&self, shared: &Shared) -> Dump {
+        Dump {
             form: match self.kind {
-                CrawlKind::Metadump => WalkForm::Metadump,
-                CrawlKind::Mgdump => WalkForm::Mgdump,
-                CrawlKind::Cachedump { limit } => WalkForm::Cachedump {
+                CrawlKind::Metadump => DumpForm::Metadump,
+                CrawlKind::Mgdump => DumpForm::Mgdump,
+                CrawlKind::Cachedump { limit } => DumpForm::Cachedump {
                     limit,
                     bytes_max: CACHEDUMP_BYTES_MAX - self.bytes - reply::END.len(),
                 },
-                CrawlKind::Sizes(_) | CrawlKind::Conns(_) | CrawlKind::Detail(_) => WalkForm::Sizes,
+                CrawlKind::Sizes(_) | CrawlKind::Conns(_) | CrawlKind::Detail(_) => DumpForm::Sizes,
             },
             unix_origin: shared.ground.clock.unix_origin(),
         }
@@ -241,7 +244,7 @@ pub(super) fn resume(conn: &mut Conn, cx: &mut Cx<'_>) -> Stop {
     let Phase::Crawl(mut crawl) = std::mem::take(&mut conn.phase) else {
         return Stop::Dry;
     };
-    if let CrawlKind::Detail(ReplyStyle::Text { .. }) = crawl.kind {
+    if let CrawlKind::Detail(Style::Text { .. }) = crawl.kind {
         conn.say(&crawl.lines, cx);
         crawl.lines.clear();
     }
@@ -281,32 +284,25 @@ fn number(place: Place) -> u32 {
 
 /// A step over items.
 fn walk(conn: &mut Conn, mut crawl: Box<Crawl>, cx: &mut Cx<'_>) {
-    let op = Op {
-        key: &[],
-        hash: KeyHash(0),
-        verb: Verb::Walk(crawl.step(cx.shared)),
-        reply: TEXT,
-    };
+    let (step, dump) = (crawl.step(), crawl.dump(cx.shared));
     if crawl.shard != cx.access.shard {
         let reply_to = conn.expect_reply();
-        cx.router.push(crawl.shard, &op, Some(reply_to));
+        cx.router.push_walk(crawl.shard, step, dump, reply_to);
         conn.gather = Some(Box::new(Gather::walk()));
         conn.phase = Phase::Crawl(crawl);
         return;
     }
     let Cx { access, spare, .. } = cx;
-    let part = conn.replies.write(
+    let walked = conn.replies.write(
         || spare.take().unwrap_or_default(),
-        |out| execute(access, &op, out),
+        |out| dump::step(access, &step, &dump, &mut out.bytes),
     );
-    if let Some(Part::Walked(walked)) = part {
-        crawl.go_on(walked);
-    }
+    crawl.go_on(walked);
     conn.phase = Phase::Crawl(crawl);
 }
 
 /// A step over connections: asked of the shard's network side, which cannot be borrowed.
-fn ask_for_conns(conn: &mut Conn, crawl: &Crawl, style: ReplyStyle<'static>, cx: &Cx<'_>) {
+fn ask_for_conns(conn: &mut Conn, crawl: &Crawl, style: Style<'static>, cx: &Cx<'_>) {
     let reply_to = conn.expect_reply();
     conn.gather = Some(Box::new(Gather::walk()));
     cx.shared
@@ -339,13 +335,13 @@ fn finish(conn: &mut Conn, crawl: &mut Crawl, cx: &mut Cx<'_>) -> bool {
                 };
                 pairs.number(&size.to_string(), count);
             }
-            conn.tell(cx, |out| some_statistics(&style, &pairs, out));
+            conn.notice(style, Notice::Statistics(&pairs), cx);
             if !crawl.sizes.is_empty() {
                 return false;
             }
-            conn.tell(cx, |out| statistics_end(&style, out));
+            conn.notice(style, Notice::StatisticsEnd, cx);
         }
-        CrawlKind::Conns(style) => conn.tell(cx, |out| statistics_end(&style, out)),
+        CrawlKind::Conns(style) => conn.notice(style, Notice::StatisticsEnd, cx),
         CrawlKind::Detail(style) => return tell_prefixes(conn, crawl, style, cx),
     }
     true
@@ -355,10 +351,10 @@ fn finish(conn: &mut Conn, crawl: &mut Crawl, cx: &mut Cx<'_>) -> bool {
 fn tell_prefixes(
     conn: &mut Conn,
     crawl: &mut Crawl,
-    style: ReplyStyle<'static>,
+    style: Style<'static>,
     cx: &mut Cx<'_>,
 ) -> bool {
-    if matches!(style, ReplyStyle::Binary(_)) {
+    if matches!(style, Style::Binary(_)) {
         let begins = crawl.told == 0;
         if begins {
             crawl.lines.extend_from_slice(reply::END);
@@ -366,7 +362,11 @@ fn tell_prefixes(
         let end = crawl.lines.len().min(crawl.told + TOLD_BYTES_MAX);
         conn.tell(cx, |out| {
             if begins {
-                long_statistic(&style, b"detailed", crawl.lines.len(), out);
+                let begin = Notice::LongStatistic {
+                    name: b"detailed",
+                    value_bytes: crawl.lines.len(),
+                };
+                style.notice(begin, &mut out.bytes);
             }
             out.bytes.extend_from_slice(&crawl.lines[crawl.told..end]);
         });
@@ -375,6 +375,6 @@ fn tell_prefixes(
             return false;
         }
     }
-    conn.tell(cx, |out| statistics_end(&style, out));
+    conn.notice(style, Notice::StatisticsEnd, cx);
     true
 }

@@ -1,9 +1,8 @@
 //! What a connection needs from its shard while it works on input.
 
 use corecached_engine::KeyHash;
-use corecached_reactor::Outgoing;
 
-use crate::execute::Access;
+use crate::cell::access::Access;
 use crate::ground::counters::NetCounters;
 use crate::route::router::Router;
 use crate::shared::Shared;
@@ -20,8 +19,6 @@ pub(crate) struct Cx<'a> {
     pub(crate) net: &'a NetCounters,
     /// A warm buffer for replies, if one is at hand.
     pub(crate) spare: Option<Vec<u8>>,
-    /// Where replies go that nobody wants.
-    pub(crate) unwanted: Outgoing,
     /// With that much to send, a connection executes nothing further.
     pub(crate) output_bytes_max: usize,
     /// Keys that gets of many may still look up in this turn of the connection.

@@ -13,6 +13,7 @@
 use std::io;
 use std::os::fd::AsFd;
 
+use super::window::Filled;
 use super::{Conn, Cx, Link, Phase};
 
 /// Values from this size on are read into slab memory.
@@ -31,6 +32,15 @@ pub(crate) enum Arrival {
     Bytes,
     /// The peer has sent its last byte.
     End,
+}
+
+/// What one read came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DirectRead {
+    /// Bytes that there was room for.
+    pub(super) room: usize,
+    /// Those that came.
+    pub(super) filled: Filled,
 }
 
 /// A value of `value_bytes` bytes begins.
@@ -59,10 +69,11 @@ impl Conn {
     ) -> io::Result<Arrival> {
         let mut left = TURN_BYTES_MAX;
         loop {
-            let (room, count) = match self.read_once(landing, cx) {
+            let read = match self.read_once(landing, cx) {
                 Err(error) if is_harmless(&error) => return Ok(Arrival::Bytes),
                 read => read?,
             };
+            let (room, count) = (read.room, read.filled.bytes());
             if room > 0 && count == 0 {
                 return Ok(Arrival::End);
             }
@@ -75,19 +86,19 @@ impl Conn {
         }
     }
 
-    /// One read; returns how many bytes there was room for and how many came. There is no room while memory is waited for.
-    fn read_once(&mut self, landing: &mut [u8], cx: &mut Cx<'_>) -> io::Result<(usize, usize)> {
+    /// One read. There is no room while memory is waited for.
+    fn read_once(&mut self, landing: &mut [u8], cx: &mut Cx<'_>) -> io::Result<DirectRead> {
         if self.needs_room() {
             self.resume(cx);
             if self.needs_room() {
-                return Ok((0, 0));
+                return Ok(DirectRead::default());
             }
         }
         let Link::Socket(socket) = &self.link else {
-            return Ok((0, 0));
+            return Ok(DirectRead::default());
         };
         let is_value = self.input.is_empty();
-        let (room, count, rest) = match &mut self.phase {
+        let read = match &mut self.phase {
             Phase::Value(upload) if is_value => upload.read(socket.as_fd(), landing)?,
             _ => {
                 self.reads.count_small();
@@ -97,14 +108,20 @@ impl Conn {
                     rustix::net::RecvFlags::DONTWAIT,
                 )?
                 .0;
-                (landing.len(), count, count)
+                DirectRead {
+                    room: landing.len(),
+                    filled: Filled {
+                        inside: 0,
+                        behind: count,
+                    },
+                }
             }
         };
-        cx.net.bytes_read.add(count as u64);
-        if count > 0 {
-            self.receive_plain(&landing[..rest], cx);
+        cx.net.bytes_read.add(read.filled.bytes() as u64);
+        if read.filled.bytes() > 0 {
+            self.receive_plain(&landing[..read.filled.behind], cx);
         }
-        Ok((room, count))
+        Ok(read)
     }
 
     /// Whether the next read would be of a value that has no memory yet.

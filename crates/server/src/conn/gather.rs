@@ -1,23 +1,20 @@
 //! Commands that concern every shard: sent to all, answered when the last has done its part. Until then the connection
 //! executes nothing further, so that the effect comes before anything later on it.
 
-use corecached_engine::{ClassStats, KeyHash, ReassignOutcome, Seconds};
+use corecached_engine::{ClassStats, ReassignOutcome, Seconds};
 use corecached_protocol::text::{DetailMode, StatsRequest};
 use corecached_protocol::{exptime, reply};
-use corecached_reactor::Outgoing;
 
-use crate::batch::ReplyTo;
-use crate::cell::{Pairs, ShardReport};
-use crate::crawler::Place;
-use crate::execute::{
-    Part, Walked, counters_reset, detail_refused, detail_turned, execute, flush_refused, flushed,
-    no_such_statistics, reassigned, statistics,
-};
-use crate::op::{Op, ReplyStyle, TEXT, Verb};
-use crate::replies::ReplySeq;
+use crate::cell::execute::run_on_shard;
+use crate::cell::op::ShardOp;
+use crate::cell::outcome::Part;
+use crate::cell::walk::Place;
+use crate::cell::{Pairs, ReplySeq, ShardReport};
+use crate::dialect::Style;
+use crate::dialect::dump::Walked;
+use crate::dialect::notice::Notice;
 use crate::shared::Shared;
 use crate::stats;
-
 use crate::watch::{PREFIXES_PER_STEP, PrefixRows};
 
 use super::crawl::{self, CrawlKind};
@@ -30,7 +27,10 @@ const ANY_CLASS: i32 = -1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GatherKind {
     /// `flush_all`.
-    Flush,
+    Flush {
+        /// When; `None` is now.
+        at: Option<Seconds>,
+    },
     /// `stats reset`.
     Reset,
     /// `stats`.
@@ -60,19 +60,20 @@ pub(crate) enum GatherKind {
 }
 
 impl GatherKind {
-    fn verb(self, at: Option<Seconds>) -> Verb<'static> {
+    /// What every shard is asked for.
+    fn op(self) -> ShardOp<'static> {
         match self {
-            GatherKind::Flush => Verb::FlushAll { at },
-            GatherKind::Reset => Verb::ResetStats,
-            GatherKind::Prefixes { from } => Verb::Prefixes { from },
+            GatherKind::Flush { at } => ShardOp::FlushAll { at },
+            GatherKind::Reset => ShardOp::ResetStats,
+            GatherKind::Prefixes { from } => ShardOp::Prefixes { from },
             GatherKind::Reassign {
                 source,
                 destination,
-            } => Verb::Reassign {
+            } => ShardOp::Reassign {
                 source,
                 destination,
             },
-            _ => Verb::Report,
+            _ => ShardOp::Report,
         }
     }
 }
@@ -84,7 +85,7 @@ pub(crate) struct Gather {
     /// The place of its reply; `None` for `noreply`.
     seq: Option<ReplySeq>,
     /// How its outcome is told.
-    reply: ReplyStyle<'static>,
+    style: Style<'static>,
     /// Shards that have not answered yet.
     missing: usize,
     /// By shard id.
@@ -100,20 +101,20 @@ impl Gather {
     pub(super) fn walk() -> Gather {
         Gather {
             missing: 1,
-            ..Gather::new(GatherKind::Walk, None, ReplyStyle::None, 0)
+            ..Gather::new(GatherKind::Walk, None, Style::None, 0)
         }
     }
 
     fn new(
         kind: GatherKind,
         seq: Option<ReplySeq>,
-        reply: ReplyStyle<'static>,
+        style: Style<'static>,
         shards: usize,
     ) -> Gather {
         Gather {
             kind,
             seq,
-            reply,
+            style,
             missing: shards,
             reports: (0..shards).map(|_| None).collect(),
             walked: None,
@@ -140,12 +141,16 @@ impl Gather {
                 let shard = usize::from(report.shard.0);
                 self.reports[shard] = Some(report);
             }
-            Part::Walked(walked) => self.walked = Some(walked),
             Part::Prefixes(rows) => self.prefixes.add(&rows),
             Part::Reassigned(outcome) => self.reassigned.push(outcome),
-            // No part of a broadcast.
-            Part::Granted(_) => {}
+            // There is nothing to keep of the one, and the other is no part of a broadcast.
+            Part::Done | Part::Granted(_) => {}
         }
+    }
+
+    /// Keeps what a step of a walk has come to.
+    pub(crate) fn add_walked(&mut self, walked: Walked) {
+        self.walked = Some(walked);
     }
 
     /// What a step of a walk has come to, if that is what was awaited.
@@ -167,14 +172,14 @@ impl Gather {
     }
 
     /// Appends the reply, once every shard has answered.
-    pub(crate) fn tell(&mut self, shared: &Shared, out: &mut Outgoing) {
+    pub(crate) fn tell(&mut self, shared: &Shared, out: &mut Vec<u8>) {
         let reports: Vec<&ShardReport> = self.reports.iter().flatten().map(Box::as_ref).collect();
         let pairs = match self.kind {
-            GatherKind::Flush => return flushed(&self.reply, out),
-            GatherKind::Reset => return counters_reset(&self.reply, out),
+            GatherKind::Flush { .. } => return self.style.notice(Notice::Flushed, out),
+            GatherKind::Reset => return self.style.notice(Notice::CountersReset, out),
             GatherKind::Walk | GatherKind::Prefixes { .. } => return,
             GatherKind::Reassign { .. } => {
-                return reassigned(&self.reply, &self.reassigned, out);
+                return self.style.notice(Notice::Reassigned(&self.reassigned), out);
             }
             GatherKind::General => stats::general::render(shared, &reports),
             GatherKind::Items => stats::items::render(shared, &reports),
@@ -182,7 +187,7 @@ impl Gather {
             GatherKind::Shards => stats::shards::render(shared, &reports),
             GatherKind::Memory => stats::memory::render(shared, &reports),
         };
-        statistics(&self.reply, &pairs, out);
+        self.style.statistics(&pairs, out);
     }
 }
 
@@ -190,23 +195,23 @@ impl Gather {
 pub(super) fn flush_all(
     conn: &mut Conn,
     delay: Option<i64>,
-    reply: ReplyStyle<'static>,
+    style: Style<'static>,
     cx: &mut Cx<'_>,
 ) {
     cx.shared.telemetry.flushed();
     if !cx.shared.ground.config.flush_enabled {
-        return conn.tell(cx, |out| flush_refused(&reply, out));
+        return conn.notice(style, Notice::FlushRefused, cx);
     }
     let at = exptime::flush_at(delay, cx.access.now.0, cx.shared.ground.clock.unix_origin())
         .map(Seconds);
-    broadcast(conn, GatherKind::Flush, at, reply, cx);
+    broadcast(conn, GatherKind::Flush { at }, style, cx);
 }
 
 /// `stats` and its subcommands.
 pub(super) fn stats(
     conn: &mut Conn,
     request: StatsRequest<'_>,
-    reply: ReplyStyle<'static>,
+    style: Style<'static>,
     cx: &mut Cx<'_>,
 ) {
     let kind = match request {
@@ -217,24 +222,24 @@ pub(super) fn stats(
         }
         StatsRequest::Items => GatherKind::Items,
         StatsRequest::Slabs => GatherKind::Slabs,
-        StatsRequest::Conns => return crawl::begin(conn, CrawlKind::Conns(reply), 0, cx),
+        StatsRequest::Conns => return crawl::begin(conn, CrawlKind::Conns(style), 0, cx),
         StatsRequest::Settings => {
             let pairs = stats::settings::render(cx.shared);
-            return conn.tell(cx, |out| statistics(&reply, &pairs, out));
+            return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
         }
         StatsRequest::Sizes if cx.shared.ground.config.track_sizes => {
-            return crawl::begin(conn, CrawlKind::Sizes(reply), u64::MAX, cx);
+            return crawl::begin(conn, CrawlKind::Sizes(style), u64::MAX, cx);
         }
         StatsRequest::Sizes => {
             let mut pairs = Pairs::default();
             pairs.text("sizes_status", "disabled");
-            return conn.tell(cx, |out| statistics(&reply, &pairs, out));
+            return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
         }
         StatsRequest::Detail(_) if !cx.shared.ground.config.dump_enabled => {
-            return conn.tell(cx, |out| detail_refused(&reply, out));
+            return conn.notice(style, Notice::DetailRefused, cx);
         }
         StatsRequest::Detail(DetailMode::Dump) => {
-            return crawl::begin(conn, CrawlKind::Detail(reply), 0, cx);
+            return crawl::begin(conn, CrawlKind::Detail(style), 0, cx);
         }
         StatsRequest::Detail(mode) => {
             let on = mode == DetailMode::On;
@@ -242,14 +247,14 @@ pub(super) fn stats(
             cx.shared.watch.count_prefixes(on);
             // What follows in the same pipeline is counted, or not.
             cx.access.observer.sync(cx.access.engine);
-            return conn.tell(cx, |out| detail_turned(&reply, out));
+            return conn.notice(style, Notice::DetailTurned, cx);
         }
         StatsRequest::Cachedump { class, limit } => return cachedump(conn, class, limit, cx),
         StatsRequest::Other(b"shards") => GatherKind::Shards,
         StatsRequest::Other(b"memory") => GatherKind::Memory,
-        StatsRequest::Other(_) => return conn.tell(cx, |out| no_such_statistics(&reply, out)),
+        StatsRequest::Other(_) => return conn.notice(style, Notice::NoSuchStatistics, cx),
     };
-    broadcast(conn, kind, None, reply, cx);
+    broadcast(conn, kind, style, cx);
 }
 
 fn cachedump(conn: &mut Conn, class: u32, limit: u32, cx: &mut Cx<'_>) {
@@ -269,7 +274,7 @@ fn cachedump(conn: &mut Conn, class: u32, limit: u32, cx: &mut Cx<'_>) {
 pub(super) fn reassign(
     conn: &mut Conn,
     (source, destination): (i32, i32),
-    reply: ReplyStyle<'static>,
+    style: Style<'static>,
     cx: &mut Cx<'_>,
 ) {
     let class = |id: i32| u8::try_from(id).ok();
@@ -280,83 +285,49 @@ pub(super) fn reassign(
         (_, source, Some(destination)) => Some((source, destination)),
     };
     let Some((source, destination)) = kind else {
-        return conn.tell(cx, |out| {
-            reassigned(&reply, &[ReassignOutcome::BadClass], out);
-        });
+        let bad = [ReassignOutcome::BadClass];
+        return conn.notice(style, Notice::Reassigned(&bad), cx);
     };
     let kind = GatherKind::Reassign {
         source,
         destination,
     };
-    broadcast(conn, kind, None, reply, cx);
+    broadcast(conn, kind, style, cx);
 }
 
-fn begin(conn: &mut Conn, kind: GatherKind, reply: ReplyStyle<'static>, cx: &Cx<'_>) -> ReplyTo {
-    let seq = (!reply.is_none()).then(|| conn.replies.expect());
-    let gather = Gather::new(kind, seq, reply, cx.shared.route.len());
-    conn.gather = Some(Box::new(gather));
-    // The place of the reply is known to the gather; the shards only say that they are done.
-    ReplyTo {
-        conn: conn.id,
-        seq: ReplySeq(0),
-    }
-}
-
-fn broadcast(
-    conn: &mut Conn,
-    kind: GatherKind,
-    at: Option<Seconds>,
-    reply: ReplyStyle<'static>,
-    cx: &mut Cx<'_>,
-) {
-    broadcast_for(conn, kind, at, reply, None, cx);
-}
-
-/// The same as a step of a walk, of which `walked` is known already.
-fn broadcast_for(
-    conn: &mut Conn,
-    kind: GatherKind,
-    at: Option<Seconds>,
-    reply: ReplyStyle<'static>,
-    walked: Option<Walked>,
-    cx: &mut Cx<'_>,
-) {
-    let done = begin(conn, kind, reply, cx);
-    if let Some(gather) = conn.gather_mut() {
-        gather.walked = walked;
-    }
-    let op = Op {
-        key: &[],
-        hash: KeyHash(0),
-        verb: kind.verb(at),
-        reply: TEXT,
-    };
-    for shard in cx.shared.route.ids() {
-        if shard != cx.access.shard {
-            cx.router.push(shard, &op, Some(done));
-        }
-    }
-    let part = execute(&mut cx.access, &op, &mut cx.unwanted);
-    if let (Some(gather), Some(part)) = (conn.gather_mut(), part) {
-        gather.add_part(part);
-    }
-    part_done(conn, cx);
+fn broadcast(conn: &mut Conn, kind: GatherKind, style: Style<'static>, cx: &mut Cx<'_>) {
+    let seq = (!style.is_none()).then(|| conn.expect_reply().seq);
+    let gather = Gather::new(kind, seq, style, cx.shared.route.len());
+    ask_all(conn, gather, cx);
 }
 
 /// A step of `stats detail dump`: its outcome is taken in by the walk that the connection is in.
 pub(super) fn prefixes(conn: &mut Conn, from: u32, cx: &mut Cx<'_>) {
-    let kind = GatherKind::Prefixes { from };
     let next = from + PREFIXES_PER_STEP as u32;
-    let walked = Walked {
+    let kind = GatherKind::Prefixes { from };
+    let mut gather = Gather::new(kind, None, Style::None, cx.shared.route.len());
+    gather.add_walked(Walked {
         place: Some(Place::Number(next)),
         is_full: next >= cx.shared.watch.prefixes(),
         ..Walked::default()
-    };
-    broadcast_for(conn, kind, None, ReplyStyle::None, Some(walked), cx);
+    });
+    ask_all(conn, gather, cx);
 }
 
-fn part_done(conn: &mut Conn, cx: &mut Cx<'_>) {
-    if conn.gather_mut().is_some_and(Gather::done) {
+/// Asks every shard for its part; this one gives it at once.
+fn ask_all(conn: &mut Conn, gather: Gather, cx: &mut Cx<'_>) {
+    let op = gather.kind.op();
+    conn.gather = Some(Box::new(gather));
+    for shard in cx.shared.route.ids() {
+        if shard != cx.access.shard {
+            cx.router.push_shard_op(shard, &op, Some(conn.id));
+        }
+    }
+    let part = run_on_shard(&mut cx.access, &op);
+    if conn.gather_mut().is_some_and(|gather| {
+        gather.add_part(part);
+        gather.done()
+    }) {
         conn.finish_gather(cx.shared, &mut cx.spare);
     }
 }

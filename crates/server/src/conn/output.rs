@@ -10,19 +10,20 @@ use std::os::fd::RawFd;
 
 use corecached_engine::Seconds;
 use corecached_protocol::Codec;
-use corecached_reactor::{Insert, Outgoing, Reactor, SendId};
+use corecached_reactor::{Outgoing, Reactor, SendId};
 
-use crate::batch::ReplyTo;
+use crate::cell::execute::execute;
+use crate::cell::op::Op;
+use crate::cell::{ReplySeq, ReplyTo};
+use crate::dialect::notice::Notice;
+use crate::dialect::{Style, answer};
 use crate::dialogue;
-use crate::execute::execute;
-use crate::op::Op;
-use crate::replies::ReplySeq;
+use crate::replies::Told;
 use crate::shared::Shared;
 
 use super::gather::Gather;
 use super::sending::{InDoubt, Sending};
 use super::{Conn, Cx, Link, Phase};
-use crate::cell::ConnId;
 
 /// With that much to send, no further request is executed until some of it has gone: the bound of a connection's output
 /// is this and one more reply.
@@ -37,15 +38,15 @@ fn show(descriptor: Option<RawFd>, reply: &[u8]) {
 }
 
 impl Conn {
-    /// Runs an operation here, or hands it to the shard that owns the key.
+    /// Runs an operation here, or hands it to the shard that owns the key. Its outcome is told as `style` says.
     #[inline]
-    pub(super) fn submit(&mut self, op: &Op<'_>, cx: &mut Cx<'_>) {
+    pub(super) fn submit(&mut self, op: &Op<'_>, style: &Style<'_>, cx: &mut Cx<'_>) {
         let owner = cx.shared.route.owner_of(op.hash);
         if owner != cx.access.shard {
-            let reply_to = (!op.reply.is_none()).then(|| self.expect_reply());
-            cx.router.push(owner, op, reply_to);
-        } else if op.reply.is_none() {
-            execute(&mut cx.access, op, &mut cx.unwanted);
+            let reply_to = (!style.is_none()).then(|| self.expect_reply());
+            cx.router.push(owner, op, style, reply_to);
+        } else if style.is_none() {
+            execute(&mut cx.access, op);
         } else {
             let Cx { access, spare, .. } = cx;
             let shown = self.shown_at();
@@ -53,7 +54,7 @@ impl Conn {
                 || spare.take().unwrap_or_default(),
                 |out| {
                     let begun = out.bytes.len();
-                    execute(access, op, out);
+                    answer(access, op, style, out);
                     show(shown, &out.bytes[begun..]);
                 },
             );
@@ -65,12 +66,6 @@ impl Conn {
     fn shown_at(&self) -> Option<RawFd> {
         let shown = dialogue::is_shown() && self.codec == Some(Codec::Text);
         shown.then(|| self.raw_fd())
-    }
-
-    /// Where an answer goes that is not for the client.
-    pub(super) fn no_reply_to(conn: ConnId) -> ReplyTo {
-        let seq = ReplySeq(0);
-        ReplyTo { conn, seq }
     }
 
     /// Takes the next place in the order of replies.
@@ -101,23 +96,16 @@ impl Conn {
         );
     }
 
+    /// Appends the reply to a command that is not about a key.
+    pub(super) fn notice(&mut self, style: Style<'_>, notice: Notice<'_>, cx: &mut Cx<'_>) {
+        self.tell(cx, |out| style.notice(notice, &mut out.bytes));
+    }
+
     /// An awaited reply has come from another shard.
-    pub(crate) fn fulfil(
-        &mut self,
-        seq: ReplySeq,
-        spare: &mut Option<Vec<u8>>,
-        bytes: &[u8],
-        inserts: &mut [Insert],
-        base: usize,
-    ) {
-        show(self.shown_at(), bytes);
-        self.replies.fulfil(
-            seq,
-            || spare.take().unwrap_or_default(),
-            bytes,
-            inserts,
-            base,
-        );
+    pub(crate) fn fulfil(&mut self, seq: ReplySeq, spare: &mut Option<Vec<u8>>, told: Told<'_>) {
+        show(self.shown_at(), told.bytes);
+        self.replies
+            .fulfil(seq, || spare.take().unwrap_or_default(), told);
     }
 
     /// The broadcast under way, if there is one.
@@ -136,15 +124,8 @@ impl Conn {
         }
         if let Some(seq) = gather.seq() {
             let mut reply = Outgoing::default();
-            gather.tell(shared, &mut reply);
-            show(self.shown_at(), &reply.bytes);
-            self.replies.fulfil(
-                seq,
-                || spare.take().unwrap_or_default(),
-                &reply.bytes,
-                &mut reply.inserts,
-                0,
-            );
+            gather.tell(shared, &mut reply.bytes);
+            self.fulfil(seq, spare, Told::all(&mut reply));
         }
     }
 

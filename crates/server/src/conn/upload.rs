@@ -12,13 +12,14 @@ use std::os::fd::BorrowedFd;
 
 use corecached_protocol::reply::BAD_DATA_CHUNK;
 
-use crate::execute::{Access, Grant, stored};
+use crate::cell::access::Access;
+use crate::cell::op::{Change, Refusal};
+use crate::cell::outcome::Grant;
 use crate::memory::uploads::Claim;
-use crate::op::{Refusal, StageStep, Verb};
 use crate::route::router::Router;
-use crate::watch::{Committed, committed};
 
 use super::announced::{self, Announced};
+use super::direct::DirectRead;
 use super::holder::{Holder, Supply, Wanted};
 use super::window::Window;
 use super::{Conn, Cx, Phase};
@@ -95,7 +96,7 @@ impl Upload {
             claim: None,
             waits_since_ms: None,
             key: announced.key.into(),
-            words: announced.reply.words().into(),
+            words: announced.style.words().into(),
             announced: announced.with(&[], &[]),
             missing: announced.value_bytes,
             line_end: 0,
@@ -169,31 +170,31 @@ impl Upload {
     fn ask(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Supply {
         let come = self.announced.value_bytes - self.missing;
         let wanted = come.clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX);
+        let announced = self.announced.with(&self.key, &self.words);
         let wanted = Wanted {
+            conn,
+            value: announced.reserve(),
             bytes: wanted,
             lacking: self.missing,
         };
-        let announced = self.announced.with(&self.key, &self.words);
-        let what = (&announced.op(announced.store(&[])), announced.begin());
-        self.holder.ask(conn, what, &wanted, &mut self.window, cx)
+        self.holder.ask(&wanted, &mut self.window, cx)
     }
 
-    /// Reads from `socket` into the window and, once the value is whole, `behind` it; returns how many bytes there was
-    /// room for, how many came, and how many of those behind the value.
+    /// Reads from `socket` into the window and, once the value is whole, `behind` it.
     pub(super) fn read(
         &mut self,
         socket: BorrowedFd<'_>,
         behind: &mut [u8],
-    ) -> io::Result<(usize, usize, usize)> {
+    ) -> io::Result<DirectRead> {
         let room = self.window.len();
         let behind = match room < self.missing {
             true => &mut behind[..0],
             false => behind,
         };
         let room = room + behind.len();
-        let (inside, after) = self.window.read(socket, behind)?;
-        self.missing -= inside;
-        Ok((room, inside + after, after))
+        let filled = self.window.read(socket, behind)?;
+        self.missing -= filled.inside;
+        Ok(DirectRead { room, filled })
     }
 
     /// Takes what it can use of `bytes`; returns how much that was.
@@ -235,46 +236,35 @@ impl Upload {
     fn finish(self, conn: &mut Conn, cx: &mut Cx<'_>) {
         let announced = self.announced.with(&self.key, &self.words);
         let owner = cx.shared.route.owner_of(announced.hash);
-        let Announced {
-            mode,
-            extras,
-            reply,
-            value_bytes,
-            ..
-        } = announced;
-        let mut op = announced.op(announced.store(&[]));
-        match self.holder {
-            Holder::Own(Some(staged)) if owner == cx.access.shard => {
-                let value = Committed {
-                    key: announced.key,
-                    hash: announced.hash,
-                    mode,
-                    value_bytes,
-                };
-                let outcome = committed(&mut cx.access, &value, |engine, now| {
-                    engine.commit(staged, mode, &extras, now)
-                });
-                conn.tell(cx, |out| stored(announced.key, &reply, &outcome, out));
+        let staged = match self.holder {
+            Holder::Own(staged) if owner == cx.access.shard => {
+                cx.access.engine.leave_staged(staged)
             }
-            Holder::Own(Some(staged)) => {
-                let reply_to = (!reply.is_none()).then(|| conn.expect_reply());
+            Holder::Own(staged) => {
+                let reply_to = (!announced.style.is_none()).then(|| conn.expect_reply());
+                let op = announced.op(announced.store(&[]));
                 let pieces = cx.access.engine.staged_value(&staged);
-                cx.router.push_pieces(owner, &op, pieces, reply_to);
-                cx.access.engine.abort(staged);
+                cx.router
+                    .push_pieces(owner, &op, &announced.style, pieces, reply_to);
+                return cx.access.engine.abort(staged);
             }
-            Holder::Owner(_, Some(staged), _) => {
-                op.verb = Verb::Stage(StageStep::Commit {
-                    staged,
-                    mode,
-                    extras,
-                    value_bytes,
-                });
-                conn.submit(&op, cx);
-            }
-            Holder::Own(None) | Holder::Owner(..) | Holder::Asked => {
+            Holder::Owner(_, staged)
+            | Holder::Refusing {
+                staged: Some(staged),
+                ..
+            } => staged,
+            Holder::New(_) | Holder::Refusing { staged: None, .. } | Holder::Asked => {
                 debug_assert!(false, "a value without memory is whole");
+                return;
             }
-        }
+        };
+        let commit = Change::Commit {
+            staged,
+            mode: announced.mode,
+            extras: announced.extras,
+            value_bytes: announced.value_bytes,
+        };
+        announced.submit(commit, conn, cx);
     }
 
     /// Refuses the value, and drops what is still to come of it.
@@ -308,7 +298,7 @@ pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, P
             Progress::Refused(why) => upload.give_up(why, conn, cx),
             _ => {
                 let announced = &upload.announced;
-                if announced.reports_malformed || !announced.reply.is_none() {
+                if announced.reports_malformed || !announced.style.is_none() {
                     conn.say(BAD_DATA_CHUNK, cx);
                 }
                 upload.abort(&mut cx.access, cx.router);

@@ -19,6 +19,22 @@ use socket2::{MaybeUninitSlice, SockRef};
 /// Pieces of one read: 2 MiB in chunks of the default size.
 const PIECES_MAX: usize = 64;
 
+/// How many bytes a read has brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Filled {
+    /// Into the window.
+    pub(super) inside: usize,
+    /// Behind it.
+    pub(super) behind: usize,
+}
+
+impl Filled {
+    /// All of them.
+    pub(super) fn bytes(self) -> usize {
+        self.inside + self.behind
+    }
+}
+
 /// Memory that is to be filled.
 #[derive(Debug, Default)]
 pub(super) struct Window {
@@ -63,16 +79,12 @@ impl Window {
         whole
     }
 
-    /// Reads from `socket` what is there and fits, into the window and then into `behind`. Returns how many bytes came into
-    /// the window, and how many behind it; none at all is the end of the stream.
+    /// Reads from `socket` what is there and fits, into the window and then into `behind`. No bytes at all are the end of the
+    /// stream.
     ///
     /// # Errors
     /// Those of the socket; `WouldBlock` if nothing is there.
-    pub(super) fn read(
-        &mut self,
-        socket: BorrowedFd<'_>,
-        behind: &mut [u8],
-    ) -> io::Result<(usize, usize)> {
+    pub(super) fn read(&mut self, socket: BorrowedFd<'_>, behind: &mut [u8]) -> io::Result<Filled> {
         let mut slices: [MaybeUninitSlice<'_>; PIECES_MAX + 1] =
             std::array::from_fn(|_| MaybeUninitSlice::new(&mut []));
         let mut used = 0;
@@ -100,7 +112,8 @@ impl Window {
             .recv_vectored_with_flags(&mut slices[..used], libc::MSG_DONTWAIT)?;
         let inside = count.min(self.bytes);
         self.advance(inside);
-        Ok((inside, count - inside))
+        let behind = count - inside;
+        Ok(Filled { inside, behind })
     }
 
     /// The first `bytes` bytes are filled.
@@ -125,6 +138,12 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
+
+    /// What one read brings, into the window and behind it.
+    fn read(window: &mut Window, own: &UnixStream, behind: &mut [u8]) -> (usize, usize) {
+        let filled = window.read(own.as_fd(), behind).unwrap();
+        (filled.inside, filled.behind)
+    }
 
     /// A window of pieces of these sizes over `memory`, which is words as slab memory is.
     fn window(memory: &mut [u64], sizes: &[usize]) -> Window {
@@ -164,13 +183,13 @@ mod tests {
         let nothing = window.read(own.as_fd(), &mut behind).unwrap_err();
         assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
         peer.write_all(b"abc").unwrap();
-        assert_eq!(window.read(own.as_fd(), &mut behind).unwrap(), (3, 0));
+        assert_eq!(read(&mut window, &own, &mut behind), (3, 0));
         peer.write_all(b"defghij\r\nget").unwrap();
-        assert_eq!(window.read(own.as_fd(), &mut behind).unwrap(), (7, 5));
+        assert_eq!(read(&mut window, &own, &mut behind), (7, 5));
         assert_eq!(&bytes_of(&memory)[..10], b"abcdefghij");
         assert_eq!(&behind[..5], b"\r\nget");
         drop(peer);
-        assert_eq!(window.read(own.as_fd(), &mut behind).unwrap(), (0, 0));
+        assert_eq!(read(&mut window, &own, &mut behind), (0, 0));
     }
 
     #[test]
@@ -183,15 +202,9 @@ mod tests {
         peer.write_all(b"!").unwrap();
         let mut behind = [0; 8];
         for _ in 0..2 {
-            assert_eq!(
-                window.read(own.as_fd(), &mut behind).unwrap(),
-                (PIECES_MAX, 0)
-            );
+            assert_eq!(read(&mut window, &own, &mut behind), (PIECES_MAX, 0));
         }
-        assert_eq!(
-            window.read(own.as_fd(), &mut behind).unwrap(),
-            (PIECES_MAX, 1)
-        );
+        assert_eq!(read(&mut window, &own, &mut behind), (PIECES_MAX, 1));
         assert_eq!(bytes_of(&memory), text);
     }
 }

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use corecached_engine::{Engine, IDLE_FOR_EVER, Release, Vitals};
 
-use crate::execute::Access;
+use crate::cell::access::Access;
 use crate::ground::config::Config;
 
 use super::Neighbours;

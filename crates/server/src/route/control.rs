@@ -2,11 +2,11 @@
 
 use std::os::fd::OwnedFd;
 
-use crate::batch::ReplyTo;
 use crate::cell::ConnId;
+use crate::cell::ReplyTo;
 use crate::cell::ShardId;
+use crate::dialect::Style;
 use crate::listen::ListenerId;
-use crate::op::ReplyStyle;
 
 /// What one thread asks of a shard's network side.
 pub(crate) enum Control {
@@ -26,7 +26,7 @@ pub(crate) enum Control {
         /// The first of them, by its number in the table.
         from: u32,
         /// The protocol of the answer.
-        style: ReplyStyle<'static>,
+        style: Style<'static>,
     },
     /// The answer, for `stats conns`.
     ConnsDescribed {

@@ -12,21 +12,24 @@
 
 use std::os::fd::RawFd;
 
-use corecached_engine::{KeyHash, Seconds, StagedTicket};
+use corecached_engine::{Seconds, StagedTicket};
 use corecached_mesh::Loanable;
 use corecached_mesh::spsc::{Consumer, Producer};
 use corecached_reactor::Reactor;
 
-use crate::batch::{Batch, BoxedBatch, ReplyTo};
-use crate::execute::Access;
+use crate::cell::access::Access;
+use crate::cell::batch::{Batch, BoxedBatch};
+use crate::cell::op::{Op, ShardOp};
+use crate::cell::walk::WalkStep;
+use crate::dialect::Style;
+use crate::dialect::dump::Dump;
 use crate::ground::counters::NetCounters;
-use crate::op::{Op, ReplyStyle, StageStep, Verb};
 use crate::watch::Lines;
 
 use super::directory::Directory;
 
-use crate::cell::ShardId;
 use crate::cell::core::{Cells, Core};
+use crate::cell::{ConnId, ReplyTo, ShardId};
 
 /// Batches that may be under way from one shard to another; more wait in the outbox.
 pub(crate) const QUEUE_BATCHES: usize = 16;
@@ -109,9 +112,15 @@ impl Router {
     }
 
     /// Adds an operation for another shard.
-    pub(crate) fn push(&mut self, to: ShardId, op: &Op<'_>, reply_to: Option<ReplyTo>) {
+    pub(crate) fn push(
+        &mut self,
+        to: ShardId,
+        op: &Op<'_>,
+        style: &Style<'_>,
+        reply_to: Option<ReplyTo>,
+    ) {
         let descriptor = self.descriptor;
-        self.with_outbox(to, |outbox| outbox.push(op, reply_to, descriptor));
+        self.with_outbox(to, |outbox| outbox.push(op, style, reply_to, descriptor));
     }
 
     /// Adds a storage operation whose value comes in pieces.
@@ -119,24 +128,33 @@ impl Router {
         &mut self,
         to: ShardId,
         op: &Op<'_>,
+        style: &Style<'_>,
         pieces: impl Iterator<Item = &'v [u8]>,
         reply_to: Option<ReplyTo>,
     ) {
         let descriptor = self.descriptor;
         self.with_outbox(to, |outbox| {
-            outbox.push_pieces(op, pieces, reply_to, descriptor);
+            outbox.push_pieces(op, style, pieces, reply_to, descriptor);
+        });
+    }
+
+    /// Adds an operation on another shard; `asker` is told when it is done.
+    pub(crate) fn push_shard_op(&mut self, to: ShardId, op: &ShardOp<'_>, asker: Option<ConnId>) {
+        let descriptor = self.descriptor;
+        self.with_outbox(to, |outbox| outbox.push_shard_op(op, asker, descriptor));
+    }
+
+    /// Adds a step of a walk over another shard's items.
+    pub(crate) fn push_walk(&mut self, to: ShardId, step: WalkStep, dump: Dump, reply_to: ReplyTo) {
+        let descriptor = self.descriptor;
+        self.with_outbox(to, |outbox| {
+            outbox.push_walk(step, dump, reply_to, descriptor)
         });
     }
 
     /// Gives up a value that was to be received into another shard's memory.
     pub(crate) fn abort_staged(&mut self, to: ShardId, staged: StagedTicket) {
-        let op = Op {
-            key: &[],
-            hash: KeyHash(0),
-            verb: Verb::Stage(StageStep::Abort { staged }),
-            reply: ReplyStyle::None,
-        };
-        self.push(to, &op, None);
+        self.push_shard_op(to, &ShardOp::Abort { staged }, None);
     }
 
     fn with_outbox(&mut self, to: ShardId, add: impl FnOnce(&mut Batch)) {

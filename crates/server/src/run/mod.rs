@@ -13,9 +13,10 @@ use tracing::info;
 
 use crate::admission::Admission;
 use crate::auth::Auth;
-use crate::batch::BoxedBatch;
 use crate::cell::ShardId;
+use crate::cell::batch::BoxedBatch;
 use crate::cell::core::{Cells, Core};
+use crate::cell::observer::Observer;
 use crate::crawler::Crawler;
 use crate::error::StartError;
 use crate::ground::Ground;
@@ -30,7 +31,7 @@ use crate::route::router::{PeerQueues, QUEUE_BATCHES, Router};
 use crate::shard::{Listener, ShardParts};
 use crate::shared::Shared;
 use crate::tls::Tls;
-use crate::watch::{Observer, Watch};
+use crate::watch::Watch;
 use engines::Engines;
 
 /// Runs the server until a signal ends it.

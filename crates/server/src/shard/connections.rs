@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 use corecached_protocol::event::{self, CloseReason};
 use corecached_protocol::reply;
 use corecached_protocol::text::Streams;
-use corecached_reactor::{IN_DOUBT, Outgoing, SendId};
+use corecached_reactor::{IN_DOUBT, SendId};
 use tracing::{debug, error, warn};
 
 use crate::cell::ConnId;
+use crate::cell::walk::Place;
 use crate::conn::{Conn, Link, Secure};
-use crate::crawler::Place;
-use crate::execute::{Part, Walked, some_statistics};
+use crate::dialect::dump::Walked;
+use crate::dialect::notice::Notice;
 use crate::ground::config::TlsKind;
 use crate::listen::ListenerId;
+use crate::replies::Told;
 use crate::route::control::Control;
 use crate::tls::Tls;
 
@@ -289,14 +291,14 @@ impl Net {
                         &self.shared,
                         self.now,
                     );
-                    let mut told = Outgoing::default();
-                    some_statistics(&style, &pairs, &mut told);
+                    let mut told = Vec::new();
+                    style.notice(Notice::Statistics(&pairs), &mut told);
                     self.shared
                         .route
                         .shard(origin)
                         .post(Control::ConnsDescribed {
                             reply_to,
-                            bytes: told.bytes,
+                            bytes: told,
                             next,
                         });
                 }
@@ -305,12 +307,12 @@ impl Net {
                     bytes,
                     next,
                 } => {
-                    self.deliver_bytes(reply_to, &bytes, &mut [], 0);
+                    self.deliver_told(reply_to, Told::plain(&bytes));
                     let walked = Walked {
                         place: next.map(Place::Number),
                         ..Walked::default()
                     };
-                    self.part_done(reply_to, |gather| gather.add_part(Part::Walked(walked)));
+                    self.part_done(reply_to.conn, |gather| gather.add_walked(walked));
                     self.after_input(reply_to.conn);
                 }
                 Control::Watched { conn: id } => {

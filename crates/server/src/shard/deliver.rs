@@ -2,18 +2,20 @@
 
 use std::mem::take;
 
-use corecached_engine::KeyHash;
 use corecached_reactor::Insert;
 
-use crate::batch::{Reply, ReplyTo};
+use crate::cell::batch::Delivery;
+use crate::cell::core::Core;
+use crate::cell::op::ShardOp;
+use crate::cell::outcome::{Grant, Part};
+use crate::cell::{ConnId, ReplyTo};
 use crate::conn::Gather;
-use crate::execute::{Grant, PinCookie};
-use crate::op::{Op, ReplyStyle, Verb};
+use crate::dialect::value::PinCookie;
+use crate::replies::Told;
 
 use crate::shared::Shared;
 
 use super::Net;
-use crate::cell::core::Core;
 
 impl Net {
     /// Exchanges operations and replies with the other shards; this shard's own engine has been put down.
@@ -28,33 +30,36 @@ impl Net {
         self.router.collect();
         let mut completed = self.router.take_completed();
         for batch in &mut completed {
-            batch.deliver(|to, reply| self.deliver(to, reply));
+            batch.deliver(|delivery| self.deliver(delivery));
         }
         self.router.give_back(completed);
     }
 
-    fn deliver(&mut self, to: ReplyTo, reply: Reply<'_>) {
-        match reply {
-            Reply::Bytes {
-                bytes,
-                inserts,
-                base,
-            } => self.deliver_bytes(to, bytes, inserts, base),
-            Reply::Done => self.part_done(to, |_| {}),
-            Reply::Part(part) => self.part_done(to, |gather| gather.add_part(part)),
-            Reply::Granted(grant) => self.granted(to, *grant),
-            Reply::Walked { bytes, part } => {
-                self.deliver_bytes(to, bytes, &mut [], 0);
-                self.part_done(to, |gather| gather.add_part(part));
+    fn deliver(&mut self, delivery: Delivery<'_>) {
+        match delivery {
+            Delivery::Told { to, told } => {
+                self.deliver_told(to, told);
+                self.after_input(to.conn);
+            }
+            Delivery::Part { to, part } => {
+                match part {
+                    Part::Granted(grant) => self.granted(to, *grant),
+                    part => self.part_done(to, |gather| gather.add_part(part)),
+                }
+                self.after_input(to);
+            }
+            Delivery::Walked { to, lines, walked } => {
+                self.deliver_told(to, Told::plain(lines));
+                self.part_done(to.conn, |gather| gather.add_walked(walked));
+                self.after_input(to.conn);
             }
         }
-        self.after_input(to.conn);
     }
 
     /// Another shard has memory for a large value, or none.
-    fn granted(&mut self, to: ReplyTo, grant: Grant) {
+    fn granted(&mut self, to: ConnId, grant: Grant) {
         let Grant { shard, staged, .. } = grant;
-        match self.conns.get_mut(to.conn) {
+        match self.conns.get_mut(to) {
             Some(conn) => conn.granted(grant),
             // The connection has ended meanwhile.
             None => {
@@ -65,23 +70,18 @@ impl Net {
         }
     }
 
-    pub(super) fn deliver_bytes(
-        &mut self,
-        to: ReplyTo,
-        bytes: &[u8],
-        inserts: &mut [Insert],
-        base: usize,
-    ) {
+    /// A reply goes to its place in the order of its connection's.
+    pub(super) fn deliver_told(&mut self, to: ReplyTo, told: Told<'_>) {
         self.warm.prepare(&mut self.reactor);
         match self.conns.get_mut(to.conn) {
-            Some(conn) => conn.fulfil(to.seq, &mut self.warm.spare, bytes, inserts, base),
-            None => self.unpin_remote(inserts),
+            Some(conn) => conn.fulfil(to.seq, &mut self.warm.spare, told),
+            None => self.unpin_remote(told.inserts),
         }
     }
 
     /// Notes that a shard has done its part of a connection's broadcast.
-    pub(super) fn part_done(&mut self, to: ReplyTo, add: impl FnOnce(&mut Gather)) {
-        let Some(conn) = self.conns.get_mut(to.conn) else {
+    pub(super) fn part_done(&mut self, to: ConnId, add: impl FnOnce(&mut Gather)) {
+        let Some(conn) = self.conns.get_mut(to) else {
             return;
         };
         let Some(gather) = conn.gather_mut() else {
@@ -114,14 +114,9 @@ impl Net {
 
     fn unpin_at_owner(&mut self, pin: PinCookie) {
         let PinCookie { shard, pin } = pin;
-        let op = Op {
-            key: &[],
-            hash: KeyHash(0),
-            verb: Verb::Unpin {
-                pin: pin.into_bits(),
-            },
-            reply: ReplyStyle::None,
+        let op = ShardOp::Unpin {
+            pin: pin.into_bits(),
         };
-        self.router.push(shard, &op, None);
+        self.router.push_shard_op(shard, &op, None);
     }
 }

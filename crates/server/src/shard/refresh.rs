@@ -18,7 +18,8 @@ use crate::route::control::Control;
 use crate::shared::Shared;
 
 use super::Net;
-use crate::batch::ReplyTo;
+use crate::cell::ReplyTo;
+use crate::replies::Told;
 
 /// Who wants certificates to be read again.
 #[derive(Debug, Default)]
@@ -42,7 +43,7 @@ impl Net {
     pub(super) fn certificates_refreshed(&mut self, reply_to: Vec<ReplyTo>, line: &[u8]) {
         self.refreshes.is_under_way = false;
         for to in reply_to {
-            self.deliver_bytes(to, line, &mut [], 0);
+            self.deliver_told(to, Told::plain(line));
             self.after_input(to.conn);
         }
         self.read_certificates();

@@ -8,7 +8,7 @@
 //! a datagram        --+
 //! ```
 
-use corecached_reactor::{Outgoing, Reactor};
+use corecached_reactor::Reactor;
 
 use crate::cell::ConnId;
 use crate::conn::{Conn, Cx, KEYS_PER_TURN};
@@ -45,7 +45,6 @@ impl Net {
             shared: &self.shared,
             net: self.shared.telemetry.of(self.id.0),
             spare: self.warm.spare.take(),
-            unwanted: Outgoing::default(),
             output_bytes_max: self.holding.output_bytes_max(),
             keys_left: KEYS_PER_TURN,
             has_long_turn: false,

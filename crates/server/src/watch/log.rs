@@ -70,7 +70,7 @@ impl EventLog {
     }
 
     /// What all shards know of watching.
-    pub(super) fn watch(&self) -> &Watch {
+    pub(crate) fn watch(&self) -> &Watch {
         &self.watch
     }
 
@@ -100,7 +100,7 @@ impl EventLog {
     }
 
     /// Events that were lost before they came here.
-    pub(super) fn add_dropped(&mut self, events: u64) {
+    pub(crate) fn add_dropped(&mut self, events: u64) {
         self.lines.dropped += events;
     }
 

@@ -8,13 +8,12 @@
 //!        +-- end of the tick: Watch::publish --+--> Watcher (bounded) --------+ buffer was empty
 //! ```
 //!
-//! Without watchers an operation tests one number, [`Observer::is_idle`]. With some, its lines are written into the log of
+//! Without watchers an operation tests one number, `Observer::is_idle`. With some, its lines are written into the log of
 //! the shard it ran on, bounded by `-o worker_logbuf_size`, and appended to each watcher's buffer, bounded by
 //! `-o watcher_logbuf_size`, at the end of the tick: whoever reads too slowly loses lines and is told how many. The locks
 //! here are taken only while somebody watches, and never while an operation runs.
 
 mod log;
-mod observer;
 mod prefixes;
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
@@ -28,19 +27,18 @@ use crate::cell::ShardId;
 use crate::ground::config::Config;
 
 pub(crate) use log::{EventLog, Lines};
-pub(crate) use observer::{Committed, Observer, committed, observed};
 pub(crate) use prefixes::{Named, PREFIXES_PER_STEP, PrefixCounts, PrefixRows, Prefixes};
 
-use prefixes::PrefixNames;
+pub(crate) use prefixes::PrefixNames;
 
 /// Watchers that there may be.
 const WATCHERS_MAX: usize = 20;
 /// Room for a `skipped=<n>` line.
 const SKIPPED_BYTES_MAX: usize = 32;
 /// Stands for `stats detail` among the bits of the streams.
-const DETAIL: u16 = 1 << 15;
+pub(crate) const DETAIL: u16 = 1 << 15;
 /// Stands for `-vvv` among them.
-const LOOKUPS: u16 = 1 << 14;
+pub(crate) const LOOKUPS: u16 = 1 << 14;
 /// What is no stream.
 const NO_STREAMS: u16 = DETAIL | LOOKUPS;
 
@@ -118,6 +116,16 @@ impl Watch {
         let buffers = self.list();
         let buffers = buffers.iter().map(|it| it.buffer().bytes.capacity() as u64);
         buffers.sum()
+    }
+
+    /// The names of the prefixes that are counted.
+    pub(crate) fn prefix_names(&self) -> &PrefixNames {
+        &self.prefix_names
+    }
+
+    /// What ends a prefix.
+    pub(crate) fn prefix_delimiter(&self) -> u8 {
+        self.prefix_delimiter
     }
 
     /// Prefixes that are counted.

@@ -81,7 +81,7 @@ fn insert(table: &mut Table, name: Arc<[u8]>, number: u32) {
 
 /// The prefixes that are counted anywhere, so that there are not too many of them.
 #[derive(Debug, Default)]
-pub(super) struct PrefixNames {
+pub(crate) struct PrefixNames {
     names: RwLock<Names>,
     garbage: Mutex<Garbage>,
     has_garbage: AtomicBool,
@@ -181,7 +181,7 @@ pub(crate) struct Prefixes {
 impl Prefixes {
     /// The counts of a key's prefix: what stands before the delimiter. `None` for a key without one, and for one prefix
     /// too many.
-    pub(super) fn of_key(
+    pub(crate) fn of_key(
         &mut self,
         key: &[u8],
         delimiter: u8,
@@ -206,7 +206,7 @@ impl Prefixes {
     }
 
     /// The counts of some prefixes from a number on.
-    pub(super) fn rows(&self, from: u32) -> PrefixRows {
+    pub(crate) fn rows(&self, from: u32) -> PrefixRows {
         let from = from as usize;
         let end = self.counts.len().min(from + PREFIXES_PER_STEP);
         PrefixRows {
@@ -216,7 +216,7 @@ impl Prefixes {
     }
 
     /// Forgets all counts.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.counts = Vec::new();
         if !self.numbers.is_empty() {
             let old = std::mem::take(&mut self.numbers);
@@ -226,7 +226,7 @@ impl Prefixes {
 
     /// Frees some of what was forgotten, here and in the names of all shards.
     #[inline]
-    pub(super) fn free_some(&mut self, names: &PrefixNames) {
+    pub(crate) fn free_some(&mut self, names: &PrefixNames) {
         if !self.garbage.is_empty() {
             self.garbage.free(FREED_PER_TURN);
         }

@@ -46,7 +46,7 @@ impl Model {
         let hit = match self.engine.fetch(&key, hash(&key), now, fetch) {
             Lookup::Hit(hit) => hit,
             Lookup::Miss => return self.missed(&key, fetch),
-            Lookup::OutOfMemory => return self.found_no_deadline(&key),
+            Lookup::OutOfMemory(_) => return self.found_no_deadline(&key),
         };
         let value: Vec<u8> = hit.value_chunks().flatten().copied().collect();
         assert_eq!((hit.key(), hit.value_len()), (&key[..], value.len()));

@@ -1,5 +1,5 @@
 //! The binary protocol: parsed packets become operations. Which packets are answered, and how, is decided where outcomes
-//! become packets (`execute/binary.rs`), but for those that no shard is asked about.
+//! become packets (`dialect/binary.rs`), but for those that no shard is asked about.
 
 mod get;
 mod sasl;
@@ -13,9 +13,11 @@ use corecached_protocol::reply::COMPATIBILITY_VERSION;
 
 use tracing::debug;
 
+use crate::cell::op::{Change, Op, Verb};
+use crate::dialect::Style;
 use crate::dialogue;
-use crate::op::{Op, ReplyStyle, Verb};
 
+use super::ahead::{self, Get};
 use super::steps::Step;
 use super::{Conn, Cx, Stop, gather};
 
@@ -38,10 +40,13 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
         return fail(conn, head, Status::AuthError, used, true, cx);
     }
     match request {
-        BinaryRequest::Get { key, .. } => return get::run(conn, key, head, used, bytes, cx),
+        BinaryRequest::Get { key, .. } => {
+            let first = Get::new(key, Style::Binary(head), used);
+            return ahead::run(conn, first, bytes, get::next, cx);
+        }
         BinaryRequest::GetAndTouch { key, exptime, .. } | BinaryRequest::Touch { key, exptime } => {
             let fetch = Fetch::Touch(deadline(exptime, cx));
-            keyed(conn, head, key, Verb::Get { fetch }, cx);
+            keyed(conn, head, key, Verb::Get(fetch), cx);
         }
         BinaryRequest::Store(store) => {
             return store::store(conn, head, &store, &bytes[used..], used, cx);
@@ -51,13 +56,15 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
                 compare: compare(cas),
                 ..Delete::default()
             };
-            keyed(conn, head, key, Verb::Delete(delete), cx);
+            let command = "delete";
+            let delete = Change::Delete { delete, command };
+            keyed(conn, head, key, Verb::Change(delete), cx);
         }
         BinaryRequest::Arith { .. } => arith(conn, head, &request, cx),
         BinaryRequest::Flush { exptime, .. } => {
-            gather::flush_all(conn, exptime.map(i64::from), ReplyStyle::Binary(head), cx);
+            gather::flush_all(conn, exptime.map(i64::from), Style::Binary(head), cx);
         }
-        BinaryRequest::Stat(stats) => gather::stats(conn, stats, ReplyStyle::Binary(head), cx),
+        BinaryRequest::Stat(stats) => gather::stats(conn, stats, Style::Binary(head), cx),
         BinaryRequest::Noop => conn.tell(cx, |out| reply::done(&mut out.bytes, head, 0)),
         BinaryRequest::Version => conn.tell(cx, |out| {
             let version = COMPATIBILITY_VERSION.as_bytes();
@@ -125,15 +132,7 @@ fn deadline(exptime: u32, cx: &Cx<'_>) -> Deadline {
 #[inline]
 fn keyed(conn: &mut Conn, head: Head, key: &[u8], verb: Verb<'_>, cx: &mut Cx<'_>) {
     let hash = Conn::hash(cx, key);
-    conn.submit(
-        &Op {
-            key,
-            hash,
-            verb,
-            reply: ReplyStyle::Binary(head),
-        },
-        cx,
-    );
+    conn.submit(&Op { key, hash, verb }, &Style::Binary(head), cx);
 }
 
 fn arith(conn: &mut Conn, head: Head, request: &BinaryRequest<'_>, cx: &mut Cx<'_>) {
@@ -155,7 +154,7 @@ fn arith(conn: &mut Conn, head: Head, request: &BinaryRequest<'_>, cx: &mut Cx<'
     };
     let op = if incr { ArithOp::Incr } else { ArithOp::Decr };
     let arith = Arith { op, delta, extras };
-    keyed(conn, head, key, Verb::Arith(arith), cx);
+    keyed(conn, head, key, Verb::Change(Change::Arith(arith)), cx);
 }
 
 /// The cas unique of a header, if it is to be compared.

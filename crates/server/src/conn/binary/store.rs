@@ -4,10 +4,11 @@ use corecached_engine::{StoreExtras, StoreMode};
 use corecached_protocol::binary::{BinaryStore, Head, Opcode};
 use corecached_protocol::text::StoreVerb;
 
+use crate::cell::op::Refusal;
 use crate::conn::announced::{self, Announced, Taken};
 use crate::conn::steps::Step;
 use crate::conn::{Conn, Cx};
-use crate::op::{Refusal, ReplyStyle};
+use crate::dialect::Style;
 
 use super::deadline;
 
@@ -29,7 +30,7 @@ pub(super) fn store(
         extras: extras(head, request, cx.shared.ground.config.cas_enabled),
         value_bytes: request.value_bytes as usize,
         line_end: b"",
-        reply: ReplyStyle::Binary(head),
+        style: Style::Binary(head),
         reports_malformed: false,
     };
     let engine = &cx.access.engine;

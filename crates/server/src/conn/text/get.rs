@@ -14,10 +14,11 @@ use corecached_protocol::text::{
     self, Checked, KEYS_BYTES_AT_ONCE_MAX, KeyCheck, Keys, Parsed, Request,
 };
 
-use crate::conn::ahead::{self, Get, LOOKAHEAD};
+use crate::cell::op::{Op, Verb};
+use crate::conn::ahead::{Get, LOOKAHEAD};
 use crate::conn::steps::Step;
 use crate::conn::{Conn, Cx, Phase, Stop};
-use crate::op::{Op, ReplyStyle, Verb};
+use crate::dialect::Style;
 
 use super::{log_request, meta};
 
@@ -42,45 +43,22 @@ pub(super) struct ManyStyle {
     pub(super) touch: Option<Deadline>,
 }
 
-/// Answers a single-key get, and those that follow it in `bytes`.
-#[inline]
-pub(super) fn run(
-    conn: &mut Conn,
-    key: &[u8],
-    with_cas: bool,
-    line: usize,
-    bytes: &[u8],
-    cx: &mut Cx<'_>,
-) -> Step {
-    let reply = ReplyStyle::Text { with_cas };
-    let first = Get {
-        key,
-        reply,
-        bytes: line,
-    };
-    ahead::run(conn, first, bytes, next, cx)
-}
-
 /// The get of one key, classic or meta, that `bytes` begins with, if it does.
 #[inline]
 pub(super) fn next<'b>(conn: &Conn, bytes: &'b [u8], cx: &Cx<'_>) -> Option<Get<'b>> {
     let Parsed::Request { request, consumed } = text::parse(bytes) else {
         return None;
     };
-    let (key, reply) = match request {
-        Request::Get { keys, with_cas } => (keys.single()?, ReplyStyle::Text { with_cas }),
+    let (key, style) = match request {
+        Request::Get { keys, with_cas } => (keys.single()?, Style::Text { with_cas }),
         Request::Meta(MetaRequest::Get(get)) => {
             let style = meta::get_style(&get, cx);
-            (get.key.as_sent()?, ReplyStyle::Meta(style))
+            (get.key.as_sent()?, Style::Meta(style))
         }
         _ => return None,
     };
     log_request(conn, &bytes[..consumed]);
-    Some(Get {
-        key,
-        reply,
-        bytes: consumed,
-    })
+    Some(Get::new(key, style, consumed))
 }
 
 /// Answers a get of several keys, or of one that is not pipelined. `line` is its whole line.
@@ -96,19 +74,20 @@ pub(super) fn many(
         conn.say(reply::END, cx);
         return Step::Used(line.len());
     }
-    begin(conn, (left, line), None, style)
+    begin(conn, left, line, None, style)
 }
 
 /// Begins a get of more keys than can be looked at in one go.
 pub(super) fn long(conn: &mut Conn, keys: &[u8], style: ManyStyle, line: &[u8]) -> Step {
     let check = Some(KeyCheck::default());
-    begin(conn, (keys.len(), line), check, style)
+    begin(conn, keys.len(), line, check, style)
 }
 
 /// The last `left` bytes before the end of `line` are answered in later turns.
 fn begin(
     conn: &mut Conn,
-    (left, line): (usize, &[u8]),
+    left: usize,
+    line: &[u8],
     check: Option<KeyCheck>,
     style: ManyStyle,
 ) -> Step {
@@ -173,10 +152,8 @@ fn later(conn: &Conn) -> Stop {
 /// Gets keys until all are done, or the connection has to pause, or it has had its share of the turn. Returns how many
 /// bytes of keys are left.
 fn get_many(conn: &mut Conn, mut keys: Keys<'_>, style: ManyStyle, cx: &mut Cx<'_>) -> usize {
-    let verb = Verb::Get {
-        fetch: style.touch.map_or(Fetch::Count, Fetch::Touch),
-    };
-    let reply = ReplyStyle::Text {
+    let verb = Verb::Get(style.touch.map_or(Fetch::Count, Fetch::Touch));
+    let style = Style::Text {
         with_cas: style.with_cas,
     };
     if cx.keys_left == 0 {
@@ -196,15 +173,7 @@ fn get_many(conn: &mut Conn, mut keys: Keys<'_>, style: ManyStyle, cx: &mut Cx<'
             cx.prefetch_item(hash);
         }
         for &(key, hash) in ahead {
-            conn.submit(
-                &Op {
-                    key,
-                    hash,
-                    verb,
-                    reply,
-                },
-                cx,
-            );
+            conn.submit(&Op { key, hash, verb }, &style, cx);
         }
         let left = keys.as_bytes().len();
         cx.keys_left = cx.keys_left.saturating_sub(count);

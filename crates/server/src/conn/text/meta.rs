@@ -1,4 +1,4 @@
-//! The meta commands: what their flags mean for the operation. What they mean for the reply is `execute::meta`'s.
+//! The meta commands: what their flags mean for the operation. What they mean for the reply is `dialect/meta.rs`'s.
 //!
 //! Flags act in the order they were sent. For the operation that matters in two places: of `T` and `N` on an item that is
 //! created the later one counts, and `R` behind `T` looks at the new time to live.
@@ -12,12 +12,13 @@ use corecached_protocol::meta::{
     ArithMode, Flags, MetaArith, MetaDelete, MetaGet, MetaKey, MetaRequest, MetaSet, SetMode,
 };
 
+use crate::cell::op::{Change, Op, Verb};
 use crate::conn::ahead::{self, Get};
 use crate::conn::announced::{self, Announced, Taken};
 use crate::conn::{Conn, Cx};
-use crate::op::{MetaStyle, Op, ReplyStyle, Verb};
+use crate::dialect::{MetaStyle, Style};
 
-use super::{Step, deadline, error, get};
+use super::{Step, deadline, get};
 
 /// A meta command; `bytes` begins with its line of `line` bytes.
 pub(super) fn command(
@@ -31,37 +32,34 @@ pub(super) fn command(
         MetaRequest::Get(request) => {
             let style = get_style(request, cx);
             if let Some(key) = request.key.as_sent() {
-                let reply = ReplyStyle::Meta(style);
-                let first = Get {
-                    key,
-                    reply,
-                    bytes: line,
-                };
+                let first = Get::new(key, Style::Meta(style), line);
                 return ahead::run(conn, first, bytes, get::next, cx);
             }
             let fetch = fetch(&style, cx);
-            submit(conn, &request.key, Verb::Get { fetch }, style, cx);
+            submit(conn, &request.key, Verb::Get(fetch), style, cx);
         }
         MetaRequest::Set(set) => return store(conn, set, &bytes[line..], line, cx),
         MetaRequest::Delete(request) => {
             let style = style(&request.flags, &request.key, cx);
-            let verb = Verb::Delete(delete(request, &style));
-            submit(conn, &request.key, verb, style, cx);
+            let delete = Change::Delete {
+                delete: delete(request, &style),
+                command: "md",
+            };
+            submit(conn, &request.key, Verb::Change(delete), style, cx);
         }
         MetaRequest::Arith(request) => {
             let style = style(&request.flags, &request.key, cx);
-            let verb = Verb::Arith(arith(request, &style));
-            submit(conn, &request.key, verb, style, cx);
+            let arith = Change::Arith(arith(request, &style));
+            submit(conn, &request.key, Verb::Change(arith), style, cx);
         }
         MetaRequest::Debug(debug) => {
-            let verb = Verb::Get {
-                fetch: Fetch::Inspect,
-            };
+            let verb = Verb::Get(Fetch::Inspect);
             let style = style(&Flags::NONE, &debug.key, cx);
             submit(conn, &debug.key, verb, style, cx);
         }
         MetaRequest::Error { reply, swallow } => {
-            return error(conn, reply, *swallow, false, false, line, cx);
+            conn.say(reply, cx);
+            conn.swallow(*swallow);
         }
     }
     Step::Used(line)
@@ -77,15 +75,7 @@ fn submit(
     let mut scratch = [0; KEY_BYTES_MAX];
     let key = key.bytes(&mut scratch);
     let hash = Conn::hash(cx, key);
-    conn.submit(
-        &Op {
-            key,
-            hash,
-            verb,
-            reply: ReplyStyle::Meta(style),
-        },
-        cx,
-    );
+    conn.submit(&Op { key, hash, verb }, &Style::Meta(style), cx);
 }
 
 /// What the flags say about the reply.
@@ -198,7 +188,7 @@ fn store(
         extras,
         value_bytes: request.value_bytes as usize,
         line_end: announced::LINE_END,
-        reply: ReplyStyle::Meta(style),
+        style: Style::Meta(style),
         reports_malformed: true,
     };
     match announced::take(conn, &announced, data, cx) {

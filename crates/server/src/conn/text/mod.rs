@@ -11,11 +11,13 @@ use corecached_protocol::event::CloseReason;
 use corecached_protocol::exptime;
 use corecached_protocol::text::{self, Parsed, Request};
 
+use crate::cell::op::{Change, Op, Verb};
+use crate::dialect::Style;
 use crate::dialogue;
-use crate::op::{Op, ReplyStyle, Verb};
 
+use super::ahead::{self, Get};
 use super::steps::Step;
-use super::{Conn, Cx, Phase, Stop};
+use super::{Conn, Cx, Stop};
 use get::ManyStyle;
 
 pub(super) use get::{KeyRun, go_on as go_on_with_keys};
@@ -37,7 +39,10 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     log_request(conn, &bytes[..line]);
     match request {
         Request::Get { keys, with_cas } => match keys.single() {
-            Some(key) => return get::run(conn, key, with_cas, line, bytes, cx),
+            Some(key) => {
+                let style = Style::Text { with_cas };
+                return ahead::run(conn, Get::new(key, style, line), bytes, get::next, cx);
+            }
             None => {
                 let touch = None;
                 let style = ManyStyle { with_cas, touch };
@@ -55,10 +60,14 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             noreply,
         } => {
             let deadline = deadline(exptime, cx);
-            keyed(conn, key, Verb::Touch { deadline }, noreply, cx);
+            change(conn, key, Change::Touch { deadline }, noreply, cx);
         }
         Request::Delete { key, noreply } => {
-            keyed(conn, key, Verb::Delete(Delete::default()), noreply, cx);
+            let delete = Change::Delete {
+                delete: Delete::default(),
+                command: "delete",
+            };
+            change(conn, key, delete, noreply, cx);
         }
         Request::Arith {
             key,
@@ -69,14 +78,20 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             let op = if incr { ArithOp::Incr } else { ArithOp::Decr };
             let extras = ArithExtras::default();
             let arith = Arith { op, delta, extras };
-            keyed(conn, key, Verb::Arith(arith), noreply, cx);
+            change(conn, key, Change::Arith(arith), noreply, cx);
         }
         Request::Error {
             reply,
             swallow,
             noreply,
             close,
-        } => return error(conn, reply, swallow, noreply, close, line, cx),
+        } => {
+            say_unless(conn, noreply, reply, cx);
+            if close {
+                return Step::Close;
+            }
+            conn.swallow(swallow);
+        }
         Request::Quit => {
             conn.parting.reason = Some(CloseReason::Normal);
             return Step::Close;
@@ -153,34 +168,11 @@ fn deadline(exptime: i32, cx: &Cx<'_>) -> Deadline {
 }
 
 #[inline]
-fn keyed(conn: &mut Conn, key: &[u8], verb: Verb<'_>, noreply: bool, cx: &mut Cx<'_>) {
-    let hash = Conn::hash(cx, key);
-    conn.submit(
-        &Op {
-            key,
-            hash,
-            verb,
-            reply: ReplyStyle::text_unless(noreply),
-        },
-        cx,
-    );
-}
-
-fn error(
-    conn: &mut Conn,
-    line: &[u8],
-    swallow: usize,
-    noreply: bool,
-    close: bool,
-    used: usize,
-    cx: &mut Cx<'_>,
-) -> Step {
-    say_unless(conn, noreply, line, cx);
-    if close {
-        return Step::Close;
-    }
-    if swallow > 0 {
-        conn.phase = Phase::Swallow(swallow as u64);
-    }
-    Step::Used(used)
+fn change(conn: &mut Conn, key: &[u8], change: Change<'_>, noreply: bool, cx: &mut Cx<'_>) {
+    let op = Op {
+        key,
+        hash: Conn::hash(cx, key),
+        verb: Verb::Change(change),
+    };
+    conn.submit(&op, &Style::text_unless(noreply), cx);
 }

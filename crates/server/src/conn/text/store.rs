@@ -6,7 +6,7 @@ use corecached_protocol::text::{StoreRequest, StoreVerb};
 use crate::conn::announced::{self, Announced, Taken};
 use crate::conn::steps::Step;
 use crate::conn::{Conn, Cx};
-use crate::op::ReplyStyle;
+use crate::dialect::Style;
 
 use super::deadline;
 
@@ -27,7 +27,7 @@ pub(super) fn store(
         extras: StoreExtras::default(),
         value_bytes: request.value_bytes as usize,
         line_end: announced::LINE_END,
-        reply: ReplyStyle::text_unless(request.noreply),
+        style: Style::text_unless(request.noreply),
         reports_malformed: false,
     };
     match announced::take(conn, &announced, data, cx) {

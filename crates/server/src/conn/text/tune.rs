@@ -4,7 +4,7 @@ use corecached_protocol::reply;
 use corecached_protocol::text::{CrawlerRequest, DebugTime, LruRequest, SlabsRequest};
 
 use crate::conn::{Conn, Cx, crawl, gather};
-use crate::op::ReplyStyle;
+use crate::dialect::Style;
 
 use super::say_unless;
 
@@ -19,7 +19,7 @@ pub(super) fn slabs(conn: &mut Conn, request: SlabsRequest, noreply: bool, cx: &
             return say_unless(conn, noreply, reply::BAD_FORMAT, cx);
         }
         SlabsRequest::Reassign(Some(classes)) => {
-            return gather::reassign(conn, classes, ReplyStyle::text_unless(noreply), cx);
+            return gather::reassign(conn, classes, Style::text_unless(noreply), cx);
         }
         SlabsRequest::Automove(level) => tuning.slab_automove.set(level),
         SlabsRequest::AutomoveRatio(ratio) => tuning.slab_automove_ratio.set(ratio),

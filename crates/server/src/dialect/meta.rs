@@ -3,39 +3,64 @@
 //! What is asked for by no flag is left unwritten and uncomputed: most requests want a value and nothing else. A quiet
 //! command's ordinary outcome becomes no bytes at all; errors and unexpected outcomes are told in any case.
 
-use corecached_engine::{ArithOutcome, Deadline, DeleteOutcome, Fetch, Hit, Seconds, StoreOutcome};
+use corecached_engine::{ArithOutcome, Deadline, DeleteOutcome, Seconds, StoreOutcome};
+use corecached_protocol::meta::Flags;
 use corecached_protocol::meta::reply::{self as meta, Key, Status};
 use corecached_protocol::reply;
 
-use crate::op::MetaStyle;
+use super::ThenValue;
+use crate::cell::op::Refusal;
+use crate::cell::outcome::{Changed, HitView};
 
-/// The line of a hit of `mg`, or all of `me`. Returns whether the value follows.
+/// What a meta command says about its reply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MetaStyle<'a> {
+    /// Its flags as sent: the reply returns what they ask for, in their order.
+    pub(crate) flags: Flags<'a>,
+    /// Whether its key came in base64.
+    pub(crate) base64: bool,
+    /// Length of the value that `ms` came with.
+    pub(crate) value_bytes: u32,
+    /// What `T` means.
+    pub(crate) touched: Deadline,
+    /// What `N` means.
+    pub(crate) created: Deadline,
+}
+
+impl MetaStyle<'_> {
+    /// The same with its words kept elsewhere.
+    #[inline]
+    pub(super) fn with_words<'b>(self, words: &'b [u8]) -> MetaStyle<'b> {
+        MetaStyle {
+            flags: self.flags.with_words(words),
+            ..self
+        }
+    }
+}
+
+/// The line of a hit of `mg`.
 #[inline]
 pub(super) fn hit(
+    key: &[u8],
     style: &MetaStyle<'_>,
-    hit: &Hit<'_>,
-    fetch: Fetch,
+    hit: &impl HitView,
     now: Seconds,
     out: &mut Vec<u8>,
-) -> bool {
-    if fetch == Fetch::Inspect {
-        innards(hit, now, out);
-        return false;
-    }
+) -> Option<ThenValue> {
     let flags = &style.flags;
     // A client that has the value already, by its cas unique, is not sent it again.
     let with_value =
         flags.has(b'v') && (!flags.has(b'C') || flags.compare_cas() != Some(hit.cas()));
     if flags.wants_flags_back() {
-        full_hit(style, hit, with_value, now, out);
+        meta::get_hit(out, flags, &facts(key, style, hit, with_value, now));
     } else {
-        meta::bare_hit(out, with_value.then(|| hit.value_len()), marks(hit));
+        meta::bare_hit(out, with_value.then(|| hit.value_bytes()), marks(hit));
     }
-    with_value
+    with_value.then_some(ThenValue(reply::CRLF))
 }
 
 #[inline]
-fn marks(hit: &Hit<'_>) -> meta::Marks {
+fn marks(hit: &impl HitView) -> meta::Marks {
     meta::Marks {
         win_sent: hit.was_won(),
         stale: hit.is_stale(),
@@ -43,35 +68,39 @@ fn marks(hit: &Hit<'_>) -> meta::Marks {
     }
 }
 
-fn full_hit(
+fn facts<'k>(
+    key: &'k [u8],
     style: &MetaStyle<'_>,
-    hit: &Hit<'_>,
+    hit: &impl HitView,
     with_value: bool,
     now: Seconds,
-    out: &mut Vec<u8>,
-) {
+) -> meta::Hit<'k> {
     let before = if hit.is_new() {
         Deadline::NEVER
     } else {
         hit.deadline_before()
     };
-    let facts = meta::Hit {
-        key: Key {
-            bytes: hit.key(),
-            base64: hit.has_binary_key(),
-        },
-        value_bytes: hit.value_len(),
+    meta::Hit {
+        key: stored_key(key, hit),
+        value_bytes: hit.value_bytes(),
         with_value,
         client_flags: hit.client_flags(),
         cas: hit.cas(),
         ttl: ttl(before, now),
         ttl_touched: ttl(style.touched, now),
         ttl_created: hit.is_new().then(|| ttl(style.created, now)),
-        fetched: hit.fetched(),
+        fetched: hit.was_fetched(),
         idle_seconds: hit.idle_seconds(),
         marks: marks(hit),
-    };
-    meta::get_hit(out, &style.flags, &facts);
+    }
+}
+
+/// The key of an item, told as it came when the item was stored.
+fn stored_key<'k>(key: &'k [u8], hit: &impl HitView) -> Key<'k> {
+    Key {
+        bytes: key,
+        base64: hit.has_binary_key(),
+    }
 }
 
 /// Seconds until `deadline`; 0 once it has passed.
@@ -79,28 +108,55 @@ fn ttl(deadline: Deadline, now: Seconds) -> Option<u32> {
     (deadline != Deadline::NEVER).then(|| deadline.0.saturating_sub(now.0))
 }
 
-fn innards(hit: &Hit<'_>, now: Seconds, out: &mut Vec<u8>) {
+/// All of the answer to a hit of `me`.
+#[cold]
+pub(super) fn innards(key: &[u8], hit: &impl HitView, now: Seconds, out: &mut Vec<u8>) {
     let facts = meta::Innards {
-        key: Key {
-            bytes: hit.key(),
-            base64: hit.has_binary_key(),
-        },
+        key: stored_key(key, hit),
         ttl: ttl(hit.deadline(), now),
         idle_seconds: hit.idle_seconds(),
         cas: hit.cas(),
-        fetched: hit.fetched(),
+        fetched: hit.was_fetched(),
         class: u32::from(hit.class_id()),
         item_bytes: hit.item_bytes(),
     };
     meta::debug(out, &facts);
 }
 
-/// The line of a miss of `mg` or `me`.
-pub(super) fn miss(key: &[u8], style: &MetaStyle<'_>, fetch: Fetch, out: &mut Vec<u8>) {
-    if fetch == Fetch::Inspect {
-        out.extend_from_slice(meta::EN);
-    } else if !style.flags.is_quiet() {
+/// The line of a miss of `me`.
+#[cold]
+pub(super) fn no_innards(out: &mut Vec<u8>) {
+    out.extend_from_slice(meta::EN);
+}
+
+/// The line of a miss of `mg`.
+pub(super) fn miss(key: &[u8], style: &MetaStyle<'_>, out: &mut Vec<u8>) {
+    if !style.flags.is_quiet() {
         plain(key, style, Status::En, out);
+    }
+}
+
+/// There is no memory for the new deadline of a hit of `mg`.
+pub(super) fn out_of_memory(out: &mut Vec<u8>) {
+    out.extend_from_slice(reply::OUT_OF_MEMORY);
+}
+
+/// The reply to a change.
+pub(super) fn changed(
+    key: &[u8],
+    style: &MetaStyle<'_>,
+    changed: &Changed,
+    now: Seconds,
+    out: &mut Vec<u8>,
+) {
+    match changed {
+        Changed::Stored(outcome) => stored(key, style, outcome, out),
+        Changed::Refused(Refusal::TooLarge) => stored(key, style, &StoreOutcome::TooLarge, out),
+        Changed::Refused(Refusal::NoMemory) => stored(key, style, &StoreOutcome::OutOfMemory, out),
+        Changed::Deleted(outcome) => deleted(key, style, outcome, out),
+        Changed::Counted(outcome) => counted(key, style, outcome, now, out),
+        // No meta command touches without looking.
+        Changed::Touched(_) => {}
     }
 }
 
@@ -116,7 +172,7 @@ fn key_of<'k>(key: &'k [u8], style: &MetaStyle<'_>) -> Key<'k> {
 }
 
 /// The reply to `ms`.
-pub(super) fn stored(key: &[u8], style: &MetaStyle<'_>, outcome: &StoreOutcome, out: &mut Vec<u8>) {
+fn stored(key: &[u8], style: &MetaStyle<'_>, outcome: &StoreOutcome, out: &mut Vec<u8>) {
     let sent = style.value_bytes as usize;
     let (status, cas, value_bytes) = match *outcome {
         StoreOutcome::Stored { .. } if style.flags.is_quiet() => return,
@@ -138,12 +194,7 @@ pub(super) fn stored(key: &[u8], style: &MetaStyle<'_>, outcome: &StoreOutcome, 
 }
 
 /// The reply to `md`.
-pub(super) fn deleted(
-    key: &[u8],
-    style: &MetaStyle<'_>,
-    outcome: &DeleteOutcome,
-    out: &mut Vec<u8>,
-) {
+fn deleted(key: &[u8], style: &MetaStyle<'_>, outcome: &DeleteOutcome, out: &mut Vec<u8>) {
     let status = match outcome {
         DeleteOutcome::Deleted if style.flags.is_quiet() => return,
         DeleteOutcome::Deleted => Status::Hd,
@@ -155,7 +206,7 @@ pub(super) fn deleted(
 }
 
 /// The reply to `ma`.
-pub(super) fn arithmetic(
+fn counted(
     key: &[u8],
     style: &MetaStyle<'_>,
     outcome: &ArithOutcome,

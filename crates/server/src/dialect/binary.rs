@@ -1,22 +1,30 @@
 //! Outcomes as packets. A quiet opcode is not answered when all went as asked: a store or a deletion that is done, a
 //! fetch that found nothing. Everything else it answers.
 
-use corecached_engine::{ArithOutcome, DeleteOutcome, Hit, StoreOutcome};
+use corecached_engine::{ArithOutcome, DeleteOutcome, StoreOutcome};
 use corecached_protocol::binary::{Head, Opcode, Status, reply};
 
+use super::ThenValue;
+use super::notice::Notice;
 use crate::cell::Pairs;
-use crate::op::Refusal;
+use crate::cell::op::Refusal;
+use crate::cell::outcome::{Changed, HitView};
 
 const NO_MEMORY_STORING: &[u8] = b"Out of memory allocating item";
 const NO_MEMORY_COUNTING: &[u8] = b"Out of memory incrementing value";
 
-/// What comes before the value of a hit; whether the value follows.
+/// What comes before the value of a hit.
 #[inline]
-pub(super) fn hit(head: Head, key: &[u8], hit: &Hit<'_>, out: &mut Vec<u8>) -> bool {
+pub(super) fn hit(
+    key: &[u8],
+    head: Head,
+    hit: &impl HitView,
+    out: &mut Vec<u8>,
+) -> Option<ThenValue> {
     let opcode = opcode(head);
     if opcode == Opcode::Touch {
         reply::touched(out, head, hit.client_flags(), hit.cas());
-        return false;
+        return None;
     }
     let key = if opcode.returns_key() { key } else { b"" };
     reply::hit(
@@ -24,15 +32,15 @@ pub(super) fn hit(head: Head, key: &[u8], hit: &Hit<'_>, out: &mut Vec<u8>) -> b
         head,
         key,
         hit.client_flags(),
-        hit.value_len(),
+        hit.value_bytes(),
         hit.cas(),
     );
-    true
+    Some(ThenValue(b""))
 }
 
 /// Appends what a fetch of a key that is not there is answered with.
 #[inline]
-pub(super) fn miss(head: Head, key: &[u8], out: &mut Vec<u8>) {
+pub(super) fn miss(key: &[u8], head: Head, out: &mut Vec<u8>) {
     let opcode = opcode(head);
     if opcode.is_quiet() {
         return;
@@ -44,9 +52,27 @@ pub(super) fn miss(head: Head, key: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends that there is no memory for the new deadline of a hit.
+pub(super) fn out_of_memory(head: Head, out: &mut Vec<u8>) {
+    reply::error(out, head, Status::OutOfMemory);
+}
+
+/// Appends the reply to a change.
+#[inline]
+pub(super) fn changed(head: Head, changed: &Changed, out: &mut Vec<u8>) {
+    match changed {
+        Changed::Stored(outcome) => stored(head, outcome, out),
+        Changed::Refused(why) => refused(head, *why, out),
+        Changed::Deleted(outcome) => deleted(head, outcome, out),
+        Changed::Counted(outcome) => counted(head, outcome, out),
+        // TOUCH answers with the item's flags and cas unique: it is a fetch there.
+        Changed::Touched(_) => {}
+    }
+}
+
 /// Appends the reply to a storage packet.
 #[inline]
-pub(super) fn stored(head: Head, outcome: &StoreOutcome, out: &mut Vec<u8>) {
+fn stored(head: Head, outcome: &StoreOutcome, out: &mut Vec<u8>) {
     let status = match outcome {
         StoreOutcome::Stored { cas, .. } => return done(head, *cas, out),
         StoreOutcome::NotStored => not_stored(head),
@@ -60,7 +86,7 @@ pub(super) fn stored(head: Head, outcome: &StoreOutcome, out: &mut Vec<u8>) {
 }
 
 /// Appends the reply to a storage packet whose value was not taken.
-pub(super) fn refused(head: Head, why: Refusal, out: &mut Vec<u8>) {
+fn refused(head: Head, why: Refusal, out: &mut Vec<u8>) {
     match why {
         Refusal::TooLarge => reply::error(out, head, Status::TooLarge),
         Refusal::NoMemory => no_memory(head, NO_MEMORY_STORING, out),
@@ -90,7 +116,7 @@ fn not_stored(head: Head) -> Status {
 }
 
 /// Appends the reply to DELETE.
-pub(super) fn deleted(head: Head, outcome: &DeleteOutcome, out: &mut Vec<u8>) {
+fn deleted(head: Head, outcome: &DeleteOutcome, out: &mut Vec<u8>) {
     let status = match outcome {
         DeleteOutcome::Deleted => return done(head, 0, out),
         DeleteOutcome::NotFound => Status::NotFound,
@@ -101,7 +127,7 @@ pub(super) fn deleted(head: Head, outcome: &DeleteOutcome, out: &mut Vec<u8>) {
 }
 
 /// Appends the reply to INCR and DECR.
-pub(super) fn arithmetic(head: Head, outcome: &ArithOutcome, out: &mut Vec<u8>) {
+fn counted(head: Head, outcome: &ArithOutcome, out: &mut Vec<u8>) {
     let status = match outcome {
         ArithOutcome::Number { .. } if opcode(head).is_quiet() => return,
         ArithOutcome::Number { value, cas, .. } => return reply::number(out, head, *value, *cas),
@@ -113,33 +139,37 @@ pub(super) fn arithmetic(head: Head, outcome: &ArithOutcome, out: &mut Vec<u8>) 
     reply::error(out, head, status);
 }
 
+/// Appends a reply to a command that is not about a key.
+pub(super) fn notice(head: Head, notice: Notice<'_>, out: &mut Vec<u8>) {
+    match notice {
+        Notice::Flushed | Notice::CountersReset => done(head, 0, out),
+        Notice::FlushRefused => reply::error(out, head, Status::AuthError),
+        Notice::Statistics(pairs) => statistics(head, pairs, out),
+        // The packet that ends statistics; all of the answer to `stats detail on`.
+        Notice::StatisticsEnd | Notice::DetailTurned => reply::done(out, head, 0),
+        Notice::LongStatistic { name, value_bytes } => {
+            reply::stat_begin(out, head, name, value_bytes);
+        }
+        Notice::NoSuchStatistics | Notice::DetailRefused => {
+            reply::error(out, head, Status::NotFound);
+        }
+        // Only text has the command.
+        Notice::Reassigned(_) => {}
+    }
+}
+
 /// Appends a packet for each statistic.
-pub(super) fn statistics(head: Head, pairs: &Pairs, out: &mut Vec<u8>) {
+fn statistics(head: Head, pairs: &Pairs, out: &mut Vec<u8>) {
     for (name, value) in pairs.iter() {
         reply::stat(out, head, name, value);
     }
 }
 
-/// Appends the packet that ends statistics.
-pub(super) fn statistics_end(head: Head, out: &mut Vec<u8>) {
-    reply::done(out, head, 0);
-}
-
-/// Appends the beginning of a packet with a statistic, whose value of so many bytes is to follow.
-pub(super) fn long_statistic(head: Head, name: &[u8], value_bytes: usize, out: &mut Vec<u8>) {
-    reply::stat_begin(out, head, name, value_bytes);
-}
-
 /// Appends the reply to something that was done.
-pub(super) fn done(head: Head, cas: u64, out: &mut Vec<u8>) {
+fn done(head: Head, cas: u64, out: &mut Vec<u8>) {
     if !opcode(head).is_quiet() {
         reply::done(out, head, cas);
     }
-}
-
-/// Appends an error.
-pub(super) fn error(head: Head, status: Status, out: &mut Vec<u8>) {
-    reply::error(out, head, status);
 }
 
 /// Only packets with an opcode that exists become operations.

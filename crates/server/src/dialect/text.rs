@@ -1,23 +1,39 @@
 //! Outcomes as classic text.
 
-use corecached_engine::{
-    ArithOutcome, DeleteOutcome, Hit, ReassignOutcome, StoreOutcome, TouchOutcome,
-};
+use corecached_engine::{ArithOutcome, DeleteOutcome, ReassignOutcome, StoreOutcome, TouchOutcome};
 use corecached_protocol::reply;
 
+use super::ThenValue;
+use super::notice::Notice;
 use crate::cell::Pairs;
+use crate::cell::op::Refusal;
+use crate::cell::outcome::{Changed, HitView};
 use crate::watch::Named;
 
 /// The line before the value of a hit.
 #[inline]
-pub(super) fn hit(key: &[u8], hit: &Hit<'_>, with_cas: bool, out: &mut Vec<u8>) {
+pub(super) fn hit(key: &[u8], hit: &impl HitView, with_cas: bool, out: &mut Vec<u8>) -> ThenValue {
     let cas = with_cas.then(|| hit.cas());
-    reply::value_header(out, key, hit.client_flags(), hit.value_len(), cas);
+    reply::value_header(out, key, hit.client_flags(), hit.value_bytes(), cas);
+    ThenValue(reply::CRLF)
 }
 
-/// The reply line of a storage command.
+/// The reply to a change.
 #[inline]
-pub(super) fn stored(outcome: &StoreOutcome) -> &'static [u8] {
+pub(super) fn changed(changed: &Changed, out: &mut Vec<u8>) {
+    let line = match changed {
+        Changed::Stored(outcome) => stored(outcome),
+        Changed::Refused(Refusal::TooLarge) => reply::TOO_LARGE,
+        Changed::Refused(Refusal::NoMemory) => reply::OUT_OF_MEMORY_STORING,
+        Changed::Deleted(outcome) => deleted(outcome),
+        Changed::Counted(outcome) => return counted(outcome, out),
+        Changed::Touched(outcome) => touched(outcome),
+    };
+    out.extend_from_slice(line);
+}
+
+#[inline]
+fn stored(outcome: &StoreOutcome) -> &'static [u8] {
     match outcome {
         StoreOutcome::Stored { .. } => reply::STORED,
         StoreOutcome::NotStored => reply::NOT_STORED,
@@ -28,8 +44,7 @@ pub(super) fn stored(outcome: &StoreOutcome) -> &'static [u8] {
     }
 }
 
-/// The reply line of `delete`.
-pub(super) fn deleted(outcome: &DeleteOutcome) -> &'static [u8] {
+fn deleted(outcome: &DeleteOutcome) -> &'static [u8] {
     match outcome {
         DeleteOutcome::Deleted => reply::DELETED,
         DeleteOutcome::NotFound => reply::NOT_FOUND,
@@ -38,8 +53,7 @@ pub(super) fn deleted(outcome: &DeleteOutcome) -> &'static [u8] {
     }
 }
 
-/// Appends the reply to `incr` and `decr`.
-pub(super) fn arithmetic(outcome: &ArithOutcome, out: &mut Vec<u8>) {
+fn counted(outcome: &ArithOutcome, out: &mut Vec<u8>) {
     let line = match outcome {
         ArithOutcome::Number { value, .. } => return reply::number_line(out, *value),
         ArithOutcome::NotFound => reply::NOT_FOUND,
@@ -50,8 +64,7 @@ pub(super) fn arithmetic(outcome: &ArithOutcome, out: &mut Vec<u8>) {
     out.extend_from_slice(line);
 }
 
-/// The reply line of `touch`.
-pub(super) fn touched(outcome: &TouchOutcome) -> &'static [u8] {
+fn touched(outcome: &TouchOutcome) -> &'static [u8] {
     match outcome {
         TouchOutcome::Touched => reply::TOUCHED,
         TouchOutcome::NotFound => reply::NOT_FOUND,
@@ -59,15 +72,31 @@ pub(super) fn touched(outcome: &TouchOutcome) -> &'static [u8] {
     }
 }
 
-/// Appends a line for each statistic.
-pub(super) fn statistics(pairs: &Pairs, out: &mut Vec<u8>) {
+/// A reply to a command that is not about a key.
+pub(super) fn notice(notice: Notice<'_>, out: &mut Vec<u8>) {
+    let line = match notice {
+        Notice::Flushed | Notice::DetailTurned => reply::OK,
+        Notice::FlushRefused => reply::FLUSH_DISABLED,
+        Notice::CountersReset => reply::RESET,
+        Notice::Statistics(pairs) => return statistics(pairs, out),
+        Notice::StatisticsEnd => reply::END,
+        Notice::NoSuchStatistics => reply::ERROR,
+        Notice::DetailRefused => reply::STATS_DETAIL_DISABLED,
+        Notice::Reassigned(shards) => reassigned(shards),
+        Notice::LongStatistic { .. } => return,
+    };
+    out.extend_from_slice(line);
+}
+
+/// A line for each statistic.
+fn statistics(pairs: &Pairs, out: &mut Vec<u8>) {
     for (name, value) in pairs.iter() {
         reply::stat_line(out, name, value);
     }
 }
 
 /// Appends lines of `stats detail dump`.
-pub(super) fn prefix_lines(prefixes: &[Named], out: &mut Vec<u8>) {
+pub(crate) fn prefix_lines(prefixes: &[Named], out: &mut Vec<u8>) {
     for (prefix, counts) in prefixes {
         out.extend_from_slice(b"PREFIX ");
         out.extend_from_slice(prefix);
@@ -85,7 +114,7 @@ pub(super) fn prefix_lines(prefixes: &[Named], out: &mut Vec<u8>) {
 }
 
 /// The reply line of `slabs reassign`: a page that moves anywhere is success.
-pub(super) fn reassigned(shards: &[ReassignOutcome]) -> &'static [u8] {
+fn reassigned(shards: &[ReassignOutcome]) -> &'static [u8] {
     let any = |outcome| shards.contains(&outcome);
     if any(ReassignOutcome::Started) {
         reply::OK

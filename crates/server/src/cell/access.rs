@@ -1,0 +1,22 @@
+//! What an operation needs of the shard that it runs on.
+
+use std::os::fd::RawFd;
+
+use corecached_engine::{Engine, Seconds};
+
+use super::ShardId;
+use super::observer::Observer;
+
+/// Exclusive access to a shard: the owner's turn, or a loan.
+pub(crate) struct Access<'a> {
+    /// The shard's cache.
+    pub(crate) engine: &'a mut Engine,
+    /// Who sees what is done to it.
+    pub(crate) observer: &'a mut Observer,
+    /// Which shard it is.
+    pub(crate) shard: ShardId,
+    /// The server's clock.
+    pub(crate) now: Seconds,
+    /// The connection that operations are run for; logs name it.
+    pub(crate) descriptor: RawFd,
+}

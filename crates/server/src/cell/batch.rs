@@ -1,0 +1,377 @@
+//! A batch: all operations of one tick of one shard for one other shard, and what they have come to on the way back.
+//!
+//! ```text
+//!   origin                          owner, or the origin under a loan            origin
+//!   push --> work, arena ---------> run: each operation -> its answer --------> deliver --> connections
+//!                                        Told    bytes of a reply, in `replies`
+//!                                        Part    of something that all shards take part in
+//!                                        Walked  a step of a walk, and lines in `replies`
+//! ```
+//!
+//! The same box travels: filled by the origin, executed by the owner or by the origin itself under a loan, read for its
+//! answers by the origin, emptied and used again. Keys, words and values are copied into one arena, so that a batch does not
+//! depend on receive buffers and needs no allocation once it is warm. An outcome is written where the engine is at hand: a
+//! value is copied once, into the replies, from where it goes to its connection.
+
+use std::os::fd::RawFd;
+
+use corecached_engine::KeyHash;
+use corecached_reactor::Outgoing;
+
+use super::access::Access;
+use super::execute::{execute, run_on_shard};
+use super::op::{Op, ShardOp, Verb};
+use super::outcome::Part;
+use super::walk::WalkStep;
+use super::{ConnId, ReplyTo};
+use crate::dialect::dump::{self, Dump, Walked};
+use crate::dialect::{Style, answer};
+use crate::replies::{self, Told};
+
+/// Arenas above this capacity are not kept for the next batch.
+const ARENA_BYTES_KEPT: usize = 256 * 1024;
+
+/// Likewise for operations and their answers: 200 KiB of those.
+const OPS_KEPT: usize = 1024;
+
+/// Operations whose items are asked for together.
+const PREFETCHED_OPS: usize = 16;
+
+/// One thing to do.
+#[derive(Debug)]
+struct Packed {
+    work: Work,
+    /// The connection that it is run for.
+    descriptor: RawFd,
+}
+
+/// What there is to do; its bytes stand in the batch's arena, in the order of the operations.
+#[derive(Debug)]
+enum Work {
+    /// An operation on a key, with lengths of what stands in the arena: key, words, value.
+    Key {
+        hash: KeyHash,
+        verb: Verb<'static>,
+        style: Style<'static>,
+        key_bytes: usize,
+        words_bytes: usize,
+        value_bytes: usize,
+        reply_to: Option<ReplyTo>,
+    },
+    /// An operation on the shard; its key stands in the arena.
+    Shard {
+        op: ShardOp<'static>,
+        key_bytes: usize,
+        asker: Option<ConnId>,
+    },
+    /// A step of a walk.
+    Walk {
+        step: WalkStep,
+        dump: Dump,
+        reply_to: ReplyTo,
+    },
+}
+
+/// What has become of one thing that somebody waits for.
+#[derive(Debug)]
+enum Answer {
+    /// A reply ends at this byte and this insert; it begins where the one before it ends.
+    Told {
+        to: ReplyTo,
+        end: usize,
+        end_insert: usize,
+    },
+    /// A shard has done its part.
+    Part { to: ConnId, part: Part },
+    /// A step of a walk; its lines end at this byte.
+    Walked {
+        to: ReplyTo,
+        end: usize,
+        walked: Box<Walked>,
+    },
+}
+
+/// A batch as it travels: the queues between shards carry the box, not the fields.
+pub(crate) type BoxedBatch = Box<Batch>;
+
+/// Operations for one shard, and what they have come to.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    work: Vec<Packed>,
+    arena: Vec<u8>,
+    replies: Outgoing,
+    answers: Vec<Answer>,
+    /// Operations that ask for memory for large values.
+    asking: usize,
+}
+
+impl Batch {
+    /// Adds an operation on a key; `reply_to` is `None` for one that wants no reply.
+    pub(crate) fn push(
+        &mut self,
+        op: &Op<'_>,
+        style: &Style<'_>,
+        reply_to: Option<ReplyTo>,
+        descriptor: RawFd,
+    ) {
+        self.push_pieces(
+            op,
+            style,
+            std::iter::once(op.verb.value()),
+            reply_to,
+            descriptor,
+        );
+    }
+
+    /// Adds a storage operation whose value comes in pieces.
+    pub(crate) fn push_pieces<'v>(
+        &mut self,
+        op: &Op<'_>,
+        style: &Style<'_>,
+        pieces: impl Iterator<Item = &'v [u8]>,
+        reply_to: Option<ReplyTo>,
+        descriptor: RawFd,
+    ) {
+        let words = style.words();
+        self.arena.extend_from_slice(op.key);
+        self.arena.extend_from_slice(words);
+        let before = self.arena.len();
+        for piece in pieces {
+            self.arena.extend_from_slice(piece);
+        }
+        let work = Work::Key {
+            hash: op.hash,
+            verb: op.verb.with_value(&[]),
+            style: style.with_words(&[]),
+            key_bytes: op.key.len(),
+            words_bytes: words.len(),
+            value_bytes: self.arena.len() - before,
+            reply_to,
+        };
+        self.work.push(Packed { work, descriptor });
+    }
+
+    /// Adds an operation on the shard; `asker` is told when it is done.
+    pub(crate) fn push_shard_op(
+        &mut self,
+        op: &ShardOp<'_>,
+        asker: Option<ConnId>,
+        descriptor: RawFd,
+    ) {
+        self.asking += usize::from(op.asks_for_memory());
+        let key = op.key();
+        self.arena.extend_from_slice(key);
+        let work = Work::Shard {
+            op: op.with_key(&[]),
+            key_bytes: key.len(),
+            asker,
+        };
+        self.work.push(Packed { work, descriptor });
+    }
+
+    /// Adds a step of a walk.
+    pub(crate) fn push_walk(
+        &mut self,
+        step: WalkStep,
+        dump: Dump,
+        reply_to: ReplyTo,
+        descriptor: RawFd,
+    ) {
+        let work = Work::Walk {
+            step,
+            dump,
+            reply_to,
+        };
+        self.work.push(Packed { work, descriptor });
+    }
+
+    /// Number of operations.
+    pub(crate) fn len(&self) -> usize {
+        self.work.len()
+    }
+
+    /// Whether there is nothing in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.work.is_empty()
+    }
+
+    /// Bytes of keys and values carried.
+    pub(crate) fn arena_bytes(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// Bytes of heap memory held.
+    pub(crate) fn held_bytes(&self) -> usize {
+        size_of::<Batch>()
+            + self.arena.capacity()
+            + self.work.capacity() * size_of::<Packed>()
+            + self.answers.capacity() * size_of::<Answer>()
+            + replies::held(&self.replies)
+    }
+
+    /// Operations that ask for memory for large values.
+    pub(crate) fn asking(&self) -> usize {
+        self.asking
+    }
+
+    /// Runs every operation, in order, keeping what they come to.
+    pub(crate) fn run(&mut self, access: &mut Access<'_>) {
+        let mut at = 0;
+        for index in 0..self.work.len() {
+            if index % PREFETCHED_OPS == 0 {
+                self.prefetch(index, access);
+            }
+            access.descriptor = self.work[index].descriptor;
+            at += self.run_one(index, at, access);
+        }
+    }
+
+    /// Runs an operation whose bytes begin at `at` in the arena; returns how many there are.
+    #[inline]
+    fn run_one(&mut self, index: usize, at: usize, access: &mut Access<'_>) -> usize {
+        let bytes = &self.arena[at..];
+        match &self.work[index].work {
+            Work::Key {
+                hash,
+                verb,
+                style,
+                key_bytes,
+                words_bytes,
+                value_bytes,
+                reply_to,
+            } => {
+                let (key, rest) = bytes.split_at(*key_bytes);
+                let (words, rest) = rest.split_at(*words_bytes);
+                let op = Op {
+                    key,
+                    hash: *hash,
+                    verb: verb.with_value(&rest[..*value_bytes]),
+                };
+                match *reply_to {
+                    Some(to) => {
+                        answer(access, &op, &style.with_words(words), &mut self.replies);
+                        self.answers.push(Answer::Told {
+                            to,
+                            end: self.replies.bytes.len(),
+                            end_insert: self.replies.inserts.len(),
+                        });
+                    }
+                    None => {
+                        execute(access, &op);
+                    }
+                }
+                key_bytes + words_bytes + value_bytes
+            }
+            Work::Shard {
+                op,
+                key_bytes,
+                asker,
+            } => {
+                let part = run_on_shard(access, &op.with_key(&bytes[..*key_bytes]));
+                let answer = asker.map(|to| Answer::Part { to, part });
+                self.answers.extend(answer);
+                *key_bytes
+            }
+            Work::Walk {
+                step,
+                dump,
+                reply_to,
+            } => {
+                let walked = dump::step(access, step, dump, &mut self.replies.bytes);
+                self.answers.push(Answer::Walked {
+                    to: *reply_to,
+                    end: self.replies.bytes.len(),
+                    walked: Box::new(walked),
+                });
+                0
+            }
+        }
+    }
+
+    /// Asks for the buckets, then the items, of the operations from `first` on.
+    fn prefetch(&self, first: usize, access: &Access<'_>) {
+        let ahead = &self.work[first..self.work.len().min(first + PREFETCHED_OPS)];
+        let hashes = ahead.iter().filter_map(|packed| match packed.work {
+            Work::Key { hash, .. } => Some(hash),
+            Work::Shard { .. } | Work::Walk { .. } => None,
+        });
+        for hash in hashes.clone() {
+            access.engine.prefetch(hash);
+        }
+        for hash in hashes {
+            access.engine.prefetch_item(hash);
+        }
+    }
+
+    /// Gives every answer, in the order of the operations, to `deliver`; then the batch is empty again.
+    pub(crate) fn deliver(&mut self, mut deliver: impl FnMut(Delivery<'_>)) {
+        let Outgoing { bytes, inserts, .. } = &mut self.replies;
+        let (mut begin, mut first) = (0, 0);
+        for answer in self.answers.drain(..) {
+            let base = begin;
+            deliver(match answer {
+                Answer::Told {
+                    to,
+                    end,
+                    end_insert,
+                } => {
+                    begin = end;
+                    let from = std::mem::replace(&mut first, end_insert);
+                    let told = Told {
+                        bytes: &bytes[base..end],
+                        inserts: &mut inserts[from..end_insert],
+                        base,
+                    };
+                    Delivery::Told { to, told }
+                }
+                Answer::Part { to, part } => Delivery::Part { to, part },
+                Answer::Walked { to, end, walked } => {
+                    begin = end;
+                    let (lines, walked) = (&bytes[base..end], *walked);
+                    Delivery::Walked { to, lines, walked }
+                }
+            });
+        }
+        self.clear();
+    }
+
+    fn clear(&mut self) {
+        self.work.clear();
+        self.work.shrink_to(OPS_KEPT);
+        self.asking = 0;
+        self.answers.shrink_to(OPS_KEPT);
+        self.arena.clear();
+        self.arena.shrink_to(ARENA_BYTES_KEPT);
+        self.replies.bytes.clear();
+        self.replies.bytes.shrink_to(ARENA_BYTES_KEPT);
+        self.replies.inserts.clear();
+        self.replies.inserts.shrink_to(OPS_KEPT);
+    }
+}
+
+/// What an operation in a batch came to, on its way to who waits for it.
+pub(crate) enum Delivery<'a> {
+    /// A reply.
+    Told {
+        /// Where it goes.
+        to: ReplyTo,
+        /// What it is.
+        told: Told<'a>,
+    },
+    /// What this shard gives to something that a connection has asked of it.
+    Part {
+        /// The connection.
+        to: ConnId,
+        /// What is given.
+        part: Part,
+    },
+    /// A step of a walk.
+    Walked {
+        /// Where its lines go.
+        to: ReplyTo,
+        /// What it shows.
+        lines: &'a [u8],
+        /// How far it has come.
+        walked: Walked,
+    },
+}

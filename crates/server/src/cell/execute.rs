@@ -1,0 +1,70 @@
+//! Runs operations on a shard.
+//!
+//! ```text
+//!   Op      --> execute      --+--> engine --> Outcome                    (apply.rs)
+//!                              +--> the same, with log and counts by prefix  (observed.rs)
+//!   ShardOp --> run_on_shard -----> engine --> Part
+//! ```
+
+use corecached_engine::Pin;
+
+use super::access::Access;
+use super::apply::{apply, look_up};
+use super::observed::observed;
+use super::op::{Op, ShardOp, Verb};
+use super::outcome::{Outcome, Part};
+use super::{ShardReport, stage};
+
+/// Runs an operation on a key.
+#[inline]
+pub(crate) fn execute<'e>(access: &'e mut Access<'_>, op: &Op<'_>) -> Outcome<'e> {
+    if !access.observer.is_idle() {
+        return observed(access, op);
+    }
+    match &op.verb {
+        Verb::Get(fetch) => look_up(access.engine, op, *fetch, access.now),
+        Verb::Change(change) => Outcome::Changed(apply(access.engine, op, change, access.now)),
+    }
+}
+
+/// Runs an operation on a whole shard.
+pub(crate) fn run_on_shard(access: &mut Access<'_>, op: &ShardOp<'_>) -> Part {
+    let now = access.now;
+    match *op {
+        ShardOp::FlushAll { at } => access.engine.flush_all(at, now),
+        ShardOp::ResetStats => {
+            access.engine.reset_stats();
+            access.observer.reset();
+        }
+        ShardOp::Report => {
+            let report = ShardReport::of(access.shard, access.engine);
+            return Part::Report(Box::new(report));
+        }
+        ShardOp::Prefixes { from } => {
+            return Part::Prefixes(Box::new(access.observer.prefixes(from)));
+        }
+        ShardOp::Reassign {
+            source,
+            destination,
+        } => {
+            let outcome = access.engine.reassign(source, destination, now);
+            access.observer.collect(access.engine);
+            return Part::Reassigned(outcome);
+        }
+        ShardOp::Begin(reserve) => return Part::Granted(Box::new(stage::begin(access, &reserve))),
+        ShardOp::Grow { staged, bytes } => {
+            return Part::Granted(Box::new(stage::grow(access, staged, bytes)));
+        }
+        ShardOp::Abort { staged } => {
+            if let Some(staged) = access.engine.take_staged(staged) {
+                access.engine.abort(staged);
+            }
+        }
+        ShardOp::Unpin { pin } => {
+            // SAFETY: the shard that has sent the value made these bits of its only pin, and the owner, which made the pin,
+            // executes the operation once.
+            access.engine.unpin(unsafe { Pin::from_bits(pin) });
+        }
+    }
+    Part::Done
+}

@@ -1,0 +1,68 @@
+//! Large values that another shard receives into this shard's memory.
+//!
+//! ```text
+//!   shard of the connection                            owner of the key
+//!   Begin, Grow ------------------------------------>  takes chunks            (bounded, as any call of the engine)
+//!   socket -> recvmsg -> chunks of the owner  <------  Grant: their addresses
+//!   ... until the value is whole
+//!   Commit ----------------------------------------->  links the item, replies
+//! ```
+//!
+//! Nobody else refers to those chunks meanwhile, so the owner goes on with everything else.
+
+use corecached_engine::{Reserve, Room, Staged, StagedTicket, StoreOutcome};
+
+use super::ShardId;
+use super::access::Access;
+use super::op::Refusal;
+use super::outcome::Grant;
+
+/// Bytes that are asked for with the beginning of a value: its first chunk.
+const FIRST_BYTES: usize = 1;
+
+/// Begins a value.
+pub(super) fn begin(access: &mut Access<'_>, reserve: &Reserve<'_>) -> Grant {
+    match access.engine.reserve(reserve, access.now) {
+        Ok(staged) => give(access, staged, FIRST_BYTES),
+        Err(outcome) => refused(access.shard, Refusal::of(&outcome)),
+    }
+}
+
+/// Gives a value more memory.
+pub(super) fn grow(access: &mut Access<'_>, staged: StagedTicket, bytes: usize) -> Grant {
+    match access.engine.take_staged(staged) {
+        Some(staged) => give(access, staged, bytes),
+        None => refused(access.shard, Refusal::NoMemory),
+    }
+}
+
+/// There is no value to go on with.
+fn refused(shard: ShardId, why: Refusal) -> Grant {
+    Grant {
+        shard,
+        staged: None,
+        spaces: Vec::new(),
+        refusal: Some(why),
+    }
+}
+
+fn give(access: &mut Access<'_>, mut staged: Staged, bytes: usize) -> Grant {
+    let mut spaces = Vec::new();
+    let room = access.engine.staged_space(&mut staged, bytes, &mut spaces);
+    Grant {
+        shard: access.shard,
+        staged: Some(access.engine.leave_staged(staged)),
+        spaces,
+        refusal: (room == Room::OutOfMemory).then_some(Refusal::NoMemory),
+    }
+}
+
+impl Refusal {
+    /// Why the engine does not take a value.
+    pub(crate) fn of(outcome: &StoreOutcome) -> Refusal {
+        match outcome {
+            StoreOutcome::TooLarge => Refusal::TooLarge,
+            _ => Refusal::NoMemory,
+        }
+    }
+}

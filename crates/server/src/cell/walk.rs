@@ -1,0 +1,56 @@
+//! One step of a walk over a shard's items. What is shown of an item, and how, is for the caller to say.
+
+use corecached_engine::{PageCursor, WalkCursor, WalkedItem};
+
+use super::access::Access;
+
+/// Items that one step looks at: some 10 to 30 us, which is what it adds to a request that comes at the same time
+/// (docs/benchmarks.md).
+const STEP_ITEMS: usize = 64;
+/// Chunks that one step looks at when it goes through pages: fewer cache misses, and most of a class may be free.
+const STEP_CHUNKS: usize = 128;
+
+/// Where a walk is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// Among all items of a shard.
+    Items(WalkCursor),
+    /// Among those of a few classes.
+    Pages(PageCursor),
+    /// Among what is numbered: connections, prefixes.
+    Number(u32),
+}
+
+/// One step of a walk over one shard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WalkStep {
+    /// Where the walk is.
+    pub(crate) place: Place,
+    /// The slab classes that are shown, a bit each.
+    pub(crate) classes: u64,
+}
+
+/// Takes a step. Returns where the next one begins; `None` when all of the shard has been shown.
+///
+/// `show` says whether more items are wanted.
+pub(crate) fn walk(
+    access: &mut Access<'_>,
+    step: &WalkStep,
+    mut show: impl FnMut(&WalkedItem<'_>) -> bool,
+) -> Option<Place> {
+    let (engine, now) = (&mut *access.engine, access.now);
+    match step.place {
+        Place::Items(mut cursor) => engine
+            .walk(&mut cursor, now, STEP_ITEMS, |item| {
+                if step.classes >> (item.class_id & 63) & 1 != 0 {
+                    show(item);
+                }
+            })
+            .then_some(Place::Items(cursor)),
+        Place::Pages(mut cursor) => engine
+            .walk_pages(&mut cursor, step.classes, now, STEP_CHUNKS, show)
+            .then_some(Place::Pages(cursor)),
+        // No items.
+        Place::Number(_) => None,
+    }
+}

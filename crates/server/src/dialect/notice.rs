@@ -1,0 +1,54 @@
+//! Replies to commands that are not about a key, in the protocols that have them: statistics, `flush_all`, `slabs reassign`.
+
+use corecached_engine::ReassignOutcome;
+
+use super::{Style, binary, text};
+use crate::cell::Pairs;
+
+/// What is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Notice<'a> {
+    /// `flush_all` is done.
+    Flushed,
+    /// It is not allowed.
+    FlushRefused,
+    /// `stats reset` is done.
+    CountersReset,
+    /// Statistics; more may follow.
+    Statistics(&'a Pairs),
+    /// That were all of them.
+    StatisticsEnd,
+    /// The beginning of a statistic whose value, of so many bytes, is to follow; only the binary protocol has one.
+    LongStatistic {
+        /// Its name.
+        name: &'static [u8],
+        /// Length of the value.
+        value_bytes: usize,
+    },
+    /// There are no statistics of the name that was asked for.
+    NoSuchStatistics,
+    /// `stats detail` is on now, or off.
+    DetailTurned,
+    /// It is not allowed.
+    DetailRefused,
+    /// What has become of `slabs reassign` on all shards.
+    Reassigned(&'a [ReassignOutcome]),
+}
+
+impl Style<'_> {
+    /// Appends a notice.
+    pub(crate) fn notice(&self, notice: Notice<'_>, out: &mut Vec<u8>) {
+        match self {
+            Style::Text { .. } => text::notice(notice, out),
+            Style::Binary(head) => binary::notice(*head, notice, out),
+            // There are no such meta commands.
+            Style::Meta(_) | Style::None => {}
+        }
+    }
+
+    /// Appends statistics that are complete.
+    pub(crate) fn statistics(&self, pairs: &Pairs, out: &mut Vec<u8>) {
+        self.notice(Notice::Statistics(pairs), out);
+        self.notice(Notice::StatisticsEnd, out);
+    }
+}
