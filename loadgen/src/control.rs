@@ -4,20 +4,24 @@ use crate::error::{Exit, LoadError, Result};
 use crate::net::connect::connect;
 use crate::target::Endpoint;
 use crate::wire::Protocol;
+use corecached_client::{Answer, Connection, Error, Request, Session, request};
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 /// How long a server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
+/// A statistic, a version: no answer here has a value.
+const VALUE_BYTES_MAX: usize = 0;
+
 /// What a server says of itself, by name.
 pub type Stats = HashMap<String, String>;
 
 /// A control connection.
 pub struct Control {
-    stream: BufReader<UnixStream>,
+    connection: Connection<UnixStream>,
     endpoint: Endpoint,
     protocol: Protocol,
 }
@@ -31,8 +35,12 @@ impl Control {
             .set_read_timeout(Some(TIMEOUT))
             .and_then(|()| stream.set_write_timeout(Some(TIMEOUT)));
         timeouts.map_err(|error| LoadError::failed("setting a timeout", &error))?;
+        let spoken = match protocol {
+            Protocol::Text | Protocol::Meta => corecached_client::Protocol::Text,
+            Protocol::Binary => corecached_client::Protocol::Binary,
+        };
         let mut control = Self {
-            stream: BufReader::new(stream),
+            connection: Connection::over(stream, Session::new(spoken, VALUE_BYTES_MAX)),
             endpoint: endpoint.clone(),
             protocol,
         };
@@ -41,100 +49,29 @@ impl Control {
     }
 
     fn version(&mut self) -> Result<String> {
-        if self.protocol == Protocol::Binary {
-            return self.binary_version();
-        }
-        self.send(b"version\r\n")?;
-        let line = self.line()?;
-        match line.strip_prefix("VERSION ") {
-            Some(version) => Ok(version.to_owned()),
-            None => Err(self.wrong_protocol(&line)),
-        }
-    }
-
-    fn binary_version(&mut self) -> Result<String> {
-        self.send(&binary_request(0x0b, b""))?;
-        let (_, value) = self.binary_reply()?;
-        Ok(value)
-    }
-
-    /// The answer of `stats`, or of `stats <argument>`.
-    pub fn stats(&mut self, argument: &str) -> Result<Stats> {
-        if self.protocol == Protocol::Binary {
-            return self.binary_stats(argument);
-        }
-        let request = if argument.is_empty() {
-            "stats\r\n".to_owned()
-        } else {
-            format!("stats {argument}\r\n")
-        };
-        self.send(request.as_bytes())?;
-        let mut stats = Stats::new();
-        loop {
-            let line = self.line()?;
-            let Some(entry) = line.strip_prefix("STAT ") else {
-                // `END`, or an error from a server that does not know the argument.
-                return Ok(stats);
-            };
-            if let Some((name, value)) = entry.split_once(' ') {
-                stats.insert(name.to_owned(), value.to_owned());
-            }
-        }
-    }
-
-    fn binary_stats(&mut self, argument: &str) -> Result<Stats> {
-        self.send(&binary_request(0x10, argument.as_bytes()))?;
-        let mut stats = Stats::new();
-        loop {
-            let (name, value) = self.binary_reply()?;
-            if name.is_empty() {
-                return Ok(stats);
-            }
-            stats.insert(name, value);
-        }
-    }
-
-    fn send(&mut self, request: &[u8]) -> Result<()> {
-        let sent = self.stream.get_mut().write_all(request);
-        sent.map_err(|error| self.lost(&error))
-    }
-
-    fn line(&mut self) -> Result<String> {
-        let mut line = Vec::new();
-        let read = self.stream.by_ref().take(4096).read_until(b'\n', &mut line);
-        match read {
-            Ok(0) => Err(self.lost(&std::io::Error::other("it closed the connection"))),
-            Ok(_) => Ok(String::from_utf8_lossy(&line).trim_end().to_owned()),
+        match self.ask(&request::Version) {
+            Ok(Answer::Version(version)) => Ok(version),
+            Ok(Answer::Line(line)) => Err(self.wrong_protocol(&line)),
+            Ok(Answer::Refused(refusal)) => Err(self.wrong_protocol(&refusal.to_string())),
+            Ok(other) => Err(self.wrong_protocol(&format!("{other:?}"))),
+            Err(Error::Protocol(error)) => Err(self.wrong_protocol(&error.to_string())),
             Err(error) => Err(self.lost(&error)),
         }
     }
 
-    fn binary_reply(&mut self) -> Result<(String, String)> {
-        let mut header = [0u8; 24];
-        self.stream
-            .read_exact(&mut header[..1])
-            .map_err(|error| self.lost(&error))?;
-        if header[0] != 0x81 {
-            let line = format!("{}...", header[..1].escape_ascii());
-            return Err(self.wrong_protocol(&line));
+    /// The answer of `stats`, or of `stats <argument>`.
+    pub fn stats(&mut self, argument: &str) -> Result<Stats> {
+        match self.ask(&request::Stats { of: argument }) {
+            Ok(Answer::Stats(stats)) => Ok(stats.into_iter().collect()),
+            // There are none, or it does not know the argument.
+            Ok(_) => Ok(Stats::new()),
+            Err(error) => Err(self.lost(&error)),
         }
-        self.stream
-            .read_exact(&mut header[1..])
-            .map_err(|error| self.lost(&error))?;
-        let key_bytes = usize::from(u16::from_be_bytes([header[2], header[3]]));
-        let extras_bytes = usize::from(header[4]);
-        let body_bytes =
-            u32::from_be_bytes([header[8], header[9], header[10], header[11]]) as usize;
-        let mut body = vec![0; body_bytes.min(1 << 20)];
-        self.stream
-            .read_exact(&mut body)
-            .map_err(|error| self.lost(&error))?;
-        let key_end = (extras_bytes + key_bytes).min(body.len());
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok((
-            text(&body[extras_bytes.min(key_end)..key_end]),
-            text(&body[key_end..]),
-        ))
+    }
+
+    fn ask(&mut self, request: &impl Request) -> std::result::Result<Answer, Error> {
+        self.connection.send(request)?;
+        self.connection.receive()
     }
 
     fn wrong_protocol(&self, answer: &str) -> LoadError {
@@ -149,13 +86,14 @@ impl Control {
         )
     }
 
-    fn lost(&self, error: &std::io::Error) -> LoadError {
-        let what = match error.kind() {
-            std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => {
-                format!(
-                    "{} accepted the connection and did not answer within {TIMEOUT:?}",
-                    self.endpoint
-                )
+    fn lost(&self, error: &Error) -> LoadError {
+        let what = match error {
+            Error::Timeout(_) => format!(
+                "{} accepted the connection and did not answer within {TIMEOUT:?}",
+                self.endpoint
+            ),
+            Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                format!("{}: it closed the connection", self.endpoint)
             }
             _ => format!("{}: {error}", self.endpoint),
         };
@@ -167,14 +105,4 @@ impl Control {
             ),
         )
     }
-}
-
-fn binary_request(opcode: u8, key: &[u8]) -> Vec<u8> {
-    let mut request = vec![0u8; 24];
-    request[0] = 0x80;
-    request[1] = opcode;
-    request[3] = key.len() as u8;
-    request[11] = key.len() as u8;
-    request.extend_from_slice(key);
-    request
 }

@@ -12,11 +12,10 @@ use crate::report::build;
 use crate::report::model::{Context, Preload, Server, ServerStats, WorkloadSummary};
 use crate::report::text;
 use crate::server_process::{self, ProcessUsage};
-use crate::target::ketama::Ketama;
-use crate::target::shards::ShardMap;
-use crate::target::{Endpoint, Router};
+use crate::target::{Endpoint, Router, shard_map};
 use crate::wire::Protocol;
 use crate::workload::{Workload, WorkloadSpec};
+use corecached_client::Ketama;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -357,7 +356,7 @@ fn route(
         };
         let control = controls[0].control.as_mut();
         let shards = control.map_or_else(|| Ok(Stats::new()), |control| control.stats("shards"))?;
-        let map = ShardMap::from_stats(&shards)?;
+        let map = shard_map(&shards)?;
         return Ok((
             Router::Shards(map),
             vec![endpoint.at_port(map.port())],
@@ -365,7 +364,8 @@ fn route(
         ));
     }
     if endpoints.len() > 1 {
-        return Ok((Router::Ketama(Ketama::new(&endpoints)), endpoints, "ketama"));
+        let ring = Ketama::new(endpoints.iter().map(ToString::to_string));
+        return Ok((Router::Ketama(ring), endpoints, "ketama"));
     }
     Ok((Router::Single, endpoints, "single"))
 }

@@ -68,14 +68,19 @@ impl Replies {
         self.carry.feed(
             &mut self.parser,
             bytes,
-            |part| checks.part(&part, expected),
+            |part, bytes| checks.part(&part, bytes, expected),
             |_, bytes| wrong(bytes),
         )
     }
 }
 
 impl Checks {
-    fn part(&mut self, part: &Part<'_>, expected: &mut VecDeque<Expected>) -> io::Result<()> {
+    fn part(
+        &mut self,
+        part: &Part<'_>,
+        bytes: &[u8],
+        expected: &mut VecDeque<Expected>,
+    ) -> io::Result<()> {
         match (part, expected.front_mut()) {
             (Part::Data(piece), _) => self.body(piece.bytes),
             (Part::Reply(Reply::Stored), Some(Expected::Stored)) => {
@@ -87,24 +92,26 @@ impl Checks {
                 expected.pop_front();
                 Ok(())
             }
-            (Part::Value(header), Some(Expected::Values(numbers))) => self.value(header, numbers),
-            _ => Err(other(part)),
+            (Part::Value(header), Some(Expected::Values(numbers))) => {
+                self.value(header, numbers).ok_or_else(|| wrong(bytes))
+            }
+            _ => Err(wrong(bytes)),
         }
     }
 
-    fn value(&mut self, header: &ValueHeader<'_>, numbers: &mut VecDeque<u32>) -> io::Result<()> {
-        let unexpected = || other(&Part::Value(*header));
+    /// Begins the value of one of the keys; `None` if it is not what was stored, or not asked for.
+    fn value(&mut self, header: &ValueHeader<'_>, numbers: &mut VecDeque<u32>) -> Option<()> {
         let is_right = header.client_flags == 0
             && header.value_bytes == self.keyspace.value_bytes()
             && header.cas.is_none();
         let number = self.keyspace.number_of(header.key);
-        let number = number.filter(|_| is_right).ok_or_else(unexpected)?;
+        let number = number.filter(|_| is_right)?;
         // Keys before this one were passed over: they are misses.
-        while numbers.pop_front().ok_or_else(unexpected)? != number {
+        while numbers.pop_front()? != number {
             self.misses += 1;
         }
         (self.number, self.at) = (number, 0);
-        Ok(())
+        Some(())
     }
 
     /// Checks the next piece of a value.
@@ -128,10 +135,6 @@ fn matches_at(piece: &[u8], at: usize, wanted: &[u8], start: usize) -> bool {
 fn wrong(bytes: &[u8]) -> io::Error {
     let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN_BYTES)]);
     io::Error::other(format!("unexpected reply: {shown:?}"))
-}
-
-fn other(part: &Part<'_>) -> io::Error {
-    io::Error::other(format!("unexpected reply: {part:?}"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::error::{Exit, LoadError, Result};
 use crate::target::Endpoint;
+use corecached_client::SourcePorts;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -55,24 +56,18 @@ fn connect_error(endpoint: &Endpoint, error: &io::Error) -> LoadError {
     )
 }
 
-/// The source ports tried for a shard: the range most systems do not hand out by themselves.
-const SOURCE_PORTS: std::ops::Range<u16> = 10_000..32_000;
-
-/// Hands out source ports so that `port % shards` is the shard asked for (DESIGN decision 4).
+/// Connections whose source port leads to a shard (DESIGN decision 4).
 #[derive(Debug)]
 pub struct ShardPorts {
-    next: u16,
-    shards: u16,
+    ports: SourcePorts,
 }
 
 impl ShardPorts {
     /// Ports for a server of `shards` shards.
     #[must_use]
     pub fn new(shards: usize) -> Self {
-        let spread = (std::process::id() % 10_000) as u16;
         Self {
-            next: SOURCE_PORTS.start + spread,
-            shards: shards as u16,
+            ports: SourcePorts::new(shards),
         }
     }
 
@@ -83,11 +78,7 @@ impl ShardPorts {
                 "--shard-aware needs TCP: a Unix socket has no source port",
             ));
         };
-        for _ in SOURCE_PORTS {
-            let port = self.advance();
-            if usize::from(port % self.shards) != shard {
-                continue;
-            }
+        for port in self.ports.of(shard) {
             match connect_from(*address, port) {
                 Err(error)
                     if matches!(
@@ -99,18 +90,11 @@ impl ShardPorts {
         }
         Err(LoadError::new(
             Exit::Failed,
-            format!("no free source port for shard {shard} in {SOURCE_PORTS:?}"),
+            format!(
+                "no free source port for shard {shard} in {:?}",
+                SourcePorts::RANGE
+            ),
         ))
-    }
-
-    fn advance(&mut self) -> u16 {
-        let port = self.next;
-        self.next = if port + 1 < SOURCE_PORTS.end {
-            port + 1
-        } else {
-            SOURCE_PORTS.start
-        };
-        port
     }
 }
 

@@ -2,8 +2,8 @@
 //! arcs of different lengths.
 
 use crate::target::Endpoint;
-use crate::target::ketama::Ketama;
 use crate::workload::keys::KeyDistribution;
+use corecached_client::Ketama;
 
 /// Keys that are looked at one by one; those after them are many and alike.
 const HEAVY_KEYS_MAX: u64 = 1_000;
@@ -81,10 +81,8 @@ pub fn busiest(servers: usize, heavy: &[f64]) -> Busiest {
 }
 
 fn on_ring(ring: usize, servers: usize, heavy: &[f64]) -> (f64, f64) {
-    let names: Vec<Endpoint> = (0..servers)
-        .map(|server| Endpoint::numbered(ring, server))
-        .collect();
-    let ketama = Ketama::new(&names);
+    let names = (0..servers).map(|server| Endpoint::numbered(ring, server).to_string());
+    let ketama = Ketama::new(names);
     let arcs = ketama.arcs();
     let rest = 1.0 - heavy.iter().sum::<f64>();
     let mut loads: Vec<f64> = arcs.iter().map(|arc| arc * rest).collect();

@@ -1,280 +1,169 @@
 //! Replies in lines: classic text and meta, told apart by their first word, so that one connection can mix them.
 //!
 //! ```text
-//!           VALUE, VA                  all bytes            CR LF
-//!   Line ---------------> Body{left} -----------> Trailer ---------> Line
-//!    ^  \__ any other line: done
-//!    \____/
+//!   Value, MetaValue  ->  value              Status, Reply  ->  done
+//!   Data              ->  body, value_end    the value of a meta get: done too, unless quiet gets are under way
 //! ```
+//!
+//! `corecached_client` reads the lines; what they mean for the oldest request is decided here.
 
 use super::{ErrorKind, Kind, ProtocolError, ReplySink, Shape, Status, ValueHeader};
-use memchr::memchr;
-
-/// A reply line is at most a key, three numbers and an error text; more is not memcached.
-const LINE_BYTES_MAX: usize = 2048;
+use corecached_client::wire::Carry;
+use corecached_client::wire::line::{
+    ErrorKind as WireError, Malformed, Part, Reply, ReplyFlags, ReplyParser, Status as MetaStatus,
+};
 
 /// The parser of one connection.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct LineParser {
-    state: State,
-    /// The beginning of a line whose end has not arrived.
-    partial: Vec<u8>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum State {
-    Line,
-    Body { left: usize, ends_reply: bool },
-    Trailer { left: usize, ends_reply: bool },
-}
-
-impl Default for LineParser {
-    fn default() -> Self {
-        Self {
-            state: State::Line,
-            partial: Vec::with_capacity(LINE_BYTES_MAX),
-        }
-    }
+    parser: ReplyParser,
+    carry: Carry,
+    /// Whether the value that is coming ends the reply.
+    ends_reply: bool,
 }
 
 impl LineParser {
     /// Takes the next received bytes.
-    pub fn feed(
-        &mut self,
-        mut bytes: &[u8],
-        sink: &mut impl ReplySink,
-    ) -> Result<(), ProtocolError> {
-        while !bytes.is_empty() {
-            bytes = match self.state {
-                State::Line => self.feed_line(bytes, sink)?,
-                State::Body { left, ends_reply } => {
-                    let (piece, rest) = bytes.split_at(left.min(bytes.len()));
-                    sink.body(piece);
-                    let left = left - piece.len();
-                    self.state = if left == 0 {
-                        State::Trailer {
-                            left: 2,
-                            ends_reply,
-                        }
-                    } else {
-                        State::Body { left, ends_reply }
-                    };
-                    rest
-                }
-                State::Trailer { left, ends_reply } => {
-                    self.feed_trailer(bytes, left, ends_reply, sink)?
-                }
-            };
-        }
-        Ok(())
+    #[inline]
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut impl ReplySink) -> Result<(), ProtocolError> {
+        let ends_reply = &mut self.ends_reply;
+        self.carry.feed(
+            &mut self.parser,
+            bytes,
+            |part, raw| take(part, raw, ends_reply, sink),
+            malformed,
+        )
     }
-
-    fn feed_line<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        sink: &mut impl ReplySink,
-    ) -> Result<&'a [u8], ProtocolError> {
-        let Some(end) = memchr(b'\n', bytes) else {
-            if self.partial.len() + bytes.len() > LINE_BYTES_MAX {
-                return Err(ProtocolError::new("a line without an end", bytes));
-            }
-            self.partial.extend_from_slice(bytes);
-            return Ok(&[]);
-        };
-        let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
-        if self.partial.is_empty() {
-            self.state = handle_line(line, sink)?;
-        } else if self.partial.len() + line.len() > LINE_BYTES_MAX {
-            return Err(ProtocolError::new("a line without an end", &self.partial));
-        } else {
-            self.partial.extend_from_slice(line);
-            self.state = handle_line(&self.partial, sink)?;
-            self.partial.clear();
-        }
-        Ok(rest)
-    }
-
-    fn feed_trailer<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        left: usize,
-        ends_reply: bool,
-        sink: &mut impl ReplySink,
-    ) -> Result<&'a [u8], ProtocolError> {
-        let taken = left.min(bytes.len());
-        let expected = &b"\r\n"[2 - left..2 - left + taken];
-        if &bytes[..taken] != expected {
-            return Err(ProtocolError::new(
-                "a value that is longer than announced",
-                bytes,
-            ));
-        }
-        if taken < left {
-            self.state = State::Trailer {
-                left: left - taken,
-                ends_reply,
-            };
-        } else {
-            self.state = State::Line;
-            sink.value_end();
-            if ends_reply {
-                sink.done(Status::Ok, Kind::MetaValue)?;
-            }
-        }
-        Ok(&bytes[taken..])
-    }
-}
-
-fn handle_line(line: &[u8], sink: &mut impl ReplySink) -> Result<State, ProtocolError> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let Some(shape) = sink.shape() else {
-        return Err(ProtocolError::unasked(line));
-    };
-    if let Some(rest) = line.strip_prefix(b"VALUE ") {
-        return value_line(line, rest, sink);
-    }
-    if let Some(rest) = line.strip_prefix(b"VA ") {
-        return meta_value_line(line, rest, shape, sink);
-    }
-    let (status, kind) = match line {
-        b"MN" => (Status::Ok, Kind::Meta),
-        _ if shape == Shape::UntilNoop && !is_error(line) => {
-            return Err(ProtocolError::new(
-                "an unexpected reply between quiet gets",
-                line,
-            ));
-        }
-        b"END" => (Status::Ok, Kind::Retrieval),
-        b"STORED" => (Status::Ok, Kind::Storage),
-        b"HD" => (Status::Ok, Kind::Meta),
-        b"DELETED" => (Status::Ok, Kind::Deleted),
-        b"TOUCHED" => (Status::Ok, Kind::Touched),
-        b"OK" => (Status::Ok, Kind::Any),
-        b"NOT_FOUND" => (Status::NotFound, Kind::NotFound),
-        b"EN" | b"NF" => (Status::NotFound, Kind::Meta),
-        b"NOT_STORED" => (Status::NotStored, Kind::Storage),
-        b"NS" => (Status::NotStored, Kind::Meta),
-        b"EXISTS" => (Status::Exists, Kind::Storage),
-        b"EX" => (Status::Exists, Kind::Meta),
-        _ if line.starts_with(b"HD ") => (Status::Ok, Kind::Meta),
-        _ if !line.is_empty()
-            && line
-                .iter()
-                .all(|byte| byte.is_ascii_digit() || *byte == b' ') =>
-        {
-            (Status::Ok, Kind::Number)
-        }
-        _ => match error_kind(line) {
-            Some(kind) => {
-                sink.error_text(line);
-                (Status::Error(kind), Kind::Any)
-            }
-            None => {
-                return Err(ProtocolError::new(
-                    "not a reply of memcached's text protocol",
-                    line,
-                ));
-            }
-        },
-    };
-    sink.done(status, kind)?;
-    Ok(State::Line)
-}
-
-fn is_error(line: &[u8]) -> bool {
-    error_kind(line).is_some()
-}
-
-fn error_kind(line: &[u8]) -> Option<ErrorKind> {
-    match line {
-        b"ERROR" => Some(ErrorKind::UnknownCommand),
-        _ if line.starts_with(b"CLIENT_ERROR") => Some(ErrorKind::Client),
-        _ if line.starts_with(b"SERVER_ERROR object too large") => Some(ErrorKind::TooLarge),
-        _ if line.starts_with(b"SERVER_ERROR out of memory") => Some(ErrorKind::OutOfMemory),
-        _ if line.starts_with(b"SERVER_ERROR") => Some(ErrorKind::Server),
-        _ => None,
-    }
-}
-
-/// `VALUE <key> <flags> <bytes>[ <cas unique>]`; the reply ends with `END`.
-fn value_line(line: &[u8], rest: &[u8], sink: &mut impl ReplySink) -> Result<State, ProtocolError> {
-    let mut words = rest.split(|&byte| byte == b' ');
-    let key = words.next();
-    let _client_flags = words.next();
-    let bytes = words.next().and_then(number);
-    let cas_unique = words.next().and_then(number).unwrap_or(0);
-    let (Some(key), Some(bytes)) = (key, bytes) else {
-        return Err(ProtocolError::new("a VALUE line that cannot be read", line));
-    };
-    begin_value(Some(key), bytes, cas_unique, false, line, sink)
-}
-
-/// `VA <bytes> <flag>*`; the reply ends with its value unless quiet gets follow.
-fn meta_value_line(
-    line: &[u8],
-    rest: &[u8],
-    shape: Shape,
-    sink: &mut impl ReplySink,
-) -> Result<State, ProtocolError> {
-    let mut words = rest.split(|&byte| byte == b' ');
-    let Some(bytes) = words.next().and_then(number) else {
-        return Err(ProtocolError::new("a VA line that cannot be read", line));
-    };
-    let (mut key, mut cas_unique) = (None, 0);
-    for word in words {
-        match word.split_first() {
-            Some((b'k', argument)) => key = Some(argument),
-            Some((b'c', argument)) => cas_unique = number(argument).unwrap_or(0),
-            _ => {}
-        }
-    }
-    begin_value(key, bytes, cas_unique, shape == Shape::One, line, sink)
-}
-
-fn begin_value(
-    key: Option<&[u8]>,
-    bytes: u64,
-    cas_unique: u64,
-    ends_reply: bool,
-    line: &[u8],
-    sink: &mut impl ReplySink,
-) -> Result<State, ProtocolError> {
-    let Ok(bytes) = u32::try_from(bytes) else {
-        return Err(ProtocolError::new("a value of more than 4 GiB", line));
-    };
-    sink.value(&ValueHeader {
-        kind: if line.starts_with(b"VA ") {
-            Kind::MetaValue
-        } else {
-            Kind::Retrieval
-        },
-        key,
-        opaque: None,
-        bytes,
-        cas_unique,
-    })?;
-    Ok(match bytes {
-        0 => State::Trailer {
-            left: 2,
-            ends_reply,
-        },
-        left => State::Body {
-            left: left as usize,
-            ends_reply,
-        },
-    })
 }
 
 #[inline]
-fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0u64, |number, &digit| {
-        let digit = digit.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
+fn take(
+    part: Part<'_>,
+    raw: &[u8],
+    ends_reply: &mut bool,
+    sink: &mut impl ReplySink,
+) -> Result<(), ProtocolError> {
+    if let Part::Data(piece) = part {
+        sink.body(piece.bytes);
+        if piece.last {
+            sink.value_end();
+            if *ends_reply {
+                return sink.done(Status::Ok, Kind::MetaValue);
+            }
         }
-        number.checked_mul(10)?.checked_add(u64::from(digit))
-    })
+        return Ok(());
+    }
+    let Some(shape) = sink.shape() else {
+        return Err(ProtocolError::unasked(raw.trim_ascii_end()));
+    };
+    match part {
+        Part::Value(header) => {
+            *ends_reply = false;
+            sink.value(&ValueHeader {
+                kind: Kind::Retrieval,
+                key: Some(header.key),
+                opaque: None,
+                bytes: length(header.value_bytes, raw)?,
+                cas_unique: header.cas.unwrap_or(0),
+            })
+        }
+        Part::MetaValue { value_bytes, flags } => {
+            *ends_reply = shape == Shape::One;
+            let (key, cas_unique) = key_and_cas(&flags);
+            sink.value(&ValueHeader {
+                kind: Kind::MetaValue,
+                key,
+                opaque: None,
+                bytes: length(value_bytes, raw)?,
+                cas_unique,
+            })
+        }
+        part => done(&part, raw, shape, sink),
+    }
+}
+
+fn length(value_bytes: usize, raw: &[u8]) -> Result<u32, ProtocolError> {
+    u32::try_from(value_bytes).map_err(|_| ProtocolError::new("a value of more than 4 GiB", raw))
+}
+
+fn key_and_cas<'a>(flags: &ReplyFlags<'a>) -> (Option<&'a [u8]>, u64) {
+    let (mut key, mut cas_unique) = (None, 0);
+    for flag in flags.iter() {
+        match flag.letter {
+            b'k' => key = Some(flag.argument),
+            b'c' => cas_unique = flags.number(b'c').unwrap_or(0),
+            _ => {}
+        }
+    }
+    (key, cas_unique)
+}
+
+/// A line that ends a reply.
+#[inline]
+fn done(
+    part: &Part<'_>,
+    raw: &[u8],
+    shape: Shape,
+    sink: &mut impl ReplySink,
+) -> Result<(), ProtocolError> {
+    let (status, kind) = match part {
+        Part::Reply(Reply::MetaNoop) => (Status::Ok, Kind::Meta),
+        Part::Reply(Reply::Error { kind, message }) => {
+            let kind = error_kind(*kind, message).ok_or_else(|| not_a_reply(raw))?;
+            sink.error_text(raw.trim_ascii_end());
+            (Status::Error(kind), Kind::Any)
+        }
+        _ if shape == Shape::UntilNoop => {
+            let what = "an unexpected reply between quiet gets";
+            return Err(ProtocolError::new(what, raw.trim_ascii_end()));
+        }
+        Part::Status { status, .. } => match status {
+            MetaStatus::Hd => (Status::Ok, Kind::Meta),
+            MetaStatus::En | MetaStatus::Nf => (Status::NotFound, Kind::Meta),
+            MetaStatus::Ns => (Status::NotStored, Kind::Meta),
+            MetaStatus::Ex => (Status::Exists, Kind::Meta),
+        },
+        Part::Reply(reply) => match reply {
+            Reply::End => (Status::Ok, Kind::Retrieval),
+            Reply::Stored => (Status::Ok, Kind::Storage),
+            Reply::Deleted => (Status::Ok, Kind::Deleted),
+            Reply::Touched => (Status::Ok, Kind::Touched),
+            Reply::Ok => (Status::Ok, Kind::Any),
+            Reply::NotFound => (Status::NotFound, Kind::NotFound),
+            Reply::NotStored => (Status::NotStored, Kind::Storage),
+            Reply::Exists => (Status::Exists, Kind::Storage),
+            Reply::Number(_) => (Status::Ok, Kind::Number),
+            _ => return Err(not_a_reply(raw)),
+        },
+        _ => return Err(not_a_reply(raw)),
+    };
+    sink.done(status, kind)
+}
+
+/// What an error line means; nothing if no request is answered so.
+#[cold]
+fn error_kind(kind: WireError, message: &[u8]) -> Option<ErrorKind> {
+    match kind {
+        WireError::Command => message.is_empty().then_some(ErrorKind::UnknownCommand),
+        WireError::Client => Some(ErrorKind::Client),
+        WireError::Server if message.starts_with(b"object too large") => Some(ErrorKind::TooLarge),
+        WireError::Server if message.starts_with(b"out of memory") => Some(ErrorKind::OutOfMemory),
+        WireError::Server => Some(ErrorKind::Server),
+    }
+}
+
+#[cold]
+fn not_a_reply(raw: &[u8]) -> ProtocolError {
+    let what = "not a reply of memcached's text protocol";
+    ProtocolError::new(what, raw.trim_ascii_end())
+}
+
+#[cold]
+fn malformed(error: Malformed, bytes: &[u8]) -> ProtocolError {
+    let what = match error {
+        Malformed::LineTooLong => "a line without an end",
+        Malformed::ValueLine => "a VALUE or VA line that cannot be read",
+        Malformed::ValueEnd => "a value that is longer than announced",
+    };
+    ProtocolError::new(what, bytes)
 }

@@ -1,4 +1,4 @@
-//! Meta requests: `mg`, `ms`, `md`, `ma`. Replies are parsed by [`super::line`].
+//! Meta requests (`mg`, `ms`, `md`, `ma`), rendered by `corecached_client`. Replies are parsed by [`super::line`].
 //!
 //! | verb | command |
 //! | --- | --- |
@@ -11,71 +11,69 @@
 //! | delete, md | `md key` |
 //! | incr, ma | `ma key v`; decr with `MD` |
 
-use super::{Request, push_number};
+use super::{KeyPiece, Request};
 use crate::workload::Workload;
 use crate::workload::verb::Verb;
+use corecached_client::wire::meta::{Command, Flag};
+use corecached_client::wire::text;
 
 /// Appends the request.
 pub fn render(workload: &Workload, request: &Request<'_>, out: &mut Vec<u8>) {
+    let key = request.key_piece(workload);
+    let ttl_s = request.mark.ttl_s;
     match request.verb {
-        Verb::Get | Verb::MetaGet => simple(b"mg ", b" v\r\n", workload, request, out),
-        Verb::Gets => simple(b"mg ", b" v c\r\n", workload, request, out),
-        Verb::MultiGet => multiget(workload, request, out),
-        Verb::Gat => touching(b" v T", workload, request, out),
-        Verb::Touch => touching(b" T", workload, request, out),
-        Verb::Delete | Verb::MetaDelete => simple(b"md ", b"\r\n", workload, request, out),
-        Verb::Incr | Verb::MetaArith => simple(b"ma ", b" v\r\n", workload, request, out),
-        Verb::Decr => simple(b"ma ", b" v MD\r\n", workload, request, out),
-        Verb::Set | Verb::MetaSet | Verb::Cas => store(b"", workload, request, out),
-        Verb::Add => store(b" ME", workload, request, out),
-        Verb::Replace => store(b" MR", workload, request, out),
-        Verb::Append => store(b" MA", workload, request, out),
-        Verb::Prepend => store(b" MP", workload, request, out),
+        Verb::Get | Verb::MetaGet => Command::get(out, key).letter(b'v').end(),
+        Verb::Gets => Command::get(out, key).letter(b'v').letter(b'c').end(),
+        Verb::MultiGet => multiget(request.key_pieces(workload), out),
+        Verb::Gat => {
+            let command = Command::get(out, key).letter(b'v');
+            command.number(b'T', ttl_s).end();
+        }
+        Verb::Touch => Command::get(out, key).number(b'T', ttl_s).end(),
+        Verb::Delete | Verb::MetaDelete => Command::delete(out, key).end(),
+        Verb::Incr | Verb::MetaArith => Command::arith(out, key).letter(b'v').end(),
+        Verb::Decr => {
+            let command = Command::arith(out, key).letter(b'v');
+            command.flag(mode(b"D")).end();
+        }
+        Verb::Set | Verb::MetaSet | Verb::Cas => store(None, workload, request, out),
+        Verb::Add => store(Some(b"E"), workload, request, out),
+        Verb::Replace => store(Some(b"R"), workload, request, out),
+        Verb::Append => store(Some(b"A"), workload, request, out),
+        Verb::Prepend => store(Some(b"P"), workload, request, out),
     }
 }
 
-fn simple(
-    command: &[u8],
-    flags: &[u8],
+fn mode(argument: &[u8; 1]) -> Flag<'_> {
+    Flag {
+        letter: b'M',
+        argument,
+    }
+}
+
+fn multiget<'w>(keys: impl Iterator<Item = KeyPiece<'w>>, out: &mut Vec<u8>) {
+    for key in keys {
+        let command = Command::get(out, key).letter(b'k');
+        command.letter(b'v').letter(b'q').end();
+    }
+    text::meta_noop(out);
+}
+
+fn store(
+    argument: Option<&[u8; 1]>,
     workload: &Workload,
     request: &Request<'_>,
     out: &mut Vec<u8>,
 ) {
-    out.extend_from_slice(command);
-    workload.key_format.render(request.space, request.key, out);
-    out.extend_from_slice(flags);
-}
-
-fn touching(flags: &[u8], workload: &Workload, request: &Request<'_>, out: &mut Vec<u8>) {
-    simple(b"mg ", flags, workload, request, out);
-    push_number(u64::from(request.mark.ttl_s), out);
-    out.extend_from_slice(b"\r\n");
-}
-
-fn multiget(workload: &Workload, request: &Request<'_>, out: &mut Vec<u8>) {
-    for &key in request.keys {
-        simple(
-            b"mg ",
-            b" k v q\r\n",
-            workload,
-            &Request { key, ..*request },
-            out,
-        );
+    let value = request.value_piece(workload);
+    let bytes = request.value_bytes(workload) as usize;
+    let mut command = Command::set(out, request.key_piece(workload), bytes);
+    command = command.number(b'T', request.mark.ttl_s);
+    if let Some(argument) = argument {
+        command = command.flag(mode(argument));
     }
-    out.extend_from_slice(b"mn\r\n");
-}
-
-fn store(mode: &[u8], workload: &Workload, request: &Request<'_>, out: &mut Vec<u8>) {
-    simple(b"ms ", b" ", workload, request, out);
-    push_number(u64::from(request.value_bytes(workload)), out);
-    out.extend_from_slice(b" T");
-    push_number(u64::from(request.mark.ttl_s), out);
-    out.extend_from_slice(mode);
     if request.verb == Verb::Cas {
-        out.extend_from_slice(b" C");
-        push_number(request.cas_unique, out);
+        command = command.number(b'C', request.cas_unique);
     }
-    out.extend_from_slice(b"\r\n");
-    request.render_value(workload, out);
-    out.extend_from_slice(b"\r\n");
+    command.end_with_value(value);
 }

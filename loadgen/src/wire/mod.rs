@@ -1,4 +1,4 @@
-//! The protocols, as a client sees them: requests to bytes, bytes to events. No sockets, no clocks.
+//! What loadgen asks, in the protocols of `corecached_client`: requests to bytes, bytes to events. No sockets, no clocks.
 //!
 //! Rendering appends to a buffer whose capacity was reserved before the run. Parsing is incremental: bytes go in as
 //! they were received, in any pieces, and a [`ReplySink`] is told what they mean; values pass through as slices of
@@ -11,9 +11,10 @@ pub mod text;
 
 use crate::value::{self, Mark};
 use crate::workload::Workload;
-use crate::workload::keys::KeyId;
+use crate::workload::keys::{KeyFormat, KeyId};
 use crate::workload::verb::{KeySpace, Verb};
 use clap::ValueEnum;
+use corecached_client::wire::Piece;
 use std::fmt;
 
 /// A protocol of memcached.
@@ -88,6 +89,33 @@ impl Request<'_> {
         }
     }
 
+    /// The key, as something that appends itself.
+    #[inline]
+    fn key_piece<'w>(&self, workload: &'w Workload) -> KeyPiece<'w> {
+        KeyPiece {
+            format: &workload.key_format,
+            space: self.space,
+            key: self.key,
+        }
+    }
+
+    /// The keys of a multi-get.
+    fn key_pieces<'w>(&self, workload: &'w Workload) -> impl Iterator<Item = KeyPiece<'w>> {
+        let (format, space) = (&workload.key_format, self.space);
+        self.keys
+            .iter()
+            .map(move |&key| KeyPiece { format, space, key })
+    }
+
+    /// The value, as something that appends itself.
+    #[inline]
+    fn value_piece<'w>(&'w self, workload: &'w Workload) -> ValuePiece<'w> {
+        ValuePiece {
+            request: self,
+            workload,
+        }
+    }
+
     /// Appends the value.
     pub fn render_value(&self, workload: &Workload, out: &mut Vec<u8>) {
         match self.space {
@@ -95,6 +123,43 @@ impl Request<'_> {
             KeySpace::Counters => out.extend_from_slice(COUNTER_START),
             KeySpace::Lists => out.extend_from_slice(LIST_ELEMENT),
         }
+    }
+}
+
+/// A key that is rendered right into a request.
+struct KeyPiece<'w> {
+    format: &'w KeyFormat,
+    space: KeySpace,
+    key: KeyId,
+}
+
+impl Piece for KeyPiece<'_> {
+    #[inline]
+    fn length(&self) -> usize {
+        self.format.key_bytes()
+    }
+
+    #[inline]
+    fn append(&self, out: &mut Vec<u8>) {
+        self.format.render(self.space, self.key, out);
+    }
+}
+
+/// A value that is made right in a request.
+struct ValuePiece<'w> {
+    request: &'w Request<'w>,
+    workload: &'w Workload,
+}
+
+impl Piece for ValuePiece<'_> {
+    #[inline]
+    fn length(&self) -> usize {
+        self.request.value_bytes(self.workload) as usize
+    }
+
+    #[inline]
+    fn append(&self, out: &mut Vec<u8>) {
+        self.request.render_value(self.workload, out);
     }
 }
 
@@ -106,12 +171,6 @@ pub fn render(protocol: Protocol, workload: &Workload, request: &Request<'_>, ou
         Protocol::Text | Protocol::Meta => meta::render(workload, request, out),
         Protocol::Binary => binary::render(workload, request, out),
     }
-}
-
-/// Appends a decimal number.
-#[inline]
-fn push_number(number: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// How many replies the oldest outstanding request gets.

@@ -46,7 +46,7 @@ impl Carry {
         &self.kept
     }
 
-    /// Parses all that has come, `bytes` last, and calls `take` with each part.
+    /// Parses all that has come, `bytes` last, and calls `take` with each part and the bytes that it is.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl Carry {
         &mut self,
         parser: &mut P,
         mut bytes: &[u8],
-        mut take: impl FnMut(P::Part<'_>) -> Result<(), E>,
+        mut take: impl FnMut(P::Part<'_>, &[u8]) -> Result<(), E>,
         malformed: impl Fn(P::Malformed, &[u8]) -> E,
     ) -> Result<(), E> {
         if !self.kept.is_empty() {
@@ -66,8 +66,9 @@ impl Carry {
         while !bytes.is_empty() {
             match parser.next(bytes) {
                 Step::Part { consumed, part } => {
-                    take(part)?;
-                    bytes = &bytes[consumed..];
+                    let (of_part, rest) = bytes.split_at(consumed);
+                    take(part, of_part)?;
+                    bytes = rest;
                 }
                 Step::Incomplete => {
                     self.kept.extend_from_slice(bytes);
@@ -85,7 +86,7 @@ impl Carry {
         &mut self,
         parser: &mut P,
         mut bytes: &'b [u8],
-        take: &mut impl FnMut(P::Part<'_>) -> Result<(), E>,
+        take: &mut impl FnMut(P::Part<'_>, &[u8]) -> Result<(), E>,
         malformed: &impl Fn(P::Malformed, &[u8]) -> E,
     ) -> Result<&'b [u8], E> {
         // Put back unless the part is whole; an error ends the stream.
@@ -96,7 +97,7 @@ impl Carry {
             kept.extend_from_slice(&bytes[..added]);
             let used = match parser.next(&kept) {
                 Step::Part { consumed, part } => {
-                    take(part)?;
+                    take(part, &kept[..consumed])?;
                     // What was kept before was no part, so this one ends in what was added.
                     Some(consumed.saturating_sub(had))
                 }

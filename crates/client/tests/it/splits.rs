@@ -194,7 +194,7 @@ fn fed<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<String>, St
         carry.feed(
             &mut parser,
             piece,
-            |part| {
+            |part, _| {
                 match part {
                     Part::Data(data) => {
                         if !in_value {
@@ -290,7 +290,7 @@ fn a_carry_keeps_long_packets_too() {
             let fed: Result<(), String> = carry.feed(
                 &mut parser,
                 piece,
-                |part| {
+                |part, _| {
                     if let binary::Part::Reply(reply) = part {
                         lengths.push(reply.value.len());
                     }

@@ -168,7 +168,11 @@ impl ReplyParser {
             return self.data(buf);
         }
         let Some(bytes) = buf.first_chunk() else {
-            return Step::Incomplete;
+            // A server that answers in lines sends fewer bytes than a header, and then waits.
+            return match buf.first() {
+                Some(&magic) if magic != REPLY_MAGIC => Step::Malformed(Malformed::Magic),
+                _ => Step::Incomplete,
+            };
         };
         let body = &buf[HEADER_BYTES..];
         let found = Header::of(bytes).and_then(|header| {
