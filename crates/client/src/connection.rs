@@ -12,6 +12,7 @@ use crate::answer::Answer;
 use crate::config::{Config, Login};
 use crate::error::{Doing, Error, Result};
 use crate::net::{Socket, of_io};
+use crate::pipeline::Pipeline;
 use crate::request::{self, GetMany, Request};
 use crate::session::Session;
 use crate::verbs::keyed_verbs;
@@ -36,10 +37,10 @@ pub(crate) const KEYS_AT_ONCE: usize = 100;
 /// ```
 #[derive(Debug)]
 pub struct Connection<S = Socket> {
-    session: Session,
+    pub(crate) session: Session,
     stream: S,
     /// Bytes of requests whose answers have not come.
-    in_flight: usize,
+    pub(crate) in_flight: usize,
 }
 
 impl Connection<Socket> {
@@ -231,11 +232,7 @@ impl<S: Read + Write> Connection<S> {
     /// The connection has failed before.
     pub fn pipeline(&mut self) -> Result<Pipeline<'_, S>> {
         self.begin()?;
-        Ok(Pipeline {
-            connection: self,
-            answers: Vec::new(),
-            asked: 0,
-        })
+        Ok(Pipeline::over(self))
     }
 
     /// Invalidates everything on this server.
@@ -313,111 +310,5 @@ impl<S: Read + Write> Connection<S> {
     fn broke(&mut self, error: io::Error, doing: Doing) -> Error {
         self.session.fail();
         of_io(error, doing)
-    }
-}
-
-/// Requests that are sent together, and answered in order. Dropped before it is finished, it closes the connection.
-///
-/// ```no_run
-/// use corecached_client::{Config, Connection, request::{Arith, Get}};
-///
-/// let mut connection = Connection::open("127.0.0.1:11211", &Config::new())?;
-/// let mut pipeline = connection.pipeline()?;
-/// let page = pipeline.ask(Get::new("page"))?;
-/// let views = pipeline.ask(Arith::incr("views", 1))?;
-/// let mut answers = pipeline.finish()?;
-/// let (page, views) = (answers.take(page)?, answers.take(views)?);
-/// # let _ = (page, views);
-/// # Ok::<(), corecached_client::Error>(())
-/// ```
-#[derive(Debug)]
-#[must_use = "nothing is waited for until it is finished"]
-pub struct Pipeline<'c, S: Read + Write = Socket> {
-    connection: &'c mut Connection<S>,
-    answers: Vec<Option<Answer>>,
-    asked: usize,
-}
-
-impl<S: Read + Write> Pipeline<'_, S> {
-    /// Adds a request. Its ticket gives what comes of it, once the pipeline is finished.
-    ///
-    /// # Errors
-    ///
-    /// The request cannot be sent; or the connection fails, as earlier requests are sent where they are many.
-    pub fn ask<R: Request>(&mut self, request: R) -> Result<Ticket<R>> {
-        let session = &mut self.connection.session;
-        let before = session.unsent();
-        let is_answered = session.ask(&request)?;
-        let added = session.unsent() - before;
-        let index = self.asked;
-        self.asked += usize::from(is_answered);
-        if self.connection.in_flight + before + added > PIPELINE_BYTES {
-            // What was asked before is answered before more is sent.
-            session.hold_back(added);
-            self.connection.write_out()?;
-            self.drain(usize::from(is_answered))?;
-            self.connection.session.release();
-        }
-        Ok(Ticket {
-            index: is_answered.then_some(index),
-            request,
-        })
-    }
-
-    /// Sends what is not sent, and waits for all answers.
-    ///
-    /// # Errors
-    ///
-    /// The connection failed: nothing is known about any of the requests.
-    pub fn finish(mut self) -> Result<Answers> {
-        self.connection.write_out()?;
-        self.drain(0)?;
-        Ok(Answers {
-            answers: std::mem::take(&mut self.answers),
-        })
-    }
-
-    /// Waits for the answers to all requests but the last `unsent`, which are held back.
-    fn drain(&mut self, unsent: usize) -> Result<()> {
-        while self.connection.session.outstanding() > unsent {
-            let answer = self.connection.receive()?;
-            self.answers.push(Some(answer));
-        }
-        self.connection.in_flight = 0;
-        Ok(())
-    }
-}
-
-/// What comes of one request of a pipeline.
-#[derive(Debug)]
-#[must_use = "the outcome of the request is in the answers"]
-pub struct Ticket<R> {
-    /// Its place among the answered requests; `None` if it has no answer.
-    pub(crate) index: Option<usize>,
-    pub(crate) request: R,
-}
-
-/// The answers to a pipeline.
-#[derive(Debug)]
-pub struct Answers {
-    pub(crate) answers: Vec<Option<Answer>>,
-}
-
-impl Answers {
-    /// What came of a request.
-    ///
-    /// # Errors
-    ///
-    /// The server refused it; or the answers are not those of the ticket's pipeline, which is an [`Error::Protocol`].
-    pub fn take<R: Request>(&mut self, ticket: Ticket<R>) -> Result<R::Output> {
-        let answer = match ticket.index {
-            Some(index) => self.answers.get_mut(index).and_then(Option::take),
-            None => Some(Answer::Values(Vec::new())),
-        };
-        let answer = answer.ok_or_else(|| {
-            let what = "a ticket of another pipeline".to_owned();
-            Error::Protocol(crate::ProtocolError::Shifted(what))
-        })?;
-        ticket.request.read(answer)
     }
 }

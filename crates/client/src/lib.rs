@@ -1,8 +1,8 @@
-//! A client for memcached and corecached: text, meta and binary protocol.
+//! A client for memcached and corecached: text, meta and binary protocol, blocking or async.
 //!
 //! ```text
-//!   Client            pools, several servers or shards, multi-get over all of them
-//!   Connection        one server: calls, pipelines
+//!   Client            pools, several servers or shards, multi-get over all of them         tokio::Client
+//!   Connection        one server: calls, pipelines                                         tokio::Connection
 //!   Session           one connection without its socket: bytes out, bytes in, answers
 //!   request, Answer   what can be asked, in every protocol that can say it
 //!   wire              requests to bytes, bytes to parts of replies; no allocation
@@ -43,7 +43,7 @@
 //!
 //! # Features
 //!
-//! `tls`: TLS by rustls.
+//! `tokio`: async connections and clients, in the module `tokio`. `tls`: TLS by rustls, for both kinds.
 
 #![forbid(unsafe_code)]
 
@@ -55,6 +55,7 @@ mod connection;
 mod error;
 pub mod key;
 mod net;
+mod pipeline;
 mod pool;
 mod protocol;
 mod reader;
@@ -64,6 +65,8 @@ mod route;
 pub mod scripted;
 mod session;
 mod tls;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod ttl;
 mod verbs;
 pub mod wire;
@@ -72,10 +75,11 @@ pub use address::{Address, DEFAULT_PORT};
 pub use answer::{Answer, Attributes, Hit};
 pub use client::Client;
 pub use config::Config;
-pub use connection::{Answers, Connection, Pipeline, Ticket};
+pub use connection::Connection;
 pub use corecached_protocol::KEY_BYTES_MAX;
 pub use error::{Doing, Error, ProtocolError, Refusal, RefusalKind, Result};
 pub use net::Socket;
+pub use pipeline::{Answers, Pipeline, Ticket};
 pub use protocol::Protocol;
 pub use request::{Item, Lease, LeaseToken, Request, Stored};
 pub use route::{Ketama, ShardMap, ShardMapError, SourcePorts};

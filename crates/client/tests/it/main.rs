@@ -6,3 +6,7 @@ mod pool;
 mod real;
 mod scripts;
 mod splits;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tokio")]
+mod tokio_clients;

@@ -1,0 +1,160 @@
+//! An async client of one server, several servers, or the shards of one server.
+//!
+//! ```text
+//!   get(key) -> Router: which pool -> a connection of the pool -> call -> back into the pool
+//!   get_many(keys) -> keys of each pool -> all requests are sent -> all answers are read -> in the order of the keys
+//! ```
+
+use super::connection::Connection;
+use super::pool::{Pool, Pooled};
+use crate::client::{Router, alike, shards_of, split};
+use crate::connection::KEYS_AT_ONCE;
+use crate::error::{Error, Result};
+use crate::pool::Target;
+use crate::request::{self, GetMany, Request};
+use crate::verbs::keyed_verbs;
+use crate::{Address, Config, Item};
+
+/// An async client. Tasks share it by reference or in an `Arc`; each request takes a connection of a pool for itself.
+///
+/// Connections are opened when they are first needed: making a client of servers that are not there is no error.
+#[derive(Debug)]
+pub struct Client {
+    pools: Vec<Pool>,
+    router: Router,
+}
+
+impl Client {
+    /// A client of one server, or of several that are alike: their keys are spread as libmemcached's weighted ketama
+    /// does it.
+    ///
+    /// # Errors
+    ///
+    /// There is no server, or an address is none.
+    pub fn connect<A>(servers: impl IntoIterator<Item = A>, config: Config) -> Result<Self>
+    where
+        A: TryInto<Address>,
+        Error: From<A::Error>,
+    {
+        Self::weighted(alike(servers)?, config)
+    }
+
+    /// A client of servers of different sizes, each with its share of the keys.
+    ///
+    /// # Errors
+    ///
+    /// There is no server with a weight.
+    pub fn weighted(servers: Vec<(Address, u32)>, config: Config) -> Result<Self> {
+        let router = Router::over(&servers)?;
+        let targets = servers
+            .into_iter()
+            .map(|(address, _)| Target::Server(address));
+        Ok(Self::over(targets, router, &config))
+    }
+
+    /// A client of one corecached server, which asks the shard of each key directly: no request goes from one of the
+    /// server's cores to another. The server must have a shard port (`-o shard_port=N`).
+    ///
+    /// # Errors
+    ///
+    /// The server cannot be reached, or has no shards.
+    pub async fn shard_aware<A>(server: A, config: Config) -> Result<Self>
+    where
+        A: TryInto<Address>,
+        Error: From<A::Error>,
+    {
+        let address = server.try_into()?;
+        let mut connection = Connection::open_at(&address, None, &config).await?;
+        let (map, address) = shards_of(&address, &connection.stats("shards").await?)?;
+        let targets =
+            (0..map.shards()).map(|shard| Target::shard(address.clone(), shard, map.shards()));
+        Ok(Self::over(targets, Router::Shards(map), &config))
+    }
+
+    fn over(targets: impl Iterator<Item = Target>, router: Router, config: &Config) -> Self {
+        Client {
+            pools: targets
+                .map(|target| Pool::new(target, config.clone()))
+                .collect(),
+            router,
+        }
+    }
+
+    /// Sends a request to the server of its key, and waits for what comes of it. A request without a key goes to the
+    /// first server.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error`] says.
+    pub async fn call<R: Request + ?Sized>(&self, request: &R) -> Result<R::Output> {
+        let pool = request.key().map_or(0, |key| self.router.route(key));
+        self.pools[pool]
+            .take()
+            .await?
+            .connection()?
+            .call(request)
+            .await
+    }
+
+    /// Sends a request to every server (or every shard), one after the other, and gives what came of each, with the
+    /// server's address.
+    pub async fn call_all<R: Request + ?Sized>(
+        &self,
+        request: &R,
+    ) -> Vec<(Address, Result<R::Output>)> {
+        let mut outcomes = Vec::with_capacity(self.pools.len());
+        for pool in &self.pools {
+            let outcome = async { pool.take().await?.connection()?.call(request).await };
+            outcomes.push((pool.address().clone(), outcome.await));
+        }
+        outcomes
+    }
+
+    /// The values of several keys, in the order of the keys. Each server is asked once for all of its keys (of more than
+    /// 100, once for each 100), all servers at the same time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error`] says, if any of the servers fails; misses are none.
+    pub async fn get_many<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<Vec<Option<Item>>> {
+        let mut items: Vec<Option<Item>> = Vec::new();
+        items.resize_with(keys.len(), || None);
+        let parts = split(&self.router, self.pools.len(), keys);
+        let rounds = parts.iter().map(|part| part.len().div_ceil(KEYS_AT_ONCE));
+        for round in 0..rounds.max().unwrap_or(0) {
+            let mut asked: Vec<(Pooled<'_>, &[usize], Vec<&[u8]>)> = Vec::new();
+            for (pool, part) in self.pools.iter().zip(&parts) {
+                let Some(indices) = part.chunks(KEYS_AT_ONCE).nth(round) else {
+                    continue;
+                };
+                let keys: Vec<&[u8]> = indices.iter().map(|&index| keys[index].as_ref()).collect();
+                let mut pooled = pool.take().await?;
+                let connection = pooled.connection()?;
+                connection.begin()?;
+                connection.send(&GetMany::new(&keys)).await?;
+                asked.push((pooled, indices, keys));
+            }
+            for (mut pooled, indices, keys) in asked {
+                let connection = pooled.connection()?;
+                let answer = connection.receive().await?;
+                let found = connection.outcome(&GetMany::new(&keys), answer)?;
+                for (index, item) in indices.iter().zip(found) {
+                    items[*index] = item;
+                }
+            }
+        }
+        Ok(items)
+    }
+
+    /// Invalidates everything on every server.
+    ///
+    /// # Errors
+    ///
+    /// The first server that fails; the others have been asked.
+    pub async fn flush_all(&self) -> Result<()> {
+        let outcomes = self.call_all(&request::Flush::default()).await;
+        outcomes.into_iter().try_for_each(|(_, outcome)| outcome)
+    }
+
+    keyed_verbs!(self: [&self] [async] [.await]);
+}
