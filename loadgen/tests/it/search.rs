@@ -8,7 +8,7 @@
 //! it, or after its request came if that was later. A worker that wakes up late answers late and catches up, so the
 //! capacity does not depend on how well the machine sleeps.
 
-use crate::support::{ensure, json, when_calm};
+use crate::support::{CALM_TRIES, ensure, json, when_calm_within};
 use loadgen::report::model::Body;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -112,7 +112,7 @@ fn truth() -> f64 {
 fn the_capacity_of_a_queue_is_found() {
     let truth = truth();
     assert!((1400.0..1900.0).contains(&truth), "M/D/1: {truth}");
-    when_calm(|| find_capacity(truth));
+    when_calm_within(CALM_TRIES, || find_capacity(truth));
 }
 
 fn find_capacity(truth: f64) -> Result<(), String> {
