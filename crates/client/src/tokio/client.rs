@@ -122,18 +122,10 @@ impl Client {
         let parts = split(&self.router, self.pools.len(), keys);
         let rounds = parts.iter().map(|part| part.len().div_ceil(KEYS_AT_ONCE));
         for round in 0..rounds.max().unwrap_or(0) {
-            let mut asked: Vec<(Pooled<'_>, &[usize], Vec<&[u8]>)> = Vec::new();
-            for (pool, part) in self.pools.iter().zip(&parts) {
-                let Some(indices) = part.chunks(KEYS_AT_ONCE).nth(round) else {
-                    continue;
-                };
-                let keys: Vec<&[u8]> = indices.iter().map(|&index| keys[index].as_ref()).collect();
-                let mut pooled = pool.take().await?;
-                let connection = pooled.connection()?;
-                connection.begin()?;
-                connection.send(&GetMany::new(&keys)).await?;
-                asked.push((pooled, indices, keys));
-            }
+            let chunks = parts
+                .iter()
+                .map(|part| part.chunks(KEYS_AT_ONCE).nth(round));
+            let asked = self.ask_all(keys, chunks).await?;
             for (mut pooled, indices, keys) in asked {
                 let connection = pooled.connection()?;
                 let answer = connection.receive().await?;
@@ -144,6 +136,25 @@ impl Client {
             }
         }
         Ok(items)
+    }
+
+    /// Asks each pool for its keys, without waiting for answers.
+    async fn ask_all<'c, 'k, K: AsRef<[u8]>>(
+        &'c self,
+        keys: &'k [K],
+        chunks: impl Iterator<Item = Option<&'k [usize]>>,
+    ) -> Result<Vec<Asked<'c, 'k>>> {
+        let mut asked = Vec::new();
+        for (pool, indices) in self.pools.iter().zip(chunks) {
+            let Some(indices) = indices else { continue };
+            let keys: Vec<&[u8]> = indices.iter().map(|&index| keys[index].as_ref()).collect();
+            let mut pooled = pool.take().await?;
+            let connection = pooled.connection()?;
+            connection.begin()?;
+            connection.send(&GetMany::new(&keys)).await?;
+            asked.push((pooled, indices, keys));
+        }
+        Ok(asked)
     }
 
     /// Invalidates everything on every server.
@@ -158,3 +169,6 @@ impl Client {
 
     keyed_verbs!(self: [&self] [async] [.await]);
 }
+
+/// A connection that was asked, for the keys at which indices, and these keys.
+type Asked<'c, 'k> = (Pooled<'c>, &'k [usize], Vec<&'k [u8]>);
