@@ -30,6 +30,20 @@ mod watch;
 
 use std::process::ExitCode;
 
+/// The command line, for the manual and the completions of shells (`examples/manual.rs`).
+#[doc(hidden)]
+#[must_use]
+pub fn command_line() -> clap::Command {
+    cli::command()
+}
+
+/// What `-h` says of `-o`, for the manual.
+#[doc(hidden)]
+#[must_use]
+pub fn extended_options() -> &'static str {
+    cli::extended_options()
+}
+
 /// Reads the command line and serves until a signal ends the process.
 #[must_use]
 pub fn main() -> ExitCode {

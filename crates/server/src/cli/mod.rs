@@ -71,6 +71,16 @@ impl fmt::Display for CliError {
     }
 }
 
+/// The options as clap knows them.
+pub(crate) fn command() -> clap::Command {
+    options::command()
+}
+
+/// The list of `-o`'s values in the help.
+pub(crate) fn extended_options() -> &'static str {
+    text::HELP_EXTENDED.trim_start_matches('\n')
+}
+
 /// What a command line asks for.
 #[derive(Debug)]
 enum Request {

@@ -8,7 +8,7 @@ pub(super) const HELP_INTRODUCTION: &str =
     "A cache server that speaks memcached's protocol, with one shard per CPU core.";
 
 /// Comes after the options in `-h`: what `-o` takes.
-const HELP_EXTENDED: &str = "
+pub(super) const HELP_EXTENDED: &str = "
 Extended options (-o name=value,name,...; switches have a form with no_, too):
   maxconns_fast          refuse connections over the limit (default); with no_
                          they wait until there is room

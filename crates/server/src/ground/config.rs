@@ -353,7 +353,7 @@ pub(crate) enum TlsKind {
 }
 
 /// One address of `-l`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListenAddress {
     /// A name or an IPv4 or IPv6 address; `None` = all addresses of the machine.
     pub(crate) host: Option<String>,

@@ -7,6 +7,9 @@
 //!            each port is tried, until it can be had again
 //! ```
 //!
+//! Sockets that were handed over stay open with whoever did so: they are closed here, not shut, and who connects waits for the
+//! next server.
+//!
 //! A ring that is closed with accepts under way is taken down by the kernel some tenths of a second later, when the process
 //! is gone already. After SIGKILL nobody can do better: until then clients connect and are reset.
 
@@ -45,6 +48,7 @@ impl Listeners {
         let addresses: Vec<(Transport, SocketAddr)> = self
             .groups
             .iter()
+            .filter(|group| !group.is_inherited)
             .filter_map(|group| Some((group.info.transport, group.address?)))
             .collect();
         drop(self);

@@ -73,6 +73,7 @@ fn address_groups(
                 sockets: sockets.into_iter().map(Arc::new).collect(),
                 address: Some(address),
                 info: info.clone(),
+                is_inherited: false,
             }),
             Err(error) if optional && is_absent(&error) => {
                 info!(%ip, "not listening on an address that this machine does not have");

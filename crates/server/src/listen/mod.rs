@@ -12,6 +12,8 @@
 //!   -s /run/c.sock -t 3
 //!
 //!        0     /run/c.sock           socket     dup        dup         one queue: who comes first accepts
+//!
+//!   sockets that a supervisor hands over: likewise, see inherited.rs
 //! ```
 //!
 //! With SO_REUSEPORT a second server of the same user could take half of the connections of the first without anybody
@@ -24,6 +26,7 @@
 mod end;
 mod inet;
 mod info;
+mod inherited;
 mod names;
 mod ready;
 mod source_port;
@@ -60,6 +63,8 @@ struct Group {
     /// The address, with the port that it got; a unix socket has none.
     address: Option<SocketAddr>,
     info: ListenerInfo,
+    /// It was opened by somebody else, who keeps it open.
+    is_inherited: bool,
 }
 
 impl Listeners {
@@ -75,11 +80,11 @@ impl Listeners {
         })
     }
 
-    /// All descriptors that take connections.
-    pub(crate) fn of_streams(&self) -> impl Iterator<Item = &OwnedFd> {
+    /// All descriptors of its own that take connections.
+    fn of_streams(&self) -> impl Iterator<Item = &OwnedFd> {
         let groups = self.groups.iter();
         groups
-            .filter(|group| group.info.transport != Transport::Udp)
+            .filter(|group| group.info.transport != Transport::Udp && !group.is_inherited)
             .flat_map(|group| &group.sockets)
             .map(Arc::as_ref)
     }
@@ -114,7 +119,9 @@ impl Listeners {
 /// # Errors
 /// If an address cannot be had; the message says which one and what to do.
 pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartError> {
+    let inherited = inherited::groups(config, shards)?;
     let groups = match &config.unix_socket {
+        _ if !inherited.is_empty() => inherited,
         Some(path) => vec![process::as_user_or_root(config, || {
             unix::group(config, path, shards)
         })?],

@@ -19,8 +19,8 @@ impl Listeners {
                 (Transport::Udp, Some(address)) => format!("udp {address}"),
                 (_, Some(address)) => format!("{tls}{address}"),
                 (_, None) => match &config.unix_socket {
-                    Some(path) => path.display().to_string(),
-                    None => continue,
+                    Some(path) if !group.is_inherited => path.display().to_string(),
+                    _ => "a unix socket that was handed over".to_owned(),
                 },
             };
             places.push(place);
@@ -45,7 +45,8 @@ impl Listeners {
     pub(crate) fn loopback_line(&self, config: &Config) -> Option<&'static str> {
         let is_default = config.listen_text.is_none() && config.unix_socket.is_none();
         let is_on = config.tcp_port != Port::Off || config.udp_port != Port::Off;
-        (is_default && is_on).then_some(
+        let is_own = self.groups.iter().all(|group| !group.is_inherited);
+        (is_default && is_on && is_own).then_some(
             "corecached: without -l it listens on loopback only; -l ADDRESS names another address, -l '*' all of them",
         )
     }

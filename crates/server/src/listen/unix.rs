@@ -53,6 +53,7 @@ pub(super) fn group(config: &Config, path: &Path, shards: usize) -> Result<Group
         sockets: sockets.into_iter().map(Arc::new).collect(),
         address: None,
         info: ListenerInfo::of_unix_socket(config),
+        is_inherited: false,
     })
 }
 

@@ -26,6 +26,7 @@ mod mask;
 mod reload;
 mod signals;
 mod slice;
+mod supervisor;
 mod user;
 
 pub(crate) use affinity::{Cpus, pin};
@@ -35,6 +36,7 @@ pub(crate) use logging::{set_verbosity, shows_dialogue};
 pub(crate) use reload::Reloads;
 pub(crate) use signals::{GRACEFUL, is_to_end, raise, wait_for_signal};
 pub(crate) use slice::ask_for_short_slice;
+pub(crate) use supervisor::{tell_ready, tell_stopping};
 pub(crate) use user::{as_root_or_user, as_user_or_root, user_to_become};
 
 use std::ffi::OsStr;

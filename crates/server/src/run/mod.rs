@@ -66,8 +66,10 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     threads.go();
     say_ready(&shared.ground.config, &listeners);
     process::serving(&shared.ground.config)?;
+    process::tell_ready();
     let signal = process::wait_for_signal(&shared.reloads);
     info!(signal, "ending");
+    process::tell_stopping();
     shared.stop();
     listeners.shut();
     threads.join();

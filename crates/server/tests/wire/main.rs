@@ -1,6 +1,7 @@
 //! Tests over the wire: real server processes, real sockets.
 //!
 //! ```text
+//! activation.rs       sockets that a supervisor hands over, and what it is told
 //! transcripts/*.txt   what is sent and what must come back, readable by hand
 //! transcript/         parses and plays them: whole, byte by byte, pipelined
 //! played.rs           one test per transcript, number of shards and way of playing
@@ -35,6 +36,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod activation;
 mod auth;
 mod client;
 mod concurrent;
