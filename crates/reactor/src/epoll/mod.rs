@@ -17,13 +17,14 @@
 
 mod calls;
 mod read;
+mod send;
 mod supply;
+mod timers;
 mod watch;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use crate::buffers::Offer;
 use crate::config::ReactorConfig;
@@ -31,8 +32,8 @@ use crate::driver::{Completion, SendEntry, Wait};
 use crate::patience::Patience;
 use crate::user_data::UserData;
 use crate::waker::Waker;
-use read::MORE;
 use supply::Supply;
+use timers::Timers;
 use watch::{EDGE, IN, READABLE, Reading, SPECIAL, WRITABLE, Watches};
 
 /// Events that one wait brings at most; what is left comes with the next.
@@ -67,13 +68,7 @@ pub(crate) struct Epoll {
     events: Vec<libc::epoll_event>,
     /// Descriptors that were not read to the end.
     listed: Vec<usize>,
-    tick: OwnedFd,
-    warm_window: Duration,
-    is_ticking: bool,
-    retry: OwnedFd,
-    accept_retry: Duration,
-    /// Accepts that pause, and until when.
-    paused: Vec<(Instant, UserData)>,
+    timers: Timers,
     wake: Arc<OwnedFd>,
     bell: Arc<OwnedFd>,
     patience: Patience,
@@ -83,9 +78,10 @@ impl Epoll {
     /// Sets the driver up.
     pub(crate) fn new(config: &ReactorConfig) -> io::Result<Epoll> {
         let epoll = calls::create()?;
-        let (tick, retry) = (calls::timer()?, calls::timer()?);
+        let timers = Timers::new(config)?;
         let (wake, bell) = (calls::counter()?, calls::counter()?);
-        for (fd, name) in [(&tick, TICK), (&retry, RETRY), (&wake, WAKE), (&bell, BELL)] {
+        let (tick, retry) = (&timers.tick, &timers.retry);
+        for (fd, name) in [(tick, TICK), (retry, RETRY), (&wake, WAKE), (&bell, BELL)] {
             calls::control(&epoll, libc::EPOLL_CTL_ADD, fd.as_raw_fd(), IN | EDGE, name)
                 .map_err(io::Error::from_raw_os_error)?;
         }
@@ -97,12 +93,7 @@ impl Epoll {
             completions: Vec::new(),
             events: Vec::with_capacity(EVENTS_MAX),
             listed: Vec::new(),
-            tick,
-            warm_window: config.warm_window,
-            is_ticking: false,
-            retry,
-            accept_retry: config.accept_retry,
-            paused: Vec::new(),
+            timers,
             wake: Arc::new(wake),
             bell: Arc::new(bell),
             patience: Patience::default(),
@@ -246,124 +237,20 @@ impl Epoll {
             Operation::Cancel(fd, target) => self.cancel_now(fd, target),
             Operation::Close(fd) => self.watches.remove(&self.epoll, fd.as_raw_fd()),
             Operation::Ring(peer) => crate::descriptor::signal(peer),
-            Operation::StartTick => {
-                self.is_ticking = true;
-                calls::set_timer(&self.tick, self.warm_window, self.warm_window);
-            }
+            Operation::StartTick => self.timers.start_tick(),
             Operation::StopTick => {
-                self.is_ticking = false;
-                calls::set_timer(&self.tick, Duration::ZERO, Duration::ZERO);
-                self.complete(UserData::TICK, -libc::ECANCELED, 0);
+                let last = self.timers.stop_tick();
+                self.completions.push(last);
             }
-            Operation::Retry(user_data) => {
-                self.paused
-                    .push((Instant::now() + self.accept_retry, user_data));
-                self.set_retry();
-            }
-        }
-    }
-
-    /// Sends what there is room for. Only what is left is waited with, if the caller has said so.
-    fn try_send(&mut self, entry: SendEntry) {
-        let result = send_now(&entry);
-        let waits = entry.flags & libc::MSG_DONTWAIT == 0;
-        if waits && result == -libc::EAGAIN {
-            self.wait_for_room(entry);
-        } else if !entry.skips_success || !is_whole(&entry, result) {
-            self.complete(entry.user_data, result, 0);
-        }
-    }
-
-    fn wait_for_room(&mut self, entry: SendEntry) {
-        let (index, user_data) = (self.watches.of(entry.fd), entry.user_data);
-        let Some(watch) = self.watches.get(index) else {
-            return;
-        };
-        watch.waiting.push_back(entry);
-        if let Err(errno) = self.watches.sync(&self.epoll, index, false) {
-            if let Some(watch) = self.watches.get(index) {
-                watch.waiting.pop_back();
-            }
-            self.complete(user_data, -errno, 0);
-        }
-    }
-
-    fn begin_reading(&mut self, fd: RawFd, reading: Reading, user_data: UserData) {
-        let index = self.watches.of(fd);
-        let Some(watch) = self.watches.get(index) else {
-            return;
-        };
-        debug_assert_eq!(watch.reading, Reading::Nothing, "one receive at a time");
-        (watch.reading, watch.user_data) = (reading, user_data);
-        match self
-            .watches
-            .sync(&self.epoll, index, reading == Reading::Poll)
-        {
-            Ok(true) => {}
-            Ok(false) => self.list(index),
-            Err(errno) => {
-                if let Some(watch) = self.watches.get(index) {
-                    watch.reading = Reading::Nothing;
-                }
-                self.complete(user_data, -errno, 0);
-            }
-        }
-    }
-
-    fn cancel_now(&mut self, fd: RawFd, target: UserData) {
-        let Some(index) = self.watches.find(fd) else {
-            return;
-        };
-        let Some(watch) = self.watches.get(index) else {
-            return;
-        };
-        if watch.reading != Reading::Nothing && watch.user_data == target {
-            // The kernel may tell once more, and is then asked not to.
-            let was = std::mem::replace(&mut watch.reading, Reading::Nothing);
-            if was == Reading::Accept {
-                self.watches.remove(&self.epoll, fd);
-            }
-            return self.complete(target, -libc::ECANCELED, 0);
-        }
-        let before = watch.waiting.len();
-        watch.waiting.retain(|entry| entry.user_data != target);
-        if watch.waiting.len() < before {
-            self.complete(target, -libc::ECANCELED, 0);
-        }
-    }
-
-    /// It is to be read with the next wait, whatever the kernel tells.
-    fn list(&mut self, index: usize) {
-        if let Some(watch) = self.watches.get(index)
-            && watch.is_ready
-            && !std::mem::replace(&mut watch.is_listed, true)
-        {
-            self.listed.push(index);
-        }
-    }
-
-    /// Reads what was not read to the end.
-    fn go_on(&mut self) {
-        let listed = std::mem::take(&mut self.listed);
-        for index in listed {
-            if let Some(watch) = self.watches.get(index)
-                && std::mem::take(&mut watch.is_listed)
-            {
-                self.read(index);
-            }
+            Operation::Retry(user_data) => self.timers.pause(user_data),
         }
     }
 
     /// The kernel has told something of the descriptor that is called `name`.
     fn told(&mut self, name: u64, what: u32) {
         match name {
-            TICK => {
-                // Stopped meanwhile, it has not fired, or does not matter.
-                if calls::acknowledge(&self.tick) && self.is_ticking {
-                    self.complete(UserData::TICK, -libc::ETIME, MORE);
-                }
-            }
-            RETRY => self.end_pauses(),
+            TICK => self.completions.extend(self.timers.tick()),
+            RETRY => self.timers.end_pauses(&mut self.completions),
             WAKE => self.complete(UserData::WAKE, 1, 0),
             BELL => self.complete(UserData::DOORBELL, 0, 0),
             index => self.told_of(index as usize, what),
@@ -403,43 +290,6 @@ impl Epoll {
         }
     }
 
-    /// There is room for sends that have waited.
-    fn send_waiting(&mut self, index: usize) {
-        while let Some(watch) = self.watches.get(index)
-            && let Some(entry) = watch.waiting.front()
-        {
-            let (result, user_data) = (send_now(entry), entry.user_data);
-            if result == -libc::EAGAIN {
-                return;
-            }
-            watch.waiting.pop_front();
-            self.complete(user_data, result, 0);
-        }
-    }
-
-    /// Accepts that have paused long enough begin again.
-    fn end_pauses(&mut self) {
-        calls::acknowledge(&self.retry);
-        let now = Instant::now();
-        let paused = std::mem::take(&mut self.paused);
-        for (until, user_data) in paused {
-            match until <= now {
-                true => self.complete(user_data, -libc::ETIME, 0),
-                false => self.paused.push((until, user_data)),
-            }
-        }
-        self.set_retry();
-    }
-
-    fn set_retry(&self) {
-        if let Some(first) = self.paused.iter().map(|(until, _)| *until).min() {
-            // Zero would stop it.
-            let left = first.saturating_duration_since(Instant::now());
-            let left = left.max(Duration::from_nanos(1));
-            calls::set_timer(&self.retry, left, Duration::ZERO);
-        }
-    }
-
     fn complete(&mut self, user_data: UserData, result: i32, flags: u32) {
         self.completions.push(Completion {
             user_data,
@@ -447,25 +297,6 @@ impl Epoll {
             flags,
         });
     }
-}
-
-/// One attempt; an interrupted one is made again.
-fn send_now(entry: &SendEntry) -> i32 {
-    loop {
-        // SAFETY: whoever queued the entry keeps what it points to until its completion.
-        let result = unsafe { calls::send(entry) };
-        if result != -libc::EINTR {
-            return result;
-        }
-    }
-}
-
-fn is_whole(entry: &SendEntry, result: i32) -> bool {
-    let bytes = match entry.what {
-        crate::driver::SendWhat::Bytes(_, bytes) => bytes as usize,
-        crate::driver::SendWhat::Message(_, bytes) => bytes,
-    };
-    usize::try_from(result).is_ok_and(|sent| sent == bytes)
 }
 
 impl AsFd for Epoll {

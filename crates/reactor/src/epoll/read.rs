@@ -3,12 +3,14 @@
 //! A descriptor is read a few times in a turn at most. If there is more it is listed, and read again in the next turn, so
 //! that nobody who sends much keeps the others waiting.
 
+use std::os::fd::RawFd;
+
+use crate::driver::Driver;
 use crate::user_data::UserData;
 
 use super::supply::Space;
 use super::watch::{Reading, Watch};
 use super::{Epoll, calls};
-use crate::driver::Driver;
 
 /// Receive buffers that one stream fills in a turn.
 const READS_MAX: usize = 8;
@@ -42,6 +44,74 @@ struct DatagramHead {
 }
 
 impl Epoll {
+    /// From now on what comes to `fd` is dealt with as `reading` says.
+    pub(super) fn begin_reading(&mut self, fd: RawFd, reading: Reading, user_data: UserData) {
+        let index = self.watches.of(fd);
+        let Some(watch) = self.watches.get(index) else {
+            return;
+        };
+        debug_assert_eq!(watch.reading, Reading::Nothing, "one receive at a time");
+        (watch.reading, watch.user_data) = (reading, user_data);
+        match self
+            .watches
+            .sync(&self.epoll, index, reading == Reading::Poll)
+        {
+            Ok(true) => {}
+            Ok(false) => self.list(index),
+            Err(errno) => {
+                if let Some(watch) = self.watches.get(index) {
+                    watch.reading = Reading::Nothing;
+                }
+                self.complete(user_data, -errno, 0);
+            }
+        }
+    }
+
+    /// Ends the operation that `target` names, if it has not ended.
+    pub(super) fn cancel_now(&mut self, fd: RawFd, target: UserData) {
+        let Some(index) = self.watches.find(fd) else {
+            return;
+        };
+        let Some(watch) = self.watches.get(index) else {
+            return;
+        };
+        if watch.reading != Reading::Nothing && watch.user_data == target {
+            // The kernel may tell once more, and is then asked not to.
+            let was = std::mem::replace(&mut watch.reading, Reading::Nothing);
+            if was == Reading::Accept {
+                self.watches.remove(&self.epoll, fd);
+            }
+            return self.complete(target, -libc::ECANCELED, 0);
+        }
+        let before = watch.waiting.len();
+        watch.waiting.retain(|entry| entry.user_data != target);
+        if watch.waiting.len() < before {
+            self.complete(target, -libc::ECANCELED, 0);
+        }
+    }
+
+    /// It is to be read with the next wait, whatever the kernel tells.
+    fn list(&mut self, index: usize) {
+        if let Some(watch) = self.watches.get(index)
+            && watch.is_ready
+            && !std::mem::replace(&mut watch.is_listed, true)
+        {
+            self.listed.push(index);
+        }
+    }
+
+    /// Reads what was not read to the end.
+    pub(super) fn go_on(&mut self) {
+        let listed = std::mem::take(&mut self.listed);
+        for index in listed {
+            if let Some(watch) = self.watches.get(index)
+                && std::mem::take(&mut watch.is_listed)
+            {
+                self.read(index);
+            }
+        }
+    }
+
     /// Reads a descriptor for whatever is being done with it, if there may be something.
     pub(super) fn read(&mut self, index: usize) {
         let Some(watch) = self.watches.get(index) else {
@@ -76,7 +146,7 @@ impl Epoll {
         }
     }
 
-    fn receive(&mut self, fd: i32, user_data: UserData, reads_all: bool) -> Read {
+    fn receive(&mut self, fd: RawFd, user_data: UserData, reads_all: bool) -> Read {
         let Some(space) = self.supplies[usize::from(Driver::RECV_GROUP)].take() else {
             return Read::Ended(-libc::ENOBUFS);
         };
@@ -94,7 +164,7 @@ impl Epoll {
         }
     }
 
-    fn receive_datagram(&mut self, fd: i32, user_data: UserData) -> Read {
+    fn receive_datagram(&mut self, fd: RawFd, user_data: UserData) -> Read {
         let group = usize::from(Driver::DATAGRAM_GROUP);
         let Some(space) = self.supplies[group].take() else {
             return Read::Ended(-libc::ENOBUFS);
@@ -108,7 +178,7 @@ impl Epoll {
         Read::Some
     }
 
-    fn accept_once(&mut self, fd: i32, user_data: UserData) -> Read {
+    fn accept_once(&mut self, fd: RawFd, user_data: UserData) -> Read {
         match calls::accept(fd) {
             accepted @ 0.. => {
                 self.complete(user_data, accepted, MORE);
@@ -160,7 +230,7 @@ fn after_failure(result: i32) -> Read {
 }
 
 /// Receives a datagram as io_uring would write it into the buffer; returns how many bytes of it are in use.
-fn receive_into(fd: i32, space: &Space) -> i32 {
+fn receive_into(fd: RawFd, space: &Space) -> i32 {
     const HEAD: usize = size_of::<DatagramHead>();
     let mut header = crate::datagram::empty_header();
     let name_bytes = header.msg_namelen as usize;

@@ -1,0 +1,91 @@
+//! Time: the warm window, and the pauses of listeners after a failed accept.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use crate::config::ReactorConfig;
+use crate::driver::Completion;
+use crate::user_data::UserData;
+
+use super::calls;
+use super::read::MORE;
+
+/// Two timerfds: one that repeats while the reactor is warm, one for the pause that ends next.
+pub(super) struct Timers {
+    pub(super) tick: OwnedFd,
+    warm_window: Duration,
+    is_ticking: bool,
+    pub(super) retry: OwnedFd,
+    accept_retry: Duration,
+    /// Accepts that pause, and until when.
+    paused: Vec<(Instant, UserData)>,
+}
+
+impl Timers {
+    pub(super) fn new(config: &ReactorConfig) -> std::io::Result<Timers> {
+        Ok(Timers {
+            tick: calls::timer()?,
+            warm_window: config.warm_window,
+            is_ticking: false,
+            retry: calls::timer()?,
+            accept_retry: config.accept_retry,
+            paused: Vec::new(),
+        })
+    }
+
+    pub(super) fn start_tick(&mut self) {
+        self.is_ticking = true;
+        calls::set_timer(&self.tick, self.warm_window, self.warm_window);
+    }
+
+    /// Ends the ticks; returns the last completion.
+    pub(super) fn stop_tick(&mut self) -> Completion {
+        self.is_ticking = false;
+        calls::set_timer(&self.tick, Duration::ZERO, Duration::ZERO);
+        ended(UserData::TICK, -libc::ECANCELED, 0)
+    }
+
+    /// The timer has told something: a tick, unless it was stopped meanwhile.
+    pub(super) fn tick(&self) -> Option<Completion> {
+        let has_fired = calls::acknowledge(&self.tick);
+        (has_fired && self.is_ticking).then(|| ended(UserData::TICK, -libc::ETIME, MORE))
+    }
+
+    /// An accept pauses from now on.
+    pub(super) fn pause(&mut self, user_data: UserData) {
+        let until = Instant::now() + self.accept_retry;
+        self.paused.push((until, user_data));
+        self.set_retry();
+    }
+
+    /// Ends the pauses that have been long enough.
+    pub(super) fn end_pauses(&mut self, completions: &mut Vec<Completion>) {
+        calls::acknowledge(&self.retry);
+        let now = Instant::now();
+        self.paused.retain(|&(until, user_data)| {
+            let is_over = until <= now;
+            if is_over {
+                completions.push(ended(user_data, -libc::ETIME, 0));
+            }
+            !is_over
+        });
+        self.set_retry();
+    }
+
+    fn set_retry(&self) {
+        if let Some(first) = self.paused.iter().map(|(until, _)| *until).min() {
+            // Zero would stop it.
+            let left = first.saturating_duration_since(Instant::now());
+            let left = left.max(Duration::from_nanos(1));
+            calls::set_timer(&self.retry, left, Duration::ZERO);
+        }
+    }
+}
+
+fn ended(user_data: UserData, result: i32, flags: u32) -> Completion {
+    Completion {
+        user_data,
+        result,
+        flags,
+    }
+}
