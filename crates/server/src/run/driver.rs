@@ -13,7 +13,7 @@ use crate::ground::config::Config;
 use crate::process;
 
 /// What epoll costs beside io_uring: `docs/benchmarks.md`.
-const PRICE: &str = "at a fifth to a half more CPU time a request";
+const PRICE: &str = "at up to a fifth more CPU time a request";
 
 /// Decides, and notes it in `config`.
 ///
