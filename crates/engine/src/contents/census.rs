@@ -38,7 +38,7 @@ impl Census {
     }
 
     /// An item of a class more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add(&mut self, class: u8, item: &Item<'_>) {
         let bytes = item.requested_bytes() as u64;
         self.items += 1;
@@ -50,7 +50,7 @@ impl Census {
     }
 
     /// An item of a class less.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn subtract(&mut self, class: u8, item: &Item<'_>) {
         let bytes = item.requested_bytes() as u64;
         self.items -= 1;

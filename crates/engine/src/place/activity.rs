@@ -89,7 +89,7 @@ impl Memory<'_> {
         let (mut hits, mut pages) = (0.0, 0);
         for class in INDEX_CLASS + 1..self.contents.census.classes() as u8 {
             let slabs = &self.contents.items.slabs;
-            let hits_ever = self.placement.balance.hits_of(class);
+            let hits_ever = self.placement.balance.hits()[usize::from(class)];
             let activity = &mut self.placement.balance.classes[usize::from(class)].activity;
             activity.hits.advance(hits_ever);
             activity.given_chunks.advance(slabs.given_chunks(class));

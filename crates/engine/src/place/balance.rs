@@ -40,8 +40,6 @@ const PAGES_TRIED: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Share {
     pub(super) activity: Activity,
-    /// Items found by a get, ever.
-    hits: u64,
     /// Bytes evicted since a page was last looked for, and how many there are to be before the next time.
     evicted_bytes: u64,
     interval: u64,
@@ -52,6 +50,8 @@ pub(super) struct Share {
 pub(crate) struct Balance {
     /// By class.
     pub(super) classes: Vec<Share>,
+    /// By class: items found by a get, ever. Each hit is counted here and nowhere else.
+    hits: Vec<u64>,
     /// When the window of the counters began, in ticks.
     pub(super) window_began: u32,
     /// Whether pages move at all while their class has a use for them.
@@ -63,12 +63,12 @@ impl Balance {
     pub(super) fn new(classes: usize) -> Self {
         let share = Share {
             activity: Activity::NONE,
-            hits: 0,
             evicted_bytes: 0,
             interval: 0,
         };
         Self {
             classes: vec![share; classes],
+            hits: vec![0; classes],
             window_began: 0,
             enabled: true,
         }
@@ -77,17 +77,12 @@ impl Balance {
     /// A get has found an item of a class.
     #[inline]
     pub(crate) fn note_hit(&mut self, class: u8) {
-        self.classes[usize::from(class)].hits += 1;
+        self.hits[usize::from(class)] += 1;
     }
 
-    /// Items found by a get, ever.
-    pub(crate) fn hits(&self) -> u64 {
-        self.classes.iter().map(|share| share.hits).sum()
-    }
-
-    /// Items of a class found by a get, ever.
-    pub(super) fn hits_of(&self, class: u8) -> u64 {
-        self.classes[usize::from(class)].hits
+    /// By class: items found by a get, ever.
+    pub(crate) fn hits(&self) -> &[u64] {
+        &self.hits
     }
 }
 

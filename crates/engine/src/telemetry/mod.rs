@@ -26,6 +26,8 @@ pub(crate) struct Telemetry {
     general: EngineStats,
     /// By class; class 0 is the index.
     classes: Vec<ClassStats>,
+    /// By class: the hits that `place::balance` had counted when the counters were last set back. A get counts its hit once.
+    hits_before: Vec<u64>,
     pub(crate) events: Events,
 }
 
@@ -35,12 +37,14 @@ impl Telemetry {
         Self {
             general: EngineStats::default(),
             classes: vec![ClassStats::default(); classes],
+            hits_before: vec![0; classes],
             events: Events::default(),
         }
     }
 
-    /// Sets all counters back.
-    fn reset(&mut self) {
+    /// Sets all counters back; these are the hits by class so far.
+    fn reset(&mut self, hits: &[u64]) {
+        self.hits_before.copy_from_slice(hits);
         self.general.reset();
         self.classes.iter_mut().for_each(ClassStats::reset);
     }
@@ -59,13 +63,6 @@ impl Telemetry {
 
 /// Commands and what they have come to.
 impl Telemetry {
-    /// A get has found an item. `get_hits` is the sum over the classes and of what was read elsewhere, `cmd_get` that of hits and
-    /// misses.
-    #[inline]
-    pub(crate) fn get_hit(&mut self, class: u8) {
-        self.class(class).get_hits += 1;
-    }
-
     /// This thread has read other shards by itself: items of their classes, which nobody here knows.
     pub(crate) fn read_elsewhere(&mut self, hits: u64, misses: u64) {
         self.general.get_hits += hits;

@@ -15,8 +15,9 @@ impl Engine {
     pub fn stats(&self) -> EngineStats {
         let (census, slabs) = (&self.contents.census, &self.contents.items.slabs);
         let general = &self.telemetry.general;
-        let of_classes = self.telemetry.classes.iter().map(|class| class.get_hits);
-        let get_hits = of_classes.sum::<u64>() + general.get_hits;
+        let ever: u64 = self.placement.balance.hits().iter().sum();
+        let before: u64 = self.telemetry.hits_before.iter().sum();
+        let get_hits = ever - before + general.get_hits;
         EngineStats {
             get_hits,
             cmd_get: get_hits + general.get_misses,
@@ -40,7 +41,7 @@ impl Engine {
         Vitals {
             items: self.contents.census.items(),
             charged_bytes: self.contents.items.slabs.held_bytes(),
-            hits: self.placement.balance.hits(),
+            hits: self.placement.balance.hits().iter().sum(),
             evictions: pressure.evictions(),
             evicted_bytes: pressure.evicted_bytes(),
             chunks_refused: pressure.chunks_refused(),
@@ -88,7 +89,7 @@ impl Engine {
 
     /// Sets back what was counted; what is there stays. The engine goes on as if it had not been called.
     pub fn reset_stats(&mut self) {
-        self.telemetry.reset();
+        self.telemetry.reset(self.placement.balance.hits());
     }
 
     /// The counters of each slab class as users know them, 1 to 63, those without pages included.
@@ -116,7 +117,10 @@ impl Engine {
             .filter(|&chunk| contents.items.head(chunk).is_linked() && !contents.is_dead(chunk))
             .map(|chunk| contents.clock.age(contents.items.head(chunk).last_access()));
         let there = contents.census.of_class(class);
+        let index = usize::from(class);
+        let hits = self.placement.balance.hits()[index] - self.telemetry.hits_before[index];
         ClassStats {
+            get_hits: hits,
             class_id: contents.shown_class(class),
             chunk_size: slabs.sizes.chunk_bytes(class) as u64,
             chunks_per_page,
@@ -128,7 +132,7 @@ impl Engine {
             number: there.items,
             mem_requested: there.bytes,
             age: next.map_or(0, u64::from),
-            ..self.telemetry.classes[usize::from(class)]
+            ..self.telemetry.classes[index]
         }
     }
 }

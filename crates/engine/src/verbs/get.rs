@@ -296,9 +296,7 @@ impl Engine {
 
     #[inline]
     fn count_get_hit(&mut self, chunk: ChunkRef) {
-        let class = self.class_of(chunk);
-        self.telemetry.get_hit(class);
-        self.placement.balance.note_hit(class);
+        self.placement.balance.note_hit(self.class_of(chunk));
     }
 
     /// A miss: counted, unless the item is created; that counts as a hit.
