@@ -98,8 +98,8 @@ unsafe fn write_short(address: *mut u8, bytes: &[u8]) {
                 first.wrapping_add(WORD_BYTES),
                 high_mask.to_le(),
                 high.to_le(),
-            )
-        };
+            );
+        }
     }
 }
 

@@ -61,7 +61,7 @@ impl Sequence {
     #[inline]
     pub fn begin(&self) -> Option<Begun> {
         let now = self.0.load(Ordering::Acquire);
-        (now % 2 == 0).then_some(Begun(now))
+        now.is_multiple_of(2).then_some(Begun(now))
     }
 
     /// Whether all that was read since `begun` is of one time: nothing was changed meanwhile.
