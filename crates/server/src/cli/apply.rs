@@ -3,8 +3,8 @@
 use clap::ArgMatches;
 use std::path::PathBuf;
 
-use crate::ground::config::{BindingProtocol, ListenAddress, Pinning, Port, THREADS_MAX, TlsKind};
-use crate::ground::cpus;
+use crate::ground::config::{BindingProtocol, ListenAddress, Pinning, Port, TlsKind};
+use crate::ground::cpus::{self, THREADS_MAX};
 
 use super::number::{leading_float, leading_integer, size_in_bytes};
 use super::{CliError, Draft, address, auth, extended};

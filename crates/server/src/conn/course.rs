@@ -9,7 +9,20 @@
 
 use corecached_protocol::event::{CloseReason, Peer};
 
-use super::Stop;
+/// Why `consume` came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// All complete requests are done.
+    Dry,
+    /// More could be done, in the next turn: that was its share of requests.
+    Yield,
+    /// More could be done, in its turn among those that go on: what comes next, or goes on, is long.
+    Later,
+    /// More could be done once the peer reads, other shards answer or the broadcast is through.
+    Paused,
+    /// The connection ends when its replies are sent.
+    Close,
+}
 
 /// How it goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -70,7 +70,7 @@ use crate::ground::config::BindingProtocol;
 use crate::listen::ListenerId;
 use crate::replies::Replies;
 use crate::watch::Watcher;
-use course::{Admittance, Course};
+use course::{Admittance, Course, Stop};
 use crawl::Crawl;
 use input::{Input, OpenLine};
 use sending::Sending;
@@ -93,21 +93,6 @@ enum Phase {
     Crawl(Box<Crawl>),
     /// Nothing but lines of a log, until the connection ends.
     Watching(Arc<Watcher>),
-}
-
-/// Why `consume` came back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    /// All complete requests are done.
-    Dry,
-    /// More could be done, in the next turn: that was its share of requests.
-    Yield,
-    /// More could be done, in its turn among those that go on: what comes next, or goes on, is long.
-    Later,
-    /// More could be done once the peer reads, other shards answer or the broadcast is through.
-    Paused,
-    /// The connection ends when its replies are sent.
-    Close,
 }
 
 /// One client.

@@ -19,8 +19,6 @@ pub(crate) const SLAB_PAGE_BYTES: u64 = 1024 * 1024;
 pub(crate) const EVICTION: &str = "s3fifo";
 /// The port that memcached clients try first.
 pub(crate) const DEFAULT_PORT: u16 = 11211;
-/// Shards are numbered by 16 bits; this many are more than any machine has CPUs today.
-pub(crate) const THREADS_MAX: usize = 1024;
 
 /// All settings of one server.
 #[derive(Clone, Debug, PartialEq)]

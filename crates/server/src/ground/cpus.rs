@@ -8,7 +8,9 @@
 use std::fs;
 
 use super::cgroup;
-use super::config::THREADS_MAX;
+
+/// Shards are numbered by 16 bits; this many are more than any machine has CPUs today.
+pub(crate) const THREADS_MAX: usize = 1024;
 
 /// The CPUs that this process may run on, in ascending order.
 pub(crate) fn allowed() -> Vec<usize> {

@@ -12,49 +12,21 @@
 
 use corecached_protocol::event::CloseReason;
 
-use crate::conn::{OUTPUT_BYTES_MAX, Totals};
 use crate::memory::conns::ConnMemory;
 
 use super::Net;
 
-/// Replies that a connection may have queued when memory is short.
-const OUTPUT_BYTES_SHORT: usize = 16 * 1024;
 /// Connections closed in one turn at most: each is looked for among all, which takes some 20 us if there are 100,000.
 const CLOSED_PER_TURN: usize = 16;
-
-/// What a shard has told of its connections' memory, and what follows for them.
-#[derive(Debug)]
-pub(super) struct Holding {
-    told: Totals,
-    output_bytes_max: usize,
-}
-
-impl Default for Holding {
-    fn default() -> Holding {
-        Holding {
-            told: Totals::default(),
-            output_bytes_max: OUTPUT_BYTES_MAX,
-        }
-    }
-}
-
-impl Holding {
-    /// With that much to send, a connection executes nothing further.
-    #[inline]
-    pub(super) fn output_bytes_max(&self) -> usize {
-        self.output_bytes_max
-    }
-}
 
 impl Net {
     /// At the end of a turn: tells what the connections hold, if that has changed, and sees to it that it is not too much.
     #[inline]
     pub(super) fn watch_conn_memory(&mut self) {
         let totals = self.conns.totals();
-        if totals == self.holding.told {
+        if !self.holding.note(totals) {
             return;
         }
-        self.holding.told = totals;
         self.shared
             .memory
             .conns(self.id)
@@ -62,11 +34,7 @@ impl Net {
         let limit = self.shared.ground.config.conn_mem_limit_bytes;
         let share = limit / self.shared.route.len() as u64;
         let is_short = limit > 0 && totals.all() > share / 2;
-        self.holding.output_bytes_max = if is_short {
-            OUTPUT_BYTES_SHORT
-        } else {
-            OUTPUT_BYTES_MAX
-        };
+        self.holding.shorten_output(is_short);
         if is_short && totals.all() > share {
             self.close_largest(limit, share);
         }
@@ -82,7 +50,7 @@ impl Net {
             .iter()
             .map(ConnMemory::held)
             .sum::<u64>()
-            .saturating_sub(self.holding.told.all());
+            .saturating_sub(self.holding.told().all());
         for _ in 0..CLOSED_PER_TURN {
             let held = self.conns.totals().all();
             if held <= share || others + held <= limit {

@@ -10,10 +10,8 @@
 //! Nothing here waits: a reply that the reactor has no room for, or that a sender's network may not have (see
 //! `allowance.rs`), is dropped and counted, as UDP may lose anything.
 
-use std::net::IpAddr;
-
 use corecached_protocol::{Codec, reply, udp};
-use corecached_reactor::{DatagramBuf, Insert, Outgoing, Peer, Token};
+use corecached_reactor::{DatagramBuf, Outgoing, Token};
 use tracing::{debug, error, warn};
 
 use crate::cell::ConnId;
@@ -21,73 +19,8 @@ use crate::conn::{Conn, Link};
 use crate::listen::{ListenerId, Transport};
 
 use super::Net;
-use super::allowance::Allowance;
+use super::senders::Sender;
 use crate::cell::core::Core;
-
-/// Request datagrams of a shard that wait for replies of other shards; beyond that they are dropped.
-const OPEN_MAX: usize = 1024;
-
-/// Who has sent a datagram, and what the reply begins with.
-#[derive(Clone, Copy, Debug)]
-struct Sender {
-    peer: Peer,
-    request: udp::RequestId,
-}
-
-impl Sender {
-    fn ip(&self) -> Option<IpAddr> {
-        Some(self.peer.address()?.ip())
-    }
-}
-
-/// The UDP side of a shard.
-pub(super) struct Datagrams {
-    /// By slot of a [`Link::Datagram`].
-    senders: Vec<Sender>,
-    free: Vec<u32>,
-    allowance: Allowance,
-    /// Values in slab memory whose bytes are in datagrams now.
-    copied: Vec<Insert>,
-}
-
-impl Datagrams {
-    pub(super) fn new(allowance: Allowance) -> Datagrams {
-        Datagrams {
-            senders: Vec::new(),
-            free: Vec::new(),
-            allowance,
-            copied: Vec::new(),
-        }
-    }
-
-    /// Keeps a sender until its request is answered; `None` if too many wait.
-    fn open(&mut self, sender: Sender) -> Option<u32> {
-        if let Some(slot) = self.free.pop() {
-            self.senders[slot as usize] = sender;
-            return Some(slot);
-        }
-        let slot = self.senders.len();
-        (slot < OPEN_MAX).then(|| {
-            self.senders.push(sender);
-            slot as u32
-        })
-    }
-
-    /// Whether values wait to be unpinned whose bytes are in datagrams now.
-    pub(super) fn has_copied(&self) -> bool {
-        !self.copied.is_empty()
-    }
-
-    /// Takes those values.
-    pub(super) fn take_copied(&mut self) -> Vec<Insert> {
-        std::mem::take(&mut self.copied)
-    }
-
-    /// Forgets a sender.
-    pub(super) fn close(&mut self, slot: u32) {
-        self.free.push(slot);
-    }
-}
 
 impl Net {
     /// A datagram has come.
@@ -148,10 +81,10 @@ impl Net {
             self.conns.remove(id);
             self.datagrams.close(slot);
         }
-        let sender = self.datagrams.senders[slot as usize];
+        let sender = self.datagrams.sender(slot);
         if is_cut_short || self.is_too_large(sender, reply.len()) {
             self.counters().udp_dropped.add(1);
-            self.datagrams.copied.append(&mut reply.inserts);
+            self.datagrams.copied(&mut reply.inserts);
             reply.bytes.clear();
             if is_text {
                 reply.bytes.extend_from_slice(reply::TOO_LARGE_FOR_UDP);
@@ -160,24 +93,19 @@ impl Net {
         if !reply.is_empty() && !self.send_reply(socket, sender, &reply) {
             self.counters().udp_dropped.add(1);
         }
-        self.datagrams.copied.append(&mut reply.inserts);
+        self.datagrams.copied(&mut reply.inserts);
         self.reactor.give_buffer(reply.bytes);
     }
 
     fn is_too_large(&self, sender: Sender, bytes: usize) -> bool {
-        let is_refused = |ip| self.datagrams.allowance.is_too_large(ip, bytes);
-        bytes > udp::REPLY_BYTES_MAX || sender.ip().is_some_and(is_refused)
+        bytes > udp::REPLY_BYTES_MAX || self.datagrams.refuses(sender, bytes)
     }
 
     /// Frames a reply and hands it to the reactor; `false` if it may not be sent.
     fn send_reply(&mut self, socket: Token, sender: Sender, reply: &Outgoing) -> bool {
         let bytes = reply.len();
         let wire_bytes = bytes + udp::datagrams(bytes) * udp::HEADER_BYTES;
-        let allowance = &mut self.datagrams.allowance;
-        if !sender
-            .ip()
-            .is_some_and(|ip| allowance.take(ip, wire_bytes, self.now))
-        {
+        if !self.datagrams.allows(sender, wire_bytes, self.now) {
             debug!("a reply over the limit of udp_rate is dropped");
             return false;
         }

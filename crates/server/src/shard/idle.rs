@@ -8,15 +8,10 @@
 //! A place of the table is in one slot: the first in which its connection may have been idle for too long. What that sends
 //! meanwhile moves it nowhere; it is put into a later slot when it is looked at. If it has ended meanwhile, the place stays
 //! where it is, which is never too late for the next connection there. As many are looked at in one turn as
-//! [`LOOKS_PER_TURN`] says.
+//! `arrivals.rs` says.
 
 use corecached_engine::Seconds;
-use corecached_protocol::event::CloseReason;
 
-use super::Net;
-
-/// Connections looked at in one turn: a cache miss or two each, some 100 us for all.
-const LOOKS_PER_TURN: usize = 512;
 /// Slots of the wheel at most; what is due later is looked at once in so many seconds.
 const SLOTS_MAX: u32 = 3600;
 
@@ -66,14 +61,19 @@ impl Idle {
         self.slots[slot].push(place);
     }
 
+    /// Whether a connection that has been quiet for so many seconds is idle for too long.
+    pub(super) fn is_over(&self, quiet: u32) -> bool {
+        quiet > self.timeout
+    }
+
     /// Whether anybody may have to be looked at.
     #[inline]
-    fn is_due(&self, now: Seconds) -> bool {
+    pub(super) fn is_due(&self, now: Seconds) -> bool {
         self.timeout > 0 && self.second <= now.0
     }
 
     /// The next place to be looked at.
-    fn next(&mut self, now: Seconds) -> Option<u32> {
+    pub(super) fn next(&mut self, now: Seconds) -> Option<u32> {
         while self.is_due(now) {
             let slot = self.second as usize % self.slots.len();
             if let Some(place) = self.slots[slot].pop() {
@@ -83,44 +83,6 @@ impl Idle {
             self.second += 1;
         }
         None
-    }
-}
-
-impl Net {
-    /// Looks at some of those that may have been idle for too long, and closes those that were.
-    #[inline]
-    pub(super) fn close_idle(&mut self) {
-        if self.idle.is_due(self.now) {
-            self.look_at_idle();
-        }
-    }
-
-    #[cold]
-    fn look_at_idle(&mut self) {
-        for _ in 0..LOOKS_PER_TURN {
-            let Some(place) = self.idle.next(self.now) else {
-                return;
-            };
-            let Some(conn) = self.conns.at(place as usize) else {
-                continue;
-            };
-            let (id, active) = (conn.id, conn.last_activity);
-            let quiet = self.now.0.saturating_sub(active.0);
-            if !conn.awaits_input() || quiet <= self.idle.timeout {
-                self.idle.watch(place, active);
-                continue;
-            }
-            if let Some(conn) = self.conns.get_mut(id) {
-                conn.parting.reason = Some(CloseReason::IdleTimeout);
-            }
-            self.counters().idle_kicks.add(1);
-            self.lists.dooms(id);
-        }
-    }
-
-    /// Whether some are left to be looked at in the next turn.
-    pub(super) fn has_idle_left(&self) -> bool {
-        self.idle.is_due(self.now)
     }
 }
 

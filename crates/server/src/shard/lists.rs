@@ -14,7 +14,7 @@
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
-use crate::cell::ConnId;
+use crate::cell::{ConnId, ReplyTo};
 use crate::conn::{Conn, Listed};
 use crate::listen::ListenerId;
 
@@ -132,4 +132,14 @@ impl Lists {
     pub(super) fn next_doomed(&mut self) -> Option<ConnId> {
         self.doomed.pop_front()
     }
+}
+
+/// Who wants certificates to be read again.
+#[derive(Debug, Default)]
+pub(super) struct Refreshes {
+    pub(super) is_under_way: bool,
+    /// Whether they have to be read once more.
+    pub(super) is_wanted: bool,
+    /// Where that reading's outcome is told.
+    pub(super) waiting: Vec<ReplyTo>,
 }

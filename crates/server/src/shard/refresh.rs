@@ -21,16 +21,6 @@ use super::Net;
 use crate::cell::ReplyTo;
 use crate::replies::Told;
 
-/// Who wants certificates to be read again.
-#[derive(Debug, Default)]
-pub(super) struct Refreshes {
-    is_under_way: bool,
-    /// Whether they have to be read once more.
-    is_wanted: bool,
-    /// Where that reading's outcome is told.
-    waiting: Vec<ReplyTo>,
-}
-
 impl Net {
     /// Certificates are to be read again.
     pub(super) fn refresh_certificates(&mut self, reply_to: Option<ReplyTo>) {

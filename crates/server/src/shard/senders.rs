@@ -1,0 +1,96 @@
+//! Who has sent the request datagrams that are not answered yet, and what networks may still be sent.
+
+use std::net::IpAddr;
+
+use corecached_engine::Seconds;
+use corecached_protocol::udp;
+use corecached_reactor::{Insert, Peer};
+
+use super::allowance::Allowance;
+
+/// Request datagrams of a shard that wait for replies of other shards; beyond that they are dropped.
+const OPEN_MAX: usize = 1024;
+
+/// Who has sent a datagram, and what the reply begins with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sender {
+    pub(super) peer: Peer,
+    pub(super) request: udp::RequestId,
+}
+
+impl Sender {
+    fn ip(&self) -> Option<IpAddr> {
+        Some(self.peer.address()?.ip())
+    }
+}
+
+/// The UDP side of a shard.
+pub(super) struct Datagrams {
+    /// By slot of a [`Link::Datagram`].
+    senders: Vec<Sender>,
+    free: Vec<u32>,
+    allowance: Allowance,
+    /// Values in slab memory whose bytes are in datagrams now.
+    copied: Vec<Insert>,
+}
+
+impl Datagrams {
+    pub(super) fn new(allowance: Allowance) -> Datagrams {
+        Datagrams {
+            senders: Vec::new(),
+            free: Vec::new(),
+            allowance,
+            copied: Vec::new(),
+        }
+    }
+
+    /// Keeps a sender until its request is answered; `None` if too many wait.
+    pub(super) fn open(&mut self, sender: Sender) -> Option<u32> {
+        if let Some(slot) = self.free.pop() {
+            self.senders[slot as usize] = sender;
+            return Some(slot);
+        }
+        let slot = self.senders.len();
+        (slot < OPEN_MAX).then(|| {
+            self.senders.push(sender);
+            slot as u32
+        })
+    }
+
+    /// Whether values wait to be unpinned whose bytes are in datagrams now.
+    pub(super) fn has_copied(&self) -> bool {
+        !self.copied.is_empty()
+    }
+
+    /// Takes those values.
+    pub(super) fn take_copied(&mut self) -> Vec<Insert> {
+        std::mem::take(&mut self.copied)
+    }
+
+    /// Forgets a sender.
+    pub(super) fn close(&mut self, slot: u32) {
+        self.free.push(slot);
+    }
+
+    /// The sender in a slot.
+    pub(super) fn sender(&self, slot: u32) -> Sender {
+        self.senders[slot as usize]
+    }
+
+    /// Whether a reply of so many bytes is too large for where its sender is.
+    pub(super) fn refuses(&self, sender: Sender, bytes: usize) -> bool {
+        let is_refused = |ip| self.allowance.is_too_large(ip, bytes);
+        sender.ip().is_some_and(is_refused)
+    }
+
+    /// Whether the sender's network may have so many bytes more now; they are counted then.
+    pub(super) fn allows(&mut self, sender: Sender, wire_bytes: usize, now: Seconds) -> bool {
+        let ip = sender.ip();
+        ip.is_some_and(|ip| self.allowance.take(ip, wire_bytes, now))
+    }
+
+    /// Keeps values whose bytes are in datagrams now, until they can be unpinned.
+    pub(super) fn copied(&mut self, inserts: &mut Vec<Insert>) {
+        self.copied.append(inserts);
+    }
+}
