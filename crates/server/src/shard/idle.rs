@@ -98,14 +98,16 @@ mod tests {
     fn each_is_looked_at_when_its_time_is_over() {
         let mut idle = Idle::new(8, Seconds(9));
         idle.watch(1, Seconds(9));
+        assert_eq!(due(&mut idle, 9), []);
         idle.watch(2, Seconds(10));
         assert_eq!(due(&mut idle, 17), []);
         assert_eq!(due(&mut idle, 18), [1]);
         // It has sent something at 15.
         idle.watch(1, Seconds(15));
-        assert_eq!(due(&mut idle, 19), [2]);
+        assert_eq!(idle.next(Seconds(19)), Some(2));
         // It is busy with something that is not its client's fault: it is looked at again in the next second.
         idle.watch(2, Seconds(10));
+        assert_eq!(due(&mut idle, 19), []);
         assert_eq!(due(&mut idle, 20), [2]);
         assert_eq!(due(&mut idle, 23), []);
         assert_eq!(due(&mut idle, 24), [1]);
