@@ -1,23 +1,24 @@
-//! Requests to the engine and their outcomes. What goes wrong in the semantics of a cache is an outcome, not an error.
+//! Requests to the engine and their outcomes. A refusal that clients expect of a cache (no such item, too large) is an
+//! outcome, not an error.
 
 use crate::types::{Deadline, KeyHash};
 
-/// What a lookup counts as and does to the item.
+/// The kind of a lookup: which counters it advances, and how it changes the item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fetch {
     /// `get`: counted, and the item is marked as used.
     Count,
     /// `gat`: counted as touch, marked as used, and the deadline replaced.
     Touch(Deadline),
-    /// `mg`: counted as one of these two, and what else its flags ask for.
+    /// `mg`: counted as `get`, or as touch if it gives a new deadline; the fields say what else its flags ask for.
     Meta(MetaFetch),
-    /// `me`: counted as such, and not marked.
+    /// `me`: counted as `me`; the item is not marked as used.
     Inspect,
-    /// Neither counted nor marked.
+    /// Not counted, and the item is not marked as used.
     Quiet,
 }
 
-/// What `mg` may ask for besides the item.
+/// Options of `mg`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetaFetch {
     /// Whether the item is marked as used.
@@ -26,12 +27,12 @@ pub struct MetaFetch {
     pub deadline: Option<Deadline>,
     /// Which items a client is to fetch anew, besides stale ones.
     pub recache: Recache,
-    /// Creates an empty item on a miss.
+    /// The empty item to create on a miss, if any.
     pub create: Option<Create>,
 }
 
 impl MetaFetch {
-    /// As `get`, but for stale items, which one client wins.
+    /// Like `get`, except that one client wins a stale item.
     pub const PLAIN: Self = Self {
         bump: true,
         deadline: None,
@@ -40,25 +41,25 @@ impl MetaFetch {
     };
 }
 
-/// Which items one client is told to fetch anew, if none has been told so yet.
+/// Which items one client is told to fetch anew. Once a client has been told, no other is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recache {
-    /// Stale ones only.
+    /// Stale items only.
     Never,
-    /// Those that die before this deadline.
+    /// Stale items, and those that die before this deadline.
     Below(Deadline),
-    /// Every one.
+    /// Every item.
     Always,
 }
 
 /// An item to be created on a miss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Create {
-    /// When it dies.
+    /// When the item dies.
     pub deadline: Deadline,
-    /// Its cas unique, if not the next one.
+    /// The cas unique of the item; `None` for the next one of the shard.
     pub new_cas: Option<u64>,
-    /// Whether its key came in base64.
+    /// Whether the key of the item came in base64.
     pub binary_key: bool,
 }
 
@@ -79,39 +80,41 @@ pub enum StoreMode {
     Cas(u64),
 }
 
-/// What a store may ask for besides its mode; the default is none of it.
+/// Options of a store besides its mode; by default none is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreExtras {
-    /// The cas unique of the item, if not the next one. One that does not fit 48 bits makes the item 2 bytes larger.
+    /// The cas unique of the item; `None` for the next one of the shard. A cas unique that does not fit 48 bits makes
+    /// the item 2 bytes larger.
     pub new_cas: Option<u64>,
-    /// [`StoreMode::Append`] and [`StoreMode::Prepend`]: only if the present item has this cas unique.
+    /// For [`StoreMode::Append`] and [`StoreMode::Prepend`]: they take effect only if the present item has this cas
+    /// unique.
     pub compare: Option<u64>,
-    /// [`StoreMode::Append`] and [`StoreMode::Prepend`]: stores the value as it is where there is no item.
+    /// For [`StoreMode::Append`] and [`StoreMode::Prepend`]: if there is no item, the value is stored as it is.
     pub create: bool,
-    /// [`StoreMode::Cas`]: a cas unique below the present item's stores too. The item is then stale, with the deadline of
-    /// the one before it, and a client that has won that one has won this one.
+    /// For [`StoreMode::Cas`]: a cas unique below the present item's stores too. The new item is then stale and takes
+    /// over the deadline of the present one. A client that has won the present item has won the new one.
     pub invalidate: bool,
     /// Whether the key came in base64.
     pub binary_key: bool,
-    /// In every mode as [`StoreMode::Set`] does: the present item goes when the store is refused for its size or for want
-    /// of memory.
+    /// Deletes the present item if the store is refused for its size or for want of memory. [`StoreMode::Set`] always
+    /// does so; with this option the other modes do, too.
     pub drops_old: bool,
 }
 
 /// A whole value to be stored.
 #[derive(Clone, Copy, Debug)]
 pub struct Store<'a> {
-    /// When it takes effect.
+    /// When the store takes effect.
     pub mode: StoreMode,
     /// The key, 1 to 250 bytes.
     pub key: &'a [u8],
-    /// Its hash.
+    /// The hash of the key.
     pub hash: KeyHash,
-    /// Opaque to the server.
+    /// The client flags, which mean nothing to the server.
     pub client_flags: u32,
     /// When the item dies.
     pub deadline: Deadline,
-    /// What else is asked for.
+    /// Options of the store.
     pub extras: StoreExtras,
     /// The value.
     pub value: &'a [u8],
@@ -122,13 +125,13 @@ pub struct Store<'a> {
 pub struct Reserve<'a> {
     /// The key, 1 to 250 bytes.
     pub key: &'a [u8],
-    /// Its hash.
+    /// The hash of the key.
     pub hash: KeyHash,
-    /// Opaque to the server.
+    /// The client flags, which mean nothing to the server.
     pub client_flags: u32,
     /// When the item dies.
     pub deadline: Deadline,
-    /// As they will be given to [`crate::Engine::commit`].
+    /// The options of the store, as they will be given to [`crate::Engine::commit`].
     pub extras: StoreExtras,
     /// Length of the whole value.
     pub value_bytes: usize,
@@ -144,15 +147,15 @@ pub enum StoreOutcome {
         /// Length of the item's value.
         value_bytes: usize,
     },
-    /// The condition of the mode does not hold.
+    /// Not stored: the condition of the mode does not hold.
     NotStored,
-    /// The present item has another cas unique.
+    /// Not stored: the present item has another cas unique.
     Exists,
-    /// A cas unique was given, but there is no item.
+    /// Not stored: a cas unique was given, but there is no item.
     NotFound,
-    /// Larger than `item_size_max`.
+    /// Refused: the item would be larger than `item_size_max`.
     TooLarge,
-    /// No memory, and nothing may be evicted.
+    /// Refused: there is no memory, and nothing may be evicted.
     OutOfMemory,
 }
 
@@ -176,10 +179,10 @@ impl StoreOutcome {
     }
 }
 
-/// What becomes of an item that is deleted; by default it goes.
+/// Options of a delete; by default the item goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delete {
-    /// Only if the item has this cas unique.
+    /// The command takes effect only if the item has this cas unique.
     pub compare: Option<u64>,
     /// Keeps the item, marks it as stale for one client to fetch it anew, and gives it a new cas unique.
     pub stale: bool,
@@ -187,7 +190,7 @@ pub struct Delete {
     pub empty: Option<u32>,
     /// A new deadline for an item that is kept.
     pub deadline: Option<Deadline>,
-    /// The cas unique of an item that is kept, if not the next one.
+    /// The cas unique of an item that is kept; `None` for the next one of the shard.
     pub new_cas: Option<u64>,
 }
 
@@ -200,7 +203,7 @@ pub enum DeleteOutcome {
     NotFound,
     /// The item has another cas unique.
     Exists,
-    /// An item that is kept found no memory for what it needs.
+    /// There is no memory for the changes to an item that is to be kept.
     OutOfMemory,
 }
 
@@ -218,22 +221,22 @@ pub enum ArithOp {
 pub struct Arith {
     /// The direction.
     pub op: ArithOp,
-    /// By how much.
+    /// The amount to add or to subtract.
     pub delta: u64,
-    /// What else is asked for.
+    /// Options of `incr` and `decr`.
     pub extras: ArithExtras,
 }
 
-/// What `incr` and `decr` may ask for besides; the default is none of it.
+/// Options of `incr` and `decr`; by default none is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ArithExtras {
-    /// Only if the item has this cas unique.
+    /// The command takes effect only if the item has this cas unique.
     pub compare: Option<u64>,
-    /// The cas unique of the item, if not the next one.
+    /// The cas unique of the item; `None` for the next one of the shard.
     pub new_cas: Option<u64>,
     /// A new deadline for a present item.
     pub deadline: Option<Deadline>,
-    /// Creates this number, with this deadline, on a miss.
+    /// The number to create on a miss, and its deadline.
     pub create: Option<(u64, Deadline)>,
     /// Whether the key of an item that is created came in base64.
     pub binary_key: bool,
@@ -248,7 +251,7 @@ pub enum ArithOutcome {
         value: u64,
         /// The new cas unique.
         cas: u64,
-        /// The deadline as it was, or as an item has it that was just created.
+        /// The deadline of the item.
         deadline: Deadline,
         /// Whether there was no item before.
         created: bool,
@@ -259,7 +262,7 @@ pub enum ArithOutcome {
     NonNumeric,
     /// The item has another cas unique.
     Exists,
-    /// The longer result found no memory.
+    /// There is no memory for a result that is longer than the present value.
     OutOfMemory,
 }
 
@@ -270,12 +273,12 @@ pub enum TouchOutcome {
     Touched,
     /// No such item.
     NotFound,
-    /// The item has no room for a deadline, and there is no memory to give it any: it is as before. Not where evictions are
-    /// disabled: each item is stored with the room.
+    /// The item has no room for a deadline, and there is no memory to move it to a chunk with the room: it is as
+    /// before. This does not happen where evictions are disabled, since each item is then stored with that room.
     OutOfMemory,
 }
 
-/// What a call of [`crate::Engine::sweep`] did.
+/// Work done by one call of [`crate::Engine::sweep`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SweepProgress {
     /// Chunks looked at.
@@ -299,10 +302,11 @@ pub struct Piece {
 
 /// Memory for a part of a value that is on its way in, from [`crate::Engine::staged_space`].
 ///
-/// It is its holder's alone, on whichever thread, until the value is committed or aborted or the engine dropped.
+/// Only its holder, on whichever thread, may access the memory until the value is committed or aborted or the engine
+/// dropped.
 #[derive(Clone, Copy, Debug)]
 pub struct Space {
-    /// First byte; initialised memory, but of no meaning.
+    /// First byte. The memory is initialised, but its contents mean nothing.
     pub ptr: *mut u8,
     /// Number of bytes, at least one.
     pub len: usize,
@@ -311,15 +315,15 @@ pub struct Space {
 /// Whether there is memory for more of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
-    /// There is: at least one more [`Space`].
+    /// There is memory for at least one more [`Space`].
     Given,
-    /// Not yet: other items have to make room first, which goes on with every further call.
+    /// Not yet: other items have to make room first. Every further call goes on with that.
     Later,
-    /// There is none to be had: the value has to be aborted.
+    /// There is no memory: the value has to be aborted.
     OutOfMemory,
 }
 
-/// What a call of [`crate::Engine::release_idle_page`] did.
+/// Outcome of a call of [`crate::Engine::release_idle_page`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
     /// A page went back to the budget.
@@ -330,10 +334,10 @@ pub enum Release {
     Nothing,
 }
 
-/// What a call of [`crate::Engine::reap`] did.
+/// Work done by one call of [`crate::Engine::reap`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReapProgress {
-    /// Chunks looked at, and some for the pages stepped over.
+    /// Chunks looked at; pages that were stepped over count for some chunks each.
     pub looked: usize,
     /// Dead items reclaimed.
     pub reclaimed: usize,

@@ -7,24 +7,25 @@ use crate::prefault::Prefaulted;
 
 /// Bytes that the shards of a process may hold together.
 ///
-/// It is a counter and nothing else: it orders no other memory, hence relaxed atomics. What a shard has charged it may
-/// use; a shard charges before it touches. Shards that hold a reserve (`EngineConfig::reserve_bytes`) have charged it
-/// from the start, so `used_bytes` includes reserves that hold no data yet. When the limit is lowered, reserves become smaller
-/// in proportion, each when its shard hears of it ([`crate::Engine::trim`]). Prefaulted memory is charged when it is
-/// drawn; what is there unused counts only as far as everything that is there stays below the limit.
+/// The budget is a counter and nothing else: it orders no other memory, hence relaxed atomics. A shard charges memory
+/// before it touches it, and may use what it has charged. Shards that hold a reserve (`EngineConfig::reserve_bytes`)
+/// have charged it from the start, so `used_bytes` includes reserves that hold no data yet. When the limit is lowered,
+/// reserves become smaller in proportion, each when its shard hears of it ([`crate::Engine::trim`]). Prefaulted memory
+/// is charged when a shard draws it. While it is unused, it counts only insofar as held and prefaulted memory together
+/// stay below the limit.
 #[derive(Debug)]
 pub struct Budget {
     limit_bytes: AtomicU64,
     used_bytes: AtomicU64,
-    /// What the shards hold, without what is only reserved.
+    /// Bytes that the shards hold. Reserves that hold no data are not counted here.
     held_bytes: AtomicU64,
     /// The limit that reserves were asked for with.
     first_limit_bytes: u64,
-    /// Shards, the reserves that they asked for, and those that they have now.
+    /// The number of shards, the reserves that they asked for, and the reserves that they have now.
     shards: AtomicU64,
     asked_bytes: AtomicU64,
     reserved_bytes: AtomicU64,
-    /// Memory that is there and that nobody uses.
+    /// Prefaulted memory that no shard uses yet.
     pub(crate) prefaulted: Prefaulted,
 }
 
@@ -44,12 +45,12 @@ impl Budget {
         })
     }
 
-    /// The limit.
+    /// The limit in bytes.
     pub fn limit_bytes(&self) -> u64 {
         self.limit_bytes.load(Ordering::Relaxed)
     }
 
-    /// What all shards have charged.
+    /// Bytes that all shards have charged.
     pub fn used_bytes(&self) -> u64 {
         self.used_bytes.load(Ordering::Relaxed)
     }
@@ -64,7 +65,7 @@ impl Budget {
         self.counted_bytes().saturating_sub(self.limit_bytes())
     }
 
-    /// What counts against the limit.
+    /// Bytes that count against the limit.
     fn counted_bytes(&self) -> u64 {
         match self.is_settled() {
             true => self.used_bytes(),
@@ -72,13 +73,14 @@ impl Budget {
         }
     }
 
-    /// Whether all reserves are as the limit has them.
+    /// Whether every shard has adapted its reserve to the present limit.
     fn is_settled(&self) -> bool {
         let asked = self.asked_bytes.load(Ordering::Relaxed);
         self.reserved_bytes.load(Ordering::Relaxed) <= self.reserve_of(asked)
     }
 
-    /// What a reserve is that was asked for at the start: less if the limit is lower now.
+    /// The present size of a reserve for which a shard asked `asked_bytes` at its start: less if the limit is lower
+    /// now.
     pub fn reserve_of(&self, asked_bytes: u64) -> u64 {
         let limit = self.limit_bytes();
         if limit >= self.first_limit_bytes {
@@ -88,7 +90,7 @@ impl Budget {
         part as u64
     }
 
-    /// A shard's part of the limit if all had the same.
+    /// The part of the limit, in bytes, that each shard would have if all had the same.
     pub fn fair_bytes(&self) -> u64 {
         self.limit_bytes() / self.shards.load(Ordering::Relaxed).max(1)
     }
@@ -99,7 +101,7 @@ impl Budget {
         self.asked_bytes.fetch_add(asked_bytes, Ordering::Relaxed);
     }
 
-    /// Notes that such a shard has gone.
+    /// Notes that a shard with such a reserve has gone.
     pub(crate) fn forget_shard(&self, asked_bytes: u64) {
         self.shards.fetch_sub(1, Ordering::Relaxed);
         self.asked_bytes.fetch_sub(asked_bytes, Ordering::Relaxed);
@@ -131,7 +133,8 @@ impl Budget {
         self.held_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Gives some prefaulted memory back to the kernel if what is there exceeds the limit; true if it may still.
+    /// Gives some prefaulted memory back to the kernel if held and prefaulted memory together exceed the limit; true if
+    /// they may still exceed it.
     pub(crate) fn make_room(&self) -> bool {
         let prefaulted = self.prefaulted.bytes();
         prefaulted > 0 && !self.has_room_for(prefaulted) && self.prefaulted.discard_some()
@@ -158,7 +161,7 @@ impl Budget {
         charged
     }
 
-    /// Charges `bytes`, beyond the limit if need be: memory that is there already.
+    /// Charges `bytes` of memory that the shard has already, beyond the limit if need be.
     pub(crate) fn charge_anyway(&self, bytes: u64) {
         self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
     }

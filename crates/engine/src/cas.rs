@@ -20,7 +20,7 @@ pub(crate) struct CasNumbers {
 }
 
 impl CasNumbers {
-    /// As the configuration says.
+    /// Begins at `cas_first` of the configuration and advances by its `cas_step`.
     pub(crate) fn new(config: &EngineConfig) -> Self {
         Self {
             enabled: config.cas_enabled,

@@ -1,6 +1,7 @@
 //! Time as the engine sees it, and which items a `flush_all` has killed.
 //!
-//! Accesses are not stamped with a second but with a count of their own, which every second and every flush advances:
+//! Accesses are not stamped with a second but with a count of their own, which advances with every second and with
+//! every flush:
 //!
 //! ```text
 //! second    10      11   11         11         12
@@ -8,8 +9,9 @@
 //!                        flushed: all up to 41, then all up to 42
 //! ```
 //!
-//! So what is stored after a flush has a later stamp than what the flush has killed, in the same second too. All that lives
-//! was accessed since the last flush, where a stamp is a second: the difference of stamps is an age. Nothing is walked.
+//! So an item that is stored after a flush has a later stamp than the items that the flush has killed, even within the
+//! same second. Every live item was accessed since the last flush, and since then a stamp is a second: the difference
+//! of stamps is an age. No flush walks over the items.
 //!
 //! An item has room for the last 24 bits of its stamp. [`Engine::sweep`](crate::engine::Engine::sweep) sees to it that this is
 //! enough: a walk that looks at every item removes the dead and moves stamps that are older than [`AGE_MAX`] up to it.
@@ -31,13 +33,13 @@ use serde::{Deserialize, Serialize};
 use crate::item::ACCESS_MODULUS;
 use crate::types::Seconds;
 
-/// An item that was not used for longer (97 days) seems to have been used so long ago.
+/// The largest age in stamps (97 days). An item that was not used for longer seems to have this age.
 pub(crate) const AGE_MAX: u32 = ACCESS_MODULUS / 2;
-/// Stamps after a walk over everything has begun until the next has to have ended.
+/// Number of stamps from the beginning of a walk over all items within which the next such walk has to end.
 const STAMPS_MAX: u64 = (ACCESS_MODULUS - AGE_MAX) as u64;
-/// The next begins after so many.
+/// The next walk over all items begins after so many stamps.
 const WALK_DUE: u64 = STAMPS_MAX / 2;
-/// What time may use of them. The rest is for flushes.
+/// The part of [`STAMPS_MAX`] that time may use. The rest is for flushes.
 const STAMPS_OF_TIME: u64 = STAMPS_MAX / 4 * 3;
 
 /// The time that the engine was told, the stamps of accesses, and which of them a flush has killed.
@@ -45,7 +47,7 @@ const STAMPS_OF_TIME: u64 = STAMPS_MAX / 4 * 3;
 pub(crate) struct Clock {
     /// The latest time given.
     now: u32,
-    /// What an access at present is stamped with.
+    /// The stamp of an access at present.
     stamp: u64,
     /// The stamp when the last walk that has looked at everything began.
     renewed: u64,
@@ -83,7 +85,7 @@ impl Clock {
         self.now = now;
         if self.pending.is_some_and(|at| at <= now) {
             self.pending = None;
-            // Whatever exists was accessed before this second.
+            // Every item that exists was accessed before this second.
             self.flush_now();
         }
         let latest = self.renewed + STAMPS_OF_TIME;
@@ -96,32 +98,33 @@ impl Clock {
         Seconds(self.now)
     }
 
-    /// What an access at present is stamped with, as far as an item has room for it.
+    /// The stamp of an access at present, in the bits that an item has room for.
     #[inline]
     pub(crate) fn stamp(&self) -> u32 {
         self.stamp as u32 % ACCESS_MODULUS
     }
 
-    /// What an item that is being linked is stamped with.
+    /// The stamp of an item that is being linked.
     #[inline]
     pub(crate) fn stamp_of_new(&mut self) -> u32 {
         self.has_linked = true;
         self.stamp()
     }
 
-    /// Stamps since an access.
+    /// The number of stamps since an access.
     #[inline]
     fn distance(&self, last_access: u32) -> u32 {
         (self.stamp as u32).wrapping_sub(last_access) % ACCESS_MODULUS
     }
 
-    /// Seconds since the last access of an item that no flush has killed. Of one that was killed, an upper bound.
+    /// Seconds since the last access of an item; an upper bound if a flush has killed the item.
     #[inline]
     pub(crate) fn age(&self, last_access: u32) -> u32 {
         self.distance(last_access)
     }
 
-    /// The stamp of an item that a walk has looked at, or that is moved: not older than what has room.
+    /// The stamp for an item that a walk looks at or that is moved: the present stamp of the item, but no older than
+    /// [`AGE_MAX`].
     #[inline]
     pub(crate) fn renewed(&self, last_access: u32) -> u32 {
         if self.distance(last_access) <= AGE_MAX {
@@ -130,7 +133,7 @@ impl Clock {
         (self.stamp as u32).wrapping_sub(AGE_MAX) % ACCESS_MODULUS
     }
 
-    /// `flush_all`: now, or at a later time, which replaces another pending one.
+    /// `flush_all`: takes effect now, or at a later time. A delayed flush replaces a pending one.
     pub(crate) fn flush(&mut self, at: Option<Seconds>) {
         match at {
             Some(at) if at.0 > self.now => self.pending = Some(at.0),
@@ -141,7 +144,7 @@ impl Clock {
         }
     }
 
-    /// A flush of what is dead already takes no stamp.
+    /// A flush takes a stamp only if an item was linked since the latest flush: otherwise all items are dead already.
     fn flush_now(&mut self) {
         if std::mem::take(&mut self.has_linked) {
             self.flushed = Some(self.stamp);
@@ -156,22 +159,23 @@ impl Clock {
             .is_some_and(|stamp| u64::from(self.distance(last_access)) >= self.stamp - stamp)
     }
 
-    /// Stamp of the flush whose items may still be in memory.
+    /// Stamp of the latest flush, as long as items that it has killed may still be in memory.
     pub(crate) fn flushed(&self) -> Option<u64> {
         self.flushed
     }
 
-    /// Stamps since the flush whose items may still be in memory.
+    /// The number of stamps since the latest flush, as long as items that it has killed may still be in memory.
     pub(crate) fn since_flush(&self) -> Option<u32> {
         self.flushed.map(|flushed| (self.stamp - flushed) as u32)
     }
 
-    /// When a flush takes effect that has not yet.
+    /// When the pending flush takes effect, if there is one.
     pub(crate) fn pending(&self) -> Option<u32> {
         self.pending
     }
 
-    /// A walk that has looked at everything has ended; it began with this flush in effect, and with this stamp.
+    /// Notes that a walk over all items has ended. `flushed` and `began` are the latest flush and the stamp when it
+    /// began.
     pub(crate) fn end_walk(&mut self, flushed: Option<u64>, began: u64) {
         self.renewed = began;
         if self.flushed == flushed {
@@ -179,7 +183,7 @@ impl Clock {
         }
     }
 
-    /// What a walk that begins now has to give back to [`Self::end_walk`].
+    /// The present stamp, which a walk that begins now has to give back to [`Self::end_walk`].
     pub(crate) fn walk_begins(&self) -> u64 {
         self.stamp
     }

@@ -1,4 +1,4 @@
-//! What a shard's engine is told at its start.
+//! The configuration of a shard's engine.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -22,7 +22,8 @@ pub struct EngineConfig {
     pub page_bytes: usize,
     /// Largest item as memcached counts it (`-I`): key + value + 59, + 4 with client flags, - 8 without cas.
     pub item_size_max: usize,
-    /// Ratio of neighbouring chunk sizes (`-f`); `None` for the engine's own, finer sizes.
+    /// Ratio of neighbouring chunk sizes (`-f`); `None` for the engine's own chunk sizes, which are closer to each
+    /// other.
     pub growth_factor: Option<f64>,
     /// Smallest room for key, value and flags in a chunk (`-n`).
     pub chunk_min: Option<usize>,
@@ -42,14 +43,15 @@ pub struct EngineConfig {
     pub cas_step: u64,
     /// Hashes keys when an item is found by its memory and not by its key.
     pub hasher: KeyHasher,
-    /// Key of the hash that items are found by where too many have the same of [`Self::hasher`]: random, and shown to nobody.
+    /// Key of the second hash, by which items are found if too many of them have the same hash of [`Self::hasher`]. It
+    /// is random and never shown.
     pub secret: [u64; 2],
     /// Part of the budget that this shard charges at the start and can therefore always use.
     pub reserve_bytes: usize,
     /// Whether to ask the kernel for huge pages (`-L`).
     pub huge_pages: bool,
-    /// Whether pages that no class uses stay with the shard: for one that shares the budget with no other and was
-    /// prefaulted.
+    /// Whether pages that no class uses stay with the shard. Meant for a prefaulted shard that shares the budget with
+    /// no other.
     pub keeps_pages: bool,
     /// The file that holds the segment (`-e`); `None` for anonymous memory.
     pub memory_file: Option<MemoryFile>,

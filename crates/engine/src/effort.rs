@@ -12,37 +12,37 @@
 //! | 1/8 | a slot of the index moved; three times that where the item has to be looked at |
 //! | 1 | a KiB copied; 2 KiB given back to the kernel |
 //!
-//! The count is the same in every run, so a bound on it can be tested on any machine. What a call has to do comes first;
-//! what it does for later calls (emptying a page, freeing chains, comparing pages) ends when [`CALL_WORK`] is spent, and
-//! goes on with the next call.
+//! The count is the same in every run, so a bound on it can be tested on any machine. A call first does what it has to
+//! do. The work that it does for later calls (emptying a page, freeing chains, comparing pages) ends when [`CALL_WORK`]
+//! is spent, and goes on with the next call.
 
-/// Units that one call spends on what could also be done later: with what it has begun then, and what has to be done in any
-/// case, below 100 us in a cache of 50,000,000 items.
+/// Units that one call spends on work that could also be done later. Together with the step that it has begun by then,
+/// and with the work that cannot wait, a call takes less than 100 us in a cache of 50,000,000 items.
 pub(crate) const CALL_WORK: u64 = 110;
-/// Units after which a walk that removes what is dead ends its call: it goes through memory in its order, where the caches
-/// help, and removals make the index shrink.
+/// Units after which a walk that removes dead items ends its call. There are more of them than in [`CALL_WORK`]: such a
+/// walk goes through memory in its order, where the processor's caches help, and its removals make the index shrink.
 pub(crate) const WALK_WORK: u64 = 160;
 /// Slots of the index for one unit, as a shift.
 const SLOTS_SHIFT: u32 = 3;
 /// Bytes of a value that are stored in one call; larger ones come by [`Engine::staged_space`](crate::Engine::staged_space)
 /// from the network.
 const AT_ONCE_BYTES: usize = 64 << 10;
-/// Bytes copied for one unit, and given back.
+/// Bytes for one unit: copied, and given back to the kernel.
 const COPIED_PER_UNIT: usize = 1 << 10;
 const DISCARDED_PER_UNIT: usize = 2 << 10;
 
-/// What one call has done, and what it may still do. Each call has its own.
+/// The work that one call has done, and the work that it may still do. Each call has its own `Effort`.
 #[derive(Debug)]
 pub(crate) struct Effort {
     units: u64,
     /// Slots moved, with those that did not make up a unit when the call began.
     slots: u64,
-    /// What was spent when the present share of [`CALL_WORK`] began.
+    /// Units that were spent when the present share of [`CALL_WORK`] began.
     begun: u64,
 }
 
 impl Effort {
-    /// Of a call that begins when so many slots of the index have been moved ever.
+    /// The effort of a call that begins now; the index has moved so many slots since its creation.
     #[inline]
     pub(crate) fn new(moved_slots: u64) -> Self {
         Self {
@@ -58,20 +58,20 @@ impl Effort {
         self.units + (self.slots >> SLOTS_SHIFT)
     }
 
-    /// What may still be spent on what could wait.
+    /// Units that may still be spent on work that could also be done later.
     #[inline]
     pub(crate) fn left(&self) -> u64 {
         (self.begun + CALL_WORK).saturating_sub(self.spent())
     }
 
-    /// Work that could also be done later gets [`CALL_WORK`] again, whatever was done before.
+    /// Begins a new share of [`CALL_WORK`] for work that could also be done later, however much was done before.
     #[inline]
     pub(crate) fn begin_anew(&mut self) {
         self.begun = self.spent();
     }
 
-    /// Another chunk is needed for a value that is stored at once, behind so many bytes: those of a larger value than such
-    /// a one should be are a call each.
+    /// Notes that a value needs another chunk behind so many bytes. Beyond the size that should be stored at once, each
+    /// further chunk gets an effort as if it were a call of its own.
     #[inline]
     pub(crate) fn begin_chunk(&mut self, written: usize) {
         if written >= AT_ONCE_BYTES {

@@ -11,8 +11,8 @@
 //!  '- telemetry     what is counted and told                         written by all, read by nobody
 //! ```
 //!
-//! Its methods are in the folders beside this file: `verbs`, `stage` and `pin` for clients, `place` for memory, `upkeep`
-//! for the background. What a call may cost is an [`Effort`] of its own.
+//! Its methods are in the folders beside this file: `verbs`, `stage` and `pin` for clients, `place` for memory,
+//! `upkeep` for the background. Each call has an [`Effort`] of its own, which says what the call may cost.
 
 use std::io;
 use std::sync::Arc;
@@ -97,7 +97,7 @@ impl Engine {
         outcome
     }
 
-    /// Bytes of a page: what [`EngineConfig`] said, or the process that the shard was restored from.
+    /// Bytes of a page, as [`EngineConfig`] says, or as the process had it that the shard was restored from.
     #[must_use]
     pub fn page_bytes(&self) -> usize {
         self.contents.items.slabs.page_bytes()
@@ -131,8 +131,8 @@ impl Engine {
     }
 
     /// Kills every item: those present now, or those present when the clock reaches `at`, which replaces a pending
-    /// flush. Takes constant time, but after some millions of flushes without a sweep between them; memory comes back as
-    /// items are met, by [`Self::sweep`] at the latest.
+    /// flush. It takes constant time, unless some millions of flushes come without a sweep between them. The memory of
+    /// the killed items comes back as they are met, by [`Self::sweep`] at the latest.
     pub fn flush_all(&mut self, at: Option<Seconds>, now: Seconds) {
         self.contents.clock.advance(now);
         self.telemetry.flush();

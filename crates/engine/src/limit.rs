@@ -6,11 +6,11 @@
 
 use crate::config::EngineConfig;
 
-/// memcached's bytes over key and value of an item with cas.
+/// Bytes that memcached counts besides key and value for an item with cas.
 const COUNTED_BYTES: usize = 59;
-/// What memcached adds with client flags.
+/// Bytes that memcached counts for client flags.
 const COUNTED_FLAGS_BYTES: usize = 4;
-/// What memcached saves without cas.
+/// Bytes that memcached saves without cas.
 const COUNTED_CAS_BYTES: usize = 8;
 
 /// The largest item that is taken, as memcached counts its bytes.
@@ -22,7 +22,7 @@ pub(crate) struct ItemLimit {
 }
 
 impl ItemLimit {
-    /// As the configuration says.
+    /// The limit for items as the configuration says.
     pub(crate) fn new(config: &EngineConfig) -> Self {
         Self {
             item_bytes_max: config.item_size_max,

@@ -1,4 +1,4 @@
-//! What lies below a segment: the only file of the engine that asks the kernel for memory.
+//! The address space below a segment. This is the only file of the engine that asks the kernel for memory.
 //!
 //! A mapping is anonymous, or a part of a file whose contents outlive the process (`-e`). Nothing of it is reserved:
 //! an address costs memory from its first write, or from [`Mapping::populate`], until [`Mapping::discard`].
@@ -86,8 +86,8 @@ impl Mapping {
         }
     }
 
-    /// Has the kernel provide `len` bytes at `at` now, as the first write of this thread to each of its pages would. What
-    /// is there stays.
+    /// Has the kernel provide `len` bytes at `at` now, as the first write of this thread to each of its pages would.
+    /// Contents stay as they are.
     ///
     /// # Errors
     ///
@@ -97,14 +97,15 @@ impl Mapping {
         populate(self.base, at, len)
     }
 
-    /// Has memory come from the NUMA node of the CPU that this thread runs on, as long as it has any, whoever writes
-    /// first. Where the kernel knows no nodes, or may not be asked, it comes from the node of the first writer.
+    /// Asks the kernel to take memory from the NUMA node of the CPU that this thread runs on, as long as that node has
+    /// any, whichever thread writes first. If the kernel knows no nodes, or may not be asked, memory comes from the
+    /// node of the first writer.
     pub(crate) fn prefer_this_node(&self) {
         prefer_this_node(self.base, self.bytes);
     }
 
     /// Gives the memory behind `len` bytes at `at` back to the kernel; they read as zero afterwards. False if the file
-    /// system cannot: then they are as they were.
+    /// system cannot give memory back: then the bytes are as they were.
     ///
     /// # Safety
     ///
@@ -197,7 +198,7 @@ fn populate(base: NonNull<u8>, at: usize, len: usize) -> io::Result<()> {
         let error = io::Error::last_os_error();
         match error.kind() {
             _ if result == 0 => return Ok(()),
-            // What was populated before the signal is passed over quickly.
+            // Pages that were populated before the signal are passed over quickly.
             io::ErrorKind::Interrupted => {}
             _ => return Err(error),
         }

@@ -6,10 +6,11 @@
 //!                                                                              memory is drawn elsewhere
 //! ```
 //!
-//! Unused memory is in the process but not charged to the [`crate::Budget`]: it belongs to whoever draws first, like all
-//! memory below `-m`. The owner draws it from the front. When another shard draws pages that were never touched, and
-//! everything that is there would pass the limit, it discards as much from the end of the shard that has most left.
-//! Nothing ever comes back here: a page that was discarded is drawn like any other, and faulted in at its first write.
+//! Unused memory is in the process but not charged to the [`crate::Budget`]: it belongs to the shard that draws it
+//! first, like all memory below `-m`. The owner draws it from the front. When another shard draws pages that were never
+//! touched, and held and prefaulted memory together would pass the limit, that shard discards as much from the end of
+//! the shard that has most left. Nothing ever comes back here: a page that was discarded is drawn like any other, and
+//! faulted in at its first write.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -91,7 +92,7 @@ impl Prefaulted {
         self.shards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is there and unused.
+    /// Bytes of prefaulted memory that no shard uses yet.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -115,7 +116,7 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// Nothing yet; pages from number `first` on are to follow.
+    /// No pages yet; pages from number `first` on are to follow.
     pub(crate) fn new(
         all: &Prefaulted,
         mapping: &Arc<Mapping>,
@@ -132,7 +133,7 @@ impl Share {
         Self { unused }
     }
 
-    /// Counts `pages` more, which are about to be populated, unless everything there is would then pass `limit`.
+    /// Counts `pages` more, which are about to be populated, unless held and prefaulted memory would then pass `limit`.
     pub(crate) fn announce(
         &self,
         all: &Prefaulted,
@@ -148,7 +149,7 @@ impl Share {
         granted
     }
 
-    /// `pages` that were announced are there.
+    /// Notes that `pages` that were announced are populated.
     pub(crate) fn extend(&self, pages: u32) {
         let mut range = self.unused.lock();
         let longer = range.start..range.end + pages;

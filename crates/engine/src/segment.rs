@@ -1,12 +1,13 @@
 //! The address space of one shard: the only file of the engine that follows a raw pointer into it.
 //!
 //! One [`Mapping`], not populated unless asked for: an address costs memory from its first write until
-//! [`Segment::discard`]. Everything above sees byte slices and plain records at offsets, borrowed from the segment, so
-//! that the borrow checker rules over them as over any `Vec<u8>`. An offset outside the segment is a panic, never a
+//! [`Segment::discard`]. All code above sees byte slices and plain records at offsets, borrowed from the segment, so
+//! that the borrow checker watches over them as over any `Vec<u8>`. An offset outside the segment is a panic, never a
 //! stray access.
 //!
-//! Other threads may read the segment meanwhile, at any offset ([`View`]). So it is written in words ([`crate::words`]), and
-//! nobody ever holds a `&mut` into it. The one thread that writes reads by plain slices: they race with nothing.
+//! Other threads may read the segment meanwhile, at any offset ([`View`]). So it is written in words
+//! ([`crate::words`]), and nobody ever holds a `&mut` into it. The one thread that writes also reads, by plain slices:
+//! those reads race with nothing.
 //!
 //! ```text
 //! 0          page 1                    page 2                    ...                   segment_bytes
@@ -35,7 +36,7 @@ pub(crate) unsafe trait Plain: Copy {}
 // SAFETY: an integer.
 unsafe impl Plain for u64 {}
 
-/// Bytes that are copied at once inside a segment.
+/// Bytes of one step of a copy inside a segment.
 const BOUNCE_BYTES: usize = 512;
 
 /// Address space of a shard and the only access to it, by offsets.
@@ -46,12 +47,14 @@ pub(crate) struct Segment {
     mapping: Arc<Mapping>,
 }
 
-// SAFETY: nobody else writes the mapping (those who share it discard only what this has never reached, see `prefault`); all
-// access goes through `&self` or `&mut self`, but for a view's, which reads as `words` says.
+// SAFETY: nobody else writes the mapping (other owners of the mapping discard only pages that this segment has never
+// reached, see `prefault`); all access goes through `&self` or `&mut self`, except for that of a view, which reads as
+// `words` says.
 unsafe impl Send for Segment {}
-// SAFETY: a piece is an address and a length; whoever reads through it keeps the item pinned meanwhile, on any thread.
+// SAFETY: a piece is an address and a length; its reader, on any thread, keeps the item pinned meanwhile.
 unsafe impl Send for Piece {}
-// SAFETY: likewise; only its holder reads or writes through it, until it gives up the value that it is a part of.
+// SAFETY: a space is an address and a length; only its holder reads or writes through it, until the holder gives up the
+// value that the space is a part of.
 unsafe impl Send for Space {}
 
 impl Segment {
@@ -91,7 +94,7 @@ impl Segment {
         self.mapping.is_file()
     }
 
-    /// What is below the addresses.
+    /// The mapping that provides the addresses.
     pub(crate) fn mapping(&self) -> &Arc<Mapping> {
         &self.mapping
     }
@@ -148,7 +151,7 @@ impl Segment {
         unsafe { words::store_masked(word, u64::to_le(mask), (value << shift).to_le()) };
     }
 
-    /// Makes `len` bytes from `at` this one.
+    /// Sets each of the `len` bytes from `at` to `byte`.
     pub(crate) fn fill(&mut self, at: usize, len: usize, byte: u8) {
         for begin in (at..at + len).step_by(BOUNCE_BYTES) {
             let bytes = [byte; BOUNCE_BYTES];
@@ -164,7 +167,7 @@ impl Segment {
         let mut done = 0;
         while done < len {
             let step = BOUNCE_BYTES.min(len - done);
-            // What is overwritten has been copied before.
+            // The order sees to it that only bytes are overwritten that have been copied before.
             let at = if to <= from { done } else { len - done - step };
             bounce[..step].copy_from_slice(self.bytes(from + at, step));
             self.write(to + at, &bounce[..step]);
@@ -211,8 +214,9 @@ impl Segment {
         self.base.as_ptr()
     }
 
-    /// The same, to be written. Who hands it out sees to it that nothing else refers to these bytes meanwhile: slices are
-    /// only ever made of what they are asked for, so those of other bytes do no harm.
+    /// The address of `len` bytes at `at`, to be written after the borrow ends. The caller sees to it that nothing else
+    /// refers to these bytes meanwhile. A slice covers only the bytes that it was asked for, so slices of other bytes
+    /// do no harm.
     pub(crate) fn space(&mut self, at: usize, len: usize) -> Space {
         self.check(at, len);
         // SAFETY: in bounds by `check`.
@@ -226,14 +230,14 @@ impl Segment {
         // SAFETY: `&mut self` excludes every borrow of these bytes.
         let discarded = unsafe { self.mapping.discard(at, len) };
         if !discarded {
-            // A file system without holes keeps the memory; what is promised is that it reads as zero.
+            // A file system without holes keeps the memory, so it is made zero here, as promised.
             self.fill(at, len, 0);
         }
     }
 }
 
-/// A segment as other threads see it: words that may be anything, also memory that has been given back meanwhile, which
-/// reads as zero. It keeps the mapping.
+/// A segment as other threads see it: words that may be anything. Memory that has been given back meanwhile reads as
+/// zero. The view keeps the mapping alive.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
     base: NonNull<u8>,
@@ -241,7 +245,7 @@ pub(crate) struct View {
     _mapping: Arc<Mapping>,
 }
 
-// SAFETY: it reads the mapping, which it keeps, by atomic accesses only, and never writes.
+// SAFETY: a view reads the mapping, which it keeps alive, by atomic accesses only, and never writes.
 unsafe impl Send for View {}
 // SAFETY: as above.
 unsafe impl Sync for View {}
@@ -259,7 +263,7 @@ impl View {
         self.load_some(at, into)
     }
 
-    /// The same, of so many words as there is room for.
+    /// As many aligned words at `at` as fit into `words`, in the order of memory; false outside the segment.
     #[inline]
     pub(crate) fn load_some(&self, at: usize, into: &mut [u64]) -> bool {
         let fits = at.is_multiple_of(WORD_BYTES) && self.has(at, into.len() * WORD_BYTES);
@@ -296,7 +300,7 @@ impl View {
 /// Bits of a link for the reference of a chunk; those above are the exponent of the granule.
 const LINK_CHUNK_BITS: u32 = 32;
 
-/// What [`next_piece`] needs to find a later chunk of a chain; 0 for none.
+/// The link by which [`next_piece`] finds a later chunk of a chain; 0 for none.
 pub(crate) fn link(chunk: u32, granule_shift: u32) -> u64 {
     if chunk == 0 {
         0
@@ -307,18 +311,19 @@ pub(crate) fn link(chunk: u32, granule_shift: u32) -> u64 {
 
 /// The piece of a pinned value that `link` leads to: where it begins, its length, and the next link, 0 at the end.
 ///
-/// Where something has been appended meanwhile, the last piece is longer than it was, and others may follow: who asks
+/// If something has been appended meanwhile, the last piece is longer than it was, and others may follow: the caller
 /// stops at [`crate::PinnedValue::value_bytes`].
 ///
 /// # Safety
 ///
-/// `base` and `link` are those of a [`crate::PinnedValue`], or the link is one that this returned for it; the item is still
-/// pinned and its engine alive.
+/// `base` is that of a [`crate::PinnedValue`]; `link` is its link, or one that this function returned for it. The item
+/// is still pinned and its engine alive.
 pub unsafe fn next_piece(base: *const u8, link: u64) -> (*const u8, usize, u64) {
     let shift = (link >> LINK_CHUNK_BITS) as u32;
     let address = (link as u32 as usize) << shift;
-    // SAFETY: a link leads to a later chunk of a chain. Those of a pinned item are neither moved nor freed, and are aligned.
-    // The engine may be writing the first word of the last one, its length and what follows it, as `words` says.
+    // SAFETY: a link leads to a later chunk of a chain. The chunks of a pinned item are neither moved nor freed, and
+    // are aligned. Meanwhile the engine may be writing the first word of the last chunk, its length and the bytes
+    // behind the value, as `words` says.
     let word = u64::from_le(unsafe { words::load(base.add(address)) });
     let (word, next) = (word as u32, (word >> 32) as u32);
     let len = tail_length(word);
@@ -327,8 +332,8 @@ pub unsafe fn next_piece(base: *const u8, link: u64) -> (*const u8, usize, u64) 
     (start, len, self::link(next, shift))
 }
 
-/// Writes `bytes` to a [`Space`], from its beginning or from behind what was written there before. Readers of the shard may be
-/// looking at that memory, since it was something else before: it is written in words.
+/// Writes `bytes` to a [`Space`], from its beginning or from behind the bytes that were written there before. Readers
+/// of the shard may be looking at that memory, since it held something else before: it is written in words.
 ///
 /// # Safety
 ///

@@ -1,16 +1,16 @@
 //! Memory that one thread writes while others read it, word by word.
 //!
-//! Rust allows that for atomic accesses, of one size for each place. So all that is written to a segment is written as aligned
-//! words of 64 bits, and all that others than the owner read of it is read so. Where a field begins or ends inside a word, the
-//! rest of that word is written with it, as it was: there is one writer.
+//! Rust allows that for atomic accesses, of one size for each place. So a segment is always written as aligned words of
+//! 64 bits, and threads other than the owner also read it so. Where a field begins or ends inside a word, the rest of
+//! that word is written with it, as it was: there is one writer.
 //!
 //! ```text
 //! word      |........|........|........|
 //! field          |ccc|cccccccc|cc|             c: written; the dots of its first and last word keep what they have
 //! ```
 //!
-//! Every write is a release, or follows a release fence: who reads a word of it and passes an acquire fence sees all that was
-//! written before (`corecached_mesh::Sequence` builds on this). On x86-64 that costs nothing.
+//! Every write is a release, or follows a release fence: a thread that reads one of its words and passes an acquire
+//! fence sees all that was written before (`corecached_mesh::Sequence` builds on this). On x86-64 that costs nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 

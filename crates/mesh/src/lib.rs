@@ -1,4 +1,4 @@
-//! What two cores share: a shard's ownership word, the queues between shards, and the doorbell question.
+//! The primitives that two cores share: a shard's ownership word, the queues between shards, and the doorbell question.
 //!
 //! Nothing here knows what a shard, a request or a ring is. Four independent parts:
 //!
@@ -9,8 +9,8 @@
 //!   sequence   Sequence                                "was anything changed while I read?"
 //! ```
 //!
-//! A request for another shard goes like this: `try_borrow`; if that succeeds, run it there and then. If not, `push`
-//! it to the queue and ask `Bell::needs_ring`; only a reader that is asleep costs a system call.
+//! A request for another shard goes like this: `try_borrow`; if that succeeds, run the request there and then. If not,
+//! `push` it to the queue and ask `Bell::needs_ring`; only a reader that is asleep costs a system call.
 //!
 //! `unsafe` lives in `loan.rs` and `spsc.rs` and nowhere else. All of it is model-checked with loom, which explores
 //! every interleaving and every reordering that the memory model allows:

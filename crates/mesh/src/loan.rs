@@ -31,8 +31,8 @@
 //!
 //! Turns and loans end when they are dropped. A panic ends the server's process before anything is unwound
 //! (`process/fatal.rs`), so nobody there meets a value that a panic has left half changed. A program that goes on after
-//! panics would: the word says PARKED after an unwound turn or loan as after any other.
-//! A leaked turn (`mem::forget`) is healed by the next `resume`; a leaked loan makes it spin for ever. Both are sound.
+//! a panic may meet such a value: the word says PARKED after an unwound turn or loan as after any other. A leaked turn
+//! (`mem::forget`) is healed by the next `resume`; after a leaked loan, `resume` spins for ever. Both are sound.
 
 use std::ops::{Deref, DerefMut};
 
@@ -45,7 +45,7 @@ const LENT: u8 = 2;
 /// A flag beside LENT; alone it means that the loan is over and the owner has not yet noticed.
 const WANTED: u8 = 4;
 
-/// Makes a value that one thread owns and others may borrow while the owner is parked. It starts parked.
+/// Makes a value that one thread owns and others may borrow while the owner is parked. The value starts parked.
 ///
 /// ```
 /// let (mut owner, shared) = corecached_mesh::loanable(vec![1]);
@@ -84,8 +84,9 @@ pub struct Loanable<T> {
 unsafe impl<T: Send> Sync for Loanable<T> {}
 
 impl<T: Send> Loanable<T> {
-    /// An exclusive turn for another thread than the owner's, if nobody has the value and the owner does not wait for
-    /// it. One compare-and-swap; never waits. End the loan soon: the owner may be spinning (see [`Loan::is_wanted`]).
+    /// An exclusive turn for another thread than the owner's; `None` if a thread has the value or the owner waits for
+    /// it. Costs one compare-and-swap and never waits. End the loan soon: the owner may be spinning (see
+    /// [`Loan::is_wanted`]).
     pub fn try_borrow(&self) -> Option<Loan<'_, T>> {
         self.word
             .compare_exchange(PARKED, LENT, Ordering::Acquire, Ordering::Relaxed)
@@ -108,7 +109,8 @@ impl<T: Send> Owner<T> {
     pub fn resume(&mut self) -> Turn<'_, T> {
         let word = &self.shared.word;
         let parked = word.compare_exchange(PARKED, RUNNING, Ordering::Acquire, Ordering::Relaxed);
-        // RUNNING here means that a turn was leaked: `&mut self` says that nobody holds one. It is ours to take up.
+        // RUNNING here means that a turn was leaked: `&mut self` says that no turn is held. The owner takes the leaked
+        // one up.
         if parked.is_err_and(|found| found != RUNNING) {
             wait_for_loan(word);
         }
@@ -120,7 +122,7 @@ impl<T: Send> Owner<T> {
 }
 
 impl<T> Owner<T> {
-    /// What the borrowers hold.
+    /// The handle for borrowers.
     pub fn shared(&self) -> &Arc<Loanable<T>> {
         &self.shared
     }
@@ -175,7 +177,7 @@ struct EndTurn<'a>(&'a AtomicU8);
 
 impl Drop for EndTurn<'_> {
     fn drop(&mut self) {
-        // A plain store: while it is RUNNING nobody else changes the word.
+        // A plain store: while the word is RUNNING, only the owner changes it.
         debug_assert_eq!(self.0.load(Ordering::Relaxed), RUNNING);
         self.0.store(PARKED, Ordering::Release);
     }

@@ -7,35 +7,36 @@
 //!   end_change     sequence = even (release)      is_same    (acquire fence) sequence as before? else: forget it
 //! ```
 //!
-//! All that both sides touch is read and written by atomic accesses of the same words; those of readers may be relaxed,
-//! those of writers are releases or follow a release fence. Two chains of reasons:
+//! All memory that both sides touch is read and written by atomic accesses of the same words. Readers may read relaxed;
+//! writes are releases or follow a release fence. Two arguments show that this suffices:
 //!
-//! - What was written before `end_change` is seen by a reader whose `begin` has seen that end: release and acquire.
+//! - A reader whose `begin` has seen the end of a change sees all that was written before `end_change`: release and
+//!   acquire.
 //! - A reader that has seen one word of a later change sees in `is_same` that the change has begun: each word is written by a
 //!   release after the sequence became odd, and the fence makes the reader's relaxed read of that word an acquire.
 //!   So this also holds for memory that was taken out of what the sequence guards and is used again, without another
 //!   change of the sequence, on whichever thread.
 //!
-//! It counts in 64 bits: it does not come round while a reader is held up.
+//! A sequence has 64 bits: it does not wrap around while a reader is held up.
 
 use crate::sync::{AtomicU64, Ordering, fence};
 
-/// The sequence of one thing that one thread changes and others read: odd while it changes.
+/// The sequence of some memory that one thread changes and others read. It is odd while the memory changes.
 #[derive(Debug)]
 pub struct Sequence(AtomicU64);
 
-/// What a sequence was when a read began.
+/// The state of a sequence when a read began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begun(u64);
 
 impl Sequence {
-    /// Nothing is being changed.
+    /// A sequence of memory that is not being changed.
     #[must_use]
     pub fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
-    /// A change begins; false if one is under way already, which is then to be ended by whoever began it.
+    /// Begins a change. False if a change is under way already: then the caller that began that change ends it.
     ///
     /// Only one thread at a time changes what the sequence guards.
     #[inline]
@@ -49,7 +50,7 @@ impl Sequence {
         true
     }
 
-    /// The change ends for which [`Self::begin_change`] has returned true.
+    /// Ends the change for which [`Self::begin_change`] has returned true.
     #[inline]
     pub fn end_change(&self) {
         let now = self.0.load(Ordering::Relaxed);
@@ -57,14 +58,14 @@ impl Sequence {
         self.0.store(now + 1, Ordering::Release);
     }
 
-    /// A read begins; `None` while something is being changed.
+    /// Begins a read; `None` while a change is under way.
     #[inline]
     pub fn begin(&self) -> Option<Begun> {
         let now = self.0.load(Ordering::Acquire);
         now.is_multiple_of(2).then_some(Begun(now))
     }
 
-    /// Whether all that was read since `begun` is of one time: nothing was changed meanwhile.
+    /// Whether everything read since `begun` is of one time: no change has begun meanwhile.
     #[inline]
     pub fn is_same(&self, begun: Begun) -> bool {
         fence(Ordering::Acquire);

@@ -7,9 +7,10 @@
 //!                 '------------- tail - head <= capacity ----------'
 //! ```
 //!
-//! Each counter lies on cache lines of its own, and each side remembers the last value that it saw of the other's
-//! (`head_seen`, `tail_seen`): it reads the other core's line only when the ring looks full, or empty. So a burst costs
-//! one such miss, not one per item. No system call, no waiting, no allocation after `channel`.
+//! Each counter lies on cache lines of its own, and each side remembers the last value that it saw of the other side's
+//! counter (`head_seen`, `tail_seen`): it reads the other core's cache line only when the ring looks full, or empty. So
+//! a burst costs one such cache miss, not one per item. After `channel` there is no system call, no waiting and no
+//! allocation.
 
 use std::mem::MaybeUninit;
 
@@ -27,7 +28,7 @@ use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
 /// ```
 ///
 /// # Panics
-/// If `capacity` slots are more than the address space holds.
+/// Panics if `capacity` slots need more bytes than the address space has.
 pub fn channel<T: Send>(capacity: usize) -> (Producer<T>, Consumer<T>) {
     let slots = capacity.max(1).next_power_of_two();
     let ring = Arc::new(Ring {
@@ -56,7 +57,7 @@ struct Ring<T> {
     head: Padded<AtomicUsize>,
     /// How many items were pushed. Slots of counters in `head..tail` hold an item.
     tail: Padded<AtomicUsize>,
-    /// A power of two of them.
+    /// The slots; their number is a power of two.
     slots: Box<[UnsafeCell<MaybeUninit<T>>]>,
 }
 
@@ -110,7 +111,7 @@ impl<T: Send> Producer<T> {
     /// Appends an item, or gives it back when the queue is full.
     ///
     /// # Errors
-    /// The item, if there is no free slot. The consumer may free one at any moment.
+    /// Returns the item if there is no free slot. The consumer may free one at any moment.
     pub fn push(&mut self, item: T) -> Result<(), T> {
         if self.is_full() {
             return Err(item);

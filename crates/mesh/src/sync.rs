@@ -54,8 +54,8 @@ mod plain {
     }
 }
 
-/// What a spinning thread does between two looks: pauses at first, then lets others run, since with more shards than
-/// CPUs the one that is waited for may be off its CPU.
+/// One wait of a spinning thread between two looks. In the first rounds it pauses, later it lets other threads run:
+/// with more shards than CPUs, the thread that is waited for may be off its CPU.
 pub(crate) fn relax(round: u32) {
     const PAUSES: u32 = 128;
     #[cfg(loom)]

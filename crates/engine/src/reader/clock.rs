@@ -7,9 +7,9 @@
 //!            now            a flush to come
 //! ```
 //!
-//! A reader looks at the clock after the item, so that the clock is not older: an item with a later stamp than the clock's
-//! would seem to be very old. It looks at the times first, and they are written last: whoever no longer sees that a flush is to
-//! come sees that it has been.
+//! A reader looks at the clock after the item, so that the clock is not older: an item with a later stamp than the
+//! clock's would seem to be very old. It looks at the times first, and the owner writes them last: a reader that no
+//! longer sees a pending flush sees the stamp of that flush.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -23,17 +23,17 @@ const FLUSH_SHIFT: u32 = 24;
 const PENDING_SHIFT: u32 = 32;
 /// No flush: a distance that no item has.
 const NO_FLUSH: u32 = ACCESS_MODULUS - 1;
-/// No flush to come.
+/// No flush is pending.
 const NEVER: u32 = u32::MAX;
 
-/// What readers see of the clock, in two words.
+/// The clock for readers, in two words.
 #[derive(Debug, Default)]
 struct Words {
     stamps: AtomicU64,
     times: AtomicU64,
 }
 
-/// A clock, and what is shown of it.
+/// The owner's clock, and the two words in which readers see it.
 #[derive(Debug)]
 pub(crate) struct ShownClock {
     clock: Clock,
@@ -69,7 +69,7 @@ impl ShownClock {
         self.words.times.store(times, Ordering::Release);
     }
 
-    /// As [`Clock::advance`].
+    /// Like [`Clock::advance`]; readers see the change.
     #[inline]
     pub(crate) fn advance(&mut self, now: Seconds) {
         if now > self.clock.now() {
@@ -83,19 +83,19 @@ impl ShownClock {
         self.show();
     }
 
-    /// As [`Clock::stamp_of_new`].
+    /// Like [`Clock::stamp_of_new`]; readers see the change.
     #[inline]
     pub(crate) fn stamp_of_new(&mut self) -> u32 {
         self.clock.stamp_of_new()
     }
 
-    /// As [`Clock::flush`].
+    /// Like [`Clock::flush`]; readers see the change.
     pub(crate) fn flush(&mut self, at: Option<Seconds>) {
         self.clock.flush(at);
         self.show();
     }
 
-    /// As [`Clock::end_walk`].
+    /// Like [`Clock::end_walk`]; readers see the change.
     pub(crate) fn end_walk(&mut self, flushed: Option<u64>, began: u64) {
         self.clock.end_walk(flushed, began);
         self.show();
@@ -120,16 +120,17 @@ pub(crate) struct ClockView(Arc<Words>);
 /// Whether an item lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
-    /// It does, and was used so many seconds ago; with 0 as the clock's stamp says.
+    /// The item lives and was used so many seconds ago. `is_fresh`: its stamp is the present one.
     Alive { idle_seconds: u32, is_fresh: bool },
-    /// It does not.
+    /// The item is dead.
     Dead,
     /// A flush is due that the owner has not noticed yet.
     Unknown,
 }
 
 impl ClockView {
-    /// Whether an item lives at `now`, which may be ahead of the clock or behind it. What was read of the item was read before.
+    /// Whether an item lives at `now`, which may be ahead of the clock or behind it. The caller has read the item
+    /// before.
     #[inline]
     pub(crate) fn life(&self, deadline: Deadline, last_access: u32, now: Seconds) -> Life {
         let times = self.0.times.load(Ordering::Acquire);

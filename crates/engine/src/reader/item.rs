@@ -1,4 +1,4 @@
-//! The header and key of an item, read word by word: what may be anything.
+//! The header and key of an item, read word by word. The words may be anything, since the memory may be changing.
 
 use crate::item::{HEAD_BYTES, Head, State};
 use crate::segment::View;
@@ -13,14 +13,14 @@ pub(super) struct Candidate {
     pub(super) head: Head,
     pub(super) address: usize,
     cas_bytes: usize,
-    /// What is behind the head, as far as the fields before the key reach.
+    /// The words behind the head, up to the end of the fields before the key.
     fields: [u64; FIELD_WORDS],
 }
 
 /// Words of the fields between head and key, and one behind them.
 const FIELD_WORDS: usize = 4;
 
-/// The 8 bytes at `at` of some words, whose last one is behind all that counts.
+/// The 8 bytes at `at` of some words. The last of the words lies behind all bytes that are asked for.
 #[inline]
 fn bytes_at(words: &[u64], at: usize) -> u64 {
     let (index, shift) = (at / 8, 8 * (at % 8));
@@ -58,7 +58,7 @@ impl Candidate {
             return None;
         }
         let head = Head(words[0]);
-        // A chain is one that the engine is asked for: its key is further behind.
+        // The engine has to be asked for a chain: its key lies further behind.
         head.known_state()?;
         if head.key_bytes() != key.len() {
             return None;

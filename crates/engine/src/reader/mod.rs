@@ -10,10 +10,11 @@
 //!   all of it is of one time? else cut off and again
 //! ```
 //!
-//! A reader changes nothing. What it reads may be anything until the sequence has said that it is of one time: every offset and
-//! length is checked before it is followed. What it cannot tell by itself, it says, and the engine is to be asked: chains, values
-//! that are too long, items that nobody has fetched yet or that are dead, keys that may be in the second table, and what
-//! changes all the time. docs/design/005-direct-reads.md says why this is sound.
+//! A reader changes nothing. The words that it reads may be anything until the sequence has said that they are of one
+//! time: every offset and length is checked before it is followed. A reader answers [`Read::Ask`] where only the engine
+//! can tell: for chains, for values that are too long, for items that nobody has fetched yet or that are dead, for keys
+//! that may be in the second table, and for memory that changes all the time. docs/design/005-direct-reads.md says why
+//! this is sound.
 
 pub(crate) mod clock;
 mod item;
@@ -47,7 +48,7 @@ pub struct SharedReader {
     pub(crate) cas_bytes: usize,
 }
 
-/// What is known of an item that was read: all of it as it was at one time.
+/// An item that was read: all fields as they were at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadFacts {
     /// The client flags.
@@ -68,20 +69,20 @@ pub struct ReadFacts {
     pub value_bytes: usize,
     /// Bytes of header, key and value, as `bytes` counts them.
     pub item_bytes: usize,
-    /// The slab class, as shown to users if the engine is asked what it shows.
+    /// The slab class of the engine; it has to be asked for the number that users are shown.
     pub class: u8,
-    /// What the engine with the item is to be told, if anything.
+    /// A note for the engine with the item, if it is to hear of the use.
     pub note: Option<ReadNote>,
 }
 
-/// What a reader has found.
+/// The outcome of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
     /// The item; its value was appended.
     Hit(ReadFacts),
-    /// There is none.
+    /// There is no such item.
     Miss,
-    /// The engine is to be asked: nothing was appended.
+    /// The engine has to be asked. Nothing was appended.
     Ask,
 }
 
@@ -91,15 +92,16 @@ enum Search {
     Absent,
     /// The engine has to say.
     Ask,
-    /// What was read is not of one time.
+    /// The words that were read are not of one time.
     Torn,
 }
 
 impl SharedReader {
-    /// Reads the item of `key`, whose hash is `hash`, and appends its value to `out` behind what `begin` appends, which is
-    /// told what the item is, and may refuse it. `begin` may be called more than once: then what it has appended was cut off.
+    /// Reads the item of `key`, whose hash is `hash`. `begin` is told of the item and may refuse it or append bytes to
+    /// `out`; the value is appended behind them. `begin` may be called more than once: before each further call, all
+    /// that was appended is cut off.
     ///
-    /// Values longer than `value_max` are the engine's.
+    /// For a value longer than `value_max` the engine has to be asked.
     pub fn read(
         &self,
         key: &[u8],
@@ -122,7 +124,7 @@ impl SharedReader {
         Read::Ask
     }
 
-    /// One attempt; `None` if what was read is not of one time.
+    /// One attempt; `None` if the words that were read are not of one time.
     #[inline]
     fn try_read(
         &self,
@@ -140,7 +142,7 @@ impl SharedReader {
             Search::Ask => return Some(Read::Ask),
             Search::Torn => return None,
         };
-        // From here on what is known of the item is right, and the clock is not older than it.
+        // From here on the facts of the item are right, and the clock is not older than the item.
         if !self.index.is_same(reading) {
             return None;
         }
@@ -187,7 +189,7 @@ impl SharedReader {
         }
     }
 
-    /// What is known of an item, if it is one that a reader may answer for.
+    /// The facts of an item, if it is one that a reader may answer for.
     #[inline]
     fn facts(&self, item: &Candidate, note: ReadNote, now: Seconds) -> Option<ReadFacts> {
         let head = item.head;

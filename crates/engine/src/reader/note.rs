@@ -1,11 +1,11 @@
-//! What a reader tells engines of what it has read.
+//! Notes and counts by which a reader tells engines what it has read.
 
 use crate::index::tag_of;
 use crate::types::KeyHash;
 
 /// An item was used: where it was found.
 ///
-/// If something else is in its place when the note comes, with the same 16 bits of its hash, that seems to have been used.
+/// If another item is in this place when the note comes, with the same 16 bits of its hash, that item counts as used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadNote {
     hash: u32,
@@ -25,7 +25,7 @@ impl ReadNote {
         }
     }
 
-    /// As much of the hash as the index needs.
+    /// The bits of the hash that the index needs.
     pub(crate) fn hash(self) -> KeyHash {
         KeyHash(u64::from(self.tag) << 32 | u64::from(self.hash))
     }
@@ -36,7 +36,7 @@ impl ReadNote {
     }
 }
 
-/// What one thread has read of other shards.
+/// Counts of the reads that one thread has made of other shards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadCounts {
     /// Items found.

@@ -1,4 +1,4 @@
-//! What other threads have read of a shard by themselves, as its engine and theirs learn of it.
+//! How engines learn of reads that bypass them: the engine of the item, and the engine of the reading thread.
 //!
 //! ```text
 //! thread with the connection             thread with the item
@@ -7,8 +7,8 @@
 //!     hits and misses, as shown
 //! ```
 //!
-//! Each hit is counted once in what is shown, by the engine of whoever has read: at once, so that the sum over all shards is
-//! right at any time. Where memory is needed is decided by what the shard with the item is told.
+//! Each hit is counted once in the statistics, by the engine of the thread that has read: at once, so that the sum over
+//! all shards is right at any time. The notes to the shard with the item decide which class there needs memory.
 
 use crate::contents::Contents;
 use crate::engine::Engine;
@@ -18,7 +18,7 @@ use crate::slab::ChunkRef;
 use crate::types::Seconds;
 
 impl Engine {
-    /// What reads this shard from other threads; `None` for a shard in a file, whose pages may vanish under a reader.
+    /// A reader of this shard for other threads; `None` for a shard in a file, whose pages may vanish under a reader.
     #[must_use]
     pub fn reader(&self) -> Option<SharedReader> {
         let slabs = &self.contents.items.slabs;
@@ -33,12 +33,12 @@ impl Engine {
         })
     }
 
-    /// Counts what this thread has read of other shards.
+    /// Counts the reads that this thread has made of other shards.
     pub fn count_reads(&mut self, counts: &ReadCounts) {
         self.telemetry.read_elsewhere(counts.hits, counts.misses);
     }
 
-    /// Does to the items of notes what the lookups would have done that others have made by themselves: they were used.
+    /// Marks the items of the notes as used, as a lookup by this engine would have done.
     pub fn note_reads(&mut self, notes: &[ReadNote], now: Seconds) {
         self.contents.clock.advance(now);
         for note in notes {
