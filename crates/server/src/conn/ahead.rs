@@ -12,26 +12,26 @@ use crate::dialect::Style;
 /// Keys that are hashed and prefetched together: enough to overlap their cache misses, few enough for the line buffers.
 pub(super) const LOOKAHEAD: usize = 16;
 
-/// A pipelined get.
+/// A get of one key in a pipeline.
 #[derive(Clone, Copy)]
 pub(super) struct Get<'b> {
-    /// Its key.
+    /// The key.
     pub(super) key: &'b [u8],
-    /// How it is answered.
+    /// How the get is answered.
     pub(super) style: Style<'b>,
     /// Bytes of the whole request.
     pub(super) bytes: usize,
 }
 
 impl<'b> Get<'b> {
-    /// A get of a key, by a request of `bytes` bytes.
+    /// A get of `key`, whose request takes `bytes` bytes.
     pub(super) fn new(key: &'b [u8], style: Style<'b>, bytes: usize) -> Get<'b> {
         Get { key, style, bytes }
     }
 }
 
-/// Answers `first`, which `bytes` begins with, and the gets that follow it at once. `next` parses a get, or says that what
-/// follows is something else.
+/// Answers `first`, the get that `bytes` begins with, and the gets that directly follow it. `next` parses one get; it
+/// returns `None` if something other than a get follows.
 #[inline]
 pub(super) fn run<'b>(
     conn: &mut Conn,
@@ -45,7 +45,7 @@ pub(super) fn run<'b>(
         answer(conn, &first, hash, cx);
         return Step::Used(first.bytes);
     }
-    // Empty places cost a word each, not a copy of a get.
+    // An empty place of the array costs the write of a word, not a copy of a get.
     let mut ahead = [None; LOOKAHEAD];
     ahead[0] = Some((first, hash));
     cx.prefetch(hash);

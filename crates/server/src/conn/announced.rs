@@ -17,10 +17,10 @@ use super::holder::{COPIED_BYTES_MAX, Holder};
 use super::upload::Upload;
 use super::{Conn, Cx, Phase, direct};
 
-/// What ends a value in the text protocols.
+/// The bytes that end a value in the text protocols.
 pub(super) const LINE_END: &[u8] = CRLF;
 
-/// Values up to this size are kept with their command until they are whole; larger ones go to slab memory at once.
+/// Values up to this size wait in the connection's input until they are whole; larger ones go to slab memory at once.
 const VALUE_BYTES_KEPT: usize = 4096;
 
 /// A storage command whose value follows.
@@ -28,7 +28,7 @@ const VALUE_BYTES_KEPT: usize = 4096;
 pub(super) struct Announced<'a> {
     /// The key.
     pub(super) key: &'a [u8],
-    /// Its hash.
+    /// Hash of the key.
     pub(super) hash: KeyHash,
     /// The storage command.
     pub(super) mode: StoreMode,
@@ -36,30 +36,30 @@ pub(super) struct Announced<'a> {
     pub(super) client_flags: u32,
     /// Deadline of the new item.
     pub(super) deadline: Deadline,
-    /// What else is asked for.
+    /// Further conditions and side effects of the command.
     pub(super) extras: StoreExtras,
     /// Length of the value.
     pub(super) value_bytes: usize,
-    /// What ends the value: `\r\n`, or nothing in binary.
+    /// The bytes that end the value: `\r\n`, or nothing in binary.
     pub(super) line_end: &'static [u8],
     /// How the outcome is told.
     pub(super) style: Style<'a>,
-    /// Whether a value without its line end is reported even if the outcome is not.
+    /// Whether a value without its line end is reported even if the command asks for no reply.
     pub(super) reports_malformed: bool,
 }
 
-/// What became of the bytes behind a storage command.
+/// Result of [`take`]: how far the bytes behind a storage command were used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// The command is done, and that many bytes are used up.
+    /// The command is done; this many bytes of its value and line end are used up.
     Done(usize),
-    /// The value is not all there; the command is to be parsed again when more has come.
+    /// The value is not all there yet; the command is to be parsed again when more bytes have come.
     Incomplete,
-    /// The value is awaited, in the connection's phase; no byte of it is used up yet.
+    /// The connection's phase now awaits the value; no byte of the value is used up yet.
     Begun,
 }
 
-/// Takes the value from `data`, which is what has come after the command, or begins to await it.
+/// Takes the value of a command from `data`, the bytes received behind the command, or begins to await the value.
 pub(super) fn take(
     conn: &mut Conn,
     announced: &Announced<'_>,
@@ -74,14 +74,15 @@ pub(super) fn take(
             return Taken::Done(whole);
         }
         None if value_bytes <= VALUE_BYTES_KEPT => return Taken::Incomplete,
-        // That the end is wrong is said once there is memory for the value, as in memcached: it may be refused.
+        // A wrong line end is reported only once there is memory for the value, as in memcached: the value may be
+        // refused first.
         Some(_) | None => {}
     }
     begin(conn, announced, cx);
     Taken::Begun
 }
 
-/// Awaits a value that will come in pieces.
+/// Begins to receive a value that will come in pieces.
 fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
     let owner = cx.shared.route.owner_of(announced.hash);
     let holder = if announced.value_bytes > COPIED_BYTES_MAX {
@@ -94,7 +95,7 @@ fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
     direct::expect(conn, announced.value_bytes);
 }
 
-/// Drops the value, of which so many bytes are still to come, and says so.
+/// Answers with a refusal and drops the `missing` bytes of the value that are still to come.
 pub(super) fn refuse(
     conn: &mut Conn,
     announced: &Announced<'_>,
@@ -113,7 +114,7 @@ pub(super) fn refuse(
 }
 
 impl<'a> Announced<'a> {
-    /// The same with a key and words of the request that are kept elsewhere.
+    /// This command with `key` and `words`, the words of the request that its reply repeats, in place of its own.
     pub(super) fn with<'b>(&self, key: &'b [u8], words: &'b [u8]) -> Announced<'b> {
         Announced {
             key,
@@ -129,7 +130,7 @@ impl<'a> Announced<'a> {
         }
     }
 
-    /// An operation on its key.
+    /// An operation that does `change` to the command's key.
     pub(super) fn op(&self, change: Change<'a>) -> Op<'a> {
         Op {
             key: self.key,
@@ -138,13 +139,13 @@ impl<'a> Announced<'a> {
         }
     }
 
-    /// Has an operation on its key run, and told as the command asks for.
+    /// Runs `change` on the command's key; the outcome is told as the command asks for.
     #[inline]
     pub(super) fn submit(&self, change: Change<'a>, conn: &mut Conn, cx: &mut Cx<'_>) {
         conn.submit(&self.op(change), &self.style, cx);
     }
 
-    /// The question for the first memory of its value.
+    /// The request for the first memory of the command's value.
     pub(super) fn reserve(&self) -> Reserve<'a> {
         Reserve {
             key: self.key,
@@ -156,7 +157,7 @@ impl<'a> Announced<'a> {
         }
     }
 
-    /// What it does, with this value.
+    /// The change that the command makes with `value`.
     pub(super) fn store<'v>(&self, value: &'v [u8]) -> Change<'v> {
         Change::Store {
             mode: self.mode,
@@ -169,7 +170,7 @@ impl<'a> Announced<'a> {
 }
 
 impl Conn {
-    /// Drops the next `bytes` bytes unread.
+    /// Makes the connection drop the next `bytes` bytes unread.
     pub(super) fn swallow(&mut self, bytes: usize) {
         if bytes > 0 {
             self.phase = Phase::Swallow(bytes as u64);

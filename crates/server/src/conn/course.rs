@@ -1,4 +1,5 @@
-//! How a connection goes on: the state that its input leaves it in, and what the shard and watchers keep of it.
+//! How a connection goes on: the state in which its input leaves it, and what the shard and the watchers record about
+//! it.
 //!
 //! ```text
 //!            could go on with input         all is used
@@ -9,35 +10,35 @@
 
 use corecached_protocol::event::{CloseReason, Peer};
 
-/// Why `consume` came back.
+/// Why `consume` returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     /// All complete requests are done.
     Dry,
-    /// More could be done, in the next turn: that was its share of requests.
+    /// The connection has used its share of requests in this turn; the rest is done in the next turn.
     Yield,
-    /// More could be done, in its turn among those that go on: what comes next, or goes on, is long.
+    /// The next request is long, or a long one goes on: it is done in the connection's turn among those that go on.
     Later,
-    /// More could be done once the peer reads, other shards answer or the broadcast is through.
+    /// The connection goes on once its peer reads, other shards answer or the broadcast is through.
     Paused,
     /// The connection ends when its replies are sent.
     Close,
 }
 
-/// How it goes on.
+/// How a connection goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Course {
     /// It waits for input.
     #[default]
     Open,
-    /// There is input that could be worked on.
+    /// The connection has kept input that it could work on.
     Stalled,
-    /// It ends once its replies are sent.
+    /// The connection ends once its replies are sent.
     Closing,
 }
 
 impl Course {
-    /// Its input has been worked on until `stop`.
+    /// The connection's input has been worked on until `stop`.
     pub(super) fn after(&mut self, stop: Stop) {
         if *self == Course::Closing {
             return;
@@ -49,14 +50,14 @@ impl Course {
         };
     }
 
-    /// It ends unless there is input that could be worked on.
+    /// The connection ends, unless it has kept input that it could work on.
     pub(super) fn close_if_open(&mut self) {
         if *self == Course::Open {
             *self = Course::Closing;
         }
     }
 
-    /// There is nothing that it could work on any more.
+    /// The connection has no kept input any more that it could work on.
     pub(super) fn unstall(&mut self) {
         if *self == Course::Stalled {
             *self = Course::Open;
@@ -64,37 +65,37 @@ impl Course {
     }
 }
 
-/// Whether it may do more than authenticate.
+/// Whether a connection may do more than authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admittance {
     /// It may not.
     Stranger,
-    /// It may not, and the next step of SASL is awaited.
+    /// It may not; the next step of SASL is awaited.
     Introducing,
     /// It may.
     Admitted,
 }
 
-/// What watchers of connections hear when it closes.
+/// The facts that watchers of connections are told when a connection closes.
 #[derive(Debug, Default)]
 pub(crate) struct Parting {
-    /// Its client, if somebody watched connections when it came.
+    /// The connection's client, if a watcher of connections was there when it came.
     pub(crate) peer: Option<Box<Peer>>,
-    /// Why it is closed.
+    /// Why the connection is closed.
     pub(crate) reason: Option<CloseReason>,
 }
 
-/// Which of the shard's lists it is in, so that it is in none twice.
+/// The shard's lists that a connection is in. It enters none of them twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Listed {
-    /// Those that may have replies.
+    /// The list of connections that may have replies to send.
     pub(crate) to_send: bool,
-    /// Those with input left.
+    /// The list of connections with input left.
     pub(crate) to_go_on: bool,
 }
 
 impl Listed {
-    /// Notes that it is in one of them; false if it was.
+    /// Notes that the connection is in `list`; returns false if it already was.
     #[inline]
     pub(crate) fn enter(list: &mut bool) -> bool {
         !std::mem::replace(list, true)

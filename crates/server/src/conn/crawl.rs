@@ -1,5 +1,5 @@
-//! A walk over all items that a connection has asked for: shard after shard, step after step, as its output drains. What
-//! else may be long is told in the same way: connections, and prefixes.
+//! A walk over all items that a connection has asked for. It goes shard after shard, step after step, as the
+//! connection's output drains. Lists of connections and of prefixes may be long too and are told in the same way.
 //!
 //! | of | where the walk is | a step is taken by |
 //! | --- | --- | --- |
@@ -23,17 +23,17 @@ use crate::watch::PrefixRows;
 use super::gather::{self, Gather};
 use super::{Conn, Cx, Phase, Stop};
 
-/// What `stats cachedump` answers at most.
+/// Most bytes that `stats cachedump` answers.
 const CACHEDUMP_BYTES_MAX: usize = 2 << 20;
-/// Sizes told in a step.
+/// Sizes of `stats sizes` told in a step.
 const SIZES_PER_STEP: usize = 256;
-/// Bytes of a statistic of megabytes told in a step.
+/// Bytes told in a step of a statistic that may be megabytes long.
 const TOLD_BYTES_MAX: usize = 64 * 1024;
 
-/// Memory of an entry of [`Sizes`]: key and count, and its part of a node that is two thirds full.
+/// Memory of an entry of [`Sizes`]: its key, its count, and its part of a tree node that is two thirds full.
 const SIZE_NODE_BYTES: usize = 24;
 
-/// What is walked, and what for.
+/// The purpose of a walk.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum CrawlKind {
     /// `lru_crawler metadump`.
@@ -45,16 +45,16 @@ pub(super) enum CrawlKind {
         /// Lines still wanted.
         limit: u32,
     },
-    /// `stats sizes`, and how its outcome is told.
+    /// `stats sizes`; holds how its outcome is told.
     Sizes(Style<'static>),
-    /// `stats conns`, likewise.
+    /// `stats conns`; holds how its outcome is told.
     Conns(Style<'static>),
-    /// `stats detail dump`, likewise.
+    /// `stats detail dump`; holds how its outcome is told.
     Detail(Style<'static>),
 }
 
 impl CrawlKind {
-    /// Where the walk over a shard begins.
+    /// The place in a shard where a walk of this kind begins.
     fn start(self) -> Place {
         match self {
             CrawlKind::Metadump | CrawlKind::Mgdump | CrawlKind::Sizes(_) => {
@@ -74,14 +74,14 @@ pub(super) struct Crawl {
     /// The shard being walked.
     shard: ShardId,
     place: Place,
-    /// Bytes of lines so far.
+    /// Bytes of all lines produced so far.
     bytes: usize,
     sizes: Sizes,
-    /// Lines of prefixes that are not told yet: in binary they are one value, and its length comes first.
+    /// Lines of prefixes that are not told yet. In binary all lines are one value, whose length comes first.
     lines: Vec<u8>,
-    /// Bytes of them that are told.
+    /// Bytes of `lines` that are told.
     told: usize,
-    /// The lines that were wanted are all there.
+    /// Whether all the lines that were wanted are there.
     is_full: bool,
 }
 
@@ -108,7 +108,7 @@ impl Crawl {
         }
     }
 
-    /// Takes in what a step has come to.
+    /// Takes in the result of a step over items.
     pub(super) fn go_on(&mut self, walked: Walked) {
         self.bytes += walked.bytes;
         self.is_full |= walked.is_full;
@@ -127,12 +127,12 @@ impl Crawl {
         }
     }
 
-    /// Takes in the counts of some prefixes.
+    /// Takes in the counts of a step over prefixes.
     pub(super) fn add_prefixes(&mut self, rows: &PrefixRows, shared: &Shared) {
         prefix_lines(&shared.watch.prefixes_named(rows), &mut self.lines);
     }
 
-    /// Whether it answers a `stats` command.
+    /// Whether the walk answers a `stats` command.
     pub(super) fn is_statistic(&self) -> bool {
         matches!(
             self.kind,
@@ -140,7 +140,7 @@ impl Crawl {
         )
     }
 
-    /// Bytes of heap memory held.
+    /// Bytes of heap memory that the walk holds.
     pub(super) fn held_bytes(&self) -> usize {
         size_of::<Crawl>() + self.lines.capacity() + self.sizes.len() * SIZE_NODE_BYTES
     }
@@ -149,12 +149,12 @@ impl Crawl {
         self.is_full || usize::from(self.shard.0) == shared.route.len()
     }
 
-    /// Whether it is the one dump that may run at a time.
+    /// Whether the walk is a dump of the kind that may run only once at a time.
     fn is_exclusive(&self) -> bool {
         matches!(self.kind, CrawlKind::Metadump | CrawlKind::Mgdump)
     }
 
-    /// The connection closes.
+    /// Gives the walk up, since its connection closes.
     pub(super) fn abandon(&self, shared: &Shared) {
         if self.is_exclusive() {
             shared.crawler.end();
@@ -162,7 +162,7 @@ impl Crawl {
     }
 }
 
-/// `lru_crawler metadump` and `mgdump`.
+/// Begins `lru_crawler metadump` or `mgdump`.
 pub(super) fn dump(conn: &mut Conn, request: CrawlerRequest, cx: &mut Cx<'_>) {
     let (kind, target, disabled, pipelined) = match request {
         CrawlerRequest::Metadump(target) => (
@@ -196,13 +196,13 @@ pub(super) fn dump(conn: &mut Conn, request: CrawlerRequest, cx: &mut Cx<'_>) {
     conn.say(refusal, cx);
 }
 
-/// Has all shards look for dead items; false if a crawl or a dump is running.
+/// Makes all shards look for dead items; returns false if a crawl or a dump is running.
 fn begin_crawl(shared: &Shared) -> bool {
     let Shared { crawler, route, .. } = shared;
     crawler.crawl(route.len(), || route.call_for_crawl())
 }
 
-/// `lru_crawler crawl`.
+/// `lru_crawler crawl`; returns the reply.
 pub(super) fn crawl(target: CrawlTarget, cx: &Cx<'_>) -> &'static [u8] {
     if !cx.shared.ground.tuning.lru_crawler.is_on() {
         return reply::CRAWLER_DISABLED;
@@ -223,7 +223,7 @@ fn check_target(target: CrawlTarget) -> Result<(), &'static [u8]> {
     }
 }
 
-/// Begins a walk; its first step is taken when the connection goes on.
+/// Begins a walk. Its first step is taken when the connection goes on.
 pub(super) fn begin(conn: &mut Conn, kind: CrawlKind, classes: u64, cx: &Cx<'_>) {
     debug_assert!(cx.shared.route.len() > 0, "there is a shard to walk");
     conn.phase = Phase::Crawl(Box::new(Crawl {
@@ -239,7 +239,7 @@ pub(super) fn begin(conn: &mut Conn, kind: CrawlKind, classes: u64, cx: &Cx<'_>)
     }));
 }
 
-/// Takes the next step.
+/// Takes the next step of the connection's walk.
 pub(super) fn resume(conn: &mut Conn, cx: &mut Cx<'_>) -> Stop {
     let Phase::Crawl(mut crawl) = std::mem::take(&mut conn.phase) else {
         return Stop::Dry;
@@ -263,7 +263,7 @@ pub(super) fn resume(conn: &mut Conn, cx: &mut Cx<'_>) -> Stop {
         }
         CrawlKind::Detail(_) => {
             let from = number(crawl.place);
-            // At one shard its outcome is taken in at once.
+            // If the step runs on the connection's own shard, its outcome is taken in before `submit` returns.
             conn.phase = Phase::Crawl(crawl);
             gather::prefixes(conn, from, cx);
         }
@@ -282,7 +282,7 @@ fn number(place: Place) -> u32 {
     }
 }
 
-/// A step over items.
+/// Takes a step over items.
 fn walk(conn: &mut Conn, mut crawl: Box<Crawl>, cx: &mut Cx<'_>) {
     let (step, dump) = (crawl.step(), crawl.dump(cx.shared));
     if crawl.shard != cx.access.shard {
@@ -301,7 +301,7 @@ fn walk(conn: &mut Conn, mut crawl: Box<Crawl>, cx: &mut Cx<'_>) {
     conn.phase = Phase::Crawl(crawl);
 }
 
-/// A step over connections: asked of the shard's network side, which cannot be borrowed.
+/// Takes a step over connections. The shard's network side is asked by message, since it is borrowed at this moment.
 fn ask_for_conns(conn: &mut Conn, crawl: &Crawl, style: Style<'static>, cx: &Cx<'_>) {
     let reply_to = conn.expect_reply();
     conn.gather = Some(Box::new(Gather::walk()));
@@ -316,7 +316,8 @@ fn ask_for_conns(conn: &mut Conn, crawl: &Crawl, style: Style<'static>, cx: &Cx<
         });
 }
 
-/// All has been shown; tells what comes at the end, a part of it if it is long. Whether that was all.
+/// Everything has been walked: tells the end of the reply, or a part of the end if it is long. Returns whether all of
+/// it is told.
 fn finish(conn: &mut Conn, crawl: &mut Crawl, cx: &mut Cx<'_>) -> bool {
     match crawl.kind {
         CrawlKind::Metadump | CrawlKind::Cachedump { .. } => {
@@ -347,7 +348,7 @@ fn finish(conn: &mut Conn, crawl: &mut Crawl, cx: &mut Cx<'_>) -> bool {
     true
 }
 
-/// Ends `stats detail dump`. In binary its lines are one value, of the name that memcached gives it.
+/// Ends `stats detail dump`. In binary its lines are one value, under the name that memcached gives it.
 fn tell_prefixes(
     conn: &mut Conn,
     crawl: &mut Crawl,

@@ -1,4 +1,4 @@
-//! What a connection needs from its shard while it works on input.
+//! The parts of its shard that a connection uses while it works on input.
 
 use corecached_engine::KeyHash;
 
@@ -7,23 +7,23 @@ use crate::ground::counters::NetCounters;
 use crate::route::router::Router;
 use crate::shared::Shared;
 
-/// What a connection needs from its shard while it works on input.
+/// The parts of its shard that a connection uses while it works on input.
 pub(crate) struct Cx<'a> {
     /// The shard's own engine.
     pub(crate) access: Access<'a>,
     /// The way to the other shards.
     pub(crate) router: &'a mut Router,
-    /// What all shards share.
+    /// State that all shards share.
     pub(crate) shared: &'a Shared,
     /// This shard's network counters.
     pub(crate) net: &'a NetCounters,
-    /// A warm buffer for replies, if one is at hand.
+    /// A buffer for replies that was used recently and is likely in the cache, if there is one.
     pub(crate) spare: Option<Vec<u8>>,
-    /// With that much to send, a connection executes nothing further.
+    /// A connection with this many bytes to send executes nothing further.
     pub(crate) output_bytes_max: usize,
-    /// Keys that gets of many may still look up in this turn of the connection.
+    /// Keys that gets of several keys may still look up in this turn of the connection.
     pub(crate) keys_left: usize,
-    /// Whether this is its turn among the connections that go on, and it has not done anything long in it.
+    /// Whether this is the connection's turn among those that go on, and nothing long has been done in it yet.
     pub(crate) has_long_turn: bool,
 }
 
@@ -31,12 +31,12 @@ pub(crate) struct Cx<'a> {
 pub(crate) const KEYS_PER_TURN: usize = 512;
 
 impl Cx<'_> {
-    /// Whether something long may be done now; not a second time.
+    /// Whether something long may be done now. Returns true only once in a turn.
     pub(super) fn take_long_turn(&mut self) -> bool {
         std::mem::take(&mut self.has_long_turn)
     }
 
-    /// Asks for the bucket of a key that will be looked up soon, if it is this shard's.
+    /// Prefetches the bucket of a key that will be looked up soon, if this shard owns the key.
     #[inline]
     pub(super) fn prefetch(&self, hash: KeyHash) {
         if self.shared.route.owner_of(hash) == self.access.shard {
@@ -44,7 +44,7 @@ impl Cx<'_> {
         }
     }
 
-    /// Asks for the item of a key whose bucket has been asked for.
+    /// Prefetches the item of a key whose bucket has been prefetched.
     #[inline]
     pub(super) fn prefetch_item(&self, hash: KeyHash) {
         if self.shared.route.owner_of(hash) == self.access.shard {

@@ -1,4 +1,4 @@
-//! Large values go from the socket right into slab memory, without passing through the receive buffers of the ring.
+//! Large values go from the socket straight into slab memory, without passing through the receive buffers of the ring.
 //!
 //! ```text
 //!   multishot receive --- a large value begins ---> cancelled --> poll --> readable: read by ourselves --+
@@ -6,9 +6,10 @@
 //!          +------ no large value in the last reads --------------------- poll again --------------------+
 //! ```
 //!
-//! Who has sent one large value sends more: the connection stays with polls for some reads, so that the next value does
-//! not begin in receive buffers, which the kernel fills with up to 256 KiB at a time. A poll and a read cost a request
-//! about a microsecond more than a multishot receive, which is little beside a large value and much beside a small one.
+//! A client that has sent one large value tends to send more. So its connection stays with polls for some reads, and
+//! the next value does not begin in receive buffers, which the kernel fills with up to 256 KiB at a time. A poll and a
+//! read cost a request about a microsecond more than a multishot receive, which is little beside a large value and much
+//! beside a small one.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -16,30 +17,30 @@ use std::os::fd::AsFd;
 use super::window::Filled;
 use super::{Conn, Cx, Link, Phase};
 
-/// Values from this size on are read into slab memory.
+/// Values of at least this size are read straight into slab memory.
 const DIRECT_BYTES_MIN: usize = 64 * 1024;
-/// Bytes read for one connection in one turn at most, give or take a window: as many as a socket takes of a reply at once,
-/// more or less (`net.ipv4.tcp_wmem` ends at 4 MiB, bookkeeping included). A value of 4 MiB took five turns with a quarter of
-/// this, and takes three or four.
+/// Bytes read for one connection in one turn at most, give or take a window: about as many as a socket takes of a reply
+/// at once (`net.ipv4.tcp_wmem` ends at 4 MiB, bookkeeping included). A value of 4 MiB took five turns with a quarter
+/// of this bound, and takes three or four.
 const TURN_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// What is no value is read into a buffer of this size.
+/// Size of the buffer into which bytes that belong to no large value are read.
 pub(crate) const LANDING_BYTES: usize = 16 * 1024;
 
-/// What a read came to.
+/// Result of [`Conn::read_directly`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
-    /// Perhaps some bytes, which have been worked on.
+    /// Bytes may have come; if so, they have been worked on.
     Bytes,
     /// The peer has sent its last byte.
     End,
 }
 
-/// What one read came to.
+/// Result of one read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DirectRead {
     /// Bytes that there was room for.
     pub(super) room: usize,
-    /// Those that came.
+    /// Bytes that came.
     pub(super) filled: Filled,
 }
 
@@ -52,16 +53,17 @@ pub(super) fn expect(conn: &mut Conn, value_bytes: usize) {
 }
 
 impl Conn {
-    /// Whether its socket is to be polled and read by [`Conn::read_directly`].
+    /// Whether the connection's socket is to be polled and read by [`Conn::read_directly`].
     pub(super) fn wants_direct(&self) -> bool {
-        // Asked between inputs: while a secure connection works on one, it does not know that it is secure.
+        // This is asked between inputs: while a secure connection works on one, it does not know that it is secure.
         self.reads.are_direct() && !self.is_secure()
     }
 
-    /// Reads what is there, up to a limit, and works on it. `landing` is a buffer for what is no value.
+    /// Reads what the socket has, up to a limit, and works on it. `landing` is a buffer for bytes that belong to no
+    /// large value.
     ///
     /// # Errors
-    /// Those of the socket, but for there being nothing to read.
+    /// Errors of the socket, except that it has nothing to read.
     pub(crate) fn read_directly(
         &mut self,
         landing: &mut [u8],
@@ -86,7 +88,7 @@ impl Conn {
         }
     }
 
-    /// One read. There is no room while memory is waited for.
+    /// Reads once. There is no room in the window while the connection waits for memory.
     fn read_once(&mut self, landing: &mut [u8], cx: &mut Cx<'_>) -> io::Result<DirectRead> {
         if self.needs_room() {
             self.resume(cx);
@@ -130,7 +132,7 @@ impl Conn {
     }
 }
 
-/// Nothing to read after all.
+/// Whether the error means that there is nothing to read after all.
 fn is_harmless(error: &io::Error) -> bool {
     matches!(
         error.kind(),

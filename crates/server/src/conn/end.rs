@@ -1,4 +1,4 @@
-//! The end of a connection: what it has asked for is answered, what it holds is given back.
+//! The end of a connection: its requests are answered, and the memory that it holds is given back.
 
 use corecached_protocol::event::CloseReason;
 use corecached_reactor::Insert;
@@ -11,7 +11,7 @@ use super::course::Course;
 use super::{Conn, Phase};
 
 impl Conn {
-    /// The peer has sent its last byte; what it has asked for is still answered.
+    /// The peer has sent its last byte. The requests that it has sent before are still answered.
     pub(crate) fn input_ended(&mut self) {
         self.reads.end();
         if !self.handshake_waits() {
@@ -19,23 +19,23 @@ impl Conn {
         }
     }
 
-    /// Ends the connection once the replies to what it has already asked are sent.
+    /// Ends the connection once the replies to the requests that it has already received are sent.
     pub(crate) fn end(&mut self) {
         self.parting.reason = Some(CloseReason::Shutdown);
         self.course = Course::Closing;
     }
 
-    /// Whether it is to be closed once its replies are sent.
+    /// Whether the connection is to be closed once its replies are sent.
     pub(crate) fn is_closing(&self) -> bool {
         self.course == Course::Closing
     }
 
-    /// Whether all replies are there that will ever be.
+    /// Whether all replies are there that the connection will ever have.
     pub(crate) fn is_answered(&self) -> bool {
         self.is_closing() && self.gather.is_none() && self.replies.outstanding() == 0
     }
 
-    /// Whether it should be closed now: it ends, and nothing is left to send.
+    /// Whether the connection should be closed now: it ends, and nothing is left to send.
     pub(crate) fn is_finished(&self) -> bool {
         if !self.is_closing() || self.send_is_under_way() {
             return false;
@@ -47,7 +47,7 @@ impl Conn {
         }
     }
 
-    /// Whether its end concerns others: see [`Conn::abandon`].
+    /// Whether the end of the connection concerns others: see [`Conn::abandon`].
     pub(crate) fn must_be_abandoned(&self) -> bool {
         !matches!(
             self.phase,

@@ -1,4 +1,4 @@
-//! When a connection goes on: what it waits for, and whether its socket is read meanwhile.
+//! When a connection goes on: the things that it waits for, and whether its socket is read meanwhile.
 //!
 //! ```text
 //!   input is left after   a turn's share of requests            it goes on in the next turn
@@ -18,11 +18,11 @@ use super::reads::Reading;
 use super::steps::Step;
 use super::{Conn, Cx, Phase, Stop};
 
-/// As many replies may be outstanding at other shards (and queued behind them).
+/// A connection pauses with this many replies outstanding at other shards or queued behind those.
 const OUTSTANDING_MAX: usize = 512;
-/// A line without an end is waited for in so many turns, which are a warm window apart.
+/// A line without an end is waited for in this many turns, which are a warm window apart.
 const TURNS_WITHOUT_END_MAX: u8 = 3;
-/// With that much input waiting to be parsed, the socket is no longer read.
+/// With this many bytes of input waiting to be parsed, the socket is no longer read.
 const INPUT_BYTES_MAX: usize = 64 * 1024;
 
 impl Conn {
@@ -35,7 +35,8 @@ impl Conn {
             || matches!(&self.phase, Phase::Value(upload) if upload.is_awaited())
     }
 
-    /// Whether it goes on without further input: a walk is in the middle of the items, or a value waits for memory.
+    /// Whether the connection goes on without further input: a walk is in the middle of the items, or a value waits for
+    /// memory.
     pub(super) fn is_mid_run(&self) -> bool {
         match &self.phase {
             Phase::Crawl(_) => true,
@@ -44,7 +45,8 @@ impl Conn {
         }
     }
 
-    /// Whether nothing happens here unless its peer sends something: it is idle if that takes long.
+    /// Whether nothing happens on the connection unless its peer sends something. If that takes long, the connection is
+    /// idle.
     pub(crate) fn awaits_input(&self) -> bool {
         let is_busy = matches!(
             self.phase,
@@ -54,12 +56,12 @@ impl Conn {
         !is_busy && !owes && !self.is_datagram()
     }
 
-    /// Whether it could go on with input that it kept.
+    /// Whether the connection could go on with input that it has kept.
     pub(crate) fn can_resume(&self) -> bool {
         self.course == Course::Stalled && !self.is_paused()
     }
 
-    /// Whether it goes on only when others had time to work.
+    /// Whether the connection goes on only after others had time to work.
     pub(crate) fn rests(&self) -> bool {
         match &self.phase {
             Phase::Value(upload) => upload.rests(),
@@ -67,9 +69,9 @@ impl Conn {
         }
     }
 
-    /// A line has grown longer than it may be without an end, to so many bytes. If its beginning and end arrived together it
-    /// is answered: a connection is read in portions of a receive buffer, so the rest may be in the next one, or on its way
-    /// out of the kernel. For that it gets the time of some turns.
+    /// A line without an end has grown to `bytes` bytes, which is longer than it may be. If its beginning and end
+    /// arrived together it is answered: a connection is read in portions of a receive buffer, so the rest of the line
+    /// may be in the next buffer, or on its way out of the kernel. The line is given some turns for that.
     pub(super) fn too_long(&mut self, bytes: usize, cx: &Cx<'_>) -> Step {
         self.line.turns += u8::from(cx.has_long_turn || self.line.turns == 0);
         if bytes > LINE_BYTES_AT_ONCE_MAX
@@ -81,7 +83,7 @@ impl Conn {
         Step::UsedAll(0, Stop::Later)
     }
 
-    /// So many replies to gets may be asked for now, at most `wanted` and at least one.
+    /// The number of gets whose replies may be asked for now: at most `wanted`, and at least one.
     #[inline]
     pub(super) fn reply_room(&self, wanted: usize, cx: &Cx<'_>) -> usize {
         match cx.router.has_peers() {
@@ -90,13 +92,13 @@ impl Conn {
         }
     }
 
-    /// Whether it has received more requests than it may keep waiting. (A long line that is not complete yet is not full:
-    /// its bound is the parser's.)
+    /// Whether the connection has received more requests than it may keep waiting. A long line that is not complete yet
+    /// does not count: the parser bounds it.
     pub(crate) fn input_is_full(&self) -> bool {
         self.course == Course::Stalled && self.input.len() > INPUT_BYTES_MAX
     }
 
-    /// How the socket should be read from now on; `None` leaves it unread.
+    /// How the socket should be read from now on; `None` leaves the socket unread.
     pub(super) fn wanted_reading(&self) -> Option<Reading> {
         match self.wants_direct() {
             _ if self.input_is_full() => None,
