@@ -263,7 +263,7 @@ pub(super) fn resume(conn: &mut Conn, cx: &mut Cx<'_>) -> Stop {
         }
         CrawlKind::Detail(_) => {
             let from = number(crawl.place);
-            // If the step runs on the connection's own shard, its outcome is taken in before `submit` returns.
+            // In a server of one shard, the outcome is taken in before `prefixes` returns.
             conn.phase = Phase::Crawl(crawl);
             gather::prefixes(conn, from, cx);
         }

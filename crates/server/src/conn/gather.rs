@@ -1,5 +1,5 @@
-//! Commands that concern every shard: sent to all, answered when the last has done its part. Until then the connection
-//! executes nothing further, so that the effect comes before anything later on it.
+//! Commands that concern every shard. They are sent to all shards and answered when the last shard has done its part.
+//! Until then the connection executes nothing further, so that later commands on it see the effect.
 
 use corecached_engine::{ClassStats, ReassignOutcome, Seconds};
 use corecached_protocol::text::{DetailMode, StatsRequest};
@@ -20,15 +20,15 @@ use crate::watch::{PREFIXES_PER_STEP, PrefixRows};
 use super::crawl::{self, CrawlKind};
 use super::{Conn, Cx};
 
-/// The source of `slabs reassign` that means any class.
+/// The source that stands for any class in `slabs reassign`.
 const ANY_CLASS: i32 = -1;
 
-/// What is being gathered.
+/// The command or step that is gathered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GatherKind {
     /// `flush_all`.
     Flush {
-        /// When; `None` is now.
+        /// When the items are flushed; `None` is now.
         at: Option<Seconds>,
     },
     /// `stats reset`.
@@ -47,20 +47,20 @@ pub(crate) enum GatherKind {
     Walk,
     /// A step of `stats detail dump`: the counts of the prefixes from this number on.
     Prefixes {
-        /// The number.
+        /// The first of these numbers.
         from: u32,
     },
     /// `slabs reassign`.
     Reassign {
-        /// The class that gives a page; `None` = any.
+        /// The class that gives a page; `None` is any class.
         source: Option<u8>,
-        /// The class that gets it; 0 = the pool.
+        /// The class that gets the page; 0 is the pool.
         destination: u8,
     },
 }
 
 impl GatherKind {
-    /// What every shard is asked for.
+    /// The operation that every shard is asked for.
     fn op(self) -> ShardOp<'static> {
         match self {
             GatherKind::Flush { at } => ShardOp::FlushAll { at },
@@ -82,15 +82,15 @@ impl GatherKind {
 #[derive(Debug)]
 pub(crate) struct Gather {
     kind: GatherKind,
-    /// The place of its reply; `None` for `noreply`.
+    /// The place of the reply; `None` for `noreply`.
     seq: Option<ReplySeq>,
-    /// How its outcome is told.
+    /// How the outcome is told.
     style: Style<'static>,
     /// Shards that have not answered yet.
     missing: usize,
-    /// By shard id.
+    /// The shards' answers, by shard id.
     reports: Vec<Option<Box<ShardReport>>>,
-    /// A step of a walk.
+    /// The result of a step of a walk.
     walked: Option<Walked>,
     prefixes: PrefixRows,
     reassigned: Vec<ReassignOutcome>,
@@ -123,18 +123,18 @@ impl Gather {
         }
     }
 
-    /// The place of its reply.
+    /// The place of the reply.
     pub(super) fn seq(&self) -> Option<ReplySeq> {
         self.seq
     }
 
-    /// One shard has done its part; `true` if it was the last.
+    /// One shard has done its part; returns `true` if it was the last.
     pub(crate) fn done(&mut self) -> bool {
         self.missing -= 1;
         self.missing == 0
     }
 
-    /// Keeps what a shard has given.
+    /// Keeps the answer of a shard.
     pub(crate) fn add_part(&mut self, part: Part) {
         match part {
             Part::Report(report) => {
@@ -143,27 +143,27 @@ impl Gather {
             }
             Part::Prefixes(rows) => self.prefixes.add(&rows),
             Part::Reassigned(outcome) => self.reassigned.push(outcome),
-            // There is nothing to keep of the one, and the other is no part of a broadcast.
+            // `Done` carries nothing to keep, and `Granted` never answers a broadcast.
             Part::Done | Part::Granted(_) => {}
         }
     }
 
-    /// Keeps what a step of a walk has come to.
+    /// Keeps the result of a step of a walk.
     pub(crate) fn add_walked(&mut self, walked: Walked) {
         self.walked = Some(walked);
     }
 
-    /// What a step of a walk has come to, if that is what was awaited.
+    /// Takes the result of a step of a walk, if such a step was awaited.
     pub(super) fn take_walked(&mut self) -> Option<Walked> {
         self.walked.take()
     }
 
-    /// The counts of prefixes, if those were awaited.
+    /// The counts of prefixes; empty if no such counts were awaited.
     pub(super) fn prefixes(&self) -> &PrefixRows {
         &self.prefixes
     }
 
-    /// Bytes of heap memory held, as far as they depend on what is asked for.
+    /// Bytes of heap memory held, as far as their number depends on the command.
     pub(super) fn held_bytes(&self) -> usize {
         let reports = self.reports.len() * size_of::<ShardReport>();
         let classes = self.reports.iter().flatten();
@@ -245,7 +245,7 @@ pub(super) fn stats(
             let on = mode == DetailMode::On;
             cx.shared.ground.tuning.detail.turn(on);
             cx.shared.watch.count_prefixes(on);
-            // What follows in the same pipeline is counted, or not.
+            // The requests that follow in the same pipeline are counted, or not counted, as this command says.
             cx.access.observer.sync(cx.access.engine);
             return conn.notice(style, Notice::DetailTurned, cx);
         }
@@ -270,7 +270,7 @@ fn cachedump(conn: &mut Conn, class: u32, limit: u32, cx: &mut Cx<'_>) {
     crawl::begin(conn, kind, 1 << class, cx);
 }
 
-/// `slabs reassign`: the shards whose source has a page to spare move one each.
+/// `slabs reassign`: each shard whose source class has a page to spare moves one page.
 pub(super) fn reassign(
     conn: &mut Conn,
     (source, destination): (i32, i32),
@@ -301,7 +301,7 @@ fn broadcast(conn: &mut Conn, kind: GatherKind, style: Style<'static>, cx: &mut 
     ask_all(conn, gather, cx);
 }
 
-/// A step of `stats detail dump`: its outcome is taken in by the walk that the connection is in.
+/// A step of `stats detail dump`. Its outcome is taken in by the walk that the connection is in.
 pub(super) fn prefixes(conn: &mut Conn, from: u32, cx: &mut Cx<'_>) {
     let next = from + PREFIXES_PER_STEP as u32;
     let kind = GatherKind::Prefixes { from };
@@ -314,7 +314,7 @@ pub(super) fn prefixes(conn: &mut Conn, from: u32, cx: &mut Cx<'_>) {
     ask_all(conn, gather, cx);
 }
 
-/// Asks every shard for its part; this one gives it at once.
+/// Asks every shard for its part; the connection's own shard gives its part at once.
 fn ask_all(conn: &mut Conn, gather: Gather, cx: &mut Cx<'_>) {
     let op = gather.kind.op();
     conn.gather = Some(Box::new(gather));

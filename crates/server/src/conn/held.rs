@@ -1,22 +1,22 @@
-//! What a connection holds of the heap, by what it is for. Values in slab memory are not in it: those belong to `-m`.
+//! Heap memory that a connection holds, by purpose. Values in slab memory are not counted here: they belong to `-m`.
 
 use crate::replies;
 
 use super::{Conn, Phase};
 
-/// Bytes of heap memory.
+/// Bytes of heap memory of one connection, by purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     /// Input that could not be used yet.
     pub(crate) input: u32,
     /// Replies: made, awaited, or in a send that the peer does not take.
     pub(crate) output: u32,
-    /// Commands that are being worked on: broadcasts, walks, uploads; and encryption.
+    /// Commands that are being worked on (broadcasts, walks, uploads), and encryption.
     pub(crate) work: u32,
 }
 
 impl Held {
-    /// All of it.
+    /// The sum of all purposes.
     pub(crate) fn total(&self) -> usize {
         self.input as usize + self.output as usize + self.work as usize
     }
@@ -27,13 +27,14 @@ impl Held {
     }
 }
 
-/// More than 4 GiB for one purpose is not to be had, and would count as 4 GiB.
+/// Narrows a number of bytes: more than 4 GiB for one purpose is not to be had, and would count as 4 GiB.
 fn narrow(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 impl Conn {
-    /// What it holds now. Asked once in each turn in which anything happened to it.
+    /// The memory that the connection holds now. It is computed once in each turn in which anything happened to the
+    /// connection.
     #[inline]
     pub(crate) fn held(&self) -> Held {
         let sending = if self.send_is_under_way() {
@@ -65,7 +66,7 @@ impl Conn {
         narrow(phase + gather + secure)
     }
 
-    /// The bytes that were taken to be sent hold so much memory until they are sent.
+    /// Notes the memory of `outgoing`, which is held until its bytes are sent.
     pub(super) fn note_sending(&mut self, outgoing: &corecached_reactor::Outgoing) {
         self.sending_bytes = replies::held(outgoing);
     }

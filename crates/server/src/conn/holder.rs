@@ -1,4 +1,4 @@
-//! Whose memory a large value is received into.
+//! Which shard's memory a large value is received into.
 //!
 //! | the key belongs to | the value is received into |
 //! | --- | --- |
@@ -21,58 +21,58 @@ use super::window::Window;
 /// Larger values are received into the memory of the shard that owns their key: what is copied in one go is bounded.
 pub(super) const COPIED_BYTES_MAX: usize = 64 * 1024;
 
-/// Who holds the memory of a value.
+/// The shard that holds the memory of a value.
 #[derive(Debug)]
 pub(super) enum Holder {
-    /// Nobody yet; this shard is to be asked for its beginning.
+    /// No shard yet; this shard is to be asked for the first memory of the value.
     New(ShardId),
-    /// The connection's own shard.
+    /// The connection's own shard, which also owns the key.
     Own(Staged),
     /// The shard that owns the key.
     Owner(ShardId, StagedTicket),
-    /// The shard that owns the key, and it has refused more memory.
+    /// The shard that owns the key; it has refused more memory.
     Refusing {
-        /// That shard.
+        /// The shard that owns the key.
         shard: ShardId,
-        /// The value, unless its beginning was refused.
+        /// The value, unless its first memory was refused.
         staged: Option<StagedTicket>,
-        /// Why.
+        /// Why the memory was refused.
         why: Refusal,
     },
-    /// The shard that owns the key has been asked, and has not answered yet.
+    /// The shard that owns the key; it has been asked for memory and has not answered yet.
     Asked,
 }
 
-/// A question for more memory.
+/// A request for more memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted<'a> {
-    /// Who asks.
+    /// The connection that asks.
     pub(super) conn: ConnId,
-    /// What for.
+    /// The value that the memory is for.
     pub(super) value: Reserve<'a>,
-    /// So many bytes now.
+    /// Bytes wanted now.
     pub(super) bytes: usize,
-    /// And so many until the value is whole.
+    /// Bytes missing until the value is whole.
     pub(super) lacking: usize,
 }
 
-/// An answer to the question for more memory.
+/// Answer to a request for more memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Supply {
-    /// Here it is.
+    /// The memory is there.
     Given,
-    /// Other items have to make room first, which they do by and by.
+    /// Other items have to make room first, which they do within some turns.
     Later,
     /// Other shards would have to give pages, but are at work.
     Busy,
-    /// The owner has been asked.
+    /// The shard that owns the key has been asked.
     Awaited,
-    /// There is none.
+    /// There is no memory.
     Refused(Refusal),
 }
 
 impl<'a> Wanted<'a> {
-    /// Has other shards lend pages to `shard`, which has nothing left that could go.
+    /// Asks other shards to lend pages to `shard`, which has nothing left that could be evicted.
     fn borrow(&self, shard: ShardId, cx: &mut Cx<'_>) -> Supply {
         match lend(&mut cx.access, &cx.shared.neighbours(), shard, self.lacking) {
             Loan::Given => Supply::Later,
@@ -81,7 +81,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// The question for the beginning of the value, or for more of it.
+    /// The operation that asks for the first memory of the value, or for more of it.
     fn op(&self, staged: Option<StagedTicket>) -> ShardOp<'a> {
         match staged {
             None => ShardOp::Begin(self.value),
@@ -99,7 +99,7 @@ impl Holder {
         matches!(self, Holder::New(_))
     }
 
-    /// Asks for more memory.
+    /// Asks for more memory and puts it into `window` if it is there at once.
     pub(super) fn ask(
         &mut self,
         wanted: &Wanted<'_>,
@@ -139,7 +139,7 @@ impl Holder {
         }
     }
 
-    /// Sends a question to the owner.
+    /// Sends a request to the shard that owns the key.
     fn ask_owner(
         &mut self,
         shard: ShardId,
@@ -153,7 +153,7 @@ impl Holder {
         Supply::Awaited
     }
 
-    /// The owner has answered.
+    /// Takes in the owner's answer.
     pub(super) fn granted(&mut self, grant: Grant, window: &mut Window) {
         debug_assert!(matches!(self, Holder::Asked), "nothing was asked for");
         window.extend(grant.spaces);
@@ -165,7 +165,7 @@ impl Holder {
         };
     }
 
-    /// Gives the memory back. What has been asked for and not come yet is given back when it comes.
+    /// Gives the memory back. Memory that has been asked for and has not come yet is given back when it comes.
     pub(super) fn abort(self, access: &mut Access<'_>, router: &mut Router) {
         match self {
             Holder::Own(staged) => access.engine.abort(staged),

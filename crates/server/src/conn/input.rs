@@ -7,12 +7,12 @@ pub(super) struct Input {
     used: usize,
 }
 
-/// What is known of a line whose end has not come.
+/// Facts about a line whose end has not come.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct OpenLine {
     /// Bytes at the beginning of the input that are known to hold no line end.
     pub(super) searched: usize,
-    /// How often the connection had its turn while a long line had no end.
+    /// Turns of the connection in which a long line had no end.
     pub(super) turns: u8,
 }
 
@@ -55,13 +55,13 @@ impl Input {
         }
     }
 
-    /// Whether what is kept begins with a whole line of at most so many bytes.
+    /// Whether the kept input begins with a whole line of at most `bytes_max` bytes.
     pub(super) fn has_line(&self, bytes_max: usize) -> bool {
         let rest = self.rest();
         memchr::memchr(b'\n', &rest[..rest.len().min(bytes_max)]).is_some()
     }
 
-    /// Bytes of heap memory held.
+    /// Bytes of heap memory that the input holds.
     pub(super) fn held_bytes(&self) -> usize {
         self.bytes.capacity()
     }

@@ -9,14 +9,14 @@ use corecached_reactor::Stream;
 pub(crate) enum Link {
     /// A socket of its own.
     Socket(Stream),
-    /// One request datagram: a connection that has sent its last byte, whose replies go out together when the last of them is
-    /// there, and which ends with that.
+    /// One request datagram. It is a connection that has sent its last byte; its replies go out together when the last
+    /// of them is there, and then it ends.
     Datagram {
         /// The UDP socket; it belongs to the listener.
         socket: RawFd,
         /// The place of the sender and its request id in the shard's list of open datagrams.
         slot: u32,
-        /// Its reply has become too large: it was not read to its end.
+        /// Whether the reply has become too large, so that the request was not worked on to its end.
         is_cut_short: bool,
     },
 }
@@ -31,7 +31,7 @@ impl Link {
         }
     }
 
-    /// The descriptor, for messages and system calls while the connection is open.
+    /// The descriptor, for messages and for system calls while the connection is open.
     pub(super) fn raw_fd(&self) -> RawFd {
         match self {
             Link::Socket(stream) => stream.as_raw_fd(),

@@ -7,15 +7,16 @@
 //! ```
 //!
 //! Phases: a command line is awaited, a large value is being read into slab memory, bytes are being dropped, or a long
-//! multi-get is being worked off. A connection pauses when its peer does not read, when it waits for a broadcast, and after
-//! `-R` requests in one turn; what it has received meanwhile is kept in `input`, and beyond a limit it is no longer read.
+//! multi-get is being worked off. A connection pauses when its peer does not read, when it waits for a broadcast, and
+//! after `-R` requests in one turn. Meanwhile, received bytes are kept in `input`; beyond a limit, the socket is no
+//! longer read.
 //!
 //! ```text
-//! input steps reads secure direct bytes on their way in, and the loop over them
-//! text binary ahead password      requests, by protocol
-//! announced upload holder window  values
-//! gather crawl watch              what takes all shards, or the rest of the connection's life
-//! output flow course end state held   replies; when it goes on; how it ends; what is said of it; its memory
+//! input steps reads secure direct         bytes on their way in, and the loop over them
+//! text binary ahead password              requests, by protocol
+//! announced upload holder window          values
+//! gather crawl watch                      commands of all shards; walks; the log that takes a connection for good
+//! output flow course end state held       replies; when a connection goes on and ends; `stats conns`; its memory
 //! ```
 
 mod ahead;
@@ -77,7 +78,7 @@ use sending::Sending;
 use text::KeyRun;
 use upload::Upload;
 
-/// What the connection is in the middle of.
+/// The command or task that the connection is in the middle of.
 #[derive(Debug, Default)]
 enum Phase {
     /// A command line comes next.
@@ -85,13 +86,13 @@ enum Phase {
     Command,
     /// The value of a storage command is being read into slab memory.
     Value(Box<Upload>),
-    /// That many bytes of a refused value are still to be dropped.
+    /// This many bytes of a refused value are still to be dropped.
     Swallow(u64),
-    /// A get of many keys, of which some are left.
+    /// A get of many keys, of which some are not answered yet.
     Keys(Box<KeyRun>),
     /// A walk over all items.
     Crawl(Box<Crawl>),
-    /// Nothing but lines of a log, until the connection ends.
+    /// The connection receives only lines of a log, until it ends.
     Watching(Arc<Watcher>),
 }
 
@@ -99,43 +100,43 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct Conn {
     link: Link,
-    /// Its place in the table.
+    /// The connection's place in the table.
     pub(crate) id: ConnId,
-    /// The address that it came in by.
+    /// The address that the client connected to.
     pub(crate) listener: ListenerId,
     codec: Option<Codec>,
     admittance: Admittance,
-    /// What it is in the middle of.
+    /// The command or task that the connection is in the middle of.
     phase: Phase,
-    /// How it goes on.
+    /// How the connection goes on.
     course: Course,
-    /// How its socket is read.
+    /// How the connection's socket is read.
     pub(crate) reads: Reads,
     input: Input,
     line: OpenLine,
     replies: Replies,
     /// The broadcast under way.
     gather: Option<Box<Gather>>,
-    /// TLS, if it came in by such an address.
+    /// The TLS session, if the connection came in by an address with TLS.
     secure: Option<Box<Secure>>,
-    /// Bytes of replies that TLS has taken and not sent yet.
+    /// Bytes of replies that TLS has taken and that are not sent yet.
     sealing_bytes: usize,
-    /// What is known of the last send.
+    /// The state of the last send.
     sending: Sending,
     /// Memory of the last send.
     sending_bytes: usize,
-    /// When its peer last sent something, or took the rest of a long reply.
+    /// When the peer last sent something, or took the rest of a long reply.
     pub(crate) last_activity: Seconds,
-    /// What watchers hear at its end.
+    /// The facts that watchers are told when the connection closes.
     pub(crate) parting: Parting,
-    /// What the shard has counted for it.
+    /// The memory that the shard has counted for the connection.
     pub(crate) counted: Held,
-    /// The shard's lists that it is in.
+    /// The shard's lists that the connection is in.
     pub(crate) listed: Listed,
 }
 
 impl Conn {
-    /// A fresh connection; not `admitted` if it has to authenticate first.
+    /// A new connection; not `admitted` if it has to authenticate first.
     pub(crate) fn new(
         link: Link,
         id: ConnId,
@@ -176,22 +177,22 @@ impl Conn {
         self.link.raw_fd()
     }
 
-    /// The other side.
+    /// The connection's socket or datagram.
     pub(crate) fn link(&self) -> &Link {
         &self.link
     }
 
-    /// The other side, of a connection that has ended.
+    /// The socket or datagram of a connection that has ended.
     pub(crate) fn into_link(self) -> Link {
         self.link
     }
 
-    /// Whether it is one request datagram, which can be answered but not talked to.
+    /// Whether the connection is one request datagram, which can be answered but not talked to.
     pub(crate) fn is_datagram(&self) -> bool {
         matches!(self.link, Link::Datagram { .. })
     }
 
-    /// Whether it is a datagram whose reply has become too large.
+    /// Whether the connection is a datagram whose reply has become too large.
     pub(crate) fn is_cut_short(&self) -> bool {
         matches!(
             self.link,
@@ -207,7 +208,7 @@ impl Conn {
         self.codec
     }
 
-    /// Works on received bytes; keeps what it cannot use yet.
+    /// Works on received bytes and keeps those that it cannot use yet.
     pub(crate) fn receive_plain(&mut self, bytes: &[u8], cx: &mut Cx<'_>) {
         self.last_activity = cx.access.now;
         if self.is_closing() || self.is_watching() {
@@ -222,7 +223,7 @@ impl Conn {
         }
     }
 
-    /// Goes on with the input that was left over.
+    /// Goes on with the input that was kept.
     pub(crate) fn resume(&mut self, cx: &mut Cx<'_>) {
         let input = self.input.take();
         let used = self.consume_all(input.rest(), cx);
@@ -236,7 +237,7 @@ impl Conn {
         match stop {
             Stop::Yield => cx.net.conn_yields.add(1),
             Stop::Close => {
-                // Whoever says so politely has set it.
+                // A reason that is set already is a better one: the connection ended by `quit` or the like.
                 self.parting.reason.get_or_insert(CloseReason::Error);
                 return bytes.len();
             }
@@ -258,11 +259,11 @@ impl Conn {
         let Some(&first) = bytes.first() else {
             // A walk goes on without further input.
             return match self.phase {
-                // It may have been paused since it was put on the list of those that can go on.
+                // The connection may have been paused since it was put on the list of those that can go on.
                 Phase::Crawl(_) if self.is_paused() => (0, Stop::Paused),
                 Phase::Crawl(_) if self.output_is_full(cx) => (0, Stop::Later),
                 Phase::Crawl(_) => (0, crawl::resume(self, cx)),
-                // A value can be whole without further input, or have waited for memory.
+                // A value can be whole without further input, and it can have waited for memory.
                 Phase::Value(_) => match self.codec {
                     Some(codec) => steps::consume(self, codec, bytes, cx),
                     None => (0, Stop::Dry),
@@ -279,11 +280,12 @@ impl Conn {
         }
     }
 
-    /// The protocol for good, by the first byte and by what the listener allows; `None` if they do not agree.
+    /// Chooses the protocol for good, by the first byte and by what the listener allows. Returns `None` if the two do
+    /// not agree.
     fn choose_codec(&mut self, first: u8, cx: &Cx<'_>) -> Option<Codec> {
         self.codec = match cx.shared.admission.listener(self.listener).protocol {
             BindingProtocol::Auto => Some(Codec::detect(first)),
-            // A first byte of the binary protocol is then part of an unknown command.
+            // A first byte of the binary protocol is then part of an unknown text command.
             BindingProtocol::Ascii => Some(Codec::Text),
             BindingProtocol::Binary => {
                 Some(Codec::Binary).filter(|&codec| codec == Codec::detect(first))

@@ -1,4 +1,5 @@
-//! What leaves a connection: operations to where their keys are, replies in the order of the requests.
+//! The bytes and operations that leave a connection: operations go to where their keys are, replies go out in the order
+//! of the requests.
 //!
 //! ```text
 //!   Op --+--> own engine -----------------> bytes --+--> Replies --> take_output --> the reactor
@@ -25,11 +26,11 @@ use super::gather::Gather;
 use super::sending::{InDoubt, Sending};
 use super::{Conn, Cx, Link, Phase};
 
-/// With that much to send, no further request is executed until some of it has gone: the bound of a connection's output
-/// is this and one more reply.
+/// With this many bytes to send, no further request is executed until some of them are sent. So a connection's output
+/// is bounded by this number and one more reply.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 
-/// Shows a reply of a connection with this descriptor, if there is one to be shown.
+/// Shows a reply of the connection with this descriptor; `None` if its replies are not shown.
 #[inline]
 fn show(descriptor: Option<RawFd>, reply: &[u8]) {
     if let Some(descriptor) = descriptor {
@@ -38,7 +39,8 @@ fn show(descriptor: Option<RawFd>, reply: &[u8]) {
 }
 
 impl Conn {
-    /// Runs an operation here, or hands it to the shard that owns the key. Its outcome is told as `style` says.
+    /// Runs an operation on the connection's own shard, or hands it to the shard that owns the key. The outcome is told
+    /// as `style` says.
     #[inline]
     pub(super) fn submit(&mut self, op: &Op<'_>, style: &Style<'_>, cx: &mut Cx<'_>) {
         let owner = cx.shared.route.owner_of(op.hash);
@@ -61,7 +63,7 @@ impl Conn {
         }
     }
 
-    /// The descriptor to name if its replies are shown.
+    /// The descriptor to name, if the replies of the connection are shown (`-vv`).
     #[inline]
     fn shown_at(&self) -> Option<RawFd> {
         let shown = dialogue::is_shown() && self.codec == Some(Codec::Text);
@@ -101,7 +103,7 @@ impl Conn {
         self.tell(cx, |out| style.notice(notice, &mut out.bytes));
     }
 
-    /// An awaited reply has come from another shard.
+    /// Puts a reply that has come from another shard in its place.
     pub(crate) fn fulfil(&mut self, seq: ReplySeq, spare: &mut Option<Vec<u8>>, told: Told<'_>) {
         show(self.shown_at(), told.bytes);
         self.replies
@@ -113,7 +115,7 @@ impl Conn {
         self.gather.as_deref_mut()
     }
 
-    /// Ends the broadcast under way, all shards having done their part.
+    /// Ends the broadcast under way, since all shards have done their part.
     pub(crate) fn finish_gather(&mut self, shared: &Shared, spare: &mut Option<Vec<u8>>) {
         let Some(mut gather) = self.gather.take() else {
             return;
@@ -134,11 +136,11 @@ impl Conn {
         self.replies.outstanding() > 0 || self.replies.has_ready()
     }
 
-    /// Whether its output is so large that it has to be sent first.
+    /// Whether the output is so large that some of it has to be sent first.
     pub(super) fn output_is_full(&self, cx: &Cx<'_>) -> bool {
         let bytes = match self.link {
             Link::Socket(_) => self.replies.queued_bytes() + self.sealing_bytes,
-            // Its reply waits until it is complete, so what lies elsewhere does not count.
+            // The reply to a datagram waits until it is complete, so bytes that lie elsewhere do not count.
             Link::Datagram { .. } => self.replies.copied_bytes(),
         };
         bytes > cx.output_bytes_max
@@ -152,24 +154,24 @@ impl Conn {
         Some(outgoing)
     }
 
-    /// Takes all replies at once.
+    /// Takes all replies, whether or not the socket is busy.
     pub(crate) fn take_all_output(&mut self) -> Outgoing {
         self.replies.take_ready()
     }
 
-    /// Sends what was taken.
+    /// Sends the replies that were taken.
     pub(crate) fn send(&mut self, outgoing: Outgoing, reactor: &mut Reactor) {
         if let Some(stream) = self.link.stream_mut() {
             self.sending = Sending::Given(reactor.send(stream, outgoing));
         }
     }
 
-    /// Whether the last replies are not sent yet: the peer does not read.
+    /// Whether the last replies are not sent yet, since the peer does not read.
     pub(super) fn send_is_under_way(&self) -> bool {
         self.sending.is_under_way()
     }
 
-    /// The socket took less than all of the last replies; the rest waits for the peer to read.
+    /// The socket took only a part of the last replies; the rest waits for the peer to read.
     pub(crate) fn send_blocked(&mut self, send: SendId) -> Result<(), InDoubt> {
         self.sending.blocked(send)
     }

@@ -6,7 +6,8 @@
 //!   <user> <password>\r\n            -> STORED, and from now on the connection is like any other
 //! ```
 //!
-//! A length that no value can have is no length: the line is answered, and what follows is the next line.
+//! A length that no value can have does not count as a length: the line is answered, and the bytes behind it are the
+//! next line.
 
 use corecached_protocol::reply;
 use corecached_protocol::text::VALUE_BYTES_MAX;
@@ -15,16 +16,16 @@ use super::course::Admittance;
 use super::steps::Step;
 use super::{Conn, Cx, Phase};
 
-/// A line has at least so many bytes before its `\n`, or the connection is closed.
+/// A line has at least this many bytes before its `\n`, or the connection is closed.
 const LINE_BYTES_MIN: usize = 6;
-/// With more than that and no line end, the connection is closed; but see [`Conn::too_long`].
+/// With more bytes than this and no line end, the connection is closed; but see [`Conn::too_long`].
 const LINE_BYTES_MAX: usize = 2048;
 /// Longest word of a number of 32 bits.
 const LENGTH_BYTES_MAX: usize = 11;
 /// Longest value that is read.
 const TOKEN_BYTES_MAX: u64 = 16 * 1024;
 
-/// One line, which `bytes` begins with, and the value that follows it.
+/// Works on one line, which `bytes` begins with, and on the value that follows it.
 pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     let Some(end) = memchr::memchr(b'\n', bytes) else {
         return if bytes.len() > LINE_BYTES_MAX {
@@ -56,7 +57,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     Step::Used(used + whole)
 }
 
-/// The length of the value, if the line is a `set`: the word of a number of 32 bits, which a value can have.
+/// The length of the value, if the line is a `set` whose length is a number of 32 bits that a value can have.
 fn announced(line: &[u8]) -> Option<u64> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let words = line.strip_prefix(b"set ")?.split(|&byte| byte == b' ');
@@ -82,13 +83,14 @@ fn answer(conn: &mut Conn, value: &[u8], cx: &Cx<'_>) -> &'static [u8] {
 }
 
 impl Conn {
-    /// Whether it may do more than authenticate.
+    /// Whether the connection may do more than authenticate.
     #[inline]
     pub(super) fn is_admitted(&self) -> bool {
         self.admittance == Admittance::Admitted
     }
 
-    /// Admits the connection if these are a user and the right password, and counts. `None` is what is neither.
+    /// Admits the connection if `credentials` are a user and the right password, and counts the attempt. `None` stands
+    /// for a value that is neither.
     pub(super) fn authenticate(
         &mut self,
         credentials: Option<(&[u8], &[u8])>,

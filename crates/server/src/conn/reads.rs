@@ -11,7 +11,7 @@ use corecached_reactor::Stream;
 
 use super::{Conn, Link};
 
-/// Reads to be made directly (`direct.rs`) after a large value, until one of the next begins.
+/// Reads made directly (`direct.rs`) after a large value until the next large value begins.
 const DIRECT_READS_MAX: u8 = 32;
 
 /// Whether the socket is being read.
@@ -19,9 +19,9 @@ const DIRECT_READS_MAX: u8 = 32;
 pub(super) enum Reading {
     /// A receive is armed.
     On,
-    /// There is a poll instead, since large values are expected.
+    /// A poll is armed instead of a receive, since large values are expected.
     Polled,
-    /// It is being cancelled.
+    /// The receive is being cancelled.
     Stopping,
     /// No receive is armed.
     Off,
@@ -29,14 +29,14 @@ pub(super) enum Reading {
     Ended,
 }
 
-/// What there is to be done about a socket.
+/// The change that a socket needs.
 #[derive(Debug)]
 pub(crate) enum Turning<'a> {
-    /// Nothing.
+    /// The socket stays as it is.
     Stays,
     /// The receive is to be cancelled.
     Stops,
-    /// It is to be polled.
+    /// A poll is to be armed.
     Polls(&'a Stream),
     /// A receive is to be armed.
     Receives(&'a Stream),
@@ -46,12 +46,12 @@ pub(crate) enum Turning<'a> {
 #[derive(Debug)]
 pub(crate) struct Reads {
     reading: Reading,
-    /// Reads to be made directly, until one brings no large value.
+    /// Reads that are made directly before the connection returns to receives, unless one of them brings a large value.
     direct_left: u8,
 }
 
 impl Reads {
-    /// Of a fresh connection, whose first receive is armed with it.
+    /// How the socket of a new connection is read. Its first receive is armed when the socket is.
     pub(super) fn new(link: &Link) -> Reads {
         let reading = match link {
             Link::Socket(_) => Reading::On,
@@ -63,7 +63,7 @@ impl Reads {
         }
     }
 
-    /// The receive that was cancelled has ended, or the poll has.
+    /// The receive that was cancelled, or the poll, has ended.
     pub(crate) fn stopped(&mut self) {
         self.reading = Reading::Off;
     }
@@ -83,7 +83,7 @@ impl Reads {
         self.direct_left = DIRECT_READS_MAX;
     }
 
-    /// A direct read brings no large value.
+    /// A direct read has brought no large value.
     pub(super) fn count_small(&mut self) {
         self.direct_left = self.direct_left.saturating_sub(1);
     }
@@ -95,7 +95,7 @@ impl Reads {
 }
 
 impl Conn {
-    /// What there is to be done about its socket now, which the caller does.
+    /// The change that the socket needs now. The caller makes it.
     pub(crate) fn next_reading(&mut self) -> Turning<'_> {
         let wanted = self.wanted_reading();
         match (self.reads.reading, wanted) {

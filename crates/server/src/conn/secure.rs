@@ -1,5 +1,5 @@
-//! The encrypted side of a connection: what it receives is decrypted before, and what it has to say is encrypted after all
-//! that the rest of `conn` does, which knows nothing of it.
+//! The encrypted side of a connection. Received bytes are decrypted before the rest of `conn` works on them, and
+//! replies are encrypted after it has made them; the rest of `conn` knows nothing of TLS.
 
 use corecached_protocol::event::{self, CloseReason};
 use corecached_protocol::text::Streams;
@@ -11,16 +11,17 @@ use tracing::{debug, info};
 use super::course::Course;
 use super::{Conn, Cx, Phase, Sealing, Secure, Stop, steps};
 
-/// Bytes before what a TLS record holds: its type, version and length.
+/// Bytes before the content of a TLS record: its type, version and length.
 const RECORD_HEAD_BYTES: usize = 5;
 
-/// Whether a connection begins as one that speaks TLS: with a record of type 22, major version 3. No text command does.
+/// Whether `bytes` begin as a connection that speaks TLS: with a record of type 22, major version 3. No text command
+/// begins so.
 pub(super) fn may_be_client_hello(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(RECORD_HEAD_BYTES)];
     matches!(head, [22] | [22, 3, ..]) && !head.ends_with(b"\n")
 }
 
-/// A session goes on with what it has kept: nothing has been received since.
+/// Passed when nothing new has been received: the session goes on with the bytes that it has kept.
 const NOTHING_NEW: &[u8] = &[];
 
 /// When received bytes are to be worked on.
@@ -28,15 +29,15 @@ const NOTHING_NEW: &[u8] = &[];
 pub(crate) enum HandshakeTurn {
     /// At once: they are requests, or too many to be kept.
     Now,
-    /// In the handshake's turn; the connection is to be put on the list of those who wait for that.
+    /// In the handshake's turn; the connection is to be put on the list of those that wait for their turn.
     ToBeQueued,
-    /// In the handshake's turn, for which it waits already.
+    /// In the handshake's turn; the connection waits for it already.
     Queued,
 }
 
 impl Conn {
-    /// TLS at a plain address is answered as any other unknown command: its client then says that this is not TLS. The rest
-    /// of the record is dropped, once its length is known.
+    /// Answers TLS at a plain address as any other unknown command, from which the client learns that this is not TLS.
+    /// The rest of the record is dropped once its length is known.
     pub(super) fn answer_client_hello(&mut self, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, Stop) {
         let &[first, _, _, high, low, ..] = bytes else {
             return (0, Stop::Dry);
@@ -53,12 +54,12 @@ impl Conn {
         (RECORD_HEAD_BYTES + used, stop)
     }
 
-    /// Whether it speaks TLS.
+    /// Whether the connection speaks TLS.
     pub(crate) fn is_secure(&self) -> bool {
         self.secure.is_some()
     }
 
-    /// Works on received bytes. `scratch` is a buffer for those that are decrypted.
+    /// Works on received bytes. `scratch` is a buffer for decrypted bytes.
     #[inline]
     pub(crate) fn receive(&mut self, bytes: &[u8], scratch: &mut Vec<u8>, cx: &mut Cx<'_>) {
         match self.secure.take() {
@@ -70,7 +71,7 @@ impl Conn {
         }
     }
 
-    /// Its turn among the handshakes has come: works on the messages that it has kept.
+    /// The connection's turn among the handshakes has come: works on the messages that it has kept.
     pub(crate) fn go_on_with_handshake(&mut self, scratch: &mut Vec<u8>, cx: &mut Cx<'_>) {
         if let Some(mut secure) = self.secure.take() {
             secure.queued = false;
@@ -78,7 +79,8 @@ impl Conn {
         }
     }
 
-    /// Works on what a session has kept, and on `bytes` after it. While it does, the connection does not have it.
+    /// Works on the bytes that the session has kept, and then on `bytes`. Meanwhile the session is taken out of the
+    /// connection.
     fn decrypt(
         &mut self,
         mut secure: Box<Secure>,
@@ -103,14 +105,14 @@ impl Conn {
         self.secure = Some(secure);
         match result {
             Err(error) => self.tls_failed(&error, cx),
-            // The end may have come while the handshake waited for its turn.
+            // The peer may have ended the stream while the handshake waited for its turn.
             Ok(()) if peer_has_closed || self.reads.have_ended() => self.input_ended(),
             Ok(()) => {}
         }
     }
 
-    /// When received bytes are to be worked on. Those of a handshake are kept until its turn comes, but not without limit: a
-    /// client may send large requests right after its last message.
+    /// When received bytes are to be worked on. Bytes of a handshake are kept until its turn comes, but not without
+    /// limit: a client may send large requests right after its last message.
     #[inline]
     pub(crate) fn handshake_turn(&mut self, bytes: &[u8]) -> HandshakeTurn {
         let Some(secure) = &mut self.secure else {
@@ -125,12 +127,13 @@ impl Conn {
         }
     }
 
-    /// Whether something that it received waits for the handshake's turn.
+    /// Whether bytes that the connection has received wait for the handshake's turn.
     pub(super) fn handshake_waits(&self) -> bool {
         self.secure.as_ref().is_some_and(|secure| secure.queued)
     }
 
-    /// The place where every failure of TLS is known, with its reason: `watch connevents` has its `conntlserr` from here.
+    /// Notes a failure of TLS. Every failure passes here with its reason: `watch connevents` has its `conntlserr` from
+    /// here.
     fn tls_failed(&mut self, error: &SessionError, cx: &mut Cx<'_>) {
         let counter = match error {
             SessionError::NotTls | SessionError::Handshake(_) => &cx.net.ssl_handshake_errors,
@@ -146,7 +149,7 @@ impl Conn {
         self.course = Course::Closing;
     }
 
-    /// The next send, encrypted in `out`; as [`Conn::take_output`] otherwise.
+    /// The next send, encrypted into `out`; otherwise as [`Conn::take_output`].
     pub(crate) fn take_sealed(
         &mut self,
         mut out: Vec<u8>,
@@ -169,7 +172,7 @@ impl Conn {
         Some(outgoing)
     }
 
-    /// Whether TLS has more to send than fitted the last send.
+    /// Whether TLS has more to send than fitted into the last send.
     pub(crate) fn has_more_to_seal(&self) -> bool {
         self.sealing_bytes > 0 || (self.is_secure() && self.replies.has_ready())
     }

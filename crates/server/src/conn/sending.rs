@@ -1,4 +1,4 @@
-//! What a connection knows of its last send.
+//! The state of a connection's last send.
 //!
 //! ```text
 //!            sent                blocked, the same              done, the same
@@ -6,8 +6,8 @@
 //!                    |   ^  |
 //!   done, the same --+   +--+ sent: the turn between has said nothing, so the last one is done
 //! ```
-//! Whatever else is reported means that the connection and the reactor do not agree about what is on the wire: the stream
-//! is in doubt, and the connection is closed (`docs/design/006-sends.md`).
+//! Any other report means that the connection and the reactor do not agree about what is on the wire: the stream is in
+//! doubt, and the connection is closed (`docs/design/006-sends.md`).
 
 use corecached_reactor::SendId;
 
@@ -17,23 +17,23 @@ pub(super) enum Sending {
     /// Nothing has been sent, or the last send is known to be done.
     #[default]
     Nothing,
-    /// It is with the reactor: done unless the next turn says otherwise.
+    /// The send is with the reactor. It is done unless the next turn says otherwise.
     Given(SendId),
-    /// The reactor will report its end: its peer does not read, mostly.
+    /// The reactor will report the end of the send; mostly its peer does not read.
     UnderWay(SendId),
 }
 
-/// What is reported is not what was sent.
+/// The reported send is not the one that was given.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct InDoubt;
 
 impl Sending {
-    /// Whether nothing else may be sent.
+    /// Whether the connection has to wait before it sends anything else.
     pub(super) fn is_under_way(self) -> bool {
         matches!(self, Sending::UnderWay(_))
     }
 
-    /// A send that was given to the reactor is under way still.
+    /// The reactor reports that a send is still under way.
     pub(super) fn blocked(&mut self, send: SendId) -> Result<(), InDoubt> {
         if *self != Sending::Given(send) {
             return Err(InDoubt);
@@ -42,7 +42,7 @@ impl Sending {
         Ok(())
     }
 
-    /// A send is done.
+    /// The reactor reports that a send is done.
     pub(super) fn done(&mut self, send: SendId) -> Result<(), InDoubt> {
         if *self != Sending::Given(send) && *self != Sending::UnderWay(send) {
             return Err(InDoubt);
@@ -60,7 +60,7 @@ mod tests {
 
     use super::*;
 
-    /// Names of three sends of one connection.
+    /// Ids of three sends of one connection.
     fn sends() -> [SendId; 3] {
         let config = ReactorConfig::default();
         let mut reactor = Reactor::new(&config).unwrap_or_else(|error| panic!("{error}"));

@@ -1,4 +1,4 @@
-//! What `stats conns` says of a connection.
+//! The state that `stats conns` shows of a connection.
 
 use corecached_protocol::Codec;
 use corecached_protocol::binary::HEADER_BYTES;
@@ -7,7 +7,7 @@ use corecached_protocol::text::LINE_BYTES_AT_ONCE_MAX;
 use super::{Conn, Phase};
 
 impl Conn {
-    /// Its state in the words of `stats conns`.
+    /// The connection's state in the words of `stats conns`.
     pub(crate) fn state_name(&self) -> &'static str {
         match &self.phase {
             _ if self.is_closing() => "conn_closing",
@@ -25,7 +25,7 @@ impl Conn {
         }
     }
 
-    /// Whether a command has come whose value is what is missing.
+    /// Whether a storage command has come and its value is missing.
     pub(super) fn awaits_value(&self) -> bool {
         match self.codec {
             Some(Codec::Binary) => self.input.len() >= HEADER_BYTES,

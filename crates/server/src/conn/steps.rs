@@ -6,21 +6,21 @@ use corecached_protocol::Codec;
 use super::upload::{self, Progress};
 use super::{Conn, Cx, Phase, Stop, binary, crawl, password, text};
 
-/// What a step came to.
+/// Result of a step.
 pub(super) enum Step {
-    /// That many bytes are used up.
+    /// This many bytes are used up.
     Used(usize),
-    /// That many bytes of several requests are used up.
+    /// This many bytes of several requests are used up.
     UsedRun { bytes: usize, requests: u32 },
-    /// Likewise, and that is all for now.
+    /// This many bytes are used up, and the loop stops for now.
     UsedAll(usize, Stop),
-    /// The rest of the input is the beginning of something.
+    /// The rest of the input is the beginning of a request.
     Incomplete,
     /// The connection is to be closed.
     Close,
 }
 
-/// Works on `bytes` until they are used up or it is time to stop; returns how many were used and why it stopped.
+/// Works on `bytes` until they are used up or it is time to stop. Returns how many bytes were used and why it stopped.
 pub(super) fn consume(
     conn: &mut Conn,
     codec: Codec,
@@ -82,7 +82,7 @@ fn step(conn: &mut Conn, codec: Codec, rest: &[u8], cx: &mut Cx<'_>) -> Step {
     }
 }
 
-/// More of a large value has come.
+/// Works on more bytes of a large value.
 fn value(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     match upload::go_on(conn, bytes, cx) {
         (used, Progress::Incomplete) => Step::UsedAll(used, Stop::Dry),

@@ -17,12 +17,13 @@ pub(crate) struct ConnTable {
     entries: Vec<Entry>,
     free: Vec<u32>,
     len: usize,
-    /// What the connections hold, by place: apart from them, so that the largest is found in a few microseconds.
+    /// Bytes that each connection holds, by place. They lie apart from the connections, so that the largest is found in
+    /// a few microseconds.
     held: Vec<u32>,
     totals: Totals,
 }
 
-/// What all connections of a shard hold on the heap.
+/// Bytes that all connections of a shard hold on the heap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
     /// Input.
@@ -34,7 +35,7 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// All of it.
+    /// The sum of all purposes.
     pub(crate) fn all(&self) -> u64 {
         self.input + self.output + self.work
     }
@@ -97,7 +98,7 @@ impl ConnTable {
         Some(conn)
     }
 
-    /// Counts what a connection holds now.
+    /// Counts the memory that a connection holds now.
     #[inline]
     pub(crate) fn count(&mut self, id: ConnId) {
         let Some(conn) = self.get_mut(id) else { return };
@@ -109,13 +110,13 @@ impl ConnTable {
         }
     }
 
-    /// What all of them hold.
+    /// The memory that all connections hold.
     pub(crate) fn totals(&self) -> Totals {
         self.totals
     }
 
-    /// The connection that holds most and what that is, if any holds anything. It counts as one that holds nothing from now
-    /// on, since it is to be closed.
+    /// The connection that holds most and the memory that it holds, if any connection holds memory. From now on it
+    /// counts as one that holds nothing, since it is to be closed.
     pub(crate) fn take_largest(&mut self) -> Option<(ConnId, Held)> {
         let (place, _) = self
             .held
@@ -175,7 +176,7 @@ mod tests {
         })
     }
 
-    /// Makes a connection hold so many bytes of input.
+    /// Makes a connection hold `bytes` bytes of input.
     fn grow(table: &mut ConnTable, id: ConnId, bytes: usize) {
         let conn = table.get_mut(id).unwrap();
         conn.input = crate::conn::input::Input::default();
@@ -194,7 +195,7 @@ mod tests {
         for (number, &id) in ids.iter().enumerate() {
             grow(&mut table, id, 1000 * (1 + number * 37 % 100));
         }
-        // They shrink, grow and go.
+        // The connections shrink, grow and go.
         for &id in &ids[..50] {
             grow(&mut table, id, 100);
         }
@@ -207,7 +208,7 @@ mod tests {
         while let Some((id, held)) = table.take_largest() {
             assert!(held.is_mostly_input());
             largest.push(held.total());
-            // It is closed some time later, or something happens to it before.
+            // The connection is closed some time later, or something happens to it before.
             if largest.len() % 2 == 0 {
                 table.remove(id);
             }

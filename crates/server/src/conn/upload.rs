@@ -1,11 +1,11 @@
 //! A large value on its way in: it goes to slab memory piece by piece as it arrives, and is linked when it is whole.
 //!
-//! Its memory is asked for in windows, the larger the more of it has come, so that a value of which nothing more comes
-//! holds at most twice what has come of it. What has already been received is copied there; the rest is read from the
-//! socket right into it (`direct.rs`).
+//! Its memory is asked for in windows. The more of the value has come, the larger the window is; so a value whose rest
+//! never comes holds at most twice the memory of what has come. Bytes that have already been received are copied into
+//! the window; the rest is read from the socket straight into it (`direct.rs`).
 //!
-//! The memory comes from a shard, the connection's or the key's (`holder.rs`), so that half-sent values are bounded by `-m`
-//! like everything else; and together they have a share of it only (`uploads.rs`).
+//! The memory comes from the connection's own shard or from the key's (`holder.rs`), so that half-sent values are
+//! bounded by `-m` like everything else. All half-sent values together have only a share of `-m` (`memory/uploads.rs`).
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -25,26 +25,26 @@ use super::window::Window;
 use super::{Conn, Cx, Phase};
 use crate::cell::ConnId;
 
-/// Memory is asked for in windows of this size at first (a chunk at the least),
+/// Size of the first window, in bytes; a window is at least a chunk.
 const WINDOW_BYTES_MIN: usize = 32 * 1024;
-/// and of this size at last: one call of the engine, some 10 us.
+/// Largest size of a window, in bytes: one call of the engine, some 10 us.
 const WINDOW_BYTES_MAX: usize = 256 * 1024;
 
-/// For so long a value waits for others to be whole if they claim all the memory that there is for such values: as long as it
-/// takes to receive that much, a quarter of a small cache, over a link of 1 Gbit/s.
+/// Time for which a value waits for other values to be whole, if those claim all the memory that there is for such
+/// values. It is as long as it takes to receive that much, a quarter of a small cache, over a link of 1 Gbit/s.
 const CLAIM_WAIT_MS: u64 = 500;
 
 /// A storage command whose value is being read.
 #[derive(Debug)]
 pub(super) struct Upload {
-    /// Where the value goes.
+    /// The holder of the value's memory.
     holder: Holder,
-    /// What it claims of the memory for values on their way in; and since when it waits for that.
+    /// The upload's claim to the memory for values on their way in, and since when it waits for that memory.
     claim: Option<Claim>,
     waits_since_ms: Option<u64>,
-    /// The part of its memory that comes next.
+    /// The part of the value's memory that is filled next.
     window: Window,
-    /// Until when it waits for memory, since there was none when it was last asked for.
+    /// Until when the upload waits for memory, since there was none when it was last asked for.
     waits: Option<Until>,
     key: Box<[u8]>,
     /// Words of the request that the reply needs.
@@ -55,21 +55,21 @@ pub(super) struct Upload {
     missing: usize,
     /// Bytes of the line end that have come.
     line_end: usize,
-    /// Whether those were the right ones.
+    /// Whether the bytes of the line end were the right ones.
     well_formed: bool,
 }
 
 /// When memory that was not there is asked for again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Until {
-    /// In the next turn of the network loop, as all work that goes on.
+    /// In the next turn of the network loop, like all work that goes on.
     NextTurn,
-    /// In the next warm window: whom this shard waits for may be waiting for this shard, and needs its engine put down; or other
-    /// values have to be whole first.
+    /// In the next warm window: the shard that this shard waits for may be waiting for this shard, and needs its engine
+    /// put down; or other values have to be whole first.
     NextWindow,
 }
 
-/// How an upload stands after some input.
+/// State of an upload after some input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     /// More has to come.
@@ -82,12 +82,12 @@ pub(super) enum Progress {
     Waits,
     /// The shard that owns the key has been asked for memory.
     Awaits,
-    /// There is no memory for more of it, or it is too large.
+    /// There is no memory for more of the value, or the value is too large.
     Refused(Refusal),
 }
 
 impl Upload {
-    /// Nothing of the value has come yet.
+    /// An upload of which nothing has come yet.
     pub(super) fn new(holder: Holder, announced: &Announced<'_>) -> Upload {
         Upload {
             window: Window::default(),
@@ -109,32 +109,32 @@ impl Upload {
         self.window.is_empty() && (self.missing > 0 || self.holder.is_new())
     }
 
-    /// Bytes of heap memory held; the value is not on the heap.
+    /// Bytes of heap memory that the upload holds; the value is not on the heap.
     pub(super) fn held_bytes(&self) -> usize {
         size_of::<Upload>() + self.key.len() + self.words.len()
     }
 
-    /// Whether it waits for memory.
+    /// Whether the upload waits for memory.
     pub(super) fn waits(&self) -> bool {
         self.waits.is_some()
     }
 
-    /// Whether it waits for memory until the next warm window.
+    /// Whether the upload waits for memory until the next warm window.
     pub(super) fn rests(&self) -> bool {
         self.waits == Some(Until::NextWindow)
     }
 
-    /// Whether it waits for an answer of the shard that owns the key.
+    /// Whether the upload waits for an answer of the shard that owns the key.
     pub(super) fn is_awaited(&self) -> bool {
         matches!(self.holder, Holder::Asked)
     }
 
-    /// That shard has answered.
+    /// Takes in the answer of the shard that owns the key.
     fn granted(&mut self, grant: Grant) {
         self.holder.granted(grant, &mut self.window);
     }
 
-    /// Claims memory for all of the value, if that has not been done.
+    /// Claims memory for the whole value, if that has not been done.
     fn claim(&mut self, cx: &Cx<'_>) -> Supply {
         if self.claim.is_none() {
             let budget = &cx.shared.memory.budget;
@@ -166,7 +166,7 @@ impl Upload {
         supply
     }
 
-    /// Asks for the next part of its memory.
+    /// Asks for the next window.
     fn ask(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Supply {
         let come = self.announced.value_bytes - self.missing;
         let wanted = come.clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX);
@@ -180,7 +180,7 @@ impl Upload {
         self.holder.ask(&wanted, &mut self.window, cx)
     }
 
-    /// Reads from `socket` into the window and, once the value is whole, `behind` it.
+    /// Reads from `socket` into the window and, once the value is whole, into `behind`.
     pub(super) fn read(
         &mut self,
         socket: BorrowedFd<'_>,
@@ -197,9 +197,9 @@ impl Upload {
         Ok(DirectRead { room, filled })
     }
 
-    /// Takes what it can use of `bytes`; returns how much that was.
+    /// Takes the bytes at the head of `bytes` that it can use; returns their number.
     ///
-    /// The line end's bytes are used up also when they are wrong, as memcached does.
+    /// The bytes of the line end are used up even if they are wrong, as in memcached.
     fn feed(&mut self, bytes: &[u8], conn: ConnId, cx: &mut Cx<'_>) -> (usize, Progress) {
         let mut used = 0;
         loop {
@@ -267,7 +267,7 @@ impl Upload {
         announced.submit(commit, conn, cx);
     }
 
-    /// Refuses the value, and drops what is still to come of it.
+    /// Refuses the value, and drops the bytes of it that are still to come.
     fn give_up(self, why: Refusal, conn: &mut Conn, cx: &mut Cx<'_>) {
         let announced = self.announced.with(&self.key, &self.words);
         announced::refuse(conn, &announced, self.missing, why, cx);
@@ -280,7 +280,7 @@ impl Upload {
     }
 }
 
-/// More of a large value has come; returns how many bytes were used up and whether more is awaited.
+/// Takes more bytes of a large value; returns how many were used up and whether more is awaited.
 pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, Progress) {
     let Phase::Value(upload) = &mut conn.phase else {
         return (0, Progress::Complete);
@@ -309,14 +309,14 @@ pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, P
 }
 
 impl Conn {
-    /// Another shard has memory for the value that is being received, or none.
+    /// Takes in another shard's answer to the request for memory for the value that is being received.
     pub(crate) fn granted(&mut self, grant: Grant) {
         let Phase::Value(upload) = &mut self.phase else {
             debug_assert!(false, "a connection that waits for memory stays so");
             return;
         };
         upload.granted(grant);
-        // Without input of its own it has nothing to do but to read, unless that has ended.
+        // A connection without kept input can only read, unless its peer has sent its last byte.
         let may_read = self.input.is_empty() && !self.reads.have_ended();
         if may_read && !upload.needs_room() {
             self.course.unstall();

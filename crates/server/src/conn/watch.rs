@@ -1,16 +1,16 @@
-//! `watch`: from its `OK` on, a connection only receives lines.
+//! `watch`: after its `OK`, a connection only receives lines.
 
 use corecached_protocol::reply;
 use corecached_protocol::text::Streams;
 
 use super::{Conn, Cx, Phase};
 
-/// The command.
+/// Executes `watch`.
 pub(super) fn watch(conn: &mut Conn, streams: Result<Streams, &'static [u8]>, cx: &mut Cx<'_>) {
     let refusal = match streams {
         _ if !cx.shared.ground.config.watch_enabled => reply::WATCH_DISABLED,
         _ if conn.owes_replies() => reply::WATCH_PIPELINED,
-        // A datagram is answered once.
+        // A datagram can be answered only once, so it cannot watch.
         _ if conn.is_datagram() => reply::WATCHER_FAILED,
         Err(line) => line,
         Ok(streams) => match cx.shared.watch.add(cx.access.shard, conn.id, streams) {
@@ -26,13 +26,13 @@ pub(super) fn watch(conn: &mut Conn, streams: Result<Streams, &'static [u8]>, cx
 }
 
 impl Conn {
-    /// Whether it only receives lines; what it sends is dropped.
+    /// Whether the connection only receives lines; everything that it sends is dropped.
     pub(crate) fn is_watching(&self) -> bool {
         matches!(self.phase, Phase::Watching(_))
     }
 
-    /// Takes the lines that wait for it, unless it is still busy with earlier ones: then they wait in their buffer, and
-    /// more of them may get lost.
+    /// Takes the lines that wait for the connection, unless its socket is still busy with earlier ones. In that case
+    /// they wait in the watcher's buffer, and later lines may get lost.
     pub(crate) fn take_watched(&mut self) {
         if self.send_is_under_way() {
             return;

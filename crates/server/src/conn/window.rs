@@ -5,8 +5,8 @@
 //!   staged value   | filled ................ | window: first piece | piece | piece |  not asked for yet ...
 //! ```
 //!
-//! The only file of `conn` that follows raw pointers. What makes them good: a [`Space`] is its holder's alone until the
-//! staged value is committed or aborted, and an upload drops its window before it does either.
+//! This is the only file of `conn` that follows raw pointers. They are valid because a [`Space`] belongs to its holder
+//! alone until the staged value is committed or aborted, and an upload drops its window before it does either.
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,17 +19,17 @@ use socket2::{MaybeUninitSlice, SockRef};
 /// Pieces of one read: 2 MiB in chunks of the default size.
 const PIECES_MAX: usize = 64;
 
-/// How many bytes a read has brought.
+/// The number of bytes that a read has brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Filled {
-    /// Into the window.
+    /// Bytes read into the window.
     pub(super) inside: usize,
-    /// Behind it.
+    /// Bytes read behind the window.
     pub(super) behind: usize,
 }
 
 impl Filled {
-    /// All of them.
+    /// The sum of both.
     pub(super) fn bytes(self) -> usize {
         self.inside + self.behind
     }
@@ -52,7 +52,7 @@ impl Extend<Space> for Window {
 }
 
 impl Window {
-    /// Bytes that can be filled in.
+    /// Bytes that can still be filled in.
     pub(super) fn len(&self) -> usize {
         self.bytes
     }
@@ -62,7 +62,7 @@ impl Window {
         self.bytes == 0
     }
 
-    /// Copies as much of `bytes` in as fits; returns how much that was.
+    /// Copies as much of `bytes` as fits into the window; returns how much that was.
     pub(super) fn write(&mut self, bytes: &[u8]) -> usize {
         let whole = bytes.len().min(self.bytes);
         let mut rest = &bytes[..whole];
@@ -79,17 +79,18 @@ impl Window {
         whole
     }
 
-    /// Reads from `socket` what is there and fits, into the window and then into `behind`. No bytes at all are the end of the
-    /// stream.
+    /// Reads as much as `socket` has and as fits, into the window and then into `behind`. Zero bytes mean the end of
+    /// the stream.
     ///
     /// # Errors
-    /// Those of the socket; `WouldBlock` if nothing is there.
+    /// Errors of the socket; `WouldBlock` if it has nothing to read.
     pub(super) fn read(&mut self, socket: BorrowedFd<'_>, behind: &mut [u8]) -> io::Result<Filled> {
         let mut slices: [MaybeUninitSlice<'_>; PIECES_MAX + 1] =
             std::array::from_fn(|_| MaybeUninitSlice::new(&mut []));
         let mut used = 0;
         for piece in self.pieces.iter().take(PIECES_MAX) {
-            // SAFETY: memory of the staged value that nobody else refers to; the slice ends with this call.
+            // SAFETY: the piece is memory of the staged value that nobody else refers to; the slice ends with this
+            // call.
             let bytes = unsafe {
                 std::slice::from_raw_parts_mut(piece.ptr.cast::<MaybeUninit<u8>>(), piece.len)
             };
@@ -97,8 +98,8 @@ impl Window {
             used += 1;
         }
         if used == self.pieces.len() {
-            // SAFETY: bytes may be seen as perhaps uninitialised ones by who writes only initialised ones to them, as the
-            // kernel does.
+            // SAFETY: initialised bytes may be seen as perhaps uninitialised ones by a writer that writes only
+            // initialised bytes to them, as the kernel does.
             let bytes = unsafe {
                 std::slice::from_raw_parts_mut(
                     behind.as_mut_ptr().cast::<MaybeUninit<u8>>(),
@@ -116,7 +117,7 @@ impl Window {
         Ok(Filled { inside, behind })
     }
 
-    /// The first `bytes` bytes are filled.
+    /// Marks the next `bytes` bytes as filled.
     fn advance(&mut self, mut bytes: usize) {
         self.bytes -= bytes;
         while let Some(piece) = self.pieces.front_mut() {
@@ -139,13 +140,13 @@ mod tests {
 
     use super::*;
 
-    /// What one read brings, into the window and behind it.
+    /// The bytes that one read brings, into the window and behind it.
     fn read(window: &mut Window, own: &UnixStream, behind: &mut [u8]) -> (usize, usize) {
         let filled = window.read(own.as_fd(), behind).unwrap();
         (filled.inside, filled.behind)
     }
 
-    /// A window of pieces of these sizes over `memory`, which is words as slab memory is.
+    /// A window of pieces of these sizes over `memory`, which consists of words as slab memory does.
     fn window(memory: &mut [u64], sizes: &[usize]) -> Window {
         let mut window = Window::default();
         let mut at = memory.as_mut_ptr().cast::<u8>();

@@ -1,4 +1,4 @@
-//! GET, GETQ, GETK, GETKQ, and runs of them in a pipeline, which is how a multi-get looks in this protocol.
+//! GET, GETQ, GETK, GETKQ, and runs of them in a pipeline. Such a run is a multi-get in this protocol.
 
 use corecached_protocol::binary::{self, BinaryRequest, Parsed};
 
@@ -8,7 +8,7 @@ use crate::dialect::Style;
 
 use super::log_request;
 
-/// The get that `bytes` begins with, if it does.
+/// The get that `bytes` begins with, if it begins with one.
 pub(super) fn next<'b>(conn: &Conn, bytes: &'b [u8], _: &Cx<'_>) -> Option<Get<'b>> {
     let Parsed::Packet {
         consumed,

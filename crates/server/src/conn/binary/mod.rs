@@ -1,5 +1,5 @@
-//! The binary protocol: parsed packets become operations. Which packets are answered, and how, is decided where outcomes
-//! become packets (`dialect/binary.rs`), but for those that no shard is asked about.
+//! The binary protocol: parsed packets become operations. Where outcomes become packets (`dialect/binary.rs`) it is
+//! decided which packets are answered, and how; packets that no shard is asked about are answered here.
 
 mod get;
 mod sasl;
@@ -21,7 +21,7 @@ use super::ahead::{self, Get};
 use super::steps::Step;
 use super::{Conn, Cx, Stop, gather};
 
-/// One packet, which `bytes` begins with.
+/// Works on one packet, which `bytes` begins with.
 pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     let (used, head, request) = match binary::parse(bytes) {
         Parsed::Packet {
@@ -107,7 +107,7 @@ fn log_request(conn: &Conn, head: Head) {
     }
 }
 
-/// Answers with an error, and closes if it is one after which the stream cannot be trusted.
+/// Answers with an error; closes the connection if the stream cannot be trusted after this error.
 fn fail(
     conn: &mut Conn,
     head: Head,
@@ -120,7 +120,8 @@ fn fail(
     if close { Step::Close } else { Step::Used(used) }
 }
 
-/// An exptime is unsigned here: a number that would be negative in text is a date far ahead.
+/// The deadline that an exptime means. It is unsigned here: a number that would be negative in text is a date far
+/// ahead.
 fn deadline(exptime: u32, cx: &Cx<'_>) -> Deadline {
     Deadline(exptime::deadline(
         i64::from(exptime),
@@ -157,7 +158,7 @@ fn arith(conn: &mut Conn, head: Head, request: &BinaryRequest<'_>, cx: &mut Cx<'
     keyed(conn, head, key, Verb::Change(Change::Arith(arith)), cx);
 }
 
-/// The cas unique of a header, if it is to be compared.
+/// The cas unique of a header, if the packet asks to compare it.
 fn compare(cas: u64) -> Option<u64> {
     (cas != 0).then_some(cas)
 }

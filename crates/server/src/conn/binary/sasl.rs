@@ -1,5 +1,5 @@
-//! SASL list, auth and step (`-S`). PLAIN is the only mechanism; its one message comes with auth or, if that came without,
-//! with step.
+//! SASL list, auth and step (`-S`). PLAIN is the only mechanism. Its one message comes with auth or, if auth came
+//! without a message, with step.
 //!
 //! ```text
 //!   AUTH PLAIN message -> 0 Authenticated, or 0x20
@@ -19,7 +19,7 @@ use crate::conn::{Conn, Cx};
 
 use super::fail;
 
-/// Longest message; a longer one finds no memory.
+/// Longest message; a longer one is answered as if there were no memory for it.
 const MESSAGE_BYTES_MAX: usize = 4096;
 
 /// Whether a packet is answered without authentication.
@@ -42,7 +42,7 @@ pub(super) fn is_open(head: Head, request: &BinaryRequest<'_>) -> bool {
     nonsense || Opcode::from_byte(head.opcode).is_some_and(|opcode| open.contains(&opcode))
 }
 
-/// One of the three packets; `data` is what has come after its key.
+/// Works on one of the three packets; `data` are the bytes received behind its key.
 pub(super) fn command(
     conn: &mut Conn,
     head: Head,
@@ -116,7 +116,7 @@ fn go_on(conn: &mut Conn, message: &[u8], cx: &Cx<'_>) -> Status {
     finish(conn, Some(message).filter(|_| started), cx)
 }
 
-/// The end of an exchange: with the message, or without one that could be taken.
+/// Ends an exchange with its message; `None` is a message that was missing or could not be taken.
 fn finish(conn: &mut Conn, message: Option<&[u8]>, cx: &Cx<'_>) -> Status {
     if conn.authenticate(message.and_then(plain::parse), cx) {
         Status::Ok

@@ -12,7 +12,7 @@ use crate::dialect::Style;
 
 use super::deadline;
 
-/// A storage packet; `data` is what has come after its key.
+/// Works on a storage packet; `data` are the bytes received behind its key.
 pub(super) fn store(
     conn: &mut Conn,
     head: Head,
@@ -39,7 +39,7 @@ pub(super) fn store(
         announced.value_bytes,
         request.client_flags,
     ) {
-        // Told apart from an append whose result becomes too large: that is "Not stored.".
+        // This differs from an append whose result becomes too large: that is "Not stored.".
         let missing = announced.value_bytes;
         announced::refuse(conn, &announced, missing, Refusal::TooLarge, cx);
         return Step::Used(used);
@@ -54,7 +54,7 @@ pub(super) fn store(
 fn extras(head: Head, request: &BinaryStore<'_>, cas_enabled: bool) -> StoreExtras {
     StoreExtras {
         compare: (cas_enabled && request.cas != 0).then_some(request.cas),
-        // SET with a cas unique is a SET in this.
+        // A SET with a cas unique counts as a SET here.
         drops_old: matches!(
             Opcode::from_byte(head.opcode),
             Some(Opcode::Set | Opcode::SetQ)
@@ -68,7 +68,7 @@ fn mode(head: Head, request: &BinaryStore<'_>, cas_enabled: bool) -> StoreMode {
         StoreVerb::Cas if cas_enabled => StoreMode::Cas(request.cas),
         StoreVerb::Append => StoreMode::Append,
         StoreVerb::Prepend => StoreMode::Prepend,
-        // Without cas uniques (-C) there is none to compare with, and memcached then takes the opcode by its name.
+        // Without cas uniques (`-C`) there is none to compare with; memcached then goes by the name of the opcode.
         _ => match Opcode::from_byte(head.opcode) {
             Some(Opcode::Add | Opcode::AddQ) => StoreMode::Add,
             Some(Opcode::Replace | Opcode::ReplaceQ) => StoreMode::Replace,

@@ -1,4 +1,4 @@
-//! Commands that are not about one key: statistics, settings, the end.
+//! Commands that do not concern one key: statistics, settings, the end of a connection.
 
 use corecached_protocol::event::CloseReason;
 use corecached_protocol::reply;
@@ -14,7 +14,7 @@ use super::{say_unless, tune};
 /// Bounds of `cache_memlimit`, in MiB.
 const MEMLIMIT_MEGABYTES: std::ops::RangeInclusive<u32> = 8..=1_000_000_000;
 
-/// Commands that are not about one key.
+/// Executes a command that does not concern one key.
 pub(super) fn command(
     conn: &mut Conn,
     request: &Request<'_>,
@@ -53,13 +53,15 @@ pub(super) fn command(
     Step::Used(line)
 }
 
-/// Requests that `command` handles never come here; should the parser learn a new one, it is answered as unknown.
+/// Answers a request that `command` does not handle as unknown. Such requests never come here, unless the parser learns
+/// a new one.
 fn unreachable_request(conn: &mut Conn, cx: &mut Cx<'_>) {
     debug_assert!(false, "a request without a handler");
     conn.say(reply::ERROR, cx);
 }
 
-/// Files are read beside the shards, on a thread that the shard's network side starts; the reply comes when they are.
+/// `refresh_certs`. The files are read beside the shards, on a thread that the shard's network side starts; the reply
+/// comes when they are read.
 fn refresh_certificates(conn: &mut Conn, noreply: bool, cx: &mut Cx<'_>) {
     if cx.shared.admission.tls.is_none() {
         return say_unless(conn, noreply, reply::TLS_DISABLED, cx);

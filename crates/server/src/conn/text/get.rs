@@ -22,19 +22,19 @@ use crate::dialect::Style;
 
 use super::{log_request, meta};
 
-/// A get of many keys that is answered in several turns. What is left of its line stands at the beginning of the input.
+/// A get of many keys that is answered in several turns. The rest of its line stands at the beginning of the input.
 #[derive(Debug)]
 pub(in crate::conn) struct KeyRun {
     /// Bytes of keys left, and of the line end behind them.
     left: usize,
     line_end: usize,
-    /// The look at the keys of a long line, until it is over: one that is too long spoils the whole line, so nothing may be
-    /// answered before.
+    /// The check of the keys of a long line, until it is over. One key that is too long spoils the whole line, so
+    /// nothing may be answered before the check ends.
     check: Option<KeyCheck>,
     style: ManyStyle,
 }
 
-/// What is done with each of many keys.
+/// How each of many keys is got.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ManyStyle {
     /// Whether hits carry their cas unique.
@@ -77,13 +77,13 @@ pub(super) fn many(
     begin(conn, left, line, None, style)
 }
 
-/// Begins a get of more keys than can be looked at in one go.
+/// Begins a get of more keys than can be checked in one go.
 pub(super) fn long(conn: &mut Conn, keys: &[u8], style: ManyStyle, line: &[u8]) -> Step {
     let check = Some(KeyCheck::default());
     begin(conn, keys.len(), line, check, style)
 }
 
-/// The last `left` bytes before the end of `line` are answered in later turns.
+/// Keeps the last `left` bytes before the end of `line` to be answered in later turns.
 fn begin(
     conn: &mut Conn,
     left: usize,
@@ -101,7 +101,7 @@ fn begin(
     Step::UsedAll(line.len() - line_end - left, later(conn))
 }
 
-/// Goes on with a get of many keys; `bytes` begins with what is left of its line.
+/// Goes on with a get of many keys; `bytes` begins with the rest of its line.
 pub(in crate::conn) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     let Phase::Keys(mut run) = std::mem::take(&mut conn.phase) else {
         return Step::Used(0);
@@ -132,7 +132,8 @@ pub(in crate::conn) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> 
     Step::UsedAll(used, later(conn))
 }
 
-/// How much of `text`, whose keys have been found good, is gone through at once: whole keys and the spaces between them.
+/// Length of the part of `text`, whose keys have been found good, that is worked on at once: whole keys and the spaces
+/// between them.
 fn portion(text: &[u8]) -> usize {
     match text.get(..KEYS_BYTES_AT_ONCE_MAX) {
         // No key is as long as the portion, so there is a space in it.
@@ -149,7 +150,7 @@ fn later(conn: &Conn) -> Stop {
     }
 }
 
-/// Gets keys until all are done, or the connection has to pause, or it has had its share of the turn. Returns how many
+/// Gets keys until all are done, the connection has to pause, or it has had its share of the turn. Returns how many
 /// bytes of keys are left.
 fn get_many(conn: &mut Conn, mut keys: Keys<'_>, style: ManyStyle, cx: &mut Cx<'_>) -> usize {
     let verb = Verb::Get(style.touch.map_or(Fetch::Count, Fetch::Touch));

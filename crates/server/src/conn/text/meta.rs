@@ -1,7 +1,8 @@
-//! The meta commands: what their flags mean for the operation. What they mean for the reply is `dialect/meta.rs`'s.
+//! The meta commands: the meaning of their flags for the operation. Their meaning for the reply is in
+//! `dialect/meta.rs`.
 //!
-//! Flags act in the order they were sent. For the operation that matters in two places: of `T` and `N` on an item that is
-//! created the later one counts, and `R` behind `T` looks at the new time to live.
+//! Flags act in the order in which they were sent. For the operation this matters in two places: for an item that is
+//! created, the later one of `T` and `N` counts; and an `R` behind a `T` looks at the new time to live.
 
 use corecached_engine::{
     Arith, ArithExtras, ArithOp, Create, Deadline, Delete, Fetch, MetaFetch, Recache, StoreExtras,
@@ -20,7 +21,7 @@ use crate::dialect::{MetaStyle, Style};
 
 use super::{Step, deadline, get};
 
-/// A meta command; `bytes` begins with its line of `line` bytes.
+/// Executes a meta command; `bytes` begins with its line of `line` bytes.
 pub(super) fn command(
     conn: &mut Conn,
     request: &MetaRequest<'_>,
@@ -78,7 +79,7 @@ fn submit(
     conn.submit(&Op { key, hash, verb }, &Style::Meta(style), cx);
 }
 
-/// What the flags say about the reply.
+/// The reply that the flags ask for.
 fn style<'a>(flags: &Flags<'a>, key: &MetaKey<'_>, cx: &Cx<'_>) -> MetaStyle<'a> {
     let at = |exptime: Option<i32>| exptime.map_or(Deadline::NEVER, |at| deadline(at, cx));
     MetaStyle {
@@ -105,7 +106,7 @@ pub(super) fn get_style<'a>(get: &MetaGet<'a>, cx: &Cx<'_>) -> MetaStyle<'a> {
     }
 }
 
-/// What `mg` does.
+/// The operation of `mg`.
 #[inline]
 pub(in crate::conn) fn fetch(style: &MetaStyle<'_>, cx: &Cx<'_>) -> Fetch {
     Fetch::Meta(if style.flags.does_more_than_fetch() {
@@ -131,7 +132,7 @@ fn acting_fetch(style: &MetaStyle<'_>, cx: &Cx<'_>) -> MetaFetch {
     }
 }
 
-/// Of `T` and `N`, the later one has the last word on an item that is created.
+/// The deadline of an item that is created: the later one of `T` and `N` decides.
 fn deadline_of_created(style: &MetaStyle<'_>) -> Deadline {
     match style
         .flags
@@ -198,7 +199,8 @@ fn store(
     }
 }
 
-/// When `ms` stores. With `C`, set and replace are cas; append and prepend compare, and take 0 for no cas unique.
+/// The store mode and conditions of `ms`. With `C`, set and replace are cas; append and prepend compare the cas unique,
+/// and take 0 for none.
 fn mode(request: &MetaSet<'_>) -> (StoreMode, StoreExtras) {
     let flags = &request.flags;
     let joins = matches!(request.mode, SetMode::Append | SetMode::Prepend);

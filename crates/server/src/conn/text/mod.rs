@@ -23,7 +23,7 @@ use get::ManyStyle;
 pub(super) use get::{KeyRun, go_on as go_on_with_keys};
 pub(super) use meta::fetch;
 
-/// One command, which `bytes` begins with.
+/// Works on one command, which `bytes` begins with.
 pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     let searched = std::mem::take(&mut conn.line.searched);
     let (request, line) = match text::parse_after(bytes, searched) {
@@ -101,7 +101,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     Step::Used(line)
 }
 
-/// `bytes` bytes of a line have come, and not its end.
+/// `bytes` bytes of a line have come without its end.
 fn unended(conn: &mut Conn, is_too_long: bool, bytes: usize, cx: &Cx<'_>) -> Step {
     conn.line.searched = bytes;
     match is_too_long {
@@ -135,7 +135,8 @@ fn get_of_many(conn: &mut Conn, request: &Request<'_>, line: &[u8], cx: &mut Cx<
     }
 }
 
-/// Whether a command takes as long as hundreds of others, whatever it is about: its connection then has a turn for it.
+/// Whether a command takes as long as hundreds of others, whatever its subject: its connection then waits for a turn
+/// for long work.
 #[inline]
 fn is_long_work(request: &Request<'_>) -> bool {
     matches!(

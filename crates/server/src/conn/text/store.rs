@@ -10,7 +10,7 @@ use crate::dialect::Style;
 
 use super::deadline;
 
-/// A storage command; `data` is what has come after its line.
+/// Executes a storage command; `data` are the bytes received behind its line.
 pub(super) fn store(
     conn: &mut Conn,
     request: &StoreRequest<'_>,

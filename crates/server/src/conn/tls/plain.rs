@@ -7,23 +7,23 @@
 //!   records           [16384 bytes, joined  ][16384, in place][the rest, joined]
 //! ```
 //!
-//! A record is made of one run of memory. Where pieces are short they are joined in a stage buffer first; a whole record
-//! out of a large value is encrypted from where it lies.
+//! A record is made of one run of memory. Short pieces are joined in a stage buffer first; a record that fits into a
+//! large value is encrypted from where the value lies.
 
 use corecached_reactor::{Insert, Outgoing, Progress};
 use corecached_tls::RECORD_BYTES_MAX;
 
-/// Replies, and how far they are encrypted.
+/// Replies, and how much of them is encrypted.
 #[derive(Debug, Default)]
 pub(crate) struct Plain {
     outgoing: Outgoing,
     progress: Progress,
-    /// Bytes not done yet.
+    /// Bytes that are not encrypted yet.
     left: usize,
 }
 
 impl Plain {
-    /// Replies of which nothing is done yet.
+    /// Replies of which nothing is encrypted yet.
     pub(crate) fn new(outgoing: Outgoing) -> Plain {
         Plain {
             left: outgoing.len(),
@@ -44,11 +44,13 @@ impl Plain {
 
     /// The next piece that lies in one place, at most `max` bytes of it; empty at the end.
     fn piece(&mut self, max: usize) -> &[u8] {
-        // SAFETY: the progress is that of this reply alone, whose inserts stay until they are given back (`into_parts`).
+        // SAFETY: the progress belongs to this reply alone, whose inserts stay until they are given back
+        // (`into_parts`).
         let Some((ptr, len)) = (unsafe { self.progress.piece(&self.outgoing) }) else {
             return &[];
         };
-        // SAFETY: as above, or a part of the buffer; the result borrows `self`, so neither is given back meanwhile.
+        // SAFETY: the piece lies in an insert, which stays as argued above, or in the buffer; the result borrows
+        // `self`, so neither is given back meanwhile.
         unsafe { std::slice::from_raw_parts(ptr, len.min(max)) }
     }
 
@@ -81,7 +83,7 @@ impl Plain {
         seal(stage)
     }
 
-    /// The buffer and the inserts, when all is done or nothing more will be.
+    /// The buffer and the inserts, once everything is encrypted or nothing more will be.
     pub(crate) fn into_parts(self) -> (Vec<u8>, Vec<Insert>) {
         (self.outgoing.bytes, self.outgoing.inserts)
     }

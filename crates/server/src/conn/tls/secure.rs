@@ -7,30 +7,30 @@ use crate::replies::Replies;
 
 use super::Plain;
 
-/// A send has at most this many bytes of ciphertext, and one record more: as much as a pooled send buffer holds. The rest
-/// of large replies stays where it is, in slab memory for the most part, until that is sent.
+/// A send has at most this many bytes of ciphertext, and one record more: as much as a pooled send buffer holds. The
+/// rest of a large reply stays where it is, mostly in slab memory, until the send is done.
 const SEALED_BYTES_MAX: usize = 44 * 1024;
-/// More messages of the handshake than this wait for no honest client.
+/// Most bytes of handshake messages that may wait to be sent. No honest client makes more wait.
 const MESSAGES_BYTES_MAX: usize = 64 * 1024;
 
 /// TLS of one connection. It keeps no buffer while the connection is idle.
 #[derive(Debug)]
 pub(crate) struct Secure {
     session: Session,
-    /// Messages of the handshake, alerts: they go before everything else.
+    /// Messages of the handshake, and alerts: they are sent before everything else.
     messages: Vec<u8>,
     /// Replies that are being encrypted.
     plain: Plain,
-    /// Nothing can be encrypted or understood any more.
+    /// Whether the session has failed, so that it can neither encrypt nor decrypt any more.
     failed: bool,
-    /// Waits for its turn to go on with the handshake.
+    /// Whether the connection waits for its turn to go on with the handshake.
     pub(crate) queued: bool,
 }
 
-/// What sealing needs, and what it leaves behind.
+/// Buffers that sealing needs, and things that it leaves behind.
 #[derive(Debug, Default)]
 pub(crate) struct Sealing {
-    /// To join the plaintext of a record in.
+    /// A buffer in which the plaintext of a record is joined.
     pub(crate) stage: Vec<u8>,
     /// Plaintext buffers that are empty again.
     pub(crate) buffers: Vec<Vec<u8>>,
@@ -41,7 +41,7 @@ pub(crate) struct Sealing {
 }
 
 impl Secure {
-    /// Of a connection that has just come.
+    /// TLS of a new connection.
     pub(crate) fn new(session: Session) -> Secure {
         Secure {
             session,
@@ -52,17 +52,17 @@ impl Secure {
         }
     }
 
-    /// Whether what it receives is still part of the handshake.
+    /// Whether received bytes are still part of the handshake.
     pub(crate) fn is_handshaking(&self) -> bool {
         self.session.is_handshaking() && !self.failed
     }
 
-    /// Keeps what was received until the handshake's turn comes; `false` if that is too much to wait.
+    /// Keeps received bytes until the handshake's turn comes; returns `false` if they are too many to wait.
     pub(crate) fn hold(&mut self, ciphertext: &[u8]) -> bool {
         self.session.hold(ciphertext)
     }
 
-    /// Decrypts what was received and gives plaintext to `plain`.
+    /// Decrypts received bytes and gives the plaintext to `plain`.
     pub(crate) fn receive(
         &mut self,
         ciphertext: &[u8],
@@ -79,22 +79,22 @@ impl Secure {
         result.inspect_err(|_| self.failed = true)
     }
 
-    /// The session, for what there is to be told about it.
+    /// The session, for statistics and events about it.
     pub(crate) fn session(&self) -> &Session {
         &self.session
     }
 
-    /// Bytes of replies that are being encrypted and not yet in a send.
+    /// Bytes of replies that are being encrypted and are not yet in a send.
     pub(crate) fn plain_bytes(&self) -> usize {
         self.plain.left()
     }
 
-    /// Bytes of heap memory held, but for what the TLS library has for each session.
+    /// Bytes of heap memory held, without those that the TLS library holds for each session.
     pub(crate) fn held_bytes(&self) -> usize {
         self.session.held_bytes() + self.messages.capacity() + self.plain.held_bytes()
     }
 
-    /// Fills `out` with what is to be sent now: messages, then replies as records, then the goodbye if `closing`.
+    /// Fills `out` with the bytes to be sent now: messages, then replies as records, then the goodbye if `closing`.
     pub(crate) fn seal(
         &mut self,
         out: &mut Vec<u8>,
@@ -135,7 +135,7 @@ impl Secure {
         }
     }
 
-    /// Lets go of what the encrypted replies were made of.
+    /// Releases the buffer and the inserts of the encrypted replies.
     fn finish_plain(&mut self, sealing: &mut Sealing) {
         let (buffer, mut inserts) = std::mem::take(&mut self.plain).into_parts();
         sealing.inserts.append(&mut inserts);
@@ -144,13 +144,13 @@ impl Secure {
         }
     }
 
-    /// Whether all is sent that can be: if so, a connection that is closing may be closed.
+    /// Whether everything is sent that can be sent: if so, a connection that is closing may be closed.
     pub(crate) fn is_finished(&self) -> bool {
         let said_goodbye = self.failed || self.session.is_handshaking() || self.session.is_closed();
         self.messages.is_empty() && said_goodbye
     }
 
-    /// Whether it has ended with an error, so that replies cannot be sent.
+    /// Whether the session has ended with an error, so that replies cannot be sent.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed
     }
