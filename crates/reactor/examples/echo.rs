@@ -49,10 +49,10 @@ fn argument<T: FromStr>(index: usize, default: T) -> Result<T, T::Err> {
 struct Server {
     reactor: Reactor,
 
-    /// By the low half of the token; a closed connection leaves its place to the next.
+    /// Connections by the low half of their token; a closed connection leaves its place to the next.
     connections: Vec<Option<Connection>>,
     free: Vec<usize>,
-    /// Connections so far, the high half of their tokens.
+    /// The number of connections so far: the high half of the next token.
     opened: u64,
     reply: Vec<u8>,
     min_wait_usec: u32,

@@ -11,11 +11,11 @@ use crate::event::Token;
 enum Phase {
     /// A multishot accept is with the kernel.
     Armed,
-    /// It has been asked to end; with `resume` it starts again after that.
+    /// The accept has been asked to end; with `resume` it starts again after that.
     Stopping { resume: bool },
     /// A timer will start it again.
     Paused,
-    /// Neither.
+    /// No accept is with the kernel, and none will be started.
     Idle,
 }
 

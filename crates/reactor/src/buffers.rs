@@ -1,4 +1,5 @@
-//! The receive buffers: one mapping cut into equal buffers, and how they are lent to who fills them.
+//! The receive buffers: one mapping cut into equal buffers, and how they are lent to the kernel or the driver that
+//! fills them.
 //!
 //! ```text
 //!  ring:     | entry 0 | entry 1 | ... |          with io_uring: the kernel takes from the head, we add at the tail
@@ -27,18 +28,18 @@ pub struct RecvBuf {
 }
 
 impl RecvBuf {
-    /// How many bytes arrived; never none in an event.
+    /// How many bytes arrived; never 0 in an event.
     pub fn len(&self) -> usize {
         self.len as usize
     }
 
-    /// True if there are none.
+    /// True if no bytes arrived.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 }
 
-/// Tells the buffers of a process apart: a [`RecvBuf`] of others names bytes that the kernel may be writing.
+/// Tells the buffer sets of a process apart: a [`RecvBuf`] of another set names bytes that the kernel may be writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Owner(u32);
 
@@ -63,7 +64,7 @@ pub(crate) struct Buffers {
     outside: u16,
 }
 
-/// How buffers go to who fills them.
+/// How buffers go to the kernel or the driver that fills them.
 enum Lending {
     /// The kernel looks into a ring of entries.
     Ring {
@@ -72,7 +73,7 @@ enum Lending {
         tail: u16,
         published: u16,
     },
-    /// The driver is given these.
+    /// The driver is given the buffers with these indexes.
     List(Vec<u16>),
 }
 
@@ -124,8 +125,8 @@ impl Buffers {
         Ok(buffers)
     }
 
-    /// Offers the buffers to `driver`, which is of the kind they were made for, as `group`. It must be closed before `self` is
-    /// dropped.
+    /// Offers the buffers, as `group`, to `driver`, which is of the kind they were made for. The driver must be closed
+    /// before `self` is dropped.
     pub(crate) fn register(&mut self, driver: &mut Driver, group: u16) -> io::Result<()> {
         self.group = group;
         self.publish(driver);
@@ -176,7 +177,7 @@ impl Buffers {
         self.add(buf.index);
     }
 
-    /// Makes recycled buffers available to who fills them: the kernel, or `driver`.
+    /// Makes recycled buffers available to the kernel or the `driver` that fills them.
     pub(crate) fn publish(&mut self, driver: &mut Driver) {
         match &mut self.lending {
             Lending::Ring {

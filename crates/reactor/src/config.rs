@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// By what means a reactor moves bytes. All reactors that ring each other have the same.
+/// By what means a reactor moves bytes. All reactors that ring each other use the same means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Io {
-    /// A ring of its own: what has been answered goes out, and what has come is there, with one call for all.
+    /// An io_uring of the reactor's own: one system call sends all replies and brings all input.
     #[default]
     Uring,
-    /// epoll, and a call for each read and each send: where io_uring is denied.
+    /// epoll, with a system call for each read and each send; for machines where io_uring is denied.
     Epoll,
 }
 

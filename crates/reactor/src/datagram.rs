@@ -7,9 +7,10 @@
 //!                         packets | msghdr, iovec, address | ...               one send each
 //! ```
 //!
-//! Sends follow the rule of `send.rs`: first with `MSG_DONTWAIT` and without a completion when they succeed, so after a turn
-//! that submitted everything those without a completion are out. One that finds the socket full goes once more and waits in
-//! the kernel for room. What waits is bounded (`datagram_bytes_max`): beyond it replies are not taken, as UDP may lose them.
+//! Sends follow the rule of `send.rs`: a first attempt has `MSG_DONTWAIT` and no completion if it succeeds, so after a
+//! turn that submitted everything the sends without a completion are out. A send that finds the socket full is
+//! submitted once more and waits in the kernel for room. The bytes that wait are bounded (`datagram_bytes_max`): beyond
+//! that bound replies are not taken, as UDP may lose them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::RawFd;
@@ -22,9 +23,10 @@ use crate::driver::{Driver, SendEntry, SendWhat};
 use crate::event::Token;
 use crate::user_data::{Kind, UserData};
 
-/// Longest address of a peer.
+/// Bytes of the longest address of a peer.
 pub(crate) const PEER_BYTES_MAX: usize = size_of::<libc::sockaddr_in6>();
-/// Bytes of one receive buffer: the largest datagram, what the kernel writes before it, and up to the next page.
+/// Bytes of one receive buffer: the largest datagram, the head that the kernel writes before it, rounded up to whole
+/// pages.
 const BUFFER_BYTES: u32 = 17 * 4096;
 const _: () = assert!(BUFFER_BYTES as usize > 65_535 + 16 + PEER_BYTES_MAX);
 /// A slot keeps the memory of so many packets for its next reply.
@@ -51,7 +53,7 @@ impl Peer {
         }
     }
 
-    /// As an address; `None` if it is of another family than IPv4 and IPv6.
+    /// The peer as a socket address; `None` if its family is neither IPv4 nor IPv6.
     pub fn address(&self) -> Option<SocketAddr> {
         let at = |offset: usize| [self.address[offset], self.address[offset + 1]];
         let port = u16::from_be_bytes(at(2));
@@ -82,11 +84,11 @@ struct Socket {
     is_stopped: bool,
 }
 
-/// What the end of a receive means for the caller.
+/// Meaning of the end of a receive for the caller.
 pub(crate) enum Ended {
-    /// It goes on, or was asked to stop.
+    /// The receive goes on, or was asked to stop.
     Expected,
-    /// The socket is of no use any more.
+    /// The socket is of no use any more, for this errno.
     Failed(i32),
 }
 
@@ -94,7 +96,7 @@ pub(crate) enum Ended {
 pub(crate) struct Datagrams {
     sockets: Vec<Socket>,
     buffers: Option<Buffers>,
-    /// As given to the kernel with each receive: tells how long an address it leaves room for.
+    /// The header given to the kernel with each receive: it tells how many bytes to leave for an address.
     header: libc::msghdr,
     slots: Vec<Slot>,
     free: Vec<u32>,
@@ -206,7 +208,7 @@ impl Datagrams {
             return Ended::Expected;
         };
         socket.is_armed = false;
-        // Without buffers it goes on when some are back, otherwise in the next turn.
+        // A receive that ran out of buffers goes on when some are back, any other in the next turn.
         match -result {
             libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN | libc::ENOMEM => {
                 Ended::Expected
@@ -219,7 +221,7 @@ impl Datagrams {
         }
     }
 
-    /// What is in a buffer; `None` if the kernel had to cut it, or its sender has no address.
+    /// The sender and the bytes of a datagram; `None` if the kernel had to cut it, or its sender has no address.
     pub(crate) fn open(&self, buf: &DatagramBuf) -> Option<(Peer, &[u8])> {
         let bytes = self.buffers.as_ref()?.bytes(&buf.0);
         let message = RecvMsgOut::parse(bytes, &self.header).ok()?;
@@ -274,7 +276,8 @@ impl Datagrams {
         Ok(())
     }
 
-    /// A send has a completion: it failed, or it waited. Returns the buffer of a reply that has ended with it.
+    /// A send has a completion: the send failed, or it waited. Returns the buffer of a reply that has ended with this
+    /// send.
     pub(crate) fn complete(
         &mut self,
         driver: &mut Driver,
@@ -293,7 +296,7 @@ impl Datagrams {
             slot.waiting += 1;
             slot.submit(driver, index, packet, true);
         }
-        // Any other failure loses this datagram, which is what UDP is.
+        // Any other failure loses this datagram, as UDP permits.
         self.end_if_done(index)
     }
 
@@ -360,9 +363,10 @@ impl Slot {
             skips_success: !waited,
             user_data: UserData::send_datagram(id.pack()),
         };
-        // SAFETY: the entry points to the slot's packets and they to its bytes. Neither is moved or freed before
-        // `end_if_done` finds that no packet is with the kernel: after the completion of those that wait, and for the others
-        // after `settle` of a turn that submitted everything. Heap memory of a `Vec` stays put when the slot moves.
+        // SAFETY: the entry points to the slot's packets, and the packets to the slot's bytes. Neither is moved or
+        // freed before `end_if_done` finds that no packet is with the kernel. A packet that waits leaves the kernel
+        // with its completion; any other has left it after `settle` of a turn that submitted everything. Heap memory of
+        // a `Vec` stays put when the slot moves.
         unsafe { driver.send(entry) }
     }
 }
@@ -388,7 +392,7 @@ impl SendId {
     }
 }
 
-/// A header of a message without pieces; with room for the address of a peer when something is received by it.
+/// A message header without pieces. With a receive, it has room for the address of a peer.
 pub(crate) fn empty_header() -> libc::msghdr {
     // SAFETY: a `msghdr` of zeroes is valid: no name, no pieces, no control data.
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };

@@ -1,4 +1,4 @@
-//! The descriptors that wake: an eventfd for the kernel to signal, a pipe for threads to write to.
+//! The descriptors that wake a reactor: an eventfd for the kernel to signal, a pipe for threads to write to.
 //!
 //! Threads get a pipe because an eventfd that is written to may not signal another one on the spot: the ring's signal to
 //! the parked executor would be put off to the next RCU grace period, some 15 ms (`eventfd_signal_allowed`).
@@ -14,7 +14,7 @@ pub(crate) fn eventfd() -> io::Result<OwnedFd> {
     unsafe { adopt(fd) }.ok_or_else(io::Error::last_os_error)
 }
 
-/// A new pipe: the end to read, which blocks as the eventfd does, and the end to write, which does not.
+/// A new pipe, as (end to read, end to write). Reads block, as those of the eventfd do; writes do not.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut ends = [-1; 2];
     // SAFETY: two descriptors are written to a live array of two.
@@ -32,7 +32,7 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
-/// Makes the other end of a pipe readable, or an eventfd. If either is full it is readable already.
+/// Makes an eventfd, or the other end of a pipe, readable. If `fd` is full, it is readable already.
 pub(crate) fn signal(fd: RawFd) {
     let one = 1_u64.to_ne_bytes();
     // SAFETY: writes eight bytes from a live array of eight.

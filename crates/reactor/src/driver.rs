@@ -1,4 +1,4 @@
-//! What moves the bytes: an io_uring, or epoll where rings are not to be had.
+//! The drivers, which move the bytes: an io_uring, or epoll where io_uring is not available.
 //!
 //! ```text
 //!                     operations                              completions
@@ -8,8 +8,8 @@
 //!                              Epoll: the driver executes them when epoll_wait says that they can be
 //! ```
 //!
-//! Both take the same operations and report the same completions, so that what a connection is and what the end of a send
-//! means is written once, above them. An operation costs one branch, no call through a table.
+//! Both drivers take the same operations and report the same completions, so the code for connections and for the ends
+//! of sends is written once, above them. An operation costs one branch, no call through a table.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -26,7 +26,7 @@ use crate::waker::{DoorbellTarget, Waker};
 /// How long [`Driver::enter`] may sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// Submit only; what has come is left alone.
+    /// Submit only; completions are left alone.
     Submit,
     /// Submit and fetch what is ready.
     Poll,
@@ -36,7 +36,7 @@ pub(crate) enum Wait {
     Batch { usec: u32, want: u32 },
 }
 
-/// What has come of an operation. The flags are those of a completion of io_uring.
+/// The result of an operation. The flags are those of a completion of io_uring.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Completion {
     pub(crate) user_data: UserData,
@@ -55,22 +55,22 @@ pub(crate) struct SendEntry {
     pub(crate) user_data: UserData,
 }
 
-/// What is sent.
+/// The memory that a send sends.
 #[derive(Debug)]
 pub(crate) enum SendWhat {
-    /// So many bytes from one place.
+    /// A start and a number of bytes.
     Bytes(*const u8, u32),
-    /// The pieces of a message: so many bytes in all.
+    /// The pieces of a message, and the number of bytes in all of them.
     Message(*const libc::msghdr, usize),
 }
 
-/// See the head of this file.
+/// The driver of a reactor; both kinds take the same operations.
 pub(crate) enum Driver {
     Ring(Ring),
     Epoll(Epoll),
 }
 
-/// Hands an operation to the driver that there is.
+/// Hands an operation to whichever driver the reactor has.
 macro_rules! either {
     ($self:expr, $driver:ident => $work:expr) => {
         match $self {
@@ -101,17 +101,17 @@ impl Driver {
         }
     }
 
-    /// Accepts connections until it fails or is cancelled.
+    /// Accepts connections until the operation fails or is cancelled.
     pub(crate) fn accept(&mut self, listener: RawFd, user_data: UserData) {
         either!(self, driver => driver.accept(listener, user_data));
     }
 
-    /// Receives into buffers of [`Self::RECV_GROUP`] until it fails or is cancelled.
+    /// Receives into buffers of [`Self::RECV_GROUP`] until the operation fails or is cancelled.
     pub(crate) fn recv(&mut self, fd: RawFd, user_data: UserData) {
         either!(self, driver => driver.recv(fd, user_data));
     }
 
-    /// Completes once when there is something to read from `fd`, be it its end.
+    /// Completes once when there is something to read from `fd`, which may be the end of the stream.
     pub(crate) fn poll(&mut self, fd: RawFd, user_data: UserData) {
         either!(self, driver => driver.poll(fd, user_data));
     }
@@ -121,7 +121,7 @@ impl Driver {
         either!(self, driver => driver.recv_datagrams(fd, user_data));
     }
 
-    /// Cancels the operation on `fd` submitted as `target`; its own completion follows.
+    /// Cancels the operation on `fd` submitted as `target`; the last completion of that operation follows.
     pub(crate) fn cancel(&mut self, fd: RawFd, target: UserData) {
         match self {
             Driver::Ring(ring) => ring.cancel(target),
@@ -161,14 +161,15 @@ impl Driver {
     /// Queues a send for the next `enter`.
     ///
     /// # Safety
-    /// The memory that the entry points to stays valid until its completion, or with `skips_success` until an `enter` after
-    /// which [`Driver::is_submitted`] holds, asked before anything else is queued, and brought no completion of it.
+    /// The memory that the entry points to stays valid until the completion of the send. With `skips_success` it may
+    /// also end with an `enter` that brought no completion of the send and after which [`Driver::is_submitted`] holds,
+    /// asked before anything else is queued.
     pub(crate) unsafe fn send(&mut self, entry: SendEntry) {
         // SAFETY: the caller's promise.
         either!(self, driver => unsafe { driver.send(entry) });
     }
 
-    /// How other threads wake the reactor: completes as [`UserData::WAKE`].
+    /// The waker by which other threads wake the reactor; a wake completes as [`UserData::WAKE`].
     pub(crate) fn waker(&mut self) -> io::Result<Waker> {
         match self {
             Driver::Ring(ring) => ring.open_waker(),
@@ -184,7 +185,7 @@ impl Driver {
         }
     }
 
-    /// How peers ring: completes as [`UserData::DOORBELL`].
+    /// The target by which peers ring; a ring completes as [`UserData::DOORBELL`].
     pub(crate) fn doorbell_target(&self) -> io::Result<DoorbellTarget> {
         match self {
             Driver::Ring(ring) => DoorbellTarget::of_ring(ring),
@@ -192,8 +193,8 @@ impl Driver {
         }
     }
 
-    /// Submits everything and waits as told. Interrupted or out of resources for a moment is not an error: the caller comes
-    /// again.
+    /// Submits everything and waits as `wait` says. An interruption or a passing lack of resources is no error: the
+    /// caller calls again.
     pub(crate) fn enter(&mut self, wait: Wait) -> io::Result<()> {
         either!(self, driver => driver.enter(wait))
     }
@@ -212,7 +213,7 @@ impl Driver {
     pub(crate) fn has_nothing_to_enter_for(&mut self) -> bool {
         match self {
             Driver::Ring(ring) => ring.has_nothing_to_enter_for(),
-            // What has come is only known when it is asked for.
+            // Epoll knows what has come only once it has asked the kernel.
             Driver::Epoll(_) => false,
         }
     }
@@ -225,7 +226,7 @@ impl Driver {
         }
     }
 
-    /// Appends the completions that there are.
+    /// Appends the available completions to `into`.
     pub(crate) fn take_completions(&mut self, into: &mut Vec<Completion>) {
         match self {
             Driver::Ring(ring) => into.extend(ring.completions().map(|completion| Completion {

@@ -1,4 +1,4 @@
-//! What goes in ([`Outgoing`]) and what comes out ([`Event`]).
+//! The input of the reactor ([`Outgoing`], what to send) and its output ([`Event`]).
 
 use std::os::fd::OwnedFd;
 
@@ -6,10 +6,10 @@ use crate::buffers::RecvBuf;
 use crate::datagram::DatagramBuf;
 use crate::send::SendId;
 
-/// The caller's name for a connection or listener: an index and a generation, say. Less than 2^56.
+/// The caller's name for a connection or listener, for example an index and a generation. Less than 2^56.
 ///
-/// Give each connection a token of its own and do not reuse it before the connection before it is closed and its last
-/// event has come: the reactor tells connections apart by their tokens, never by descriptors.
+/// Give each connection a token of its own. Do not reuse a token before its connection is closed and that connection's
+/// last event has come: the reactor tells connections apart by their tokens, never by descriptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token(pub u64);
 
@@ -20,15 +20,16 @@ impl Token {
 
 /// Bytes that are sent from where they lie instead of being copied into [`Outgoing::bytes`].
 ///
-/// Having one is the right to read them: it is made by an unsafe function, whose caller promises that they stay, and it cannot
-/// be copied, so that whoever lets go of the memory takes it by value. The default is an insert of nothing.
+/// An insert is the right to read its bytes. It is made by an unsafe function, whose caller promises that the bytes
+/// stay. It cannot be copied, so code that frees the memory takes the insert by value. The default is an insert of no
+/// bytes.
 #[derive(Debug, Default)]
 pub struct Insert {
     /// The bytes go out just before `bytes[at]`; `at == bytes.len()` puts them last. Ascending within a send.
     at: usize,
-    /// How many bytes, those of all runs; more may lie behind.
+    /// How many bytes all runs have together; more memory may lie behind them.
     len: usize,
-    /// Where the first of them lie.
+    /// The run with the first bytes.
     first: Run,
     /// The caller's own note.
     cookie: u64,
@@ -38,8 +39,8 @@ impl Insert {
     /// `len` bytes that begin in `first`, just before `bytes[at]`. `cookie` is a note of the caller's own.
     ///
     /// # Safety
-    /// As long as this insert exists, the bytes of all runs are valid and unchanged, and so is what leads from one to the
-    /// next, for every thread. What lies behind the `len` bytes may change.
+    /// As long as this insert exists, the bytes of all runs, and the links from one run to the next, are valid and
+    /// unchanged for every thread. The memory behind the `len` bytes may change.
     pub unsafe fn new(at: usize, len: usize, first: Run, cookie: u64) -> Self {
         Self {
             at,
@@ -60,12 +61,12 @@ impl Insert {
         unsafe { Self::new(at, len, first, cookie) }
     }
 
-    /// Where its bytes go among those of the buffer.
+    /// The place of the insert's bytes among those of the buffer.
     pub fn at(&self) -> usize {
         self.at
     }
 
-    /// How many bytes.
+    /// The number of the insert's bytes.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -75,17 +76,18 @@ impl Insert {
         self.len == 0
     }
 
-    /// The caller's note; 0 in an insert of nothing.
+    /// The caller's note; 0 in an insert of no bytes.
     pub fn cookie(&self) -> u64 {
         self.cookie
     }
 
-    /// The note, of an insert whose memory is not needed any more.
+    /// The caller's note, from an insert whose memory is not needed any more.
     pub fn into_cookie(self) -> u64 {
         self.cookie
     }
 
-    /// Takes it out of a buffer for another one, in which its place is `at`. What stays is an insert of nothing.
+    /// Moves the insert out of a buffer into another one, in which its place is `at`. An insert of no bytes stays
+    /// behind.
     #[must_use]
     pub fn take_to(&mut self, at: usize) -> Insert {
         Insert {
@@ -95,15 +97,15 @@ impl Insert {
     }
 }
 
-/// Bytes in one place. A value may lie in many, each of which leads to the next: an insert is made in the same time whatever
-/// its length, and the runs are looked for as they are sent.
+/// Bytes in one place. A value may lie in many runs, each of which leads to the next: making an insert takes the same
+/// time whatever its length, and the runs are looked for as they are sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
-    /// Where they begin.
+    /// Where the bytes begin.
     pub ptr: *const u8,
-    /// How many.
+    /// The number of bytes.
     pub len: usize,
-    /// What leads to the next run.
+    /// The link to the next run; `None` in the last one.
     pub chain: Option<Chain>,
 }
 
@@ -117,14 +119,14 @@ impl Default for Run {
     }
 }
 
-/// What leads from one run to the next.
+/// The link from one run to the next.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain {
     /// Handed to `follow`.
     pub base: *const u8,
     /// Handed to `follow`.
     pub link: u64,
-    /// Finds the run. It reads memory that has to be there as long as that of the insert.
+    /// Finds the run. The memory that it reads must be valid as long as that of the insert.
     pub follow: Follow,
 }
 
@@ -138,14 +140,15 @@ impl Run {
     /// The memory of the insert is still valid and unchanged.
     unsafe fn next(&self) -> Option<Run> {
         let chain = self.chain?;
-        // SAFETY: base and link belong together and to `follow`, and what it reads is as valid as the insert.
+        // SAFETY: base and link belong together and to `follow`, and the memory that `follow` reads is as valid as the
+        // insert.
         let (ptr, len, link) = unsafe { (chain.follow)(chain.base, chain.link) };
         let chain = (link != 0).then_some(Chain { link, ..chain });
         Some(Run { ptr, len, chain })
     }
 }
 
-// SAFETY: who makes one promises that every thread may read the memory.
+// SAFETY: the maker of an insert promises that every thread may read its memory.
 unsafe impl Send for Insert {}
 
 /// One send: a buffer from [`crate::Reactor::take_buffer`] and memory to be spliced into it.
@@ -168,11 +171,11 @@ impl Outgoing {
         self.len() == 0
     }
 
-    /// What is sent, in order: bytes and inserts in turns.
+    /// The pieces to send, in order: bytes and inserts in turns.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let mut progress = Progress::default();
         std::iter::from_fn(move || {
-            // SAFETY: the progress is this one's alone.
+            // SAFETY: the progress is used with this `Outgoing` only.
             let (ptr, len) = unsafe { progress.piece(self) }?;
             progress.advance(len);
             // SAFETY: a piece of `bytes` or of an insert: both are borrowed, so their memory is valid and unchanged.
@@ -184,13 +187,13 @@ impl Outgoing {
 /// How far a send has come.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Progress {
-    /// Bytes of the buffer that are done.
+    /// Bytes of the buffer that are sent.
     bytes: usize,
-    /// Inserts that are done.
+    /// Inserts that are sent.
     inserts: usize,
-    /// What is not done of the insert after those: this run and those behind it. `None` = all of it.
+    /// The unsent part of the next insert: this run and the runs behind it. `None` = all of the insert.
     run: Option<Run>,
-    /// Bytes not done of that insert. The last run may have become longer since the insert was made.
+    /// Unsent bytes of the next insert. Its last run may have become longer since the insert was made.
     left: usize,
 }
 
@@ -198,8 +201,8 @@ impl Progress {
     /// The next bytes that lie in one place, never an empty piece; `None` at the end.
     ///
     /// # Safety
-    /// It has been used with this `outgoing` only, of which nothing has been taken or changed since. The piece is valid as
-    /// long as that is so.
+    /// This progress has been used with this `outgoing` only, and nothing of `outgoing` has been taken or changed
+    /// since. The piece is valid as long as that is so.
     pub unsafe fn piece(&mut self, outgoing: &Outgoing) -> Option<(*const u8, usize)> {
         loop {
             let insert = outgoing.inserts.get(self.inserts);
@@ -243,7 +246,7 @@ impl Progress {
         }
     }
 
-    /// Marks the next `len` bytes as done, in as many pieces as they are. Returns how many there were.
+    /// Marks the next `len` bytes as sent, over as many pieces as they span. Returns how many bytes there were.
     ///
     /// # Safety
     /// As [`Self::piece`].
@@ -262,7 +265,7 @@ impl Progress {
     }
 }
 
-// SAFETY: as for inserts: addresses that only whoever keeps the memory valid reads through.
+// SAFETY: as for inserts: the addresses are read through only by code that keeps the memory valid.
 unsafe impl Send for Progress {}
 
 impl From<Vec<u8>> for Outgoing {
@@ -272,7 +275,7 @@ impl From<Vec<u8>> for Outgoing {
     }
 }
 
-/// What happened since the last turn.
+/// Something that happened since the last turn.
 #[derive(Debug)]
 pub enum Event {
     /// A new connection. Socket options are those of its listener (set `TCP_NODELAY` there); close-on-exec is set.
@@ -282,13 +285,13 @@ pub enum Event {
         /// The connection.
         fd: OwnedFd,
     },
-    /// An accept failed. The reactor goes on by itself: at once after an aborted connection, after
-    /// [`crate::ReactorConfig::accept_retry`] when descriptors or memory ran out (`EMFILE`, `ENFILE`, `ENOBUFS`,
-    /// `ENOMEM`) or on [`crate::Reactor::accept`]; not at all after another error, which is a fault of the listener.
+    /// An accept failed. After an aborted connection the reactor accepts again at once. When descriptors or memory ran
+    /// out (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`) it does so after [`crate::ReactorConfig::accept_retry`], or on
+    /// [`crate::Reactor::accept`]. After any other error, which is a fault of the listener, it does not.
     AcceptFailed {
         /// The listener's token.
         token: Token,
-        /// Why.
+        /// The reason, as an errno.
         errno: i32,
     },
     /// Bytes arrived: read them with [`crate::Reactor::bytes`], then [`crate::Reactor::recycle`] the buffer.
@@ -307,7 +310,7 @@ pub enum Event {
     RecvFailed {
         /// The connection.
         token: Token,
-        /// Why: mostly `ECONNRESET` or `ETIMEDOUT`.
+        /// The reason, as an errno: mostly `ECONNRESET` or `ETIMEDOUT`.
         errno: i32,
     },
     /// Receiving has ended because of [`crate::Reactor::cancel_recv`]; [`crate::Reactor::recv`] starts it again.
@@ -315,7 +318,7 @@ pub enum Event {
         /// The connection.
         token: Token,
     },
-    /// There is something to read, be it the end: what [`crate::Reactor::poll`] was asked for.
+    /// There is something to read, which may be the end of the stream: the answer to [`crate::Reactor::poll`].
     Readable {
         /// The connection.
         token: Token,
@@ -360,7 +363,7 @@ pub enum Event {
     DatagramsFailed {
         /// The UDP socket.
         token: Token,
-        /// Why.
+        /// The reason, as an errno.
         errno: i32,
     },
     /// A peer rang with [`crate::Reactor::doorbell`]. Several rings may be one event.

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! A shard has a handful of tasks: the network loop, which is the main task and sleeps in its own driver while there is
-//! traffic, and upkeep in slices. So there are no queues, shares or priorities: who is awake gets a turn. Tasks are woken by
-//! their own thread, or through the descriptor.
+//! traffic, and upkeep in slices. So there are no queues, shares or priorities: each task that is awake gets a turn.
+//! Tasks are woken by their own thread, or through the descriptor.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -25,18 +25,18 @@ thread_local! {
     static RUNNING: RefCell<Option<Rc<State>>> = const { RefCell::new(None) };
 }
 
-/// See the head of this file.
+/// A single-threaded executor: tasks in turns, timers, and one descriptor to wait for.
 #[derive(Default)]
 pub struct Executor(Rc<State>);
 
-/// What tasks reach of their executor.
+/// The part of an executor that its tasks can reach.
 #[derive(Default)]
 struct State {
     tasks: RefCell<Vec<Task>>,
-    /// By when they are due, and by number.
+    /// The wakers of sleeping tasks, by the instant they are due and a number that tells equal instants apart.
     timers: RefCell<BTreeMap<(Instant, u64), Waker>>,
     timers_made: Cell<u64>,
-    /// A descriptor, and who waits for it.
+    /// The descriptor that a task waits for, and that task's waker.
     waited_for: RefCell<Option<(RawFd, Waker)>>,
 }
 
@@ -76,7 +76,7 @@ impl Task {
         }
     }
 
-    /// Gives it a turn if it is awake; `false` once it has ended.
+    /// Gives the task a turn if it is awake; `false` once the task has ended.
     fn turn(&mut self) -> bool {
         if !self.alarm.take() {
             return true;
@@ -112,7 +112,7 @@ impl Executor {
 }
 
 impl State {
-    /// A turn for each task that is awake; those that begin meanwhile have to wait.
+    /// Gives each task that is awake a turn; tasks that are spawned meanwhile have to wait.
     fn turn_tasks(&self) {
         let mut tasks = self.tasks.take();
         tasks.retain_mut(Task::turn);
@@ -125,7 +125,7 @@ impl State {
         self.tasks.borrow().iter().any(|task| task.alarm.is_set())
     }
 
-    /// Wakes who has slept long enough.
+    /// Wakes the tasks whose time has come.
     fn fire(&self) {
         let mut timers = self.timers.borrow_mut();
         if timers.is_empty() {
@@ -139,7 +139,8 @@ impl State {
         }
     }
 
-    /// Sleeps until a timer is due or the descriptor can be read; only looks at the descriptor if somebody `is_awake`.
+    /// Sleeps until a timer is due or the descriptor can be read; with `is_awake` (some task is awake) it only looks at
+    /// the descriptor.
     fn rest(&self, is_awake: bool) {
         let mut waited_for = self.waited_for.borrow_mut();
         if is_awake && waited_for.is_none() {
@@ -163,7 +164,7 @@ impl State {
     }
 }
 
-/// Waits for a descriptor, or only for so long; `true` if it can be read.
+/// Waits until `fd` can be read, for `time` at most (`None`: without end); `true` if it can be read.
 fn is_readable_within(fd: Option<RawFd>, time: Option<Duration>) -> bool {
     let mut poll = libc::pollfd {
         fd: fd.unwrap_or(-1), // the kernel skips it
@@ -175,7 +176,7 @@ fn is_readable_within(fd: Option<RawFd>, time: Option<Duration>) -> bool {
         tv_nsec: time.subsec_nanos().into(),
     });
     let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: one `pollfd` and the time are read, and the former written, which live here. The signal mask stays.
+    // SAFETY: one `pollfd` is read and written, and the time is read; both live here. The signal mask stays.
     let ready = unsafe { libc::ppoll(&raw mut poll, 1, time, std::ptr::null()) };
     ready > 0
 }
@@ -184,7 +185,7 @@ fn running() -> Option<Rc<State>> {
     RUNNING.with_borrow(Clone::clone)
 }
 
-/// Runs `task` beside the caller's; gives it back if no executor of this kind runs here.
+/// Runs `task` beside the caller's task; gives `task` back if no executor of this kind runs on this thread.
 pub(crate) fn spawn<F: Future<Output = ()> + 'static>(task: F) -> Result<(), F> {
     match running() {
         Some(state) => {
@@ -195,7 +196,7 @@ pub(crate) fn spawn<F: Future<Output = ()> + 'static>(task: F) -> Result<(), F> 
     }
 }
 
-/// A future that is ready after `time`.
+/// A future that is ready after `time`; `None` if no executor of this kind runs on this thread.
 pub(crate) fn sleep(time: Duration) -> Option<impl Future<Output = ()>> {
     let state = running()?;
     let number = state.timers_made.get();
@@ -231,7 +232,8 @@ impl Drop for Sleep {
     }
 }
 
-/// A future that is ready when all who are awake have had a turn.
+/// A future that is ready when all tasks that are awake have had a turn; `None` if no executor of this kind runs on
+/// this thread.
 pub(crate) fn yield_now() -> Option<impl Future<Output = ()>> {
     running()?;
     let mut has_yielded = false;
@@ -244,7 +246,8 @@ pub(crate) fn yield_now() -> Option<impl Future<Output = ()>> {
     }))
 }
 
-/// Returns once `fd` can be read, and perhaps before; at once if no executor of this kind runs here. For one task at a time.
+/// Returns once `fd` can be read, and perhaps before; at once if no executor of this kind runs on this thread. Only one
+/// task may wait at a time.
 pub(crate) async fn readable(fd: BorrowedFd<'_>) {
     let Some(state) = running() else { return };
     let waiting = Waiting(&state);
@@ -261,7 +264,7 @@ pub(crate) async fn readable(fd: BorrowedFd<'_>) {
     drop(waiting);
 }
 
-/// Nobody waits any more, be it that the wait was given up.
+/// Ends the wait for the descriptor when dropped, also if the future was dropped before it was ready.
 struct Waiting<'a>(&'a State);
 
 impl Drop for Waiting<'_> {
@@ -274,7 +277,7 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::*;
 
-    /// Runs `main` with what it needs to be told apart from an executor of glommio.
+    /// Runs `main` in a new executor of this kind.
     fn run<T>(main: impl Future<Output = T>) -> T {
         Executor::default().run(main)
     }
@@ -293,7 +296,7 @@ mod tests {
                 };
                 assert!(spawn(task).is_ok());
             }
-            // Given up, it wakes nobody.
+            // A sleep that is dropped wakes nobody.
             drop(sleep(Duration::ZERO));
             while woken.get() < 3 {
                 sleep(Duration::from_millis(5)).unwrap().await;

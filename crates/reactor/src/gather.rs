@@ -4,14 +4,15 @@ use libc::iovec;
 
 use crate::event::{Outgoing, Progress};
 
-/// Pieces that one system call takes at most. The kernel would take four times as many (`UIO_MAXIOV`), but where a large
-/// value's next piece lies is only known when the one before has been looked at, which is a cache miss each.
+/// Pieces that one system call takes at most. The kernel would take four times as many (`UIO_MAXIOV`), but the next
+/// piece of a large value is found by looking at the piece before it, which costs a cache miss for each.
 pub(crate) const PIECES_MAX: usize = 256;
 
 /// The most bytes of one send; its result is an `i32`, and the kernel cuts at 2 GiB less a page.
 pub(crate) const CHUNK_BYTES_MAX: usize = 1 << 30;
 
-/// Appends the pieces of `outgoing` from `from` on to `pieces`, as many as one send takes; returns their bytes.
+/// Appends the pieces of `outgoing` from `from` on to `pieces`, as many as one send takes; returns the sum of their
+/// bytes.
 ///
 /// # Safety
 /// As [`Progress::piece`].
@@ -53,7 +54,7 @@ mod tests {
     }
 
     fn insert(at: usize, memory: &[u8]) -> Insert {
-        // SAFETY: what the inserts of a test refer to lives as long as the test.
+        // SAFETY: the memory that the inserts of a test refer to lives as long as the test.
         unsafe { Insert::whole(at, memory.as_ptr(), memory.len(), 0) }
     }
 
@@ -114,7 +115,7 @@ mod tests {
         (run.as_ptr(), run.len(), next)
     }
 
-    /// What inserts the chain that begins with the second run of a table.
+    /// An insert of the chain of runs that begins with the second run of a table.
     fn chained(table: &[(&[u8], u64)], len: usize) -> Insert {
         let (run, link) = table[1];
         let chain = Chain {

@@ -6,7 +6,8 @@ use crate::release::KernelRelease;
 
 /// Entries of each of the rings of a shard's glommio executor, which serve timers and the eventfd only.
 pub(crate) const EXECUTOR_RING_ENTRIES: usize = 64;
-/// What an executor sets aside for registered buffers. The data path here does not use them: as little as it takes.
+/// Bytes that an executor sets aside for registered buffers. The data path here does not use them, so this is as little
+/// as glommio accepts.
 pub(crate) const EXECUTOR_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Glommio does not start an executor below this limit.
@@ -23,7 +24,7 @@ const BUFFER_BYTES: u64 = 16;
 const HEADER_BYTES: u64 = 256;
 const INDEX_BYTES: u64 = 4;
 
-/// The limit of locked memory that suffices for so many shards on a system with pages of `page_bytes`.
+/// The limit of locked memory, in bytes, that suffices for `shards` shards on a system with pages of `page_bytes`.
 pub(crate) fn bytes_needed(shards: usize, config: &ReactorConfig, page_bytes: u64) -> u64 {
     let page = |bytes: u64| bytes.next_multiple_of(page_bytes);
     let ring = |entries: u64, completions: u64| {
@@ -44,7 +45,7 @@ pub(crate) fn bytes_needed(shards: usize, config: &ReactorConfig, page_bytes: u6
         .max(EXECUTOR_BYTES_MIN)
 }
 
-/// What a kernel of this release counts of that, for a process without CAP_IPC_LOCK.
+/// The bytes that a kernel of this release counts against the limit, for a process without CAP_IPC_LOCK.
 pub(crate) fn bytes_counted(
     release: KernelRelease,
     shards: usize,

@@ -1,5 +1,5 @@
-//! Sleeping inside the executor: glommio's with a ring, that of `executor.rs` with epoll, whose descriptor can itself be waited
-//! for. With a ring:
+//! Sleeping inside the executor. With a ring that is glommio's executor; with epoll it is that of `executor.rs`, which
+//! waits for the epoll descriptor itself. With a ring:
 //!
 //! ```text
 //!   remove the timer -> register the eventfd with the ring -> let the kernel run its deferred work, once more
@@ -50,8 +50,8 @@ impl Parking {
         Ok(())
     }
 
-    /// Back to work. Also undoes a park whose future was dropped: its read may still be with glommio and would take the
-    /// signal of the next park, so that one gets a new eventfd.
+    /// Ends a park. Also undoes a park whose future was dropped: its read may still be with glommio and would take the
+    /// signal of the next park, so the next park gets a new eventfd.
     pub(crate) fn leave(&mut self, driver: &Driver) -> io::Result<()> {
         if std::mem::take(&mut self.is_registered)
             && let Driver::Ring(ring) = driver
@@ -74,9 +74,10 @@ impl Parking {
 }
 
 impl Reactor {
-    /// Sleeps in the surrounding executor, which is of the kind that goes with the driver, until there is something for the next turn, which is then to be
-    /// `turn(false, ..)` or `turn(true, ..)` as usual. To be called when a whole warm window has brought nothing. What
-    /// was queued is submitted first. It may also return for nothing.
+    /// Sleeps in the surrounding executor, which is of the kind that goes with the driver, until there is something for
+    /// the next turn. The caller then calls `turn(false, ..)` or `turn(true, ..)` as usual. To be called when a whole
+    /// warm window has brought nothing. Queued operations are submitted first. This may also return although nothing
+    /// has come.
     pub async fn park(&mut self) -> io::Result<()> {
         self.parking.leave(&self.driver)?;
         self.shrink();
@@ -91,8 +92,8 @@ impl Reactor {
     }
 
     async fn sleep_in_glommio(&mut self) -> io::Result<()> {
-        // Without an eventfd (no memory, no descriptor) there is no parking: the loop comes again after a warm window,
-        // and is served by its ring meanwhile. The same holds where glommio cannot wait for it.
+        // Without an eventfd (no memory, no descriptor), or where glommio cannot wait for it, there is no parking: the
+        // loop calls again after a warm window, and is served by its ring meanwhile.
         if self.parking.enter(&self.driver).is_ok() && self.is_quiet()? {
             let _ = self.parking.sleep().await;
         }
@@ -124,7 +125,7 @@ impl Reactor {
         Ok(is_quiet && !self.driver.has_deferred())
     }
 
-    /// A turn whose events wait for the next one.
+    /// Makes a turn whose events are kept for the next one.
     fn collect(&mut self) -> io::Result<()> {
         let mut events: Vec<Event> = std::mem::take(&mut self.pending);
         self.prepare();

@@ -7,18 +7,19 @@
 //!   all others             are told
 //! ```
 //!
-//! A reactor whose calls go on failing serves nobody, and says so in time for a supervisor to start another.
+//! A reactor whose calls go on failing serves nobody, and reports that in time for a supervisor to start another
+//! process.
 
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// So long a shortage may last. It is counted in attempts as well, since a process may be stopped between two of them.
+/// How long a shortage may last. Attempts are counted as well, since a process may be stopped between two of them.
 const SHORTAGE_MAX: Duration = Duration::from_millis(500);
 const ATTEMPTS_MIN: u32 = 50;
-/// So many attempts follow each other at once: completions that are in the way are gone by then.
+/// How many attempts follow each other at once: completions that are in the way are gone by then.
 const QUICK_ATTEMPTS: u32 = 16;
-/// Between two later ones.
+/// The pause between two later attempts.
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// How long a call has been failing.
@@ -35,7 +36,7 @@ impl Patience {
         self.attempts = 0;
     }
 
-    /// Whether the caller may go on after `error` and try again: otherwise the error, which is there to stay.
+    /// `Ok` if the caller may try again after `error`; otherwise the error, which will not pass.
     #[cold]
     pub(crate) fn judge(&mut self, error: io::Error) -> io::Result<()> {
         match error.raw_os_error() {
@@ -62,7 +63,7 @@ impl Patience {
     }
 }
 
-/// Calls again while the kernel lacks memory, for as long.
+/// Repeats `call` while the kernel lacks memory, for [`SHORTAGE_MAX`] at most.
 pub(crate) fn insist(mut call: impl FnMut() -> io::Result<()>) -> io::Result<()> {
     let mut patience = Patience::default();
     loop {

@@ -9,7 +9,7 @@ use crate::patience;
 use crate::release::KernelRelease;
 use crate::start_error::{StartError, call_error, setup_error};
 
-/// What this kernel can do beyond the minimum.
+/// The features of this kernel beyond the minimum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Features {
     /// The running release.
@@ -21,7 +21,7 @@ pub struct Features {
 }
 
 impl Features {
-    /// Without a ring, nothing beyond.
+    /// The features of epoll: none beyond the minimum.
     pub(crate) fn of_epoll() -> Self {
         let release = running_release().unwrap_or(KernelRelease::new(0, 0));
         Self {
@@ -40,8 +40,8 @@ impl Features {
     }
 }
 
-/// Checks that so many reactors and glommio executors can start here, and raises the soft limit of locked memory to the
-/// hard one. Call it first, once per process.
+/// Checks that `shards` reactors and glommio executors can start here, and raises the soft limit of locked memory to
+/// the hard one. Call it first, once per process.
 pub fn probe(shards: usize) -> Result<Features, StartError> {
     let features = features()?;
     let mut builder = IoUring::<squeue::Entry, cqueue::Entry>::builder();
@@ -55,8 +55,8 @@ pub fn probe(shards: usize) -> Result<Features, StartError> {
     Ok(features)
 }
 
-/// As [`probe`], for a caller who can do without rings: a limit of locked memory that is likely too low for those of all shards
-/// is an error here, and not later, when some of them run.
+/// As [`probe`], for a caller who can do without rings: a limit of locked memory that is likely too low for the rings
+/// of all shards is an error here, and not later, when some shards run.
 pub fn probe_for_certain(shards: usize) -> Result<Features, StartError> {
     let features = probe(shards)?;
     match StartError::memlock_too_low_for_all(memlock()?.rlim_cur, features.release, shards) {
@@ -65,7 +65,7 @@ pub fn probe_for_certain(shards: usize) -> Result<Features, StartError> {
     }
 }
 
-/// Whether this process has CAP_IPC_LOCK, for which nothing is counted.
+/// Whether this process has CAP_IPC_LOCK, which exempts it from the limit of locked memory.
 fn may_lock_without_limit() -> bool {
     const IPC_LOCK: u32 = 14;
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -87,14 +87,14 @@ fn try_calls(ring: &mut IoUring) -> Result<(), StartError> {
         .map_err(|error| call_error("io_uring_enter", error))
 }
 
-/// What the running kernel can do.
+/// The features of the running kernel.
 pub(crate) fn features() -> Result<Features, StartError> {
     match running_release() {
         Some(release) if release < KernelRelease::MINIMUM => {
             let running = Some(release);
             Err(StartError::KernelTooOld { running })
         }
-        // A release nobody can parse: let the set-up decide, without what is optional.
+        // A release that cannot be parsed: let the set-up decide, without optional features.
         release => Ok(Features::of(release.unwrap_or(KernelRelease::MINIMUM))),
     }
 }

@@ -95,13 +95,13 @@ impl Reactor {
         })
     }
 
-    /// What the kernel can do beyond the minimum.
+    /// The features of the kernel beyond the minimum.
     pub fn features(&self) -> Features {
         self.features
     }
 
-    /// Accepts connections from `listener` until [`Reactor::stop_accept`]; starts a paused listener at once. It stays open
-    /// as long as this reactor.
+    /// Accepts connections from `listener` until [`Reactor::stop_accept`]; starts a paused listener at once. The
+    /// listener stays open as long as this reactor.
     pub fn accept(&mut self, listener: &Arc<OwnedFd>, token: Token) {
         self.keep(listener);
         let action = self.listeners.start(listener.as_raw_fd(), token);
@@ -126,7 +126,7 @@ impl Reactor {
         self.listeners.are_armed() || self.datagrams.are_armed()
     }
 
-    /// Takes a connected socket into its care, under the name `token`.
+    /// Takes a connected socket into the reactor's care, under the name `token`.
     pub fn open(&mut self, fd: OwnedFd, token: Token) -> Stream {
         Stream::new(fd, token, self.care.clone())
     }
@@ -143,16 +143,17 @@ impl Reactor {
         self.receivers.start(&mut self.driver, fd, token);
     }
 
-    /// Receives no more: [`Event::RecvStopped`] follows, unless receiving ends by itself first. What has arrived
-    /// already is still reported before. Nothing happens if nothing is being received.
+    /// Receives no more: [`Event::RecvStopped`] follows, unless receiving ends by itself first. Bytes that have arrived
+    /// already are reported before that event. Nothing happens if nothing is being received.
     pub fn cancel_recv(&mut self, token: Token) {
         if self.receivers.cancel(&mut self.driver, token) {
             self.pending.push(Event::RecvStopped { token });
         }
     }
 
-    /// Reports [`Event::Readable`] once, as soon as there is something to read from a stream, which the caller then reads
-    /// by itself. [`Reactor::recv`] must not be under way: ask for this when it has stopped. Ends as it does.
+    /// Reports [`Event::Readable`] once, as soon as there is something to read from a stream; the caller then reads it
+    /// by itself. [`Reactor::recv`] must not be under way: poll when receiving has stopped. The poll ends with the same
+    /// events as a receive.
     pub fn poll(&mut self, stream: &Stream) {
         self.check(stream);
         let (fd, token) = (stream.as_raw_fd(), stream.token);
@@ -175,7 +176,8 @@ impl Reactor {
         self.buffers.available()
     }
 
-    /// Connections the reactor has not forgotten: those receiving or sending, and closed ones the kernel is not done with.
+    /// The number of connections that the reactor remembers: those receiving or sending, and closed ones the kernel is
+    /// not done with.
     pub fn connections_known(&self) -> usize {
         self.receivers.len()
     }
@@ -257,7 +259,8 @@ impl Reactor {
         self.driver.close(fd);
     }
 
-    /// Receives datagrams from the UDP socket `fd` until [`Reactor::stop_datagrams`]. It stays open as long as this reactor.
+    /// Receives datagrams from the UDP socket `fd` until [`Reactor::stop_datagrams`]. The socket stays open as long as
+    /// this reactor.
     ///
     /// # Errors
     /// If the receive buffers, which the first socket asks for, cannot be had.
@@ -283,9 +286,9 @@ impl Reactor {
         self.datagrams.recycle(buf);
     }
 
-    /// Sends `bytes` from the UDP socket of `token`, `step` bytes in each datagram but the last, with the next turn. What the
-    /// socket has no room for waits, up to [`ReactorConfig::datagram_bytes_max`] for all: `false` if that is exceeded, and
-    /// nothing is sent.
+    /// Sends `bytes` from the UDP socket of `token` with the next turn, `step` bytes in each datagram but the last.
+    /// Datagrams that the socket has no room for wait, up to [`ReactorConfig::datagram_bytes_max`] bytes in all. If
+    /// that would be exceeded, nothing is sent and the result is `false`.
     pub fn send_datagrams(
         &mut self,
         token: Token,
@@ -305,35 +308,37 @@ impl Reactor {
         }
     }
 
-    /// Rings a peer: [`Event::Doorbell`] in its next turn, also if it is parked. Sent with the next turn of this one.
+    /// Rings a peer with this reactor's next turn. The peer sees [`Event::Doorbell`] in its own next turn, also if it
+    /// is parked.
     pub fn doorbell(&mut self, peer: &DoorbellTarget) {
         self.keep(&peer.0);
         self.driver.ring_bell(peer);
     }
 
-    /// By what means it moves bytes.
+    /// By what means this reactor moves bytes.
     pub fn io(&self) -> Io {
         self.io
     }
 
-    /// How peers ring this reactor.
+    /// The target by which peers ring this reactor.
     pub fn doorbell_target(&self) -> DoorbellTarget {
         self.doorbell.clone()
     }
 
-    /// How other threads wake this reactor.
+    /// The waker by which other threads wake this reactor.
     pub fn waker(&self) -> Waker {
         self.waker.clone()
     }
 
-    /// Submits what was queued and appends what has happened to `events`; with `wait` it sleeps until something has.
+    /// Submits all queued operations and appends what has happened to `events`; with `wait` it sleeps until something
+    /// has happened.
     pub fn turn(&mut self, wait: bool, events: &mut Vec<Event>) -> io::Result<()> {
         let wait = if wait { Wait::One } else { Wait::Poll };
         self.run(wait, events)
     }
 
     /// As `turn(true, ..)`, but gathers up to `want` completions for up to `min_wait_usec` microseconds before it
-    /// returns with what has come: fewer wake-ups for a little latency. Before Linux 6.12 it returns with the first.
+    /// returns: fewer wake-ups for a little latency. Before Linux 6.12 it returns with the first completion.
     pub fn turn_batched(
         &mut self,
         min_wait_usec: u32,
@@ -368,7 +373,8 @@ impl Reactor {
         self.take_completions(first, events)
     }
 
-    /// Gives the kernel what the caller gave back. True if connections wait for buffers although there are some.
+    /// Gives the kernel the buffers that the caller gave back. True if connections wait for buffers although there are
+    /// some.
     pub(crate) fn prepare(&mut self) -> bool {
         self.buffers.publish(&mut self.driver);
         self.datagrams.prepare(&mut self.driver);
@@ -376,8 +382,9 @@ impl Reactor {
             .rearm(&mut self.driver, self.buffers.available())
     }
 
-    /// Turns what the last `enter` brought into events, and ends the sends it brought nothing for. What it has taken is asked
-    /// before completions are looked at: that queues entries for the next `enter`, which say nothing about the last one.
+    /// Turns the completions of the last `enter` into events, and ends the sends that got no completion. Whether that
+    /// `enter` took every entry is asked before completions are looked at: looking at them queues entries for the next
+    /// `enter`, which say nothing about the last one.
     pub(crate) fn take_completions(
         &mut self,
         first: usize,
@@ -439,8 +446,8 @@ impl Reactor {
         self.receivers.settle();
     }
 
-    /// The kernel has not taken every entry, for lack of memory say. Which sends are out is found out in a later turn:
-    /// until then they are under way.
+    /// The kernel has not taken every entry, for example for lack of memory. A later turn finds out which sends are
+    /// out: until then they count as under way.
     fn postpone(&mut self, first: usize, events: &mut Vec<Event>) {
         let sent = &mut self.sent;
         self.sends
@@ -589,7 +596,7 @@ impl Reactor {
         }
     }
 
-    /// Frees what is only worth keeping under load.
+    /// Frees the memory that is only worth keeping under load.
     pub(crate) fn shrink(&mut self) {
         self.pool.shrink(PARKED_SEND_BUFFERS);
     }

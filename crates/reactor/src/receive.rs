@@ -45,7 +45,7 @@ impl Receivers {
         }
     }
 
-    /// The wait for bytes of `token` is over.
+    /// The poll of `token` has completed.
     pub(crate) fn polled(&mut self, driver: &mut Driver, token: Token) -> Option<Event> {
         let socket = self.sockets.get_mut(token)?;
         let (fd, was, is_closing) = (socket.fd, socket.recv, socket.is_closing);
@@ -64,7 +64,8 @@ impl Receivers {
         event
     }
 
-    /// Asks the receive of `token` to end. True if it has ended already, so that no completion will say so.
+    /// Asks the receive of `token` to end. True if the receive has ended already, so that no completion will report its
+    /// end.
     pub(crate) fn cancel(&mut self, driver: &mut Driver, token: Token) -> bool {
         let Some(socket) = self.sockets.get_mut(token) else {
             return false;
@@ -101,7 +102,7 @@ impl Receivers {
             .and_then(|socket| socket.waiting_send)
     }
 
-    /// The receive of `token` has ended with `result`. Says what the caller is to be told.
+    /// The receive of `token` has ended with `result`. Returns the event that the caller is told, if any.
     pub(crate) fn ended(
         &mut self,
         driver: &mut Driver,
@@ -154,7 +155,7 @@ impl Receivers {
         available > 0 && !self.dry.is_empty()
     }
 
-    /// This send waits for room.
+    /// Notes that the send `send` of a connection waits for room.
     pub(crate) fn set_waiting_send(&mut self, fd: RawFd, token: Token, send: SendId) {
         self.sockets.entry(fd, token).waiting_send = Some(send);
     }
@@ -172,12 +173,12 @@ impl Receivers {
         self.sockets.is_closing(token)
     }
 
-    /// See [`Sockets::settle`].
+    /// Forgets the closed connections whose last sends have ended: see [`Sockets::settle`].
     pub(crate) fn settle(&mut self) {
         self.sockets.settle();
     }
 
-    /// How many connections are remembered.
+    /// The number of connections that are remembered.
     pub(crate) fn len(&self) -> usize {
         self.sockets.len()
     }

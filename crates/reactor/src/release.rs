@@ -13,7 +13,7 @@ pub struct KernelRelease {
 }
 
 impl KernelRelease {
-    /// The oldest kernel with all that a reactor needs. What needs which:
+    /// The oldest kernel with all that a reactor needs. The features, and the release that brought each:
     ///
     /// - 5.17 completions only for failures (`IOSQE_CQE_SKIP_SUCCESS`)
     /// - 5.18 doorbells (`IORING_OP_MSG_RING`), registered ring descriptors, `IORING_SETUP_SUBMIT_ALL`
@@ -22,13 +22,14 @@ impl KernelRelease {
     /// - 6.1  `IORING_SETUP_DEFER_TASKRUN`
     pub const MINIMUM: KernelRelease = KernelRelease::new(6, 1);
 
-    /// From here the timer of the warm window repeats by itself; before, it is started again each time.
+    /// From this release on the timer of the warm window repeats by itself; before, it is started again each time.
     pub const MULTISHOT_TIMEOUT: KernelRelease = KernelRelease::new(6, 4);
 
-    /// From here a wait can gather several completions for a bounded time.
+    /// From this release on a wait can gather several completions for a bounded time.
     pub const MIN_WAIT: KernelRelease = KernelRelease::new(6, 12);
 
-    /// From here all memory of rings counts against the limit of locked memory; before, buffers that are registered with them do.
+    /// From this release on all memory of rings counts against the limit of locked memory; before, only buffers that
+    /// are registered with rings do.
     pub const COUNTS_RINGS: KernelRelease = KernelRelease::new(6, 13);
 
     /// The release `major.minor`.

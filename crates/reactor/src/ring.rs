@@ -1,9 +1,9 @@
 //! The io_uring itself: set-up, queueing and `io_uring_enter`. Knows operations, not connections.
 //!
-//! Entries are never refused: when the submission queue is full what it holds is submitted, and if the kernel takes
-//! none (out of memory) entries wait in a backlog. The system calls are made here and not through the crate's
-//! `Submitter`, because that forgets the registered ring descriptor from one borrow to the next and decides by itself
-//! whether completions are fetched.
+//! Entries are never refused: when the submission queue is full its entries are submitted, and if the kernel takes none
+//! (out of memory) entries wait in a backlog. The system calls are made here and not through the `Submitter` of the
+//! crate io-uring, because `Submitter` forgets the registered ring descriptor from one borrow to the next and decides
+//! by itself whether completions are fetched.
 
 use std::collections::VecDeque;
 use std::io;
@@ -54,7 +54,7 @@ pub(crate) struct Ring {
     registered_index: Option<u32>,
     /// Entries that found the submission queue full and the kernel unwilling.
     backlog: VecDeque<squeue::Entry>,
-    /// What entries other than sends point to.
+    /// The memory that entries other than sends point to.
     fixed: Box<Fixed>,
     multishot_timeout: bool,
     /// Keeps a sleep from counting as waiting for a disk, where the kernel can do that (6.15).
@@ -69,7 +69,7 @@ struct Fixed {
     warm_window: Timespec,
     accept_retry: Timespec,
     datagram_header: libc::msghdr,
-    /// What is read from the waker's pipe; nobody looks at it.
+    /// The bytes read from the waker's pipe; nobody looks at them.
     wakes: [u8; 64],
 }
 
@@ -117,7 +117,7 @@ impl Ring {
         );
     }
 
-    /// Completes once when there is something to read from `fd`, be it its end.
+    /// Completes once when there is something to read from `fd`, which may be the end of the stream.
     pub(crate) fn poll(&mut self, fd: RawFd, user_data: UserData) {
         let entry = opcode::PollAdd::new(Fd(fd), libc::POLLIN as u32);
         self.push_plain(entry.build(), user_data);
@@ -130,7 +130,7 @@ impl Ring {
         self.push_plain(entry.build(), user_data);
     }
 
-    /// Cancels the operation submitted as `target`; its own completion follows.
+    /// Cancels the operation submitted as `target`; the last completion of that operation follows.
     pub(crate) fn cancel(&mut self, target: UserData) {
         let entry = opcode::AsyncCancel::new(target.0).build();
         self.push_plain(entry.flags(squeue::Flags::SKIP_SUCCESS), UserData::IGNORED);
@@ -222,15 +222,16 @@ impl Ring {
     /// Queues an entry for the next `enter`.
     ///
     /// # Safety
-    /// The memory the entry points to stays valid until its completion, or with `SKIP_SUCCESS` until an `enter` after
-    /// which [`Ring::is_submitted`] holds, asked before anything else is pushed, and brought no completion of it.
+    /// The memory the entry points to stays valid until the entry's completion. With `SKIP_SUCCESS` the promise also ends
+    /// with an `enter` that brought no completion of the entry and after which [`Ring::is_submitted`] holds, asked
+    /// before anything else is pushed.
     unsafe fn push(&mut self, entry: squeue::Entry) {
         if self.backlog.is_empty() {
             // SAFETY: the caller's promise.
             if unsafe { self.io.submission().push(&entry) }.is_ok() {
                 return;
             }
-            // Full: submit what there is. A failure shows again in the next `enter`, which reports it.
+            // The queue is full: submit its entries. A failure shows again in the next `enter`, which reports it.
             let _ = self.enter_once(Wait::Submit);
             // SAFETY: the caller's promise.
             if unsafe { self.io.submission().push(&entry) }.is_ok() {
@@ -240,8 +241,8 @@ impl Ring {
         self.backlog.push_back(entry);
     }
 
-    /// Submits everything and waits as told. Interrupted or out of resources for a moment is not an error: the caller comes
-    /// again.
+    /// Submits everything and waits as `wait` says. An interruption or a passing lack of resources is no error: the
+    /// caller calls again.
     pub(crate) fn enter(&mut self, wait: Wait) -> io::Result<()> {
         self.flush_backlog();
         let wait = if self.backlog.is_empty() {
@@ -379,7 +380,8 @@ impl AsRawFd for Ring {
 }
 
 impl Drop for Ring {
-    /// Ends whatever still refers to memory of this process, so that the memory may go after the ring.
+    /// Ends every operation that still refers to memory of this process, so that the memory may be freed after the
+    /// ring.
     fn drop(&mut self) {
         let everything = CancelBuilder::any();
         let _ = self.enter(Wait::Submit); // descriptors to be closed
@@ -388,8 +390,8 @@ impl Drop for Ring {
             .io
             .submitter()
             .register_sync_cancel(patience, everything);
-        // What was cancelled lets go of its sockets when its completions are made, which this thread has to do: the ring
-        // itself lives on with the registration of its descriptor until the thread ends.
+        // Cancelled operations let go of their sockets when their completions are made, and this thread has to make
+        // them: the ring itself lives on with the registration of its descriptor until the thread ends.
         let _ = self.enter(Wait::Poll);
     }
 }

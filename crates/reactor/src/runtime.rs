@@ -1,4 +1,5 @@
-//! What a shard's thread runs on, and all that the server knows of it: tasks beside each other, sleeping, and taking turns.
+//! The executor that a shard's thread runs on, as far as the server sees it: concurrent tasks, sleeping, and taking
+//! turns.
 //!
 //! ```text
 //!                  Runtime::new(io)
@@ -6,8 +7,8 @@
 //!        glommio, on its rings     `executor.rs`: turns, timers and one descriptor to wait for
 //! ```
 //!
-//! The functions below work in a task of either. Glommio is the default, and shares time between queues of tasks; without
-//! rings it does not start.
+//! The functions below work in a task of either executor. Glommio is the default, and shares time between queues of
+//! tasks; without rings it does not start.
 
 use std::future::Future;
 use std::io;
@@ -23,13 +24,13 @@ use crate::memlock::{EXECUTOR_BUFFER_BYTES, EXECUTOR_RING_ENTRIES};
 pub enum Runtime {
     /// Glommio's executor.
     Glommio(LocalExecutor),
-    /// That of this crate.
+    /// The executor of this crate.
     Own(Executor),
 }
 
 impl Runtime {
-    /// A runtime for this thread, which stays where the thread is: glommio has no say in it, since it does not start where
-    /// pinning is denied.
+    /// A runtime for this thread. The caller has pinned the thread or not; glommio is not asked to pin it, since
+    /// glommio does not start where pinning is denied.
     ///
     /// # Errors
     /// If glommio's rings cannot be had.
@@ -79,7 +80,7 @@ pub async fn sleep(time: Duration) {
     }
 }
 
-/// Lets other tasks have their turn, and timers fire.
+/// Gives other tasks their turn, and lets timers fire.
 pub async fn yield_now() {
     match executor::yield_now() {
         Some(turn) => turn.await,

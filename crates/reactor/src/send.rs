@@ -1,9 +1,9 @@
-//! Sends: tried by the kernel at submission, finished by it when the peer is slow.
+//! Sends: the kernel tries them at submission, and finishes them later when the peer is slow.
 //!
-//! A send is first submitted with `MSG_DONTWAIT | MSG_WAITALL` and `IOSQE_CQE_SKIP_SUCCESS`. The kernel executes it
-//! inside `io_uring_enter`: if the socket takes all of it there is no completion at all, and anything else (`EAGAIN`,
-//! a part, an error) is posted before that call returns, since an entry with `MSG_DONTWAIT` is never queued for later
-//! (`REQ_F_NOWAIT` in io_uring/net.c and `io_queue_async`). So after a turn that submitted everything:
+//! A send is first submitted with `MSG_DONTWAIT | MSG_WAITALL` and `IOSQE_CQE_SKIP_SUCCESS`. The kernel executes the
+//! send inside `io_uring_enter`. If the socket takes all of it there is no completion at all. Any other result
+//! (`EAGAIN`, a part, an error) is posted before that call returns, since an entry with `MSG_DONTWAIT` is never queued
+//! for later (`REQ_F_NOWAIT` in io_uring/net.c and `io_queue_async`). So after a turn that submitted everything:
 //!
 //! ```text
 //!   no completion    -> sent; the buffer is free                                  (nearly always)
@@ -29,10 +29,11 @@ const FLAGS_INLINE: i32 = FLAGS_WAITING | libc::MSG_DONTWAIT;
 /// Messages kept for reuse; more than a few only exist when many large values are sent in one tick.
 const POOLED_MESSAGES_MAX: usize = 64;
 
-/// The error of a send whose bytes do not add up: nobody knows what the peer has got, so the connection is of no use.
+/// The error of a send whose bytes do not add up: it is not known which bytes the peer has got, so the connection is of
+/// no use.
 pub const IN_DOUBT: i32 = libc::EPROTO;
 
-/// Names one send of a reactor, for as long as anybody may ask.
+/// Names one send of a reactor, for as long as an event or a completion may refer to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SendId {
     slot: u32,
@@ -41,11 +42,11 @@ pub struct SendId {
 }
 
 impl SendId {
-    /// What a completion carries of the serial number: more sends of a slot than this are never between one and its
-    /// completion.
+    /// The bits of the serial number that a completion carries: fewer sends of a slot than these bits count lie between
+    /// a send and its completion.
     const SERIAL_MASK: u32 = (1 << 24) - 1;
 
-    /// As the payload of a completion: `serial (24 bits) | slot (32 bits)`.
+    /// The id as the payload of a completion: `serial (24 bits) | slot (32 bits)`.
     pub(crate) fn pack(self) -> u64 {
         u64::from(self.serial.get() & Self::SERIAL_MASK) << 32 | u64::from(self.slot)
     }
@@ -54,22 +55,22 @@ impl SendId {
 /// How a send begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begun {
-    /// It is tried once, and done unless a completion comes.
+    /// The send is tried once, and done unless a completion comes.
     Inline,
-    /// It waits from the beginning: a completion will come.
+    /// The send waits from the beginning: a completion will come.
     Waiting,
-    /// There is less to send than it says.
+    /// There are fewer bytes to send than the outgoing declares.
     Impossible,
 }
 
-/// What a completion meant.
+/// Meaning of a completion for its send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The rest is on its way.
     Continues,
     /// All bytes are with the kernel.
     Done,
-    /// It ended with this error.
+    /// The send ended with this error.
     Failed(i32),
 }
 
@@ -77,7 +78,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Ended {
     pub(crate) token: Token,
     pub(crate) id: SendId,
-    /// The caller has been told that it is under way.
+    /// The caller has been told that the send is under way.
     pub(crate) is_told: bool,
     pub(crate) outgoing: Outgoing,
 }
@@ -98,17 +99,17 @@ type MessagePool = Vec<Box<Message>>;
 struct Slot {
     serial: NonZeroU32,
     token: Token,
-    /// Nothing is submitted with it once the stream that it belongs to is closed.
+    /// The socket. Nothing is submitted for it once its stream is closed.
     fd: RawFd,
     outgoing: Outgoing,
     sent_bytes: usize,
     total_bytes: usize,
-    /// Where `sent_bytes` is, in a send with inserts.
+    /// The place after the first `sent_bytes` bytes, in a send with inserts.
     progress: Progress,
-    /// Only for sends with inserts; it stays in place while the kernel may read it.
+    /// Only for sends with inserts. The message stays in place while the kernel may read it.
     message: Option<Box<Message>>,
     phase: Phase,
-    /// The caller knows that it is under way, and is owed its end.
+    /// The caller knows that the send is under way, and is owed the event of its end.
     is_told: bool,
     /// Listed in `fresh`: the slot must not be given to another send yet.
     is_fresh: bool,
@@ -118,7 +119,7 @@ struct Slot {
 enum Phase {
     /// Submitted with `MSG_DONTWAIT`: no completion means sent.
     Inline,
-    /// Submitted without: a completion will come.
+    /// Submitted without `MSG_DONTWAIT`: a completion will come.
     Waiting,
     /// Ended.
     Free,
@@ -167,12 +168,13 @@ impl Sends {
         slot.serial == id.serial && slot.phase != Phase::Free
     }
 
-    /// The send that a completion with this payload is of.
+    /// The id of the send that a completion with this payload belongs to.
     pub(crate) fn named(&self, payload: u64) -> SendId {
         let slot = payload as u32;
         let serial = self.slots[slot as usize].serial;
         let id = SendId { slot, serial };
-        // A send that has ended has given its memory away, which the kernel then still read: nothing is right after that.
+        // A send that has ended has given its memory away. A completion for such a send means that the kernel still
+        // read that memory, so nothing can be trusted any more.
         assert!(
             id.pack() == payload && self.is_under_way(id),
             "a completion for a send that has ended"
@@ -186,7 +188,7 @@ impl Sends {
         (slot.token, slot.fd)
     }
 
-    /// A completion came. With `is_closing` nothing more is submitted for the send.
+    /// A completion of the send came. With `is_closing` nothing more is submitted for the send.
     pub(crate) fn complete(
         &mut self,
         driver: &mut Driver,
@@ -214,7 +216,7 @@ impl Sends {
         }
     }
 
-    /// Notes that the caller is told that a send is under way; `false` if it knows.
+    /// Notes that the caller is told that a send is under way; `false` if the caller has been told before.
     pub(crate) fn tell(&mut self, id: SendId) -> bool {
         !std::mem::replace(&mut self.slots[id.slot as usize].is_told, true)
     }
@@ -258,7 +260,8 @@ impl Sends {
         self.fresh = fresh;
     }
 
-    /// Calls `tell` for each send that cannot be settled yet, so that nobody takes it for done. It stays fresh.
+    /// Calls `tell` for each send that cannot be settled yet, so that the caller does not take it for done. These sends
+    /// stay fresh.
     pub(crate) fn postpone(&mut self, mut tell: impl FnMut(Token, SendId)) {
         for &index in &self.fresh {
             let slot = &mut self.slots[index as usize];
@@ -268,7 +271,7 @@ impl Sends {
         }
     }
 
-    /// Puts a send into a slot, and names it.
+    /// Puts a send into a slot, and returns its id.
     fn place(&mut self, fd: RawFd, token: Token, outgoing: Outgoing) -> SendId {
         let total_bytes = outgoing.len();
         let mut slot = Slot {
@@ -296,7 +299,8 @@ impl Sends {
         id
     }
 
-    /// Submits what is left of the send in slot `index`, of which there is something; `false` if nothing can be found.
+    /// Submits the rest of the send in slot `index`, which must not be empty; `false` if no bytes of the rest can be
+    /// found.
     fn submit(&mut self, driver: &mut Driver, index: u32) -> bool {
         let slot = &mut self.slots[index as usize];
         let left = slot.total_bytes - slot.sent_bytes;
@@ -323,10 +327,11 @@ impl Sends {
             skips_success: is_inline,
             user_data: UserData::send(slot.id(index)),
         };
-        // SAFETY: the entry points to the slot's bytes, inserts and message. They are neither moved nor freed before
-        // `end`, which is called after the send's completion, or by `settle` when there will be none: the heap
-        // memory of a `Vec` and a `Box` stays put when the slot itself moves. What the inserts refer to is valid as long
-        // as they are in the slot. The descriptor is open: its `Stream` is not closed, or the close is queued behind.
+        // SAFETY: the entry points to the slot's bytes, inserts and message. These are neither moved nor freed before
+        // `end`, which is called after the send's completion, or by `settle` when there will be none: the heap memory
+        // of a `Vec` and a `Box` stays put when the slot itself moves. The memory that the inserts refer to is valid as
+        // long as the inserts are in the slot. The descriptor is open: its `Stream` is not closed, or the close is
+        // queued behind this entry.
         unsafe { driver.send(entry) }
         true
     }
@@ -341,7 +346,7 @@ impl Slot {
         }
     }
 
-    /// The kernel has taken so many bytes more. What is sent and what is left are what there was; `false` if they are not.
+    /// The kernel has taken `bytes` more bytes. Returns `false` if `bytes` is 0 or more than there was left to send.
     fn note_sent(&mut self, bytes: usize) -> bool {
         if bytes == 0 || bytes > self.total_bytes - self.sent_bytes {
             return false;
@@ -350,7 +355,7 @@ impl Slot {
         if self.sent_bytes == self.total_bytes || self.outgoing.inserts.is_empty() {
             return true;
         }
-        // SAFETY: the progress is that of this slot's send, whose inserts stay until it ends.
+        // SAFETY: the progress is that of this slot's send, whose inserts stay until the send ends.
         unsafe { self.progress.skip(&self.outgoing, bytes) == bytes }
     }
 
@@ -369,7 +374,7 @@ impl Slot {
             .or_else(|| pool.pop())
             .unwrap_or_default();
         message.pieces.clear();
-        // SAFETY: the progress is that of this slot's send, whose inserts stay until it ends.
+        // SAFETY: the progress is that of this slot's send, whose inserts stay until the send ends.
         let bytes = unsafe { gather(&self.outgoing, self.progress, &mut message.pieces) };
         message.header.msg_iov = message.pieces.as_mut_ptr();
         message.header.msg_iovlen = message.pieces.len();

@@ -1,4 +1,4 @@
-//! What the reactor remembers of each connection: looked at only when something ends, runs dry or is closed.
+//! The reactor's record of each connection: it is looked at only when something ends, runs dry or is closed.
 //!
 //! ```text
 //!            recv()               cancel_recv()             last completion
@@ -30,9 +30,9 @@ pub(crate) enum RecvPhase {
     Armed,
     /// A wait for bytes is with the kernel: one completion will come.
     Polled,
-    /// It has been asked to end; with `resume` it starts again after that.
+    /// The operation has been asked to end; with `resume` a receive starts again after that.
     Stopping { resume: bool },
-    /// It ended for want of buffers and waits for some; nothing is submitted.
+    /// The receive ended for want of buffers and waits for some; nothing is submitted.
     Dry,
 }
 
@@ -44,7 +44,8 @@ pub(crate) struct Socket {
     /// A send that waits for room.
     pub(crate) waiting_send: Option<SendId>,
     pub(crate) is_closing: bool,
-    /// Closed in this turn: a send queued before may still fail, and must find out that it is too late to go on.
+    /// The connection was closed in this turn: a send queued before may still come up short, and must then see that its
+    /// stream is closed.
     is_unsettled: bool,
 }
 
@@ -59,7 +60,8 @@ impl Socket {
         }
     }
 
-    /// True while there is something to remember: the kernel owes a completion, or may, or buffers are waited for.
+    /// True while there is something to remember: the kernel owes a completion, or may owe one, or the connection waits
+    /// for buffers.
     fn is_outstanding(&self) -> bool {
         self.recv != RecvPhase::Idle || self.waiting_send.is_some() || self.is_unsettled
     }
@@ -91,14 +93,14 @@ impl Hasher for TokenHasher {
 #[derive(Default)]
 pub(crate) struct Sockets {
     by_token: HashMap<Token, Socket, BuildHasherDefault<TokenHasher>>,
-    /// Sockets with `is_closing`: zero spares the receive path a lookup.
+    /// The number of sockets with `is_closing`; while it is zero the receive path needs no lookup.
     closing_count: usize,
-    /// Closed since the last [`Sockets::settle`].
+    /// Connections closed since the last [`Sockets::settle`].
     closed: Vec<Token>,
 }
 
 impl Sockets {
-    /// The connection of `token`, made known if it is not.
+    /// The record of connection `token`, made if there is none.
     pub(crate) fn entry(&mut self, fd: RawFd, token: Token) -> &mut Socket {
         self.by_token
             .entry(token)
@@ -152,7 +154,7 @@ impl Sockets {
         }
     }
 
-    /// How many connections are known.
+    /// The number of connections that are known.
     pub(crate) fn len(&self) -> usize {
         self.by_token.len()
     }

@@ -12,7 +12,7 @@ use crate::release::KernelRelease;
 pub enum StartError {
     /// The kernel lacks features.
     KernelTooOld {
-        /// The kernel that runs, if it could be told.
+        /// The release of the running kernel, if it could be read.
         running: Option<KernelRelease>,
     },
     /// The sysctl `kernel.io_uring_disabled` forbids io_uring: 1 to processes outside a group, 2 to all.
@@ -31,12 +31,12 @@ pub enum StartError {
     MemlockTooLow {
         /// The limit in bytes.
         bytes: u64,
-        /// What suffices.
+        /// The limit in bytes that suffices.
         needed_bytes: u64,
     },
     /// The limit of locked memory cannot be asked for.
     MemlockUnknown {
-        /// What the kernel said.
+        /// The kernel's error.
         error: io::Error,
     },
     /// The kernel refused memory for the ring: the limit of locked memory of this user, or of the control group.
@@ -51,15 +51,15 @@ pub enum StartError {
     },
     /// Something unforeseen.
     Io {
-        /// What was being done.
+        /// The step that failed.
         action: &'static str,
-        /// What the kernel said.
+        /// The kernel's error.
         error: io::Error,
     },
 }
 
 impl StartError {
-    /// The kernel refused memory to one of so many shards.
+    /// The error for memory that the kernel refused to one of `shards` shards.
     pub fn out_of_memory(shards: usize) -> StartError {
         StartError::OutOfMemory {
             needed_bytes: memlock::bytes_needed(shards, &ReactorConfig::default(), page_bytes()),
@@ -67,7 +67,7 @@ impl StartError {
     }
 
     pub(crate) fn memlock_too_low(bytes: u64, shards: usize) -> Option<StartError> {
-        // Older kernels count less, so that only what glommio insists on is a reason not to try.
+        // Older kernels count less, so only a limit below the one that glommio insists on is a reason not to try.
         (bytes < memlock::EXECUTOR_BYTES_MIN).then(|| StartError::MemlockTooLow {
             bytes,
             needed_bytes: memlock::bytes_needed(shards, &ReactorConfig::default(), page_bytes()),
@@ -87,7 +87,7 @@ impl StartError {
         })
     }
 
-    /// Whether the server can do without what is missing, with epoll.
+    /// Whether epoll needs none of what is missing, so that the server can run on it.
     pub fn leaves_epoll(&self) -> bool {
         !matches!(self, Self::OutOfDescriptors { .. })
     }
@@ -170,7 +170,7 @@ impl std::error::Error for StartError {
     }
 }
 
-/// Why `call`, made on a ring that exists, failed.
+/// The reason why `call`, made on a ring that exists, failed.
 pub(crate) fn call_error(call: &'static str, error: io::Error) -> StartError {
     match error.raw_os_error() {
         Some(errno @ (libc::EPERM | libc::EACCES | libc::ENOSYS)) => {

@@ -1,8 +1,9 @@
 //! A connection's socket in the care of a reactor.
 //!
-//! The reactor names sockets to the kernel by their descriptors, also long after it was asked to: the rest of a short send,
-//! a receive that starts again. So a descriptor must not be closed behind its back, where its number may be another
-//! socket's at once. A [`Stream`] owns it, and only [`crate::Reactor::close`] ends that while the reactor lives.
+//! The reactor names sockets to the kernel by their descriptors, also long after the caller's request: for the rest of
+//! a short send, or a receive that starts again. So no descriptor may be closed without the reactor's knowledge, since
+//! its number may be another socket's at once. A [`Stream`] owns its descriptor, and while the reactor lives only
+//! [`crate::Reactor::close`] closes it.
 
 use std::cell::RefCell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -16,17 +17,17 @@ use crate::send::SendId;
 pub(crate) struct Care(Rc<RefCell<Vec<OwnedFd>>>);
 
 impl Care {
-    /// Whether these are the same reactor's.
+    /// Whether both belong to the same reactor.
     pub(crate) fn is(&self, other: &Care) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
 }
 
-/// A connection: its socket, its name, and its last send. Made by [`crate::Reactor::open`]; give it back with
+/// A connection: its socket, its name, and its last send. [`crate::Reactor::open`] makes a stream; give it back with
 /// [`crate::Reactor::close`].
 #[derive(Debug)]
 pub struct Stream {
-    /// `None` once it is closed.
+    /// `None` once the stream is closed.
     fd: Option<OwnedFd>,
     pub(crate) token: Token,
     /// One send at a time: the next may begin when this one has ended.
@@ -49,7 +50,7 @@ impl Stream {
         Stream::new(fd, Token(0), Care::default())
     }
 
-    /// The caller's name for it.
+    /// The caller's name for the connection.
     pub fn token(&self) -> Token {
         self.token
     }

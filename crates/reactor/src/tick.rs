@@ -1,4 +1,4 @@
-//! The timer of the warm window: it runs from the first wait until the reactor parks.
+//! The timer of the warm window, which runs from the first wait until the reactor parks.
 //!
 //! One timer entry for many waits: a timeout given to each wait would cost every one of them a timer set and removed.
 

@@ -12,7 +12,7 @@ use crate::send::SendId;
 
 const KIND_SHIFT: u32 = 56;
 
-/// What a completion completes.
+/// The kind of operation that a completion belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
@@ -84,7 +84,8 @@ impl UserData {
         Self::of(Kind::SendDatagram, payload)
     }
 
-    /// What it is; a kind nobody submits (a message of a foreign ring) counts as ignored.
+    /// The kind of operation; a kind that this reactor never submits (a message of a foreign ring) counts as
+    /// [`Kind::Ignored`].
     pub(crate) fn kind(self) -> Kind {
         let kind = (self.0 >> KIND_SHIFT) as usize;
         KINDS.get(kind).copied().unwrap_or(Kind::Ignored)

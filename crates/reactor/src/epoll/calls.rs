@@ -1,4 +1,4 @@
-//! The system calls of the driver. Results are those of a completion: what came of it, or a negative errno.
+//! The system calls of the driver. Results are those of a completion: the call's result, or a negative errno.
 //!
 //! None of them is newer than Linux 4.5 (`EPOLLEXCLUSIVE`).
 
@@ -30,10 +30,10 @@ pub(super) fn timer() -> io::Result<OwnedFd> {
 /// Takes the result of a call that makes a descriptor.
 ///
 /// # Safety
-/// It is that, and nobody else has it.
+/// `fd` is such a result, and no other code has taken the descriptor.
 unsafe fn own(fd: i32) -> io::Result<OwnedFd> {
     match fd {
-        // SAFETY: a new descriptor, the caller says.
+        // SAFETY: the caller's promise: a new descriptor.
         0.. => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
         _ => Err(io::Error::last_os_error()),
     }
@@ -61,7 +61,7 @@ pub(super) fn set_timer(timer: &OwnedFd, first: Duration, every: Duration) {
     debug_assert_eq!(result, 0, "the setting is valid");
 }
 
-/// Takes note that a timer has fired, without which a repeating one stands still. False if it has not.
+/// Acknowledges that a timer has fired, as a repeating timer needs to go on. False if the timer has not fired.
 pub(super) fn acknowledge(timer: &OwnedFd) -> bool {
     let mut count = [0_u8; 8];
     // SAFETY: writes eight bytes to a live array of eight.
@@ -69,7 +69,7 @@ pub(super) fn acknowledge(timer: &OwnedFd) -> bool {
     result > 0
 }
 
-/// Adds, changes or deletes (`operation`) what is watched of a descriptor.
+/// Adds, changes or deletes (`operation`) the events that are watched of a descriptor.
 pub(super) fn control(
     epoll: &OwnedFd,
     operation: i32,
@@ -85,7 +85,8 @@ pub(super) fn control(
     }
 }
 
-/// What has happened, at most as much as there is room for; sleeps for `timeout_ms`, for ever if it is negative.
+/// Fills `events` with what has happened, at most as much as there is room for. Sleeps for `timeout_ms` milliseconds at
+/// most, without end if that is negative.
 pub(super) fn wait(
     epoll: &OwnedFd,
     events: &mut Vec<libc::epoll_event>,
@@ -99,12 +100,12 @@ pub(super) fn wait(
     let Ok(count) = usize::try_from(count) else {
         return Err(io::Error::last_os_error());
     };
-    // SAFETY: the kernel has written so many, no more than there was room for.
+    // SAFETY: the kernel has written so many events, no more than there was room for.
     unsafe { events.set_len(count) };
     Ok(())
 }
 
-/// Has the accepts of a listening socket not block.
+/// Makes accepts of a listening socket not block.
 pub(super) fn set_nonblocking(fd: RawFd) {
     // SAFETY: asks for the flags of a descriptor, and sets one. If it fails so does the accept.
     unsafe {
@@ -115,7 +116,7 @@ pub(super) fn set_nonblocking(fd: RawFd) {
     }
 }
 
-/// The next connection.
+/// Accepts the next connection; returns its descriptor or a negative errno.
 pub(super) fn accept(listener: RawFd) -> i32 {
     let nobody = std::ptr::null_mut();
     // SAFETY: no address is asked for.
@@ -126,7 +127,7 @@ pub(super) fn accept(listener: RawFd) -> i32 {
 /// Receives what there is, without waiting.
 ///
 /// # Safety
-/// There are `bytes` bytes at `into`, which nobody else reads or writes.
+/// There are `bytes` bytes at `into`, which nothing else reads or writes.
 pub(super) unsafe fn recv(fd: RawFd, into: *mut u8, bytes: usize) -> i32 {
     // SAFETY: the caller's promise.
     result(unsafe { libc::recv(fd, into.cast(), bytes, libc::MSG_DONTWAIT) })
@@ -135,7 +136,7 @@ pub(super) unsafe fn recv(fd: RawFd, into: *mut u8, bytes: usize) -> i32 {
 /// Receives a datagram, without waiting.
 ///
 /// # Safety
-/// Nobody else reads or writes what the header points to.
+/// Nothing else reads or writes the memory that the header points to.
 pub(super) unsafe fn recv_message(fd: RawFd, header: &mut libc::msghdr) -> i32 {
     // SAFETY: the caller's promise.
     result(unsafe { libc::recvmsg(fd, header, libc::MSG_DONTWAIT) })
@@ -144,7 +145,7 @@ pub(super) unsafe fn recv_message(fd: RawFd, header: &mut libc::msghdr) -> i32 {
 /// Sends as much as there is room for, without waiting.
 ///
 /// # Safety
-/// What the entry points to is valid.
+/// The memory that the entry points to is valid.
 pub(super) unsafe fn send(entry: &SendEntry) -> i32 {
     let flags = entry.flags | libc::MSG_DONTWAIT;
     // SAFETY: the caller's promise.
@@ -158,7 +159,7 @@ pub(super) unsafe fn send(entry: &SendEntry) -> i32 {
     })
 }
 
-/// The result of a call as a completion has it. One send or receive has less than 2 GiB.
+/// The result of a call in the form of a completion's result. One send or receive has less than 2 GiB.
 fn result(result: isize) -> i32 {
     match result {
         0.. => result as i32,

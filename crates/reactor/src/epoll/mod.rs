@@ -1,4 +1,5 @@
-//! The driver for machines where io_uring is not to be had: epoll tells what can be done, and the driver does it.
+//! The driver for machines where io_uring is not available: epoll reports which operations can be done, and the driver
+//! does them.
 //!
 //! ```text
 //!   enter:   operations of the last tick, in order:   sends .......... tried at once; what is left waits for room
@@ -11,9 +12,9 @@
 //! So a turn reads all sockets that are ready, and the next one sends all replies: a request costs one read and one send, and
 //! its part of one wait. A send that fits its socket is done when its call returns and completes nothing, as with a ring.
 //!
-//! What stands in for the kernel's side of a ring: buffers are lent to the driver (`supply`), memory of a send is read until it
-//! completes, doorbells and wakes are eventfds, the warm window is a timerfd. They are edge-triggered, so that nobody has to
-//! read the eventfds.
+//! The driver stands in for the kernel's side of a ring: buffers are lent to the driver (`supply`), the memory of a
+//! send is read until the send completes, doorbells and wakes are eventfds, the warm window is a timerfd. The eventfds
+//! are watched edge-triggered, so that they need not be read.
 
 mod calls;
 mod read;
@@ -36,16 +37,16 @@ use supply::Supply;
 use timers::Timers;
 use watch::{EDGE, IN, READABLE, Reading, SPECIAL, WRITABLE, Watches};
 
-/// Events that one wait brings at most; what is left comes with the next.
+/// The most events that one wait brings; the others come with the next wait.
 const EVENTS_MAX: usize = 256;
 
-/// Names of descriptors that are the driver's own; those of others are their indexes.
+/// Names of descriptors that are the driver's own; all other descriptors are named by their indexes.
 const TICK: u64 = u64::MAX;
 const RETRY: u64 = u64::MAX - 1;
 const WAKE: u64 = u64::MAX - 2;
 const BELL: u64 = u64::MAX - 3;
 
-/// What `enter` is to do.
+/// An operation that was queued for `enter`.
 enum Operation {
     Read(RawFd, Reading, UserData),
     Cancel(RawFd, UserData),
@@ -57,14 +58,14 @@ enum Operation {
     Send(SendEntry),
 }
 
-/// See the head of this file. It belongs to one thread.
+/// The epoll driver of one reactor. It belongs to one thread.
 pub(crate) struct Epoll {
     epoll: OwnedFd,
     watches: Watches,
     supplies: [Supply; 2],
     operations: Vec<Operation>,
     completions: Vec<Completion>,
-    /// What the kernel told with the last wait; kept for its memory.
+    /// The events of the last wait; kept for their memory.
     events: Vec<libc::epoll_event>,
     /// Descriptors that were not read to the end.
     listed: Vec<usize>,
@@ -158,7 +159,7 @@ impl Epoll {
         Waker { signal }
     }
 
-    /// What peers write to.
+    /// The eventfd that peers write to in order to ring.
     pub(crate) fn bell(&self) -> &Arc<OwnedFd> {
         &self.bell
     }
@@ -166,7 +167,7 @@ impl Epoll {
     /// Offers buffers as `group`.
     ///
     /// # Safety
-    /// They outlive the driver.
+    /// The buffers outlive the driver.
     pub(crate) unsafe fn offer_buffers(&mut self, offer: Offer, group: u16) {
         self.supplies[usize::from(group)].offer(offer);
     }
@@ -174,7 +175,7 @@ impl Epoll {
     /// Takes the indexes of buffers of `group`.
     ///
     /// # Safety
-    /// Nobody else has any of them.
+    /// Nothing else uses these buffers.
     pub(crate) unsafe fn supply(&mut self, indexes: &mut Vec<u16>, group: u16) {
         self.supplies[usize::from(group)].give(indexes);
     }
@@ -246,7 +247,7 @@ impl Epoll {
         }
     }
 
-    /// The kernel has told something of the descriptor that is called `name`.
+    /// The kernel has reported the events `what` of the descriptor that is called `name`.
     fn told(&mut self, name: u64, what: u32) {
         match name {
             TICK => self.completions.extend(self.timers.tick()),
@@ -285,7 +286,7 @@ impl Epoll {
             .get(index)
             .is_some_and(|watch| watch.tells_wrong(is_unwanted));
         if tells_wrong {
-            // Without memory for it the kernel leaves things as they are, and tells again.
+            // If the kernel has no memory for the change, it leaves things as they are, and reports again.
             let _ = self.watches.sync(&self.epoll, index, false);
         }
     }
@@ -306,7 +307,7 @@ impl AsFd for Epoll {
 }
 
 impl Drop for Epoll {
-    /// What was queued is sent, and what was to be closed is closed.
+    /// Executes the queued operations: sends are sent, and descriptors that were to be closed are closed.
     fn drop(&mut self) {
         self.operate(self.operations.len());
     }

@@ -1,7 +1,7 @@
 //! Taking in what has come: bytes, datagrams, connections.
 //!
-//! A descriptor is read a few times in a turn at most. If there is more it is listed, and read again in the next turn, so
-//! that nobody who sends much keeps the others waiting.
+//! A descriptor is read a few times in a turn at most. If there is more to read, the descriptor is listed, and read
+//! again in the next turn, so that a peer who sends much does not keep the others waiting.
 
 use std::os::fd::RawFd;
 
@@ -12,22 +12,22 @@ use super::supply::Space;
 use super::watch::{Reading, Watch};
 use super::{Epoll, calls};
 
-/// Receive buffers that one stream fills in a turn.
+/// The most receive buffers that one stream fills in a turn.
 const READS_MAX: usize = 8;
-/// Datagrams of one socket in a turn.
+/// The most datagrams that are received from one socket in a turn.
 const DATAGRAMS_MAX: usize = 64;
-/// Connections that are accepted of one listener in a turn.
+/// The most connections that are accepted from one listener in a turn.
 const ACCEPTS_MAX: usize = 64;
 /// Flags of a completion: more of this operation will come, and it carries a buffer, whose number is in the upper half.
 pub(super) const MORE: u32 = 1 << 1;
 const BUFFER: u32 = 1 << 0;
 const BUFFER_SHIFT: u32 = 16;
 
-/// What one attempt came to.
+/// The result of one attempt to read.
 enum Read {
-    /// Something, and there may be more.
+    /// Something was read, and there may be more.
     Some,
-    /// Something, or not, and now there is no more.
+    /// Something or nothing was read, and now there is no more.
     All,
     /// The operation has ended with this result.
     Ended(i32),
@@ -44,7 +44,7 @@ struct DatagramHead {
 }
 
 impl Epoll {
-    /// From now on what comes to `fd` is dealt with as `reading` says.
+    /// From now on input of `fd` is handled as `reading` says.
     pub(super) fn begin_reading(&mut self, fd: RawFd, reading: Reading, user_data: UserData) {
         let index = self.watches.of(fd);
         let Some(watch) = self.watches.get(index) else {
@@ -76,7 +76,7 @@ impl Epoll {
             return;
         };
         if watch.reading != Reading::Nothing && watch.user_data == target {
-            // The kernel may tell once more, and is then asked not to.
+            // The kernel may report once more, and is then asked to stop.
             let was = std::mem::replace(&mut watch.reading, Reading::Nothing);
             if was == Reading::Accept {
                 self.watches.remove(&self.epoll, fd);
@@ -90,7 +90,7 @@ impl Epoll {
         }
     }
 
-    /// It is to be read with the next wait, whatever the kernel tells.
+    /// Lists a descriptor: it is read with the next wait, whatever the kernel reports.
     fn list(&mut self, index: usize) {
         if let Some(watch) = self.watches.get(index)
             && watch.is_ready
@@ -100,7 +100,7 @@ impl Epoll {
         }
     }
 
-    /// Reads what was not read to the end.
+    /// Reads the descriptors that were not read to the end.
     pub(super) fn go_on(&mut self) {
         let listed = std::mem::take(&mut self.listed);
         for index in listed {
@@ -112,7 +112,7 @@ impl Epoll {
         }
     }
 
-    /// Reads a descriptor for whatever is being done with it, if there may be something.
+    /// Reads a descriptor, as its `reading` says, if there may be something to read.
     pub(super) fn read(&mut self, index: usize) {
         let Some(watch) = self.watches.get(index) else {
             return;
@@ -188,14 +188,14 @@ impl Epoll {
         }
     }
 
-    /// The kernel tells if more comes.
+    /// Notes that a descriptor has nothing more to read; the kernel reports if more comes.
     fn note_emptied(&mut self, index: usize) {
         if let Some(watch) = self.watches.get(index) {
             watch.is_ready = false;
         }
     }
 
-    /// The operation has ended, but what there is to read may still be there.
+    /// Ends the operation with `result`. Unread input may still be there.
     fn end_reading(&mut self, index: usize, result: i32) {
         let Some(Watch {
             reading,
@@ -220,7 +220,7 @@ impl Epoll {
     }
 }
 
-/// What a failed attempt means. An interrupted one is made again.
+/// Meaning of a failed attempt. An interrupted attempt is made again.
 fn after_failure(result: i32) -> Read {
     match -result {
         libc::EINTR => Read::Some,
@@ -229,7 +229,8 @@ fn after_failure(result: i32) -> Read {
     }
 }
 
-/// Receives a datagram as io_uring would write it into the buffer; returns how many bytes of it are in use.
+/// Receives a datagram as io_uring would write it into the buffer; returns how many bytes of the buffer are in use, or
+/// a negative errno.
 fn receive_into(fd: RawFd, space: &Space) -> i32 {
     const HEAD: usize = size_of::<DatagramHead>();
     let mut header = crate::datagram::empty_header();

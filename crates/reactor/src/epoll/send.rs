@@ -5,7 +5,7 @@ use crate::driver::{SendEntry, SendWhat};
 use super::{Epoll, calls};
 
 impl Epoll {
-    /// Sends what there is room for. Only what is left is waited with, if the caller has said so.
+    /// Sends the bytes that there is room for. The rest waits for room, if the entry says so.
     pub(super) fn try_send(&mut self, entry: SendEntry) {
         let result = send_now(&entry);
         let waits = entry.flags & libc::MSG_DONTWAIT == 0;
@@ -30,7 +30,7 @@ impl Epoll {
         }
     }
 
-    /// There is room for sends that have waited.
+    /// Goes on with the sends that have waited, now that there is room.
     pub(super) fn send_waiting(&mut self, index: usize) {
         while let Some(watch) = self.watches.get(index)
             && let Some(entry) = watch.waiting.front()
@@ -45,10 +45,10 @@ impl Epoll {
     }
 }
 
-/// One attempt; an interrupted one is made again.
+/// Makes one attempt to send; an interrupted attempt is made again.
 fn send_now(entry: &SendEntry) -> i32 {
     loop {
-        // SAFETY: whoever queued the entry keeps what it points to until its completion.
+        // SAFETY: the code that queued the entry keeps the memory that the entry points to until its completion.
         let result = unsafe { calls::send(entry) };
         if result != -libc::EINTR {
             return result;

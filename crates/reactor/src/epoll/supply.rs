@@ -1,6 +1,6 @@
-//! The receive buffers that the driver may write to: what the buffer ring is to an io_uring.
+//! The receive buffers that the driver may write to. They take the place of an io_uring's buffer ring.
 //!
-//! The one given back last is taken first: it is still in the cache.
+//! The buffer given back last is taken first: it is still in the cache.
 
 use crate::buffers::Offer;
 
@@ -11,7 +11,7 @@ pub(super) struct Supply {
     free: Vec<u16>,
 }
 
-/// A buffer of a group that nobody else has.
+/// A buffer of a group that only the driver may write to.
 pub(super) struct Space {
     pub(super) index: u16,
     pub(super) start: *mut u8,
@@ -19,17 +19,17 @@ pub(super) struct Space {
 }
 
 impl Supply {
-    /// These are the buffers of this group, of which none may be written to yet.
+    /// Sets the buffers of this group; none of them may be written to yet.
     pub(super) fn offer(&mut self, offer: Offer) {
         self.offer = Some(offer);
     }
 
-    /// Those of `indexes` may be.
+    /// The buffers with these indexes may be written to from now on.
     pub(super) fn give(&mut self, indexes: &mut Vec<u16>) {
         self.free.append(indexes);
     }
 
-    /// A buffer to write to, which is not given back before the caller of the driver has had it.
+    /// Takes a buffer to write to. Unless it stays empty, it comes back only after the caller of the driver has had it.
     pub(super) fn take(&mut self) -> Option<Space> {
         let offer = self.offer?;
         let index = self.free.pop()?;
@@ -41,7 +41,7 @@ impl Supply {
         })
     }
 
-    /// Nothing has been written to it.
+    /// Gives back a buffer to which nothing has been written.
     pub(super) fn give_back(&mut self, space: Space) {
         self.free.push(space.index);
     }

@@ -17,7 +17,7 @@ pub(super) struct Timers {
     is_ticking: bool,
     pub(super) retry: OwnedFd,
     accept_retry: Duration,
-    /// Accepts that pause, and until when.
+    /// The accepts that pause, and when each pause ends.
     paused: Vec<(Instant, UserData)>,
 }
 
@@ -38,27 +38,27 @@ impl Timers {
         calls::set_timer(&self.tick, self.warm_window, self.warm_window);
     }
 
-    /// Ends the ticks; returns the last completion.
+    /// Stops the ticks; returns the last completion.
     pub(super) fn stop_tick(&mut self) -> Completion {
         self.is_ticking = false;
         calls::set_timer(&self.tick, Duration::ZERO, Duration::ZERO);
         ended(UserData::TICK, -libc::ECANCELED, 0)
     }
 
-    /// The timer has told something: a tick, unless it was stopped meanwhile.
+    /// The timer has fired: returns a tick, unless the timer was stopped meanwhile.
     pub(super) fn tick(&self) -> Option<Completion> {
         let has_fired = calls::acknowledge(&self.tick);
         (has_fired && self.is_ticking).then(|| ended(UserData::TICK, -libc::ETIME, MORE))
     }
 
-    /// An accept pauses from now on.
+    /// Starts the pause of an accept.
     pub(super) fn pause(&mut self, user_data: UserData) {
         let until = Instant::now() + self.accept_retry;
         self.paused.push((until, user_data));
         self.set_retry();
     }
 
-    /// Ends the pauses that have been long enough.
+    /// Ends the pauses whose time is over.
     pub(super) fn end_pauses(&mut self, completions: &mut Vec<Completion>) {
         calls::acknowledge(&self.retry);
         let now = Instant::now();
@@ -74,7 +74,7 @@ impl Timers {
 
     fn set_retry(&self) {
         if let Some(first) = self.paused.iter().map(|(until, _)| *until).min() {
-            // Zero would stop it.
+            // A time of zero would stop the timer.
             let left = first.saturating_duration_since(Instant::now());
             let left = left.max(Duration::from_nanos(1));
             calls::set_timer(&self.retry, left, Duration::ZERO);

@@ -1,4 +1,5 @@
-//! What the driver knows of each descriptor: what is being done with it, and what the kernel has been asked to tell.
+//! The driver's record of each descriptor: how its input is handled, and which events the kernel has been asked to
+//! report.
 //!
 //! ```text
 //!   streams, datagrams   edge-triggered: the kernel tells once, and `is_ready` remembers it until all has been read
@@ -7,9 +8,10 @@
 //!   waiting sends        edge-triggered, asked for while there are any
 //! ```
 //!
-//! Edge-triggered costs a request no call beside the wait and the read, and the kernel one look at the socket instead of two.
-//! A read that is not filled has emptied the socket: whatever comes after it is told again. Only the end of a stream, an
-//! error and urgent data may be told with data that is read before them, so after those the socket is read until nothing comes.
+//! Edge-triggered watching costs a request no call beside the wait and the read, and the kernel one look at the socket
+//! instead of two. A read that does not fill its buffer has emptied the socket: input that comes later is reported
+//! again. Only the end of a stream, an error and urgent data may be reported together with data that is read before
+//! them, so after such a report the socket is read until nothing comes.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
@@ -26,22 +28,22 @@ pub(super) const OUT: u32 = libc::EPOLLOUT as u32;
 pub(super) const EDGE: u32 = libc::EPOLLET as u32;
 const ONCE: u32 = libc::EPOLLONESHOT as u32;
 const EXCLUSIVE: u32 = libc::EPOLLEXCLUSIVE as u32;
-/// What a read that is not filled may leave behind.
+/// Events that may remain after a read that does not fill its buffer.
 pub(super) const SPECIAL: u32 =
     (libc::EPOLLRDHUP | libc::EPOLLPRI | libc::EPOLLHUP | libc::EPOLLERR) as u32;
-/// Whatever a reader wants to know.
+/// The events that a reader needs.
 pub(super) const READABLE: u32 = IN | SPECIAL;
-/// Whatever a sender that waits wants to know.
+/// The events that a waiting sender needs.
 pub(super) const WRITABLE: u32 = OUT | (libc::EPOLLHUP | libc::EPOLLERR) as u32;
 
-/// What is done with what comes.
+/// How the input of a descriptor is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// It is left alone.
+    /// Input is left alone.
     Nothing,
     /// Bytes go into receive buffers.
     Stream,
-    /// The caller is told once, and reads by itself.
+    /// The caller is told once that there is input, and reads it by itself.
     Poll,
     /// Datagrams go into receive buffers.
     Datagrams,
@@ -53,18 +55,18 @@ pub(super) enum Reading {
 pub(super) struct Watch {
     pub(super) fd: RawFd,
     pub(super) reading: Reading,
-    /// As what `reading` completes.
+    /// The user data of the completions of `reading`.
     pub(super) user_data: UserData,
-    /// What the kernel tells; 0 if it tells nothing any more.
+    /// The events that the kernel reports; 0 if it reports none any more.
     mask: u32,
     is_registered: bool,
-    /// There may be something to read of which the kernel does not tell again.
+    /// There may be something to read that the kernel does not report again.
     pub(super) is_ready: bool,
-    /// A read that is not filled has not emptied the socket.
+    /// A read that does not fill its buffer may not have emptied the socket.
     pub(super) reads_all: bool,
-    /// It is to be read again.
+    /// The descriptor is listed: it is to be read again.
     pub(super) is_listed: bool,
-    /// Sends that wait for room, first come first served: one of a stream, more of a UDP socket.
+    /// Sends that wait for room, first come first served: at most one of a stream, any number of a UDP socket.
     pub(super) waiting: VecDeque<SendEntry>,
 }
 
@@ -83,7 +85,7 @@ impl Watch {
         }
     }
 
-    /// What the kernel should tell.
+    /// The events that the kernel should report.
     fn wanted(&self) -> u32 {
         let reads = match self.reading {
             Reading::Nothing => EDGE,
@@ -98,8 +100,8 @@ impl Watch {
         }
     }
 
-    /// Whether the kernel should be asked anew: it tells of room that nobody waits for, or of input that nobody reads, as it has
-    /// just done if `is_unwanted`, or nothing although somebody waits.
+    /// Whether the kernel should be asked anew. That is so if it reports room that no send waits for, or input that is
+    /// not read (as it has just done if `is_unwanted`), or nothing although a send waits.
     pub(super) fn tells_wrong(&self, is_unwanted: bool) -> bool {
         let waits = !self.waiting.is_empty();
         let reads = self.reading != Reading::Nothing;
@@ -108,7 +110,7 @@ impl Watch {
             || (self.mask == 0 && reads)
     }
 
-    /// The kernel has told something. After a poll it tells nothing more of this descriptor.
+    /// Notes that the kernel has reported something. After a poll it reports nothing more of this descriptor.
     pub(super) fn note_told(&mut self) {
         if self.mask & ONCE != 0 {
             self.mask = 0;
@@ -116,7 +118,7 @@ impl Watch {
     }
 }
 
-/// All of them, by index, which is their name in the kernel's events.
+/// All descriptors by index; the index is a descriptor's name in the kernel's events.
 #[derive(Default)]
 pub(super) struct Watches {
     slots: Vec<Option<Watch>>,
@@ -125,7 +127,7 @@ pub(super) struct Watches {
 }
 
 impl Watches {
-    /// The index of a descriptor, which is known from now on.
+    /// The index of a descriptor; makes a record if there is none.
     pub(super) fn of(&mut self, fd: RawFd) -> usize {
         *self.by_fd.entry(key(fd)).or_insert_with(|| {
             let index = self.free.pop().unwrap_or_else(|| {
@@ -137,7 +139,7 @@ impl Watches {
         })
     }
 
-    /// The index of a descriptor that is known.
+    /// The index of a descriptor; `None` if it has no record.
     pub(super) fn find(&self, fd: RawFd) -> Option<usize> {
         self.by_fd.get(&key(fd)).copied()
     }
@@ -146,8 +148,8 @@ impl Watches {
         self.slots.get_mut(index)?.as_mut()
     }
 
-    /// Has the kernel tell what is wanted, if it does not do so already or `anew` is set: then it looks now, and tells with the
-    /// next wait if there is something already. Returns whether it looks.
+    /// Has the kernel report the wanted events, if it does not do so already or if `anew` is set. The kernel then looks
+    /// now, and reports with the next wait if there is something already. Returns whether the kernel was asked.
     pub(super) fn sync(&mut self, epoll: &OwnedFd, index: usize, anew: bool) -> Result<bool, i32> {
         let Some(watch) = self.get(index) else {
             return Ok(false);
@@ -167,7 +169,7 @@ impl Watches {
         Ok(true)
     }
 
-    /// Forgets a descriptor, of which the kernel tells nothing more.
+    /// Forgets a descriptor, of which the kernel then reports nothing more.
     pub(super) fn remove(&mut self, epoll: &OwnedFd, fd: RawFd) {
         let Some(index) = self.by_fd.remove(&key(fd)) else {
             return;
@@ -175,7 +177,7 @@ impl Watches {
         if let Some(watch) = self.slots[index].take()
             && watch.is_registered
         {
-            // It fails if the descriptor has been closed by others, and then there is nothing to do.
+            // The call fails if the descriptor has been closed elsewhere; then there is nothing to do.
             let _ = calls::control(epoll, libc::EPOLL_CTL_DEL, fd, 0, 0);
         }
         self.free.push(index);

@@ -1,4 +1,4 @@
-//! All of them, over the driver that this module is called after.
+//! All tests, over the driver that this module is called after.
 
 #[path = "../../tests/reactor/common.rs"]
 #[allow(dead_code, reason = "shared with the tests of tests/reactor")]

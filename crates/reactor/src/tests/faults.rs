@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 
-/// What a call does.
+/// The behaviour of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It fails with this error, and nothing has happened.
+    /// The call fails with this error, and nothing has happened.
     Fails(i32),
-    /// It takes so many entries at most.
+    /// The call takes so many entries at most.
     Takes(u32),
 }
 
@@ -17,7 +17,7 @@ thread_local! {
     static NEXT: RefCell<VecDeque<Fault>> = const { RefCell::new(VecDeque::new()) };
 }
 
-/// The next calls do this, one after the other.
+/// Makes the next calls behave as `faults` says, one after the other.
 pub(crate) fn inject(faults: &[Fault]) {
     NEXT.with_borrow_mut(|next| next.extend(faults));
 }

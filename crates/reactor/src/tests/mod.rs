@@ -1,5 +1,5 @@
-//! Tests that need a kernel which refuses, over each driver: they look at the reactor from outside otherwise, as those of
-//! `tests/reactor`.
+//! Tests that need a kernel which refuses, over each driver. Apart from that they look at the reactor from outside,
+//! like the tests in `tests/reactor`.
 
 #![allow(
     clippy::duplicate_mod,

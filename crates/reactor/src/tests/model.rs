@@ -1,8 +1,9 @@
 //! A model of the reactor: random sends, receives, accepts, closes and parks, with sockets that hold little, peers that read
 //! late, too few receive buffers, and a kernel that now and then does not take what it is given.
 //!
-//! Known of each connection is what a caller may know: which send is under way, by its id, and all bytes of the stream so far.
-//! Each event must be one that can follow, and each stream must arrive to the byte. `REACTOR_MODEL_SEED` repeats a run.
+//! Of each connection the model knows what a caller may know: which send is under way, by its id, and all bytes of the
+//! stream so far. Each event must be one that can follow, and each stream must arrive to the byte. `REACTOR_MODEL_SEED`
+//! repeats a run.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -22,14 +23,14 @@ use crate::{Event, Insert, Outgoing, Reactor, ReactorConfig, RecvBuf, SendId, St
 const SECONDS: u64 = 5;
 /// Connections open at once.
 const CONNECTIONS_MAX: usize = 24;
-/// What a stream may have left to be read: the model compares all of it.
+/// The most unread bytes of a stream: the model compares all of them.
 const UNREAD_BYTES_MAX: usize = 4 << 20;
 /// Memory that inserts point to; it outlives the reactor.
 const VALUES_BYTES: usize = 256 * 1024;
 /// The accepting listener.
 const LISTENER: Token = Token(Token::MAX.0);
 
-/// What is known of a connection's last send.
+/// The model's record of a connection's last send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
     Done,

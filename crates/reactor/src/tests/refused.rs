@@ -8,7 +8,7 @@ use super::common::{connection, hang_up, listen, opened, pattern, poll, reactor,
 use crate::tests::faults::{Fault, inject};
 use crate::{Event, Outgoing, Reactor, ReactorConfig, SendId, Token};
 
-/// What the events say of sends: `B`locked, `D`one, `F`ailed.
+/// The events of sends, one letter each: `B`locked, `D`one, `F`ailed.
 fn said(events: &[Event]) -> Vec<(char, SendId)> {
     events
         .iter()

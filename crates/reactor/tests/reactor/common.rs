@@ -1,4 +1,4 @@
-//! What the tests share: connected sockets, a loop that collects events, a watchdog, random numbers.
+//! Code that the tests share: connected sockets, a loop that collects events, a watchdog, random numbers.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use corecached_reactor::runtime::{self, Runtime};
 use corecached_reactor::{Event, Io, Reactor, ReactorConfig, Stream, Token};
 
-/// The driver that the tests run over: that which a module above is called after.
+/// The driver that the tests run over: the one that a module above is called after.
 pub(crate) fn driver() -> Io {
     match module_path!().contains("::epoll::") {
         true => Io::Epoll,
@@ -75,7 +75,7 @@ pub(crate) fn listen() -> TcpListener {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
 }
 
-/// A socket as the reactor takes it that shares it.
+/// A socket in the form in which the reactor shares it.
 pub(crate) fn shared(socket: &impl AsFd) -> Arc<OwnedFd> {
     Arc::new(socket.as_fd().try_clone_to_owned().unwrap())
 }
@@ -105,7 +105,7 @@ pub(crate) fn hang_up(reactor: &mut Reactor, streams: impl IntoIterator<Item = S
     reactor.turn(false, &mut Vec::new()).unwrap();
 }
 
-/// What has happened, but for the passing of time.
+/// The events of one turn, without those for the passing of time.
 pub(crate) fn poll(reactor: &mut Reactor) -> Vec<Event> {
     let mut events = Vec::new();
     reactor.turn(false, &mut events).unwrap();

@@ -135,7 +135,7 @@ fn replies_beyond_the_limit_are_not_taken() {
     assert!(!reactor.send_datagrams(SOCKET, &peer, vec![2; 600], 1400));
     assert!(reactor.send_datagrams(SOCKET, &peer, vec![3; 400], 1400));
     poll(&mut reactor);
-    // What was sent is no longer counted.
+    // Bytes that were sent are no longer counted.
     assert!(reactor.send_datagrams(SOCKET, &peer, vec![4; 1000], 1400));
     poll(&mut reactor);
     let sizes: Vec<usize> = (0..3).map(|_| receive(&client).len()).collect();

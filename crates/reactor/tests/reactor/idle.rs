@@ -51,7 +51,7 @@ fn a_parked_reactor_child() {
     };
     let thread = std::thread::spawn(move || in_runtime(work));
     std::thread::sleep(Duration::from_millis(200));
-    // On a machine that is starved the beginning takes longer; whoever never rests does so in none of these.
+    // On a starved machine the beginning takes longer; a reactor that never rests fails all three times.
     let rests = (0..3).any(|_| {
         let before = cpu_usec();
         std::thread::sleep(IDLE);

@@ -1,4 +1,4 @@
-//! Parking: no wake-up is lost, whoever wakes.
+//! Parking: no wake-up is lost, whatever wakes the reactor.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ use super::common::{
 
 const WINDOW: Duration = Duration::from_micros(200);
 const RUN: Duration = Duration::from_secs(2);
-/// More, where a starved machine takes longer for so many.
+/// The least number of exchanges; there are more unless a starved machine takes too long for these.
 const EXCHANGES_MIN: u64 = 100;
 
 fn config() -> ReactorConfig {
@@ -121,7 +121,7 @@ async fn answer(own: OwnedFd) -> u64 {
     shard.parks
 }
 
-/// What two threads tell each other: how often the other was asked, and how often it answered.
+/// Shared counters of an asking and an answering thread: how often the one asked, and how often the other answered.
 #[derive(Default)]
 struct Score {
     asked: AtomicU64,

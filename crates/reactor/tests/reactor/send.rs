@@ -137,7 +137,7 @@ fn a_full_socket_blocks_a_send_of_which_nothing_fits() {
             ),
             "{events:?}"
         );
-        // The same socket under another name: its first attempt finds no room at all (EAGAIN).
+        // This connection is the same socket under another name: its first attempt finds no room at all (EAGAIN).
         let mut twin = reactor.open(twin, Token(2));
         reactor.send(&mut twin, Outgoing::from(b"end".to_vec()));
         let events = poll(&mut reactor);
@@ -353,7 +353,8 @@ fn ends(events: &[Event], wanted: Token) -> bool {
         .any(|event| matches!(event, Event::SendDone { token, .. } if *token == wanted))
 }
 
-/// Looking at completions fills the submission queue again. That says nothing of the sends that the kernel has taken before.
+/// Looking at completions fills the submission queue again. Those new entries say nothing about the sends that the
+/// kernel has taken before.
 #[test]
 fn a_send_ends_in_its_turn_whatever_the_turn_starts_again() {
     let mut reactor = reactor(&small());
@@ -382,7 +383,8 @@ fn a_send_ends_in_its_turn_whatever_the_turn_starts_again() {
     assert!(ends(&events, Token(1)), "{events:?}");
 }
 
-/// What came of it: the late end of a first send was taken for that of the second, and a third went into its middle.
+/// The fault that followed: the late end of a first send was taken for the end of the second send, and a third send
+/// went into the middle of the second.
 #[test]
 fn a_late_end_does_not_let_a_send_into_the_middle_of_another() {
     within(30, || {
