@@ -1,4 +1,4 @@
-//! What an operation needs of the shard that it runs on.
+//! The access to a shard that an operation on it is given.
 
 use std::os::fd::RawFd;
 
@@ -11,9 +11,9 @@ use super::observer::Observer;
 pub(crate) struct Access<'a> {
     /// The shard's cache.
     pub(crate) engine: &'a mut Engine,
-    /// Who sees what is done to it.
+    /// Observes the operations on the shard.
     pub(crate) observer: &'a mut Observer,
-    /// Which shard it is.
+    /// The number of the shard.
     pub(crate) shard: ShardId,
     /// The server's clock.
     pub(crate) now: Seconds,

@@ -1,4 +1,4 @@
-//! Operations on a key as calls of the engine, seen by nobody.
+//! Operations on a key as calls of the engine, without observation.
 
 use corecached_engine::{Engine, Fetch, Lookup, Seconds, Store, StoreOutcome};
 

@@ -1,17 +1,17 @@
-//! A batch: all operations of one tick of one shard for one other shard, and what they have come to on the way back.
+//! A batch: all operations of one tick of one shard for one other shard, and their answers on the way back.
 //!
 //! ```text
 //!   origin                          owner, or the origin under a loan            origin
 //!   push --> work, arena ---------> run: each operation -> its answer --------> deliver --> connections
 //!                                        Told    bytes of a reply, in `replies`
-//!                                        Part    of something that all shards take part in
+//!                                        Part    a shard's answer to an operation on a shard
 //!                                        Walked  a step of a walk, and lines in `replies`
 //! ```
 //!
-//! The same box travels: filled by the origin, executed by the owner or by the origin itself under a loan, read for its
-//! answers by the origin, emptied and used again. Keys, words and values are copied into one arena, so that a batch does not
-//! depend on receive buffers and needs no allocation once it is warm. An outcome is written where the engine is at hand: a
-//! value is copied once, into the replies, from where it goes to its connection.
+//! The same box travels: the origin fills it, the owner executes it (or the origin itself, under a loan), and the
+//! origin reads its answers, empties it and uses it again. Keys, words and values are copied into one arena, so that a
+//! batch does not depend on receive buffers and needs no allocation once it is warm. An outcome becomes reply bytes
+//! while the engine is at hand: a value is copied once, into the replies, from which it goes to its connection.
 
 use std::os::fd::RawFd;
 
@@ -28,27 +28,27 @@ use crate::dialect::dump::{self, Dump, Walked};
 use crate::dialect::{Style, answer};
 use crate::replies::{self, Told};
 
-/// Arenas above this capacity are not kept for the next batch.
+/// Largest capacity of an arena that is kept for the next batch.
 const ARENA_BYTES_KEPT: usize = 256 * 1024;
 
-/// Likewise for operations and their answers: 200 KiB of those.
+/// Most operations and answers whose memory is kept for the next batch: 200 KiB.
 const OPS_KEPT: usize = 1024;
 
-/// Operations whose items are asked for together.
+/// Operations whose items are prefetched together.
 const PREFETCHED_OPS: usize = 16;
 
-/// One thing to do.
+/// One operation of a batch.
 #[derive(Debug)]
 struct Packed {
     work: Work,
-    /// The connection that it is run for.
+    /// The connection that the operation is run for.
     descriptor: RawFd,
 }
 
-/// What there is to do; its bytes stand in the batch's arena, in the order of the operations.
+/// An operation. Its bytes stand in the batch's arena, in the order of the operations.
 #[derive(Debug)]
 enum Work {
-    /// An operation on a key, with lengths of what stands in the arena: key, words, value.
+    /// An operation on a key, with the lengths of its key, words and value in the arena.
     Key {
         hash: KeyHash,
         verb: Verb<'static>,
@@ -72,7 +72,7 @@ enum Work {
     },
 }
 
-/// What has become of one thing that somebody waits for.
+/// The answer to an operation that a connection waits for.
 #[derive(Debug)]
 enum Answer {
     /// A reply ends at this byte and this insert; it begins where the one before it ends.
@@ -94,19 +94,19 @@ enum Answer {
 /// A batch as it travels: the queues between shards carry the box, not the fields.
 pub(crate) type BoxedBatch = Box<Batch>;
 
-/// Operations for one shard, and what they have come to.
+/// Operations for one shard, and their answers.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     work: Vec<Packed>,
     arena: Vec<u8>,
     replies: Outgoing,
     answers: Vec<Answer>,
-    /// Operations that ask for memory for large values.
+    /// Number of operations that ask for memory for large values.
     asking: usize,
 }
 
 impl Batch {
-    /// Adds an operation on a key; `reply_to` is `None` for one that wants no reply.
+    /// Adds an operation on a key; `reply_to` is `None` if no reply is wanted.
     pub(crate) fn push(
         &mut self,
         op: &Op<'_>,
@@ -190,17 +190,17 @@ impl Batch {
         self.work.len()
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the batch holds no operation.
     pub(crate) fn is_empty(&self) -> bool {
         self.work.is_empty()
     }
 
-    /// Bytes of keys and values carried.
+    /// Bytes of keys and values in the arena.
     pub(crate) fn arena_bytes(&self) -> usize {
         self.arena.len()
     }
 
-    /// Bytes of heap memory held.
+    /// Bytes of heap memory that the batch holds.
     pub(crate) fn held_bytes(&self) -> usize {
         size_of::<Batch>()
             + self.arena.capacity()
@@ -209,12 +209,12 @@ impl Batch {
             + replies::held(&self.replies)
     }
 
-    /// Operations that ask for memory for large values.
+    /// Number of operations that ask for memory for large values.
     pub(crate) fn asking(&self) -> usize {
         self.asking
     }
 
-    /// Runs every operation, in order, keeping what they come to.
+    /// Runs every operation, in order, and keeps the answers.
     pub(crate) fn run(&mut self, access: &mut Access<'_>) {
         let mut at = 0;
         for index in 0..self.work.len() {
@@ -226,7 +226,7 @@ impl Batch {
         }
     }
 
-    /// Runs an operation whose bytes begin at `at` in the arena; returns how many there are.
+    /// Runs an operation whose bytes begin at `at` in the arena; returns how many bytes it has there.
     #[inline]
     fn run_one(&mut self, index: usize, at: usize, access: &mut Access<'_>) -> usize {
         let bytes = &self.arena[at..];
@@ -288,7 +288,7 @@ impl Batch {
         }
     }
 
-    /// Asks for the buckets, then the items, of the operations from `first` on.
+    /// Prefetches the buckets, then the items, of the operations from `first` on.
     fn prefetch(&self, first: usize, access: &Access<'_>) {
         let ahead = &self.work[first..self.work.len().min(first + PREFETCHED_OPS)];
         let hashes = ahead.iter().filter_map(|packed| match packed.work {
@@ -303,7 +303,7 @@ impl Batch {
         }
     }
 
-    /// Gives every answer, in the order of the operations, to `deliver`; then the batch is empty again.
+    /// Gives every answer, in the order of the operations, to `deliver`; afterwards the batch is empty.
     pub(crate) fn deliver(&mut self, mut deliver: impl FnMut(Delivery<'_>)) {
         let Outgoing { bytes, inserts, .. } = &mut self.replies;
         let (mut begin, mut first) = (0, 0);
@@ -349,29 +349,29 @@ impl Batch {
     }
 }
 
-/// What an operation in a batch came to, on its way to who waits for it.
+/// An answer on its way to the connection that waits for it.
 pub(crate) enum Delivery<'a> {
     /// A reply.
     Told {
-        /// Where it goes.
+        /// The place of the reply.
         to: ReplyTo,
-        /// What it is.
+        /// The bytes of the reply.
         told: Told<'a>,
     },
-    /// What this shard gives to something that a connection has asked of it.
+    /// The shard's answer to an operation on it.
     Part {
-        /// The connection.
+        /// The connection that has asked.
         to: ConnId,
-        /// What is given.
+        /// The answer.
         part: Part,
     },
     /// A step of a walk.
     Walked {
-        /// Where its lines go.
+        /// The reply to which its lines belong.
         to: ReplyTo,
-        /// What it shows.
+        /// The lines that it has produced.
         lines: &'a [u8],
-        /// How far it has come.
+        /// How far the walk has come.
         walked: Walked,
     },
 }

@@ -14,14 +14,14 @@ use super::observer::Observer;
 
 /// A shard's engine with its inbound queues, behind the ownership word.
 ///
-/// The queues are in here because a borrower must first run what it has sent to the shard earlier, so that operations of
-/// one connection on one key stay in order.
+/// The queues are part of the core because a borrower must first run the batches that it has sent to the shard earlier.
+/// Only so do operations of one connection on one key stay in order.
 pub(crate) struct Core {
     /// The cache.
     pub(crate) engine: Engine,
-    /// Who sees what is done to it.
+    /// Observes the operations on the shard.
     pub(crate) observer: Observer,
-    /// Batches from each shard, by its id; its own place is unused.
+    /// Batches from each shard, by its id; the shard's own place is unused.
     pub(crate) inbound: Vec<Consumer<BoxedBatch>>,
 }
 
@@ -39,11 +39,11 @@ impl Core {
     }
 }
 
-/// The core of every shard, for whoever may borrow one.
+/// The cores of all shards, for those that may borrow one.
 pub(crate) struct Cells(Vec<Arc<Loanable<Core>>>);
 
 impl Cells {
-    /// By shard.
+    /// Takes the cores in the order of their shards.
     pub(crate) fn new(cores: Vec<Arc<Loanable<Core>>>) -> Cells {
         Cells(cores)
     }
@@ -54,7 +54,7 @@ impl Cells {
         &self.0[usize::from(shard.0)]
     }
 
-    /// All of them.
+    /// The cores of all shards.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Loanable<Core>> {
         self.0.iter().map(Arc::as_ref)
     }

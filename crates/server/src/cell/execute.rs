@@ -61,8 +61,8 @@ pub(crate) fn run_on_shard(access: &mut Access<'_>, op: &ShardOp<'_>) -> Part {
             }
         }
         ShardOp::Unpin { pin } => {
-            // SAFETY: the shard that has sent the value made these bits of its only pin, and the owner, which made the pin,
-            // executes the operation once.
+            // SAFETY: the shard that has sent the value made these bits of its only pin; the owner of the engine, which
+            // made the pin, executes the operation once.
             access.engine.unpin(unsafe { Pin::from_bits(pin) });
         }
     }

@@ -1,9 +1,9 @@
-//! Names of shards and connections: numbers that must not be mixed up with others, known to every part of the server.
+//! Names of shards, connections and replies: numbers of distinct types, known to every part of the server.
 //!
 //! ```text
 //! ShardId   0 .. -t
 //! ConnId    generation (23 bits) | index (32 bits), unique in its shard
-//! ReplySeq  counts the replies of a connection that another shard owes or that wait behind such
+//! ReplySeq  counts the replies of a connection that another shard owes, or that wait behind such a reply
 //! ```
 
 use corecached_reactor::Token;
@@ -15,9 +15,9 @@ pub(crate) struct ShardId(pub(crate) u16);
 /// Names a connection of one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ConnId {
-    /// Its place in the table.
+    /// The connection's place in the table.
     pub(crate) index: u32,
-    /// How many connections had that place before.
+    /// Number of connections that had that place before.
     pub(crate) generation: u32,
 }
 
@@ -25,7 +25,7 @@ impl ConnId {
     /// Generations wrap at 23 bits: a [`Token`] has 56 bits, and its highest marks a listener.
     pub(crate) const GENERATION_MASK: u32 = (1 << 23) - 1;
 
-    /// The token of its ring operations.
+    /// The token of the connection's ring operations.
     pub(crate) fn token(self) -> Token {
         Token(u64::from(self.generation) << 32 | u64::from(self.index))
     }
@@ -43,11 +43,11 @@ impl ConnId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReplySeq(pub(crate) u32);
 
-/// Who gets the reply of an operation.
+/// The place where the reply of an operation goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReplyTo {
     /// The connection, on the shard that the operation comes from.
     pub(crate) conn: ConnId,
-    /// The place in its order of replies.
+    /// The place in the connection's order of replies.
     pub(crate) seq: ReplySeq,
 }

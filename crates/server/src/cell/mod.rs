@@ -1,14 +1,15 @@
-//! A cell: one shard's engine and what is done to it. It knows no network, and no protocol but for the watchers' lines.
+//! A cell: one shard's engine and the operations on it. It knows no network, and no protocol except the watchers'
+//! lines.
 //!
 //! ```text
-//! ids               names of shards, connections and replies, for all that refers to any of them
-//! op      outcome   what is asked of a cell, and what has become of it
-//! execute  apply    the one in, the other out, with `access` to the engine
-//! observed observer the same while somebody watches, and what is kept for those who do
-//! stage    walk     steps of what takes longer
-//! batch             operations of one tick for another cell, and the way back
-//! core              the engine with its inbound queues: what is lent
-//! report pairs      its statistics, and the names and values that are told of them
+//! ids               names of shards, connections and replies
+//! op      outcome   operations on a cell, and their results
+//! execute  apply    run an operation with `access` to the engine and return its outcome
+//! observed observer run it while somebody watches, and keep the lines and counts
+//! stage    walk     steps of work that takes longer
+//! batch             the operations of one tick for another cell, and their answers
+//! core              the engine with its inbound queues: the part that is lent
+//! report pairs      the statistics of a cell, and the names and values that are told of them
 //! ```
 
 pub(crate) mod access;

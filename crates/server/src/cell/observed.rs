@@ -1,5 +1,5 @@
-//! The witness of a shard's operations, while somebody wants to know of them: it looks at the item before an operation, and
-//! learns from its outcome what has become of it.
+//! Runs operations under observation, while somebody watches. It looks at the item before an operation, and learns the
+//! change from the operation's outcome.
 //!
 //! ```text
 //!   Op --> look at the item --> engine --> Outcome --+--> counts of `stats detail`
@@ -22,7 +22,8 @@ use super::outcome::{Changed, Outcome};
 /// Runs an operation under observation.
 #[cold]
 pub(super) fn observed<'e>(access: &'e mut Access<'_>, op: &Op<'_>) -> Outcome<'e> {
-    // A lookup's outcome shows the engine's memory: what the engine has done by itself during the last one is taken now.
+    // The outcome of a lookup borrows the engine, so events of the engine cannot be collected after it: those of the
+    // last lookup are collected now.
     access.observer.collect(access.engine);
     let found = access.engine.observe(op.key, op.hash, access.now);
     if !matches!(op.verb, Verb::Change(Change::Refuse { .. })) {
@@ -62,7 +63,7 @@ fn has_found(outcome: &Outcome<'_>) -> bool {
     }
 }
 
-/// Writes down what has become of a change of an item that was as `found` says before it.
+/// Logs a change of an item; `found` is the item's state before the change.
 fn log_change(
     access: &mut Access<'_>,
     op: &Op<'_>,
@@ -87,7 +88,7 @@ fn log_change(
             };
             log_store(access, op, mode, 0, status);
         }
-        // A number that is created is added; one that is changed is not logged, as in memcached.
+        // A counter that is created is logged as added; one that is changed is not logged, as in memcached.
         (Change::Arith(_), Changed::Counted(ArithOutcome::Number { created: true, .. })) => {
             log_store(access, op, StoreMode::Add, 0, StoreStatus::Stored);
         }
@@ -98,7 +99,7 @@ fn log_change(
         }
         (Change::Delete { delete, command }, Changed::Deleted(DeleteOutcome::Deleted)) => {
             if delete.empty.is_some() {
-                // An empty value is set in place of the one before.
+                // An empty value is set in place of the old one.
                 log_store(access, op, StoreMode::Set, 0, StoreStatus::Stored);
             } else if !delete.stale {
                 access.observer.log.add(Streams::DELETIONS, |out| {
@@ -110,7 +111,7 @@ fn log_change(
     }
 }
 
-/// Writes down what a storage command has come to.
+/// Logs the outcome of a storage command.
 fn log_store(
     access: &mut Access<'_>,
     op: &Op<'_>,

@@ -1,5 +1,5 @@
-//! What a shard keeps of what happens on it, while somebody wants to know: lines for watchers, counts of `stats detail`.
-//! What it is told comes from outcomes (`observed.rs`) and from the engine's own events.
+//! The events of a shard that are recorded while somebody watches: lines for watchers, counts of `stats detail`. They
+//! come from outcomes (`observed.rs`) and from the engine's own events.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    /// Nothing is wanted yet.
+    /// An observer that records nothing yet.
     pub(crate) fn new(watch: Arc<Watch>) -> Observer {
         Observer {
             wanted: 0,
@@ -35,7 +35,7 @@ impl Observer {
         self.wanted == 0
     }
 
-    /// Looks what is wanted, at the beginning of a turn or loan.
+    /// Reads what is to be observed, at the beginning of a turn or loan.
     #[inline]
     pub(crate) fn sync(&mut self, engine: &mut Engine) {
         let wanted = self.log.sync();
@@ -57,7 +57,7 @@ impl Observer {
         self.log.take()
     }
 
-    /// Writes down what the engine has done by itself.
+    /// Logs the events that the engine has caused by itself.
     pub(crate) fn collect(&mut self, engine: &mut Engine) {
         let log = &mut self.log;
         let dropped = engine.take_events(|event| match *event {
@@ -94,12 +94,12 @@ impl Observer {
         self.prefixes.rows(from)
     }
 
-    /// `stats reset`.
+    /// `stats reset`: sets the counts to zero.
     pub(crate) fn reset(&mut self) {
         self.prefixes.clear();
     }
 
-    /// A lookup, or the look that a change begins with.
+    /// Logs a lookup, or the look at the item that a change begins with.
     pub(super) fn item_get(&mut self, key: &[u8], found: &Observed, descriptor: i32) {
         if self.wanted & LOOKUPS != 0 {
             dialogue::lookup(key, found.presence);

@@ -1,13 +1,13 @@
-//! Operations: what every protocol turns its requests into, and all that a cell ever sees of them.
+//! Operations: every protocol turns its requests into them, and a cell sees nothing else of a request.
 //!
 //! ```text
 //! Op        on one key     execute         -> Outcome     on the shard that owns the key
 //! ShardOp   on a shard     run_on_shard    -> Part        on one shard, or on each of them
 //! ```
 //!
-//! Both borrow what they carry from the receive buffer when they run at once, or from a [`Batch`](super::batch::Batch) when
-//! they travel to another shard. They name no protocol and no connection: who is answered, and how, is the business of the
-//! carrier.
+//! Operations that run at once borrow their bytes from the receive buffer; operations that travel to another shard
+//! borrow them from a [`Batch`](super::batch::Batch). They name no protocol and no connection: the carrier knows where
+//! the reply goes and how it is written.
 
 use corecached_engine::{
     Arith, Deadline, Delete, Fetch, KeyHash, Reserve, Seconds, StagedTicket, StoreExtras, StoreMode,
@@ -18,62 +18,62 @@ use corecached_engine::{
 pub(crate) struct Op<'a> {
     /// The key.
     pub(crate) key: &'a [u8],
-    /// Its hash; decides the shard.
+    /// Hash of the key; it decides the shard.
     pub(crate) hash: KeyHash,
-    /// What to do.
+    /// The action.
     pub(crate) verb: Verb<'a>,
 }
 
-/// What is done with a key.
+/// An action on a key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Verb<'a> {
-    /// A lookup: what it counts as and does to the item.
+    /// A lookup, with how it is counted and what it changes in the item.
     Get(Fetch),
-    /// Anything that has no value to give.
+    /// A change, which returns no value.
     Change(Change<'a>),
 }
 
 /// A change of one item.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Change<'a> {
-    /// The six storage commands, with the value.
+    /// A storage command of the six, with its value.
     Store {
-        /// Which of them.
+        /// The storage command.
         mode: StoreMode,
         /// Client flags of the new item.
         client_flags: u32,
         /// Deadline of the new item.
         deadline: Deadline,
-        /// What else is asked for.
+        /// Further conditions and side effects.
         extras: StoreExtras,
         /// The value.
         value: &'a [u8],
     },
-    /// The same with a value that has come in pieces, into memory of the shard.
+    /// A storage command whose value has come in pieces, into memory of the shard.
     Commit {
         /// The value.
         staged: StagedTicket,
         /// The storage command.
         mode: StoreMode,
-        /// What else is asked for.
+        /// Further conditions and side effects.
         extras: StoreExtras,
         /// Length of the value.
         value_bytes: usize,
     },
-    /// A value under this key was announced that is not taken.
+    /// A storage command whose announced value is not taken.
     Refuse {
         /// The storage command.
         mode: StoreMode,
-        /// Whether the old value is dropped, as that of a `set` is.
+        /// Whether the old value is dropped, as by `set`.
         drops_old: bool,
-        /// Why it is refused.
+        /// Why the value is refused.
         why: Refusal,
     },
     /// `delete`.
     Delete {
-        /// What becomes of the item.
+        /// The effect on the item.
         delete: Delete,
-        /// The command, as logs name it.
+        /// The name of the command in logs.
         command: &'static str,
     },
     /// `incr` and `decr`.
@@ -88,9 +88,9 @@ pub(crate) enum Change<'a> {
 /// Why a storage command was refused before its value was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Larger than `-I`.
+    /// The item would be larger than `-I`.
     TooLarge,
-    /// No memory could be had for it.
+    /// There is no memory for the item.
     NoMemory,
 }
 
@@ -99,7 +99,7 @@ pub(crate) enum Refusal {
 pub(crate) enum ShardOp<'a> {
     /// `flush_all`.
     FlushAll {
-        /// When; `None` is now.
+        /// When the items are flushed; `None` is now.
         at: Option<Seconds>,
     },
     /// `stats reset`.
@@ -108,31 +108,32 @@ pub(crate) enum ShardOp<'a> {
     Report,
     /// A copy of the shard's counts of some prefixes, for `stats detail dump`.
     Prefixes {
-        /// The number of the first.
+        /// The first of these numbers.
         from: u32,
     },
     /// `slabs reassign`.
     Reassign {
-        /// The class that gives a page; `None` = any.
+        /// The class that gives a page; `None` is any class.
         source: Option<u8>,
-        /// The class that gets it; 0 = the pool.
+        /// The class that gets the page; 0 is the pool.
         destination: u8,
     },
-    /// Memory for a large value that another shard receives: its first.
+    /// Asks for the first memory of a large value that another shard receives.
     Begin(Reserve<'a>),
-    /// That many bytes more of it.
+    /// Asks for more memory for such a value.
     Grow {
         /// The value.
         staged: StagedTicket,
-        /// How many bytes.
+        /// Number of bytes.
         bytes: usize,
     },
-    /// That value will never be whole.
+    /// Gives up such a value, which will never be whole.
     Abort {
         /// The value.
         staged: StagedTicket,
     },
-    /// A value sent from slab memory has left; its chunks may be freed. Executed once.
+    /// Releases the pin of a value that has been sent from slab memory, so that its chunks may be freed. It is executed
+    /// once.
     Unpin {
         /// The bits of the pin.
         pin: u32,
@@ -140,7 +141,7 @@ pub(crate) enum ShardOp<'a> {
 }
 
 impl<'a> Verb<'a> {
-    /// The value it carries; empty for most.
+    /// The value that the action carries; empty for most.
     #[inline]
     pub(crate) fn value(&self) -> &'a [u8] {
         match *self {
@@ -149,7 +150,7 @@ impl<'a> Verb<'a> {
         }
     }
 
-    /// The same with another value, if it carries one.
+    /// The same action with `value`, if the action carries a value.
     #[inline]
     pub(crate) fn with_value<'b>(self, value: &'b [u8]) -> Verb<'b> {
         match self {
@@ -204,7 +205,7 @@ impl Change<'_> {
 }
 
 impl<'a> ShardOp<'a> {
-    /// The key it carries; empty for most.
+    /// The key that the operation carries; empty for most.
     pub(crate) fn key(&self) -> &'a [u8] {
         match self {
             ShardOp::Begin(reserve) => reserve.key,
@@ -212,12 +213,12 @@ impl<'a> ShardOp<'a> {
         }
     }
 
-    /// Whether it asks for memory for a large value.
+    /// Whether the operation asks for memory for a large value.
     pub(crate) fn asks_for_memory(&self) -> bool {
         matches!(self, ShardOp::Begin(_) | ShardOp::Grow { .. })
     }
 
-    /// The same with its key kept elsewhere.
+    /// The same operation with `key`, a copy of its key.
     pub(crate) fn with_key<'b>(self, key: &'b [u8]) -> ShardOp<'b> {
         match self {
             ShardOp::Begin(reserve) => ShardOp::Begin(Reserve { key, ..reserve }),

@@ -1,5 +1,5 @@
-//! What has become of an operation. Nobody has to look anywhere else to know it: protocols write it, watchers log it, and
-//! `stats detail` counts it.
+//! The result of an operation. It is the only source for everything that depends on the result: protocols write it,
+//! watchers log it, and `stats detail` counts it.
 //!
 //! ```text
 //! Op       -> Outcome   Hit Miss OutOfMemory            a lookup; the item is seen through `HitView`
@@ -7,9 +7,10 @@
 //! ShardOp  -> Part      Done Report Prefixes Reassigned Granted
 //! ```
 //!
-//! An item that was found is told by whatever implements [`HitView`]: the engine's own [`Hit`], or facts that were copied out
-//! of another shard's memory. Protocols write what comes before its value from that (`Style::hit`), and say what comes
-//! behind it; the value itself is appended by whoever has it. So a hit gets the same bytes whatever way it was found.
+//! An item that was found is described through [`HitView`], either by the engine's own [`Hit`] or by facts that were
+//! copied out of another shard's memory. From these facts a protocol writes the bytes before the value (`Style::hit`)
+//! and returns the bytes behind it; the value itself is appended by the caller that has it. So a hit gets the same
+//! bytes whatever way it was found.
 
 use corecached_engine::{
     ArithOutcome, Deadline, DeleteOutcome, Hit, ReassignOutcome, Space, StagedTicket, StoreOutcome,
@@ -20,35 +21,35 @@ use super::op::Refusal;
 use super::{ShardId, ShardReport};
 use crate::watch::PrefixRows;
 
-/// What has become of an operation on a key.
+/// The result of an operation on a key.
 #[derive(Debug)]
 pub(crate) enum Outcome<'a> {
-    /// The item, with what was asked for done to it.
+    /// A lookup found this item, and changed it as was asked for.
     Hit(Hit<'a>),
-    /// There is none.
+    /// A lookup found no item.
     Miss,
-    /// There is this one, but no memory for the deadline that it was to get: it is as before.
+    /// A lookup found this item, but there was no memory for the deadline that it was to get: the item is unchanged.
     OutOfMemory(Hit<'a>),
-    /// No lookup.
+    /// The operation was a change.
     Changed(Changed),
 }
 
-/// What has become of a change.
+/// The result of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Changed {
-    /// Of a storage command.
+    /// Result of a storage command.
     Stored(StoreOutcome),
-    /// Its value was not taken.
+    /// The value of a storage command was not taken.
     Refused(Refusal),
-    /// Of a `delete`.
+    /// Result of a `delete`.
     Deleted(DeleteOutcome),
-    /// Of `incr` or `decr`.
+    /// Result of `incr` or `decr`.
     Counted(ArithOutcome),
-    /// Of a `touch`.
+    /// Result of a `touch`.
     Touched(TouchOutcome),
 }
 
-/// An item that was found, but for its value: what a reply may tell of it.
+/// An item that was found, without its value: the facts that a reply may contain.
 pub(crate) trait HitView {
     /// Client flags.
     fn client_flags(&self) -> u32;
@@ -58,7 +59,7 @@ pub(crate) trait HitView {
     fn value_bytes(&self) -> usize;
     /// The deadline now in effect.
     fn deadline(&self) -> Deadline;
-    /// The deadline before this lookup; that of an item that it created is the one it got.
+    /// The deadline before this lookup. If the lookup created the item, this is the deadline that it gave the item.
     fn deadline_before(&self) -> Deadline;
     /// Seconds since the item was used before this lookup.
     fn idle_seconds(&self) -> u32;
@@ -144,30 +145,30 @@ impl HitView for Hit<'_> {
     }
 }
 
-/// What a shard gives in answer to an operation on it.
+/// The answer of a shard to an operation on it.
 #[derive(Debug)]
 pub(crate) enum Part {
-    /// It is done, and that is all there is to know.
+    /// The operation is done; there is nothing else to report.
     Done,
     /// The shard's statistics.
     Report(Box<ShardReport>),
     /// The shard's counts of some prefixes.
     Prefixes(Box<PrefixRows>),
-    /// What has become of `slabs reassign`.
+    /// The result of `slabs reassign`.
     Reassigned(ReassignOutcome),
-    /// Memory for a large value.
+    /// The answer to a request for memory for a large value.
     Granted(Box<Grant>),
 }
 
-/// Memory for a large value that another shard receives, or none.
+/// The answer to a request for memory for a large value that another shard receives.
 #[derive(Debug)]
 pub(crate) struct Grant {
-    /// Whose memory it is.
+    /// The shard whose memory it is.
     pub(crate) shard: ShardId,
-    /// The value, unless it could not even begin.
+    /// The value, unless even its first memory was refused.
     pub(crate) staged: Option<StagedTicket>,
-    /// Memory for its next bytes; none if others have to make room first, or if it is refused.
+    /// Memory for the next bytes of the value; empty if other items have to make room first, or if memory is refused.
     pub(crate) spaces: Vec<Space>,
-    /// Why there will be no more.
+    /// Why there will be no more memory.
     pub(crate) refusal: Option<Refusal>,
 }

@@ -1,4 +1,4 @@
-//! Names and values: what every `stats` renderer makes, whatever the protocol of the one who asked.
+//! Names and values: every `stats` renderer produces them, whichever protocol the client speaks.
 //!
 //! ```text
 //!   stats/*.rs -> Pairs --+-> text     STAT <name> <value>\r\n ... END\r\n      (dialect/text.rs)
@@ -10,19 +10,19 @@ use std::ops::Range;
 /// Names and values, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pairs {
-    /// Name, value, name, value ...
+    /// Name, value, name, value, ...
     bytes: Vec<u8>,
-    /// For each pair: where its name and its value end.
+    /// For each pair: the ends of its name and of its value.
     ends: Vec<(usize, usize)>,
 }
 
 impl Pairs {
-    /// Adds a number.
+    /// Adds a pair with a number.
     pub(crate) fn number(&mut self, name: &str, value: u64) {
         self.text(name, value.to_string());
     }
 
-    /// Adds anything else.
+    /// Adds a pair with any other value.
     pub(crate) fn text(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.bytes.extend_from_slice(name.as_bytes());
         let name_end = self.bytes.len();
@@ -30,7 +30,7 @@ impl Pairs {
         self.ends.push((name_end, self.bytes.len()));
     }
 
-    /// Adds those of another.
+    /// Adds the pairs of `other`.
     pub(crate) fn append(&mut self, other: &Pairs) {
         let shift = self.bytes.len();
         self.bytes.extend_from_slice(&other.bytes);

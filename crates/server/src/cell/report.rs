@@ -1,4 +1,4 @@
-//! A copy of one shard's statistics, taken in its own turn or under a loan, for whoever sums them up.
+//! A copy of one shard's statistics, taken in the shard's own turn or under a loan, to be summed up elsewhere.
 
 use corecached_engine::{ClassStats, Engine, EngineStats, MemoryReport};
 
@@ -7,13 +7,13 @@ use super::ShardId;
 /// A copy of one shard's statistics.
 #[derive(Clone, Debug)]
 pub(crate) struct ShardReport {
-    /// Which shard.
+    /// The number of the shard.
     pub(crate) shard: ShardId,
-    /// Its general counters.
+    /// The shard's general counters.
     pub(crate) engine: EngineStats,
-    /// Where its bytes are.
+    /// The shard's memory by purpose, in bytes.
     pub(crate) memory: MemoryReport,
-    /// Its slab classes.
+    /// The shard's slab classes.
     pub(crate) classes: Vec<ClassStats>,
 }
 

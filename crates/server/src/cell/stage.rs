@@ -8,7 +8,7 @@
 //!   Commit ----------------------------------------->  links the item, replies
 //! ```
 //!
-//! Nobody else refers to those chunks meanwhile, so the owner goes on with everything else.
+//! Until the value is whole nobody else refers to those chunks, so the owner goes on with everything else.
 
 use corecached_engine::{Reserve, Room, Staged, StagedTicket, StoreOutcome};
 
@@ -17,10 +17,10 @@ use super::access::Access;
 use super::op::Refusal;
 use super::outcome::Grant;
 
-/// Bytes that are asked for with the beginning of a value: its first chunk.
+/// Bytes that are asked for at the beginning of a value: they bring its first chunk.
 const FIRST_BYTES: usize = 1;
 
-/// Begins a value.
+/// Takes the first memory for a value.
 pub(super) fn begin(access: &mut Access<'_>, reserve: &Reserve<'_>) -> Grant {
     match access.engine.reserve(reserve, access.now) {
         Ok(staged) => give(access, staged, FIRST_BYTES),
@@ -28,7 +28,7 @@ pub(super) fn begin(access: &mut Access<'_>, reserve: &Reserve<'_>) -> Grant {
     }
 }
 
-/// Gives a value more memory.
+/// Takes more memory for a value.
 pub(super) fn grow(access: &mut Access<'_>, staged: StagedTicket, bytes: usize) -> Grant {
     match access.engine.take_staged(staged) {
         Some(staged) => give(access, staged, bytes),
@@ -36,7 +36,7 @@ pub(super) fn grow(access: &mut Access<'_>, staged: StagedTicket, bytes: usize) 
     }
 }
 
-/// There is no value to go on with.
+/// The answer that there is no memory, and no value to go on with.
 fn refused(shard: ShardId, why: Refusal) -> Grant {
     Grant {
         shard,
@@ -58,7 +58,7 @@ fn give(access: &mut Access<'_>, mut staged: Staged, bytes: usize) -> Grant {
 }
 
 impl Refusal {
-    /// Why the engine does not take a value.
+    /// The reason why the engine does not take a value.
     pub(crate) fn of(outcome: &StoreOutcome) -> Refusal {
         match outcome {
             StoreOutcome::TooLarge => Refusal::TooLarge,

@@ -1,38 +1,39 @@
-//! One step of a walk over a shard's items. What is shown of an item, and how, is for the caller to say.
+//! One step of a walk over a shard's items. The caller decides which facts of an item are shown, and how.
 
 use corecached_engine::{PageCursor, WalkCursor, WalkedItem};
 
 use super::access::Access;
 
-/// Items that one step looks at: some 10 to 30 us, which is what it adds to a request that comes at the same time
+/// Items that one step looks at: some 10 to 30 us. So much a step delays a request that comes at the same time
 /// (docs/benchmarks.md).
 const STEP_ITEMS: usize = 64;
-/// Chunks that one step looks at when it goes through pages: fewer cache misses, and most of a class may be free.
+/// Chunks that one step looks at when it walks pages: each costs fewer cache misses, and most chunks of a class may be
+/// free.
 const STEP_CHUNKS: usize = 128;
 
-/// Where a walk is.
+/// The point that a walk has reached.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place {
     /// Among all items of a shard.
     Items(WalkCursor),
-    /// Among those of a few classes.
+    /// Among the items of a few classes.
     Pages(PageCursor),
-    /// Among what is numbered: connections, prefixes.
+    /// A number, in a walk over connections or prefixes.
     Number(u32),
 }
 
 /// One step of a walk over one shard.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WalkStep {
-    /// Where the walk is.
+    /// The point that the walk has reached.
     pub(crate) place: Place,
     /// The slab classes that are shown, a bit each.
     pub(crate) classes: u64,
 }
 
-/// Takes a step. Returns where the next one begins; `None` when all of the shard has been shown.
+/// Takes a step. Returns where the next step begins; `None` when all of the shard has been shown.
 ///
-/// `show` says whether more items are wanted.
+/// `show` returns whether more items are wanted.
 pub(crate) fn walk(
     access: &mut Access<'_>,
     step: &WalkStep,

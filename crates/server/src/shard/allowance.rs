@@ -1,4 +1,4 @@
-//! How much may be sent to whom by UDP, whose senders can lie about who they are.
+//! How many bytes may be sent to a network by UDP, where the sender of a datagram can claim any address.
 //!
 //! A datagram of 20 bytes with the address of a victim can ask for megabytes that the victim then receives. Nothing in the
 //! protocol proves the address, so the only defence is to send little: replies to a network of senders (/24 of IPv4, /56 of
@@ -19,9 +19,9 @@ use corecached_engine::Seconds;
 
 use crate::ground::config::{Config, Port};
 
-/// Buckets of a shard: 32 KiB.
+/// Buckets of a shard; together they take 32 KiB.
 const BUCKETS: usize = 4096;
-/// A bucket holds what fills in so many seconds.
+/// A bucket holds as much as fills in this many seconds.
 const BURST_SECONDS: u64 = 2;
 
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
-    /// As the command line says; without UDP there is nothing to keep.
+    /// The allowance that the command line asks for. Without UDP it keeps nothing.
     pub(super) fn of(config: &Config, now: Seconds) -> Allowance {
         let bytes_per_second = match config.udp_port {
             Port::Off => 0,
@@ -52,7 +52,7 @@ impl Allowance {
         )
     }
 
-    /// With 0 for a limit there is none.
+    /// Buckets that fill at `bytes_per_second`; a limit of 0 means no limit.
     fn new(bytes_per_second: u32, reply_bytes_max: usize, now: Seconds) -> Allowance {
         let full = Bucket {
             left: burst(u64::from(bytes_per_second)),
@@ -66,12 +66,12 @@ impl Allowance {
         }
     }
 
-    /// Whether a reply of so many bytes may go to `ip` at all.
+    /// Whether a reply of `bytes` bytes is too large to be sent to `ip` at all.
     pub(super) fn is_too_large(&self, ip: IpAddr, bytes: usize) -> bool {
         !ip.is_loopback() && self.reply_bytes_max > 0 && bytes > self.reply_bytes_max
     }
 
-    /// Takes `bytes` out of the bucket of `ip`; `false` if they are not there.
+    /// Takes `bytes` out of the bucket of `ip`; returns `false`, and takes nothing, if the bucket has fewer.
     pub(super) fn take(&mut self, ip: IpAddr, bytes: usize, now: Seconds) -> bool {
         if self.bytes_per_second == 0 || ip.is_loopback() {
             return true;
@@ -98,11 +98,11 @@ fn burst(bytes_per_second: u64) -> u32 {
     u32::try_from(bytes_per_second * BURST_SECONDS).unwrap_or(u32::MAX)
 }
 
-/// The part of an address that one owner usually has whole.
+/// The part of an address that usually belongs to one owner as a whole.
 fn network(ip: IpAddr) -> u64 {
     match ip.to_canonical() {
         IpAddr::V4(ip) => u64::from(ip.to_bits() >> 8),
-        // The mark keeps it apart from the others.
+        // The highest bit keeps IPv6 networks apart from IPv4 networks.
         IpAddr::V6(ip) => 1 << 63 | (ip.to_bits() >> 72) as u64,
     }
 }
@@ -126,7 +126,7 @@ mod tests {
         assert!(!allowance.take(ip("192.0.2.200"), 1, Seconds(10)));
         assert!(allowance.take(victim, 1000, Seconds(11)));
         assert!(!allowance.take(victim, 1, Seconds(11)));
-        // However long it was quiet, there are two seconds' worth.
+        // However long the bucket was left alone, it holds two seconds' worth.
         assert!(!allowance.take(victim, 2001, Seconds(100_000)));
         assert!(allowance.take(victim, 2000, Seconds(100_000)));
     }
@@ -136,7 +136,7 @@ mod tests {
         let mut allowance = Allowance::new(10, 0, Seconds(0));
         assert!(allowance.take(ip("2001:db8::1"), 20, Seconds(0)));
         assert!(!allowance.take(ip("2001:db8:0:ff::1"), 20, Seconds(0)));
-        // Of many networks most have buckets of their own.
+        // Of many networks, most have buckets of their own.
         let others = (0..200_u32).filter(|&n| {
             let other = IpAddr::from(std::net::Ipv4Addr::from_bits(0x0a00_0001 + (n << 8)));
             allowance.take(other, 20, Seconds(0))

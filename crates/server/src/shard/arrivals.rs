@@ -1,6 +1,5 @@
-//! What comes in crowds and is dealt with some at a time: connections that begin or end, those that go on, and those that may
-//! be idle for too long. A turn of the
-//! loop is as long for all other clients, whoever sends the crowd.
+//! Work that comes in crowds and is done some at a time: connections that begin, end, go on, or may have been idle for
+//! too long. So a turn of the loop stays short for all other clients, whoever sends the crowd.
 
 use std::time::{Duration, Instant};
 
@@ -13,22 +12,22 @@ use crate::cell::core::Core;
 const ARRIVALS_PER_TURN: usize = 64;
 /// Connections closed in one turn, some 5 us each.
 const CLOSED_PER_TURN: usize = 64;
-/// Connections that go on do so in one turn for so long, and for one of them more; the others have their turn before them in
-/// the next.
+/// Time in one turn for connections that go on; the last of them may exceed it. Connections that had no turn are the
+/// first in the next turn.
 const READY_TIME_MAX: Duration = Duration::from_micros(300);
 
-/// Connections looked at in one turn: a cache miss or two each, some 100 us for all.
+/// Connections looked at for idleness in one turn: a cache miss or two each, some 100 us for all.
 const LOOKS_PER_TURN: usize = 512;
 
 impl Net {
-    /// Takes in some of those who have come.
+    /// Takes in some of the connections that have come.
     pub(super) fn take_arrivals(&mut self) {
         for _ in 0..ARRIVALS_PER_TURN {
             let Some(arrival) = self.lists.next_arrival() else {
                 return;
             };
             match arrival.is_handed_over {
-                // The process ends: those who have not been greeted need no goodbye.
+                // The process ends: connections that have not been greeted need no goodbye.
                 true if self.stopping_since.is_some() => self.forget_connection(),
                 false if self.stopping_since.is_some() => {}
                 true => self.adopt(arrival.fd, arrival.listener),
@@ -37,7 +36,8 @@ impl Net {
         }
     }
 
-    /// Connections that had more requests than one turn allows, or were paused, or have something long to do, go on.
+    /// Lets some connections go on that had more requests than one turn allows, were paused, or have something long to
+    /// do.
     pub(super) fn work_on_ready(&mut self, core: &mut Core) {
         if self.lists.ready_count() == 0 {
             return;
@@ -70,7 +70,7 @@ impl Net {
         }
     }
 
-    /// Looks at some of those that may have been idle for too long, and closes those that were.
+    /// Looks at some of the connections that may have been idle for too long, and closes those that were.
     #[inline]
     pub(super) fn close_idle(&mut self) {
         if self.idle.is_due(self.now) {
@@ -101,7 +101,7 @@ impl Net {
         }
     }
 
-    /// Whether some are left to be looked at in the next turn.
+    /// Whether connections are left to be looked at for idleness in the next turn.
     pub(super) fn has_idle_left(&self) -> bool {
         self.idle.is_due(self.now)
     }

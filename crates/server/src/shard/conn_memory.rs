@@ -1,14 +1,13 @@
-//! The memory of a shard's connections: counted in each turn for those that anything happened to, told to whoever asks for
-//! `stats memory`, and kept below `-o conn_mem_limit`.
-//!
+//! The memory of a shard's connections. In each turn it is counted for the connections that anything happened to; it is
+//! published for `stats memory`, and kept below `-o conn_mem_limit`.
 //! ```text
 //!   0                      a half                      the limit, of all shards
 //!   |--- 256 KiB each -----|--- 16 KiB of replies each ----|--- the largest are closed ...
 //! ```
 //!
-//! What a single connection may hold is bounded anyway; the limit is for many that all hold as much as they may. Well-behaved
-//! clients that read slowly are first made to wait at fewer replies. Who still asks for more, or sends lines of megabytes that
-//! have no end, is closed.
+//! The memory of a single connection is bounded anyway; the limit is for many connections that all hold as much as they
+//! may. Well-behaved clients that read slowly are first made to wait at fewer replies. A client that still asks for
+//! more, or sends lines of megabytes that have no end, loses its connection.
 
 use corecached_protocol::event::CloseReason;
 
@@ -16,11 +15,12 @@ use crate::memory::conns::ConnMemory;
 
 use super::Net;
 
-/// Connections closed in one turn at most: each is looked for among all, which takes some 20 us if there are 100,000.
+/// Most connections closed in one turn: each is looked for among all, which takes some 20 us if there are 100,000.
 const CLOSED_PER_TURN: usize = 16;
 
 impl Net {
-    /// At the end of a turn: tells what the connections hold, if that has changed, and sees to it that it is not too much.
+    /// At the end of a turn: publishes the memory that the connections hold, if it has changed, and keeps it below the
+    /// limit.
     #[inline]
     pub(super) fn watch_conn_memory(&mut self) {
         let totals = self.conns.totals();
@@ -40,7 +40,7 @@ impl Net {
         }
     }
 
-    /// Closes connections of this shard while all shards hold more than the limit, and this one more than its share.
+    /// Closes connections of this shard while all shards hold more than `limit`, and this one more than `share`.
     #[cold]
     fn close_largest(&mut self, limit: u64, share: u64) {
         let others: u64 = self
@@ -71,7 +71,7 @@ impl Net {
         }
     }
 
-    /// Once in a warm window: what has no owner among the connections.
+    /// Once in a warm window: publishes the memory of buffers that belong to no connection.
     pub(super) fn tell_pools(&self) {
         let memory = self.shared.memory.conns(self.id);
         let pools = self.reactor.pooled_bytes() + self.router.held_bytes() + self.warm.held_bytes();

@@ -26,18 +26,18 @@ use super::lists::Newcomer;
 use crate::cell::ShardId;
 use crate::cell::core::Core;
 
-/// At its end the process waits this long for clients to take their replies.
+/// Time that the process, at its end, gives clients to take their replies.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
 
 impl Net {
-    /// Arms every listener.
+    /// Arms every listener's accept.
     pub(super) fn listen(&mut self) {
         for (fd, token) in self.gate.streams(&self.shared.admission) {
             self.reactor.accept(&fd, token);
         }
     }
 
-    /// A new connection, on the shard that the kernel chose.
+    /// Takes in a new connection, on the shard that the kernel chose.
     pub(super) fn accepted(&mut self, listener: ListenerId, fd: OwnedFd) {
         let admission = &self.shared.admission;
         if !admission.enter() {
@@ -57,7 +57,8 @@ impl Net {
         }
     }
 
-    /// The least loaded shard, if it has clearly fewer connections than this one and the client has no say in it.
+    /// The least loaded shard, if it has clearly fewer connections than this one and the client has not chosen the
+    /// shard itself.
     fn less_loaded_shard(&self, listener: ListenerId) -> Option<ShardId> {
         let admission = &self.shared.admission;
         if admission.listener(listener).by_source_port {
@@ -66,12 +67,12 @@ impl Net {
         admission.less_loaded_than(self.id)
     }
 
-    /// Takes a connection in, its place being counted already.
+    /// Takes a connection in whose place is counted already.
     pub(super) fn adopt(&mut self, fd: OwnedFd, listener: ListenerId) {
         let (now, raw) = (self.now, fd.as_raw_fd());
         let info = self.shared.admission.listener(listener);
         let Ok(session) = Tls::begin(self.shared.admission.tls.as_deref(), info) else {
-            // There are no certificates for it, which the start has ruled out.
+            // There are no certificates for the connection, which the start has ruled out.
             return self.forget_connection();
         };
         let secure = session.map(|session| Box::new(Secure::new(session)));
@@ -87,7 +88,8 @@ impl Net {
         debug!(fd = raw, shard = self.id.0, "new client connection");
     }
 
-    /// More connections than `-c` allows: says so and closes, or keeps this one waiting and stops accepting.
+    /// Refuses a connection beyond `-c`: either tells the client and closes it, or keeps it waiting and stops
+    /// accepting.
     fn refuse(&mut self, listener: ListenerId, fd: OwnedFd) {
         if self.shared.ground.config.maxconns_fast {
             self.counters().rejected_connections.add(1);
@@ -98,7 +100,7 @@ impl Net {
         }
         if self.gate.waits(listener, fd) {
             self.shared.admission.goes_deaf();
-            // Looks once more: a connection that closed just before this shard was counted told nobody.
+            // Looks once more: a connection that closed just before this shard was counted as waiting has told nobody.
             self.handle().post(Control::RoomForConnections);
             self.counters().listen_disabled.add(1);
             for (_, token) in self.gate.streams(&self.shared.admission) {
@@ -122,7 +124,7 @@ impl Net {
         self.counters().listen_disabled.add(1);
     }
 
-    /// Takes in who waits, and accepts again, as far as there is room.
+    /// Takes in the connections that wait, and accepts again, as far as there is room.
     fn accept_again(&mut self) {
         if !self.gate.is_deaf() {
             return;
@@ -142,7 +144,7 @@ impl Net {
         self.listen();
     }
 
-    /// The peer has sent its last byte.
+    /// The peer of a connection has sent its last byte.
     pub(super) fn ended(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(id) {
             conn.input_ended();
@@ -150,7 +152,7 @@ impl Net {
         }
     }
 
-    /// The receive that was cancelled has ended.
+    /// The cancelled receive of a connection has ended.
     pub(super) fn recv_stopped(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(id) {
             conn.reads.stopped();
@@ -158,18 +160,18 @@ impl Net {
         }
     }
 
-    /// The socket could not take all replies at once.
+    /// The socket of a connection could not take all replies at once.
     pub(super) fn send_blocked(&mut self, id: ConnId, send: SendId) {
         if let Some(conn) = self.conns.get_mut(id)
             && conn.send_blocked(send).is_err()
         {
             self.stream_in_doubt(id);
         }
-        // What is being sent counts from now on.
+        // From now on the bytes being sent count as the connection's memory.
         self.conns.count(id);
     }
 
-    /// Replies that the socket could not take at once, or values in slab memory, have been sent.
+    /// A send is done whose bytes the socket could not take at once or that held values in slab memory.
     pub(super) fn sent(&mut self, id: ConnId, send: SendId) {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
@@ -181,7 +183,7 @@ impl Net {
         self.after_input(id);
     }
 
-    /// Replies could not be sent.
+    /// The replies of a connection could not be sent.
     pub(super) fn send_failed(&mut self, id: ConnId, errno: i32) {
         match errno {
             IN_DOUBT => self.stream_in_doubt(id),
@@ -189,7 +191,8 @@ impl Net {
         }
     }
 
-    /// Nobody knows what the peer has got: whatever it is sent now could be taken for something else.
+    /// Closes a connection of which nobody knows how much the peer has got: anything sent to it now could be taken for
+    /// something else.
     fn stream_in_doubt(&mut self, id: ConnId) {
         error!(
             shard = self.id.0,
@@ -199,7 +202,7 @@ impl Net {
         self.doom(id);
     }
 
-    /// For watchers of connections: a new one. Its address is kept until it closes, when it may be too late to ask.
+    /// Tells watchers of connections of a new one. Its address is kept until it closes, when it may be too late to ask.
     fn note_opened(&mut self, id: ConnId) {
         if !self.log.wants(Streams::CONNEVENTS) {
             return;
@@ -212,7 +215,7 @@ impl Net {
         }
     }
 
-    /// For watchers of connections: the end of one.
+    /// Tells watchers of connections of the end of one.
     fn note_closed(&mut self, conn: &mut Conn) {
         if conn.is_datagram() || !self.log.wants(Streams::CONNEVENTS) {
             return;
@@ -227,7 +230,7 @@ impl Net {
         });
     }
 
-    /// To be closed at the next occasion, because something failed.
+    /// Notes that a connection is to be closed at the next occasion, because something failed.
     pub(super) fn doom(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(id) {
             conn.parting.reason.get_or_insert(CloseReason::Error);
@@ -332,14 +335,14 @@ impl Net {
         }
     }
 
-    /// Begins to end once the process is told to.
+    /// Begins to end the shard once the process is told to end.
     pub(super) fn check_stopping(&mut self) {
         if self.stopping_since.is_some() || !self.shared.ground.is_stopping() {
             return;
         }
         self.stopping_since = Some(Instant::now());
         for listener in self.gate.listeners() {
-            // Each of these minds its own sockets only.
+            // Each of these two calls has an effect only on sockets of its own kind.
             self.reactor.stop_accept(listener.token());
             self.reactor.stop_datagrams(listener.token());
         }
@@ -351,8 +354,8 @@ impl Net {
         }
     }
 
-    /// Whether the shard has nothing left to do before the end of the process, or no more time for it. While its ring takes
-    /// connections in, the port is not free.
+    /// Whether the shard has nothing left to do before the end of the process, or no more time for it. While the
+    /// shard's ring still accepts connections, the port is not free.
     pub(super) fn is_drained(&self) -> bool {
         let is_quiet =
             || self.conns.len() == 0 && self.router.is_idle() && !self.reactor.is_listening();

@@ -1,5 +1,5 @@
-//! UDP: each request datagram becomes a connection that has already said everything, and whose replies go out as one
-//! message when the last of them is there, wherever it came from.
+//! UDP: each request datagram becomes a connection that has already sent its last byte. Its replies go out as one
+//! message when the last of them is there, whichever shard it came from.
 //!
 //! ```text
 //!   datagram --> frame off --> Conn (Link::Datagram) --> the same codecs, engine and mesh as any connection
@@ -31,7 +31,7 @@ impl Net {
         self.reactor.recycle_datagram(buf);
     }
 
-    /// Runs what is in a datagram; `None` if it is no request.
+    /// Executes the request in a datagram; `None` if the datagram is no request.
     fn admit(&mut self, listener: ListenerId, buf: &DatagramBuf, core: &mut Core) -> Option<()> {
         if self.stopping_since.is_some() {
             return None;
@@ -63,7 +63,7 @@ impl Net {
         );
     }
 
-    /// Sends the reply to a datagram, and ends it.
+    /// Sends the reply to a datagram and ends its connection.
     pub(super) fn answer(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
@@ -75,7 +75,8 @@ impl Net {
         let (is_text, is_cut_short) = (conn.codec() == Some(Codec::Text), conn.is_cut_short());
         let mut reply = conn.take_all_output();
         if conn.must_be_abandoned() {
-            // Half of a large value came, say: that ends in `close_doomed`, which has the engine.
+            // The request was incomplete, for example half of a large value: its connection ends in `close_doomed`,
+            // which has the engine.
             self.lists.dooms(id);
         } else {
             self.conns.remove(id);
@@ -101,7 +102,7 @@ impl Net {
         bytes > udp::REPLY_BYTES_MAX || self.datagrams.refuses(sender, bytes)
     }
 
-    /// Frames a reply and hands it to the reactor; `false` if it may not be sent.
+    /// Frames a reply and hands it to the reactor; returns `false` if it may not be sent.
     fn send_reply(&mut self, socket: Token, sender: Sender, reply: &Outgoing) -> bool {
         let bytes = reply.len();
         let wire_bytes = bytes + udp::datagrams(bytes) * udp::HEADER_BYTES;
@@ -117,7 +118,7 @@ impl Net {
             .send_datagrams(socket, &sender.peer, framed, udp::DATAGRAM_BYTES_MAX)
     }
 
-    /// Receives from the UDP sockets. They count as connections, as in memcached.
+    /// Receives from the UDP sockets. These sockets count as connections, as in memcached.
     pub(super) fn open_datagrams(&mut self) {
         for listener in self.gate.listeners() {
             if self.shared.admission.listener(listener.id).transport != Transport::Udp {

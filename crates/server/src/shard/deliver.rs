@@ -1,4 +1,5 @@
-//! Replies from other shards to the connections that wait for them, and values back to the slabs once they are sent.
+//! Replies from other shards go to the connections that wait for them; values go back to their slabs once they are
+//! sent.
 
 use std::mem::take;
 
@@ -56,12 +57,12 @@ impl Net {
         }
     }
 
-    /// Another shard has memory for a large value, or none.
+    /// Hands a connection the answer of another shard to its request for memory for a large value.
     fn granted(&mut self, to: ConnId, grant: Grant) {
         let Grant { shard, staged, .. } = grant;
         match self.conns.get_mut(to) {
             Some(conn) => conn.granted(grant),
-            // The connection has ended meanwhile.
+            // The connection has ended in the meantime.
             None => {
                 if let Some(staged) = staged {
                     self.router.abort_staged(shard, staged);
@@ -70,7 +71,7 @@ impl Net {
         }
     }
 
-    /// A reply goes to its place in the order of its connection's.
+    /// Puts a reply in its place in the order of its connection's replies.
     pub(super) fn deliver_told(&mut self, to: ReplyTo, told: Told<'_>) {
         self.warm.prepare(&mut self.reactor);
         match self.conns.get_mut(to.conn) {
@@ -104,7 +105,7 @@ impl Net {
         }
     }
 
-    /// The same for values that all lie in other shards' memory.
+    /// Frees values that have been sent and that all lie in other shards' memory.
     fn unpin_remote(&mut self, inserts: &mut [Insert]) {
         for pin in inserts.iter_mut().map(take).filter_map(PinCookie::of) {
             debug_assert!(pin.shard != self.id, "only remote replies come in batches");

@@ -8,14 +8,14 @@ use crate::conn::{Conn, ConnTable};
 use crate::listen::{self, Transport};
 use crate::shared::Shared;
 
-/// Connections told of in one step: two system calls each, some 100 us for all.
+/// Connections described in one step: two system calls each, some 100 us for all.
 const CONNS_PER_STEP: usize = 32;
 /// Places of the table looked at in one step; many may be empty.
 const PLACES_PER_STEP: usize = 4096;
 
-/// What is told of some connections of a shard, from number `from` of its table on, and where the next step begins, if there
-/// is more. The first step tells of listeners, too: shard 0 of those that accept, and every shard of its UDP sockets, which do
-/// a connection's work.
+/// Describes some connections of a shard, from place `from` of its table on. Returns the lines and where the next step
+/// begins, if there is more. The first step describes listeners, too: shard 0 those that accept, and every shard its
+/// UDP sockets, which do a connection's work.
 pub(crate) fn describe(
     (conns, from): (&ConnTable, u32),
     listeners: &[Listener],

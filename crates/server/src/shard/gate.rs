@@ -1,4 +1,4 @@
-//! The sockets that a shard accepts from, and who waits before them while there are as many connections as `-c` allows.
+//! The sockets that a shard accepts from, and the connections that wait while there are as many as `-c` allows.
 //!
 //! ```text
 //!   open --- a connection over the limit ---> deaf: accepting has stopped, those that had been accepted wait
@@ -16,7 +16,7 @@ use corecached_reactor::Token;
 use crate::admission::Admission;
 use crate::listen::{ListenerId, Transport};
 
-/// Tokens of listeners have this bit, which is no part of a connection id.
+/// Tokens of listeners have this bit, which is not part of a connection id.
 const LISTENER_TOKEN: u64 = 1 << 55;
 
 /// A listening socket of one shard.
@@ -24,17 +24,17 @@ const LISTENER_TOKEN: u64 = 1 << 55;
 pub(crate) struct Listener {
     /// The socket.
     pub(crate) fd: Arc<OwnedFd>,
-    /// Its number, the same on every shard.
+    /// The socket's number, the same on every shard.
     pub(crate) id: ListenerId,
 }
 
 impl Listener {
-    /// Its descriptor, for messages and statistics.
+    /// The socket's descriptor, for messages and statistics.
     pub(crate) fn raw_fd(&self) -> RawFd {
         self.fd.as_raw_fd()
     }
 
-    /// The token of its ring operations.
+    /// The token of the socket's ring operations.
     pub(super) fn token(&self) -> Token {
         Token(LISTENER_TOKEN | u64::from(self.id.0))
     }
@@ -46,19 +46,19 @@ pub(super) fn listener_id(token: Token) -> ListenerId {
     ListenerId(token.0 as u16)
 }
 
-/// The sockets of one shard, whether it accepts from them, and who waits until it does again.
+/// The sockets of one shard, whether it accepts from them, and the connections that wait until it does again.
 #[derive(Debug)]
 pub(super) struct Gate {
     listeners: Vec<Listener>,
     /// When accepting stopped because of `-c`.
     deaf_since: Option<Instant>,
-    /// Accepted, but over the limit `-c`: they wait until one of the others closes. The kernel may have accepted several before
-    /// it heard of the stop; the rest waits in the backlog.
+    /// Connections that were accepted although they exceed the limit `-c`: they wait until another connection closes.
+    /// The kernel may have accepted several before it heard of the stop; further ones wait in the backlog.
     waiting: VecDeque<(ListenerId, OwnedFd)>,
 }
 
 impl Gate {
-    /// Open, with these sockets.
+    /// An open gate with these sockets.
     pub(super) fn new(listeners: Vec<Listener>) -> Gate {
         Gate {
             listeners,
@@ -87,7 +87,7 @@ impl Gate {
             .collect()
     }
 
-    /// Keeps a connection waiting; true if accepting has to stop now.
+    /// Keeps a connection waiting; returns true if accepting has to stop now.
     #[must_use]
     pub(super) fn waits(&mut self, listener: ListenerId, fd: OwnedFd) -> bool {
         self.waiting.push_back((listener, fd));
@@ -101,12 +101,12 @@ impl Gate {
         self.deaf_since.is_some()
     }
 
-    /// The one that has waited longest.
+    /// Takes the connection that has waited longest.
     pub(super) fn next_waiting(&mut self) -> Option<(ListenerId, OwnedFd)> {
         self.waiting.pop_front()
     }
 
-    /// Accepting goes on; says how long it had stopped.
+    /// Accepting goes on; returns how long it had stopped.
     pub(super) fn hears_again(&mut self) -> Duration {
         self.deaf_since
             .take()

@@ -1,8 +1,9 @@
-//! What a shard does for TLS beside its loop: handshakes in small portions, and the clearing up after encryption.
+//! TLS work of a shard beside its loop: handshakes in small portions, and freeing the values that were encrypted.
 //!
-//! A handshake takes as long as some hundred requests: 0.1 ms with an ECDSA certificate, 0.8 ms with RSA of 2048 bits. If a
-//! thousand clients connect at once, those who are connected should not wait for all of that: in each turn a few handshakes
-//! go on, and the others wait in a queue, with no more than their first message in memory.
+//! A handshake takes as long as some hundred requests: 0.1 ms with an ECDSA certificate, 0.8 ms with RSA of 2048 bits.
+//! If a thousand clients connect at once, the clients that are connected already should not wait for all their
+//! handshakes. So in each turn a few handshakes go on; the others wait in a queue, with no more than their first
+//! message in memory.
 
 use super::Net;
 use crate::cell::core::Core;
@@ -23,7 +24,7 @@ impl Net {
         }
     }
 
-    /// Frees the values that were encrypted in the last turn, when the engine had been put down already.
+    /// Frees the values that were encrypted in the last turn, after the engine had been put down.
     pub(super) fn unpin_sealed(&mut self, core: &mut Core) {
         if self.warm.has_sealed() {
             let inserts = std::mem::take(&mut self.warm.sealing.inserts);

@@ -1,11 +1,12 @@
-//! What a shard knows of the memory of its connections from one turn to the next; `conn_memory.rs` goes by it.
+//! The memory of a shard's connections as last published, and the output limit that follows from it; `conn_memory.rs`
+//! uses both.
 
 use crate::conn::{OUTPUT_BYTES_MAX, Totals};
 
-/// Replies that a connection may have queued when memory is short.
+/// Bytes of replies that a connection may have queued when memory is short.
 const OUTPUT_BYTES_SHORT: usize = 16 * 1024;
 
-/// What a shard has told of its connections' memory, and what follows for them.
+/// The memory of a shard's connections as last published, and the output limit that follows from it.
 #[derive(Debug)]
 pub(super) struct Holding {
     told: Totals,
@@ -22,19 +23,19 @@ impl Default for Holding {
 }
 
 impl Holding {
-    /// Notes what they hold now; false if that has been told already.
+    /// Notes the memory that the connections hold now; returns false if it is the same as last time.
     pub(super) fn note(&mut self, totals: Totals) -> bool {
         let is_new = totals != self.told;
         self.told = totals;
         is_new
     }
 
-    /// What was told last.
+    /// The memory that was published last.
     pub(super) fn told(&self) -> Totals {
         self.told
     }
 
-    /// Memory is short, or not: connections may have fewer replies queued, or as many as ever.
+    /// Sets the limit on queued replies: the short one if memory is short, else the usual one.
     pub(super) fn shorten_output(&mut self, is_short: bool) {
         self.output_bytes_max = match is_short {
             true => OUTPUT_BYTES_SHORT,
@@ -42,7 +43,7 @@ impl Holding {
         };
     }
 
-    /// With that much to send, a connection executes nothing further.
+    /// A connection with this many bytes to send executes nothing further.
     #[inline]
     pub(super) fn output_bytes_max(&self) -> usize {
         self.output_bytes_max

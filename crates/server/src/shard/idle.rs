@@ -1,34 +1,34 @@
-//! `-o idle_timeout`: which connections are to be looked at in which second, so that none is looked at in all the others.
+//! `-o idle_timeout`: a connection is looked at only in the seconds in which it may have been idle for too long.
 //!
 //! ```text
 //!   second      17     18     19     20  ...        a wheel with a slot for each second up to the timeout
 //!   looked at   [ ]    [a]    [ ]   [b c]           `a` has sent something at 10, 8 is the timeout: it goes to slot 19
 //! ```
 //!
-//! A place of the table is in one slot: the first in which its connection may have been idle for too long. What that sends
-//! meanwhile moves it nowhere; it is put into a later slot when it is looked at. If it has ended meanwhile, the place stays
-//! where it is, which is never too late for the next connection there. As many are looked at in one turn as
-//! `arrivals.rs` says.
+//! A place of the table is in one slot: the first in which its connection may have been idle for too long. When the
+//! connection sends something meanwhile, its place is not moved; it is put into a later slot when it is looked at. If
+//! the connection has ended meanwhile, the place stays in its slot, which is never too late for the next connection in
+//! that place. `arrivals.rs` limits how many are looked at in one turn.
 
 use corecached_engine::Seconds;
 
-/// Slots of the wheel at most; what is due later is looked at once in so many seconds.
+/// Most slots of the wheel; with a longer timeout, a connection is looked at once in this many seconds.
 const SLOTS_MAX: u32 = 3600;
 
 /// The wheel of one shard.
 #[derive(Debug)]
 pub(super) struct Idle {
-    /// Seconds; 0 if no connection is closed for being idle.
+    /// Timeout in seconds; 0 if no connection is closed for being idle.
     timeout: u32,
     slots: Vec<Vec<u32>>,
-    /// By place of the table: whether it is in a slot.
+    /// Whether a place of the table is in a slot, by place.
     watched: Vec<bool>,
     /// The second whose slot is being worked on.
     second: u32,
 }
 
 impl Idle {
-    /// An empty wheel that begins now.
+    /// An empty wheel that begins at `now`.
     pub(super) fn new(timeout: u32, now: Seconds) -> Idle {
         let slots = match timeout {
             0 => 0,
@@ -42,7 +42,8 @@ impl Idle {
         }
     }
 
-    /// Has the connection in a place looked at when it may have been idle for too long, having last done something at `active`.
+    /// Makes the connection in a place be looked at when it may have been idle for too long; it last did something at
+    /// `active`.
     pub(super) fn watch(&mut self, place: u32, active: Seconds) {
         if self.timeout == 0 {
             return;
@@ -55,24 +56,24 @@ impl Idle {
             return;
         }
         let due = active.0.saturating_add(self.timeout).saturating_add(1);
-        // The slot before the one that is being worked on is the last of the next round.
+        // The slot before the current one is the last of the next round.
         let last = self.second.saturating_add(self.slots.len() as u32 - 1);
         let slot = due.clamp(self.second.saturating_add(1), last) as usize % self.slots.len();
         self.slots[slot].push(place);
     }
 
-    /// Whether a connection that has been quiet for so many seconds is idle for too long.
+    /// Whether a connection that has been quiet for `quiet` seconds is idle for too long.
     pub(super) fn is_over(&self, quiet: u32) -> bool {
         quiet > self.timeout
     }
 
-    /// Whether anybody may have to be looked at.
+    /// Whether there may be a connection to look at.
     #[inline]
     pub(super) fn is_due(&self, now: Seconds) -> bool {
         self.timeout > 0 && self.second <= now.0
     }
 
-    /// The next place to be looked at.
+    /// Takes the next place to be looked at.
     pub(super) fn next(&mut self, now: Seconds) -> Option<u32> {
         while self.is_due(now) {
             let slot = self.second as usize % self.slots.len();
@@ -102,10 +103,11 @@ mod tests {
         idle.watch(2, Seconds(10));
         assert_eq!(due(&mut idle, 17), []);
         assert_eq!(due(&mut idle, 18), [1]);
-        // It has sent something at 15.
+        // The connection has sent something at 15.
         idle.watch(1, Seconds(15));
         assert_eq!(idle.next(Seconds(19)), Some(2));
-        // It is busy with something that is not its client's fault: it is looked at again in the next second.
+        // The connection is busy with something that is not its client's fault: it is looked at again in the next
+        // second.
         idle.watch(2, Seconds(10));
         assert_eq!(due(&mut idle, 19), []);
         assert_eq!(due(&mut idle, 20), [2]);

@@ -1,15 +1,16 @@
-//! Which of a shard's connections wait for what.
+//! The lists of a shard's connections that wait, one for each thing that they wait for.
 //!
 //! ```text
-//!   arrivals     have come, and are not in the table yet
-//!   handshakes   have received a message of their handshake
-//!   ready        could go on with input that they have
-//!   resting      likewise, once a warm window has ended
-//!   to_send      may have replies
-//!   doomed       are to be closed
+//! arrivals     have come, and are not in the table yet
+//! handshakes   have received a message of their handshake
+//! ready        could go on with input that they have
+//! resting      could go on so, but only once a warm window has ended
+//! to_send      may have replies
+//! doomed       are to be closed
 //! ```
 //!
-//! A connection is in `ready` or `resting` once at most, and in `to_send` once at most: it remembers that itself ([`Listed`]).
+//! A connection is in `ready` or `resting` at most once, and in `to_send` at most once; the connection itself remembers
+//! whether it is ([`Listed`]).
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -22,9 +23,9 @@ use crate::listen::ListenerId;
 #[derive(Debug)]
 pub(super) struct Newcomer {
     pub(super) fd: OwnedFd,
-    /// The address that it came in by.
+    /// The address that the client connected to.
     pub(super) listener: ListenerId,
-    /// Whether it was accepted, and counted, by another shard.
+    /// Whether another shard has accepted and counted the connection.
     pub(super) is_handed_over: bool,
 }
 
@@ -40,7 +41,7 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// Whether nobody waits for the next turn.
+    /// Whether no connection waits for the next turn.
     pub(super) fn are_empty(&self) -> bool {
         self.arrivals.is_empty()
             && self.ready.is_empty()
@@ -49,12 +50,12 @@ impl Lists {
             && self.handshakes.is_empty()
     }
 
-    /// Whether somebody waits for the end of the warm window.
+    /// Whether a connection waits for the end of the warm window.
     pub(super) fn has_resting(&self) -> bool {
         !self.resting.is_empty()
     }
 
-    /// A warm window has ended.
+    /// A warm window has ended: resting connections may go on.
     pub(super) fn end_rest(&mut self) {
         self.ready.extend(self.resting.drain(..));
     }
@@ -64,7 +65,7 @@ impl Lists {
         self.arrivals.push_back(newcomer);
     }
 
-    /// The one that has waited longest to be taken in.
+    /// Takes the connection that has waited longest to be taken in.
     pub(super) fn next_arrival(&mut self) -> Option<Newcomer> {
         self.arrivals.pop_front()
     }
@@ -74,7 +75,7 @@ impl Lists {
         self.handshakes.push_back(id);
     }
 
-    /// The one whose handshake has waited longest.
+    /// Takes the connection whose handshake has waited longest.
     pub(super) fn next_handshake(&mut self) -> Option<ConnId> {
         self.handshakes.pop_front()
     }
@@ -94,29 +95,29 @@ impl Lists {
         }
     }
 
-    /// How many could go on in this turn.
+    /// Number of connections that could go on in this turn.
     pub(super) fn ready_count(&self) -> usize {
         self.ready.len()
     }
 
-    /// The one that has waited longest to go on.
+    /// Takes the connection that has waited longest to go on.
     pub(super) fn next_ready(&mut self) -> Option<ConnId> {
         self.ready.pop_front()
     }
 
-    /// Takes the list of those that may have replies; it goes back by [`Lists::give_back`].
+    /// Takes the list of connections that may have replies; it goes back by [`Lists::give_back`].
     pub(super) fn take_to_send(&mut self) -> Vec<ConnId> {
         std::mem::take(&mut self.to_send)
     }
 
-    /// A connection has more to send than it could.
+    /// A connection has more to send than its last send could hold.
     pub(super) fn sends_again(&mut self, conn: &mut Conn) {
         if Listed::enter(&mut conn.listed.to_send) {
             self.to_send.push(conn.id);
         }
     }
 
-    /// The memory of a list that has been gone through.
+    /// Keeps the memory of a list that has been worked through.
     pub(super) fn give_back(&mut self, list: Vec<ConnId>) {
         if self.to_send.is_empty() {
             self.to_send = list;
@@ -128,18 +129,18 @@ impl Lists {
         self.doomed.push_back(id);
     }
 
-    /// The one that has waited longest to be closed.
+    /// Takes the connection that has waited longest to be closed.
     pub(super) fn next_doomed(&mut self) -> Option<ConnId> {
         self.doomed.pop_front()
     }
 }
 
-/// Who wants certificates to be read again.
+/// The requests for certificates to be read again.
 #[derive(Debug, Default)]
 pub(super) struct Refreshes {
     pub(super) is_under_way: bool,
-    /// Whether they have to be read once more.
+    /// Whether the certificates have to be read once more.
     pub(super) is_wanted: bool,
-    /// Where that reading's outcome is told.
+    /// The replies that wait for that reading.
     pub(super) waiting: Vec<ReplyTo>,
 }

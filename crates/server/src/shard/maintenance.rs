@@ -1,8 +1,9 @@
-//! Upkeep of a shard's engine: the background sweep of expired items, pages between classes, memory given back. Where many
-//! items are dead, `reaper.rs` is there first.
+//! Upkeep of a shard's engine: the background sweep of expired items, moves of pages between classes, memory given
+//! back. If many items are dead, `reaper.rs` reclaims them before the sweep comes to them.
 //!
-//! A task of the shard's own executor, with glommio in a queue with few shares, which works in slices. It never holds the engine across an await, and
-//! borrows it as a peer would; since it runs on the owner's thread, only another shard's loan can be in its way.
+//! Upkeep is a task of the shard's own executor. With glommio it has a queue with few shares and works in slices. It
+//! never holds the engine across an await. It borrows the engine as another shard would; since it runs on the owner's
+//! thread, only another shard's loan can be in its way.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,13 +20,13 @@ use super::windows::Windows;
 use crate::cell::ShardId;
 use crate::memory::pages::{Pages, REST, SLICE};
 
-/// Between two rounds of upkeep while there is traffic.
+/// Time between two rounds of upkeep while there is traffic.
 const ROUND: Duration = Duration::from_millis(100);
-/// Between two rounds without traffic: waking the executor costs more than the round.
+/// Time between two rounds without traffic: waking the executor costs more than the round.
 const IDLE_ROUND: Duration = Duration::from_secs(1);
 /// Steps of the sweep in one round. At some 13 us a step, a sweep takes 0.25% of the core.
 const STEPS: usize = 20;
-/// The same for a crawl that was asked for: some 5% of the core.
+/// Steps in one round of a crawl that a client asked for: some 5% of the core.
 const CRAWL_STEPS: usize = 400;
 /// Chunks looked at in one step.
 const SWEPT_CHUNKS: usize = 128;
@@ -33,14 +34,16 @@ const SWEPT_CHUNKS: usize = 128;
 const MAINTAIN_STEPS: usize = 64;
 /// Chunks looked at in one step of giving a page back.
 const PAGE_CHUNKS: usize = 128;
-/// The next sweep begins this many rounds after the last has ended; twice as many each time it found next to nothing.
+/// After a sweep, the next one begins this many rounds later; the number doubles each time a sweep reclaims next to
+/// nothing.
 const REST_ROUNDS_MIN: u32 = 10;
-/// The longest rest: a minute while there is traffic, as long as memcached's crawler waits, and ten without.
+/// The longest rest, in rounds: a minute while there is traffic, as long as memcached's crawler waits, and ten minutes
+/// without.
 const REST_ROUNDS_MAX: u32 = 600;
 /// A sweep that reclaims less than one item in this many was hardly worth it.
 const WORTHWHILE_SHARE: usize = 100;
-/// Shares of the task queue, beside 1000 of the network loop, which is taken to run as long as it does not park: a quarter of
-/// what there is, more than this ever uses.
+/// Shares of the task queue. The network loop has 1000 and is taken to run as long as it does not park. So this is a
+/// quarter of the core, more than upkeep ever uses.
 const SHARES: usize = 350;
 
 /// Starts the task on this executor.
@@ -85,7 +88,7 @@ fn time_until(instant: Instant) -> Option<Duration> {
         .filter(|left| !left.is_zero())
 }
 
-/// A slice of giving memory back, if the limit is exceeded; true if there is more to give.
+/// Gives back a slice of memory if the limit is exceeded; returns true if there is more to give.
 fn trim(shared: &Shared, id: ShardId) -> bool {
     let begun = Instant::now();
     let mut has_more = true;
@@ -98,7 +101,8 @@ fn trim(shared: &Shared, id: ShardId) -> bool {
     has_more
 }
 
-/// The network loop looks for dead items by itself unless it is parked.
+/// Wakes the network loop, so that it looks for dead items if there are any items; unless it is parked, it looks for them
+/// by itself.
 fn wake_reaper(shared: &Shared, id: ShardId) {
     let core = shared.cells.of(id).try_borrow();
     let has_items = core.is_none_or(|core| core.engine.vitals().items > 0);
@@ -107,17 +111,17 @@ fn wake_reaper(shared: &Shared, id: ShardId) {
     }
 }
 
-/// What there is to do in a round. Every call into the engine is bounded, and the engine is put down between them.
+/// The work of a round. Every call into the engine is bounded, and the engine is put down between calls.
 #[derive(Debug, Default)]
 struct Upkeep {
-    /// Steps of the housekeeping and of the sweep that are left.
+    /// Steps of the housekeeping that are left in this round.
     maintain_steps: usize,
     sweep_steps: usize,
     sweep: Sweep,
 }
 
 impl Upkeep {
-    /// A round begins.
+    /// Begins a round.
     fn begin(&mut self, shared: &Shared, id: ShardId) {
         let automove = shared.ground.tuning.slab_automove.get() > 0;
         if let Some(mut core) = shared.cells.of(id).try_borrow() {
@@ -136,7 +140,7 @@ impl Upkeep {
         };
     }
 
-    /// Goes on for a slice of time; true if there is more to do.
+    /// Works for a slice of time; returns true if there is more to do.
     fn slice(&mut self, shared: &Shared, id: ShardId) -> bool {
         let begun = Instant::now();
         let now = shared.ground.clock.now();
@@ -170,7 +174,7 @@ impl Upkeep {
     }
 }
 
-/// Writes down that a walk has ended; the shard's next tick shows it to watchers.
+/// Logs that a walk has ended; the shard's next tick shows it to watchers.
 fn tell_watchers(shared: &Shared, id: ShardId, status: CrawlerStatus) {
     let crawler = id.0;
     let status = CrawlerStatus { crawler, ..status };
@@ -180,7 +184,7 @@ fn tell_watchers(shared: &Shared, id: ShardId, status: CrawlerStatus) {
     }
 }
 
-/// Has the shard tick soon if the engine has done something that watchers are to see.
+/// Makes the shard tick soon if the engine has done something that watchers are to see.
 fn wake_for_watchers(shared: &Shared, id: ShardId) {
     let core = shared.cells.of(id).try_borrow();
     if core.is_some_and(|core| core.engine.has_events() || core.observer.log.has_lines()) {
@@ -205,35 +209,35 @@ impl Chores {
     }
 }
 
-/// The background search for dead items: walks all memory, then rests, the longer the less it found.
+/// The background search for dead items. It walks all memory, then rests, the longer the less it has found.
 #[derive(Debug, Default)]
 struct Sweep {
     looked: usize,
     reclaimed: usize,
     rest: u32,
     rest_rounds: u32,
-    /// `lru_crawler crawl`: times that the walk has still to come to the end of the memory.
+    /// `lru_crawler crawl`: how often the walk still has to reach the end of the memory.
     crawl: Option<u8>,
-    /// When the walk under way and the one before it began.
+    /// When the walk under way began, and when the one before it did.
     began: u32,
     began_before: u32,
-    /// What the walk that has just ended came to.
+    /// Result of the walk that has just ended.
     ended: Option<CrawlerStatus>,
 }
 
 impl Sweep {
-    /// Looks at all memory, from now on: a walk that is under way is ended first.
+    /// Begins to look at all memory: a walk that is under way is ended first.
     fn crawl(&mut self) {
         self.crawl = Some(if self.looked > 0 { 2 } else { 1 });
         self.rest = 0;
     }
 
-    /// Whether a crawl was asked for that has not ended.
+    /// Whether a crawl that was asked for has not ended.
     fn is_crawling(&self) -> bool {
         self.crawl.is_some()
     }
 
-    /// Takes note of the end of such a crawl; true once for each.
+    /// Takes note of the end of a crawl that was asked for; returns true once for each.
     fn take_crawl_end(&mut self) -> bool {
         let ended = self.crawl == Some(0);
         if ended {
@@ -242,14 +246,14 @@ impl Sweep {
         ended
     }
 
-    /// Spends a round of its rest; false if it does not rest.
+    /// Spends a round of the rest; returns false if the sweep does not rest.
     fn rest_a_round(&mut self) -> bool {
         let resting = self.rest > 0;
         self.rest = self.rest.saturating_sub(1);
         resting
     }
 
-    /// Notes what a step did; `true` if the walk goes on.
+    /// Notes the result of a step; returns `true` if the walk goes on.
     fn go_on(&mut self, step: SweepProgress, now: Seconds) -> bool {
         if self.looked == 0 {
             self.began_before = std::mem::replace(&mut self.began, now.0);

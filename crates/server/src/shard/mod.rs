@@ -50,22 +50,22 @@ use senders::Datagrams;
 use warm::Warm;
 use windows::Windows;
 
-/// What a shard is made of; moved to its thread.
+/// The parts from which a shard is made; they are moved to its thread.
 pub(crate) struct ShardParts {
-    /// Its number.
+    /// The shard's number.
     pub(crate) id: ShardId,
-    /// Its engine, in its owner's hand.
+    /// The shard's engine, held by its owner.
     pub(crate) owner: Owner<Core>,
     /// The way to the other shards.
     pub(crate) router: Router,
-    /// The sockets that it accepts from.
+    /// The sockets that the shard accepts from.
     pub(crate) listeners: Vec<Listener>,
 }
 
 /// A running shard.
 pub(crate) struct Shard {
-    // Dropped first, and of it the reactor before the router: what the kernel still sends lies in the engine that is dropped
-    // next, or in one that the router refers to.
+    // `net` is dropped first, and within it the reactor before the router: the memory that the kernel still sends from
+    // lies in the engine that is dropped next, or in an engine that the router refers to.
     net: Net,
     owner: Owner<Core>,
     events: Vec<Event>,
@@ -81,23 +81,23 @@ struct Net {
     reactor: Reactor,
     /// The way to the other shards.
     router: Router,
-    /// Where connections come in.
+    /// The sockets where connections come in.
     gate: Gate,
     conns: ConnTable,
-    /// Which of them wait for what.
+    /// The connections that wait for something.
     lists: Lists,
-    /// Which of them may be idle for too long.
+    /// When each connection may have been idle for too long.
     idle: Idle,
-    /// What they hold of the heap.
+    /// The heap memory that the connections hold.
     holding: Holding,
     datagrams: Datagrams,
-    /// Who waits for certificates to be read.
+    /// The requests that wait for certificates to be read.
     refreshes: Refreshes,
     /// Buffers for the next turn.
     warm: Warm,
-    /// What the network side writes down for watchers.
+    /// Events of the network side, for watchers.
     log: EventLog,
-    /// What the shard's other tasks are told.
+    /// Signals to the shard's other tasks.
     windows: Windows,
     now: Seconds,
     stopping_since: Option<Instant>,
@@ -140,7 +140,7 @@ impl Shard {
     /// Serves until the process ends.
     ///
     /// # Errors
-    /// What the ring answers when it cannot go on.
+    /// The error of the ring when it cannot go on.
     pub(crate) async fn serve(mut self) -> io::Result<()> {
         let windows = self.windows.clone();
         maintenance::spawn(Arc::clone(&self.net.shared), self.net.id, windows);

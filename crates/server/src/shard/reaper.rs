@@ -5,8 +5,8 @@
 //! meanwhile       the loop does not park, and has turns of its own for slices of the pass (`spare_time.rs`)
 //! ```
 //!
-//! Pages are gone through when one item in 16 is probably dead, or one in 64 while live items are evicted. So a pass costs
-//! what there is to reclaim, and has no pace beyond what the loop can spare.
+//! A page is worked through when one item in 16 is probably dead, or one in 64 while live items are evicted. So a pass
+//! costs as much as there is to reclaim, and its pace is limited only by the loop's spare time.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,13 @@ use corecached_engine::{Engine, Seconds};
 
 use super::spare_time::SpareTime;
 
-/// Between the end of a pass and the next.
+/// Time between the end of a pass and the next pass.
 const PASS_REST: Duration = Duration::from_secs(1);
-/// Chunks looked at by one call: some 10 us if most are dead.
+/// Chunks looked at by one call of the engine: some 10 us if most are dead.
 const CHUNKS: usize = 64;
-/// Of how many chunks of a page one has to be dead for a visit.
+/// A page is visited if at least one of this many chunks is dead.
 const ONE_IN: u32 = 16;
-/// The same while live items are evicted.
+/// Like [`ONE_IN`], while live items are evicted.
 const ONE_IN_EVICTING: u32 = 64;
 
 /// The search of one shard for dead items: when a pass is due, and the pass under way.
@@ -28,9 +28,9 @@ const ONE_IN_EVICTING: u32 = 64;
 pub(super) struct Reaper {
     /// The pass under way.
     pass: Option<SpareTime>,
-    /// When the next begins.
+    /// When the next pass begins.
     due: Instant,
-    /// Evictions when the last began.
+    /// The engine's number of evictions when the last pass began.
     evictions: u64,
     one_in: u32,
 }
@@ -45,19 +45,19 @@ impl Reaper {
         }
     }
 
-    /// Whether a pass is under way: the loop should not park.
+    /// Whether a pass is under way, so that the loop should not park.
     #[inline]
     pub(super) fn is_at_work(&self) -> bool {
         self.pass.is_some()
     }
 
-    /// Whether the next slice is due: the loop should not wait.
+    /// Whether the next slice is due, so that the loop should not wait.
     #[inline]
     pub(super) fn wants_turn(&self) -> bool {
         self.pass.as_ref().is_some_and(SpareTime::is_due)
     }
 
-    /// The loop is going to wait, or to look what has come.
+    /// Notes that the loop has worked until now: it is going to wait, or to look for events.
     #[inline]
     pub(super) fn worked(&mut self) {
         if let Some(spare) = &mut self.pass {
@@ -65,7 +65,7 @@ impl Reaper {
         }
     }
 
-    /// The loop has waited.
+    /// Notes that the loop has waited until now.
     #[inline]
     pub(super) fn waited(&mut self) {
         if let Some(spare) = &mut self.pass {
@@ -73,7 +73,7 @@ impl Reaper {
         }
     }
 
-    /// A warm window of the loop ends: a pass begins if it is due, or ends if there shall be none.
+    /// A warm window of the loop ends: a pass begins if one is due; the pass under way ends if `is_wanted` is false.
     pub(super) fn tick(&mut self, is_wanted: bool) {
         let now = Instant::now();
         if !is_wanted {
@@ -83,13 +83,13 @@ impl Reaper {
         }
     }
 
-    /// How long the slice may be that is due now, if one is.
+    /// Length of the slice that is due now, if one is.
     #[inline]
     pub(super) fn slice(&mut self) -> Option<Duration> {
         self.pass.as_mut().and_then(SpareTime::slice)
     }
 
-    /// One slice.
+    /// Works for one slice.
     pub(super) fn work(&mut self, engine: &mut Engine, now: Seconds, slice: Duration) {
         let Some(spare) = &mut self.pass else { return };
         let begun = Instant::now();
@@ -107,7 +107,7 @@ impl Reaper {
         }
     }
 
-    /// Pages with fewer dead are worth while when live items have been evicted since the last pass.
+    /// If live items have been evicted since the last pass, pages with fewer dead items are visited, too.
     fn look_closer(&mut self, evictions: u64) {
         let evicts = evictions != std::mem::replace(&mut self.evictions, evictions);
         self.one_in = if evicts { ONE_IN_EVICTING } else { ONE_IN };

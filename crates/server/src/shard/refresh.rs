@@ -1,4 +1,5 @@
-//! `refresh_certs`: certificates are read on a thread, so that no client waits for a file of another.
+//! `refresh_certs`: certificates are read on a thread of their own, so that no client waits for files that another one
+//! asked for.
 //!
 //! ```text
 //!   refresh_certs --> waiting --> thread: reads, checks, swaps --> CertificatesRefreshed --> replies
@@ -6,7 +7,8 @@
 //!                       +---- those that came meanwhile: once more ------+
 //! ```
 //!
-//! A shard has one such thread at a time, whatever its clients send; one reading answers all that had come before it began.
+//! A shard has at most one such thread at a time, however many clients ask; one reading answers all requests that had
+//! come before it began.
 
 use std::sync::Arc;
 use std::thread;
@@ -22,14 +24,14 @@ use crate::cell::ReplyTo;
 use crate::replies::Told;
 
 impl Net {
-    /// Certificates are to be read again.
+    /// Notes that certificates are to be read again, and begins to read them unless a reading is under way.
     pub(super) fn refresh_certificates(&mut self, reply_to: Option<ReplyTo>) {
         self.refreshes.is_wanted = true;
         self.refreshes.waiting.extend(reply_to);
         self.read_certificates();
     }
 
-    /// They have been read, or could not be.
+    /// Tells the outcome of a reading: the certificates have been read, or could not be.
     pub(super) fn certificates_refreshed(&mut self, reply_to: Vec<ReplyTo>, line: &[u8]) {
         self.refreshes.is_under_way = false;
         for to in reply_to {

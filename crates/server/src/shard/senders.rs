@@ -1,4 +1,4 @@
-//! Who has sent the request datagrams that are not answered yet, and what networks may still be sent.
+//! The senders of request datagrams that are not answered yet, and the bytes that their networks may still be sent.
 
 use std::net::IpAddr;
 
@@ -8,10 +8,10 @@ use corecached_reactor::{Insert, Peer};
 
 use super::allowance::Allowance;
 
-/// Request datagrams of a shard that wait for replies of other shards; beyond that they are dropped.
+/// Most request datagrams of a shard that wait for replies of other shards; further ones are dropped.
 const OPEN_MAX: usize = 1024;
 
-/// Who has sent a datagram, and what the reply begins with.
+/// The sender of a datagram, and the request id that its reply begins with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sender {
     pub(super) peer: Peer,
@@ -26,11 +26,11 @@ impl Sender {
 
 /// The UDP side of a shard.
 pub(super) struct Datagrams {
-    /// By slot of a [`Link::Datagram`].
+    /// The senders, by the slot of a [`Link::Datagram`].
     senders: Vec<Sender>,
     free: Vec<u32>,
     allowance: Allowance,
-    /// Values in slab memory whose bytes are in datagrams now.
+    /// Values in slab memory that have been copied into datagrams.
     copied: Vec<Insert>,
 }
 
@@ -57,12 +57,12 @@ impl Datagrams {
         })
     }
 
-    /// Whether values wait to be unpinned whose bytes are in datagrams now.
+    /// Whether values that have been copied into datagrams wait to be unpinned.
     pub(super) fn has_copied(&self) -> bool {
         !self.copied.is_empty()
     }
 
-    /// Takes those values.
+    /// Takes the values that have been copied into datagrams.
     pub(super) fn take_copied(&mut self) -> Vec<Insert> {
         std::mem::take(&mut self.copied)
     }
@@ -77,19 +77,19 @@ impl Datagrams {
         self.senders[slot as usize]
     }
 
-    /// Whether a reply of so many bytes is too large for where its sender is.
+    /// Whether a reply of `bytes` bytes is too large for the sender's network.
     pub(super) fn refuses(&self, sender: Sender, bytes: usize) -> bool {
         let is_refused = |ip| self.allowance.is_too_large(ip, bytes);
         sender.ip().is_some_and(is_refused)
     }
 
-    /// Whether the sender's network may have so many bytes more now; they are counted then.
+    /// Whether the sender's network may be sent `wire_bytes` bytes now; if so, they are counted.
     pub(super) fn allows(&mut self, sender: Sender, wire_bytes: usize, now: Seconds) -> bool {
         let ip = sender.ip();
         ip.is_some_and(|ip| self.allowance.take(ip, wire_bytes, now))
     }
 
-    /// Keeps values whose bytes are in datagrams now, until they can be unpinned.
+    /// Keeps values that have been copied into datagrams until they can be unpinned.
     pub(super) fn copied(&mut self, inserts: &mut Vec<Insert>) {
         self.copied.append(inserts);
     }

@@ -1,42 +1,43 @@
-//! How much of the core work in the background may take: half of the time in which the network loop waits for something to
-//! come, and a fifth of the time in which it works.
+//! How much of the core background work may take: half of the time in which the network loop waits, and a fifth of the
+//! time in which it works.
 //!
 //! ```text
 //! network loop   wait      requests      wait        .    .    .    .        wait
 //! credit           +1          +1/4        +1   -slice -slice -slice -slice    +1
 //! ```
 //!
-//! Time earns credit and slices spend it. After each slice the loop looks whether anything has come, so a request waits for
-//! one slice at most; after a turn that took long a slice may be longer, as it has to be for a fifth.
+//! Time earns credit, and slices spend it. After each slice the loop looks whether anything has come, so a request
+//! waits for one slice at most. After a turn that took long, a slice may be longer; otherwise slices could not reach a
+//! fifth of the time.
 
 use std::time::{Duration, Instant};
 
-/// Time of a slice.
+/// Usual length of a slice.
 pub(super) const SLICE: Duration = Duration::from_micros(50);
-/// The same after a turn that took longer than four of them.
+/// Length of a slice after a turn that took longer than four such slices.
 const SLICE_MAX: Duration = Duration::from_micros(250);
-/// A shorter slice is not worth the turn.
+/// Shortest slice; a shorter one is not worth the turn.
 const SLICE_MIN: Duration = Duration::from_micros(25);
-/// Half of a warm window of the loop: with the wait until its end that is half of the core. No more is owed, either, when a
-/// slice took longer than it should have.
+/// Most credit: half of a warm window of the loop. With the wait until the window's end, that is half of the core. The
+/// debt after a slice that took too long has the same bound.
 const CREDIT_MAX: Duration = Duration::from_millis(1);
 /// Time of the loop's own work that earns one part of credit.
 const BUSY_PARTS: u32 = 4;
 
-/// What a pass of background work may take of the core: time that has been earned and not been spent.
+/// The share of the core that a pass of background work may take: time that has been earned and not been spent.
 #[derive(Debug)]
 pub(super) struct SpareTime {
     credit: Duration,
-    /// Slices have taken so much more than there was.
+    /// Time that slices have taken beyond the credit.
     debt: Duration,
-    /// Work of the loop since the last slice.
+    /// Time that the loop has worked since the last slice.
     busy: Duration,
-    /// Up to when time is accounted for.
+    /// The moment up to which time is accounted for.
     accounted: Instant,
 }
 
 impl SpareTime {
-    /// Nothing earned yet.
+    /// A pass that begins at `now` and has earned nothing yet.
     pub(super) fn begin(now: Instant) -> SpareTime {
         SpareTime {
             credit: Duration::ZERO,
@@ -57,25 +58,25 @@ impl SpareTime {
         self.credit = (self.credit + time - paid).min(CREDIT_MAX);
     }
 
-    /// The loop has worked until now.
+    /// Accounts for the loop's work until now.
     pub(super) fn worked(&mut self, now: Instant) {
         let time = self.passed(now);
         self.busy += time;
         self.earn(time / BUSY_PARTS);
     }
 
-    /// The loop has waited until now.
+    /// Accounts for the loop's wait until now.
     pub(super) fn waited(&mut self, now: Instant) {
         let time = self.passed(now);
         self.earn(time);
     }
 
-    /// Whether there is credit for a slice: then the loop should not wait.
+    /// Whether there is credit for a slice, so that the loop should not wait.
     pub(super) fn is_due(&self) -> bool {
         self.credit >= SLICE_MIN
     }
 
-    /// How long the slice that begins now may be, if it is due.
+    /// Length of the slice that begins now, if one is due.
     pub(super) fn slice(&mut self) -> Option<Duration> {
         let busy = std::mem::take(&mut self.busy);
         let longest = (busy / BUSY_PARTS).clamp(SLICE, SLICE_MAX);
@@ -96,8 +97,8 @@ mod tests {
 
     const MICROSECOND: Duration = Duration::from_micros(1);
 
-    /// A loop whose every turn works for `work` and then waits for `wait` unless a slice is due: the share of the time
-    /// that slices take, which all take `over` longer than they should, and the longest.
+    /// Runs a loop whose every turn works for `work` and then waits for `wait`, unless a slice is due; every slice
+    /// takes `over` longer than it should. Returns the share of the time that slices take, and the longest slice.
     fn run(work: Duration, wait: Duration, over: Duration) -> (f64, Duration) {
         let begun = Instant::now();
         let mut now = begun;
@@ -133,7 +134,7 @@ mod tests {
                 "{longest:?}"
             );
         }
-        // Beyond that the slices are what is bounded.
+        // With longer turns, the bound on a slice limits the share.
         let (share, longest) = run(5000 * MICROSECOND, Duration::ZERO, Duration::ZERO);
         assert!(share < 0.06, "{share}");
         assert_eq!(longest, SLICE_MAX);

@@ -10,10 +10,10 @@
 //!        +--    queue one send for each connection with replies
 //! ```
 //!
-//! Between waiting and the tick is the place for a slice of reclaiming what is dead (`reaper.rs`).
+//! Between the wait and the tick there is room for a slice of the search for dead items (`reaper.rs`).
 //!
-//! While there is traffic the loop waits in its own ring and lets the executor's other tasks run once a warm window; after a
-//! whole window without any it parks in the executor, and costs nothing.
+//! While there is traffic, the loop waits in its own ring and lets the executor's other tasks run once in a warm
+//! window. After a whole window without traffic it parks in the executor, and costs nothing.
 
 use std::io;
 use std::time::Duration;
@@ -33,21 +33,21 @@ use super::lists::Newcomer;
 use super::{Net, Shard};
 use crate::cell::core::Core;
 
-/// Between two looks at clients that still have replies to take, at the end of the process.
+/// At the end of the process: time between two looks at clients that still have replies to take.
 const DRAIN_POLL: Duration = Duration::from_millis(1);
-/// Events whose items are asked for together.
+/// Events whose items are prefetched together.
 const PREFETCHED_EVENTS: usize = 32;
-/// More bytes than this are a pipeline, which looks ahead by itself.
+/// Received bytes beyond this number are taken for a pipeline, which looks ahead by itself (`conn/ahead.rs`).
 const SINGLE_REQUEST_BYTES: usize = 512;
 
-/// What the loop does between two ticks.
+/// The action of the loop between two ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pace {
-    /// Nothing came for a whole warm window.
+    /// It parks, since nothing came for a whole warm window.
     Park,
-    /// A window has passed; other tasks of the executor get their turn.
+    /// It yields to the executor's other tasks, since a window has passed.
     Yield,
-    /// Go on.
+    /// It goes on at once.
     Run,
 }
 
@@ -75,7 +75,7 @@ impl Shard {
                 return Ok(());
             }
             if self.net.stopping_since.is_some() {
-                // Nothing may ever come again: the drain has its own deadline.
+                // No further event may ever come, but the drain has its own deadline.
                 runtime::sleep(DRAIN_POLL).await;
                 continue;
             }
@@ -94,7 +94,7 @@ impl Shard {
         }
     }
 
-    /// Judges the last window by the events of this turn; `busy` says whether anything has come since it began.
+    /// Chooses the pace by the events of this turn; `busy` says whether anything has come since the window began.
     fn pace(&self, busy: &mut bool) -> Pace {
         let ticked = self.events.iter().any(|event| matches!(event, Event::Tick));
         *busy |= self.events.len() > usize::from(ticked);
@@ -108,7 +108,8 @@ impl Shard {
         }
     }
 
-    /// A slice of the search for dead items, if it is due. The replies of the last turn are out; what has come waits.
+    /// Searches for dead items for a slice, if one is due. The replies of the last turn are out; events that have come
+    /// wait.
     #[inline]
     fn reap(&mut self, pace: Pace) {
         if pace != Pace::Run {
@@ -122,7 +123,7 @@ impl Shard {
         }
     }
 
-    /// Tells the upkeep, which may be at rest, that somebody wants dead items to be looked for now.
+    /// Tells the upkeep, which may be at rest, that a client wants dead items to be looked for now.
     fn call_for_crawl(&self) {
         if self.net.handle().is_crawl_wanted() {
             self.windows.call();
@@ -138,7 +139,7 @@ impl Shard {
         Ok(())
     }
 
-    /// One pass over everything that has come.
+    /// One pass over all events, batches and messages that have come.
     fn tick(&mut self) {
         let net = &mut self.net;
         net.now = net.shared.ground.clock.now();
@@ -182,7 +183,7 @@ impl Shard {
 }
 
 impl Net {
-    /// Whether there is nothing to do until something comes.
+    /// Whether the shard has nothing to do until something comes.
     fn may_wait(&self) -> bool {
         self.stopping_since.is_none()
             && self.lists.are_empty()
@@ -192,13 +193,13 @@ impl Net {
             && self.router.may_sleep()
     }
 
-    /// The same without windows, too.
+    /// Whether the shard has nothing to do until something comes, even after the end of a window.
     fn may_park(&self) -> bool {
         !self.lists.has_resting() && self.may_wait()
     }
 
-    /// Asks for the buckets, then the items, that the requests in `events` will look up: with one request from each of
-    /// many connections, their cache misses overlap as those of one pipeline do.
+    /// Prefetches the buckets, then the items, that the requests in `events` will look up. With one request from each
+    /// of many connections, their cache misses overlap as those of one pipeline do.
     fn prefetch(&self, events: &[Event], core: &Core) {
         if events.len() < 2 {
             return;
@@ -291,7 +292,7 @@ impl Net {
         self.reactor.recycle(buf);
     }
 
-    /// There is something to read from a connection that large values are expected from.
+    /// Reads from a connection that large values are expected from, since its socket is readable.
     fn readable(&mut self, id: ConnId, core: &mut Core) {
         self.windows.note_traffic();
         let mut landing = self.warm.take_landing();
@@ -309,7 +310,7 @@ impl Net {
         }
     }
 
-    /// Puts a connection on the lists that it now belongs to.
+    /// Puts a connection on the lists that it belongs to after it has worked.
     pub(super) fn after_input(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
@@ -323,7 +324,7 @@ impl Net {
         }
     }
 
-    /// Shows watchers what has been written down in this tick, by the shard's own operations (`seen`) and others.
+    /// Shows watchers the lines of this tick: those of the shard's own operations (`seen`) and the others.
     fn publish(&mut self, seen: Option<Lines>) {
         let under_loans = self.router.take_seen();
         for lines in seen.iter().chain(&under_loans).chain(&self.log.take()) {
@@ -361,7 +362,8 @@ impl Net {
             if let Some(outgoing) = outgoing {
                 conn.send(outgoing, &mut self.reactor);
                 if conn.is_closing() || conn.has_more_to_seal() {
-                    // These may be its last replies, or not all: look again once the kernel has them.
+                    // These may be the connection's last replies, or not all of them: it is looked at again once the
+                    // kernel has taken them.
                     self.lists.sends_again(conn);
                 }
             } else if conn.is_finished() {
@@ -374,8 +376,8 @@ impl Net {
     }
 }
 
-/// What is probably the key of the request that `bytes` is: its second word, or where the header of a packet says that it
-/// is. A wrong guess costs a useless prefetch.
+/// The probable key of the request in `bytes`: its second word, or the part of a packet that its header says is the
+/// key. A wrong guess costs a useless prefetch.
 fn first_key(bytes: &[u8]) -> Option<&[u8]> {
     if bytes.len() > SINGLE_REQUEST_BYTES || bytes.first()? < &b' ' {
         return None;

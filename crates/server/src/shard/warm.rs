@@ -4,24 +4,24 @@ use corecached_reactor::Reactor;
 
 use crate::conn::{LANDING_BYTES, Sealing};
 
-/// Buffers of encryption above this capacity are freed after use.
+/// Capacity in bytes above which buffers of encryption are freed after use.
 const BUFFER_BYTES_KEPT: usize = 64 * 1024;
 
 /// The buffers of one shard.
 #[derive(Debug, Default)]
 pub(super) struct Warm {
-    /// For the next replies.
+    /// A buffer for the next replies.
     pub(super) spare: Option<Vec<u8>>,
-    /// To decrypt in.
+    /// A buffer for decrypted bytes.
     pub(super) scratch: Vec<u8>,
-    /// For what is read without the ring; empty until the first large value.
+    /// A buffer for bytes that are read without the ring; empty until the first large value.
     landing: Vec<u8>,
-    /// What encrypting needs and leaves behind.
+    /// Buffers that encryption uses, and values that it has encrypted.
     pub(super) sealing: Sealing,
 }
 
 impl Warm {
-    /// Sees to it that there is a buffer for the next replies.
+    /// Takes a buffer for the next replies from the reactor, if there is none.
     #[inline]
     pub(super) fn prepare(&mut self, reactor: &mut Reactor) {
         if self.spare.is_none() {
@@ -29,24 +29,24 @@ impl Warm {
         }
     }
 
-    /// Takes the buffer for what is read without the ring.
+    /// Takes the buffer for bytes that are read without the ring.
     pub(super) fn take_landing(&mut self) -> Vec<u8> {
         let mut landing = std::mem::take(&mut self.landing);
         landing.resize(LANDING_BYTES, 0);
         landing
     }
 
-    /// Takes it back.
+    /// Takes back the buffer of [`Warm::take_landing`].
     pub(super) fn give_landing(&mut self, landing: Vec<u8>) {
         self.landing = landing;
     }
 
-    /// Whether values wait to be unpinned that the last turn has encrypted.
+    /// Whether values that the last turn has encrypted wait to be unpinned.
     pub(super) fn has_sealed(&self) -> bool {
         !self.sealing.inserts.is_empty()
     }
 
-    /// Gives back the buffers that encryption has emptied; returns how many bytes of plaintext it has sealed.
+    /// Gives back the buffers that encryption has emptied; returns how many bytes of plaintext were sealed.
     pub(super) fn after_sealing(&mut self, reactor: &mut Reactor) -> usize {
         while let Some(buffer) = self.sealing.buffers.pop() {
             reactor.give_buffer(buffer);
@@ -59,7 +59,7 @@ impl Warm {
         std::mem::take(&mut self.sealing.bytes)
     }
 
-    /// Bytes of heap memory held.
+    /// Bytes of heap memory that the buffers hold.
     pub(super) fn held_bytes(&self) -> usize {
         self.scratch.capacity() + self.landing.capacity() + self.sealing.stage.capacity()
     }

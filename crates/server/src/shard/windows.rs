@@ -13,27 +13,27 @@ use std::time::Duration;
 
 use corecached_reactor::runtime::sleep;
 
-/// What the network loop tells the shard's other tasks: that a warm window has ended, that there is something to do, and that
-/// clients have sent something. Clones are the same; all live on the shard's thread.
+/// Signals of the network loop to the shard's other tasks: that a warm window has ended, that there is something to do,
+/// and that clients have sent something. All clones share one state and live on the shard's thread.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Windows {
-    /// Who sleeps until the end of the window.
+    /// The task that sleeps until the end of the window.
     sleeper: Rc<RefCell<Option<Waker>>>,
-    /// Who has nothing to do, and is told when there is something.
+    /// The task that has nothing to do until it is called.
     rester: Rc<RefCell<Option<Waker>>>,
-    /// Whether clients have sent anything since that was last asked.
+    /// Whether clients have sent anything since this was last asked.
     traffic: Rc<Cell<bool>>,
 }
 
 impl Windows {
-    /// A window ends: the one that waits for it is woken, and runs when the network loop yields.
+    /// Ends a window: the task that waits for it is woken, and runs when the network loop yields.
     pub(super) fn end(&self) {
         if let Some(waker) = self.sleeper.take() {
             waker.wake();
         }
     }
 
-    /// Returns at the end of the window, or after `time` if none ends before. For one task at a time.
+    /// Returns at the end of the window, or after `time` if none ends before. Only one task may wait at a time.
     pub(super) async fn sleep(&self, time: Duration) {
         let mut timer = pin!(sleep(time));
         let mut is_registered = false;
@@ -50,7 +50,7 @@ impl Windows {
         .await;
     }
 
-    /// Clients have sent something.
+    /// Notes that clients have sent something.
     #[inline]
     pub(super) fn note_traffic(&self) {
         self.traffic.set(true);
@@ -61,14 +61,14 @@ impl Windows {
         self.traffic.take()
     }
 
-    /// There is something to do: the one that rests is woken.
+    /// Wakes the resting task, since there is something to do.
     pub(super) fn call(&self) {
         if let Some(waker) = self.rester.take() {
             waker.wake();
         }
     }
 
-    /// Returns after `time`, or at once when it is called. For one task at a time.
+    /// Returns after `time`, or as soon as [`Windows::call`] is called. Only one task may wait at a time.
     pub(super) async fn rest(&self, time: Duration) {
         let mut timer = pin!(sleep(time));
         let mut is_registered = false;

@@ -1,5 +1,5 @@
-//! The one place where a connection meets the engine: it gets what it works with, works, and is put on the lists that it
-//! then belongs to.
+//! The one place where a connection meets the engine: it is given a [`Cx`], works, and is put on the lists that it
+//! belongs to afterwards.
 //!
 //! ```text
 //! received bytes    --+
@@ -16,18 +16,18 @@ use crate::conn::{Conn, Cx, KEYS_PER_TURN};
 use super::Net;
 use crate::cell::core::Core;
 
-/// Where the bytes are that a connection works on.
+/// The buffers that hold the bytes that a connection works on.
 pub(super) struct Buffers<'a> {
-    /// Has the receive buffers.
+    /// The reactor, which owns the receive buffers.
     pub(super) reactor: &'a Reactor,
-    /// A buffer to decrypt in.
+    /// A buffer for decrypted bytes.
     pub(super) scratch: &'a mut Vec<u8>,
 }
 
 impl Net {
-    /// Lets a connection work with the shard's own engine. `None` if it is gone.
+    /// Lets a connection work with the shard's own engine. Returns `None` if the connection is gone.
     ///
-    /// Each caller has a copy of its own, so that what it does is compiled into it: the request path pays nothing for the
+    /// Each caller has a copy of this function, with its `work` compiled into it: the request path pays nothing for the
     /// code being in one place.
     #[inline]
     pub(super) fn with_conn<T>(
