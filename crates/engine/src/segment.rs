@@ -263,7 +263,7 @@ impl View {
         self.load_some(at, into)
     }
 
-    /// As many aligned words at `at` as fit into `words`, in the order of memory; false outside the segment.
+    /// As many aligned words at `at` as fit into `into`, in the order of memory; false outside the segment.
     #[inline]
     pub(crate) fn load_some(&self, at: usize, into: &mut [u64]) -> bool {
         let fits = at.is_multiple_of(WORD_BYTES) && self.has(at, into.len() * WORD_BYTES);

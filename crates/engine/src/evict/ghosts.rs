@@ -1,4 +1,4 @@
-//! Fingerprints of items that were evicted: one that comes back soon has shown that it is wanted.
+//! Fingerprints of items that were evicted: an item that comes back soon has shown that it is wanted.
 //!
 //! Each leaf of the index (some 210 items) has up to three chunks of 256 fingerprints, 8 bits each, once an item with such a
 //! hash has been stored under pressure: 3.7 bytes for an item. A bucket is 8 fingerprints, the newest first; a new one
@@ -11,8 +11,8 @@
 //! directory   blocks: Vec of references -> chunk of 64 references, by leaf and part -> chunk of 32 buckets
 //! ```
 //!
-//! A strange key is taken for a known one at most 3 times in 100, which costs no more than its probation.
-//! Splits and merges of leaves forget some.
+//! An unknown key is taken for a known one at most 3 times in 100. That only spares its item the probation. Splits and
+//! merges of leaves lose some fingerprints.
 
 use crate::slab::{ChunkRef, INDEX_CLASS, Slabs};
 use crate::types::KeyHash;
@@ -24,7 +24,7 @@ const BUCKETS: usize = 32;
 const PARTS: usize = 3;
 /// References in one chunk of the directory.
 const BLOCK_SLOTS: usize = 64;
-/// Chunks that one step frees, and one of the directory.
+/// Chunks of fingerprints that one step frees, besides one chunk of the directory.
 const TRIM_STEP: u64 = 16;
 /// Chunks that one insertion may need: fingerprints, and a part of the directory.
 pub(crate) const CHUNKS_MAX: usize = 2;
@@ -39,16 +39,16 @@ pub(crate) struct Ghosts {
     blocks: Vec<ChunkRef>,
     /// Chunks in use, with those of the directory.
     chunks: u64,
-    /// Fingerprints ever added.
+    /// Number of fingerprints added since the start.
     added: u64,
 }
 
-/// 1 to 255; 0 is none.
+/// The fingerprint of a hash: 1 to 255. 0 stands for none.
 fn fingerprint(hash: KeyHash) -> u8 {
     ((hash.0 >> 37 & 0xff) % 255) as u8 + 1
 }
 
-/// Where in the directory the chunk for a hash is.
+/// The place in the directory of the chunk for a hash.
 fn slot(leaf: usize, hash: KeyHash) -> usize {
     leaf * PARTS + (hash.0 >> 45) as usize % PARTS
 }
@@ -74,7 +74,7 @@ impl Ghosts {
         self.chunks
     }
 
-    /// Fingerprints ever added: the time in which ages are counted.
+    /// Number of fingerprints added since the start: the time in which ages are counted.
     pub(crate) fn added(&self) -> u64 {
         self.added
     }
@@ -95,7 +95,7 @@ impl Ghosts {
         slabs.segment.store_field(at, 32, u64::from(extent.0));
     }
 
-    /// Chunks that are missing before the fingerprint of an item in this leaf can be kept.
+    /// Number of chunks that are missing before the fingerprint of an item in this leaf can be kept.
     #[inline]
     pub(crate) fn missing_chunks(&self, slabs: &Slabs, leaf: usize, hash: KeyHash) -> usize {
         let slot = slot(leaf, hash);
@@ -106,7 +106,7 @@ impl Ghosts {
         1 + usize::from(block.is_none_or(|block| block.is_null()))
     }
 
-    /// Adds an unused chunk of [`INDEX_CLASS`], one of those missing.
+    /// Adds an unused chunk of [`INDEX_CLASS`] as one of the missing chunks.
     pub(crate) fn add_chunk(
         &mut self,
         slabs: &mut Slabs,
@@ -151,22 +151,22 @@ impl Ghosts {
         }
     }
 
-    /// Forgets an item. If it was remembered, its age: about how many fingerprints were added since.
+    /// Forgets an item. If it was remembered, returns its age: about how many fingerprints were added since.
     #[inline]
     pub(crate) fn take(&self, slabs: &mut Slabs, leaf: usize, hash: KeyHash) -> Option<u64> {
         let at = self.bucket_at(slabs, leaf, hash)?;
         let (known, wanted) = (word(slabs, at), fingerprint(hash));
         let place = known.to_le_bytes().iter().position(|&one| one == wanted)?;
-        // The newer ones stay, the older ones move up.
+        // The newer fingerprints stay, the older ones move up.
         let newer = known & ((1 << (8 * place)) - 1);
         let older = known >> (8 * place) >> 8 << (8 * place);
         slabs.segment.store(at, older | newer);
-        // Each bucket gets an equal part of them.
+        // Each bucket gets an equal part of the fingerprints.
         let buckets = self.chunks * BUCKETS as u64;
         Some(place as u64 * buckets + buckets / 2)
     }
 
-    /// Whether a whole block is of leaves that are no longer there.
+    /// Whether a whole block belongs to leaves that are no longer there.
     #[inline]
     pub(crate) fn has_spare_block(&self, leaves: usize) -> bool {
         self.blocks.len() * BLOCK_SLOTS >= leaves * PARTS + BLOCK_SLOTS && !self.blocks.is_empty()

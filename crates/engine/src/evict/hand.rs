@@ -9,16 +9,17 @@ use crate::item::{Head, State};
 use crate::slab::{ChunkRef, PageId, Slabs};
 use crate::telemetry::Telemetry;
 
-/// Live items that the hand passes before it takes the least used of them: bounds the time of one eviction.
+/// Live items that the hand passes before it takes the least used of them. This bounds the time of one eviction.
 const CANDIDATES_MAX: usize = 48;
-/// Chunks that the hand looks at for a unit of work: it goes on where it was, so that they can be asked for ahead.
+/// Chunks that the hand looks at for a unit of work. They are cheap since the hand goes on where it was, so that they
+/// can be prefetched.
 pub(crate) const LOOKS_PER_UNIT: usize = 4;
-/// How many chunks ahead.
+/// Number of chunks that are prefetched ahead of the hand.
 const AHEAD: usize = 8;
 /// Pages without chunks that the hand steps over at once.
 const EMPTY_PAGES_MAX: usize = 4;
 
-/// Where the eviction hand of a class stands.
+/// The position of the eviction hand of a class.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Hand {
     page: PageId,
@@ -60,7 +61,7 @@ impl Victims {
         let mut best: Option<(u8, ChunkRef)> = None;
         let mut later = None;
         for look in 0..looks {
-            // The call has done enough: what was seen will do.
+            // The call has done enough: one of the items seen so far is evicted.
             if effort.left() == 0 && (best.is_some() || later.is_some()) {
                 break;
             }
@@ -98,7 +99,7 @@ impl Victims {
                 break;
             }
         }
-        // Where no item begins, a later chunk stands for its chain.
+        // If no first chunk was found, the owner of a later chunk is evicted.
         let chunk = best.map(|(_, chunk)| chunk).or(later)?;
         Some(self.evict_at_hand(contents, telemetry, effort, chunk))
     }
@@ -121,7 +122,7 @@ impl Victims {
         self.evict_remembered(contents, telemetry, effort, (chunk, hash), Cause::Hand)
     }
 
-    /// The next chunk of the class, round and round.
+    /// The next chunk of the class. Behind the last chunk comes the first.
     fn advance_hand(&mut self, slabs: &Slabs, class: u8) -> Option<ChunkRef> {
         let hand = &mut self.hands[usize::from(class)];
         if hand.page == 0 || slabs.page(hand.page).class != class {
@@ -134,7 +135,7 @@ impl Victims {
             if hand.page == 0 {
                 return None;
             }
-            // What is being emptied gives nothing.
+            // A page that is being emptied gives no chunks.
             if !slabs.page(hand.page).draining
                 && let Some(chunk) = slabs.chunk_in(hand.page, hand.offset)
             {
@@ -160,7 +161,7 @@ impl Victims {
         None
     }
 
-    /// The hand of the page's class stands on this page: the next one is another.
+    /// Called when the hand of the page's class stands on this page: it goes on with another page.
     pub(crate) fn step_over(&mut self, slabs: &Slabs, page: PageId) {
         let class = slabs.page(page).class;
         self.hands[usize::from(class)] = Hand { page, offset: 0 };
@@ -193,7 +194,7 @@ impl Victims {
     }
 }
 
-/// Takes a use away from a live item that the hand passes.
+/// Judges a live item that the hand passes, and takes one use away from it.
 fn judge(contents: &mut Contents, chunk: ChunkRef, head: Head) -> Verdict {
     let verdict = policy::passed(head.frequency());
     if let Verdict::Keep(frequency) = verdict {

@@ -1,8 +1,8 @@
 //! How long a round of the eviction hand takes, counted in evictions.
 //!
-//! Where one-hit wonders and scans pass through probation, the hand stands nearly still, and what the rest of the class
-//! holds stays long; where the hot set changes, the hand goes round quickly. What comes back within a lap would have been
-//! found, had it not been on probation but in the rest of the class.
+//! Where one-hit wonders and scans pass through probation, the hand stands nearly still, and the items in the rest of
+//! the class stay long; where the hot set changes, the hand goes round quickly. An item that comes back within a lap
+//! would have been found if it had been in the rest of the class and not on probation.
 
 /// Parts of a lap that are measured one by one.
 const PARTS: u64 = 8;
@@ -12,14 +12,14 @@ const PARTS: u64 = 8;
 pub(crate) struct Lap {
     /// Chunks that the hand has passed in the part under way.
     passed: u64,
-    /// When this part began.
+    /// When this part began, in evictions.
     began: u64,
-    /// Of a lap, by the parts before; the later count more.
+    /// Evictions in a lap, estimated from the parts before; later parts count more.
     length: u64,
 }
 
 impl Default for Lap {
-    /// Nothing is known before the first part has ended, so a lap has no end.
+    /// Before the first part has ended nothing is known, so a lap has no end.
     fn default() -> Self {
         Self {
             passed: 0,
@@ -30,7 +30,7 @@ impl Default for Lap {
 }
 
 impl Lap {
-    /// The hand of a class of so many chunks passes one of them.
+    /// Notes that the hand of a class of so many chunks passes one of them.
     #[inline]
     pub(crate) fn advance(&mut self, chunks: u64, now: u64) {
         self.passed += 1;
@@ -44,7 +44,8 @@ impl Lap {
         }
     }
 
-    /// Evictions in a lap. A part that takes longer than that is itself known to be too long.
+    /// Evictions in a lap. If the part under way already takes longer than the estimate for a part, the lap is as much
+    /// longer.
     #[inline]
     pub(crate) fn length(&self, now: u64) -> u64 {
         self.length.max(now - self.began)

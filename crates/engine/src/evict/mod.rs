@@ -1,4 +1,4 @@
-//! Which item goes when memory is short.
+//! Which item is evicted when memory is short.
 //!
 //! ```text
 //! new item -> probation (queue) -- not asked for --> evicted, remembered by the ghosts
@@ -33,32 +33,32 @@ use crate::slab::ChunkRef;
 use crate::telemetry::Telemetry;
 use crate::types::KeyHash;
 
-/// Chooses the items that go: the hand of each class, and the queues and fingerprints of probation.
+/// Chooses the items to evict: the hand of each class, and the queues and fingerprints of probation.
 #[derive(Debug)]
 pub(crate) struct Victims {
     /// Whether live items may be evicted at all.
     are_allowed: bool,
-    /// By class.
+    /// The hand of each class.
     hands: Vec<Hand>,
     probation: Probation,
 }
 
-/// What has gone.
+/// The item that was removed for its memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gone {
     /// A dead item.
     Dead,
-    /// A live one.
+    /// A live item.
     Evicted {
         /// The class of its first chunk.
         class: u8,
-        /// Header, optional fields, key and value.
+        /// Bytes of header, optional fields, key and value.
         bytes: u64,
     },
 }
 
 impl Victims {
-    /// For so many classes.
+    /// The state of a shard with so many classes.
     pub(crate) fn new(are_allowed: bool, classes: usize) -> Self {
         Self {
             are_allowed,

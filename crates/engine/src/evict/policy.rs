@@ -12,7 +12,7 @@ pub(crate) enum Verdict {
     Evict,
     /// Leave it, with this frequency.
     Keep(u8),
-    /// Leave it: it is not the hand's to judge.
+    /// Leave it: the item is on probation, and the hand does not judge it.
     Skip,
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn accessed(frequency: u8) -> u8 {
     AFTER[usize::from(frequency)]
 }
 
-/// The hand passes.
+/// The verdict on a live item with this frequency that the hand passes.
 #[inline]
 pub(crate) fn passed(frequency: u8) -> Verdict {
     match frequency {
@@ -39,7 +39,8 @@ pub(crate) fn passed(frequency: u8) -> Verdict {
     }
 }
 
-/// The item gets another chunk: the queue knows it by the one that it had.
+/// The frequency of an item that gets another chunk. The queue knows an item by its chunk, so a new chunk ends
+/// probation.
 #[inline]
 pub(crate) fn moved(frequency: u8) -> u8 {
     if frequency == ON_PROBATION {

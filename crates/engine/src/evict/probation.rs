@@ -1,4 +1,4 @@
-//! S3-FIFO without lists: new items are on probation, and those not asked for by its end go first.
+//! S3-FIFO without lists: new items are on probation, and items that nobody has asked for by its end are evicted first.
 //!
 //! ```text
 //!  new item --- known to the ghosts? --no--> probation: a queue, the newest fifteenth of the class's items
@@ -11,15 +11,15 @@
 //!                        evicts leave fingerprints, too
 //! ```
 //!
-//! So items that are asked for once go through a fifteenth of the memory, as in J. Yang et al., "FIFO queues are all you need
-//! for cache eviction", SOSP 2023. How long a ghost counts differs: an item is known if it comes back within a lap of the
-//! hand (lap.rs). In the rest of the class it would have been found then; one that comes back later would not, so it is
-//! not worth a place there. Nothing moves: an item that has passed stays where it is, and only a bit of its head changes:
-//! the first access ends probation, and the entry of the queue is void from then on.
+//! So items that nobody asks for again go through a fifteenth of the memory, as in J. Yang et al., "FIFO queues are all
+//! you need for cache eviction", SOSP 2023. How long a ghost counts differs: an item is known if it comes back within a
+//! lap of the hand (lap.rs). In the rest of the class such an item would have been found; an item that comes back later
+//! would not, so it is not worth a place there. Nothing moves: an item that has passed stays where it is, and only a
+//! bit of its head changes. The first access ends probation, and the entry of the queue is void from then on.
 //!
-//! The queue is 6 bytes for each item on probation, the ghosts (ghosts.rs) 3.7 bytes for each item; both are chunks of the
-//! index's class, so they are charged and recycled as all memory, and neither exists before the first eviction. A get has
-//! nothing to do with them. docs/design/002-eviction.md has the alternatives and the measurements.
+//! The queue is 6 bytes for each item on probation, the ghosts (ghosts.rs) 3.7 bytes for each item; both are chunks of
+//! the index's class, so they are charged and recycled as all memory, and neither exists before the first eviction. A
+//! get touches neither. docs/design/002-eviction.md has the alternatives and the measurements.
 
 use std::collections::HashSet;
 
@@ -38,28 +38,28 @@ use crate::types::KeyHash;
 const SHARE: u64 = 15;
 /// Entries of the queue that one eviction takes out at most.
 const LOOKS_MAX: usize = 48;
-/// Entries that are taken out for a unit of work.
+/// Entries that are taken out of a queue for a unit of work.
 const ENTRIES_PER_UNIT: usize = 2;
 /// Entries beyond the share before probation ends early.
 const SLACK: u64 = 8;
 /// Entries that one call of [`Engine::maintain`] takes out of a class that has become smaller.
 const TRIM_STEP: usize = 64;
-/// Steps by which that call gives back fingerprints of leaves that are no longer there.
+/// Steps by which one call of [`Engine::maintain`] gives back fingerprints of leaves that are no longer there.
 const TRIMS: usize = 4;
-/// Memory is asked for so many evictions ahead: the item, then the index's line for it.
+/// How many evictions ahead memory is prefetched: first the item, then the index's line for it.
 const PREFETCH_ITEM: u8 = 3;
 const PREFETCH_INDEX: u8 = 1;
 
-/// The newest items of each class, and what is remembered of those that went.
+/// The newest items of each class, and the fingerprints of items that were evicted.
 #[derive(Debug)]
 pub(crate) struct Probation {
-    /// Not where nothing is ever evicted.
+    /// Whether there is probation at all: not where nothing is ever evicted.
     enabled: bool,
     /// Whether anything was evicted yet: until then there is nothing to choose.
     active: bool,
-    /// By class.
+    /// The queue of each class.
     queues: Vec<Queue>,
-    /// By class.
+    /// The lap of the hand of each class.
     laps: Vec<Lap>,
     ghosts: Ghosts,
     /// The class that [`Engine::maintain`] looks at next.
@@ -67,7 +67,7 @@ pub(crate) struct Probation {
 }
 
 impl Probation {
-    /// For so many classes.
+    /// The state of a shard with so many classes.
     pub(crate) fn new(evictions_enabled: bool, classes: usize) -> Self {
         Self {
             enabled: evictions_enabled,
@@ -103,7 +103,7 @@ impl Victims {
         }
     }
 
-    /// Whether the fingerprint of an item with this hash has no place; asks for the place that it has.
+    /// Whether there is no place for the fingerprint of an item with this hash. If there is one, prefetches it.
     #[inline]
     pub(crate) fn wants_ghost_chunk(&self, contents: &Contents, hash: KeyHash) -> bool {
         let (slabs, leaf) = (&contents.items.slabs, contents.index.leaf_of(hash));
@@ -114,8 +114,8 @@ impl Victims {
         is_missing
     }
 
-    /// Gives the fingerprints an unused chunk of the index's class for an item with this hash; false, and the chunk is freed, if
-    /// none is missing any more.
+    /// Gives the fingerprints an unused chunk of the index's class for an item with this hash; If none is missing any
+    /// more, frees the chunk and returns false.
     pub(crate) fn add_ghost_chunk(
         &mut self,
         contents: &mut Contents,
@@ -170,7 +170,7 @@ impl Victims {
         }
     }
 
-    /// Takes the oldest entry of a class out. The item passes, unless it has gone.
+    /// Takes the oldest entry of a class out. The item passes probation, unless it has gone.
     fn end_probation(&mut self, contents: &mut Contents, class: u8) {
         let queue = &mut self.probation.queues[usize::from(class)];
         if let Some(entry) = queue.pop(&mut contents.items.slabs)
@@ -180,8 +180,8 @@ impl Victims {
         }
     }
 
-    /// Evicts an item at the end of its probation if more than `share` entries of its class are in the queue. Pinned ones
-    /// pass.
+    /// Evicts an item at the end of its probation if more than `share` entries of its class are in the queue. Pinned
+    /// items pass.
     pub(super) fn evict_on_probation(
         &mut self,
         contents: &mut Contents,
@@ -234,7 +234,7 @@ impl Victims {
         if !self.probation.active {
             return evict(contents, telemetry, effort, item, cause);
         }
-        // Another line than those of the item and the index: they are waited for together.
+        // The fingerprint lies in another cache line than the item and the index: all are waited for together.
         let hash = item.1;
         let (slabs, leaf) = (&contents.items.slabs, contents.index.leaf_of(hash));
         self.probation.ghosts.prefetch(slabs, leaf, hash);
@@ -245,7 +245,7 @@ impl Victims {
         gone
     }
 
-    /// The hand of a class has passed a chunk.
+    /// Notes that the hand of a class has passed a chunk.
     #[inline]
     pub(super) fn note_passed(&mut self, slabs: &Slabs, class: u8) {
         let chunks = u64::from(slabs.page_count(class)) * slabs.chunks_per_page(class) as u64;
@@ -253,7 +253,7 @@ impl Victims {
         self.probation.laps[usize::from(class)].advance(chunks, now);
     }
 
-    /// The order of the queue is not that of memory: asks for what the next evictions will look at.
+    /// Prefetches the memory that the next evictions will look at, since the order of the queue is not that of memory.
     #[inline]
     fn prefetch_probationers(&self, contents: &Contents, class: u8) {
         let slabs = &contents.items.slabs;
@@ -268,7 +268,7 @@ impl Victims {
         }
     }
 
-    /// Gives back what classes and leaves that have become smaller no longer need, in a bounded step.
+    /// Gives back, in a bounded step, the memory that classes and leaves no longer need since they have become smaller.
     pub(crate) fn trim_probation(&mut self, contents: &mut Contents, effort: &mut Effort) {
         if !self.probation.active {
             return;
@@ -285,7 +285,7 @@ impl Victims {
         }
     }
 
-    /// Takes entries out of a queue that has more than it may; true if it had.
+    /// Takes entries out of a queue that has more than it may have; true if it had.
     fn trim_queue(&mut self, contents: &mut Contents, effort: &mut Effort, class: u8) -> bool {
         let limit = probation_limit(contents, class);
         let is_empty = contents.census.of_class(class).items == 0;
@@ -360,12 +360,13 @@ impl Victims {
     }
 }
 
-/// Items of a class that probation is for.
+/// Number of items of a class that may be on probation.
 pub(super) fn probation_share(contents: &Contents, class: u8) -> u64 {
     contents.census.of_class(class).items / SHARE
 }
 
-/// Entries that the queue of a class may have: where nothing is evicted, it would grow with every insertion.
+/// Number of entries that the queue of a class may have. Without this limit the queue would grow with every insertion
+/// while nothing is evicted.
 fn probation_limit(contents: &Contents, class: u8) -> u64 {
     let share = probation_share(contents, class);
     share + share / 4 + SLACK
@@ -376,12 +377,12 @@ fn pass(contents: &mut Contents, chunk: ChunkRef) {
     contents.items.set_head(chunk, head);
 }
 
-/// Hash of the item of an entry, if it is still there and on probation.
+/// Hash of the item of an entry, if the item is still there and on probation.
 fn probationer(contents: &Contents, class: u8, entry: Entry) -> Option<KeyHash> {
     let slabs = &contents.items.slabs;
     let id = slabs.page_of(entry.chunk);
     let offset = slabs.address(entry.chunk) - slabs.page_address(id);
-    // The page may have moved to another class meanwhile; if not, the reference is still one of a chunk.
+    // The page may have moved to another class meanwhile; if not, the reference is still that of a chunk.
     if slabs.page(id).class != class || slabs.chunk_in(id, offset as u32).is_none() {
         return None;
     }

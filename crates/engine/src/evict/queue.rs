@@ -6,7 +6,7 @@
 //!              ^ read                          ^ written
 //! ```
 //!
-//! An entry is the reference of a chunk and 16 bits of its item's hash, by which an entry whose item has gone is known.
+//! An entry is the reference of a chunk and 16 bits of its item's hash. The bits show whether the item has gone.
 
 use crate::slab::{ChunkRef, Slabs};
 use crate::types::KeyHash;
@@ -43,14 +43,14 @@ pub(crate) struct Queue {
     read: u8,
     written: u8,
     len: u64,
-    /// Chunks that were the first before.
+    /// Number of chunks that have left the front of the queue.
     left: u64,
 }
 
 /// A place between two chunks of a queue, for a walk that pauses while the queue changes at its ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct QueueCursor {
-    /// The chunk before it, null at the beginning, and its number: how many were before it ever.
+    /// The chunk before this place, null at the beginning, and its number: how many chunks the queue has had before it.
     behind: ChunkRef,
     number: u64,
 }
@@ -204,7 +204,7 @@ impl Queue {
         false
     }
 
-    /// The entry that is so many places behind the oldest, if it lies in the same chunk.
+    /// The entry that is so many places behind the oldest one, if both lie in the same chunk.
     #[inline]
     pub(crate) fn ahead(&self, slabs: &Slabs, places: u8) -> Option<Entry> {
         let index = self.read + places;

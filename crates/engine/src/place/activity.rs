@@ -1,25 +1,26 @@
-//! What each class does: how often its items are asked for, how many chunks it gives, how many it has to evict.
+//! The activity of each class: how often its items are asked for, how many chunks it gives, how many it has to evict.
 //!
-//! Time is counted in bytes given ([`crate::slab::Slabs::ticks`]), so that it goes with the traffic. The counts of a window,
-//! a 64th of the memory, join those of the windows before, which fade: about the last quarter of the memory counts.
+//! Time is counted in bytes given ([`crate::slab::Slabs::ticks`]), so that it goes with the traffic. A window lasts
+//! until a 64th of the memory has been given. Its counts are added to those of the windows before, which fade: about
+//! the last quarter of the memory counts.
 
 use super::Memory;
 use super::balance::CLASSES_PER_UNIT;
 use crate::slab::{INDEX_CLASS, TICKS_OF_A_PAGE};
 
-/// So many windows pass while as much is given as the shard holds.
+/// Number of windows in which as many bytes are given as the shard holds.
 const WINDOWS: u64 = 64;
-/// The part of a count that is left after a window is `1 - 1 / FADING`; so it is the count of about so many windows.
+/// After a window a part of `1 - 1 / FADING` is left of a count, so a count covers about so many windows.
 const FADING: f64 = 16.0;
-/// The hits of a byte, in relation to the mean, count up to this and down to its inverse.
+/// The hits for each byte, in relation to the mean, are limited to this value and to its inverse.
 const DENSITY_MAX: f64 = 16.0;
-/// Giving counts like evicting if it is so many times more: who overwrites its own items is not short of memory, and
-/// where nothing is given any more all is old.
+/// So many chunks given count like one evicted. A class that overwrites its own items gives chunks without being short
+/// of memory; in a class that gives none any more, all items are old.
 const GIVEN_PER_EVICTED: f64 = 4.0;
 /// Upper bound of an age, in windows.
 const AGE_MAX: f64 = 1024.0;
 
-/// A counter of which the older part fades.
+/// A counter whose older part fades.
 #[derive(Clone, Copy, Debug, Default)]
 struct Fading {
     recent: f64,
@@ -34,7 +35,7 @@ impl Fading {
     }
 }
 
-/// What one class does: recent hits, chunks given and chunks evicted, of which the older part fades.
+/// The activity of one class: recent hits, chunks given and chunks evicted, each in a counter whose older part fades.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Activity {
     hits: Fading,
@@ -42,7 +43,7 @@ pub(super) struct Activity {
     evicted_chunks: Fading,
     /// Chunks evicted because the class had none to give.
     evicted_total: u64,
-    /// What the age of its items counts: more if they are asked for less.
+    /// The factor by which the age of the class's items counts: higher if they are asked for less.
     weight: f64,
 }
 
@@ -64,7 +65,7 @@ impl Activity {
         weight: 1.0,
     };
 
-    /// Chunks were evicted because the class had none to give.
+    /// Notes that chunks were evicted because the class had none to give.
     #[inline]
     pub(super) fn note_evicted(&mut self, chunks: u64) {
         self.evicted_total += chunks;
@@ -103,7 +104,7 @@ impl Memory<'_> {
         let mean = hits / f64::from(pages.max(1));
         for class in INDEX_CLASS + 1..self.contents.census.classes() as u8 {
             let density = self.hits_of_a_page(class) / mean;
-            // Hits count by their root: as they are, they would leave no memory to large values.
+            // The square root of the hits counts: the hits themselves would leave no memory to large values.
             let density = density.clamp(1.0 / DENSITY_MAX, DENSITY_MAX);
             let has_pages = self.contents.items.slabs.page_count(class) > 0;
             let weight = if has_pages { 1.0 / density.sqrt() } else { 1.0 };
@@ -113,8 +114,8 @@ impl Memory<'_> {
         }
     }
 
-    /// Recent hits of a class for each of its pages. The last chunk of a chain has the hits of its item, of which it
-    /// is a part that cannot be missed.
+    /// Recent hits of a class for each of its pages. The last chunk of a chain counts with the hits of its item, since
+    /// the item cannot do without it.
     fn hits_of_a_page(&self, class: u8) -> f64 {
         let slabs = &self.contents.items.slabs;
         let activity = |class: usize| &self.placement.balance.classes[class].activity;
@@ -128,7 +129,8 @@ impl Memory<'_> {
         hits / f64::from(slabs.page_count(class).max(1))
     }
 
-    /// How long the items of a class would stay, in ticks and weighted with what is asked of them, if it had so many pages.
+    /// How long the items of a class would stay if it had so many pages: in ticks, weighted with how often they are
+    /// asked for.
     pub(super) fn age_with(&self, class: u8, pages: f64) -> f64 {
         let activity = &self.placement.balance.classes[usize::from(class)].activity;
         let unseen = activity.evicted_total - activity.evicted_chunks.before;

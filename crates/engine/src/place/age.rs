@@ -1,5 +1,5 @@
-//! How long a page has not been used: the one judgement of that, for the pool, for a class that has nothing, for `slabs
-//! reassign` and for other shards.
+//! How long a page has not been used. The pool, a class that has nothing, `slabs reassign` and other shards all go by
+//! this one judgement.
 //!
 //! ```text
 //! pages   | . . [ sample of 8 ] . . . . |      the oldest of a sample and of the candidate from before is the candidate
@@ -8,8 +8,8 @@
 //!               a page whose items fit into free chunks elsewhere is idle for ever
 //! ```
 //!
-//! Between classes whose items all come and go, counters say more than a sample (balance.rs); ages of single pages are for
-//! where memory lies idle.
+//! Between classes whose items all come and go, counters say more than a sample (balance.rs); the ages of single pages
+//! show where memory lies idle.
 
 use super::Memory;
 use crate::item::State;
@@ -20,19 +20,20 @@ pub const IDLE_FOR_EVER: u32 = u32::MAX;
 
 /// Pages compared before one is taken.
 pub(super) const PAGES_COMPARED: usize = 8;
-/// Pages stepped over in the search for those.
+/// Pages stepped over in the search for pages to compare.
 const PAGES_PASSED_MAX: u32 = 1024;
 /// Entries of the table of pages for one unit of work, and units for a sample of a page's items.
 pub(super) const PAGES_PER_UNIT: u64 = 16;
 const SAMPLE_WORK: u64 = 4;
-/// Pages of the largest chunks that are looked at, and units for each: whose chunk it is stands in the chunk.
+/// Pages of the largest chunks that are looked at, and units for each: the chunk itself has to be read to learn whose
+/// it is.
 const TOP_PAGES_MAX: u64 = 32;
 const TOP_PAGE_WORK: u64 = 1;
 const TOP_CHUNKS_LOOKED_AT: u32 = 8;
 /// Chunks of a page whose age is looked at.
 const CHUNKS_SAMPLED: usize = 9;
 
-/// Where the search for old pages is.
+/// The position of the search for old pages.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PageSearch {
     pub(crate) cursor: PageId,
@@ -41,15 +42,15 @@ pub(super) struct PageSearch {
 }
 
 impl PageSearch {
-    /// The candidate cannot be emptied: others are tried first now.
+    /// Notes that the candidate cannot be emptied: other pages are tried first now.
     pub(super) fn reject(&mut self) {
         self.candidate = 0;
     }
 }
 
 impl Memory<'_> {
-    /// The page of items that was not used for longest, among the next few and the candidate of the last search that are
-    /// `fit` and are not being emptied; and for how many seconds.
+    /// The page of items that has been unused for longest, and for how many seconds. Looks at the next few pages and at
+    /// the candidate of the last search, as far as they are `fit` and are not being emptied.
     pub(super) fn idlest_page(&mut self, fit: impl Fn(&Page) -> bool) -> Option<(PageId, u32)> {
         let end = self.contents.items.slabs.pages_end();
         let mut best = None;
@@ -74,7 +75,7 @@ impl Memory<'_> {
         best
     }
 
-    /// Puts a page in the place of `best` if it is older; false if it cannot go.
+    /// Puts a page in the place of `best` if the page is older; false if the page cannot be emptied.
     fn compare_idle(
         &self,
         id: PageId,
@@ -98,8 +99,8 @@ impl Memory<'_> {
         self.contents.items.slabs.page(id).class == self.contents.items.slabs.sizes.top()
     }
 
-    /// Whether a page holds a part of a half-received value, and so cannot be emptied. The middle of a chain is no item of
-    /// its page's count: its chunks are looked at, the first few where there are many.
+    /// Whether a page holds a part of a half-received value, and so cannot be emptied. The count of items of a page
+    /// does not include the middle chunks of chains. So the page's chunks are looked at; of many, only the first few.
     pub(super) fn is_receiving(&self, id: PageId) -> bool {
         let slabs = &self.contents.items.slabs;
         if slabs.page(id).receiving > 0 {
@@ -119,8 +120,8 @@ impl Memory<'_> {
             })
     }
 
-    /// Half of a page's items, by a sample, have not been used for so many seconds. If other pages of the class have room
-    /// for all of them, the page costs nothing but moving them.
+    /// The number of seconds for which half of a page's items, by a sample, have not been used. If other pages of the
+    /// class have room for all of them, the page costs nothing but moving them.
     pub(super) fn page_idle_seconds(&self, id: PageId) -> u32 {
         let slabs = &self.contents.items.slabs;
         let page = slabs.page(id);
@@ -158,7 +159,7 @@ impl Memory<'_> {
         chunks.saturating_sub(slabs.used_chunks(page.class) - u64::from(page.in_use))
     }
 
-    /// `None` if the chunk is free.
+    /// Seconds for which the item of a chunk has not been used; `None` if the chunk is free.
     fn chunk_idle_seconds(&self, chunk: ChunkRef) -> Option<u32> {
         let first = self.contents.items.first_of(chunk);
         let head = self.contents.items.head(first);
@@ -170,7 +171,7 @@ impl Memory<'_> {
                 let age = self.contents.clock.age(head.last_access());
                 Some(if is_dead { IDLE_FOR_EVER } else { age })
             }
-            // Being received, or sent.
+            // The chunk's item is being received or sent.
             State::Loose | State::LooseChain | State::Tail => Some(0),
         }
     }

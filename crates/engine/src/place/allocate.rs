@@ -30,34 +30,34 @@ pub(super) const LOOKS_MAX: usize = 256;
 /// Which part of an item a chunk is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// The first, or a part of the index: items of the chunk's class go for it.
+    /// The first chunk of an item, or a part of the index: items of the chunk's class are evicted for it.
     First,
-    /// A later one of a chain: other chains go for it, whatever else has chunks of this class.
+    /// A later chunk of a chain: other chains are evicted for it, whatever else has chunks of this class.
     Later,
 }
 
-/// Whether somebody comes again for a chunk that there is none of yet.
+/// Whether the caller asks again if there is no chunk yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Urgency {
-    /// Yes.
+    /// The caller asks again.
     CanWait,
-    /// No: it is this call or none.
+    /// The caller needs the chunk in this call.
     Now,
 }
 
-/// What became of a chunk that may take several calls.
+/// Outcome of an allocation that may take several calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Allocated {
-    /// Here it is.
+    /// The chunk.
     Chunk(ChunkRef),
-    /// Not yet.
+    /// There is no chunk yet: ask again.
     Later,
-    /// There is none to be had.
+    /// There is no chunk to be had.
     OutOfMemory,
 }
 
 impl Memory<'_> {
-    /// A chunk of `class`, by eviction if need be and allowed; a somewhat larger one for a size that is rare.
+    /// A chunk of `class`, or a somewhat larger one if the size is rare. Evicts if need be and allowed.
     #[inline]
     pub(crate) fn allocate(&mut self, class: u8) -> Option<ChunkRef> {
         self.allocate_for(class, Part::First)
@@ -92,8 +92,9 @@ impl Memory<'_> {
         chunk
     }
 
-    /// As [`Self::allocate_later`], of a chunk that may take several calls to get: when a page has to be emptied for it, a
-    /// step of that is done. `patience` counts the calls that may come to nothing; when it is used up, a call takes the time it needs.
+    /// Like [`Self::allocate_later`], but may take several calls: when a page has to be emptied for the chunk, a call
+    /// does one step of that. `patience` counts the calls that may still end without a chunk; when it is used up, a
+    /// call takes the time it needs.
     pub(crate) fn allocate_in_steps(&mut self, class: u8, patience: &mut u32) -> Allocated {
         if self.placement.is_draining() {
             self.pay_for_drain(self.contents.items.slabs.sizes.chunk_bytes(class));
@@ -128,11 +129,12 @@ impl Memory<'_> {
         chunk.map_or(Allocated::OutOfMemory, Allocated::Chunk)
     }
 
-    /// Takes what is free, or evicts in the class and those next to it, in a bounded number of steps. If the chunk can wait,
-    /// the eviction hand does not look further than what is left of the call's effort allows.
+    /// Takes a free chunk, or evicts in the class and the classes next to it, in a bounded number of steps. If the
+    /// chunk can wait, the eviction hand looks only as far as the rest of the call's effort allows.
     ///
-    /// Memory that has been written before comes first, the newest foremost: chunks of the class, pages of the pool, what
-    /// chains were. A page that was never touched costs a fault for each 4 KiB, as much as receiving the bytes.
+    /// Memory that has been written before comes first, beginning with the newest: chunks of the class, pages of the
+    /// pool, chunks of dying chains. A page that was never touched costs a fault for each 4 KiB, as much as receiving
+    /// the bytes.
     fn allocate_briefly(&mut self, class: u8, part: Part, urgency: Urgency) -> Option<ChunkRef> {
         let keep = self.pool_reserve();
         if class == INDEX_CLASS
@@ -145,7 +147,8 @@ impl Memory<'_> {
             if !self.contents.has_dying() || self.effort.left() == 0 {
                 break;
             }
-            // As much as a window of a large value takes: more would leave the call no work for the rest of it.
+            // As much as a window of a large value takes: with more, the call would have no work left for the rest of
+            // the value.
             self.contents.free_dying_step(DYING_MIN, self.effort);
             if let Some(chunk) = self.contents.items.slabs.take(class) {
                 return Some(chunk);
@@ -158,15 +161,15 @@ impl Memory<'_> {
         self.evict_for(class, part, urgency)
     }
 
-    /// Sees to it that a chunk of `class` is free, if that is possible without anything having to go.
+    /// Sees to it that a chunk of `class` is free, if that is possible without evicting anything.
     pub(crate) fn provide_free(&mut self, class: u8) -> bool {
         let keep = self.pool_reserve();
         self.contents.items.slabs.has_chunk(class)
             || self.contents.items.slabs.add_page(class, keep)
     }
 
-    /// Free pages kept for what cannot wait: a class that has nothing to evict, the index. They are refilled in small
-    /// steps, so that no call has to empty a page at once.
+    /// Number of free pages kept for allocations that cannot wait: those of a class that has nothing to evict, and of
+    /// the index. They are refilled in small steps, so that no call has to empty a page at once.
     pub(super) fn pool_reserve(&self) -> u32 {
         match self.contents.items.slabs.pages_held() {
             0..64 => 0,
@@ -206,8 +209,8 @@ impl Memory<'_> {
             return Some(chunk);
         }
         if class == INDEX_CLASS {
-            // The index can wait for a page: a leaf takes more items than it should, and at last one of its items goes for
-            // the new one.
+            // The index can wait for a page: a leaf takes more items than it should, and at last one of its items is
+            // evicted for the new one.
             self.start_emptying();
             return None;
         }
@@ -235,7 +238,7 @@ impl Memory<'_> {
         chunk
     }
 
-    /// A larger chunk that an evicted chain has left, which will do for another one.
+    /// A larger chunk that an evicted chain has left and that another chain can use.
     pub(super) fn take_left(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
         match part {
             Part::First => None,
@@ -251,8 +254,9 @@ impl Memory<'_> {
         }
     }
 
-    /// A chunk of one of the pages that are kept. If it is the first page of its class, it becomes one of larger chunks, from
-    /// which the classes between can take too: when many new sizes come at once, a few pages have to do for all of them.
+    /// A chunk of one of the pages that are kept. If it would be the first page of its class, it becomes a page of
+    /// larger chunks, which the classes between can use too: when many new sizes come at once, a few pages have to do
+    /// for all of them.
     fn take_from_reserve(&mut self, class: u8) -> Option<ChunkRef> {
         let has_pages = class == INDEX_CLASS || self.contents.items.slabs.page_count(class) > 0;
         if has_pages || !self.victims.are_allowed() || self.pool_reserve() == 0 {
@@ -269,8 +273,8 @@ impl Memory<'_> {
             .or_else(|| self.take_or_add(first, 0))
     }
 
-    /// Sees to it that a page is on its way out, for whoever needs it first: the one that was, or another from now on. False if
-    /// there is none that could go.
+    /// Sees to it that a page is being emptied, for the class that needs it first. If none is yet, begins with one.
+    /// False if no page can be emptied.
     pub(super) fn start_emptying(&mut self) -> bool {
         let is_going =
             self.victims.are_allowed() && (self.placement.is_draining() || self.steal_page());

@@ -1,8 +1,9 @@
 //! Gathering the chunks of the index in fewer pages after it has become smaller.
 //!
-//! What lies in chunks of the index's class (extents of leaves, fingerprints, queues) does not say who refers to it, so
-//! a page of them cannot be emptied by itself as those of items are (drain.rs). Instead a part of the pages gives no more
-//! chunks, and one walk over all that refers to such chunks copies those in these pages to the others:
+//! A chunk of the index's class (an extent of a leaf, fingerprints, a part of a queue) does not say what refers to it,
+//! so a page of such chunks cannot be emptied by itself as pages of items are (drain.rs). Instead some of the pages
+//! stop giving chunks, and one walk over everything that refers to chunks of this class copies the chunks in these
+//! pages to the other pages:
 //!
 //! ```text
 //! resting -> choosing pages -> leaves -> fingerprints -> queue of class 1 -> ... -> of the last class -> resting
@@ -23,27 +24,27 @@ const CHOOSING_STEP: usize = 32;
 const LOOKS_STEP: usize = 32;
 /// Chunks moved after which a step ends.
 const MOVES_STEP: usize = 32;
-/// It is worth a walk if so many pages would become free, and one in so many of those that the index has.
+/// A walk is worth while if so many pages would become free, and at least one in so many of the index's pages.
 const PAGES_MIN: u64 = 2;
 const PAGES_SHARE: u64 = 8;
-/// Chunks left free for growth meanwhile: one for so many in use, and a page.
+/// Chunks left free so that the index can grow meanwhile: one for so many in use, and those of one page.
 const GROWTH_SHARE: u64 = 16;
-/// Steps of the housekeeping without a walk after one that was broken off or emptied nothing.
+/// Steps of the housekeeping without a walk, after a walk that was broken off or emptied nothing.
 const REST_STEPS: u32 = 10_000;
 
 /// Where the walk stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
-    /// There is none.
+    /// There is no walk.
     #[default]
     Resting,
     /// Pages are being chosen; this one is looked at next.
     Choosing(PageId),
-    /// From this leaf on.
+    /// The walk goes on with this leaf.
     Leaves(usize),
-    /// From this part of their directory on.
+    /// The walk goes on with this part of the directory of fingerprints.
     Fingerprints(usize),
-    /// The queue of this class, behind this chunk.
+    /// The walk goes on in the queue of this class, behind this chunk.
     Queues(u8, QueueCursor),
 }
 
@@ -51,14 +52,14 @@ enum Stage {
 #[derive(Debug, Default)]
 pub(super) struct Condensing {
     stage: Stage,
-    /// Those that are being emptied; some may have gone already, and may even be in use again.
+    /// The pages that are being emptied. Some may have become free already, and may even be in use again.
     pages: Vec<PageId>,
     /// Steps until a walk may begin.
     rest: u32,
 }
 
 impl Memory<'_> {
-    /// Works on gathering the index's chunks, if that is worth while, in a bounded step; true if there is more to do.
+    /// Does one bounded step of gathering the index's chunks, if that is worth while. True if there is more to do.
     pub(crate) fn condense(&mut self) -> bool {
         match self.placement.condensing.stage {
             Stage::Resting => {
@@ -77,7 +78,7 @@ impl Memory<'_> {
         self.placement.condensing.stage != Stage::Resting
     }
 
-    /// Lets the pages that are not empty yet give chunks again; whether there were any.
+    /// Lets the pages that are not empty yet give chunks again. Returns whether there were any.
     pub(crate) fn stop_condensing(&mut self) -> bool {
         let before = self.placement.condensing.pages.len();
         let left = self.end_condensing();
@@ -101,7 +102,7 @@ impl Memory<'_> {
         left
     }
 
-    /// Pages of the index with what is in use, and with room to grow.
+    /// Number of pages that the index needs for its chunks in use and for room to grow.
     fn index_pages_wanted(&self) -> u64 {
         let slabs = &self.contents.items.slabs;
         let used = slabs.used_chunks(INDEX_CLASS);
@@ -115,7 +116,8 @@ impl Memory<'_> {
         spare >= PAGES_MIN.max(pages / PAGES_SHARE)
     }
 
-    /// Chooses pages with no more chunks in use than the average, as long as there is room for these in the others.
+    /// Chooses pages with no more chunks in use than the average, as long as the other pages have room for these
+    /// chunks.
     fn choose_sparse_pages(&mut self, mut id: PageId) {
         let pages = u64::from(self.contents.items.slabs.page_count(INDEX_CLASS));
         let spare = pages.saturating_sub(self.index_pages_wanted());

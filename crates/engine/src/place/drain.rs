@@ -5,9 +5,9 @@
 //!                     offset
 //! ```
 //!
-//! Items that are in nobody's way are moved to free chunks of their class, others are evicted. An item that is being
-//! sent leaves the index at once and its chunk with the end of the send: the page then leaves its class by itself. Only
-//! a half-received value keeps its page.
+//! Items for which there are free chunks of their class are moved there, others are evicted. An item that is being sent
+//! leaves the index at once and its chunk at the end of the send: the page then leaves its class by itself. Only a
+//! half-received value keeps its page.
 
 use super::{Memory, Placement};
 use crate::contents::{Cause, DYING_STEP};
@@ -17,8 +17,8 @@ use crate::slab::{ChunkRef, NO_CLASS, PageId};
 
 /// Chunks of a page that are looked at together, so that their cache misses overlap.
 pub(super) const BATCH: usize = 16;
-/// An allocation clears more bytes than it takes by one for so many, so that the page is empty before the memory that is
-/// taken meanwhile makes up a page.
+/// For so many bytes that an allocation takes, it clears one byte more, so that the page is empty before the
+/// allocations have taken as much as a page.
 const AHEAD_SHARE: usize = 4;
 /// Chunks that one allocation clears at least.
 const PAYMENT_MIN: usize = 4;
@@ -40,34 +40,34 @@ pub(super) struct Drain {
 enum Purpose {
     /// For this shard.
     Own,
-    /// For another shard: what goes then does not show how long items stay in this one.
+    /// For another shard: the items that are evicted then do not show how long items stay in this one.
     Lent,
 }
 
-/// What has become of a chunk that had to be vacated.
+/// The state of a chunk that had to be vacated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Vacated {
-    /// It is free, or will be without more ado.
+    /// The chunk is free, or becomes free by itself.
     Yes,
-    /// It belongs to a value that is being received.
+    /// The chunk belongs to a value that is being received.
     Busy,
-    /// It belongs to a chain whose chunks are being freed.
+    /// The chunk belongs to a chain whose chunks are being freed.
     Dying,
 }
 
 /// How far the emptying of a page has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Drained {
-    /// It goes on, or there is none, or the rest goes by itself.
+    /// The emptying goes on, or no page is being emptied, or the rest of the page becomes free by itself.
     Going,
     /// The page is empty.
     Emptied,
-    /// The page holds a half-received value: it is left.
+    /// The page holds a half-received value: its emptying was given up.
     Busy,
 }
 
 impl Placement {
-    /// The page on its way out is for whoever needs memory first.
+    /// From now on the page on its way out is for the class that needs memory first.
     pub(super) fn disinherit(&mut self) {
         if let Some(drain) = &mut self.drain {
             drain.heir = None;
@@ -94,7 +94,7 @@ impl Memory<'_> {
         });
     }
 
-    /// Tells those who watch that a page leaves its class.
+    /// Tells watchers that a page leaves its class.
     pub(super) fn note_page_move(&mut self, source: u8, heir: Option<u8>) {
         let shown = |class| self.contents.shown_class(class);
         let destination = heir.map_or(0, shown);
@@ -126,8 +126,8 @@ impl Memory<'_> {
         self.work_on_drain(chunks, self.effort.left());
     }
 
-    /// Clears up to `chunks` chunks of the page on its way out, if there is one; fewer if they are more than so many units
-    /// of work.
+    /// Clears up to `chunks` chunks of the page on its way out, if there is one; fewer if these take more than `work`
+    /// units.
     pub(crate) fn work_on_drain(&mut self, chunks: usize, work: u64) -> Drained {
         let Some(mut drain) = self.placement.drain.take() else {
             return Drained::Going;
@@ -162,8 +162,8 @@ impl Memory<'_> {
         }
     }
 
-    /// A large value that is stored now does not go for a page that was chosen before it was whole: gives up the emptying
-    /// of one that has a part of it.
+    /// Gives up the emptying of a page that holds a part of a large value that is stored now: the page was chosen
+    /// before the value was whole, and the value is not to be evicted for that.
     pub(crate) fn spare(&mut self, first: ChunkRef) {
         let Some(page) = self.placement.drain.as_ref().map(|drain| drain.page) else {
             return;
@@ -182,16 +182,16 @@ impl Memory<'_> {
         }
     }
 
-    /// Whether the page has left its class, and perhaps has another one already.
+    /// Whether the page has left its class; it may belong to another one already.
     fn is_emptied(&self, drain: &Drain) -> bool {
         let page = self.contents.items.slabs.page(drain.page);
         page.class == NO_CLASS || !page.draining
     }
 
-    /// The end of the page is reached, but it is not empty.
+    /// Called when the end of the page is reached, but the page is not empty.
     fn give_up_drain(&mut self, drain: &Drain) -> Drained {
         if !drain.is_busy {
-            // What is left goes by itself, and the page with it.
+            // The chunks that are left become free by themselves, and the page with them.
             return Drained::Going;
         }
         self.telemetry.page_busy();
@@ -282,14 +282,14 @@ impl Memory<'_> {
         self.free_if_dying(chunk, first)
     }
 
-    /// Counts the bytes of what has gone, unless the page is for another shard.
+    /// Counts the bytes of an evicted item, unless the page is for another shard.
     fn note_bytes_of(&mut self, gone: Gone, purpose: Purpose) {
         if purpose == Purpose::Own {
             self.note_evicted_bytes(gone);
         }
     }
 
-    /// How a chunk of an item that is not in the index stands.
+    /// The state of a chunk of an item that is not in the index.
     fn free_if_dying(&mut self, chunk: ChunkRef, first: ChunkRef) -> Vacated {
         let is_free = |memory: &Self| memory.contents.items.head(chunk).state() == State::Free;
         if is_free(self) || self.contents.pins.contains(first) {
@@ -306,8 +306,8 @@ impl Memory<'_> {
         }
     }
 
-    /// A chunk of `class` for one of the item `first`, which has to leave its place. If there is none and the item was
-    /// used, one that is worth less goes instead; that may be itself.
+    /// A chunk of `class` to which a chunk of the item `first` can be moved. If none is free and the item was used, an
+    /// item that is worth less is evicted instead; that may be `first` itself.
     fn target_for(&mut self, class: u8, first: ChunkRef, purpose: Purpose) -> Option<ChunkRef> {
         let free = self.contents.items.slabs.take(class);
         if free.is_some() || self.contents.items.head(first).frequency() == 0 {
@@ -376,5 +376,5 @@ impl Memory<'_> {
 /// Items evicted to keep one that was used, and chunks that the hand looks at for each.
 const RESCUE_EVICTIONS_MAX: usize = 2;
 const RESCUE_LOOKS: usize = 32;
-/// Chunks of a chain that is worth moving: each move goes through all of it.
+/// Largest number of chunks of a chain that is worth moving: each move goes through the whole chain.
 const CHAIN_MAX: usize = 40;

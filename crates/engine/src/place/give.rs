@@ -47,9 +47,10 @@ impl Memory<'_> {
         released
     }
 
-    /// Works on giving one page back to the budget; looks at `chunks` chunks at most. If none is on its way out, `choose` has
-    /// to begin with one. To choose a page, to empty it and to let it go are calls of their own: each is enough for one. A page
-    /// that turns out to hold a half-received value is left, and nothing comes of the call.
+    /// Works on giving one page back to the budget; looks at `chunks` chunks at most. If no page is on its way out,
+    /// `choose` has to begin with one. Choosing a page, emptying it and letting it go take a call each, since each is
+    /// enough work for one. If the page turns out to hold a half-received value, its emptying is given up, and the call
+    /// gives nothing.
     pub(super) fn give_page(
         &mut self,
         chunks: usize,
@@ -76,7 +77,7 @@ impl Memory<'_> {
         }
     }
 
-    /// Whether a page is free that is not kept for what cannot wait, or is going already.
+    /// Whether there is a free page that is not kept for allocations that cannot wait, or that is going back already.
     pub(super) fn has_page_to_spare(&self) -> bool {
         let slabs = &self.contents.items.slabs;
         slabs.is_releasing() || slabs.pool_len() > self.pool_reserve()

@@ -1,21 +1,22 @@
-//! Chunks that are larger than need be, for classes that have none of their own.
+//! Larger chunks than needed, for classes that have no chunks of their own.
 
 use super::Memory;
 use super::allocate::LOOKS_MAX;
 use super::balance::CLASSES_PER_UNIT;
 use crate::slab::{ChunkRef, INDEX_CLASS};
 
-/// How many times larger a chunk may be than what is needed, while there is no page for the right one.
+/// How many times larger than needed a chunk may be, while there is no page for the right class.
 const LARGER_MAX: usize = 4;
-/// Classes of larger chunks in which something is evicted then.
+/// Number of classes of larger chunks in which an eviction is tried then.
 const LARGER_TRIED: usize = 4;
 
 impl Memory<'_> {
     /// The class that gives memory for one that has none free: itself; or, if it has no pages, the next larger one that has
     /// some. Rare sizes share their pages: if each had one of its own, that would be most of the memory of a small cache.
     ///
-    /// What is asked for counts for each class on the way, as if it had evicted: any of them could give it, and the larger it
-    /// is, the more sizes ask it. The first that would keep its items as long as others do gets a page (balance.rs).
+    /// A request counts for each class on the way as if that class had evicted: any of them could serve it, and the
+    /// larger a class is, the more sizes ask it. The first class that would keep its items as long as others do gets a
+    /// page (balance.rs).
     pub(super) fn host_of(&mut self, class: u8) -> u8 {
         if class == INDEX_CLASS || !self.victims.are_allowed() {
             return class;
@@ -32,7 +33,7 @@ impl Memory<'_> {
         class
     }
 
-    /// For a later chunk of a chain: a larger one that a chain which has just gone has left.
+    /// For a later chunk of a chain: takes a larger chunk that an evicted chain has just left.
     pub(super) fn take_larger_tail(&mut self, class: u8) -> Option<ChunkRef> {
         let slabs = &mut self.contents.items.slabs;
         let larger = slabs.sizes.later_classes().into_iter();
@@ -43,7 +44,7 @@ impl Memory<'_> {
         Some(chunk)
     }
 
-    /// Classes whose chunks are somewhat larger.
+    /// The classes whose chunks are somewhat larger than those of `class`.
     pub(super) fn larger_classes(&self, class: u8) -> std::ops::Range<u8> {
         let sizes = &self.contents.items.slabs.sizes;
         let largest = sizes.chunk_bytes(class) * LARGER_MAX;
@@ -52,8 +53,8 @@ impl Memory<'_> {
         class + 1..class + 1 + fits.count() as u8
     }
 
-    /// The class has nothing to evict and the pool is empty, as when many new sizes come at once: takes a chunk that is
-    /// somewhat too large, and begins to empty a page for the class meanwhile.
+    /// Called when the class has nothing to evict and the pool is empty, as when many new sizes come at once. Takes a
+    /// chunk that is somewhat too large, and begins to empty a page for the class.
     #[cold]
     pub(super) fn take_larger(&mut self, class: u8) -> Option<ChunkRef> {
         if !self.victims.are_allowed() {

@@ -1,6 +1,6 @@
-//! What an allocation does that finds neither a free chunk nor something to evict near by: a page is emptied here and now or,
-//! failing that, the chunks of the class are gone through. Either ends when it has done so much, and what was looked for in
-//! vain is not looked for again until there may be something.
+//! The last resort of an allocation that finds neither a free chunk nor something to evict near by: a page is emptied
+//! at once or, failing that, the chunks of the class are gone through. Each of the two has a bound on its work. After a
+//! search in vain the next one waits until it may find something.
 //!
 //! ```text
 //! page that can be emptied?  -- yes --> emptied: a chunk of it
@@ -21,15 +21,16 @@ pub(super) const DRAINS_MAX: u32 = 16;
 const WAIT_WORK_MAX: u64 = 3 * 5_000;
 /// Units of work on looking for something to evict, for one chunk: 4,000 chunks.
 const SEARCH_WORK_MAX: u64 = 1_000;
-/// The same for dead items where nothing may be evicted: the reaper finds them sooner than every store that is refused.
+/// Units of work on looking for dead items where nothing may be evicted: the reaper finds them sooner than every store
+/// that is refused.
 const SEARCH_FOR_DEAD_WORK_MAX: u64 = 256;
 /// Chunks of an evicted chain that are freed at once.
 const DYING_MAX: usize = 256;
 
-/// What was looked for in vain for a class.
+/// The searches for a class that found nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Vain {
-    /// When.
+    /// When they found nothing.
     moment: Moment,
     /// There was no page that could be emptied.
     no_page: bool,
@@ -38,7 +39,7 @@ pub(super) struct Vain {
 }
 
 impl Memory<'_> {
-    /// Empties a page here and now or, failing that, looks everywhere for something to evict.
+    /// Empties a page at once or, failing that, looks everywhere for something to evict.
     #[cold]
     pub(super) fn allocate_at_last(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
         if class == INDEX_CLASS {
@@ -60,7 +61,7 @@ impl Memory<'_> {
         self.search_for(class, part)
     }
 
-    /// The class has nothing to evict and the pool is empty: empties a page here and now.
+    /// Called when the class has nothing to evict and the pool is empty: empties a page at once.
     #[cold]
     pub(super) fn wait_for_page(&mut self, class: u8) -> Option<ChunkRef> {
         self.telemetry.page_wait();
@@ -84,7 +85,7 @@ impl Memory<'_> {
         None
     }
 
-    /// No page can be taken as a whole: looks for something to evict, wherever it is.
+    /// Called when no page can be taken as a whole: looks everywhere for something to evict.
     fn search_for(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
         let victims = self.victims_for(class, part);
         let slabs = &self.contents.items.slabs;

@@ -1,11 +1,11 @@
-//! Pages for other shards: how long this one's oldest memory has not been used, and giving such a page away.
+//! Pages for other shards: how long the oldest memory of this shard has not been used, and giving away a page of it.
 //!
 //! ```text
 //! idle_seconds --> the caller compares shards --> release_idle_page of the one whose memory is older, until it is gone
 //! ```
 //!
-//! Which page a shard can spare is a question of time, not of size: what nobody has asked for is worth less than what
-//! another shard has to evict sooner. The comparison between shards is the caller's.
+//! Which page a shard can spare is a question of time, not of size: an item that nobody has asked for is worth less
+//! than one that another shard has to evict sooner. The comparison between shards is the caller's.
 
 use super::age::IDLE_FOR_EVER;
 use crate::api::Release;
@@ -13,8 +13,8 @@ use crate::engine::Engine;
 use crate::types::Seconds;
 
 impl Engine {
-    /// Seconds for which the oldest memory of the shard, as far as samples show, has not been used; [`IDLE_FOR_EVER`] if
-    /// a page is free or could be made so by moving its items. Each call looks at a few pages more.
+    /// Seconds for which the oldest memory of the shard, as far as samples show, has not been used; [`IDLE_FOR_EVER`]
+    /// if a page is free or could be freed by moving its items. Each call looks at a few pages more.
     pub fn idle_seconds(&mut self, now: Seconds) -> u32 {
         self.contents.clock.advance(now);
         self.spending(|engine, effort| {
@@ -28,8 +28,9 @@ impl Engine {
         })
     }
 
-    /// Works on giving a page that was not used for `idle_min` seconds back to the budget, for another shard to draw; looks
-    /// at `chunks` chunks at most. A page that turns out to hold a half-received value is left, and nothing comes of the call.
+    /// Works on giving a page that was not used for `idle_min` seconds back to the budget, for another shard to draw;
+    /// looks at `chunks` chunks at most. If the page turns out to hold a half-received value, its emptying is given up,
+    /// and the call gives nothing.
     pub fn release_idle_page(&mut self, idle_min: u32, chunks: usize, now: Seconds) -> Release {
         self.contents.clock.advance(now);
         self.spending(|engine, effort| {

@@ -1,4 +1,4 @@
-//! Where memory comes from, and which class has how much of it.
+//! Where memory comes from, and how much of it each class has.
 //!
 //! ```text
 //! allocate  ->  a free chunk | a page of the pool | an eviction in the class | a larger chunk | a page of another class
@@ -47,7 +47,7 @@ use crate::engine::Engine;
 use crate::evict::{Gone, Victims};
 use crate::telemetry::Telemetry;
 
-/// Which memory is whose, and which page is on its way.
+/// How much memory each class has, and which page is being emptied.
 #[derive(Debug)]
 pub(crate) struct Placement {
     pub(crate) pressure: Pressure,
@@ -60,7 +60,7 @@ pub(crate) struct Placement {
 }
 
 impl Placement {
-    /// For so many classes.
+    /// The state of a shard with so many classes.
     pub(crate) fn new(classes: usize) -> Self {
         Self {
             pressure: Pressure::new(classes),
@@ -79,7 +79,7 @@ impl Placement {
     }
 }
 
-/// What a search for memory may touch, and what the call may still do.
+/// The parts of the engine that a search for memory may change, and the effort of the call.
 #[derive(Debug)]
 pub(crate) struct Memory<'a> {
     pub(crate) contents: &'a mut Contents,
@@ -105,7 +105,7 @@ impl Engine {
 
 impl Memory<'_> {
     /// Removes one item whose first chunk is in `class`: a dead one, or a live one if evictions are allowed. The hand
-    /// looks at `looks` chunks at most; false if none was found.
+    /// looks at `looks` chunks at most; false if no such item was found.
     fn evict_one(&mut self, class: u8, looks: usize) -> bool {
         match self.find_victim(class, looks) {
             Some(gone) => {
@@ -116,7 +116,7 @@ impl Memory<'_> {
         }
     }
 
-    /// As [`Self::evict_one`]; the bytes of what has gone are still to be counted.
+    /// Like [`Self::evict_one`], but the caller has to count the bytes of the item that has gone.
     fn find_victim(&mut self, class: u8, looks: usize) -> Option<Gone> {
         let gone =
             self.victims
@@ -125,13 +125,13 @@ impl Memory<'_> {
         Some(gone)
     }
 
-    /// Something was removed for this shard's own sake.
+    /// Notes that an item was removed because this shard needs memory itself.
     fn note_evicted(&mut self, gone: Gone) {
         self.placement.pressure.note_gone(gone);
         self.note_evicted_bytes(gone);
     }
 
-    /// The bytes of what has gone were evicted for this shard's own sake.
+    /// Notes the bytes of an item that was evicted because this shard needs memory itself.
     fn note_evicted_bytes(&mut self, gone: Gone) {
         if let Gone::Evicted { bytes, .. } = gone {
             self.placement.pressure.note_evicted_bytes(bytes);

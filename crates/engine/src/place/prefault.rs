@@ -1,14 +1,15 @@
-//! Memory that is there before it is needed, and where it comes from.
+//! Memory that is populated before it is needed, and the NUMA node that it comes from.
 
 use std::io;
 
 use crate::engine::Engine;
 
 impl Engine {
-    /// Has the shard's memory come from the NUMA node of the CPU that the calling thread runs on, as long as it has any.
+    /// Asks the kernel to take the shard's memory from the NUMA node of the CPU that the calling thread runs on, as
+    /// long as that node has any.
     ///
-    /// Without this it comes from the node of whoever writes to it first: the shard's own thread, or one that has borrowed
-    /// the engine.
+    /// Without this call memory comes from the node of the thread that writes to it first: the shard's own thread, or
+    /// one that has borrowed the engine.
     pub fn prefer_this_node(&self) {
         self.contents
             .items
@@ -18,13 +19,13 @@ impl Engine {
             .prefer_this_node();
     }
 
-    /// Populates memory until the shard has `bytes` together with what it holds, or all shards have reached the limit;
-    /// takes seconds for many gigabytes. It is charged to the budget as it is drawn. Before each step of 64 MiB it asks
-    /// whether to `stop`.
+    /// Populates memory until held and populated memory of the shard are `bytes` together, or all shards have reached
+    /// the limit. That takes seconds for many gigabytes. The memory is charged to the budget when it is drawn. Before
+    /// each step of 64 MiB, `stop` is asked whether to end.
     ///
     /// # Errors
     ///
-    /// There is no memory. The shard works as without.
+    /// There is no memory. The shard then works as it does without prefaulting.
     pub fn prefault(&mut self, bytes: u64, stop: impl Fn() -> bool) -> io::Result<()> {
         self.contents.items.slabs.prefault(bytes, stop)
     }

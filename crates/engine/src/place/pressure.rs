@@ -1,5 +1,5 @@
-//! How short of memory the shard is: what shards compare to share it, and what classes are judged by. Counts since the start,
-//! which nobody sets back.
+//! How short of memory the shard is. Shards compare these counts to share memory, and classes are judged by them. They
+//! count since the start and are never reset.
 
 use crate::evict::Gone;
 
@@ -7,7 +7,7 @@ use crate::evict::Gone;
 #[derive(Debug)]
 pub(crate) struct Pressure {
     evictions: u64,
-    /// Bytes of evicted items, but for those whose page went to another shard.
+    /// Bytes of evicted items, except for items whose page went to another shard.
     evicted_bytes: u64,
     /// Allocations for which there was no memory.
     chunks_refused: u64,
@@ -16,7 +16,7 @@ pub(crate) struct Pressure {
 }
 
 impl Pressure {
-    /// For so many classes.
+    /// The counts of a shard with so many classes.
     pub(crate) fn new(classes: usize) -> Self {
         Self {
             evictions: 0,
@@ -26,7 +26,7 @@ impl Pressure {
         }
     }
 
-    /// An item has gone: it counts if it was alive.
+    /// Notes that an item was removed. It counts if it was alive.
     #[inline]
     pub(crate) fn note_gone(&mut self, gone: Gone) {
         if let Gone::Evicted { class, .. } = gone {
@@ -35,23 +35,23 @@ impl Pressure {
         }
     }
 
-    /// Bytes of an item were evicted for this shard's own sake.
+    /// Notes the bytes of an item that was evicted because this shard needs memory itself.
     #[inline]
     pub(crate) fn note_evicted_bytes(&mut self, bytes: u64) {
         self.evicted_bytes += bytes;
     }
 
-    /// There was no memory for a chunk.
+    /// Notes that there was no memory for a chunk.
     pub(crate) fn note_refused(&mut self) {
         self.chunks_refused += 1;
     }
 
-    /// Live items evicted.
+    /// Number of live items evicted.
     pub(crate) fn evictions(&self) -> u64 {
         self.evictions
     }
 
-    /// Bytes of those, but for items whose page went to another shard.
+    /// Bytes of live items evicted, except for items whose page went to another shard.
     #[inline]
     pub(crate) fn evicted_bytes(&self) -> u64 {
         self.evicted_bytes

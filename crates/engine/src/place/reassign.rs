@@ -1,4 +1,4 @@
-//! `slabs reassign`: a page moves from one slab class to another because somebody says so.
+//! `slabs reassign`: an operator has a page moved from one slab class to another.
 //!
 //! ```text
 //! source (or the class with most pages) -- its oldest page, of a few --> destination: of its classes the one that evicts most
@@ -13,17 +13,17 @@ use crate::types::Seconds;
 /// Pages that a class, as shown to users, has to have before it may give one away.
 const SPARE_PAGES_MIN: u32 = 2;
 
-/// Pages that are looked at for some of the class, and pages of the class for some that can be emptied: few enough for a
-/// large cache to be no reason for a pause.
+/// Pages that are looked at to find some of the class, and pages of the class that are looked at to find some that can
+/// be emptied: few enough that even a large cache does not pause.
 const PAGES_LOOKED_AT: PageId = 1024;
 const PAGES_LISTED: usize = 128;
 
-/// What became of a request to move a page.
+/// Outcome of a request to move a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReassignOutcome {
     /// A page is on its way.
     Started,
-    /// Another one still is.
+    /// Another page is still on its way.
     Busy,
     /// There is no such class.
     BadClass,
@@ -99,7 +99,7 @@ impl Memory<'_> {
         }
     }
 
-    /// The class among those shown as `shown` that evicts most; none for the pool.
+    /// The class that evicts most among those that users are shown as `shown`; none for the pool.
     fn heir_in(&self, shown: u8) -> Option<u8> {
         self.classes_shown_as(shown)
             .max_by_key(|&class| self.placement.pressure.evicted_of(class))
@@ -131,8 +131,8 @@ impl Memory<'_> {
             .max_by_key(|&shown| pages[usize::from(shown)])
     }
 
-    /// The page with the oldest items among a few of a shown class that can be emptied; one that is full, if there is one,
-    /// since what lies in it may then find room in the others.
+    /// The page with the oldest items among a few pages of a shown class that can be emptied; a full one, if there is
+    /// one, since its items may then find room in the others.
     fn oldest_page_in(&mut self, shown: u8) -> Option<PageId> {
         self.effort
             .spend(u64::from(PAGES_LOOKED_AT) / PAGES_PER_UNIT);

@@ -30,7 +30,8 @@ impl Memory<'_> {
             let slabs = &mut self.contents.items.slabs;
             self.victims.add_queue_chunk(slabs, class, chunk);
         }
-        // The index of few large items is small: after a shift to such, memory comes back as soon as they come.
+        // The index of few large items is small: after a shift to large items, memory of the index comes back as soon
+        // as they arrive.
         if self.victims.has_spare_ghosts(self.contents) {
             self.victims.trim_ghosts(self.contents, self.effort);
         }
@@ -53,7 +54,7 @@ impl Memory<'_> {
 
     /// Makes room in the index for one item with this key; false if there is no memory for it.
     ///
-    /// Once it is there, removals of other items leave it there.
+    /// Removals of other items do not take this room away.
     #[inline]
     pub(crate) fn prepare_index(&mut self, key: &[u8], hash: KeyHash) -> bool {
         self.prepare_leaf(Which::Usual, hash);
@@ -65,7 +66,7 @@ impl Memory<'_> {
     #[inline]
     fn prepare_leaf(&mut self, which: Which, hash: KeyHash) {
         let table = self.contents.index.table(which);
-        // Not both in one call, if it can wait: either takes some 10 us.
+        // Not both a split and an extent in one call, if one can wait: each takes some 10 us.
         if table.wants_split() {
             self.split_leaf(which);
             if self.contents.index.table(which).is_full_at(hash) {
@@ -80,7 +81,7 @@ impl Memory<'_> {
         }
     }
 
-    /// The leaf has no slot, or too many items of one tag.
+    /// Called when the leaf has no slot, or too many items of one tag.
     #[cold]
     fn prepare_full_leaf(&mut self, key: &[u8], hash: KeyHash) -> bool {
         if self
@@ -110,7 +111,7 @@ impl Memory<'_> {
         !self.contents.index.table(Which::Second).is_full_at(hash)
     }
 
-    /// The leaf has no slot and no item that could go: it gets an extent whatever that takes.
+    /// Called when the leaf has no slot and no item that could be evicted: gives it an extent whatever that takes.
     #[cold]
     fn wait_for_extent(&mut self, hash: KeyHash) -> bool {
         if self.contents.index.table(Which::Usual).wants_extent(hash)
@@ -155,7 +156,7 @@ impl Memory<'_> {
         });
     }
 
-    /// Evicts an item whose slot the one with this hash can have.
+    /// Evicts an item whose slot the item with this hash can have.
     #[cold]
     fn evict_neighbour(&mut self, hash: KeyHash) -> bool {
         if !self.victims.are_allowed() {

@@ -1,6 +1,7 @@
-//! Which page to take: for a class that has nothing, from the class whose items stay longest (balance.rs); for the pool, and
-//! where that class has none that can go, the oldest of a few (age.rs). One that holds a value which is being sent goes only
-//! if there are no others, one with a part of a half-received value not at all.
+//! Which page to take: for a class that has nothing, from the class whose items stay longest (balance.rs); for the
+//! pool, and where that class has no page that can be emptied, the oldest of a few (age.rs). A page that holds a value
+//! which is being sent is taken only if there are no others; a page with a part of a half-received value is never
+//! taken.
 
 use super::Memory;
 use crate::slab::PageId;
@@ -26,7 +27,7 @@ impl Memory<'_> {
         }
     }
 
-    /// The page that is missed least, not of class `except`.
+    /// The page that is missed least among those of classes other than `except`.
     fn page_from(&mut self, except: u8) -> Option<PageId> {
         self.spare_page(except).or_else(|| {
             let page = self.idlest_page(|page| page.class != except && page.guarded == 0)?;
@@ -34,8 +35,8 @@ impl Memory<'_> {
         })
     }
 
-    /// Begins to empty a page if the pool is below its reserve and the budget has none; one of `class`, which is short of
-    /// memory itself, only if there are no others.
+    /// Begins to empty a page if the pool is below its reserve and the budget has none; a page of `class`, which is
+    /// short of memory itself, is taken only if there are no others.
     pub(super) fn refill_pool(&mut self, class: u8) {
         if !self.placement.is_draining()
             && self.victims.are_allowed()

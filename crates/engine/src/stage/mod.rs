@@ -1,8 +1,9 @@
-//! Values that arrive in pieces, and every value that needs a chain: memory as they come, the index last.
+//! Values that arrive in pieces, and every value that needs a chain. They get memory as they arrive, and their place in
+//! the index last.
 //!
 //! A staged item is complete but for its value and is not in the index. Its pages are guarded, so it stays where it is
-//! until it is committed or aborted. Its memory is handed out to be written by who receives the value
-//! ([`Engine::staged_space`]), or written here when all of the value is there:
+//! until it is committed or aborted. Its memory is handed out to the receiver of the value, who writes it
+//! ([`Engine::staged_space`]), or is written here if the whole value is there already:
 //!
 //! ```text
 //!   chunks of the chain   | first ....... | ............. | ............. |   no memory yet     |
@@ -42,11 +43,11 @@ impl Engine {
             deadline: reserve.deadline,
             cas: reserve.extras.new_cas,
             marks: Marks::NONE.with_binary_key(reserve.extras.binary_key),
-            // It may take over the deadline of the item that it replaces.
+            // The value may take over the deadline of the item that it replaces.
             deadline_room: reserve.extras.invalidate || self.keeps_deadline_room(),
             value_bytes: reserve.value_bytes,
         };
-        // The index's memory first: when the value is whole, there may be nothing else that could go.
+        // The index's memory first: when the value is whole, there may be nothing else that could be evicted.
         let staged = self.spending(|engine, effort| {
             if engine.contents.find(reserve.key, reserve.hash).is_none()
                 && !(engine.memory(effort)).prepare_index(reserve.key, reserve.hash)
@@ -139,10 +140,10 @@ impl Engine {
         }
     }
 
-    /// Hands out memory for the next bytes of the value, chunk by chunk until it is `bytes` or more, or the rest of the
-    /// value. Who gets it writes it to its end before the value is committed.
+    /// Hands out memory for the next bytes of the value, chunk by chunk until there is room for `bytes` or for the rest
+    /// of the value. The caller writes all of that memory before the value is committed.
     ///
-    /// It takes bounded time. [`Room::Later`] asks for another call in a while.
+    /// A call takes bounded time. [`Room::Later`] asks for another call in a while.
     pub fn staged_space(
         &mut self,
         staged: &mut Staged,
@@ -176,7 +177,7 @@ impl Engine {
                 };
                 match allocated {
                     Allocated::Chunk(chunk) => self.append_staged(staged, chunk, length),
-                    // What has been given is to be filled first.
+                    // The memory that was handed out is to be filled first.
                     _ if given > 0 => break,
                     Allocated::Later => return Room::Later,
                     Allocated::OutOfMemory => return Room::OutOfMemory,
@@ -198,7 +199,7 @@ impl Engine {
         Room::Given
     }
 
-    /// Writes the next bytes of the value. Those beyond its length are an error of the caller.
+    /// Writes the next bytes of the value. The caller must not write beyond its length.
     ///
     /// False if there is no memory for them: the value cannot be completed and has to be aborted.
     pub(crate) fn staged_write(
@@ -225,7 +226,7 @@ impl Engine {
         true
     }
 
-    /// As [`Self::staged_write`], with the value of another item, which stays where it is meanwhile.
+    /// Like [`Self::staged_write`], with bytes of the value of another item. That item stays where it is meanwhile.
     pub(crate) fn staged_copy(
         &mut self,
         staged: &mut Staged,
@@ -251,7 +252,8 @@ impl Engine {
         true
     }
 
-    /// Where the next bytes go: offset in the segment, and how many fit there; `None` without memory.
+    /// The place of the next bytes: the offset in the segment, and how many bytes fit there. `None` if there is no
+    /// memory.
     fn staged_room(&mut self, staged: &mut Staged, effort: &mut Effort) -> Option<(usize, usize)> {
         if staged.room == 0 && !self.grow_staged(staged, effort) {
             return None;

@@ -1,4 +1,4 @@
-//! A value on its way in, as its holder sees it, and what may travel in its place.
+//! A value on its way in, as its holder sees it, and the ticket that may travel in its place.
 //!
 //! ```text
 //! Staged          one value, one holder: committed or aborted once, by the engine that made it
@@ -14,9 +14,9 @@ use crate::pin::RefHasher;
 use crate::slab::ChunkRef;
 use crate::types::KeyHash;
 
-/// Calls of [`Engine::staged_space`](crate::engine::Engine::staged_space) in a row that may find no memory while pages are being
-/// emptied. More than it takes to empty 16 pages of the smallest chunks, so that it is only used up where no page can be
-/// emptied.
+/// Calls of [`Engine::staged_space`](crate::engine::Engine::staged_space) in a row that may find no memory while pages
+/// are being emptied. They are more calls than it takes to empty 16 pages of the smallest chunks, so that patience is
+/// only used up where no page can be emptied.
 pub(crate) const PATIENCE: u32 = 8192;
 
 /// A value on its way in. Must be given back by [`Engine::commit`](crate::engine::Engine::commit) or
@@ -27,16 +27,16 @@ pub struct Staged {
     pub(crate) engine: EngineId,
     pub(crate) first: ChunkRef,
     pub(crate) hash: KeyHash,
-    /// The last chunk, and what it has no value for yet.
+    /// The last chunk, and its room that has no value yet.
     pub(crate) last: ChunkRef,
     pub(crate) room: usize,
     /// Bytes written or handed out.
     pub(crate) written: usize,
     pub(crate) value_bytes: usize,
     pub(crate) patience: u32,
-    /// A last chunk that shares its page with others.
+    /// A last chunk that shares its page with chunks of other items.
     pub(crate) tail: ChunkRef,
-    /// Bytes of its chunks.
+    /// Bytes of the chunks of the value.
     pub(crate) held_bytes: u64,
 }
 
@@ -47,19 +47,19 @@ pub struct StagedTicket(u64);
 /// All values of an engine that are on their way in.
 #[derive(Debug, Default)]
 pub(crate) struct Receiving {
-    /// Bytes of their chunks.
+    /// Bytes of the chunks of these values.
     held_bytes: u64,
-    /// Those left here.
+    /// The values that were left with the engine, by their tickets.
     left: HashMap<u64, Staged, BuildHasherDefault<RefHasher>>,
 }
 
 impl Receiving {
-    /// Whether there are none.
+    /// Whether no value is on its way in.
     pub(crate) fn is_empty(&self) -> bool {
         self.held_bytes == 0
     }
 
-    /// Forgets all of them.
+    /// Forgets all values.
     pub(crate) fn clear(&mut self) {
         self.left.clear();
         self.held_bytes = 0;
@@ -86,7 +86,7 @@ impl Staged {
 }
 
 impl Engine {
-    /// Keeps a value for whoever comes with the ticket.
+    /// Keeps a value for the first caller that comes with the ticket.
     pub fn leave_staged(&mut self, staged: Staged) -> StagedTicket {
         self.check_owner(&staged);
         let ticket = StagedTicket(next_number());
@@ -94,12 +94,12 @@ impl Engine {
         ticket
     }
 
-    /// Gives the value of a ticket back; `None` if somebody has had it, or it is another engine's.
+    /// Gives the value of a ticket back; `None` if it was taken before, or if the ticket is another engine's.
     pub fn take_staged(&mut self, ticket: StagedTicket) -> Option<Staged> {
         self.receiving.left.remove(&ticket.0)
     }
 
-    /// A value that nothing has come of yet, and whose first chunk has room for `room` bytes of it.
+    /// A value of which no bytes have arrived yet. Its first chunk has room for `room` bytes of it.
     pub(crate) fn begin_staged(
         &mut self,
         first: ChunkRef,

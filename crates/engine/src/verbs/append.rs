@@ -1,4 +1,4 @@
-//! append to a chain: behind what is there, which is not copied.
+//! append to a chain: the addition goes behind the present value, which is not copied.
 //!
 //! ```text
 //! first -> tail -> ... -> last [ value | room ] -> new tail [ rest | room ]
@@ -6,8 +6,9 @@
 //! ```
 //!
 //! The room is made first, and taken back if there is no memory for all of it; then nothing can fail. The value may be
-//! being sent meanwhile: who sends it stops at the length that it had (`PinnedValue`), and the two words of the last chunk
-//! that change meanwhile, its length and what follows it, are written at once, as one word ([`Segment::write`]).
+//! being sent meanwhile: the sender stops at the length that the value had (`PinnedValue`). Two fields of the last
+//! chunk change while the sender reads: its length and the reference of the next chunk. They are written at once, as
+//! one word ([`Segment::write`]).
 //!
 //! [`Segment::write`]: crate::segment::Segment::write
 
@@ -16,21 +17,21 @@ use crate::item::TAIL_BYTES;
 use crate::place::Memory;
 use crate::slab::ChunkRef;
 
-/// A chunk that is added has room for one in so many bytes of the value at least, so that a value that grows by a few bytes
-/// at a time is not cut into as many chunks.
+/// A chunk that is added has room for at least one byte for so many bytes of the value, so that a value that grows by a
+/// few bytes at a time does not become as many chunks.
 const ROOM_SHARE: usize = 8;
 
-/// Where an addition goes: behind so many bytes of a chunk.
+/// The place of an addition: behind so many bytes of a chunk.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct End {
     pub(super) last: ChunkRef,
-    /// Bytes of value in it.
+    /// Bytes of value in the chunk.
     pub(super) length: usize,
 }
 
 impl Memory<'_> {
-    /// Writes an addition behind the value of the held chain at `first`, which will have `value_bytes`; false without
-    /// memory, and then the chain is as before.
+    /// Writes an addition behind the value of the held chain at `first`, which will have `value_bytes`; false if there
+    /// is no memory, and then the chain is as before.
     pub(super) fn append_in_place(
         &mut self,
         first: ChunkRef,
@@ -44,7 +45,8 @@ impl Memory<'_> {
         end.is_some()
     }
 
-    /// Makes a chain of `value_bytes` longer by the last `bytes` of them; `None` without memory, and then it is as before.
+    /// Makes a chain longer by `bytes`, to `value_bytes`. `None` if there is no memory, and then the chain is as
+    /// before.
     fn make_room(&mut self, first: ChunkRef, value_bytes: usize, bytes: usize) -> Option<End> {
         let last = self.contents.items.chain_last(first);
         let (at, length) = self.contents.items.value_range(last);
@@ -64,7 +66,8 @@ impl Memory<'_> {
         Some(end)
     }
 
-    /// Adds a chunk to a chain, for so many bytes or as many as one takes, with room for `least` at least; returns how many.
+    /// Adds a chunk to a chain, for `missing` bytes or as many of them as a chunk takes, with room for at least
+    /// `least`. Returns for how many bytes.
     fn add_tail(&mut self, first: ChunkRef, missing: usize, least: usize) -> Option<usize> {
         let sizes = &self.contents.items.slabs.sizes;
         let most = sizes.chunk_max() - TAIL_BYTES;
@@ -77,7 +80,7 @@ impl Memory<'_> {
         Some(length)
     }
 
-    /// Makes a chain end where it did.
+    /// Frees the chunks behind `end`: the chain ends there again.
     fn take_back(&mut self, first: ChunkRef, end: End) {
         self.contents.items.set_length(end.last, end.length);
         let mut tail = self.contents.items.after(end.last);
@@ -121,7 +124,8 @@ impl Memory<'_> {
         }
     }
 
-    /// Where the next bytes go: offset in the segment, and how many of `wanted` fit there. Moves the end behind them.
+    /// The place of the next bytes: the offset in the segment, and how many of `wanted` fit there. Moves the end behind
+    /// these bytes.
     fn next_room(&self, to: &mut End, wanted: usize) -> (usize, usize) {
         let (mut at, mut length) = self.contents.items.value_range(to.last);
         if to.length == length {

@@ -18,8 +18,8 @@ const DIGITS_MAX: usize = 20;
 impl Engine {
     /// Adds to or subtracts from a decimal number, keeping client flags and, unless told otherwise, deadline.
     ///
-    /// A result that is not longer is written in place, padded with spaces, unless the item is pinned or has no room for
-    /// the deadline or the cas unique it is to get.
+    /// A result that is not longer is written in place, padded with spaces, unless the item is pinned or has no room
+    /// for its new deadline or cas unique.
     pub fn arith(
         &mut self,
         key: &[u8],
@@ -37,7 +37,8 @@ impl Engine {
             return ArithOutcome::NotFound;
         };
         let item = self.contents.items.item(chunk);
-        // In memcached's order: an empty value is no number whatever its cas unique, any other text only if that is right.
+        // In memcached's order: an empty value is refused as no number before the cas unique is compared, any other
+        // text after that.
         if item.value_bytes() == 0 {
             return ArithOutcome::NonNumeric;
         }
@@ -73,7 +74,7 @@ impl Engine {
         }
     }
 
-    /// Writes a number in place of the present one. Returns the new cas unique; `None` without memory.
+    /// Writes a number in place of the present one. Returns the new cas unique; `None` if there is no memory.
     fn change_number(
         &mut self,
         key: &[u8],

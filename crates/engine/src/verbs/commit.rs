@@ -1,4 +1,4 @@
-//! The end of a staged value: it is linked, joined to what is there, or freed.
+//! The end of a staged value: it is linked, joined to the present value, or freed.
 //!
 //! ```text
 //! commit -- append, prepend of what is there --> join.rs
@@ -13,7 +13,7 @@ use crate::stage::Staged;
 use crate::types::Seconds;
 
 impl Engine {
-    /// Links a staged item as `mode` and `extras` say, or frees it. It must have been written to its end.
+    /// Links a staged item as `mode` and `extras` say, or frees it. The value must have been written to its end.
     pub fn commit(
         &mut self,
         staged: Staged,
@@ -95,13 +95,13 @@ impl Engine {
         self.spending(|engine, effort| engine.give_up(staged, effort));
     }
 
-    /// As [`Self::abort`], in a call that has begun already.
+    /// Like [`Self::abort`], in a call that has begun already.
     pub(crate) fn give_up(&mut self, staged: Staged, effort: &mut Effort) {
         self.end_staged(&staged);
         self.contents.free_item(staged.first, effort);
     }
 
-    /// What has been written of a staged value, piece by piece, when that is all of it: to send it to another shard.
+    /// The pieces of a staged value that has been written completely, to send it to another shard.
     pub fn staged_value(&self, staged: &Staged) -> impl Iterator<Item = &[u8]> {
         self.check_owner(staged);
         self.contents.items.value_chunks(staged.first)

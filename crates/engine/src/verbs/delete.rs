@@ -1,4 +1,4 @@
-//! delete, and what the meta command makes of it: items that stay without their value, or as stale ones.
+//! delete, and the options of the meta command: items that stay without their value, or as stale ones.
 
 use super::Seen;
 use crate::api::{Delete, DeleteOutcome};
@@ -41,7 +41,7 @@ impl Engine {
         }
     }
 
-    /// Marks an item as stale. `None` without memory for a field that it did not have.
+    /// Marks an item as stale. `None` if there is no memory for a field that the item did not have.
     fn mark_stale(
         &mut self,
         key: &[u8],
@@ -57,7 +57,7 @@ impl Engine {
         Some(())
     }
 
-    /// Replaces an item by one without a value. `None` without memory.
+    /// Replaces an item by one without a value. `None` if there is no memory.
     fn empty(
         &mut self,
         key: &[u8],

@@ -1,4 +1,4 @@
-//! Lookup, and what it finds.
+//! Lookups, and the items that they find.
 
 use super::Seen;
 use crate::api::{Create, Fetch, MetaFetch, Recache};
@@ -16,25 +16,25 @@ pub struct Hit<'a> {
     found: Found,
 }
 
-/// What has become of a lookup.
+/// The outcome of a lookup.
 #[derive(Debug)]
 pub enum Lookup<'a> {
-    /// The item, with what was asked for done to it.
+    /// The item; all that was asked for has been done.
     Hit(Hit<'a>),
-    /// There is none.
+    /// There is no such item.
     Miss,
-    /// There is this one, but no memory for the deadline that it was to get. It keeps the one that it has.
+    /// There is this item, but no memory for its new deadline. It keeps the deadline that it has.
     OutOfMemory(Hit<'a>),
 }
 
-/// What a lookup has found and done.
+/// The item that a lookup has found, and the changes that the lookup has made.
 #[derive(Clone, Copy, Debug)]
 struct Found {
     /// Where the item is now.
     chunk: ChunkRef,
     /// Its head before this lookup.
     before: Head,
-    /// Its deadline before it got another one.
+    /// Its deadline before this lookup replaced it.
     deadline_before: Option<Deadline>,
     won: bool,
     created: bool,
@@ -87,7 +87,7 @@ impl<'a> Hit<'a> {
         self.item.deadline()
     }
 
-    /// The deadline before this lookup; that of an item that it created is the one it got.
+    /// The deadline before this lookup. If the lookup has created the item, this is the deadline of the new item.
     #[must_use]
     pub fn deadline_before(&self) -> Deadline {
         self.found.deadline_before.unwrap_or(self.deadline())
@@ -133,7 +133,7 @@ impl<'a> Hit<'a> {
         self.found.before.marks().is_won()
     }
 
-    /// Whether this lookup is the one that wins the item: whoever asked is to fetch the value anew.
+    /// Whether this lookup wins the item: its client is to fetch the value anew.
     #[inline]
     #[must_use]
     pub fn has_won(&self) -> bool {
@@ -216,7 +216,7 @@ impl Engine {
         }
     }
 
-    /// As [`Self::fetch`], for who has nothing to tell anybody: a lack of memory is no hit either.
+    /// Like [`Self::fetch`], for callers that need not tell a lack of memory from a miss: both are `None`.
     #[inline]
     pub fn get(
         &mut self,
@@ -231,7 +231,7 @@ impl Engine {
         }
     }
 
-    /// Does to a present item what the lookup asks for; `None` without memory for a deadline.
+    /// Does to a present item what the lookup asks for; `None` if there is no memory for a deadline.
     #[inline]
     fn found(&mut self, key: &[u8], hash: KeyHash, chunk: ChunkRef, fetch: Fetch) -> Option<Found> {
         let mut found = Found::unchanged(chunk, self.contents.items.head(chunk));
@@ -262,7 +262,7 @@ impl Engine {
         Some(found)
     }
 
-    /// Gives the item its new deadline, and the client the win if there is one to be had.
+    /// Gives the item its new deadline, and lets the client win the item if it can be won.
     #[cold]
     fn fetch_meta(
         &mut self,
@@ -299,7 +299,7 @@ impl Engine {
         self.placement.balance.note_hit(self.class_of(chunk));
     }
 
-    /// A miss: counted, unless the item is created; that counts as a hit.
+    /// Handles a miss. It is counted as one, unless the lookup creates the item: that counts as a hit.
     fn missed(&mut self, key: &[u8], hash: KeyHash, fetch: Fetch, seen: Seen) -> Option<Found> {
         match fetch {
             Fetch::Count => self.telemetry.get_miss(),
@@ -322,7 +322,7 @@ impl Engine {
         None
     }
 
-    /// Stores an empty item, which this client wins. `None` without memory.
+    /// Stores an empty item, which this client wins. `None` if there is no memory.
     #[cold]
     fn create_empty(
         &mut self,

@@ -8,8 +8,8 @@
 //! one chunk                           bytes, one chunk        both
 //! ```
 //!
-//! So the time does not grow with what is there, also while it is sent. A chain's header has room for all that it may come
-//! to hold.
+//! So the time does not grow with the present value, even while that value is being sent. The header of a chain has
+//! room for every field that the item may get later.
 
 use crate::api::{Store, StoreExtras, StoreMode, StoreOutcome};
 use crate::effort::Effort;
@@ -20,7 +20,7 @@ use crate::slab::ChunkRef;
 use crate::stage::Staged;
 use crate::types::KeyHash;
 
-/// What is appended or prepended.
+/// The bytes that are appended or prepended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Addition<'a> {
     /// Bytes from outside.
@@ -38,11 +38,11 @@ impl Addition<'_> {
     }
 }
 
-/// A present item that is to grow.
+/// A present item that will grow.
 #[derive(Clone, Copy, Debug)]
 struct Target<'a> {
     chunk: ChunkRef,
-    /// The item that it will be.
+    /// The fields of the item after that.
     fields: Fields<'a>,
 }
 
@@ -81,7 +81,8 @@ impl Engine {
             if is_long && is_chain {
                 return engine.join_chain(target, staged, mode, effort);
             }
-            // No more than one chunk. It is no longer written to, so it can be read while others are staged.
+            // The addition is one chunk at most. It is no longer written to, so it can be read while other chunks are
+            // staged.
             let addition = Addition::Item(addition, len);
             let outcome = engine.join(target, hash, mode, addition, effort);
             engine.give_up(staged, effort);
@@ -93,7 +94,7 @@ impl Engine {
         outcome
     }
 
-    /// The item to be joined to, if there is one and it may grow by `len` bytes.
+    /// The item that the addition joins, if there is one and it may grow by `len` bytes.
     fn find_to_join<'k>(
         &mut self,
         key: &'k [u8],
@@ -130,7 +131,7 @@ impl Engine {
         Ok(Target { chunk, fields })
     }
 
-    /// Joins bytes, or what lies in one chunk.
+    /// Joins bytes from outside, or from one chunk.
     fn join(
         &mut self,
         target: Target<'_>,
@@ -217,7 +218,7 @@ impl Engine {
         }
     }
 
-    /// A loose chain for an item with these fields that has the value of `old` so far, and no room.
+    /// A loose chain for an item with these fields. It holds the value of `old` and has no room behind it.
     fn stage_part(
         &mut self,
         fields: &Fields<'_>,
@@ -236,7 +237,7 @@ impl Engine {
         Some(staged)
     }
 
-    /// Writes the joined value; frees what it has if the memory does not suffice.
+    /// Writes the joined value. Frees the staged item if the memory does not suffice.
     fn copy_joined(
         &mut self,
         mut staged: Staged,
@@ -259,7 +260,7 @@ impl Engine {
         None
     }
 
-    /// A linked item has become longer where it is. The rest is as if it had been stored anew.
+    /// Called when a linked item has become longer in its place. Does the rest as if the item had been stored anew.
     fn note_grown(&mut self, first: ChunkRef, fields: &Fields<'_>) -> StoreOutcome {
         self.contents.note_unlinked(first);
         let value_bytes = fields.value_bytes;

@@ -1,4 +1,4 @@
-//! What clients ask for, one file for each verb or step of one.
+//! The commands of clients: one file for each verb, or for each step of one.
 //!
 //! ```text
 //! get observe                      looking at items
@@ -27,14 +27,14 @@ use crate::index::Place;
 use crate::slab::ChunkRef;
 use crate::types::KeyHash;
 
-/// What a lookup has found.
+/// The item that a lookup has found, if any.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Seen {
     /// A live item.
     Live(Place, ChunkRef),
-    /// A dead one of this class, which it has removed: what is stored next takes its place.
+    /// A dead item of this class, which the lookup has removed: the item that is stored next takes its place.
     Dead(u8),
-    /// None.
+    /// No item.
     Absent,
 }
 

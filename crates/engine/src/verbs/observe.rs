@@ -1,4 +1,4 @@
-//! A look at an item that changes nothing: for logs of what operations find.
+//! A look at an item that changes nothing: for logs of the items that operations find.
 
 use crate::contents::Death;
 use crate::engine::Engine;
@@ -8,20 +8,20 @@ use crate::types::{Deadline, KeyHash, Seconds};
 /// Whether an item is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// There is none.
+    /// There is no item.
     Absent,
-    /// It is there.
+    /// The item is alive.
     Live,
-    /// It is there, but its deadline has passed.
+    /// The item is in memory, but its deadline has passed.
     Expired,
-    /// It is there, but a flush has killed it.
+    /// The item is in memory, but a flush has killed it.
     Flushed,
 }
 
-/// What is under a key.
+/// The item under a key, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observed {
-    /// Whether anything is.
+    /// Whether there is an item.
     pub presence: Presence,
     /// The slab class, as shown to users; 0 without a live item.
     pub class_id: u8,
@@ -32,7 +32,7 @@ pub struct Observed {
 }
 
 impl Engine {
-    /// What is under a key; nothing is counted, marked or removed.
+    /// Looks at the item under a key. Nothing is counted, marked or removed.
     #[must_use]
     pub fn observe(&mut self, key: &[u8], hash: KeyHash, now: Seconds) -> Observed {
         self.contents.clock.advance(now);

@@ -18,8 +18,8 @@ use crate::place::Memory;
 use crate::slab::ChunkRef;
 
 impl Memory<'_> {
-    /// Writes an addition before the value of the held chain at `first`, whose first chunk takes `room` bytes of value; false
-    /// without memory, and then the chain is as before.
+    /// Writes an addition before the value of the held chain at `first`, whose first chunk takes `room` bytes of value;
+    /// false if there is no memory, and then the chain is as before.
     pub(super) fn prepend_in_place(
         &mut self,
         first: ChunkRef,
@@ -48,7 +48,8 @@ impl Memory<'_> {
         true
     }
 
-    /// Makes the first chunk, which takes `room`, and new ones behind it hold `bytes` that are to be written.
+    /// Makes room for `bytes` that are to be written: in the first chunk, which takes `room` bytes, and in new chunks
+    /// behind it.
     fn make_room_before(&mut self, first: ChunkRef, bytes: usize, room: usize) -> bool {
         let (_, length) = self.contents.items.value_range(first);
         let second = self.contents.items.after(first);
@@ -74,8 +75,8 @@ impl Memory<'_> {
         has_room
     }
 
-    /// Copies the first chunk's part of the value to a chunk of its own behind it, and leaves it none; false without
-    /// memory. Its bytes are still there.
+    /// Moves the first chunk's part of the value to a new chunk behind it; false if there is no memory. The first chunk
+    /// then has no value, but its old bytes are still in it.
     pub(super) fn move_out(&mut self, first: ChunkRef) -> bool {
         let (from, length) = self.contents.items.value_range(first);
         if length == 0 {
@@ -91,7 +92,7 @@ impl Memory<'_> {
         true
     }
 
-    /// Puts a new chunk for `length` bytes behind `before`.
+    /// Adds a new chunk for `length` bytes behind the chunk `before`.
     fn insert_tail(
         &mut self,
         first: ChunkRef,
@@ -112,7 +113,7 @@ impl Memory<'_> {
         Some(chunk)
     }
 
-    /// Frees the chunks between the first and `second`, which may be none.
+    /// Frees the chunks between the first and `second`, if there are any.
     fn take_out(&mut self, first: ChunkRef, second: ChunkRef) {
         let mut chunk = self.contents.items.after(first);
         while chunk != second {
@@ -128,7 +129,8 @@ impl Memory<'_> {
 }
 
 impl Contents {
-    /// Bytes of value that the first chunk of a chain takes: none while what it had is sent from there.
+    /// Bytes of value that the first chunk of a chain takes: none while bytes that it held are still being sent from
+    /// there.
     pub(super) fn room_in_first(&self, first: ChunkRef) -> usize {
         let (at, _) = self.items.value_range(first);
         if self.is_pinned(first) {

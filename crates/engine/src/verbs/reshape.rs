@@ -14,10 +14,10 @@ use crate::slab::ChunkRef;
 use crate::types::{Deadline, KeyHash};
 
 impl Engine {
-    /// Gives a linked item another deadline and, unless they are `None`, another cas unique and other marks. Its use and age
-    /// stay.
+    /// Gives a linked item another deadline and, unless they are `None`, another cas unique and other marks. The use
+    /// and the age of the item stay.
     ///
-    /// Returns where the item is now; `None` without memory, and then it is as before.
+    /// Returns where the item is now; `None` if there is no memory, and then the item is as before.
     pub(crate) fn reshape(
         &mut self,
         key: &[u8],
@@ -65,7 +65,7 @@ impl Engine {
         Some(target)
     }
 
-    /// Writes an item anew: in its chunk, or in another of the given class.
+    /// Writes an item anew: in its chunk, or in another chunk of the given class.
     fn rewrite(
         &mut self,
         fields: &Fields<'_>,

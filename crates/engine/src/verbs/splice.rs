@@ -7,8 +7,9 @@
 //! prepend  first [ b.. ] -> f [ ..b ] -> u1 -> u2 -> new [ first's part ] -> t1 -> t2
 //! ```
 //!
-//! The added chunks `u` go on naming `f` as their first one, and `f` names `first`: so a join takes the same time for any
-//! value, and no more than one chunk of each side is copied. `f` keeps a byte at least, so that it stays as long as they do.
+//! The added chunks `u` go on naming `f` as their first one, and `f` names `first`: so a join takes the same time for
+//! any value, and no more than one chunk of each side is copied. `f` keeps at least one byte, so that `f` stays as long
+//! as the chunks `u` do.
 
 use crate::item::TAIL_BYTES;
 use crate::place::Memory;
@@ -21,8 +22,8 @@ impl Memory<'_> {
         self.adopt(first, last, added, 0);
     }
 
-    /// Puts the staged chain that begins with `added` before the value of the chain that begins with `first`, whose first chunk
-    /// takes `room` bytes of value; false without memory, and then both are as before.
+    /// Puts the staged chain that begins with `added` before the value of the chain that begins with `first`, whose
+    /// first chunk takes `room` bytes of value; false if there is no memory, and then both are as before.
     pub(super) fn splice_before(&mut self, first: ChunkRef, added: ChunkRef, room: usize) -> bool {
         if !self.move_out(first) {
             return false;
@@ -37,8 +38,8 @@ impl Memory<'_> {
         true
     }
 
-    /// Makes the chunks of a staged chain later chunks of another one, behind its chunk `before`, but for the first `skip`
-    /// bytes.
+    /// Makes the chunks of the staged chain `added` later chunks of another chain, behind that chain's chunk `before`.
+    /// The first `skip` bytes of the added value are left out.
     fn adopt(&mut self, first: ChunkRef, before: ChunkRef, added: ChunkRef, skip: usize) {
         let (from, length) = self.contents.items.value_range(added);
         let (next, last) = (

@@ -21,11 +21,11 @@ use crate::types::{Deadline, KeyHash, Seconds};
 /// Whether a store takes place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Decision {
-    /// As it was asked for.
+    /// The item is stored as requested.
     Store,
-    /// As a stale item with this deadline and these marks.
+    /// The item is stored as a stale one with this deadline and these marks.
     StoreStale(Deadline, Marks),
-    /// Not at all.
+    /// The item is not stored.
     Refuse(StoreOutcome),
 }
 
@@ -97,21 +97,21 @@ impl Engine {
         self.join_bytes(store)
     }
 
-    /// Counts a value that is refused. Where it would have replaced an item, [`Self::drop_old`] deletes that.
+    /// Counts a value that is refused. If the value would have replaced an item, [`Self::drop_old`] deletes that item.
     #[cold]
     pub fn refuse_store(&mut self, why: Refusal) {
         match why {
             Refusal::TooLarge => self.telemetry.refused_too_large(),
             Refusal::OutOfMemory => {
                 self.telemetry.refused_no_memory();
-                // Values that come in pieces are chains, nearly all of them.
+                // Nearly all values that arrive in pieces are chains.
                 self.telemetry
                     .out_of_memory(self.contents.items.slabs.sizes.top());
             }
         }
     }
 
-    /// Deletes the item that a value would have replaced which was refused; it is not counted as a delete.
+    /// Deletes the item that a refused value would have replaced. That is not counted as a delete.
     #[cold]
     pub fn drop_old(&mut self, key: &[u8], hash: KeyHash, now: Seconds) {
         self.contents.clock.advance(now);
@@ -120,7 +120,7 @@ impl Engine {
         }
     }
 
-    /// Whether a store of this mode takes place where the lookup has seen this, and how.
+    /// Whether and how a store of this mode takes place, given what the lookup has seen.
     #[inline]
     pub(crate) fn decide(&mut self, mode: StoreMode, extras: &StoreExtras, seen: Seen) -> Decision {
         match (mode, seen) {
@@ -135,14 +135,14 @@ impl Engine {
                 Decision::Refuse(StoreOutcome::NotFound)
             }
             (StoreMode::Replace, _) => Decision::Refuse(StoreOutcome::NotStored),
-            // Where there is nothing to be joined to, the value is stored as it is: the caller has seen to that.
+            // There is no item that the value could join: it is stored as it is. The caller has checked that.
             (StoreMode::Append | StoreMode::Prepend, _) => Decision::Store,
         }
     }
 
     fn decide_cas(&mut self, cas: u64, extras: &StoreExtras, chunk: ChunkRef) -> Decision {
         let item = self.contents.items.item(chunk);
-        // 0 is no cas unique: without them none ever matches.
+        // 0 is not a cas unique: with cas disabled none ever matches.
         if cas != 0 && cas == item.cas() {
             self.telemetry.cas_hit(self.class_of(chunk));
             Decision::Store
@@ -158,7 +158,7 @@ impl Engine {
         }
     }
 
-    /// Stores where the lookup has seen this; the size has been checked.
+    /// Stores the value, given what the lookup has seen. The size has been checked.
     pub(crate) fn put(
         &mut self,
         fields: Fields<'_>,
@@ -190,7 +190,7 @@ impl Engine {
         }
     }
 
-    /// Stores in a chunk of the class that was free. Returns the cas unique; `None` without memory.
+    /// Stores in a chunk of the class that was free. Returns the cas unique; `None` if there is no memory.
     #[inline]
     fn put_anew(
         &mut self,
@@ -232,7 +232,7 @@ impl Engine {
         chunk: ChunkRef,
         value: &[u8],
     ) -> StoreOutcome {
-        // As a use of the item: the eviction hand may be about to pass it.
+        // Counts as a use of the item: the eviction hand may be about to pass it.
         let frequency = policy::accessed(self.contents.items.head(chunk).frequency());
         let cas = self.cas.or_next(fields.cas);
         self.contents.note_unlinked(chunk);
@@ -267,7 +267,7 @@ impl Engine {
         self.link_staged(staged, fields.key, fields.cas, dead, effort)
     }
 
-    /// What a lookup would see now that has seen this before other items went.
+    /// The result that the lookup would have now. `before` is the result from before other items were evicted.
     fn see_again(&self, key: &[u8], hash: KeyHash, before: Seen) -> Seen {
         match (self.contents.find(key, hash), before) {
             (Some((place, chunk)), _) => Seen::Live(place, chunk),
@@ -302,7 +302,7 @@ impl Engine {
     ) {
         self.telemetry.stored();
         if let Seen::Live(place, old) = seen {
-            // As a use of the item, wherever its new place is.
+            // Counts as a use of the item, wherever its new place is.
             let frequency = policy::accessed(self.contents.items.head(old).frequency());
             self.contents.note_unlinked(old);
             self.contents.change(hash, |contents| {

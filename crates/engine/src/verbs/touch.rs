@@ -26,14 +26,14 @@ impl Engine {
         }
     }
 
-    /// Whether items get room for a deadline that they do not have yet. Where nothing may be evicted they do: a touch has to
-    /// succeed in a full cache, too.
+    /// Whether items get room for a deadline before they have one. They do where nothing may be evicted, since a touch
+    /// has to succeed in a full cache, too.
     pub(crate) fn keeps_deadline_room(&self) -> bool {
         !self.victims.are_allowed()
     }
 
-    /// Counts a touch of a present item and gives it the deadline. Returns where the item is now; `None` without memory for
-    /// the deadline, and then the item is as before.
+    /// Counts a touch of a present item and gives it the deadline. Returns where the item is now; `None` if there is no
+    /// memory for the deadline, and then the item is as before.
     pub(crate) fn touch_found(
         &mut self,
         key: &[u8],
