@@ -3,18 +3,18 @@
 use crate::reply::{CRLF, number};
 use crate::{meta, uri};
 
-/// What `lru_crawler metadump` tells of an item.
+/// The properties of an item that `lru_crawler metadump` shows.
 #[derive(Clone, Copy, Debug)]
 pub struct MetadumpItem<'a> {
     /// The key.
     pub key: &'a [u8],
-    /// Unix time of its end; `None` = never.
+    /// Unix time at which the item expires; `None` = never.
     pub exptime: Option<i64>,
     /// Unix time of the last access.
     pub last_access: i64,
     /// The cas unique.
     pub cas: u64,
-    /// Whether it was fetched since it was stored.
+    /// Whether the item was fetched since it was stored.
     pub fetched: bool,
     /// The slab class.
     pub class_id: u8,

@@ -1,10 +1,10 @@
-//! Lines of `watch` streams. A line begins with when and which, `ts=<seconds>.<microseconds> gid=<number>`, and ends in a
-//! lone line feed.
+//! Lines of `watch` streams. A line begins with its time and its number, `ts=<seconds>.<microseconds> gid=<number>`,
+//! and ends in a lone line feed.
 
 use crate::reply::number;
 use crate::uri;
 
-/// What a lookup found.
+/// The result of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GetStatus {
     /// Nothing.
@@ -17,18 +17,18 @@ pub enum GetStatus {
     Expired,
 }
 
-/// What a storage command came to.
+/// The result of a storage command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreStatus {
-    /// Its condition did not hold.
+    /// The command's condition did not hold.
     NotStored,
-    /// Done.
+    /// The item was stored.
     Stored,
     /// The cas unique differs.
     Exists,
     /// A cas unique was given, but there is no item.
     NotFound,
-    /// Larger than `-I`.
+    /// The item is larger than `-I`.
     TooLarge,
     /// No memory.
     NoMemory,
@@ -44,7 +44,7 @@ pub fn head(out: &mut Vec<u8>, seconds: u64, microseconds: u32, id: u64) {
     number(out, id);
 }
 
-/// Appends `skipped=<n>`, a line of its own: a watcher that was too slow has lost as many lines.
+/// Appends `skipped=<n>`, a line of its own: a watcher that was too slow has lost `n` lines.
 pub fn skipped(out: &mut Vec<u8>, lines: u64) {
     out.extend_from_slice(b"skipped=");
     number(out, lines);
@@ -74,18 +74,18 @@ pub fn item_get(
     end(out, value_bytes);
 }
 
-/// What a line of `type=item_store` tells.
+/// The fields of a line of `type=item_store`.
 #[derive(Clone, Copy, Debug)]
 pub struct ItemStore<'a> {
     /// The key.
     pub key: &'a [u8],
-    /// What the command came to.
+    /// The result of the command.
     pub status: StoreStatus,
     /// The command.
     pub command: &'static str,
     /// Seconds that the item lives; 0 = for ever.
     pub ttl: u32,
-    /// Its slab class.
+    /// The item's slab class.
     pub class_id: u8,
     /// The connection's descriptor.
     pub descriptor: i32,
@@ -113,18 +113,18 @@ pub fn item_store(out: &mut Vec<u8>, store: &ItemStore<'_>) {
     end(out, store.value_bytes);
 }
 
-/// What a line of `type=eviction` tells.
+/// The fields of a line of `type=eviction`.
 #[derive(Clone, Copy, Debug)]
 pub struct Eviction<'a> {
     /// The key.
     pub key: &'a [u8],
-    /// Whether it was fetched since it was stored.
+    /// Whether the item was fetched since it was stored.
     pub fetched: bool,
-    /// Seconds that it had left; `None` = it would have lived for ever.
+    /// Seconds that the item had left to live; `None` = for ever.
     pub ttl: Option<u32>,
-    /// Seconds since it was last used.
+    /// Seconds since the item was last used.
     pub idle: u32,
-    /// Its slab class.
+    /// The item's slab class.
     pub class_id: u8,
     /// Length of the value.
     pub value_bytes: usize,
@@ -153,7 +153,7 @@ pub fn deleted(out: &mut Vec<u8>, key: &[u8], command: &str, class_id: u8, value
     end(out, value_bytes);
 }
 
-/// A connection as lines tell of it.
+/// A connection, as lines show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// The client's address, `unix` for a local socket.
@@ -174,15 +174,15 @@ pub fn conn_new(out: &mut Vec<u8>, peer: &Peer) {
     out.push(b'\n');
 }
 
-/// Why a connection is closed.
+/// The reason why a connection is closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CloseReason {
-    /// Something failed, or the client did not keep to the protocol.
+    /// An operation failed, or the client broke the protocol.
     Error,
     /// The client closed it, or said `quit`.
     #[default]
     Normal,
-    /// It was silent for too long.
+    /// The client was silent for too long.
     IdleTimeout,
     /// The process ends.
     Shutdown,
@@ -217,16 +217,16 @@ pub fn slab_move(out: &mut Vec<u8>, source: u8, destination: u8) {
     out.push(b'\n');
 }
 
-/// What a line of `type=lru_crawler` tells of a walk through the memory of one shard.
+/// The fields of a line of `type=lru_crawler`: a walk through the memory of one shard.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CrawlerStatus {
     /// The shard.
     pub crawler: u16,
     /// Seconds since the walk before it.
     pub since_run: u32,
-    /// Seconds until the next.
+    /// Seconds until the next walk.
     pub next_run: u32,
-    /// Seconds that it took.
+    /// Seconds that the walk took.
     pub elapsed: u32,
     /// Items looked at.
     pub examined: u64,
@@ -234,7 +234,7 @@ pub struct CrawlerStatus {
     pub reclaimed: u64,
 }
 
-/// Appends the rest of a line of `type=lru_crawler`. What memcached's crawler has and ours has not is 0.
+/// Appends the rest of a line of `type=lru_crawler`. Counters that only memcached's crawler has are 0.
 pub fn lru_crawler(out: &mut Vec<u8>, status: &CrawlerStatus) {
     field(out, b" type=lru_crawler crawler=", status.crawler);
     text(out, b" lru=cold low_mark=0 next_reclaims=0");

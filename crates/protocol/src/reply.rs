@@ -23,7 +23,7 @@ pub const DELETED: &[u8] = b"DELETED\r\n";
 pub const TOUCHED: &[u8] = b"TOUCHED\r\n";
 /// Done.
 pub const OK: &[u8] = b"OK\r\n";
-/// `refresh_certs` where there are none.
+/// `refresh_certs` on a server without TLS.
 pub const TLS_DISABLED: &[u8] = b"Error TLS not enabled\r\n";
 /// End of a retrieval or of statistics.
 pub const END: &[u8] = b"END\r\n";
@@ -69,7 +69,7 @@ pub const AUTH_TOKEN_TOO_LONG: &[u8] = b"CLIENT_ERROR auth token too long\r\n";
 pub const AUTH_BAD_TOKEN: &[u8] = b"CLIENT_ERROR bad authentication token format\r\n";
 /// User and password without a line end.
 pub const AUTH_BAD_TERMINATION: &[u8] = b"CLIENT_ERROR bad command line termination\r\n";
-/// Not a user with this password.
+/// No user has this name and password.
 pub const AUTH_FAILURE: &[u8] = b"CLIENT_ERROR authentication failure\r\n";
 
 /// `shutdown` without `-A`.
@@ -81,9 +81,9 @@ pub const MEMLIMIT_TOO_SMALL: &[u8] = b"MEMLIMIT_TOO_SMALL cannot set maxbytes t
 /// `cache_memlimit` above 10^9 MB.
 pub const MEMLIMIT_NOT_BYTES: &[u8] =
     b"MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n";
-/// `cache_memlimit` that cannot be had.
+/// `cache_memlimit` with a limit that the server cannot take.
 pub const MEMLIMIT_FAILED: &[u8] = b"MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n";
-/// `stats detail` with another word.
+/// `stats detail` with any word but `on`, `off` and `dump`.
 pub const STATS_DETAIL_USAGE: &[u8] = b"CLIENT_ERROR usage: stats detail on|off|dump\r\n";
 /// `stats detail` with `-X`.
 pub const STATS_DETAIL_DISABLED: &[u8] = b"CLIENT_ERROR stats detail not allowed\r\n";
@@ -104,7 +104,7 @@ pub const WATCHER_TOO_MANY: &[u8] = b"WATCHER_TOO_MANY log watcher limit reached
 pub const WATCHER_FAILED: &[u8] = b"WATCHER_FAILED failed to add log watcher\r\n";
 /// `slabs reassign` with `-o no_slab_reassign`.
 pub const REASSIGN_DISABLED: &[u8] = b"CLIENT_ERROR slab reassignment disabled\r\n";
-/// `slabs reassign` while another is under way.
+/// `slabs reassign` while another reassignment is under way.
 pub const REASSIGN_BUSY: &[u8] = b"BUSY currently processing reassign request\r\n";
 /// `slabs reassign` of a class that does not exist.
 pub const REASSIGN_BAD_CLASS: &[u8] = b"BADCLASS invalid src or dst class id\r\n";
@@ -118,7 +118,7 @@ pub const AUTOMOVE_WINDOW: &[u8] = b"CLIENT_ERROR automove window too low or too
 pub const LRU_TUNE_PERCENT: &[u8] = b"ERROR hot and warm pcts must not exceed 80\r\n";
 /// `lru tune` with a factor that is not positive.
 pub const LRU_TUNE_FACTOR: &[u8] = b"ERROR hot/warm age factors must be greater than 0\r\n";
-/// `lru_crawler enable` when it is.
+/// `lru_crawler enable` when the crawler is enabled already.
 pub const CRAWLER_NOT_STARTED: &[u8] = b"ERROR failed to start lru crawler thread\r\n";
 /// `lru_crawler sleep` of more than a second.
 pub const CRAWLER_SLEEP: &[u8] = b"CLIENT_ERROR sleep must be one second or less\r\n";

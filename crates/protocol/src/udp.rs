@@ -21,11 +21,12 @@ pub const PAYLOAD_BYTES_MAX: usize = DATAGRAM_BYTES_MAX - HEADER_BYTES;
 /// Longest reply: datagrams are numbered with 16 bits.
 pub const REPLY_BYTES_MAX: usize = PAYLOAD_BYTES_MAX * u16::MAX as usize;
 
-/// What the client calls its request; it comes back with every datagram of the reply.
+/// The client's number for its request; every datagram of the reply carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId(pub u16);
 
-/// The request in a datagram; `None` if it has none, or is a part of a longer one, which memcached does not take either.
+/// The request in a datagram. `None` if there is none, or if the datagram is a part of a longer request, which
+/// memcached does not take either.
 pub fn request(datagram: &[u8]) -> Option<(RequestId, &[u8])> {
     let (&[id0, id1, _, _, total0, total1, _, _], request) =
         datagram.split_first_chunk::<HEADER_BYTES>()?;
@@ -34,7 +35,7 @@ pub fn request(datagram: &[u8]) -> Option<(RequestId, &[u8])> {
         .then_some((RequestId(u16::from_be_bytes([id0, id1])), request))
 }
 
-/// Datagrams that a reply of so many bytes takes.
+/// The number of datagrams that a reply of `reply_bytes` bytes takes.
 pub const fn datagrams(reply_bytes: usize) -> usize {
     reply_bytes.div_ceil(PAYLOAD_BYTES_MAX)
 }

@@ -1,11 +1,11 @@
 //! `ssl_ciphers`: which cipher suites may be used, by the names of OpenSSL or of rustls.
 //!
-//! As with OpenSSL, the list is about TLS 1.2: the suites of TLS 1.3 stay unless it names some of them.
+//! As with OpenSSL, the list is about TLS 1.2: the suites of TLS 1.3 stay unless the list names some of them.
 
 use rustls::crypto::ring::cipher_suite as suite;
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion, version};
 
-/// Every suite that there is, as OpenSSL names it, best first.
+/// Every supported suite with OpenSSL's name for it, best first.
 const KNOWN: [(&str, SupportedCipherSuite); 9] = [
     ("TLS_AES_256_GCM_SHA384", suite::TLS13_AES_256_GCM_SHA384),
     ("TLS_AES_128_GCM_SHA256", suite::TLS13_AES_128_GCM_SHA256),
@@ -39,20 +39,20 @@ const KNOWN: [(&str, SupportedCipherSuite); 9] = [
     ),
 ];
 
-/// What a list of names means.
+/// The meaning of a list of names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ciphers {
     /// The suites, in the order of preference.
     pub suites: Vec<SupportedCipherSuite>,
-    /// Names that stand for nothing here: suites that rustls does not have, because they are unsafe.
+    /// Names without a suite here: rustls does not have these suites, because they are unsafe.
     pub unknown: Vec<String>,
 }
 
 /// Reads a list of names, separated by colons.
 ///
 /// # Errors
-/// If it contains OpenSSL's operators (`!`, `-`, `+`, `@`), which would need its idea of what there is to leave out, or
-/// no suite that exists here. The text says which names there are.
+/// If the list contains OpenSSL's operators (`!`, `-`, `+`, `@`), which refer to the set of suites that OpenSSL has, or
+/// names no suite that exists here. The text says which names there are.
 pub fn parse(list: &str) -> Result<Ciphers, String> {
     let mut named = Vec::new();
     let mut unknown = Vec::new();
@@ -94,7 +94,7 @@ fn find(name: &str) -> Option<SupportedCipherSuite> {
     known.map(|(_, suite)| *suite)
 }
 
-/// As rustls writes it: `TLS13_AES_256_GCM_SHA384`, `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`.
+/// The suite's name as rustls writes it: `TLS13_AES_256_GCM_SHA384`, `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`.
 fn rustls_name(suite: &SupportedCipherSuite) -> String {
     format!("{:?}", suite.suite())
 }

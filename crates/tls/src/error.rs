@@ -1,28 +1,28 @@
-//! What can be wrong with files and with peers, each in a sentence.
+//! The errors of files and of peers, each with a sentence.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why the certificates cannot be used. Its text begins as memcached's does and ends with what is to be done.
+/// The reason why the certificates cannot be used. Its text begins as memcached's does and ends with the remedy.
 #[derive(Debug)]
 pub enum LoadError {
     /// A file cannot be read.
     Read {
-        /// What the file is for: `certificate chain`, `private key`, `CA certificate`.
+        /// The purpose of the file: `certificate chain`, `private key`, `CA certificate`.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         error: io::Error,
     },
     /// A file can be read but makes no sense.
     Content {
-        /// What the file is for.
+        /// The purpose of the file.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault of its contents.
         reason: String,
     },
     /// The settings contradict each other.
@@ -45,10 +45,11 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// Why a session has ended. There may be an alert to send.
+/// The reason why a session has ended. There may be an alert to send.
 #[derive(Debug)]
 pub enum SessionError {
-    /// The peer does not speak TLS: its first byte begins no handshake. It gets no answer, since it could not read one.
+    /// The peer does not speak TLS: its first byte begins no handshake. The peer gets no answer, since it could not
+    /// read one.
     NotTls,
     /// The handshake has failed.
     Handshake(rustls::Error),

@@ -1,4 +1,4 @@
-//! Reads certificates and keys. The only I/O of this crate: at the start, and when they are to be read again.
+//! Reads certificates and keys, at the start and at each reload. This is the only I/O of this crate.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,7 +11,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use crate::error::LoadError;
 use crate::settings::KeyFormat;
 
-/// No list of certificates is larger; a wrong path (a device, a log) must not be read for ever.
+/// The most bytes that are read of a file. No list of certificates is larger; a wrong path (a device, a log) must not
+/// be read without end.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The certificates of a server, its own first.
@@ -19,7 +20,7 @@ pub(crate) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, LoadErr
     certificates("certificate chain", path)
 }
 
-/// Those who may issue certificates to clients.
+/// The authorities that may issue certificates to clients.
 pub(crate) fn roots(path: &Path) -> Result<RootCertStore, LoadError> {
     const WHAT: &str = "CA certificate";
     let mut roots = RootCertStore::empty();
@@ -54,8 +55,8 @@ pub(crate) fn key(path: &Path, format: KeyFormat) -> Result<PrivateKeyDer<'stati
     }
 }
 
-/// The same key as what it is, whatever its label says: tools have written PKCS#8 under `RSA PRIVATE KEY` and the other way
-/// round, and OpenSSL looks at the content.
+/// The key in the form that its contents have, whatever its label says: tools have written PKCS#8 under `RSA PRIVATE
+/// KEY` and the other way round, and OpenSSL looks at the contents.
 fn by_content(key: PrivateKeyDer<'static>) -> PrivateKeyDer<'static> {
     PrivateKeyDer::try_from(key.secret_der().to_vec()).unwrap_or(key)
 }

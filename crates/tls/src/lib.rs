@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A session knows no socket, no clock and no thread. The handshake, the keys and the records are rustls', with ring's
-//! cryptography; what is here is how a cache server uses them: how much may wait in a buffer, what a reload changes, who
-//! must show a certificate, and what an operator is told when a file is wrong.
+//! cryptography. This crate decides how a cache server uses them: how much may wait in a buffer, what a reload changes,
+//! which clients must show a certificate, and what an operator is told when a file is wrong.
 //!
 //! A session and a client, with memory in place of the network between them:
 //!

@@ -1,5 +1,6 @@
-//! `ssl_verify_mode=1` without `ssl_ca_cert`: clients are asked for a certificate, those that have none are let in, and any
-//! that is shown has been issued by nobody who is known. So does OpenSSL; rustls' own verifier needs an issuer.
+//! `ssl_verify_mode=1` without `ssl_ca_cert`: clients are asked for a certificate, and clients that have none are let
+//! in. Every certificate that is shown is refused, since no issuer is known. OpenSSL does the same; rustls' own
+//! verifier needs an issuer.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-/// Refuses every certificate, and nobody without one.
+/// Refuses every certificate, and no client without one.
 #[derive(Debug)]
 pub(crate) struct NobodyKnown {
     pub(crate) provider: Arc<CryptoProvider>,

@@ -1,8 +1,8 @@
-//! From settings to what rustls asks for: one configuration for each way in which clients are asked for certificates.
+//! From settings to rustls' configurations: one for each way in which clients are asked for certificates.
 //!
-//! A session that is resumed is not asked for a certificate again. So policies never share tickets or sessions: what was
-//! begun at a `btls:` listener cannot be resumed at a `mtls:` one. A reload makes fresh ones, too, because the clients'
-//! issuers may have changed.
+//! The client of a resumed session is not asked for a certificate again. So policies never share tickets or sessions: a
+//! session begun at a `btls:` listener cannot be resumed at a `mtls:` listener. A reload makes fresh policies, too,
+//! because the clients' issuers may have changed.
 
 use std::sync::Arc;
 
@@ -29,15 +29,15 @@ const SESSIONS_MAX: usize = 20 * 1024;
 /// How a listener treats clients' certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientAuth {
-    /// As `ssl_verify_mode` says.
+    /// Clients are treated as `ssl_verify_mode` says.
     Default,
-    /// `btls:`: none is asked for.
+    /// `btls:`: no certificate is asked for.
     Basic,
-    /// `mtls:`: one is needed.
+    /// `mtls:`: a certificate is needed.
     Mutual,
 }
 
-/// What the sessions of a listener begin with.
+/// The configuration that the sessions of a listener begin with.
 pub type Policy = Arc<ServerConfig>;
 
 /// The policies of all listeners, made from the same files.
@@ -45,7 +45,7 @@ pub type Policy = Arc<ServerConfig>;
 pub struct Policies {
     default: Policy,
     basic: Policy,
-    /// Only with `ssl_ca_cert`.
+    /// The policy of `mtls:`; only with `ssl_ca_cert`.
     mutual: Option<Policy>,
 }
 
@@ -53,7 +53,7 @@ impl Policies {
     /// Reads all files.
     ///
     /// # Errors
-    /// If one cannot be used; the text says which and why.
+    /// If a file cannot be used; the text says which and why.
     pub(crate) fn load(settings: &Settings) -> Result<Policies, LoadError> {
         let material = Material::read(settings)?;
         let make = |mode| policy(settings, mode, &material);
@@ -74,7 +74,8 @@ impl Policies {
         })
     }
 
-    /// The policy of a listener; `None` for one that needs clients' certificates where there is no `ssl_ca_cert`.
+    /// The policy of a listener; `None` for a listener that needs clients' certificates where there is no
+    /// `ssl_ca_cert`.
     pub fn of(&self, auth: ClientAuth) -> Option<&Policy> {
         match auth {
             ClientAuth::Default => Some(&self.default),
@@ -84,7 +85,7 @@ impl Policies {
     }
 }
 
-/// What is in the files.
+/// The contents of the files.
 struct Material {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -141,15 +142,16 @@ fn certified(material: &Material, provider: &CryptoProvider) -> Result<Certified
     }
 }
 
-/// Whether the key belongs to its certificate, where that is of X.509 version 1: rustls does not read those as a server's,
-/// but reads them as an issuer's, and its clients refuse them while those of OpenSSL do not. `None` for any other.
+/// Whether the key belongs to its certificate, for a certificate of X.509 version 1; `None` for any other certificate.
+/// rustls does not read certificates of version 1 as a server's, but reads them as an issuer's. Clients with rustls
+/// refuse them, clients with OpenSSL do not.
 fn belongs_to_version_1(certified: &CertifiedKey) -> Option<bool> {
     let certificate = certified.end_entity_cert().ok()?;
     let mut store = RootCertStore::empty();
     store.add(certificate.clone().into_owned()).ok()?;
     let named = &store.roots.first()?.subject_public_key_info;
     let own = certified.key.public_key()?;
-    // The one is what the other wraps into a sequence, whose header has 2 to 5 bytes.
+    // One encoding wraps the other into a sequence, whose header has 2 to 5 bytes.
     let header = own.len().checked_sub(named.len())?;
     Some((2..=5).contains(&header) && own.ends_with(named))
 }
@@ -218,7 +220,7 @@ fn verifier(
         .map_err(|error| files::content("CA certificate", path, error.to_string()))
 }
 
-/// What rustls has against a certificate or a key that could be read.
+/// The error for a certificate or a key that could be read but that rustls refuses.
 fn unusable(settings: &Settings, error: &Error) -> LoadError {
     let key = settings.key.as_ref().unwrap_or(&settings.chain_cert);
     match error {

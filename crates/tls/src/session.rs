@@ -1,7 +1,7 @@
 //! One connection's TLS: ciphertext in, plaintext out; plaintext in, ciphertext out.
 //!
-//! rustls' unbuffered interface is used: its buffered one keeps 4 KiB for each idle connection, and queues of its own, which
-//! would have to be bounded beside those of the server. Here an idle session keeps no buffer at all:
+//! rustls' unbuffered interface is used: rustls' buffered interface keeps 4 KiB for each idle connection, and queues of
+//! its own, which would have to be bounded beside those of the server. Here an idle session keeps no buffer at all:
 //!
 //! ```text
 //!   received --+-- partial (the beginning of a record, or of a handshake message in several records)
@@ -24,19 +24,20 @@ use crate::error::SessionError;
 
 /// Plaintext bytes of the largest record.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024;
-/// What a record adds to its plaintext: header, nonce or content type, tag; and a key update that may go before it.
+/// Bytes that a record adds to its plaintext: header, nonce or content type, tag; and a key update that may precede the
+/// record.
 const RECORD_OVERHEAD_BYTES: usize = 128;
 /// The largest handshake message that rustls joins out of records, and one record more.
 const PARTIAL_BYTES_MAX: usize = 64 * 1024 + RECORD_BYTES_MAX + 2048;
 /// First byte of the record that a handshake begins with.
 const CONTENT_HANDSHAKE: u8 = 22;
 
-/// How a handshake has ended well.
+/// The way in which a handshake has succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Established {
-    /// With certificates.
+    /// The handshake was a full one, with certificates.
     Full,
-    /// By going on with an earlier session.
+    /// The handshake resumed an earlier session.
     Resumed,
 }
 
@@ -83,7 +84,7 @@ impl Session {
         self.peer_closed
     }
 
-    /// Bytes of memory for what was received and is not a whole record yet.
+    /// Bytes of memory for received bytes that are not a whole record yet.
     pub fn held_bytes(&self) -> usize {
         self.partial.capacity()
     }
@@ -110,8 +111,9 @@ impl Session {
         )
     }
 
-    /// Keeps ciphertext for the next [`Session::receive`], which may be called later, with nothing more. `false` if more
-    /// would have to wait than any message of a handshake has: then it is time for `receive`.
+    /// Keeps ciphertext for the next [`Session::receive`], which may be called later and without further bytes. `false`
+    /// if more bytes would have to wait than any message of a handshake has; these bytes are not kept, and `receive`
+    /// must be called with them.
     #[must_use = "what is not kept has to go to receive"]
     pub fn hold(&mut self, ciphertext: &[u8]) -> bool {
         let has_room = self.partial.len() + ciphertext.len() <= PARTIAL_BYTES_MAX;
@@ -121,7 +123,7 @@ impl Session {
         has_room
     }
 
-    /// Works on ciphertext. Plaintext goes to `plain`, a record at a time; what is to be sent is appended to `out`, also
+    /// Works on ciphertext. Plaintext goes to `plain`, a record at a time. Bytes to be sent are appended to `out`, also
     /// after an error. `scratch` is a buffer that sessions share; its contents do not matter.
     ///
     /// # Errors
@@ -196,7 +198,7 @@ impl Session {
 
     /// Takes the alert that rustls has prepared, and names the error.
     fn broken(&mut self, error: rustls::Error, out: &mut Vec<u8>) -> SessionError {
-        // As long as there is something to send, rustls does not look at its input, which is in disorder now.
+        // As long as there is something to send, rustls does not look at its input, which is no longer valid.
         while self.tls.wants_write() {
             match self.tls.process_tls_records(&mut []).state {
                 Ok(ConnectionState::EncodeTlsData(mut data)) => encode(&mut data, out),
@@ -240,7 +242,7 @@ impl Session {
     /// Appends the goodbye to `out`. Nothing can be encrypted after it.
     pub fn close(&mut self, out: &mut Vec<u8>) {
         if self.phase == Phase::Open && !self.close_sent {
-            // Without its goodbye a peer takes the end for a broken connection, which is what it then is.
+            // If the goodbye cannot be written, the peer takes the end for a broken connection, which it then is.
             let _ = self.write(out, RECORD_OVERHEAD_BYTES, |traffic, room| {
                 traffic.queue_close_notify(room)
             });
@@ -296,7 +298,7 @@ impl Session {
     }
 }
 
-/// What rustls keeps about a server's side.
+/// The state that rustls keeps for the server's side.
 type Data = rustls::server::ServerConnectionData;
 
 /// Appends a message of rustls' own to `out`.

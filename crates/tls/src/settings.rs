@@ -1,4 +1,4 @@
-//! What the command line says about TLS, as types.
+//! The TLS options of the command line, as types.
 
 use std::path::PathBuf;
 

@@ -4,7 +4,7 @@ use super::header::Packet;
 use super::opcode::Opcode;
 use super::request::BinaryRequest;
 
-/// The exptime that means: create nothing on a miss.
+/// The exptime with which a miss creates no item.
 pub const CREATE_NOTHING: u32 = u32::MAX;
 
 /// Parses a change of a number.

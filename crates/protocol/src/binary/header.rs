@@ -12,8 +12,8 @@ pub const HEADER_BYTES: usize = 24;
 /// Longest body; an item is never larger.
 pub const BODY_BYTES_MAX: u32 = 1 << 30;
 
-/// Most bytes that are waited for before a packet is understood: extras and key have lengths of one byte and, checked
-/// first, of at most 250.
+/// The most bytes that are needed before a packet is understood: the length of the extras has one byte, and that of the
+/// key, which is checked first, is at most 250.
 const _: () = assert!(HEADER_BYTES + u8::MAX as usize + KEY_BYTES_MAX < 1024);
 
 /// First byte of a request.
@@ -22,7 +22,7 @@ pub const REQUEST_MAGIC: u8 = 0x80;
 /// First byte of a reply.
 pub const REPLY_MAGIC: u8 = 0x81;
 
-/// What a reply repeats of its request.
+/// The part of a request that its reply repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The opcode as sent, known or not.
@@ -31,7 +31,7 @@ pub struct Head {
     pub opaque: u32,
 }
 
-/// What the bytes at the start of a buffer are.
+/// The result of parsing the bytes at the start of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parsed<'a> {
     /// Not a packet up to its value yet: read more.
@@ -42,9 +42,9 @@ pub enum Parsed<'a> {
     Packet {
         /// Bytes of header, extras and key. A value or bytes to swallow follow them.
         consumed: usize,
-        /// What to repeat in the reply.
+        /// The part that the reply repeats.
         head: Head,
-        /// What the packet asks for.
+        /// The request of the packet.
         request: BinaryRequest<'a>,
     },
 }
@@ -104,7 +104,8 @@ impl Header {
         }
     }
 
-    /// The error that the lengths alone amount to. It closes, since where the next packet begins is in doubt.
+    /// The error in the lengths of the header, if any. Such an error closes the connection, since the start of the next
+    /// packet is in doubt.
     fn error(&self) -> Option<Status> {
         if self.key_bytes + self.extras_bytes > self.body_bytes as usize {
             Some(Status::UnknownCommand)
@@ -177,7 +178,8 @@ pub fn parse(buf: &[u8]) -> Parsed<'_> {
     answer(HEADER_BYTES + rest.len(), request)
 }
 
-/// Where the key of the packet at the start of `buf` should be, for a look ahead: nothing is checked but that it is there.
+/// The bytes where the key of the packet at the start of `buf` should be, for a look ahead: only their presence is
+/// checked.
 #[inline]
 #[must_use]
 pub fn first_key(buf: &[u8]) -> Option<&[u8]> {
@@ -187,7 +189,7 @@ pub fn first_key(buf: &[u8]) -> Option<&[u8]> {
         .filter(|key| !key.is_empty())
 }
 
-/// What a packet asks for; `None` if its lengths are not those of its opcode.
+/// The request of a packet; `None` if its lengths are not those of its opcode.
 #[inline]
 fn request<'a>(packet: &Packet<'a>) -> Option<BinaryRequest<'a>> {
     use Opcode as O;
@@ -208,12 +210,12 @@ fn request<'a>(packet: &Packet<'a>) -> Option<BinaryRequest<'a>> {
 }
 
 impl Packet<'_> {
-    /// Whether there is neither key nor value.
+    /// Whether the packet has neither key nor value.
     pub(super) fn is_bare(&self) -> bool {
         self.key.is_empty() && self.value_bytes == 0
     }
 
-    /// Whether there is a key and no value.
+    /// Whether the packet has a key and no value.
     pub(super) fn is_keyed(&self) -> bool {
         !self.key.is_empty() && self.value_bytes == 0
     }

@@ -8,9 +8,9 @@
 //!   +------+-------+----------+-------+---------+---------------+-----------+--------+----------+----- body length ----+
 //! ```
 //!
-//! [`parse`] takes a packet up to its value, so that a value may come in any pieces. What a packet asks for is a
-//! [`BinaryRequest`]; who it is to be answered to (opcode as sent, and opaque) is its [`Head`]. Quiet opcodes have no
-//! requests of their own, they set a flag.
+//! [`parse`] takes a packet up to its value, so that a value may come in any pieces. The request of a packet is a
+//! [`BinaryRequest`]; the part that the reply repeats (opcode as sent, and opaque) is its [`Head`]. Quiet opcodes have
+//! no requests of their own: they set a flag.
 
 mod arith;
 mod delete;

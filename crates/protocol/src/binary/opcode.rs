@@ -1,4 +1,4 @@
-//! What a packet asks for.
+//! The opcodes of the binary protocol.
 
 /// Declares the opcodes once, with their names and their quiet forms.
 macro_rules! opcodes {
@@ -11,7 +11,7 @@ macro_rules! opcodes {
         }
 
         impl Opcode {
-            /// All of them.
+            /// All opcodes.
             pub const ALL: &[Opcode] = &[$(Opcode::$name,)*];
 
             /// The opcode of a header's second byte.

@@ -1,4 +1,4 @@
-//! What a packet can ask for.
+//! The requests that a packet can make.
 
 use super::status::Status;
 use crate::text::{StatsRequest, StoreVerb};
@@ -48,9 +48,9 @@ pub enum BinaryRequest<'a> {
     Arith {
         /// The key.
         key: &'a [u8],
-        /// Up when true.
+        /// Up when true, down when false.
         incr: bool,
-        /// By how much.
+        /// The number to add or subtract.
         delta: u64,
         /// Number and exptime of the item that is created on a miss, if one is to be created.
         create: Option<(u64, u32)>,
@@ -72,7 +72,7 @@ pub enum BinaryRequest<'a> {
     Version,
     /// QUIT: close after pending replies.
     Quit {
-        /// Whether it is not answered.
+        /// Whether the request is not answered.
         quiet: bool,
     },
     /// STAT.

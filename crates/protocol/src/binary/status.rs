@@ -29,7 +29,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// All of them.
+    /// Every status.
     pub const ALL: [Status; 11] = [
         Status::Ok,
         Status::NotFound,
@@ -52,7 +52,7 @@ impl Status {
             .find(|&status| status as u16 == code)
     }
 
-    /// The text of an error; empty for what is none.
+    /// The text of an error; empty for a status that is no error.
     #[must_use]
     pub const fn text(self) -> &'static [u8] {
         match self {

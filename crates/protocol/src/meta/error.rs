@@ -1,14 +1,14 @@
-//! What can be wrong with a meta command line, and the texts for it.
+//! The errors of a meta command line, and their texts.
 
 use crate::reply::BAD_FORMAT;
 
-/// The one text of `ma` for whatever is wrong with its key and flags.
+/// The one text of `ma` for any error of its key and flags.
 const ARITH_FLAGS: &[u8] = b"CLIENT_ERROR invalid or duplicate flag\r\n";
 
-/// Why a command line is refused.
+/// The reason why a command line is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineError {
-    /// A word is missing, or the length of the value is none.
+    /// A word is missing, or the length of the value is no valid length.
     Incomplete,
     /// The key is longer than 250 bytes.
     KeyTooLong,
@@ -16,7 +16,7 @@ pub(super) enum LineError {
     NotAFlag,
     /// Too many words.
     TooMany,
-    /// A letter is there twice.
+    /// A letter occurs twice.
     Duplicate,
     /// No command has such a letter.
     Unknown,

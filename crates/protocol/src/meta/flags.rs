@@ -22,16 +22,16 @@ const COMING_BACK: Letters = Letters::of(b"Ocfhklst");
 /// Letters that make `mg` do more than look up.
 const ACTING: Letters = Letters::of(b"NRTu");
 
-/// One flag: a letter and what is attached to it.
+/// One flag: a letter and its argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flag<'a> {
     /// The letter.
     pub letter: u8,
-    /// What follows it; empty for most letters.
+    /// The bytes attached to the letter; empty for most letters.
     pub argument: &'a [u8],
 }
 
-/// The flags of one command. No letter is there twice, and every argument that must be a number is one.
+/// The flags of one command. No letter occurs twice, and every argument that must be a number is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flags<'a> {
     /// The flags as sent.
@@ -87,7 +87,7 @@ impl<'a> Flags<'a> {
             .map(|argument| argument.first().copied().unwrap_or(b' '))
     }
 
-    /// What is attached to a flag, if the flag is there.
+    /// The argument of a flag; `None` if the command does not have the flag.
     #[inline]
     fn argument(&self, letter: u8) -> Option<&'a [u8]> {
         if !self.has(letter) {
@@ -98,7 +98,8 @@ impl<'a> Flags<'a> {
             .map(|flag| flag.argument)
     }
 
-    /// A number that [`Flags::parse`] has found to be one, if its flag is there.
+    /// The argument of a flag as a number, which [`Flags::parse`] has checked; `None` if the command does not have the
+    /// flag.
     #[inline]
     fn number(&self, letter: u8) -> Option<u64> {
         self.argument(letter).and_then(strict_u64)
@@ -113,14 +114,14 @@ impl<'a> Flags<'a> {
         })
     }
 
-    /// Whether the flag is there.
+    /// Whether the command has the flag.
     #[inline]
     #[must_use]
     pub const fn has(&self, letter: u8) -> bool {
         self.letters.has(letter)
     }
 
-    /// Whether a reply needs more than its status: a flag that gives something back is there.
+    /// Whether a reply needs more than its status, because a flag asks for something back.
     #[inline]
     #[must_use]
     pub const fn wants_flags_back(&self) -> bool {
@@ -141,7 +142,8 @@ impl<'a> Flags<'a> {
         self.words
     }
 
-    /// The same flags, their words being kept elsewhere: a copy of what [`Flags::words`] gave, or nothing in the meantime.
+    /// These flags with their words kept elsewhere: in a copy of the words that [`Flags::words`] gave, or nowhere in
+    /// the meantime.
     #[inline]
     #[must_use]
     pub const fn with_words<'b>(&self, words: &'b [u8]) -> Flags<'b> {
@@ -228,7 +230,7 @@ fn argument_error(letter: u8, argument: &[u8], earlier: Option<LineError>) -> Op
         b'T' | b'N' | b'R' => (strict_i32(argument).is_some(), LineError::BadNumber),
         b'J' => (strict_u64(argument).is_some(), LineError::BadInitial),
         b'D' => (strict_u64(argument).is_some(), LineError::BadDelta),
-        // Has no text of its own: does not replace one that is already there.
+        // `F` has no text of its own: its error does not replace an earlier one.
         b'F' => (
             strict_u32(argument).is_some(),
             earlier.unwrap_or(LineError::BadClientFlags),
@@ -238,7 +240,7 @@ fn argument_error(letter: u8, argument: &[u8], earlier: Option<LineError>) -> Op
     if valid { earlier } else { Some(error) }
 }
 
-/// Which of several errors is reported.
+/// Decides which of several errors is reported.
 #[cold]
 fn first_error(words: &[u8], words_before: usize, duplicate: bool) -> LineError {
     let is_flag = |word: &[u8]| matches!(word[0], b'A'..=b'z' | b'0'..=b'9');

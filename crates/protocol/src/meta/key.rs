@@ -14,7 +14,7 @@ pub struct MetaKey<'a> {
 pub type KeyScratch = [u8; KEY_BYTES_MAX];
 
 impl<'a> MetaKey<'a> {
-    /// The key `wire`, if it is not too long and, with `base64`, can be decoded.
+    /// The key `wire`; `None` if it is too long or, with `base64`, cannot be decoded.
     #[inline]
     pub(super) fn new(wire: &'a [u8], base64: bool) -> Option<Self> {
         let valid = wire.len() <= KEY_BYTES_MAX && (!base64 || decodes(wire));

@@ -102,7 +102,7 @@ fn key_word<'a>(words: &mut Words<'a>) -> Result<&'a [u8], LineError> {
     words.next().ok_or(LineError::Incomplete)
 }
 
-/// The key and the flags of a command that consists of nothing else.
+/// The key and the flags of a command that consists of these only.
 #[inline]
 fn keyed(rest: &[u8]) -> Result<(MetaKey<'_>, Flags<'_>), LineError> {
     let mut words = Words::new(rest);

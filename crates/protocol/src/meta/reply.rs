@@ -22,7 +22,7 @@ pub const OUT_OF_MEMORY_CREATING: &[u8] = b"SERVER_ERROR Out of memory allocatin
 /// First word of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// Done, or a hit without its value.
+    /// Success, or a hit without its value.
     Hd,
     /// A miss of `mg` or `me`.
     En,
@@ -133,16 +133,16 @@ impl<'o> Line<'o> {
     }
 }
 
-/// The key of an item, for replies that return it.
+/// The key of an item, for replies that return the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key<'a> {
-    /// Its bytes.
+    /// The bytes of the key.
     pub bytes: &'a [u8],
-    /// Whether it is to be sent in base64.
+    /// Whether the key is to be sent in base64.
     pub base64: bool,
 }
 
-/// What a hit of `mg` has to tell; all of it as it was before this access.
+/// The properties of a hit of `mg`, all as they were before this access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit<'a> {
     /// The key.
@@ -165,18 +165,18 @@ pub struct Hit<'a> {
     pub fetched: bool,
     /// Seconds since the last access.
     pub idle_seconds: u32,
-    /// What is told at the end of the line.
+    /// The marks at the end of the line.
     pub marks: Marks,
 }
 
-/// What a hit of `mg` tells without being asked.
+/// The marks of a hit of `mg`, which are sent without being asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
     /// Whether a client is fetching the item anew already.
     pub win_sent: bool,
     /// Whether the item is stale.
     pub stale: bool,
-    /// Whether this client is the one to fetch it anew.
+    /// Whether this client is the one to fetch the item anew.
     pub won: bool,
 }
 
@@ -265,7 +265,7 @@ pub fn set(
     line.end();
 }
 
-/// What `ma` has to tell of the number it has changed or created.
+/// The properties of the number that `ma` has changed or created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number<'a> {
     /// The key.
@@ -311,7 +311,7 @@ pub fn arith(out: &mut Vec<u8>, flags: &Flags<'_>, item: &Number<'_>) {
     }
 }
 
-/// What `me` shows of an item.
+/// The properties of an item that `me` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Innards<'a> {
     /// The key.

@@ -5,16 +5,16 @@ use super::number::c_i64;
 use super::request::Request;
 use super::tokens::{Words, wants_no_reply};
 
-/// What becomes of the clock.
+/// The change to the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DebugTime {
-    /// `p`: it stands still.
+    /// `p`: the clock stands still.
     Pause,
-    /// `r`: it goes on.
+    /// `r`: the clock goes on.
     Resume,
-    /// It is set forward by that many seconds.
+    /// The clock is set forward by that many seconds.
     Forward(i64),
-    /// Neither: `ERROR`.
+    /// Any other word: `ERROR`.
     Unknown,
 }
 

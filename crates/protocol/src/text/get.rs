@@ -5,7 +5,8 @@ use super::request::Request;
 use super::tokens::{Keys, Words};
 use crate::reply;
 
-/// Keys of more bytes than this are not looked at here: 8,000 of them take some 50 us, and a line may be far longer.
+/// A line whose keys have more bytes than this is not checked here: 8,000 keys take some 50 us, and a line may have far
+/// more.
 pub const KEYS_BYTES_AT_ONCE_MAX: usize = 16 * 1024;
 
 /// Parses what follows `get` or `gets`. One key that is too long makes the whole line an error.

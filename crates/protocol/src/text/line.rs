@@ -11,21 +11,21 @@ use crate::{meta, reply};
 /// Bytes that may be buffered without a line end before the connection is closed.
 pub const LINE_BYTES_UNTERMINATED_MAX: usize = 2048;
 
-/// What memcached reads at once: a line up to this length is answered if its end arrives with its beginning. Whether it
-/// does is for the caller to find out, since a connection may be read in smaller portions.
+/// Bytes that memcached reads at once: a line up to this length is answered if its end arrives together with its
+/// beginning. The caller has to find out whether it does, since a connection may be read in smaller portions.
 pub const LINE_BYTES_AT_ONCE_MAX: usize = 16 * 1024;
 
-/// [`LINE_BYTES_UNTERMINATED_MAX`] for `get` and `gets`, which name any number of keys: memcached sets no limit, this server does, so that
-/// one connection cannot take all memory. Room for 33,000 of the longest keys.
+/// [`LINE_BYTES_UNTERMINATED_MAX`] for `get` and `gets`, which name any number of keys. memcached sets no limit; this
+/// server does, so that one connection cannot take all memory. There is room for 33,000 of the longest keys.
 pub const LINE_BYTES_MAX: usize = 8 << 20;
 
 /// The shortest line, with its line end, that can be a command.
 const LINE_BYTES_MIN: usize = 4;
 
-/// Leading spaces that are looked past to see whether an unterminated line is a `get`.
+/// The most leading spaces that are skipped to see whether an unterminated line is a `get`.
 const LEADING_SPACES_MAX: usize = 100;
 
-/// What the bytes at the start of a buffer are.
+/// The result of parsing the bytes at the start of a buffer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Parsed<'a> {
     /// Not a whole line yet: read more. [`parse_after`] need not search these bytes again.
@@ -37,7 +37,7 @@ pub enum Parsed<'a> {
     Request {
         /// Bytes of the line and its line end; never 0. A data block follows them.
         consumed: usize,
-        /// What the line asks for.
+        /// The request of the line.
         request: Request<'a>,
     },
 }
@@ -129,11 +129,12 @@ fn dispatch(line: &[u8]) -> Request<'_> {
     }
 }
 
-/// A line whose first word is no command. A browser's or a scanner's HTTP request closes the connection without a word.
+/// A line whose first word is no command. The HTTP request of a browser or a scanner closes the connection without a
+/// reply.
 #[cold]
 fn unknown(line: &[u8]) -> Request<'_> {
     if line.len() > LINE_BYTES_AT_ONCE_MAX {
-        // Spaces and then `get`: neither a browser nor worth a walk over megabytes.
+        // Spaces and then `get`: this is no browser, and the line may have megabytes, which need not be searched.
         return Request::error(reply::ERROR);
     }
     let mut words = tokens::Words::new(line).skip(1);

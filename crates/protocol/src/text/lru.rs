@@ -14,9 +14,9 @@ pub enum LruRequest {
         hot_pct: u32,
         /// Share of the WARM list, in percent.
         warm_pct: u32,
-        /// Age of the HOT list's end as a part of that of COLD.
+        /// Age of the HOT list's end as a fraction of the age of the COLD list's end.
         hot_factor: f64,
-        /// The same for WARM.
+        /// Age of the WARM list's end as a fraction of the age of the COLD list's end.
         warm_factor: f64,
     },
     /// `mode flat` (false) or `mode segmented` (true).

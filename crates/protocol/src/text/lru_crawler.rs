@@ -7,7 +7,7 @@ use crate::reply;
 
 /// Slab classes are numbered below this.
 const CLASSES_END: u32 = 64;
-/// memcached looks at that much of a list of classes.
+/// Bytes of a list of classes that memcached looks at.
 const LIST_BYTES_MAX: usize = 511;
 /// The longest sleep, in microseconds.
 const SLEEP_MAX: u32 = 1_000_000;
@@ -38,7 +38,7 @@ pub enum CrawlTarget {
     Hash,
     /// The items of these slab classes, a bit each.
     Classes(u64),
-    /// The list names a class that cannot exist; told only after the other reasons not to crawl.
+    /// The list names a class that cannot exist; this is reported only after the other reasons not to crawl.
     BadClass,
 }
 

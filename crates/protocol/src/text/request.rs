@@ -1,4 +1,4 @@
-//! What a command line can ask for.
+//! The requests that a command line can make.
 
 use super::{CrawlerRequest, DebugTime, Keys, LruRequest, SlabsRequest, Streams};
 use crate::meta::MetaRequest;
@@ -22,10 +22,11 @@ pub enum Request<'a> {
         /// Whether hits carry their cas unique (`gats`).
         with_cas: bool,
     },
-    /// `get`, `gets`, `gat`, `gats` with so many keys that looking at all of them would take long: they may be too long, or
-    /// none. [`super::KeyCheck`] looks at them in steps, and [`super::Keys::resume`] takes them when it has found them good.
+    /// `get`, `gets`, `gat`, `gats` with so many keys that checking all of them would take long: a key may be too long,
+    /// or there may be no key. [`super::KeyCheck`] checks the keys in steps, and [`super::Keys::resume`] takes them
+    /// once they are found good.
     LongGet {
-        /// What stands in the place of the keys, to the end of the line.
+        /// The text in the place of the keys, to the end of the line.
         keys: &'a [u8],
         /// New exptime of every hit (`gat`, `gats`).
         exptime: Option<i32>,
@@ -56,7 +57,7 @@ pub enum Request<'a> {
         key: &'a [u8],
         /// `incr` when true, `decr` when false.
         incr: bool,
-        /// By how much.
+        /// The number to add or subtract.
         delta: u64,
         /// Whether the reply is suppressed.
         noreply: bool,
@@ -83,14 +84,14 @@ pub enum Request<'a> {
     Meta(MetaRequest<'a>),
     /// `mn`.
     MetaNoop,
-    /// `shutdown`. Whether it is allowed is to be checked before its mode.
+    /// `shutdown`. The server has to check whether the command is allowed before it looks at the mode.
     Shutdown {
-        /// How.
+        /// How the process ends.
         mode: ShutdownMode,
         /// Whether the reply is suppressed.
         noreply: bool,
     },
-    /// `cache_memlimit`. Its limits are the server's to check.
+    /// `cache_memlimit`. The server has to check the range of the new limit.
     CacheMemlimit {
         /// The new limit in MiB.
         megabytes: u32,
@@ -111,28 +112,28 @@ pub enum Request<'a> {
     },
     /// `slabs`.
     Slabs {
-        /// What about them.
+        /// The form of the command.
         request: SlabsRequest,
         /// Whether the reply is suppressed.
         noreply: bool,
     },
     /// `lru`.
     Lru {
-        /// What about it.
+        /// The form of the command.
         request: LruRequest,
         /// Whether the reply is suppressed.
         noreply: bool,
     },
     /// `lru_crawler`.
     LruCrawler {
-        /// What about it.
+        /// The form of the command.
         request: CrawlerRequest,
         /// Whether the reply is suppressed.
         noreply: bool,
     },
     /// `debugtime`, where it is allowed; elsewhere it is no command.
     DebugTime {
-        /// What becomes of the clock.
+        /// The change to the clock.
         time: DebugTime,
         /// Whether the reply is suppressed.
         noreply: bool,
@@ -164,7 +165,7 @@ impl Request<'_> {
         }
     }
 
-    /// The same for a command line that was read far enough to know whether it wants a reply.
+    /// An error of a command line that was read far enough to know whether it wants a reply.
     pub(crate) const fn error_unless(noreply: bool, reply: &'static [u8]) -> Self {
         Request::Error {
             reply,
@@ -178,7 +179,7 @@ impl Request<'_> {
 /// A storage command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreRequest<'a> {
-    /// Which of the six commands.
+    /// The verb: one of the six storage commands.
     pub verb: StoreVerb,
     /// The key.
     pub key: &'a [u8],

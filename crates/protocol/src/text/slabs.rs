@@ -9,7 +9,7 @@ use crate::reply;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SlabsRequest {
     /// `reassign`: a page of the class `source` (any if -1) goes to `destination` (the common pool if 0). `None` when
-    /// these are no numbers, which matters only if pages may be reassigned at all.
+    /// the words are no numbers, which matters only if pages may be reassigned at all.
     Reassign(Option<(i32, i32)>),
     /// `automove 0`, `1` or `2`.
     Automove(u32),

@@ -1,7 +1,7 @@
 //! `stats` and its subcommands.
 //!
-//! memcached compares only as many bytes as the client sent, so a word means the first of the names below that it is
-//! the beginning of: `stats s` is `stats settings`. `items`, `slabs` and `sizes` are compared whole.
+//! memcached compares only as many bytes as the client sent. So a word means the first of the names below that begins
+//! with the word: `stats s` is `stats settings`. `items`, `slabs` and `sizes` are compared whole.
 
 use super::number::strict_u32;
 use super::request::{DetailMode, Request, StatsRequest};

@@ -54,7 +54,7 @@ fn length(word: &[u8]) -> Option<u32> {
     (length <= VALUE_BYTES_MAX).then_some(length)
 }
 
-/// Client flags, exptime and cas unique, if these and the key are as they should be.
+/// Client flags, exptime and cas unique; `None` if one of these or the key is malformed.
 #[inline]
 fn fields(
     verb: StoreVerb,
@@ -66,7 +66,7 @@ fn fields(
     if key.len() > KEY_BYTES_MAX {
         return None;
     }
-    // Both are cut to 32 bits without complaint, as memcached's C conversions do.
+    // Client flags and exptime are cut to 32 bits without complaint, as memcached's C conversions do.
     let client_flags = c_u64(flags)? as u32;
     let exptime = c_i64(exptime)? as i32;
     let cas = match verb {

@@ -19,7 +19,7 @@ impl<'a> Words<'a> {
         Words { rest: line }
     }
 
-    /// What is left of the line, beginning with its next word; empty if there is none.
+    /// The rest of the line, beginning with its next word; empty if there is none.
     #[inline]
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
@@ -43,7 +43,7 @@ impl<'a> Iterator for Words<'a> {
     }
 }
 
-/// The first word of `text`, which does not begin with a space, and what follows it.
+/// The first word of `text`, which does not begin with a space, and the text behind that word.
 #[inline]
 fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at(find(b' ', text).unwrap_or(text.len()))
@@ -58,7 +58,7 @@ fn skip_spaces(text: &[u8]) -> &[u8] {
     text
 }
 
-/// Whether the last word of `line` is `noreply`; whatever stands before it does not matter.
+/// Whether the last word of `line` is `noreply`; the words before it do not matter.
 #[inline]
 pub(crate) fn wants_no_reply(line: &[u8]) -> bool {
     let mut line = line;
@@ -91,8 +91,8 @@ impl<'a> Keys<'a> {
         valid.then_some(Keys { rest })
     }
 
-    /// Goes on where another iterator stopped, with what [`Keys::as_bytes`] gave; or with a text that [`KeyCheck`] has
-    /// found good. Nothing is looked at again.
+    /// Goes on where another iterator stopped, with the text that [`Keys::as_bytes`] gave; or begins with a text that
+    /// [`KeyCheck`] has found good. The keys are not checked again.
     #[inline]
     #[must_use]
     pub fn resume(text: &'a [u8]) -> Self {
@@ -101,7 +101,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// The only key, if there is just one.
+    /// The only key; `None` if there are several.
     #[inline]
     #[must_use]
     pub fn single(&self) -> Option<&'a [u8]> {
@@ -140,7 +140,7 @@ impl<'a> Iterator for Keys<'a> {
         Some(key)
     }
 
-    /// Between one key (if any is left) and one for every second byte.
+    /// Lower bound: one key, if any is left; upper bound: one for every second byte.
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         (
@@ -152,7 +152,7 @@ impl<'a> Iterator for Keys<'a> {
 
 impl FusedIterator for Keys<'_> {}
 
-/// What is known of the keys of a long line so far.
+/// The result of the checks of a long line's keys so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checked {
     /// No fault yet, and more to look at.
@@ -163,16 +163,16 @@ pub enum Checked {
     Bad,
 }
 
-/// A look at the keys of a line that is too long to look at in one go: what [`Keys::new`] does, in steps.
+/// The check of [`Keys::new`], in steps, for a line that is too long to be checked in one go.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KeyCheck {
-    /// Bytes that have been looked at; a word begins behind them, or a space.
+    /// Bytes that have been checked; a word or a space begins behind them.
     checked: usize,
     has_key: bool,
 }
 
 impl KeyCheck {
-    /// Looks at the next `bytes` bytes of `text`, give or take a key; `text` is the same in each step.
+    /// Checks the next `bytes` bytes of `text`, give or take a key. `text` must be the same in each step.
     pub fn step(&mut self, text: &[u8], bytes: usize) -> Checked {
         let end = text.len().min(self.checked + bytes.max(2 * KEY_BYTES_MAX));
         let is_last = end == text.len();
@@ -183,7 +183,7 @@ impl KeyCheck {
             }
             self.has_key = true;
             if words.rest.is_empty() && !is_last {
-                // It may go on behind the part that is looked at.
+                // The last word may go on behind the part that is checked in this step.
                 self.checked = end - word.len();
                 return Checked::Partly;
             }

@@ -8,9 +8,9 @@ use crate::reply;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Streams(u16);
 
-/// The words of `watch` in the order in which memcached compares them: a word means the first that it is the beginning
-/// of. The streams of commands as sent and of the proxy exist for their names only: memcached without its proxy writes
-/// nothing to them either.
+/// The words of `watch` in the order in which memcached compares them: a client's word means the first of these that
+/// begins with it. The streams of raw commands and of the proxy exist for their names only: memcached without its proxy
+/// writes nothing to them either.
 const WORDS: [(&str, Streams); 10] = [
     ("rawcmds", Streams::NOTHING),
     ("evictions", Streams::EVICTIONS),

@@ -275,7 +275,7 @@ fn statistics_and_authentication() {
     );
 }
 
-/// What a packet with these lengths is answered with, if it is an error.
+/// The status that a packet with these lengths is answered with, if it is an error.
 fn error(
     opcode: u8,
     key_bytes: u16,

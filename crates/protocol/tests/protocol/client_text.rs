@@ -16,7 +16,7 @@ fn rendered(render: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
-/// What the server makes of a request that is one line.
+/// The request that the server parses from a single line.
 fn understood(bytes: &[u8]) -> Request<'_> {
     match parse(bytes) {
         Parsed::Request { consumed, request } if consumed == bytes.len() => request,

@@ -154,7 +154,7 @@ fn every_subcommand_of_stats_is_documented() {
     }
     let parsed = |word: &str| text_request(&format!("stats {word} 1 1"));
     let own = words.iter().filter(|word| parsed(word).contains("Other"));
-    // What the parser leaves to the server are its own names, which stand in the same table.
+    // The names that the parser leaves to the server stand in the same table.
     assert!(own.clone().any(|word| *word == "shards"));
     assert!(
         !own.clone()
@@ -162,7 +162,7 @@ fn every_subcommand_of_stats_is_documented() {
     );
 }
 
-/// What the parser makes of a line, for people.
+/// A readable name for the result of parsing a line.
 fn text_request(line: &str) -> String {
     format!(
         "{:?}",

@@ -130,7 +130,7 @@ fn signs_and_zeros() {
                 assert_eq!(is_taken(field, &plus), is_loose, "+ {}", context());
             }
         }
-        // What a meta flag means is asked for when the command is carried out.
+        // The number of a meta flag is read only when the command is carried out.
         if !field.starts_with('m') {
             let zeros = meaning(field, &of_length(longest.min(11)));
             assert_eq!(zeros, meaning(field, digit), "{field}: zeros mean nothing");

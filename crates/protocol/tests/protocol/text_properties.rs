@@ -1,4 +1,4 @@
-//! What holds for any bytes at all.
+//! Properties that hold for any bytes at all.
 
 use corecached_protocol::text::{LINE_BYTES_UNTERMINATED_MAX, Parsed, Request, parse};
 use corecached_protocol::{KEY_BYTES_MAX, text};

@@ -8,7 +8,7 @@ use corecached_protocol::text::{
     parse_after,
 };
 
-/// What a line is expected to mean, in a form that is easy to write down.
+/// The expected meaning of a line, in a form that is easy to write down.
 #[derive(Debug, PartialEq)]
 enum Meaning {
     Get(Vec<String>),

@@ -38,7 +38,7 @@ impl Files {
         self.issue_by(&self.issuer, name, purpose);
     }
 
-    /// The same by somebody else.
+    /// As [`Self::issue`], but issued by `issuer`.
     pub(crate) fn issue_by(
         &self,
         issuer: &CertifiedIssuer<'static, KeyPair>,
@@ -79,7 +79,7 @@ impl Files {
         }
     }
 
-    /// The same, with clients' certificates.
+    /// Settings that verify clients' certificates.
     pub(crate) fn verifying(&self, verify_mode: VerifyMode) -> Settings {
         Settings {
             verify_mode,

@@ -134,7 +134,7 @@ impl Pair {
         pair
     }
 
-    /// What the client has to send.
+    /// The bytes that the client has to send.
     pub(crate) fn client_sends(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         while self.client.wants_write() {
@@ -171,7 +171,7 @@ impl Pair {
                 self.feed(piece)?;
             }
             let nothing = bytes.is_empty() && self.to_client.is_empty();
-            // What the client thinks of it shows in what it sends next.
+            // The client's verdict shows in the bytes that it sends next.
             let _ = self.deliver();
             if nothing {
                 return Ok(());
@@ -193,7 +193,7 @@ impl Pair {
         Ok(())
     }
 
-    /// What the client reads now.
+    /// The plaintext that the client reads now.
     pub(crate) fn client_reads(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         let mut rest = std::mem::take(&mut self.to_client);
