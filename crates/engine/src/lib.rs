@@ -103,7 +103,7 @@ pub use engine::Engine;
 pub use pin::{Pin, PinnedValue};
 pub use place::age::IDLE_FOR_EVER;
 pub use place::reassign::ReassignOutcome;
-pub use reader::{Read, ReadCounts, ReadFacts, ReadNote, SharedReader};
+pub use reader::{Read, ReadFacts, ReadNote, ReadNotes, SharedReader, Wanted};
 pub use segment::{next_piece, write_space};
 pub use stage::{Staged, StagedTicket};
 pub use telemetry::events::EngineEvent;

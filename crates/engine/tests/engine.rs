@@ -28,6 +28,8 @@ mod model;
 #[cfg(not(miri))]
 #[path = "engine/prefault.rs"]
 mod prefault;
+#[path = "engine/readers.rs"]
+mod readers;
 #[path = "engine/restart.rs"]
 mod restart;
 #[path = "../benches/pauses/run.rs"]

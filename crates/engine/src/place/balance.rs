@@ -81,6 +81,11 @@ impl Balance {
         self.hits[usize::from(class)] += 1;
     }
 
+    /// Other threads have found so many items of a class.
+    pub(crate) fn note_hits(&mut self, class: u8, hits: u64) {
+        self.hits[usize::from(class)] += hits;
+    }
+
     /// By class: items found by a get since the start.
     pub(crate) fn hits(&self) -> &[u64] {
         &self.hits

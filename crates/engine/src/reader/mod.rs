@@ -21,7 +21,7 @@ mod item;
 mod note;
 mod told;
 
-pub use self::note::{ReadCounts, ReadNote};
+pub use self::note::{ReadNote, ReadNotes};
 
 use self::clock::{ClockView, Life};
 use self::item::Candidate;
@@ -75,10 +75,21 @@ pub struct ReadFacts {
     pub note: Option<ReadNote>,
 }
 
+/// What the caller says to an item that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Its value is to be appended.
+    Value,
+    /// What is known of it is enough.
+    Facts,
+    /// The engine is to be asked.
+    Engine,
+}
+
 /// The outcome of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// The item; its value was appended.
+    /// The item; its value was appended if that was wanted.
     Hit(ReadFacts),
     /// There is no such item.
     Miss,
@@ -97,8 +108,8 @@ enum Search {
 }
 
 impl SharedReader {
-    /// Reads the item of `key`, whose hash is `hash`. `begin` is told of the item and may refuse it or append bytes to
-    /// `out`; the value is appended behind them. `begin` may be called more than once: before each further call, all
+    /// Reads the item of `key`, whose hash is `hash`. `begin` is told of the item, says what is wanted of it, and may append
+    /// bytes to `out`; the value is appended behind them. `begin` may be called more than once: before each further call, all
     /// that was appended is cut off.
     ///
     /// For a value longer than `value_max` the engine has to be asked.
@@ -109,7 +120,7 @@ impl SharedReader {
         now: Seconds,
         value_max: usize,
         out: &mut Vec<u8>,
-        mut begin: impl FnMut(&ReadFacts, &mut Vec<u8>) -> bool,
+        mut begin: impl FnMut(&ReadFacts, &mut Vec<u8>) -> Wanted,
     ) -> Read {
         let before = out.len();
         for _ in 0..TRIES {
@@ -133,7 +144,7 @@ impl SharedReader {
         now: Seconds,
         value_max: usize,
         out: &mut Vec<u8>,
-        begin: &mut impl FnMut(&ReadFacts, &mut Vec<u8>) -> bool,
+        begin: &mut impl FnMut(&ReadFacts, &mut Vec<u8>) -> Wanted,
     ) -> Option<Read> {
         let (leaf, reading) = self.index.begin(hash)?;
         let (item, note) = match self.search(&leaf, key, hash) {
@@ -149,8 +160,13 @@ impl SharedReader {
         let Some(facts) = self.facts(&item, note, now) else {
             return Some(Read::Ask);
         };
-        if facts.value_bytes > value_max || !begin(&facts, out) {
+        if facts.value_bytes > value_max {
             return Some(Read::Ask);
+        }
+        match begin(&facts, out) {
+            Wanted::Value => {}
+            Wanted::Facts => return Some(Read::Hit(facts)),
+            Wanted::Engine => return Some(Read::Ask),
         }
         let is_inside = self.segment.read(item.value_at(), facts.value_bytes, out);
         (is_inside && self.index.is_same(reading)).then_some(Read::Hit(facts))

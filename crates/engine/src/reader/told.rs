@@ -3,8 +3,8 @@
 //! ```text
 //! thread with the connection             thread with the item
 //!   Reader::read     hit    ----note---->  Engine::note_reads     it was used: frequency, last access
-//!   Engine::count_reads (its own)                                 hits of its classes
-//!     hits and misses, as shown
+//!   Engine::count_read_hit, _miss                                 hits of its classes
+//!     of its own shard, as shown
 //! ```
 //!
 //! Each hit is counted once in the statistics, by the engine of the thread that has read: at once, so that the sum over
@@ -13,7 +13,7 @@
 use crate::contents::Contents;
 use crate::engine::Engine;
 use crate::evict::policy;
-use crate::reader::{ReadCounts, ReadNote, SharedReader};
+use crate::reader::{ReadNotes, SharedReader};
 use crate::slab::ChunkRef;
 use crate::types::Seconds;
 
@@ -33,19 +33,32 @@ impl Engine {
         })
     }
 
-    /// Counts the reads that this thread has made of other shards.
-    pub fn count_reads(&mut self, counts: &ReadCounts) {
-        self.telemetry.read_elsewhere(counts.hits, counts.misses);
+    /// Counts an item of another shard that this thread has found there by itself.
+    #[inline]
+    pub fn count_read_hit(&mut self, class: u8) {
+        self.telemetry.found_elsewhere(class);
     }
 
-    /// Marks the items of the notes as used, as a lookup by this engine would have done.
-    pub fn note_reads(&mut self, notes: &[ReadNote], now: Seconds) {
+    /// Counts a key for which another shard has no item, as this thread has seen by itself.
+    #[inline]
+    pub fn count_read_miss(&mut self) {
+        self.telemetry.get_miss();
+    }
+
+    /// Does to this shard's items what lookups would have done that other threads have made by themselves. They are shown where
+    /// they were made.
+    pub fn note_reads(&mut self, notes: &ReadNotes, now: Seconds) {
         self.contents.clock.advance(now);
-        for note in notes {
+        for note in &notes.used {
             let slabs = &self.contents.items.slabs;
             if let Some(chunk) = self.contents.index.noted(slabs, note) {
                 self.contents.note_read(chunk);
             }
+        }
+        for (class, &hits) in notes.hits.iter().enumerate().filter(|(_, hits)| **hits > 0) {
+            let (class, hits) = (class as u8, u64::from(hits));
+            self.placement.balance.note_hits(class, hits);
+            self.telemetry.found_from_elsewhere(class, hits);
         }
     }
 }

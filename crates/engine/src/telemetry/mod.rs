@@ -26,7 +26,8 @@ pub(crate) struct Telemetry {
     general: EngineStats,
     /// By class; class 0 is the index.
     classes: Vec<ClassStats>,
-    /// By class: the hits that `place::balance` had counted when the counters were last set back. A get counts its hit once.
+    /// By class: the hits that `place::balance` had counted when the counters were last set back, and those that it was told of
+    /// by others since. A get counts its hit once.
     hits_before: Vec<u64>,
     pub(crate) events: Events,
 }
@@ -63,10 +64,15 @@ impl Telemetry {
 
 /// Commands and what they have come to.
 impl Telemetry {
-    /// This thread has read other shards by itself: items of their classes, which nobody here knows.
-    pub(crate) fn read_elsewhere(&mut self, hits: u64, misses: u64) {
-        self.general.get_hits += hits;
-        self.general.get_misses += misses;
+    /// This thread has found an item in another shard's memory. It is shown here.
+    #[inline]
+    pub(crate) fn found_elsewhere(&mut self, class: u8) {
+        self.class(class).get_hits += 1;
+    }
+
+    /// Other threads have found so many items here, which `place::balance` has counted. They show them.
+    pub(crate) fn found_from_elsewhere(&mut self, class: u8, hits: u64) {
+        self.hits_before[usize::from(class)] += hits;
     }
 
     /// A get has found nothing.

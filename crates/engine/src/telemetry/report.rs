@@ -17,7 +17,8 @@ impl Engine {
         let general = &self.telemetry.general;
         let ever: u64 = self.placement.balance.hits().iter().sum();
         let before: u64 = self.telemetry.hits_before.iter().sum();
-        let get_hits = ever - before + general.get_hits;
+        let of_classes = self.telemetry.classes.iter().map(|class| class.get_hits);
+        let get_hits = ever - before + of_classes.sum::<u64>();
         EngineStats {
             get_hits,
             cmd_get: get_hits + general.get_misses,
@@ -118,7 +119,8 @@ impl Engine {
             .map(|chunk| contents.clock.age(contents.items.head(chunk).last_access()));
         let there = contents.census.of_class(class);
         let index = usize::from(class);
-        let hits = self.placement.balance.hits()[index] - self.telemetry.hits_before[index];
+        let here = self.placement.balance.hits()[index] - self.telemetry.hits_before[index];
+        let hits = here + self.telemetry.classes[index].get_hits;
         ClassStats {
             get_hits: hits,
             class_id: contents.shown_class(class),

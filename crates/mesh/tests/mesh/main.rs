@@ -5,6 +5,8 @@ mod loom_bell;
 #[cfg(loom)]
 mod loom_loan;
 #[cfg(loom)]
+mod loom_sequence;
+#[cfg(loom)]
 mod loom_spsc;
 
 #[cfg(not(loom))]

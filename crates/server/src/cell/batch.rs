@@ -15,7 +15,7 @@
 
 use std::os::fd::RawFd;
 
-use corecached_engine::KeyHash;
+use corecached_engine::{KeyHash, ReadNotes};
 use corecached_reactor::Outgoing;
 
 use super::access::Access;
@@ -103,6 +103,10 @@ pub(crate) struct Batch {
     answers: Vec<Answer>,
     /// Number of operations that ask for memory for large values.
     asking: usize,
+    /// What the origin has read of the shard before.
+    pub(crate) notes: ReadNotes,
+    /// When it was sent: the number of the emptying of the origin's outboxes.
+    pub(crate) epoch: u64,
 }
 
 impl Batch {
@@ -206,6 +210,7 @@ impl Batch {
             + self.arena.capacity()
             + self.work.capacity() * size_of::<Packed>()
             + self.answers.capacity() * size_of::<Answer>()
+            + self.notes.held_bytes()
             + replies::held(&self.replies)
     }
 
@@ -216,6 +221,9 @@ impl Batch {
 
     /// Runs every operation, in order, and keeps the answers.
     pub(crate) fn run(&mut self, access: &mut Access<'_>) {
+        if !self.notes.is_empty() {
+            access.engine.note_reads(&self.notes, access.now);
+        }
         let mut at = 0;
         for index in 0..self.work.len() {
             if index % PREFETCHED_OPS == 0 {
@@ -336,6 +344,7 @@ impl Batch {
     }
 
     fn clear(&mut self) {
+        self.notes.clear();
         self.work.clear();
         self.work.shrink_to(OPS_KEPT);
         self.asking = 0;

@@ -13,8 +13,8 @@
 //! bytes whatever way it was found.
 
 use corecached_engine::{
-    ArithOutcome, Deadline, DeleteOutcome, Hit, ReassignOutcome, Space, StagedTicket, StoreOutcome,
-    TouchOutcome,
+    ArithOutcome, Deadline, DeleteOutcome, Hit, ReadFacts, ReassignOutcome, Space, StagedTicket,
+    StoreOutcome, TouchOutcome,
 };
 
 use super::op::Refusal;
@@ -142,6 +142,72 @@ impl HitView for Hit<'_> {
 
     fn item_bytes(&self) -> usize {
         self.item_bytes()
+    }
+}
+
+/// An item that was read in another shard's memory: nothing was done to it.
+impl HitView for ReadFacts {
+    #[inline]
+    fn client_flags(&self) -> u32 {
+        self.client_flags
+    }
+
+    #[inline]
+    fn cas(&self) -> u64 {
+        self.cas
+    }
+
+    #[inline]
+    fn value_bytes(&self) -> usize {
+        self.value_bytes
+    }
+
+    fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    fn deadline_before(&self) -> Deadline {
+        self.deadline
+    }
+
+    fn idle_seconds(&self) -> u32 {
+        self.idle_seconds
+    }
+
+    /// Readers leave the others to the owner.
+    fn was_fetched(&self) -> bool {
+        true
+    }
+
+    fn has_binary_key(&self) -> bool {
+        self.has_binary_key
+    }
+
+    #[inline]
+    fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    #[inline]
+    fn was_won(&self) -> bool {
+        self.was_won
+    }
+
+    #[inline]
+    fn has_won(&self) -> bool {
+        false
+    }
+
+    fn is_new(&self) -> bool {
+        false
+    }
+
+    fn class_id(&self) -> u8 {
+        self.class
+    }
+
+    fn item_bytes(&self) -> usize {
+        self.item_bytes
     }
 }
 

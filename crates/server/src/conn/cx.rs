@@ -36,19 +36,25 @@ impl Cx<'_> {
         std::mem::take(&mut self.has_long_turn)
     }
 
-    /// Prefetches the bucket of a key that will be looked up soon, if this shard owns the key.
+    /// Asks for the bucket of a key that will be looked up soon, whichever shard's it is.
     #[inline]
     pub(super) fn prefetch(&self, hash: KeyHash) {
-        if self.shared.route.owner_of(hash) == self.access.shard {
+        let owner = self.shared.route.owner_of(hash);
+        if owner == self.access.shard {
             self.access.engine.prefetch(hash);
+        } else {
+            self.router.prefetch(owner, hash);
         }
     }
 
     /// Prefetches the item of a key whose bucket has been prefetched.
     #[inline]
     pub(super) fn prefetch_item(&self, hash: KeyHash) {
-        if self.shared.route.owner_of(hash) == self.access.shard {
+        let owner = self.shared.route.owner_of(hash);
+        if owner == self.access.shard {
             self.access.engine.prefetch_item(hash);
+        } else {
+            self.router.prefetch_item(owner, hash);
         }
     }
 }

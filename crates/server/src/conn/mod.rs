@@ -70,6 +70,7 @@ use crate::cell::ConnId;
 use crate::ground::config::BindingProtocol;
 use crate::listen::ListenerId;
 use crate::replies::Replies;
+use crate::route::pushed::Pushed;
 use crate::watch::Watcher;
 use course::{Admittance, Course, Stop};
 use crawl::Crawl;
@@ -115,6 +116,8 @@ pub(crate) struct Conn {
     input: Input,
     line: OpenLine,
     replies: Replies,
+    /// Shards that it has operations on which may not have been run.
+    pushed: Pushed,
     /// The broadcast under way.
     gather: Option<Box<Gather>>,
     /// The TLS session, if the connection came in by an address with TLS.
@@ -160,6 +163,7 @@ impl Conn {
             input: Input::default(),
             line: OpenLine::default(),
             replies: Replies::default(),
+            pushed: Pushed::default(),
             gather: None,
             secure,
             sealing_bytes: 0,

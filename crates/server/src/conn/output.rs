@@ -15,9 +15,9 @@ use corecached_reactor::{Outgoing, Reactor, SendId};
 
 use crate::cell::execute::execute;
 use crate::cell::op::Op;
-use crate::cell::{ReplySeq, ReplyTo};
+use crate::cell::{ReplySeq, ReplyTo, ShardId};
 use crate::dialect::notice::Notice;
-use crate::dialect::{Style, answer};
+use crate::dialect::{Style, answer, elsewhere};
 use crate::dialogue;
 use crate::replies::Told;
 use crate::shared::Shared;
@@ -45,6 +45,10 @@ impl Conn {
     pub(super) fn submit(&mut self, op: &Op<'_>, style: &Style<'_>, cx: &mut Cx<'_>) {
         let owner = cx.shared.route.owner_of(op.hash);
         if owner != cx.access.shard {
+            if elsewhere::may_read(op, style) && self.read(owner, (op, style), cx) {
+                return;
+            }
+            self.note_pushed(owner, cx);
             let reply_to = (!style.is_none()).then(|| self.expect_reply());
             cx.router.push(owner, op, style, reply_to);
         } else if style.is_none() {
@@ -63,7 +67,45 @@ impl Conn {
         }
     }
 
-    /// The descriptor to name, if the replies of the connection are shown (`-vv`).
+    /// An operation of this connection is pushed to another shard: gets may not overtake it.
+    #[inline]
+    pub(super) fn note_pushed(&mut self, to: ShardId, cx: &Cx<'_>) {
+        self.pushed.note(to, cx.router.epoch());
+    }
+
+    /// Answers a get of another shard's key from its memory, unless operations of this connection on that shard have not been
+    /// run yet, or somebody wants to see the get; false if the owner is to answer it.
+    #[inline]
+    fn read(&mut self, owner: ShardId, op: (&Op<'_>, &Style<'_>), cx: &mut Cx<'_>) -> bool {
+        let Cx {
+            access,
+            router,
+            spare,
+            ..
+        } = cx;
+        if !access.observer.is_idle() || router.may_owe(owner, &self.pushed) {
+            return false;
+        }
+        let Some((reader, notes)) = router.reader(owner) else {
+            return false;
+        };
+        let shown = self.shown_at();
+        let read = self.replies.write(
+            || spare.take().unwrap_or_default(),
+            |out| {
+                let begun = out.bytes.len();
+                let read = elsewhere::read(reader, notes, access, op, out);
+                show(shown, &out.bytes[begun..]);
+                read
+            },
+        );
+        if read {
+            router.has_read(owner);
+        }
+        read
+    }
+
+    /// The descriptor to name if its replies are shown.
     #[inline]
     fn shown_at(&self) -> Option<RawFd> {
         let shown = dialogue::is_shown() && self.codec == Some(Codec::Text);

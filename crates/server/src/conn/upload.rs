@@ -241,6 +241,7 @@ impl Upload {
                 cx.access.engine.leave_staged(staged)
             }
             Holder::Own(staged) => {
+                conn.note_pushed(owner, cx);
                 let reply_to = (!announced.style.is_none()).then(|| conn.expect_reply());
                 let op = announced.op(announced.store(&[]));
                 let pieces = cx.access.engine.staged_value(&staged);

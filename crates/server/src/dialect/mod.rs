@@ -4,6 +4,7 @@
 //!   request --> Op ------> execute --> Outcome --+--> text      what comes before a value, or all of the reply
 //!          +--> Style -------------------------- +--> meta
 //!                                                +--> binary
+//!   elsewhere  a lookup in another shard's memory, answered here
 //!   value   the value of a hit behind that: copied, or sent from where it is
 //!   notice  replies to commands that are not about a key       dump   lines about items that a walk passes
 //! ```
@@ -13,6 +14,7 @@
 
 mod binary;
 pub(crate) mod dump;
+pub(crate) mod elsewhere;
 mod meta;
 pub(crate) mod notice;
 mod text;

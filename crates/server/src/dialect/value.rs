@@ -22,6 +22,15 @@ pub(super) fn stays_in_place(value_bytes: usize, buffered_bytes: usize) -> bool 
         || (buffered_bytes > COPIED_BYTES_MAX && value_bytes >= SEND_IN_PLACE_BYTES_MIN)
 }
 
+/// The longest value that is copied, with so many bytes in the buffer before it.
+#[inline]
+pub(super) fn copied_max(buffered_bytes: usize) -> usize {
+    match buffered_bytes > COPIED_BYTES_MAX {
+        true => SEND_IN_PLACE_BYTES_MIN - 1,
+        false => SEND_IN_PLACE_BYTES - 1,
+    }
+}
+
 /// Appends a copy of the value.
 #[inline]
 pub(super) fn copy(hit: &Hit<'_>, out: &mut Vec<u8>) {

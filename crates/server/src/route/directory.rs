@@ -6,7 +6,7 @@
 //!   any thread wants something looked at --> wake
 //! ```
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use corecached_engine::KeyHash;
@@ -16,6 +16,7 @@ use corecached_reactor::{DoorbellTarget, Waker};
 use crate::cell::ShardId;
 
 use super::control::Control;
+use super::peers::PeerSet;
 
 /// Every shard, by id.
 pub(crate) struct Directory(Vec<ShardHandle>);
@@ -23,7 +24,7 @@ pub(crate) struct Directory(Vec<ShardHandle>);
 impl Directory {
     /// Of so many shards, none of which can be woken yet.
     pub(crate) fn new(shards: usize) -> Directory {
-        Directory((0..shards).map(|_| ShardHandle::new()).collect())
+        Directory((0..shards).map(|_| ShardHandle::new(shards)).collect())
     }
 
     /// How many shards there are.
@@ -81,6 +82,8 @@ pub(crate) struct ShardHandle {
     bell: Bell,
     /// Set by peers that have pushed a batch.
     has_mail: AtomicBool,
+    /// The peers that have pushed a batch to be run.
+    senders: Box<[AtomicU64]>,
     inbox: Mutex<Vec<Control>>,
     has_control: AtomicBool,
 }
@@ -94,12 +97,16 @@ pub(crate) struct Links {
 }
 
 impl ShardHandle {
-    fn new() -> ShardHandle {
+    /// One of so many.
+    fn new(shards: usize) -> ShardHandle {
         ShardHandle {
             links: OnceLock::new(),
             crawl_wanted: AtomicBool::new(false),
             bell: Bell::new(),
             has_mail: AtomicBool::new(false),
+            senders: (0..PeerSet::words(shards))
+                .map(|_| AtomicU64::new(0))
+                .collect(),
             inbox: Mutex::new(Vec::new()),
             has_control: AtomicBool::new(false),
         }
@@ -126,6 +133,22 @@ impl ShardHandle {
     /// Owner: the same, and it begins now.
     pub(crate) fn take_crawl_wanted(&self) -> bool {
         self.crawl_wanted.swap(false, Ordering::Acquire)
+    }
+
+    /// Peer, after pushing a batch that is to be run, and before [`Self::notify`]: the owner looks at its queue.
+    pub(crate) fn sent_by(&self, peer: ShardId) {
+        let (word, bit) = PeerSet::place_of(peer);
+        self.senders[word].fetch_or(bit, Ordering::Release);
+    }
+
+    /// Owner: adds the peers that have pushed a batch since the last look.
+    #[inline]
+    pub(crate) fn take_senders(&self, into: &mut PeerSet) {
+        for (index, word) in self.senders.iter().enumerate() {
+            if word.load(Ordering::Relaxed) != 0 {
+                into.add_word(index, word.swap(0, Ordering::Acquire));
+            }
+        }
     }
 
     /// Peer, after pushing a batch: whether the shard sleeps and the caller has to ring.

@@ -3,9 +3,13 @@
 //! ```text
 //! directory   every shard: its engine, its bell, its inbox
 //! router      operations to other shards and back, on a loan or in a batch
+//! peers       sets of shards: those with something to do
+//! pushed      which of a connection's operations may not have been run yet
 //! control     rare messages, from any thread
 //! ```
 
 pub(crate) mod control;
 pub(crate) mod directory;
+pub(crate) mod peers;
+pub(crate) mod pushed;
 pub(crate) mod router;

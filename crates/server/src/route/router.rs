@@ -7,12 +7,15 @@
 //!                                               B runs it in its next tick and pushes the batch back
 //! ```
 //!
+//! Gets read the other shard's memory instead (`execute/elsewhere.rs`). What its engine is to learn of them goes the same way,
+//! before the operations that follow; without any, now and then.
+//!
 //! Order: a borrower first runs its own messages that are still queued at B, so that one connection's operations on one
 //! key take effect in the order they were sent.
 
 use std::os::fd::RawFd;
 
-use corecached_engine::{Seconds, StagedTicket};
+use corecached_engine::{KeyHash, ReadNotes, Seconds, SharedReader, StagedTicket};
 use corecached_mesh::Loanable;
 use corecached_mesh::spsc::{Consumer, Producer};
 use corecached_reactor::Reactor;
@@ -26,7 +29,9 @@ use crate::dialect::dump::Dump;
 use crate::ground::counters::NetCounters;
 use crate::watch::Lines;
 
-use super::directory::Directory;
+use super::directory::{Directory, ShardHandle};
+use super::peers::PeerSet;
+use super::pushed::Pushed;
 
 use crate::cell::core::{Cells, Core};
 use crate::cell::{ConnId, ReplyTo, ShardId};
@@ -45,8 +50,12 @@ const OUTBOX_OPS_MAX: usize = 4096;
 const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Stands for no connection at all.
 const NOBODY: RawFd = -1;
-/// Empty batches kept for use.
-const SPARE_BATCHES: usize = 32;
+/// With so many uses of items to be told, a shard is told of them without waiting for an operation or the end of the window.
+const NOTES_MAX: usize = 32;
+/// Empty batches kept for use, for each other shard: one that is filled, and one whose replies are delivered.
+const SPARE_BATCHES: usize = 2;
+/// At least so many.
+const SPARE_BATCHES_MIN: usize = 32;
 
 /// The ends of the queues between this shard and one other.
 pub(crate) struct PeerQueues {
@@ -62,7 +71,12 @@ struct Peer {
     outbox: BoxedBatch,
     queues: PeerQueues,
     under_way: usize,
-    owed_bell: bool,
+    /// Looks items up in its memory; `None` where that cannot be.
+    reader: Option<SharedReader>,
+    /// What has been read and it has not been told yet.
+    notes: ReadNotes,
+    /// All that was pushed to it in earlier epochs than this has been run.
+    run_before: u64,
 }
 
 /// Everything one shard needs to reach the others.
@@ -71,6 +85,7 @@ pub(crate) struct Router {
     /// By shard id; `None` for this shard itself.
     peers: Vec<Option<Peer>>,
     spare: Vec<BoxedBatch>,
+    spare_max: usize,
     /// Batches whose replies are there, to be delivered to their connections.
     completed: Vec<BoxedBatch>,
     congested: bool,
@@ -78,25 +93,123 @@ pub(crate) struct Router {
     descriptor: RawFd,
     /// Lines written under loans, to be published.
     seen: Vec<Lines>,
+    /// The number of the next emptying of the outboxes.
+    epoch: u64,
+    sets: Sets,
+}
+
+/// The shards with something to be done for them.
+struct Sets {
+    /// Their outbox is not empty.
+    loaded: PeerSet,
+    /// Their batches have been run: they are owed a bell.
+    owed: PeerSet,
+    /// They have not been told of what was read.
+    noted: PeerSet,
+    /// Those of them with much to be told.
+    much_noted: PeerSet,
+    /// Batches of ours are on their way.
+    awaited: PeerSet,
+    /// For use in a turn: those that are being gone through.
+    now: PeerSet,
+}
+
+impl Sets {
+    fn new(shards: usize) -> Sets {
+        let none = || PeerSet::new(shards);
+        Sets {
+            loaded: none(),
+            owed: none(),
+            noted: none(),
+            much_noted: none(),
+            awaited: none(),
+            now: none(),
+        }
+    }
 }
 
 impl Router {
-    /// A router for shard `me`.
-    pub(crate) fn new(me: ShardId, queues: Vec<Option<PeerQueues>>) -> Router {
-        let peer = |queues| Peer {
-            outbox: Box::default(),
-            queues,
-            under_way: 0,
-            owed_bell: false,
+    /// A router for shard `me`. `readers` are those of all shards, by id.
+    pub(crate) fn new(
+        me: ShardId,
+        queues: Vec<Option<PeerQueues>>,
+        readers: &[Option<SharedReader>],
+    ) -> Router {
+        let peer = |(queues, reader): (Option<PeerQueues>, &Option<SharedReader>)| {
+            queues.map(|queues| Peer {
+                outbox: Box::default(),
+                queues,
+                under_way: 0,
+                reader: reader.clone(),
+                notes: ReadNotes::default(),
+                run_before: 0,
+            })
         };
+        let spare_max = SPARE_BATCHES_MIN.max(SPARE_BATCHES * queues.len());
         Router {
             me,
-            peers: queues.into_iter().map(|queues| queues.map(peer)).collect(),
-            spare: Vec::with_capacity(SPARE_BATCHES),
+            sets: Sets::new(queues.len()),
+            peers: queues.into_iter().zip(readers).map(peer).collect(),
+            spare: Vec::with_capacity(spare_max),
+            spare_max,
             completed: Vec::new(),
             congested: false,
             descriptor: NOBODY,
             seen: Vec::new(),
+            epoch: 0,
+        }
+    }
+
+    /// When what is pushed now is pushed, for [`Pushed::note`].
+    #[inline]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    #[inline]
+    fn peer(&self, shard: ShardId) -> Option<&Peer> {
+        self.peers[usize::from(shard.0)].as_ref()
+    }
+
+    /// Whether operations of a connection on another shard may not have been run yet.
+    #[inline]
+    pub(crate) fn may_owe(&self, shard: ShardId, pushed: &Pushed) -> bool {
+        self.peer(shard).is_some_and(|peer| {
+            let owes = !peer.outbox.is_empty() || peer.under_way > 0;
+            owes && pushed.is_after(shard, peer.run_before)
+        })
+    }
+
+    /// What looks items up in the memory of another shard, and where it is noted that they were used.
+    #[inline]
+    pub(crate) fn reader(&mut self, shard: ShardId) -> Option<(&SharedReader, &mut ReadNotes)> {
+        let peer = self.peers[usize::from(shard.0)].as_mut()?;
+        Some((peer.reader.as_ref()?, &mut peer.notes))
+    }
+
+    /// Something was read of another shard.
+    #[inline]
+    pub(crate) fn has_read(&mut self, shard: ShardId) {
+        self.sets.noted.insert(shard);
+        let notes = self.peer(shard).map_or(0, |peer| peer.notes.used());
+        if notes >= NOTES_MAX {
+            self.sets.much_noted.insert(shard);
+        }
+    }
+
+    /// Asks for the bucket of another shard's key.
+    #[inline]
+    pub(crate) fn prefetch(&self, shard: ShardId, hash: KeyHash) {
+        if let Some(reader) = self.peer(shard).and_then(|peer| peer.reader.as_ref()) {
+            reader.prefetch(hash);
+        }
+    }
+
+    /// Asks for the item of another shard's key whose bucket has been asked for.
+    #[inline]
+    pub(crate) fn prefetch_item(&self, shard: ShardId, hash: KeyHash) {
+        if let Some(reader) = self.peer(shard).and_then(|peer| peer.reader.as_ref()) {
+            reader.prefetch_item(hash);
         }
     }
 
@@ -162,6 +275,7 @@ impl Router {
         debug_assert!(peer.is_some(), "a shard routes to others only");
         if let Some(peer) = peer {
             add(&mut peer.outbox);
+            self.sets.loaded.insert(to);
             self.congested |= peer.outbox.len() >= OUTBOX_OPS_MAX
                 || peer.outbox.arena_bytes() >= OUTBOX_BYTES_MAX;
         }
@@ -177,7 +291,9 @@ impl Router {
     pub(crate) fn held_bytes(&self) -> usize {
         let outboxes = self.peers.iter().flatten().map(|peer| &peer.outbox);
         let batches = outboxes.chain(&self.spare).chain(&self.completed);
-        batches.map(|batch| batch.held_bytes()).sum()
+        let notes = self.peers.iter().flatten().map(|peer| &peer.notes);
+        batches.map(|batch| batch.held_bytes()).sum::<usize>()
+            + notes.map(ReadNotes::held_bytes).sum::<usize>()
     }
 
     /// Whether there is another shard.
@@ -187,21 +303,22 @@ impl Router {
 
     /// Whether nothing waits here that a further pass could move on.
     pub(crate) fn may_sleep(&self) -> bool {
-        self.peers
-            .iter()
-            .flatten()
-            .all(|peer| peer.outbox.is_empty())
+        self.sets.loaded.is_empty()
     }
 
     /// Whether no operation is waiting or under way.
     pub(crate) fn is_idle(&self) -> bool {
-        self.may_sleep() && self.peers.iter().flatten().all(|peer| peer.under_way == 0)
+        self.may_sleep() && self.sets.awaited.is_empty()
     }
 
     /// Runs what other shards have sent to this one, in its own turn.
-    pub(crate) fn serve(&mut self, core: &mut Core, now: Seconds) {
-        for (inbound, peer) in core.inbound.iter_mut().zip(&mut self.peers) {
-            let Some(peer) = peer else { continue };
+    pub(crate) fn serve(&mut self, handle: &ShardHandle, core: &mut Core, now: Seconds) {
+        handle.take_senders(&mut self.sets.now);
+        while let Some(shard) = self.sets.now.pop() {
+            let index = usize::from(shard.0);
+            let Some(peer) = &mut self.peers[index] else {
+                continue;
+            };
             let mut access = Access {
                 engine: &mut core.engine,
                 observer: &mut core.observer,
@@ -209,7 +326,7 @@ impl Router {
                 now,
                 descriptor: NOBODY,
             };
-            while let Some(mut batch) = inbound.pop() {
+            while let Some(mut batch) = core.inbound[index].pop() {
                 // What somebody began to watch before the batch was sent is seen in it.
                 access.observer.sync(access.engine);
                 batch.run(&mut access);
@@ -218,63 +335,111 @@ impl Router {
                     pushed.is_ok(),
                     "the way back has room for every batch under way"
                 );
-                peer.owed_bell = true;
+                self.sets.owed.insert(shard);
             }
         }
     }
 
-    /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down.
+    /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down. At the end of a
+    /// warm window all shards are told what was read of them.
     pub(crate) fn flush(
         &mut self,
-        cells: &Cells,
-        route: &Directory,
+        (cells, route): (&Cells, &Directory),
         net: &NetCounters,
         now: Seconds,
         reactor: &mut Reactor,
+        ends_window: bool,
     ) {
         self.congested = false;
-        for (index, peer) in self.peers.iter_mut().enumerate() {
-            let Some(peer) = peer else { continue };
-            let shard = ShardId(index as u16);
-            let mut ring = std::mem::take(&mut peer.owed_bell);
-            if !peer.outbox.is_empty() {
-                let ops = peer.outbox.len() as u64;
-                if peer.try_loan(
-                    cells.of(shard),
-                    shard,
-                    self.me,
-                    now,
-                    &mut self.completed,
-                    &mut self.seen,
-                ) {
-                    net.loans.add(1);
-                    net.remote_ops.add(ops);
-                    let empty = self.spare.pop().unwrap_or_default();
-                    self.completed
-                        .push(std::mem::replace(&mut peer.outbox, empty));
-                } else if peer.under_way < QUEUE_BATCHES {
-                    net.messages.add(1);
-                    net.remote_ops.add(ops);
-                    peer.send(self.spare.pop().unwrap_or_default());
-                    ring = true;
-                }
-            }
-            if ring
-                && route.shard(shard).notify()
-                && let Some(doorbell) = route.shard(shard).doorbell()
+        let sets = &mut self.sets;
+        sets.now.extend(&sets.owed);
+        sets.now.extend(&sets.loaded);
+        let noted = match ends_window {
+            true => &sets.noted,
+            false => &sets.much_noted,
+        };
+        sets.now.extend(noted);
+        while let Some(shard) = self.sets.now.pop() {
+            let (core, handle) = (cells.of(shard), route.shard(shard));
+            if self.flush_to(shard, (core, handle), net, now, ends_window)
+                && handle.notify()
+                && let Some(doorbell) = handle.doorbell()
             {
                 net.doorbells.add(1);
                 reactor.doorbell(doorbell);
             }
         }
+        self.epoch += 1;
+    }
+
+    /// Moves one outbox on, and notes of what was read; whether the shard is to be told that something has been pushed.
+    fn flush_to(
+        &mut self,
+        shard: ShardId,
+        (core, handle): (&Loanable<Core>, &ShardHandle),
+        net: &NetCounters,
+        now: Seconds,
+        ends_window: bool,
+    ) -> bool {
+        let Some(peer) = &mut self.peers[usize::from(shard.0)] else {
+            return false;
+        };
+        let sets = &mut self.sets;
+        let mut rings = sets.owed.remove(shard);
+        let ops = peer.outbox.len() as u64;
+        let mut sends = false;
+        if ops == 0 {
+            let is_due = ends_window || peer.notes.used() >= NOTES_MAX;
+            // They can wait, but not for ever.
+            sends = is_due && !peer.tell(core, now) && ends_window;
+        } else if peer.try_loan(
+            core,
+            shard,
+            self.me,
+            now,
+            &mut self.completed,
+            &mut self.seen,
+        ) {
+            net.loans.add(1);
+            peer.run_before = self.epoch + 1;
+            let empty = self.spare.pop().unwrap_or_default();
+            self.completed
+                .push(std::mem::replace(&mut peer.outbox, empty));
+        } else {
+            sends = true;
+        }
+        if sends && peer.under_way < QUEUE_BATCHES {
+            net.messages.add(1);
+            peer.send(self.spare.pop().unwrap_or_default(), self.epoch);
+            handle.sent_by(self.me);
+            sets.awaited.insert(shard);
+            rings = true;
+        }
+        if peer.outbox.is_empty() {
+            net.remote_ops.add(ops);
+            sets.loaded.remove(shard);
+        }
+        if peer.notes.is_empty() {
+            sets.noted.remove(shard);
+            sets.much_noted.remove(shard);
+        }
+        rings
     }
 
     /// Collects the batches that have come back.
     pub(crate) fn collect(&mut self) {
-        for peer in self.peers.iter_mut().flatten() {
+        self.sets.now.extend(&self.sets.awaited);
+        while let Some(shard) = self.sets.now.pop() {
+            let Some(peer) = &mut self.peers[usize::from(shard.0)] else {
+                continue;
+            };
             while let Some(batch) = peer.queues.replies.pop() {
                 peer.under_way -= 1;
+                peer.run_before = peer.run_before.max(batch.epoch + 1);
                 self.completed.push(batch);
+            }
+            if peer.under_way == 0 {
+                self.sets.awaited.remove(shard);
             }
         }
     }
@@ -286,7 +451,7 @@ impl Router {
 
     /// Takes delivered batches back, for use again.
     pub(crate) fn give_back(&mut self, mut batches: Vec<BoxedBatch>) {
-        let room = SPARE_BATCHES.saturating_sub(self.spare.len());
+        let room = self.spare_max.saturating_sub(self.spare.len());
         self.spare.extend(batches.drain(..).take(room));
         if self.completed.is_empty() {
             self.completed = batches;
@@ -323,6 +488,8 @@ impl Peer {
             now,
             descriptor: NOBODY,
         };
+        access.engine.note_reads(&self.notes, now);
+        self.notes.clear();
         while let Some(mut earlier) = core.inbound[usize::from(me.0)].pop() {
             earlier.run(&mut access);
             self.under_way -= 1;
@@ -333,8 +500,23 @@ impl Peer {
         true
     }
 
-    fn send(&mut self, empty: BoxedBatch) {
-        let batch = std::mem::replace(&mut self.outbox, empty);
+    /// Tells the other shard's engine what was read of it, if it can be borrowed.
+    fn tell(&mut self, core: &Loanable<Core>, now: Seconds) -> bool {
+        if self.notes.is_empty() {
+            return true;
+        }
+        let Some(mut loan) = core.try_borrow() else {
+            return false;
+        };
+        loan.engine.note_reads(&self.notes, now);
+        self.notes.clear();
+        true
+    }
+
+    fn send(&mut self, empty: BoxedBatch, epoch: u64) {
+        let mut batch = std::mem::replace(&mut self.outbox, empty);
+        batch.epoch = epoch;
+        std::mem::swap(&mut batch.notes, &mut self.notes);
         match self.queues.requests.push(batch) {
             Ok(()) => self.under_way += 1,
             // Cannot happen: the queue holds QUEUE_BATCHES. Were it full, the batch would simply wait.

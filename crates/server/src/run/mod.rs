@@ -8,6 +8,7 @@ mod threads;
 
 use std::sync::Arc;
 
+use corecached_engine::Engine;
 use corecached_mesh::{loanable, spsc};
 use tracing::info;
 
@@ -146,6 +147,7 @@ pub(crate) fn build(
     } = make_engines(&config)?;
     let watch = Arc::new(Watch::new(&config));
     let (mut owners, mut cores, mut routers) = (Vec::new(), Vec::new(), Vec::new());
+    let readers: Vec<_> = engines.iter().map(Engine::reader).collect();
     for (engine, wires) in engines.into_iter().zip(wires(shards)) {
         let (owner, core) = loanable(Core {
             engine,
@@ -154,7 +156,7 @@ pub(crate) fn build(
         });
         owners.push(owner);
         cores.push(core);
-        routers.push(Router::new(wires.id, wires.peers));
+        routers.push(Router::new(wires.id, wires.peers, &readers));
     }
     let shared = Arc::new(Shared {
         cells: Cells::new(cores),

@@ -20,14 +20,15 @@ use super::Net;
 
 impl Net {
     /// Exchanges operations and replies with the other shards; this shard's own engine has been put down.
-    pub(super) fn exchange(&mut self) {
+    pub(super) fn exchange(&mut self, ends_window: bool) {
         if !self.router.has_peers() {
             return;
         }
         let Shared { cells, route, .. } = &*self.shared;
         let counters = self.shared.telemetry.of(self.id.0);
+        let reactor = &mut self.reactor;
         self.router
-            .flush(cells, route, counters, self.now, &mut self.reactor);
+            .flush((cells, route), counters, self.now, reactor, ends_window);
         self.router.collect();
         let mut completed = self.router.take_completed();
         for batch in &mut completed {

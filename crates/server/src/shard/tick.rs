@@ -12,8 +12,8 @@
 //!
 //! Between the wait and the tick there is room for a slice of the search for dead items (`reaper.rs`).
 //!
-//! While there is traffic, the loop waits in its own ring and lets the executor's other tasks run once in a warm
-//! window. After a whole window without traffic it parks in the executor, and costs nothing.
+//! While there is traffic the loop waits in its own ring and lets the executor's other tasks run once a warm window; after
+//! some windows without any it parks in the executor, and costs nothing.
 
 use std::io;
 use std::time::Duration;
@@ -37,13 +37,16 @@ use crate::cell::core::Core;
 const DRAIN_POLL: Duration = Duration::from_millis(1);
 /// Events whose items are prefetched together.
 const PREFETCHED_EVENTS: usize = 32;
-/// Received bytes beyond this number are taken for a pipeline, which looks ahead by itself (`conn/ahead.rs`).
+/// Windows without anything before the loop parks. glommio goes to sleep by `membarrier`, which interrupts all other shards
+/// that run: where shards have little to do for a moment, as many of them on few CPUs do, that must not happen each time.
+const IDLE_WINDOWS: u32 = 32;
+/// More bytes than this are a pipeline, which looks ahead by itself.
 const SINGLE_REQUEST_BYTES: usize = 512;
 
 /// The action of the loop between two ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pace {
-    /// It parks, since nothing came for a whole warm window.
+    /// Nothing came for many warm windows.
     Park,
     /// It yields to the executor's other tasks, since a window has passed.
     Yield,
@@ -54,6 +57,7 @@ enum Pace {
 impl Shard {
     pub(super) async fn run(&mut self) -> io::Result<()> {
         let mut busy = true;
+        let mut idle_windows = 0;
         loop {
             let may_wait = self.net.may_wait() && !self.reaper.wants_turn();
             let wait = may_wait && self.net.handle().try_sleep();
@@ -64,13 +68,13 @@ impl Shard {
             }
             self.net.handle().awake();
             turned?;
-            let pace = self.pace(&mut busy);
+            let pace = self.pace(&mut busy, &mut idle_windows);
             if pace != Pace::Run {
                 self.net.lists.end_rest();
                 self.net.tell_pools();
             }
             self.reap(pace);
-            self.tick();
+            self.tick(pace != Pace::Run);
             if self.net.is_drained() {
                 return Ok(());
             }
@@ -94,14 +98,20 @@ impl Shard {
         }
     }
 
-    /// Chooses the pace by the events of this turn; `busy` says whether anything has come since the window began.
-    fn pace(&self, busy: &mut bool) -> Pace {
+    /// Judges the last window by the events of this turn; `busy` says whether anything has come since it began, `idle_windows`
+    /// how many have passed before without anything.
+    fn pace(&self, busy: &mut bool, idle_windows: &mut u32) -> Pace {
         let ticked = self.events.iter().any(|event| matches!(event, Event::Tick));
         *busy |= self.events.len() > usize::from(ticked);
         if !ticked {
             return Pace::Run;
         }
-        if std::mem::take(busy) {
+        *idle_windows = if std::mem::take(busy) {
+            0
+        } else {
+            *idle_windows + 1
+        };
+        if *idle_windows < IDLE_WINDOWS {
             Pace::Yield
         } else {
             Pace::Park
@@ -139,8 +149,8 @@ impl Shard {
         Ok(())
     }
 
-    /// One pass over all events, batches and messages that have come.
-    fn tick(&mut self) {
+    /// One pass over everything that has come.
+    fn tick(&mut self, ends_window: bool) {
         let net = &mut self.net;
         net.now = net.shared.ground.clock.now();
         net.counters().ticks.add(1);
@@ -150,7 +160,8 @@ impl Shard {
             let core: &mut Core = &mut turn;
             core.observer.sync(&mut core.engine);
             net.log.sync();
-            net.router.serve(core, net.now);
+            let handle = net.shared.route.shard(net.id);
+            net.router.serve(handle, core, net.now);
             net.unpin_sealed(core);
             let mut events = self.events.drain(..);
             while !events.as_slice().is_empty() {
@@ -174,7 +185,7 @@ impl Shard {
         }
         net.handle_control();
         net.close_idle();
-        net.exchange();
+        net.exchange(ends_window);
         net.publish(seen);
         net.send_replies();
         net.watch_conn_memory();

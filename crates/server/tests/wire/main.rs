@@ -20,6 +20,7 @@
 //! lines.rs            lines longer than a receive buffer
 //! large.rs            values that are read right into slab memory
 //! concurrent.rs       several clients on the same keys
+//! reads.rs            gets that one core answers from another's memory
 //! recache.rs          who fetches an item anew: one of many clients
 //! process.rs          daemon, pid file, change of user, errors at the start
 //! shard_port.rs       clients that choose their shard
@@ -53,6 +54,7 @@ mod lines;
 mod listeners;
 mod played;
 mod process;
+mod reads;
 mod recache;
 mod server;
 mod shard_port;

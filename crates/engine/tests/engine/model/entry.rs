@@ -1,6 +1,6 @@
 //! What the map knows of an item.
 
-use corecached_engine::{Deadline, Fetch, Hit, Recache};
+use corecached_engine::{Deadline, Fetch, Hit, ReadFacts, Recache};
 
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -17,6 +17,27 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// A reader has found the item: it must be this one.
+    pub(super) fn read(&self, facts: &ReadFacts, now: u32, leaps: bool) {
+        assert_eq!(
+            (facts.client_flags, facts.cas, facts.deadline),
+            (self.flags, self.cas, self.deadline)
+        );
+        assert_eq!(
+            (facts.is_stale, facts.was_won, facts.has_binary_key),
+            (self.stale, self.won, self.binary_key)
+        );
+        assert!(
+            self.fetched != Some(false),
+            "the first fetch is the engine's"
+        );
+        if self.used != u32::MAX {
+            let idle = now - self.used;
+            assert!(facts.idle_seconds <= idle, "{}", facts.idle_seconds);
+            assert!(leaps || facts.idle_seconds == idle);
+        }
+    }
+
     /// A lookup has found the item: it must be this one, and what the lookup has done to it is taken over.
     pub(super) fn see(&mut self, hit: &Hit<'_>, value: &[u8], fetch: Fetch, now: u32, leaps: bool) {
         assert!(value == self.value, "another value");

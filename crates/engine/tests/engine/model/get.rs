@@ -1,6 +1,8 @@
 //! Lookups, with and without what the meta protocol asks for, and pinned values.
 
-use corecached_engine::{Create, Deadline, Fetch, Lookup, MetaFetch, Recache};
+use corecached_engine::{
+    Create, Deadline, Fetch, Lookup, MetaFetch, Presence, Read, ReadFacts, Recache, Wanted,
+};
 
 use crate::support::hash;
 
@@ -37,21 +39,46 @@ impl Model {
         }
     }
 
+    /// What a reader on another thread would find.
+    fn read(&mut self, key: &[u8]) -> Option<(ReadFacts, Vec<u8>)> {
+        let reader = self.engine.reader()?;
+        let mut value = Vec::new();
+        let begin = |_: &ReadFacts, _: &mut Vec<u8>| Wanted::Value;
+        let now = self.now();
+        match reader.read(key, hash(key), now, usize::MAX, &mut value, begin) {
+            Read::Hit(facts) => {
+                self.reads += 1;
+                Some((facts, value))
+            }
+            Read::Miss => {
+                let presence = self.engine.observe(key, hash(key), now).presence;
+                assert_eq!(presence, Presence::Absent, "a reader has missed it");
+                None
+            }
+            Read::Ask => None,
+        }
+    }
+
     pub(super) fn get(&mut self) {
         let key = self.key();
         let fetch = self.fetch();
         self.expected(&key);
+        let read = self.read(&key);
         let pin = self.rng.one_in(20) && self.pins.len() < 4;
         let now = self.now();
         let hit = match self.engine.fetch(&key, hash(&key), now, fetch) {
             Lookup::Hit(hit) => hit,
-            Lookup::Miss => return self.missed(&key, fetch),
+            Lookup::Miss => {
+                assert!(read.is_none(), "a reader has found what is not there");
+                return self.missed(&key, fetch);
+            }
             Lookup::OutOfMemory(_) => return self.found_no_deadline(&key),
         };
         let value: Vec<u8> = hit.value_chunks().flatten().copied().collect();
         assert_eq!((hit.key(), hit.value_len()), (&key[..], value.len()));
         assert!(hit.single_chunk().is_none_or(|chunk| chunk == value));
         let handle = hit.handle();
+        let item_bytes = hit.item_bytes();
         if hit.is_new() {
             let Fetch::Meta(MetaFetch {
                 create: Some(create),
@@ -86,6 +113,12 @@ impl Model {
                 .map
                 .get_mut(&key)
                 .unwrap_or_else(|| panic!("a hit of what is dead or never was"));
+            if let Some((facts, read)) = &read {
+                assert!(read == &value, "a reader has found another value");
+                entry.read(facts, self.now, self.leaps);
+                // A deadline may have made the header longer.
+                assert!(hit.deadline() != facts.deadline || facts.item_bytes == item_bytes);
+            }
             entry.see(&hit, &value, fetch, self.now, self.leaps);
             self.hits += 1;
         }

@@ -64,6 +64,8 @@ struct Model {
     keys: usize,
     lengths: &'static [usize],
     hits: u64,
+    /// Items that a reader has found.
+    reads: u64,
     /// Whether pages are taken from the shard.
     shrinks: bool,
     /// Evictions that this engine has told of.
@@ -101,6 +103,7 @@ impl Model {
             keys,
             lengths,
             hits: 0,
+            reads: 0,
             shrinks: true,
             told_evictions: 0,
         }

@@ -38,6 +38,11 @@ fn run(mut model: Model, steps: usize, check_every: usize) {
         hits > steps as u64 / 50,
         "the run hits often enough to say something: {hits}"
     );
+    let reads = model.reads;
+    assert!(
+        reads > hits / 10 || model.config.memory_file.is_some() || model.lengths == LARGE,
+        "readers answer often enough to say something: {reads}"
+    );
     model.finish();
 }
 

@@ -1,0 +1,100 @@
+//! Lookups of keys that another shard owns, answered from its memory on this core: nothing is run there, and nothing waits
+//! for it.
+//!
+//! ```text
+//!   Op --> may it be read? --> SharedReader::read --+-- hit, miss --> reply, counted here; a note for the owner
+//!            | no                                   +-- ask ---+
+//!            +-------------------------------------------------+--> to the owner, as any other operation
+//! ```
+//!
+//! Left to the owner is whatever changes an item, or shows when and whether it was used: that is known for certain only where
+//! all notes of uses have come.
+
+use corecached_engine::{
+    Fetch, MetaFetch, Read, ReadFacts, ReadNotes, Recache, SharedReader, Wanted,
+};
+use corecached_reactor::Outgoing;
+
+use super::{Style, ThenValue, value};
+use crate::cell::access::Access;
+use crate::cell::op::{Op, Verb};
+
+/// Whether an operation is a lookup that can be answered without the owner, as far as the request says.
+#[inline]
+pub(crate) fn may_read(op: &Op<'_>, style: &Style<'_>) -> bool {
+    let Verb::Get(fetch) = op.verb else {
+        return false;
+    };
+    match (style, fetch) {
+        (Style::Text { .. } | Style::Binary(_), Fetch::Count) => true,
+        (Style::Meta(style), Fetch::Meta(fetch)) => {
+            let is_plain = fetch.deadline.is_none() && fetch.recache == Recache::Never;
+            is_plain && !style.flags.has(b'h') && !style.flags.has(b'l')
+        }
+        _ => false,
+    }
+}
+
+/// Answers a lookup for which [`may_read`] says that it can be; false, and nothing, if the owner has to be asked after all.
+///
+/// What was found is counted by this shard's engine, and noted for the owner.
+#[inline]
+pub(crate) fn read(
+    reader: &SharedReader,
+    notes: &mut ReadNotes,
+    access: &mut Access<'_>,
+    (op, style): (&Op<'_>, &Style<'_>),
+    out: &mut Outgoing,
+) -> bool {
+    let now = access.now;
+    let value_max = value::copied_max(out.bytes.len());
+    let mut end: &[u8] = b"";
+    let found = |facts: &ReadFacts, out: &mut Vec<u8>| {
+        // Whether it is for this client to fetch the value anew, only the owner can say.
+        if matches!(style, Style::Meta(_)) && (facts.is_stale || facts.was_won) {
+            return Wanted::Engine;
+        }
+        match style.hit(op, facts, now, out) {
+            Some(ThenValue(then)) => {
+                end = then;
+                Wanted::Value
+            }
+            None => Wanted::Facts,
+        }
+    };
+    match reader.read(op.key, op.hash, now, value_max, &mut out.bytes, found) {
+        Read::Hit(facts) => {
+            out.bytes.extend_from_slice(end);
+            access.engine.count_read_hit(facts.class);
+            notes.add(facts.class, facts.note.filter(|_| is_use(op)));
+        }
+        Read::Miss if creates(op) => return false,
+        Read::Miss => {
+            access.engine.count_read_miss();
+            style.miss(op, &mut out.bytes);
+        }
+        Read::Ask => return false,
+    }
+    true
+}
+
+/// Whether a hit is a use of the item.
+#[inline]
+fn is_use(op: &Op<'_>) -> bool {
+    !matches!(
+        op.verb,
+        Verb::Get(Fetch::Meta(MetaFetch { bump: false, .. }))
+    )
+}
+
+/// Whether an item is made where there is none.
+#[inline]
+fn creates(op: &Op<'_>) -> bool {
+    matches!(
+        op.verb,
+        Verb::Get(Fetch::Meta(MetaFetch {
+            create: Some(_),
+            ..
+        }))
+    )
+}
