@@ -322,8 +322,8 @@ pub unsafe fn next_piece(base: *const u8, link: u64) -> (*const u8, usize, u64) 
     let shift = (link >> LINK_CHUNK_BITS) as u32;
     let address = (link as u32 as usize) << shift;
     // SAFETY: a link leads to a later chunk of a chain. The chunks of a pinned item are neither moved nor freed, and
-    // are aligned. Meanwhile the engine may be writing the first word of the last chunk, its length and the bytes
-    // behind the value, as `words` says.
+    // are aligned. Meanwhile the engine may be writing the first word of the last chunk (its length and the reference
+    // of the next chunk), as `words` says.
     let word = u64::from_le(unsafe { words::load(base.add(address)) });
     let (word, next) = (word as u32, (word >> 32) as u32);
     let len = tail_length(word);

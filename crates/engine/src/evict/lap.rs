@@ -44,8 +44,7 @@ impl Lap {
         }
     }
 
-    /// Evictions in a lap. If the part under way already takes longer than the estimate for a part, the lap is as much
-    /// longer.
+    /// Evictions in a lap. If the part under way alone takes longer than the estimated lap, that time counts instead.
     #[inline]
     pub(crate) fn length(&self, now: u64) -> u64 {
         self.length.max(now - self.began)

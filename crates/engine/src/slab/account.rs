@@ -1,4 +1,4 @@
-//! What one shard has charged to the process-wide budget, and its reserve.
+//! The account of one shard: the bytes that it has charged to the process-wide budget, and its reserve.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::budget::Budget;
 #[derive(Debug)]
 pub(crate) struct Account {
     budget: Arc<Budget>,
-    /// The reserve at the limit of the start, and as it is now.
+    /// The reserve that was asked for at the start, and the reserve as it is now.
     asked_bytes: u64,
     reserve_bytes: u64,
     held_bytes: u64,
@@ -32,7 +32,7 @@ impl Account {
         }
     }
 
-    /// Takes over what has become of the limit: the reserve shrinks with it, and grows again as far as there is room.
+    /// Adapts the reserve to the present limit: it shrinks with the limit, and grows again as far as there is room.
     pub(crate) fn heed_limit(&mut self) {
         let wanted = self.budget.reserve_of(self.asked_bytes);
         if wanted == self.reserve_bytes {
@@ -47,7 +47,7 @@ impl Account {
         self.reserve_bytes = wanted;
     }
 
-    /// What is charged when the shard holds `held_bytes`.
+    /// Bytes charged when the shard holds `held_bytes`.
     fn charged(&self, held_bytes: u64) -> u64 {
         held_bytes.max(self.reserve_bytes)
     }

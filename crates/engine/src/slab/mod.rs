@@ -1,8 +1,8 @@
 //! Chunks: fixed-size pieces of pages, by slab class.
 //!
-//! This layer knows sizes, pages and the budget, and nothing of items but the two words it keeps in a free chunk:
-//! a zero word (which the item layer reads as "free") and the reference of the next free chunk of the page.
-//! It never evicts: when a class has nothing to give, [`Slabs::take`] says so and the engine decides.
+//! This layer knows sizes, pages and the budget. It knows nothing of items, except for the two words that it keeps in a
+//! free chunk: a zero word (which the item layer reads as "free") and the reference of the next free chunk of the page.
+//! This layer never evicts: when a class has nothing to give, [`Slabs::take`] says so and the engine decides.
 
 mod account;
 mod integrity;
@@ -38,8 +38,8 @@ pub(crate) const INDEX_CLASS: u8 = 0;
 /// Pages without a class that a shard keeps for itself, so that others can have the rest.
 const POOL_PAGES_MAX: u32 = 8;
 
-/// Pages that a shard keeps however low the limit is: one for the index, one on its way from class to class, and two with
-/// items. Without them all that is stored would be evicted at once.
+/// Pages that a shard keeps however low the limit is: one for the index, one on its way from class to class, and two
+/// with items. Without these pages every stored item would be evicted at once.
 const KEPT_PAGES: u64 = 1 + 1 + 2;
 
 /// Log2 of the ticks of a page.
@@ -68,7 +68,7 @@ pub(crate) struct Class {
     available: List,
     /// Chunks in use.
     pub(crate) used_chunks: u64,
-    /// Chunks ever given, in this process.
+    /// Number of chunks given since the start of this process.
     #[serde(skip)]
     pub(crate) given_chunks: u64,
 }
@@ -79,24 +79,25 @@ pub(crate) struct Slabs {
     pub(crate) segment: Segment,
     pub(crate) sizes: Sizes,
     pages: Vec<Page>,
-    /// By page: its class, for readers on other threads.
+    /// The class of each page, for readers on other threads.
     shown_classes: Segment,
     classes: Vec<Class>,
     pool: List,
     leaving: Option<Leaving>,
     vacant: List,
     account: Account,
-    /// Pages that were never drawn and are there already.
+    /// Pages that are populated already but were never drawn.
     prefaulted: Option<Share>,
-    /// More pages without a class go back to the budget, one in a step of the housekeeping.
+    /// The most pages without a class that the shard keeps. More go back to the budget, one in a step of the
+    /// housekeeping.
     pool_pages_max: u32,
     page_shift: u32,
     granule_shift: u32,
     pages_max: usize,
-    /// Bytes of all chunks ever given: a clock of its own.
+    /// Bytes of all chunks given since the start, which serve as a clock.
     given_bytes: u64,
     freed_chunks: u64,
-    /// The time, as of the last housekeeping: pages begin to count lives from it.
+    /// The time of the last housekeeping. Pages begin to count the lives of items from it.
     pub(crate) now: u32,
     /// The fewest pages that the pool has had since `now` began.
     pool_low: u32,
@@ -187,7 +188,7 @@ impl Slabs {
         ChunkRef((address >> self.granule_shift) as u32)
     }
 
-    /// What leads to a chunk from outside the engine; 0 for none.
+    /// The link by which a chunk is found from outside the engine; 0 for none.
     pub(crate) fn link_to(&self, chunk: ChunkRef) -> u64 {
         link(chunk.0, self.granule_shift)
     }
@@ -203,19 +204,19 @@ impl Slabs {
         (page as usize) << self.page_shift
     }
 
-    /// What is known of a page.
+    /// The state of a page.
     #[inline]
     pub(crate) fn page(&self, page: PageId) -> &Page {
         &self.pages[page as usize]
     }
 
-    /// What is known of a page, to be changed.
+    /// The state of a page, to be changed.
     #[inline]
     pub(crate) fn page_mut(&mut self, page: PageId) -> &mut Page {
         &mut self.pages[page as usize]
     }
 
-    /// Number of page numbers ever used, page 0 included.
+    /// Number of page numbers used so far, page 0 included.
     pub(crate) fn pages_end(&self) -> PageId {
         self.pages.len() as PageId
     }
@@ -266,7 +267,7 @@ impl Slabs {
         self.classes.iter().map(|class| class.used_chunks).sum()
     }
 
-    /// Chunks of `class` ever given.
+    /// Number of chunks of `class` given since the start.
     pub(crate) fn given_chunks(&self, class: u8) -> u64 {
         self.classes[usize::from(class)].given_chunks
     }
@@ -277,7 +278,7 @@ impl Slabs {
         chunks - self.used_chunks(class)
     }
 
-    /// The page after this one, round and round over the pages of its class.
+    /// The page after this one in its class. After the last page comes the first.
     pub(crate) fn page_after(&self, page: PageId) -> PageId {
         let page = self.page(page);
         if page.all.next == 0 {
@@ -297,8 +298,8 @@ impl Slabs {
         self.account.held_bytes()
     }
 
-    /// Bytes that the shards hold beyond the limit together, if this one has any to give: not if it holds no more than its
-    /// fair part of what may be held, nor of the few pages that it needs to be a cache at all.
+    /// Bytes that the shards together hold beyond the limit, if this shard has any to give. It has none if it holds no
+    /// more than its fair part of the limit, or no more than the few pages that it needs to be a cache at all.
     pub(crate) fn excess_bytes(&mut self) -> u64 {
         self.account.heed_limit();
         let least = (KEPT_PAGES << self.page_shift).max(self.account.budget().fair_bytes());
@@ -331,7 +332,8 @@ impl Slabs {
         self.classes[usize::from(class)].available.first != 0
     }
 
-    /// Chunks ever freed: memory that was found to be full may not be any more.
+    /// Number of chunks freed since the start. When it has changed, memory that was found to be full may have room
+    /// again.
     pub(crate) fn freed_chunks(&self) -> u64 {
         self.freed_chunks
     }
@@ -424,7 +426,7 @@ impl Slabs {
     }
 
     /// Moves a chunk out of a page that is being emptied to another page of its class, if there is room; returns where
-    /// it is then. Whoever refers to it has to be told.
+    /// it is then. The caller updates every reference to the chunk.
     pub(crate) fn relocate(&mut self, chunk: ChunkRef) -> Option<ChunkRef> {
         let page = self.page(self.page_of(chunk));
         if !page.draining {

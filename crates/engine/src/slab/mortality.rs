@@ -10,9 +10,10 @@
 //! row 13 32768- 36864- 40960-  ...  61440 and more
 //! ```
 //!
-//! All lives of a slot count as ended when the slot begins. So the dead are found in the second in which they die, at the
-//! price of pages that are gone through too early: what is left of a life then falls into a slot a ninth as long, and after
-//! four such visits a life of a day is known to the second. Deletions are not taken back: it is an upper estimate.
+//! All lives of a slot count as ended when the slot begins. So dead items are found in the second in which they die, at
+//! the price of visits to pages that come too early: the rest of a life then falls into a slot a ninth as long, and
+//! after four such visits a life of a day is known to the second. A deleted item stays counted: the number of dead
+//! items is an upper estimate.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 const ROW: u32 = 8;
 const ROWS: usize = 14;
 
-/// How many items of a page are going to die when, in a few bytes.
+/// How many items of a page die at which time, in a few bytes.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Mortality {
     /// When the counting began.
@@ -28,7 +29,7 @@ pub(crate) struct Mortality {
     counts: [[u16; ROW as usize]; ROWS],
 }
 
-/// Row of the slot of a life of so many seconds, and its place there.
+/// Row of the slot for a life of so many seconds, and the place of the slot in the row.
 #[inline]
 fn slot_of(life: u32) -> (usize, usize) {
     let row = (life | (ROW - 1)).ilog2() - (ROW - 1).ilog2();
@@ -47,7 +48,7 @@ impl Mortality {
         counts: [[0; ROW as usize]; ROWS],
     };
 
-    /// Nothing counted yet, at `now`.
+    /// No item is counted yet; the counting begins at `now`.
     pub(crate) fn begin(now: u32) -> Self {
         Self {
             since: now,
@@ -63,7 +64,7 @@ impl Mortality {
         *count = count.saturating_add(1);
     }
 
-    /// How many of those counted are probably dead at `now`.
+    /// How many of the counted items are probably dead at `now`.
     pub(crate) fn dead_at(&self, now: u32) -> u32 {
         let (row, column) = slot_of(now.saturating_sub(self.since));
         let whole = self.counts[..row].as_flattened();

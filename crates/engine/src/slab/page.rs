@@ -1,4 +1,4 @@
-//! What is known of each page, and doubly linked lists of pages.
+//! The state of each page, and doubly linked lists of pages.
 //!
 //! A page is in one place at a time:
 //!
@@ -34,9 +34,10 @@ pub(crate) struct Page {
     pub(crate) available: bool,
     /// Chunks in use.
     pub(crate) in_use: u32,
-    /// First chunks of pinned values, and what `receiving` counts.
+    /// Number of first chunks of pinned values, and of the chunks that `receiving` counts.
     pub(crate) guarded: u32,
-    /// Chunks of half-received values, but for those in the middle of chains: the page cannot be emptied before they are whole.
+    /// Number of chunks of half-received values, except for chunks in the middle of chains. The page cannot be emptied
+    /// before these values are whole.
     #[serde(skip)]
     pub(crate) receiving: u32,
     /// Bytes from the start of the page that have been cut into chunks.
@@ -45,9 +46,9 @@ pub(crate) struct Page {
     pub(crate) free: ChunkRef,
     /// No item of this page dies before.
     pub(crate) deadline_min: u32,
-    /// When its items die.
+    /// When items of this page die.
     pub(crate) mortality: Mortality,
-    /// 1 more than the stamp of the flush in effect when it was last gone through; 0 for none.
+    /// 1 more than the stamp of the flush in effect when the page was last gone through; 0 for none.
     pub(crate) flushed: u64,
     /// Neighbours among the pages of the class, or in the pool or vacant list.
     pub(crate) all: Links,
@@ -74,14 +75,14 @@ impl Page {
 }
 
 impl Page {
-    /// Forgets when its items die: they are looked at, one after the other, from now on.
+    /// Forgets when items of the page die: from now on they are looked at one after the other.
     pub(crate) fn begin_visit(&mut self, now: u32, flushed: u64) {
         self.deadline_min = NO_DEADLINE;
         self.mortality = Mortality::begin(now);
         self.flushed = flushed;
     }
 
-    /// An item in it dies at `deadline`.
+    /// Notes that an item of the page dies at `deadline`.
     #[inline]
     pub(crate) fn note_deadline(&mut self, deadline: u32) {
         self.deadline_min = self.deadline_min.min(deadline);

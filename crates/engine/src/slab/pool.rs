@@ -11,7 +11,7 @@ use super::page::{Page, Which};
 use super::{NO_CLASS, PageId, Slabs};
 
 impl Slabs {
-    /// Pages that no class uses.
+    /// Number of pages that no class uses.
     pub(crate) fn pool_len(&self) -> u32 {
         self.pool.len
     }
@@ -54,7 +54,7 @@ impl Slabs {
         self.offer(id);
     }
 
-    /// Shows readers which class a page has.
+    /// Shows the class of a page to readers on other threads.
     pub(super) fn show_class(&mut self, id: PageId, class: u8) {
         self.shown_classes
             .store_field(id as usize, 8, u64::from(class));
@@ -111,7 +111,7 @@ impl Slabs {
         }
     }
 
-    /// Housekeeping says what time it is.
+    /// Called by the housekeeping with the present time.
     pub(crate) fn advance(&mut self, now: u32) {
         if now != self.now {
             self.now = now;

@@ -1,4 +1,4 @@
-//! Pages that are there before they are drawn: see [`crate::prefault`].
+//! Pages that are populated before they are drawn: see [`crate::prefault`].
 
 use std::io;
 
@@ -6,12 +6,13 @@ use super::{Page, PageId, Slabs};
 use crate::prefault::{STEP_BYTES, Share};
 
 impl Slabs {
-    /// Populates pages that were never drawn, until the shard has `bytes` together with what it holds, or the limit is
-    /// reached, or `stop` says so before a step. To be called by the thread whose NUMA node the memory shall come from.
+    /// Populates pages that were never drawn, until held and populated memory of the shard are `bytes` together, or the
+    /// limit is reached, or `stop` says so before a step. To be called by a thread on the NUMA node that the memory
+    /// shall come from.
     ///
     /// # Errors
     ///
-    /// There is no memory. What was populated stays.
+    /// There is no memory. Pages that were populated before stay.
     pub(crate) fn prefault(&mut self, bytes: u64, stop: impl Fn() -> bool) -> io::Result<()> {
         self.end_prefault();
         let page_bytes = self.page_bytes();
@@ -52,13 +53,13 @@ impl Slabs {
         Some(next)
     }
 
-    /// Prefaulted memory that is not drawn yet.
+    /// Bytes of prefaulted memory that are not drawn yet.
     pub(crate) fn prefaulted_bytes(&self) -> u64 {
         self.prefaulted.as_ref().map_or(0, Share::bytes)
     }
 
-    /// Gives prefaulted memory of any shard back to the kernel if the limit was lowered below what is there; true if there
-    /// may be more to give.
+    /// Gives prefaulted memory of any shard back to the kernel if the limit was lowered below the sum of held and
+    /// prefaulted memory; true if there may be more to give.
     pub(crate) fn trim_prefaulted(&self) -> bool {
         self.account.budget().make_room()
     }

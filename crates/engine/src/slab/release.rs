@@ -11,7 +11,7 @@ use crate::api::Release;
 /// Bytes given back in one step: the kernel takes 0.2 to 1 us for each 4 KiB.
 pub(crate) const STEP_BYTES: usize = 64 << 10;
 
-/// A page that is on its way.
+/// A page that is on its way back to the kernel.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leaving {
     page: PageId,
@@ -19,8 +19,8 @@ pub(super) struct Leaving {
 }
 
 impl Slabs {
-    /// Whether a page is on its way to the kernel, or the pool has had more than a shard should keep for a second or two:
-    /// large values that are replaced give many back that their successors need at once.
+    /// Whether a page is on its way to the kernel, or the pool has had more than a shard should keep for a second or
+    /// two: large values that are replaced free many pages that their successors need at once.
     pub(crate) fn has_spare_page(&self) -> bool {
         self.is_releasing() || self.idle_pages > self.pool_pages_max
     }
@@ -56,7 +56,7 @@ impl Slabs {
         Some(Leaving { page, discarded })
     }
 
-    /// Gives back what is left of the page on its way.
+    /// Gives back the rest of the page that is on its way.
     pub(crate) fn end_release(&mut self) {
         while self.is_releasing() {
             self.release_pool_page();

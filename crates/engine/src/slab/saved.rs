@@ -1,8 +1,8 @@
-//! What is known of a shard's pages, for a restart that finds the pages themselves in a file.
+//! The saved state of a shard's pages, for a restart that finds the pages themselves in a file.
 //!
-//! Each page has a checksum, by its number: a byte that has changed, or a page that is where another was, is noticed before
-//! anything in it is believed. What is known of the pages has one with the rest of the state, which the server reads; here
-//! it is only seen to that no number in it leads outside the tables or round in circles.
+//! Each page has a checksum that includes its number: a byte that has changed, or a page in the place of another, is
+//! noticed before anything in the page is believed. The saved state has one checksum for all of it, which the server
+//! verifies; here it is only checked that no number in the state leads outside the tables or round in circles.
 
 use std::io;
 
@@ -20,11 +20,11 @@ pub(crate) struct SavedSlabs {
     pool: List,
     vacant: List,
     held_bytes: u64,
-    /// By page; 0 for those that are vacant, and for page 0.
+    /// The checksum of each page; 0 for vacant pages, and for page 0.
     sums: Vec<u64>,
 }
 
-/// By page: whether it is there, and not just a number.
+/// For each page whether it has memory and is not just a number.
 fn held(pages: &[Page], vacant: List) -> Vec<bool> {
     let mut held = vec![true; pages.len()];
     held[0] = false;
@@ -37,7 +37,7 @@ fn held(pages: &[Page], vacant: List) -> Vec<bool> {
 }
 
 impl Slabs {
-    /// What [`Self::adopt`] needs. Reads all memory in use.
+    /// The state that [`Self::adopt`] needs. Reads all memory in use.
     pub(crate) fn saved(&self) -> SavedSlabs {
         let held = held(&self.pages, self.vacant);
         let sum = |(id, &is_held): (usize, &bool)| if is_held { self.sum(id as PageId) } else { 0 };
@@ -56,9 +56,9 @@ impl Slabs {
         xxh3_64_with_seed(bytes, u64::from(id))
     }
 
-    /// Takes over the pages of an earlier process; these are empty slabs over the same file, and `saved` is sound. What is
-    /// held is charged even if it exceeds the limit, which may be lower now: the excess is then trimmed as after
-    /// `cache_memlimit`.
+    /// Takes over the pages of an earlier process; these are empty slabs over the same file, and `saved` is sound. The
+    /// memory of these pages is charged even if it exceeds the limit, which may be lower now: the excess is then
+    /// trimmed as after `cache_memlimit`.
     pub(crate) fn adopt(&mut self, saved: &SavedSlabs) {
         self.pages.clear();
         self.pages.extend_from_slice(&saved.pages);
@@ -105,7 +105,8 @@ impl Slabs {
             && offset.is_multiple_of(self.sizes.chunk_bytes(class))
     }
 
-    /// The number of free chunks that a page lists; `None` if one of them is none, or `is_free` denies it.
+    /// The number of free chunks that a page lists; `None` if one of them is not a chunk, or if `is_free` denies that
+    /// it is free.
     pub(crate) fn count_free(&self, id: PageId, is_free: impl Fn(ChunkRef) -> bool) -> Option<u32> {
         let page = self.page(id);
         let chunks = page.carved / self.sizes.chunk_bytes(page.class) as u32;
@@ -126,12 +127,12 @@ impl Slabs {
 }
 
 impl SavedSlabs {
-    /// Whether a page was more than a number.
+    /// Whether a page had memory and was not just a number.
     fn has_bytes(&self, id: PageId) -> bool {
         self.pages[id as usize].class != NO_CLASS || self.sums[id as usize] != 0
     }
 
-    /// Whether slabs like these, which are empty, can take it over. `outside_bytes` are held beside the pages.
+    /// Whether `slabs`, which are empty, can take this state over. `outside_bytes` are held beside the pages.
     pub(crate) fn is_sound(&self, slabs: &Slabs, outside_bytes: u64) -> bool {
         let pages = self.pages.len();
         (1..=slabs.pages_max).contains(&pages)
@@ -162,8 +163,8 @@ impl SavedSlabs {
             && page.available == room
     }
 
-    /// Whether each page is in one list, that of its class, the pool's or the vacant ones', and where it says so in that of
-    /// the available ones, once.
+    /// Whether each page is in exactly one list: that of its class, of the pool or of the vacant pages. A page that is
+    /// marked as available also has to be in the list of available pages, once.
     fn are_lists_sound(&self) -> bool {
         let mut seen = vec![false; self.pages.len()];
         let mut available = vec![false; self.pages.len()];
@@ -181,7 +182,8 @@ impl SavedSlabs {
             && (self.pages.iter().zip(available)).all(|(page, listed)| page.available == listed)
     }
 
-    /// Follows a list of pages of one class; the chunks in use in them, or `None` if it is broken.
+    /// Follows a list of pages of one class. Returns the number of chunks in use in them, or `None` if the list is
+    /// broken.
     fn follow(&self, list: List, which: Which, seen: &mut [bool], class: u8) -> Option<u64> {
         let (mut before, mut id, mut used) = (0, list.first, 0);
         for _ in 0..list.len {

@@ -1,9 +1,9 @@
 //! The chunk sizes of the slab classes, and the class of a size.
 //!
 //! Class 0 is the index; items begin with class 1, as in memcached. By default sizes go up in steps of 8 bytes to 512,
-//! then by 5 %, each made as large as the same number of chunks per page allows, so that the tail of a page is never
-//! worth a chunk's 8 bytes each. The largest chunk is an eighth of a page: larger items are chains whose last chunk
-//! has a class of its own, which wastes less than one chunk of up to a page would.
+//! then by 5 %, each made as large as the same number of chunks per page allows, so that the tail of a page is always
+//! shorter than 8 bytes for each of its chunks. The largest chunk is an eighth of a page: larger items are chains whose
+//! last chunk has a class of its own, which wastes less than one chunk of up to a page would.
 
 use crate::config::EngineConfig;
 
@@ -17,8 +17,8 @@ const CHUNK_MIN: usize = 24;
 const FINE_MAX: usize = 512;
 /// Ratio of the default sizes above [`FINE_MAX`].
 const RATIO: f64 = 1.05;
-/// The last chunk of a chain has one of so many sizes, parts of the largest: with finer ones each class would hold a few, and a
-/// chain would hardly ever leave what the next one needs.
+/// The last chunk of a chain has one of so many sizes, which are parts of the largest. With finer sizes each class
+/// would hold only a few chunks, and a freed chain would hardly ever leave chunks that the next chain needs.
 pub(crate) const LATER_CLASSES: usize = 8;
 /// Sizes up to this are looked up in a table.
 const TABLE_BYTES: usize = 2048;
@@ -30,7 +30,7 @@ const CHUNK_MAX_MIN: usize = 512;
 pub(crate) struct Sizes {
     sizes: Vec<u32>,
     small: Box<[u8]>,
-    /// Of later chunks of chains.
+    /// The classes of later chunks of chains.
     later: [u8; LATER_CLASSES],
     granule: usize,
 }

@@ -132,7 +132,7 @@ impl Engine {
         self.receiving.held_bytes += bytes;
     }
 
-    /// The value is no longer on its way in.
+    /// Notes that the value is no longer on its way in.
     pub(crate) fn end_staged(&mut self, staged: &Staged) {
         self.check_owner(staged);
         self.contents.pins.note_unguarded();
@@ -143,7 +143,7 @@ impl Engine {
         }
     }
 
-    /// A value that another engine made would name chunks of others here.
+    /// Panics if another engine made the value: its references would name chunks of other items here.
     pub(crate) fn check_owner(&self, staged: &Staged) {
         assert!(
             staged.engine == self.id(),
@@ -152,7 +152,8 @@ impl Engine {
     }
 
     /// Whether values on their way in may take the place of items for a value that holds `own_bytes`. Together they get
-    /// half of what the shard holds at most, so that everybody else finds something to evict; a single one may need more.
+    /// at most half of the memory that the shard holds, so that other allocations find something to evict; a single
+    /// value may need more.
     pub(crate) fn may_evict_for_staged(&self, own_bytes: u64) -> bool {
         let held = self.receiving.held_bytes;
         held == own_bytes || 2 * held < self.contents.items.slabs.held_bytes()

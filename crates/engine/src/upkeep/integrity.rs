@@ -1,4 +1,4 @@
-//! The self-check: walks everything and panics with what is wrong. For tests.
+//! The self-check for tests: walks over everything and panics with a message that says what is wrong.
 //!
 //! ```text
 //! slabs (lists, free chunks) -> index -> items and their chains -> census -> what is not in the index -> guards of pages
@@ -125,7 +125,7 @@ impl Engine {
         chunks
     }
 
-    /// Checks that the guards of pages are those of pinned and staged items.
+    /// Checks that the guards of each page are as many as its pinned and staged items ask for.
     fn check_guards(&self) {
         let slabs = &self.contents.items.slabs;
         let mut guarded = vec![0; slabs.pages_end() as usize];

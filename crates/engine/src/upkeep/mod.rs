@@ -25,7 +25,7 @@ use crate::types::Seconds;
 /// Chunks of a page on its way out that one [`Engine::maintain`] looks at.
 const DRAIN_STEP: usize = 128;
 
-/// Where the background walks are.
+/// The positions of the background walks.
 #[derive(Debug, Default)]
 pub(crate) struct Walks {
     sweep: Sweep,
@@ -35,8 +35,8 @@ pub(crate) struct Walks {
 }
 
 impl Engine {
-    /// Housekeeping in bounded steps; to be called every few milliseconds while there is traffic, and now and then
-    /// without. True while a page is being emptied, which more calls would finish.
+    /// Does a bounded step of housekeeping. To be called every few milliseconds while there is traffic, and now and
+    /// then while there is none. True while a page is being emptied: more calls finish that.
     pub fn maintain(&mut self, now: Seconds) -> bool {
         self.contents.clock.advance(now);
         let condenses = self.spending(|engine, effort| {

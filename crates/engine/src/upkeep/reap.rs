@@ -5,9 +5,10 @@
 //!                          '-> visited from its start, some chunks in each call
 //! ```
 //!
-//! [`Engine::sweep`] goes through everything, which takes minutes of a large cache at the pace that it can have. This goes
-//! through the table of pages, a few bytes for each, and visits a page only when so many of its items have probably died
-//! (`slab::Mortality`, and what a `flush_all` has killed) that each of them is worth the few live ones looked at.
+//! [`Engine::sweep`] goes through all memory, which takes minutes in a large cache at the pace that it can have.
+//! [`Engine::reap`] goes through the table of pages, a few bytes for each page. It visits a page only when so many of
+//! its items have probably died (by `slab::Mortality`, or by a `flush_all`) that finding them is worth looking at the
+//! live ones.
 
 use super::sweep::{Batch, GROUP, begin_visit, reclaim_dead};
 use crate::api::ReapProgress;
@@ -20,11 +21,11 @@ use crate::types::Seconds;
 /// Entries of the table of pages that cost as much as one chunk.
 const PAGES_PER_LOOK: usize = 8;
 
-/// Where the reaping is.
+/// The position of the reaping.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reaping {
     page: PageId,
-    /// In the page being visited.
+    /// The position in the page being visited.
     visit: Option<Visit>,
 }
 
@@ -44,8 +45,8 @@ struct Visit {
 }
 
 impl Engine {
-    /// Frees dead items of pages where probably one chunk in `one_in` is dead; looks at up to `budget` chunks. The call
-    /// after one that has `wrapped` begins with the first page again.
+    /// Frees dead items of pages where probably at least one chunk in `one_in` is dead; looks at up to `budget` chunks.
+    /// After a call whose result has `wrapped`, the next call begins with the first page again.
     pub fn reap(&mut self, now: Seconds, budget: usize, one_in: u32) -> ReapProgress {
         self.contents.clock.advance(now);
         let now = self.contents.clock.now().0;
@@ -77,7 +78,7 @@ impl Engine {
 }
 
 impl Reaping {
-    /// Steps over a few pages, to the next that is worth a visit; true at the end of the table.
+    /// Steps over a few pages, up to the next page that is worth a visit; true at the end of the table.
     fn seek_dead(&mut self, contents: &mut Contents, one_in: u32) -> bool {
         for _ in 0..PAGES_PER_LOOK {
             let id = self.page;
@@ -108,10 +109,10 @@ impl Reaping {
         self.visit.map(|_| self.page)
     }
 
-    /// The next few chunks of the page being visited, or none at the step to the next one.
+    /// The next few chunks of the page being visited, or none at the step to the next page.
     fn next_chunks(&mut self, contents: &Contents, mut visit: Visit, most: usize) -> Batch {
         let id = self.page;
-        // A page that has changed its class meanwhile has nothing of what was to be reaped.
+        // A page that has changed its class meanwhile holds none of the items that were to be reaped.
         let batch = match contents.items.slabs.page(id).class == visit.class {
             true => Batch::of_page(contents, id, &mut visit.offset, GROUP.min(most)),
             false => Batch::STEP,

@@ -5,9 +5,10 @@
 //! saved     layout, page table, directory of the index, clock, next cas unique: some 20 bytes for a kB of items
 //! ```
 //!
-//! Everything refers to memory by offsets in the segment, so nothing is moved or rebuilt. The mark ties the two together: a
-//! file that was written to since it was saved, or by another process, does not have it. Nothing is believed before the
-//! checksum of each page has shown that it is as it was, and [`crate::upkeep::sound`] that it can be followed.
+//! Everything refers to memory by offsets in the segment, so nothing is moved or rebuilt. The mark ties the two
+//! together: a file that was written to since it was saved, or by another process, does not have it. Nothing is
+//! believed before the checksum of each page has shown that the page is as it was, and [`crate::upkeep::sound`] has
+//! shown that its references can be followed.
 
 use std::fmt;
 use std::io;
@@ -25,14 +26,14 @@ use crate::index::SavedIndex;
 use crate::item::State;
 use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId, SavedSlabs};
 
-/// Changes whenever the layout of items, pages or the index does.
+/// The format version. It changes whenever the layout of items, pages or the index changes.
 const FORMAT: u32 = 10;
 /// Where the mark lies; page 0 holds nothing else.
 const MARK_AT: usize = 0;
 /// Bytes of the mark.
 const MARK_BYTES: usize = 16;
 
-/// What has to be the same in both processes.
+/// Settings that have to be the same in both processes.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Layout {
     format: u32,
@@ -57,13 +58,13 @@ struct Saved {
 /// Why a shard could not be restored.
 #[derive(Debug)]
 pub enum RestoreError {
-    /// What was saved cannot be read.
+    /// The saved state cannot be read.
     Unreadable,
-    /// It was saved with settings that give another layout.
+    /// The state was saved with settings that give another layout.
     OtherLayout,
-    /// The memory file is not the one, or not as, it was when the state was saved.
+    /// The memory file is another one, or is not as it was when the state was saved.
     OtherFile,
-    /// Something in the memory file is not as it was, or what was saved contradicts itself.
+    /// Something in the memory file is not as it was, or the saved state contradicts itself.
     Damaged,
     /// The memory cannot be mapped.
     Io(io::Error),
@@ -88,12 +89,12 @@ impl fmt::Display for RestoreError {
 impl std::error::Error for RestoreError {}
 
 impl Engine {
-    /// Everything that [`Self::restore`] needs beside the memory file. `mark` is written to the file and must be
-    /// different each time. Values being received are given up, and pinned ones are no longer pinned: nobody may use
-    /// them, or this engine, afterwards.
+    /// Returns everything that [`Self::restore`] needs beside the memory file. `mark` is written to the file and must
+    /// be different each time. Values being received are given up, and pinned values are no longer pinned: nobody may
+    /// use these values or this engine afterwards.
     pub fn save(&mut self, mark: [u8; 16]) -> Vec<u8> {
         self.settle();
-        // Nobody would know of these.
+        // The next process would not know of prefaulted pages.
         self.contents.items.slabs.end_prefault();
         self.contents.items.slabs.end_release();
         self.contents.items.slabs.segment.write(MARK_AT, &mark);
@@ -109,11 +110,11 @@ impl Engine {
         postcard::to_stdvec(&saved).expect("plain numbers always have a serialized form")
     }
 
-    /// A shard as it was when it was saved. The clock must go on from where it stood, or from later.
+    /// A shard as it was when it was saved. The clock must go on from the time of the save, or from a later time.
     ///
     /// # Errors
     ///
-    /// See [`RestoreError`]. Nothing is lost by trying: the file is as before.
+    /// See [`RestoreError`]. Nothing is lost by trying: after an error the file is as before.
     pub fn restore(
         config: EngineConfig,
         budget: Arc<Budget>,
@@ -137,13 +138,13 @@ impl Engine {
             return Err(RestoreError::OtherFile);
         }
         engine.take_over(&saved)?;
-        // Whatever is written from here on makes the saved state worthless.
+        // Any write from here on makes the saved state worthless, so the mark goes.
         let segment = &mut engine.contents.items.slabs.segment;
         segment.write(MARK_AT, &[0; MARK_BYTES]);
         Ok(engine)
     }
 
-    /// Takes over what was saved of a shard of this layout.
+    /// Takes over the saved state of a shard of this layout.
     fn take_over(&mut self, saved: &Saved) -> Result<(), RestoreError> {
         let outside_bytes = saved.index.directory_bytes();
         if !saved.index.is_sound()
@@ -195,7 +196,8 @@ impl Engine {
         self.walks.break_off(&mut self.contents);
     }
 
-    /// Frees values that were being received. With the pins gone, only their pages are guarded.
+    /// Frees values that were being received. Since nothing is pinned any more, only pages with such values are
+    /// guarded.
     fn give_up_staged(&mut self, effort: &mut Effort) {
         self.receiving.clear();
         let guarded: Vec<PageId> = (1..self.contents.items.slabs.pages_end())

@@ -1,8 +1,9 @@
-//! Whether what a restart has found is as it was saved, and can be followed.
+//! Checks that the memory a restart has found is as it was saved, and that its references can be followed.
 //!
-//! The checksums say that state and pages are as they were. The rest says that they are what an engine leaves: every
-//! reference leads to a chunk of the right kind, nothing is longer than its chunk, no chain is endless, and items and index
-//! agree. So no damage, of whatever origin, is met later by a request. Nothing here trusts what it has not looked at.
+//! The checksums show that state and pages are as they were. The other checks show that an engine can have left them:
+//! every reference leads to a chunk of the right kind, nothing is longer than its chunk, no chain is endless, and items
+//! and index agree. So no request meets any damage later, whatever its origin. Nothing here trusts memory that was not
+//! checked before.
 //!
 //! ```text
 //! checksum of a page -> its free chunks -> its items, chains, and their lookups -> the census of all is the saved one
@@ -22,7 +23,7 @@ use crate::types::KeyHash;
 /// Lookups in the index that are under way at a time.
 const LOOKUPS: usize = 32;
 
-/// What has been found in the pages.
+/// Counts and items found in the pages.
 #[derive(Debug)]
 struct Found {
     census: Census,
@@ -33,7 +34,7 @@ struct Found {
 }
 
 impl Engine {
-    /// Whether everything that was taken over is as it was saved and can be followed.
+    /// Whether all memory that was taken over is as it was saved, and its references can be followed.
     ///
     /// # Errors
     ///
@@ -84,7 +85,7 @@ impl Engine {
             && found.tails == found.tails_of_chains
     }
 
-    /// Goes through the chunks of a page, whose bytes are those that were saved.
+    /// Checks the chunks of a page. Its bytes are those that were saved.
     fn is_page_sound(&self, id: PageId, found: &mut Found) -> bool {
         let slabs = &self.contents.items.slabs;
         let page = slabs.page(id);

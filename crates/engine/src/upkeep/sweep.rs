@@ -4,9 +4,9 @@
 //! page 1, 2, 3, ...   stepped over, if all live | chunk by chunk: dead ones freed, its bound on deadlines learnt anew
 //! ```
 //!
-//! It goes through the pages in the order of their addresses, so memory is read in sequence, and steps over pages whose
-//! items all live: each page knows a time before which none of its items dies. After a `flush_all`, and every 48 days, it
-//! steps over none, so that stamps of items need no more bits than there are (clock.rs).
+//! The walk goes through the pages in the order of their addresses, so memory is read in sequence, and steps over pages
+//! whose items all live: each page knows a time before which none of its items dies. After a `flush_all`, and every 48
+//! days, the walk steps over no page, so that the stamps of items need no more bits than there are (clock.rs).
 
 use super::Walks;
 use crate::api::SweepProgress;
@@ -19,14 +19,14 @@ use crate::types::{KeyHash, Seconds};
 
 /// Chunks looked at by one call of [`Engine::maintain`] when a walk over everything is due.
 const RENEWAL_STEP: usize = 128;
-/// Calls of the walk, of 160 chunks or more each, by a flush that takes one of the last 2^21 stamps: together they go through
-/// 2,600,000,000 chunks.
+/// Steps of the walk, of 160 chunks or more each, that a flush makes if it takes one of the last 2^21 stamps: together
+/// these flushes go through 2,600,000,000 chunks.
 const FLUSH_STEPS: usize = 8;
 
 /// Chunks that are looked at together, so that their cache misses overlap.
 pub(super) const GROUP: usize = 32;
 
-/// Where the walk is.
+/// The position of the walk.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sweep {
     page: PageId,
@@ -35,13 +35,13 @@ pub(super) struct Sweep {
     class: u8,
     /// The flush in effect when the walk began.
     flushed: Option<u64>,
-    /// The stamp when it began, if it looks at every item.
+    /// The stamp when the walk began, if the walk looks at every item.
     renews: Option<u64>,
 }
 
 impl Engine {
-    /// Looks at up to `budget` chunks (a page that is stepped over counts as one) and frees dead items; at fewer if many are
-    /// dead.
+    /// Looks at up to `budget` chunks, or at fewer if many items are dead, and frees dead items. A page that is stepped
+    /// over counts as one chunk.
     pub fn sweep(&mut self, now: Seconds, budget: usize) -> SweepProgress {
         self.contents.clock.advance(now);
         self.spending(|engine, effort| {
@@ -50,7 +50,8 @@ impl Engine {
         })
     }
 
-    /// Goes on with a walk over everything if one has to end before stamps are used up; true while there is more to do.
+    /// Goes on with a walk over everything if such a walk has to end before stamps are used up; true while there is
+    /// more to do.
     pub(super) fn renew_stamps(&mut self) -> bool {
         if self.contents.clock.needs_walk() {
             self.sweep(self.contents.clock.now(), RENEWAL_STEP);
@@ -73,12 +74,13 @@ impl Engine {
 }
 
 impl Walks {
-    /// Whether a walk is inside a page, whose bound on deadlines is then that of a part of its items.
+    /// Whether a walk is inside a page. The page's bound on deadlines then covers only a part of its items.
     pub(super) fn are_inside(&self, page: PageId) -> bool {
         self.sweep.is_inside(page) || self.reaping.is_inside(page)
     }
 
-    /// Gives up the walks, so that no page has the bound of a part of its items: such a page is walked in any case.
+    /// Gives up the walks, so that no page is left with a bound that covers only a part of its items: such a page is
+    /// marked to be walked in any case.
     pub(super) fn break_off(&mut self, contents: &mut Contents) {
         let pages = [self.sweep.page_under_way(), self.reaping.page_under_way()];
         for page in pages.into_iter().flatten() {
@@ -119,7 +121,7 @@ impl Sweep {
         progress
     }
 
-    /// A walk has ended, unless there was none, and another begins.
+    /// Ends the walk, if there was one, and begins another.
     fn begin_walk(&mut self, contents: &mut Contents) {
         if let Some(began) = self.renews {
             contents.clock.end_walk(self.flushed, began);
@@ -142,7 +144,7 @@ impl Sweep {
         (self.page != 0).then_some(self.page)
     }
 
-    /// The next few chunks of the page, or none at a step to the next one.
+    /// The next few chunks of the page, or none at a step to the next page.
     fn next_chunks(&mut self, contents: &mut Contents, most: usize) -> Batch {
         let id = self.page;
         let page = contents.items.slabs.page(id);
@@ -179,19 +181,20 @@ impl Sweep {
 pub(super) struct Batch {
     chunks: [ChunkRef; GROUP],
     len: usize,
-    /// As how many chunks it counts.
+    /// The number of chunks that the batch counts for.
     pub(super) looked: usize,
 }
 
 impl Batch {
-    /// None: a step to the next page, which counts as one chunk.
+    /// A batch without chunks: a step to the next page, which counts as one chunk.
     pub(super) const STEP: Self = Self {
         chunks: [ChunkRef::NULL; GROUP],
         len: 0,
         looked: 1,
     };
 
-    /// Up to `most` chunks of a page from `offset` on, which is moved behind them; [`Self::STEP`] at its end.
+    /// Up to `most` chunks of a page from `offset` on; [`Self::STEP`] at the end of the page. Moves `offset` behind the
+    /// chunks.
     pub(super) fn of_page(contents: &Contents, id: PageId, offset: &mut u32, most: usize) -> Self {
         let slabs = &contents.items.slabs;
         let chunk_bytes = slabs.sizes.chunk_bytes(slabs.page(id).class) as u32;
@@ -213,7 +216,7 @@ impl Batch {
     }
 }
 
-/// The page is gone through from its start: what is met, and what is stored meanwhile, is counted anew.
+/// Called when a visit of a page begins: from now on its items are counted anew, as they are met or stored.
 pub(super) fn begin_visit(contents: &mut Contents, id: PageId) {
     let flushed = contents.clock.flushed().map_or(0, |stamp| stamp + 1);
     let now = contents.clock.now().0;
@@ -221,8 +224,8 @@ pub(super) fn begin_visit(contents: &mut Contents, id: PageId) {
     page.begin_visit(now, flushed);
 }
 
-/// Frees the dead items among those that begin in these chunks; returns their number. Their lines of the index are
-/// asked for together.
+/// Frees the dead items among those that begin in these chunks; returns the number of dead items. Their cache lines of
+/// the index are prefetched together.
 pub(super) fn reclaim_dead(
     contents: &mut Contents,
     telemetry: &mut Telemetry,
@@ -250,7 +253,7 @@ pub(super) fn reclaim_dead(
     found
 }
 
-/// Whether a chunk begins a dead item. Of a live one its page learns the deadline.
+/// Whether a dead item begins in a chunk. If the item is alive, its page learns the deadline.
 fn is_dead_or_note(contents: &mut Contents, telemetry: &mut Telemetry, chunk: ChunkRef) -> bool {
     if !contents.items.head(chunk).is_linked() {
         return false;

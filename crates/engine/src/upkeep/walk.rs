@@ -1,7 +1,8 @@
-//! Visiting every live item, or those of some slab classes, in bounded steps: for `lru_crawler metadump` and the like.
+//! Visiting every live item, or the live items of some slab classes, in bounded steps: for `lru_crawler metadump` and
+//! similar commands.
 //!
-//! The walk follows the index in the order of [`crate::index`]'s spans and pauses anywhere, also inside a leaf, where it
-//! goes up the tags:
+//! The walk follows the index in the order of [`crate::index`]'s spans and may pause anywhere, even inside a leaf,
+//! whose items it visits in the order of their tags:
 //!
 //! ```text
 //!          done       | leaf being visited                | to come
@@ -12,8 +13,8 @@
 //! Items that the usual table has displaced follow, if there are any, from 2^32 to 2^33.
 //!
 //! An item that is in the cache from the first step to the last is visited, wherever its memory moves meanwhile. It is
-//! visited once, but for a leaf that is split between two steps that visit it. Items that come, change or go meanwhile
-//! are visited as they are at that moment, or not.
+//! visited once, unless its leaf is split between two steps that visit the leaf. An item that comes, changes or goes
+//! meanwhile is visited as it is at that moment, or not at all.
 
 use crate::contents::Contents;
 use crate::engine::Engine;
@@ -28,7 +29,7 @@ const LEAF_WORK: u64 = 16;
 /// Items asked for ahead of the one being visited.
 const PREFETCH_AHEAD: usize = 8;
 
-/// Where a walk over all items is; the default is its beginning.
+/// The position of a walk over all items; the default is the beginning.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WalkCursor {
     from: u64,
@@ -44,7 +45,7 @@ impl WalkCursor {
     }
 }
 
-/// Where a walk over the pages of some slab classes is; the default is its beginning.
+/// The position of a walk over the pages of some slab classes; the default is the beginning.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PageCursor {
     page: PageId,
@@ -58,17 +59,17 @@ pub struct PageCursor {
 pub struct WalkedItem<'a> {
     /// The key.
     pub key: &'a [u8],
-    /// When it dies.
+    /// When the item dies.
     pub deadline: Deadline,
-    /// When it was last used.
+    /// When the item was last used.
     pub last_access: Seconds,
     /// The cas unique, 0 with cas disabled.
     pub cas: u64,
-    /// Whether a lookup has fetched it since it was stored.
+    /// Whether a lookup has fetched the item since it was stored.
     pub fetched: bool,
-    /// Whether its key came in base64 when it was stored.
+    /// Whether the key came in base64 when the item was stored.
     pub binary_key: bool,
-    /// The slab class of its first chunk, as shown to users.
+    /// The slab class of the item's first chunk, as shown to users.
     pub class_id: u8,
     /// Bytes of header, key and value, as `bytes` counts them.
     pub item_bytes: usize,
@@ -81,7 +82,7 @@ pub struct WalkedItem<'a> {
 impl Engine {
     /// Visits the next live items, some `budget` of them, and moves the cursor; true while there are more to visit.
     ///
-    /// Marks and counts nothing. Between two steps, anything may happen to the items.
+    /// The walk marks and counts nothing. Between two steps, anything may happen to the items.
     pub fn walk(
         &mut self,
         cursor: &mut WalkCursor,
@@ -92,7 +93,7 @@ impl Engine {
         self.contents.clock.advance(now);
         self.spending(|engine, effort| {
             let (contents, chunks) = (&engine.contents, &mut engine.walks.walked);
-            // A leaf without items counts as one, so that an empty table is no endless walk.
+            // A leaf without items counts as one item, so that a step over an empty table ends.
             let mut looked = 0;
             while looked < budget && !cursor.is_done() {
                 chunks.clear();
@@ -111,11 +112,12 @@ impl Engine {
         !cursor.is_done()
     }
 
-    /// Visits the live items of the slab classes that have a bit in `classes`, by their shown number: the pages of those
-    /// classes one after the other, and no memory of other classes. Looks at some `budget` chunks and page headers, or ends
-    /// early when `visit` says that it has seen enough; true while there are more to visit.
+    /// Visits the live items of the slab classes that have a bit in `classes`, by their shown number. Goes through the
+    /// pages of those classes one after the other and touches no memory of other classes. Looks at some `budget` chunks
+    /// and page headers, or ends early when `visit` says that it has seen enough; true while there are more to visit.
     ///
-    /// An item that moves to another chunk meanwhile may be visited twice or not at all. Marks and counts nothing.
+    /// An item that moves to another chunk meanwhile may be visited twice or not at all. The walk marks and counts
+    /// nothing.
     pub fn walk_pages(
         &mut self,
         cursor: &mut PageCursor,
@@ -170,7 +172,7 @@ impl Contents {
         Some(chunk)
     }
 
-    /// Collects items from the cursor on, of one leaf at most, and moves the cursor behind them.
+    /// Collects items of at most one leaf, from the cursor on, and moves the cursor behind them.
     fn next_items(&self, cursor: &mut WalkCursor, wanted: usize, chunks: &mut Vec<ChunkRef>) {
         cursor.from = self.index.next_position(cursor.from);
         if cursor.is_done() {
@@ -187,7 +189,7 @@ impl Contents {
         let slabs = &self.items.slabs;
         self.index
             .collect_tags(slabs, cursor.from, cursor.tag..end, chunks);
-        // After a merge the leaf is larger than what is to be visited.
+        // After a merge the leaf is larger than the part that is to be visited.
         let part = cursor.from..cursor.to;
         if span.from != part.start || span.to != part.end {
             chunks.retain(|&chunk| {
