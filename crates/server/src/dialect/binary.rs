@@ -1,5 +1,5 @@
-//! Outcomes as packets. A quiet opcode is not answered when all went as asked: a store or a deletion that is done, a
-//! fetch that found nothing. Everything else it answers.
+//! Outcomes as packets. A quiet opcode is not answered in the ordinary case: a store or a deletion that is done, a
+//! fetch that found nothing. All other outcomes are answered.
 
 use corecached_engine::{ArithOutcome, DeleteOutcome, StoreOutcome};
 use corecached_protocol::binary::{Head, Opcode, Status, reply};
@@ -13,7 +13,8 @@ use crate::cell::outcome::{Changed, HitView};
 const NO_MEMORY_STORING: &[u8] = b"Out of memory allocating item";
 const NO_MEMORY_COUNTING: &[u8] = b"Out of memory incrementing value";
 
-/// What comes before the value of a hit.
+/// Appends the bytes before the value of a hit, or the whole reply if the value is not told. Returns the bytes behind
+/// the value.
 #[inline]
 pub(super) fn hit(
     key: &[u8],
@@ -38,7 +39,7 @@ pub(super) fn hit(
     Some(ThenValue(b""))
 }
 
-/// Appends what a fetch of a key that is not there is answered with.
+/// Appends the reply to a fetch of a key that is not there.
 #[inline]
 pub(super) fn miss(key: &[u8], head: Head, out: &mut Vec<u8>) {
     let opcode = opcode(head);
@@ -65,7 +66,7 @@ pub(super) fn changed(head: Head, changed: &Changed, out: &mut Vec<u8>) {
         Changed::Refused(why) => refused(head, *why, out),
         Changed::Deleted(outcome) => deleted(head, outcome, out),
         Changed::Counted(outcome) => counted(head, outcome, out),
-        // TOUCH answers with the item's flags and cas unique: it is a fetch there.
+        // TOUCH is a fetch here, since it answers with the item's flags and cas unique.
         Changed::Touched(_) => {}
     }
 }
@@ -93,7 +94,7 @@ fn refused(head: Head, why: Refusal, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether the value is joined to the one that is there: then the result can be too large although the value is not.
+/// Whether the value is joined to the one that is there. If so, the result can be too large although the value is not.
 fn joins(head: Head) -> bool {
     matches!(
         opcode(head),
@@ -101,7 +102,7 @@ fn joins(head: Head) -> bool {
     )
 }
 
-/// memcached's words for it depend on what there is no memory for.
+/// Appends that there is no memory; the words depend on the thing that there is no memory for, as in memcached.
 fn no_memory(head: Head, text: &[u8], out: &mut Vec<u8>) {
     reply::body(out, head, Status::OutOfMemory, text);
 }
@@ -145,7 +146,7 @@ pub(super) fn notice(head: Head, notice: Notice<'_>, out: &mut Vec<u8>) {
         Notice::Flushed | Notice::CountersReset => done(head, 0, out),
         Notice::FlushRefused => reply::error(out, head, Status::AuthError),
         Notice::Statistics(pairs) => statistics(head, pairs, out),
-        // The packet that ends statistics; all of the answer to `stats detail on`.
+        // These are the packet that ends statistics, and the whole answer to `stats detail on`.
         Notice::StatisticsEnd | Notice::DetailTurned => reply::done(out, head, 0),
         Notice::LongStatistic { name, value_bytes } => {
             reply::stat_begin(out, head, name, value_bytes);
@@ -153,7 +154,7 @@ pub(super) fn notice(head: Head, notice: Notice<'_>, out: &mut Vec<u8>) {
         Notice::NoSuchStatistics | Notice::DetailRefused => {
             reply::error(out, head, Status::NotFound);
         }
-        // Only text has the command.
+        // The command exists only in text.
         Notice::Reassigned(_) => {}
     }
 }
@@ -165,14 +166,14 @@ fn statistics(head: Head, pairs: &Pairs, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the reply to something that was done.
+/// Appends the reply to a command that was done.
 fn done(head: Head, cas: u64, out: &mut Vec<u8>) {
     if !opcode(head).is_quiet() {
         reply::done(out, head, cas);
     }
 }
 
-/// Only packets with an opcode that exists become operations.
+/// The opcode of a packet. Only packets with an opcode that exists become operations.
 #[inline]
 fn opcode(head: Head) -> Opcode {
     Opcode::from_byte(head.opcode).unwrap_or(Opcode::Noop)

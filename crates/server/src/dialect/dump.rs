@@ -8,22 +8,22 @@ use corecached_protocol::dump::{self as line, MetadumpItem};
 use crate::cell::access::Access;
 use crate::cell::walk::{Place, WalkStep, walk};
 
-/// Sizes are counted in steps of so many bytes.
+/// Sizes are counted in steps of this many bytes.
 const SIZE_STEP: usize = 32;
 
 /// Items by size: the multiple of 32 bytes that has room for them.
 pub(crate) type Sizes = BTreeMap<usize, u64>;
 
-/// How items are shown.
+/// How the items of a walk are shown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dump {
-    /// What is shown of an item.
+    /// The facts of an item that are shown.
     pub(crate) form: DumpForm,
     /// Unix time of the server's second 0.
     pub(crate) unix_origin: i64,
 }
 
-/// What is shown of an item.
+/// The facts of an item that are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DumpForm {
     /// A line of `lru_crawler metadump`.
@@ -34,14 +34,14 @@ pub(crate) enum DumpForm {
     Cachedump {
         /// Lines wanted.
         limit: u32,
-        /// Bytes that they may have.
+        /// Most bytes of all those lines together.
         bytes_max: usize,
     },
-    /// Its size, counted.
+    /// The item's size is counted.
     Sizes,
 }
 
-/// What a step of a walk has come to.
+/// Result of a step of a walk.
 #[derive(Debug, Default)]
 pub(crate) struct Walked {
     /// Where the next step begins; `None` when all of the shard has been shown.
@@ -50,13 +50,13 @@ pub(crate) struct Walked {
     pub(crate) lines: u32,
     /// Bytes written.
     pub(crate) bytes: usize,
-    /// The wanted lines are all there, or no more fit.
+    /// Whether the wanted lines are all there, or no more fit.
     pub(crate) is_full: bool,
     /// Items by size.
     pub(crate) sizes: Sizes,
 }
 
-/// Takes a step of a walk, and appends what `dump` shows of the items.
+/// Takes a step of a walk, and appends the lines that `dump` asks for.
 pub(crate) fn step(
     access: &mut Access<'_>,
     step: &WalkStep,
@@ -105,7 +105,7 @@ fn show(dump: &Dump, item: &WalkedItem<'_>, out: &mut Vec<u8>, walked: &mut Walk
     }
 }
 
-/// What fits into the answer to `stats cachedump`.
+/// The number of lines and bytes that still fit into the answer to `stats cachedump`.
 #[derive(Clone, Copy)]
 struct Room {
     limit: u32,

@@ -1,7 +1,7 @@
 //! Outcomes as replies to meta commands.
 //!
-//! What is asked for by no flag is left unwritten and uncomputed: most requests want a value and nothing else. A quiet
-//! command's ordinary outcome becomes no bytes at all; errors and unexpected outcomes are told in any case.
+//! Nothing is written or computed that no flag asks for: most requests want a value and nothing else. The ordinary
+//! outcome of a quiet command becomes no bytes at all; errors and unexpected outcomes are always told.
 
 use corecached_engine::{ArithOutcome, Deadline, DeleteOutcome, Seconds, StoreOutcome};
 use corecached_protocol::meta::Flags;
@@ -12,23 +12,23 @@ use super::ThenValue;
 use crate::cell::op::Refusal;
 use crate::cell::outcome::{Changed, HitView};
 
-/// What a meta command says about its reply.
+/// The wishes of a meta command for its reply.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MetaStyle<'a> {
-    /// Its flags as sent: the reply returns what they ask for, in their order.
+    /// The command's flags as sent: the reply returns the facts that they ask for, in their order.
     pub(crate) flags: Flags<'a>,
-    /// Whether its key came in base64.
+    /// Whether the command's key came in base64.
     pub(crate) base64: bool,
     /// Length of the value that `ms` came with.
     pub(crate) value_bytes: u32,
-    /// What `T` means.
+    /// The deadline that `T` means.
     pub(crate) touched: Deadline,
-    /// What `N` means.
+    /// The deadline that `N` means.
     pub(crate) created: Deadline,
 }
 
 impl MetaStyle<'_> {
-    /// The same with its words kept elsewhere.
+    /// The same style with `words`, a copy of its words.
     #[inline]
     pub(super) fn with_words<'b>(self, words: &'b [u8]) -> MetaStyle<'b> {
         MetaStyle {
@@ -38,7 +38,7 @@ impl MetaStyle<'_> {
     }
 }
 
-/// The line of a hit of `mg`.
+/// Appends the line of a hit of `mg`.
 #[inline]
 pub(super) fn hit(
     key: &[u8],
@@ -48,7 +48,7 @@ pub(super) fn hit(
     out: &mut Vec<u8>,
 ) -> Option<ThenValue> {
     let flags = &style.flags;
-    // A client that has the value already, by its cas unique, is not sent it again.
+    // A client that has the value already, as its cas unique shows, is not sent the value again.
     let with_value =
         flags.has(b'v') && (!flags.has(b'C') || flags.compare_cas() != Some(hit.cas()));
     if flags.wants_flags_back() {
@@ -108,7 +108,7 @@ fn ttl(deadline: Deadline, now: Seconds) -> Option<u32> {
     (deadline != Deadline::NEVER).then(|| deadline.0.saturating_sub(now.0))
 }
 
-/// All of the answer to a hit of `me`.
+/// Appends the whole answer to a hit of `me`.
 #[cold]
 pub(super) fn innards(key: &[u8], hit: &impl HitView, now: Seconds, out: &mut Vec<u8>) {
     let facts = meta::Innards {
@@ -123,25 +123,25 @@ pub(super) fn innards(key: &[u8], hit: &impl HitView, now: Seconds, out: &mut Ve
     meta::debug(out, &facts);
 }
 
-/// The line of a miss of `me`.
+/// Appends the line of a miss of `me`.
 #[cold]
 pub(super) fn no_innards(out: &mut Vec<u8>) {
     out.extend_from_slice(meta::EN);
 }
 
-/// The line of a miss of `mg`.
+/// Appends the line of a miss of `mg`.
 pub(super) fn miss(key: &[u8], style: &MetaStyle<'_>, out: &mut Vec<u8>) {
     if !style.flags.is_quiet() {
         plain(key, style, Status::En, out);
     }
 }
 
-/// There is no memory for the new deadline of a hit of `mg`.
+/// Appends that there is no memory for the new deadline of a hit of `mg`.
 pub(super) fn out_of_memory(out: &mut Vec<u8>) {
     out.extend_from_slice(reply::OUT_OF_MEMORY);
 }
 
-/// The reply to a change.
+/// Appends the reply to a change.
 pub(super) fn changed(
     key: &[u8],
     style: &MetaStyle<'_>,
@@ -155,7 +155,7 @@ pub(super) fn changed(
         Changed::Refused(Refusal::NoMemory) => stored(key, style, &StoreOutcome::OutOfMemory, out),
         Changed::Deleted(outcome) => deleted(key, style, outcome, out),
         Changed::Counted(outcome) => counted(key, style, outcome, now, out),
-        // No meta command touches without looking.
+        // No meta command touches an item without a lookup.
         Changed::Touched(_) => {}
     }
 }
@@ -171,7 +171,7 @@ fn key_of<'k>(key: &'k [u8], style: &MetaStyle<'_>) -> Key<'k> {
     }
 }
 
-/// The reply to `ms`.
+/// Appends the reply to `ms`.
 fn stored(key: &[u8], style: &MetaStyle<'_>, outcome: &StoreOutcome, out: &mut Vec<u8>) {
     let sent = style.value_bytes as usize;
     let (status, cas, value_bytes) = match *outcome {
@@ -193,7 +193,7 @@ fn stored(key: &[u8], style: &MetaStyle<'_>, outcome: &StoreOutcome, out: &mut V
     );
 }
 
-/// The reply to `md`.
+/// Appends the reply to `md`.
 fn deleted(key: &[u8], style: &MetaStyle<'_>, outcome: &DeleteOutcome, out: &mut Vec<u8>) {
     let status = match outcome {
         DeleteOutcome::Deleted if style.flags.is_quiet() => return,
@@ -205,7 +205,7 @@ fn deleted(key: &[u8], style: &MetaStyle<'_>, outcome: &DeleteOutcome, out: &mut
     plain(key, style, status, out);
 }
 
-/// The reply to `ma`.
+/// Appends the reply to `ma`.
 fn counted(
     key: &[u8],
     style: &MetaStyle<'_>,

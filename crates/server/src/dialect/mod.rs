@@ -1,4 +1,4 @@
-//! Protocols write outcomes: one file for each, and nowhere else do outcomes become bytes.
+//! Protocols write outcomes: there is one file for each protocol, and outcomes become bytes nowhere else.
 //!
 //! ```text
 //!   request --> Op ------> execute --> Outcome --+--> text      what comes before a value, or all of the reply
@@ -9,7 +9,7 @@
 //!   notice  replies to commands that are not about a key       dump   lines about items that a walk passes
 //! ```
 //!
-//! From bytes to requests is `protocol`'s business, from requests to operations that of a connection (`conn/text`,
+//! The crate `protocol` turns bytes into requests; a connection turns requests into operations (`conn/text`,
 //! `conn/binary`).
 
 mod binary;
@@ -32,23 +32,23 @@ use crate::cell::outcome::{Changed, HitView, Outcome};
 pub(crate) use meta::MetaStyle;
 pub(crate) use text::prefix_lines;
 
-/// The protocol a reply is written in, with what the request said about its reply.
+/// The protocol that a reply is written in, with the request's wishes for its reply.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Style<'a> {
-    /// Not at all: `noreply`, and operations that no client asked for.
+    /// There is no reply: `noreply`, and operations that no client asked for.
     None,
     /// Classic text.
     Text {
         /// Whether a hit shows the cas unique (`gets`, `gats`).
         with_cas: bool,
     },
-    /// A packet of the binary protocol, or none: the opcode says which outcomes are told.
+    /// A packet of the binary protocol, or none: the opcode decides which outcomes are answered.
     Binary(Head),
     /// Meta commands.
     Meta(MetaStyle<'a>),
 }
 
-/// The value follows, and behind it these bytes.
+/// The value follows, and then these bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ThenValue(pub(crate) &'static [u8]);
 
@@ -84,7 +84,7 @@ impl<'a> Style<'a> {
     /// Classic text without anything special.
     pub(crate) const TEXT: Style<'static> = Style::Text { with_cas: false };
 
-    /// Classic text, or nothing.
+    /// Classic text; no reply if `noreply`.
     #[inline]
     pub(crate) fn text_unless(noreply: bool) -> Style<'static> {
         if noreply { Style::None } else { Style::TEXT }
@@ -96,7 +96,7 @@ impl<'a> Style<'a> {
         matches!(self, Style::None)
     }
 
-    /// The words of the request that its reply needs; empty for most.
+    /// The words of the request that the reply needs; empty for most.
     #[inline]
     pub(crate) fn words(&self) -> &'a [u8] {
         match *self {
@@ -105,7 +105,7 @@ impl<'a> Style<'a> {
         }
     }
 
-    /// The same with its words kept elsewhere.
+    /// The same style with `words`, a copy of its words.
     #[inline]
     pub(crate) fn with_words<'b>(self, words: &'b [u8]) -> Style<'b> {
         match self {
@@ -116,7 +116,7 @@ impl<'a> Style<'a> {
         }
     }
 
-    /// Appends the reply to a lookup that has found an item: all that comes before its value, if that is told.
+    /// Appends the reply to a lookup that has found an item: all bytes before its value, if the value is told.
     #[inline]
     pub(crate) fn hit(
         &self,
@@ -144,7 +144,7 @@ impl<'a> Style<'a> {
             Style::Binary(head) => binary::miss(op.key, *head, out),
             Style::Meta(_) if op.verb.inspects() => meta::no_innards(out),
             Style::Meta(style) => meta::miss(op.key, style, out),
-            // The line that ends the reply says it all.
+            // The line that ends the reply says all.
             Style::Text { .. } | Style::None => {}
         }
     }
@@ -158,8 +158,8 @@ impl<'a> Style<'a> {
         out: &mut Vec<u8>,
     ) -> Option<ThenValue> {
         match self {
-            // One of the keys of `gat`: a line of its own between the others would be taken for the end. The client gets the
-            // value, which lives as long as it did before.
+            // In the reply to several keys of `gat`, an error line would be taken for the end. The client gets the
+            // value, whose deadline is unchanged.
             Style::Text { with_cas } => return Some(text::hit(key, hit, *with_cas, out)),
             Style::Meta(_) => meta::out_of_memory(out),
             Style::Binary(head) => binary::out_of_memory(*head, out),
@@ -181,7 +181,7 @@ impl<'a> Style<'a> {
 }
 
 impl Verb<'_> {
-    /// Whether a lookup asks for what is known of the item, and not for its value: `me`.
+    /// Whether a lookup asks for facts about the item and not for its value: `me`.
     #[inline]
     fn inspects(&self) -> bool {
         matches!(self, Verb::Get(Fetch::Inspect))

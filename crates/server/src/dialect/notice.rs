@@ -1,26 +1,28 @@
-//! Replies to commands that are not about a key, in the protocols that have them: statistics, `flush_all`, `slabs reassign`.
+//! Replies to commands that do not concern one key, in the protocols that have them: statistics, `flush_all`, `slabs
+//! reassign`.
 
 use corecached_engine::ReassignOutcome;
 
 use super::{Style, binary, text};
 use crate::cell::Pairs;
 
-/// What is told.
+/// The outcome of a command that does not concern one key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Notice<'a> {
     /// `flush_all` is done.
     Flushed,
-    /// It is not allowed.
+    /// `flush_all` is not allowed.
     FlushRefused,
     /// `stats reset` is done.
     CountersReset,
     /// Statistics; more may follow.
     Statistics(&'a Pairs),
-    /// That were all of them.
+    /// All statistics have been told.
     StatisticsEnd,
-    /// The beginning of a statistic whose value, of so many bytes, is to follow; only the binary protocol has one.
+    /// The beginning of a statistic whose value, of `value_bytes` bytes, follows; only the binary protocol has such a
+    /// statistic.
     LongStatistic {
-        /// Its name.
+        /// Name of the statistic.
         name: &'static [u8],
         /// Length of the value.
         value_bytes: usize,
@@ -29,9 +31,9 @@ pub(crate) enum Notice<'a> {
     NoSuchStatistics,
     /// `stats detail` is on now, or off.
     DetailTurned,
-    /// It is not allowed.
+    /// `stats detail` is not allowed.
     DetailRefused,
-    /// What has become of `slabs reassign` on all shards.
+    /// The results of `slabs reassign` on all shards.
     Reassigned(&'a [ReassignOutcome]),
 }
 

@@ -10,7 +10,7 @@ use crate::cell::op::Refusal;
 use crate::cell::outcome::{Changed, HitView};
 use crate::watch::Named;
 
-/// The line before the value of a hit.
+/// Appends the line before the value of a hit.
 #[inline]
 pub(super) fn hit(key: &[u8], hit: &impl HitView, with_cas: bool, out: &mut Vec<u8>) -> ThenValue {
     let cas = with_cas.then(|| hit.cas());
@@ -18,7 +18,7 @@ pub(super) fn hit(key: &[u8], hit: &impl HitView, with_cas: bool, out: &mut Vec<
     ThenValue(reply::CRLF)
 }
 
-/// The reply to a change.
+/// Appends the reply to a change.
 #[inline]
 pub(super) fn changed(changed: &Changed, out: &mut Vec<u8>) {
     let line = match changed {
@@ -72,7 +72,7 @@ fn touched(outcome: &TouchOutcome) -> &'static [u8] {
     }
 }
 
-/// A reply to a command that is not about a key.
+/// Appends a reply to a command that does not concern one key.
 pub(super) fn notice(notice: Notice<'_>, out: &mut Vec<u8>) {
     let line = match notice {
         Notice::Flushed | Notice::DetailTurned => reply::OK,
@@ -88,7 +88,7 @@ pub(super) fn notice(notice: Notice<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(line);
 }
 
-/// A line for each statistic.
+/// Appends a line for each statistic.
 fn statistics(pairs: &Pairs, out: &mut Vec<u8>) {
     for (name, value) in pairs.iter() {
         reply::stat_line(out, name, value);
@@ -113,7 +113,7 @@ pub(crate) fn prefix_lines(prefixes: &[Named], out: &mut Vec<u8>) {
     }
 }
 
-/// The reply line of `slabs reassign`: a page that moves anywhere is success.
+/// The reply line of `slabs reassign`: it is a success if any shard moves a page.
 fn reassigned(shards: &[ReassignOutcome]) -> &'static [u8] {
     let any = |outcome| shards.contains(&outcome);
     if any(ReassignOutcome::Started) {

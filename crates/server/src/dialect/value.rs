@@ -6,16 +6,19 @@ use corecached_reactor::{Chain, Insert, Outgoing, Run};
 use crate::cell::ShardId;
 use crate::cell::access::Access;
 
-/// Values from this size on are sent from slab memory instead of being copied; docs/benchmarks.md has the measurement.
+/// Values of at least this size are sent from slab memory instead of being copied; docs/benchmarks.md has the
+/// measurement.
 pub(crate) const SEND_IN_PLACE_BYTES: usize = 16 * 1024;
 
-/// With so much in a buffer of replies, more values are sent from slab memory: nobody knows how long replies will be before
-/// they are made, those to a whole batch of another shard come together, and what is copied lies outside `-m`.
+/// With this many bytes in a buffer of replies, smaller values are sent from slab memory, too. The length of replies is
+/// unknown before they are made, the replies to a whole batch of another shard come together, and copied bytes lie
+/// outside `-m`.
 const COPIED_BYTES_MAX: usize = 256 * 1024;
-/// Values smaller than this are copied even so: they are not much larger than what is noted of one that is not.
+/// Values smaller than this are always copied: they are not much larger than the record of a value that is sent in
+/// place.
 const SEND_IN_PLACE_BYTES_MIN: usize = 512;
 
-/// Whether a value is sent from slab memory, with so many bytes in the buffer before it.
+/// Whether a value is sent from slab memory, if `buffered_bytes` bytes are in the buffer before it.
 #[inline]
 pub(super) fn stays_in_place(value_bytes: usize, buffered_bytes: usize) -> bool {
     value_bytes >= SEND_IN_PLACE_BYTES
@@ -43,7 +46,7 @@ pub(super) fn copy(hit: &Hit<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Pins an item, and has its value sent from where it is.
+/// Pins an item, so that its value is sent from where it lies.
 pub(super) fn send_in_place(access: &mut Access<'_>, item: ItemHandle, out: &mut Outgoing) {
     let (pin, pinned) = access.engine.pin(item);
     let chain = (pinned.link != 0).then_some(Chain {
@@ -61,16 +64,17 @@ pub(super) fn send_in_place(access: &mut Access<'_>, item: ItemHandle, out: &mut
         pin,
     };
     let (at, length) = (out.bytes.len(), pinned.value_bytes);
-    // SAFETY: a pinned value stays as it is, and where it is, until it is unpinned, and what is appended lies behind. Whoever
-    // unpins it has taken the insert for its cookie (`PinCookie::of`), and segments outlive the shards.
+    // SAFETY: a pinned value stays as it is, and where it is, until it is unpinned, and bytes that are appended to it
+    // lie behind the value. The code that unpins it has taken the insert for its cookie (`PinCookie::of`), and segments
+    // outlive the shards.
     let insert = unsafe { Insert::new(at, length, first, cookie.pack()) };
     out.inserts.push(insert);
 }
 
-/// The pin of a value, as the cookie of its insert carries it.
+/// The pin of a value in the form that the cookie of its insert carries.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PinCookie {
-    /// The shard whose memory it is.
+    /// The shard in whose memory the value lies.
     pub(crate) shard: ShardId,
     /// The pin.
     pub(crate) pin: Pin,
@@ -82,7 +86,7 @@ impl PinCookie {
         1 << 48 | u64::from(self.shard.0) << 32 | u64::from(self.pin.into_bits())
     }
 
-    /// What `insert` pins, if it does. It is taken, as its memory is not to be read any more.
+    /// The pin that `insert` holds, if it holds one. The insert is taken, as its memory is not to be read any more.
     pub(crate) fn of(insert: Insert) -> Option<PinCookie> {
         let cookie = insert.into_cookie();
         (cookie != 0).then(|| PinCookie {

@@ -1,28 +1,29 @@
-//! What the control groups of this process allow: CPU time and memory, in version 2 and in version 1.
+//! The CPU time and memory that the control groups of this process allow, in version 2 and in version 1.
 //!
 //! ```text
 //!   /proc/self/cgroup   0::/a/b              --> /sys/fs/cgroup/a/b, /sys/fs/cgroup/a, /sys/fs/cgroup         version 2
 //!                       4:cpu,cpuacct:/a/b   --> /sys/fs/cgroup/cpu,cpuacct/a/b, ...   or   cpu/a/b, ...      version 1
 //! ```
 //!
-//! A group is bounded by those above it, too, so the least of all counts. In a container the path may be the host's, which is
-//! not to be seen there: the root of the mount, which is looked at last, is then the container's own group.
+//! A group is also bounded by the groups above it, so the least limit counts. In a container, the path may be the
+//! host's, which is not visible there: the root of the mount, which is looked at last, is then the container's own
+//! group.
 
 use std::path::Path;
 
 /// Reads a file of `/proc` or `/sys`; `None` if it is not there.
 pub(crate) type Reader<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// How many CPUs' worth of time the process may use, if that is limited.
+/// Number of CPUs whose time the process may use, if that is limited.
 pub(crate) fn cpus(read: Reader<'_>) -> Option<f64> {
     let two = groups(read, "").filter_map(|group| {
         let text = read(&format!("{group}/cpu.max"))?;
-        // "max" is no number, and no limit.
+        // "max" is no number and means no limit.
         let (quota, period) = text.trim().split_once(' ')?;
         ratio(quota, period)
     });
     let one = groups(read, "cpu").filter_map(|group| {
-        // No limit is -1.
+        // -1 means no limit.
         let quota = read(&format!("{group}/cpu.cfs_quota_us"))?;
         let period = read(&format!("{group}/cpu.cfs_period_us"))?;
         ratio(&quota, &period)
@@ -36,16 +37,16 @@ fn ratio(quota: &str, period: &str) -> Option<f64> {
     (period > 0).then(|| f64::from(quota) / f64::from(period))
 }
 
-/// A limit of memory, and where it is set.
+/// Memory that a limit leaves, and where the limit is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Room {
-    /// Bytes that are left, with the caches that can be dropped.
+    /// Bytes that are left, including the caches that can be dropped.
     pub(crate) bytes: u64,
     /// The file that sets the limit.
     pub(crate) limit: &'static str,
 }
 
-/// How much memory is left, if that is limited.
+/// The memory that is left, if it is limited.
 pub(crate) fn memory(read: Reader<'_>) -> Option<Room> {
     const TWO: [&str; 3] = ["memory.max", "memory.current", "file"];
     const ONE: [&str; 3] = [
@@ -71,7 +72,8 @@ fn room(group: &str, names: [&'static str; 3], read: Reader<'_>) -> Option<Room>
     Some(Room { bytes, limit })
 }
 
-/// The directories of this process's group and of those above it: in version 1 for a controller, in version 2 for none.
+/// The directories of this process's group and of the groups above it; `controller` names one of version 1, and is
+/// empty for version 2.
 fn groups(read: Reader<'_>, controller: &str) -> impl Iterator<Item = String> + use<> {
     let text = read("/proc/self/cgroup").unwrap_or_default();
     let mut directories = Vec::new();
@@ -142,7 +144,7 @@ mod tests {
                 "/proc/self/cgroup",
                 "9:memory:/docker/x\n4:cpu,cpuacct:/docker/x\n",
             ),
-            // In a container: the host's path is not to be seen.
+            // In a container, the host's path is not visible.
             ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n"),
             ("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
             ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "104857600\n"),

@@ -5,10 +5,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use corecached_engine::Seconds;
 
-/// The clock starts here, so that 0 and 1 lie in the past (an item that is dead on arrival gets the deadline 1).
+/// First second of the clock, so that 0 and 1 lie in the past (an item that is dead on arrival gets the deadline 1).
 const FIRST_SECOND: u32 = 2;
 
-/// `debugtime` sets the clock forward by half the range of seconds at most.
+/// Most seconds by which `debugtime` sets the clock forward: half of the range of seconds.
 const FORWARD_MAX: i64 = i32::MAX as i64;
 
 /// Turns the kernel's clocks into the server's seconds.
@@ -16,11 +16,11 @@ const FORWARD_MAX: i64 = i32::MAX as i64;
 pub(crate) struct Clock {
     start_monotonic: i64,
     start_unix: i64,
-    /// The server's time at the start: later than [`FIRST_SECOND`] if it goes on from an earlier process.
+    /// The server's time at the start: later than [`FIRST_SECOND`] if the clock goes on from an earlier process.
     first_second: u32,
     /// Seconds that `debugtime` has set the clock forward by.
     ahead: AtomicI64,
-    /// The second at which `debugtime p` has stopped it, or [`RUNNING`].
+    /// The second at which `debugtime p` has stopped the clock, or [`RUNNING`].
     paused_at: AtomicI64,
 }
 
@@ -42,9 +42,9 @@ impl Clock {
         }
     }
 
-    /// A clock that goes on from that of an earlier process, which ended at `end` and whose second 0 was at
-    /// `unix_origin`: deadlines keep their meaning. Should the system's clock have been set back meanwhile, it goes on
-    /// from `end`.
+    /// A clock that goes on from the clock of an earlier process, which ended at `end` and whose second 0 was at
+    /// `unix_origin`: so deadlines keep their meaning. If the system's clock has been set back meanwhile, the server's
+    /// clock goes on from `end`.
     pub(crate) fn resume(unix_origin: i64, end: Seconds) -> Clock {
         let fresh = Clock::start();
         let since_origin = fresh.start_unix.saturating_sub(unix_origin);
@@ -55,9 +55,9 @@ impl Clock {
         }
     }
 
-    /// Now, in milliseconds: [`Clock::now`] and what has passed of its second.
+    /// Now, in milliseconds: [`Clock::now`] and the part of its second that has passed.
     pub(crate) fn now_ms(&self) -> u64 {
-        // One reading: of two, a second could end between them.
+        // The clock is read once: between two readings a second could end.
         let time = coarse();
         let milliseconds = (time.tv_nsec / 1_000_000) as u64;
         1000 * u64::from(self.at(time.tv_sec).0) + milliseconds
@@ -69,7 +69,8 @@ impl Clock {
         self.at(monotonic())
     }
 
-    /// The server's time when the kernel's clock shows that many seconds. It stops before it wraps, after 136 years.
+    /// The server's time when the kernel's clock shows `monotonic` seconds. The server's clock stops before it wraps,
+    /// after 136 years.
     #[inline]
     fn at(&self, monotonic: i64) -> Seconds {
         let paused_at = self.paused_at.load(Ordering::Relaxed);
@@ -105,7 +106,7 @@ impl Clock {
         since_start.saturating_add(FIRST_SECOND)
     }
 
-    /// Unix time of the server's second 0; absolute times are turned into the server's seconds by it once, so that a
+    /// Unix time of the server's second 0. Absolute times are turned into the server's seconds by it once, so that a
     /// later change of the system's clock shifts nothing (PROTOCOL: C2).
     pub(crate) fn unix_origin(&self) -> i64 {
         self.start_unix - i64::from(self.first_second)
@@ -156,13 +157,13 @@ mod tests {
     fn a_clock_that_goes_on_never_goes_back() {
         let unix = Clock::start().start_unix;
         for (origin, end, expected) in [
-            // It began a year ago and ended a day ago.
+            // The earlier process began a year ago and ended a day ago.
             (unix - 31_536_000, 31_536_000 - 86_400, 31_536_000),
-            // The system's clock was set back meanwhile, or says nonsense.
+            // The system's clock was set back meanwhile, or is plainly wrong.
             (unix + 1000, 5000, 5000),
             (i64::MIN, 7, 7),
             (i64::MAX, 7, 7),
-            // 136 years: it stands still then.
+            // After 136 years the clock stands still.
             (unix - i64::from(u32::MAX), 100, u32::MAX),
         ] {
             let clock = Clock::resume(origin, Seconds(end));

@@ -1,5 +1,5 @@
-//! What the server is to do, as typed settings: the result of the command line, and all that the rest of the program
-//! knows of it.
+//! The settings of the server, typed: they are the result of the command line, and the rest of the program knows
+//! nothing else of it.
 //!
 //! A setting has memcached's default unless its comment says otherwise. Some settings exist only so that a unit file
 //! written for memcached starts the server, and so that `stats settings` shows what was asked for: their comment says
@@ -30,7 +30,7 @@ pub(crate) struct Config {
     pub(crate) shard_port: u16,
     /// `-U`. The UDP port of all addresses that do not name their own.
     pub(crate) udp_port: Port,
-    /// What may leave the machine by UDP.
+    /// Limits on replies that leave the machine by UDP.
     pub(crate) udp_limits: UdpLimits,
     /// `-s`. The path of the unix socket.
     pub(crate) unix_socket: Option<PathBuf>,
@@ -62,11 +62,12 @@ pub(crate) struct Config {
     pub(crate) ssl: SslOptions,
     /// `-o read_buf_mem_limit`, in bytes; 0 = none. No effect: buffers belong to the shards' rings.
     pub(crate) read_buf_mem_limit_bytes: u64,
-    /// `-o conn_mem_limit`, our own, in bytes; 0 = none. What connections may hold of the heap together.
+    /// `-o conn_mem_limit`, our own, in bytes; 0 = none. Heap memory that all connections may hold together.
     pub(crate) conn_mem_limit_bytes: u64,
 
     // Shards.
-    /// `-o io`, our own. By what means bytes are moved; `None` = io_uring if it is to be had, which is decided at the start.
+    /// `-o io`, our own. The interface by which bytes are moved; `None` = io_uring if it is available, which is decided
+    /// at the start.
     pub(crate) io: Option<Io>,
     /// `-t`. Number of shards. Default, unlike memcached's 4: one for each CPU that this process may run on.
     pub(crate) threads: usize,
@@ -92,7 +93,7 @@ pub(crate) struct Config {
     pub(crate) slab_chunk_max: u64,
     /// `-L`. Asks for huge pages.
     pub(crate) large_pages: bool,
-    /// `-o prefault`, our own. Memory is there before the server is ready.
+    /// `-o prefault`, our own. Whether all memory is mapped before the server is ready.
     pub(crate) prefault: bool,
     /// `-e`. The file that holds the items, so that they outlive a graceful end.
     pub(crate) memory_file: Option<PathBuf>,
@@ -124,7 +125,7 @@ pub(crate) struct Config {
     pub(crate) lru_crawler_sleep: u32,
     /// `-o lru_crawler_tocrawl`; 0 = no limit. No effect.
     pub(crate) lru_crawler_tocrawl: u32,
-    /// `-o lru_maintainer`. No effect but on which names statistics have.
+    /// `-o lru_maintainer`. No effect except on the names that statistics have.
     pub(crate) lru_maintainer: bool,
     /// Whether the LRU is segmented; `-o no_modern` turns it off. No effect.
     pub(crate) lru_segmented: bool,
@@ -173,7 +174,7 @@ pub(crate) struct Config {
     pub(crate) daemonize: bool,
     /// `-P`. Where the process id is written.
     pub(crate) pidfile: Option<PathBuf>,
-    /// `-u`. Who to become when started as root. Default, unlike memcached's refusal to start: `nobody`.
+    /// `-u`. The user to become when started as root. Default, unlike memcached's refusal to start: `nobody`.
     pub(crate) user: Option<String>,
     /// `-r`. Raises the limit on core dumps.
     pub(crate) coredumps: bool,
@@ -186,7 +187,7 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// By what means bytes are moved, once that is decided.
+    /// The interface by which bytes are moved, once it has been decided on.
     pub(crate) fn driver(&self) -> Io {
         self.io.unwrap_or_default()
     }
@@ -282,7 +283,7 @@ pub(crate) enum Port {
     Off,
     /// `-1`: the kernel chooses.
     Ephemeral,
-    /// That one.
+    /// This port.
     Fixed(u16),
 }
 
@@ -342,7 +343,7 @@ impl BindingProtocol {
 pub(crate) enum TlsKind {
     /// Not encrypted.
     None,
-    /// Encrypted; `ssl_verify_mode` says whether clients show a certificate. What `-Z` asks for.
+    /// Encrypted, as `-Z` asks for; `ssl_verify_mode` decides whether clients show a certificate.
     Default,
     /// Encrypted; clients need no certificate. `btls:` of `-l`.
     OneWay,
@@ -355,18 +356,18 @@ pub(crate) enum TlsKind {
 pub(crate) struct ListenAddress {
     /// A name or an IPv4 or IPv6 address; `None` = all addresses of the machine.
     pub(crate) host: Option<String>,
-    /// Its own port; `None` = that of `-p`.
+    /// The port of this address; `None` = that of `-p`.
     pub(crate) port: Option<Port>,
     /// The protocols of this listener; `None` = those of `-B`.
     pub(crate) protocol: Option<BindingProtocol>,
-    /// `notls:`, `btls:` or `mtls:`; `None` = as all others.
+    /// `notls:`, `btls:` or `mtls:`; `None` = as for all other addresses.
     pub(crate) tls: Option<TlsKind>,
     /// A name of up to 8 characters that connections inherit. No effect without a proxy.
     pub(crate) tag: Option<String>,
 }
 
 impl ListenAddress {
-    /// A host with everything else by default.
+    /// An address with this host and defaults for everything else.
     pub(crate) fn host(host: &str) -> Self {
         Self {
             host: Some(host.to_owned()),
@@ -377,8 +378,8 @@ impl ListenAddress {
         }
     }
 
-    /// Where the server listens without `-l`. A cache without authentication does not belong on a network unless
-    /// somebody says so.
+    /// The addresses of a server without `-l`. A cache without authentication does not belong on a network unless the
+    /// administrator says so.
     fn loopback() -> Vec<Self> {
         vec![Self::host("127.0.0.1"), Self::host("::1")]
     }
@@ -387,18 +388,18 @@ impl ListenAddress {
 /// Whether each shard is kept on a CPU of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pinning {
-    /// If there are as many CPUs as shards that no other server has claimed.
+    /// Each shard has a CPU of its own if there are as many CPUs that no other server has claimed.
     IfFree,
-    /// `--cpus`: on those of the list, whoever else is there.
+    /// `--cpus`: shards run on the listed CPUs, whatever other servers run there.
     Listed,
-    /// `-o no_pin`: never.
+    /// `-o no_pin`: shards are never kept on a CPU.
     Never,
 }
 
 /// How clients authenticate, and the file of their passwords.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Authentication {
-    /// Not at all.
+    /// Clients do not authenticate.
     #[default]
     None,
     /// `-Y`: by a first `set`, in the text protocols.

@@ -1,5 +1,5 @@
-//! What is counted of the network side: one table, from which the counters, their sums, `stats reset` and the lines of `stats` and
-//! `stats shards` come.
+//! The counters of the network side. One table yields the counters, their sums, `stats reset`, and the lines of `stats`
+//! and `stats shards`.
 //!
 //! ```text
 //!   table --+-- NetCounters     one field for each row, a set for each shard
@@ -7,7 +7,7 @@
 //!           +-- tell            the rows of a group, summed over the shards, under the names that statistics give them
 //! ```
 //!
-//! Counters are written by what happens and read by statistics. Nothing that decides anything reads them.
+//! Counters are written where things happen and read by statistics. Nothing that decides anything reads them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,24 +15,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub(crate) struct Counter {
     total: AtomicU64,
-    /// Where it stood when the statistics were last reset.
+    /// The count when the statistics were last reset.
     shown_from: AtomicU64,
 }
 
 impl Counter {
-    /// Adds; only the owning shard may.
+    /// Adds `n`; only the owning shard may do so.
     #[inline]
     pub(crate) fn add(&self, n: u64) {
         let total = self.total.load(Ordering::Relaxed);
         self.total.store(total + n, Ordering::Relaxed);
     }
 
-    /// Adds, from any thread. A counter is written either by this or by [`Counter::add`], never by both.
+    /// Adds `n`, from any thread. A counter is written either by this function or by [`Counter::add`], never by both.
     pub(crate) fn add_from_anywhere(&self, n: u64) {
         self.total.fetch_add(n, Ordering::Relaxed);
     }
 
-    /// What statistics show.
+    /// The count since the last reset, as statistics show it.
     fn shown(&self) -> u64 {
         let shown_from = self.shown_from.load(Ordering::Relaxed);
         self.total
@@ -40,15 +40,15 @@ impl Counter {
             .saturating_sub(shown_from)
     }
 
-    /// Statistics show 0 from now on. Any thread may: nothing of what the writer counts meanwhile is lost.
+    /// Makes statistics show 0 from now on. Any thread may do so: nothing that the writer counts meanwhile is lost.
     fn reset(&self) {
         let total = self.total.load(Ordering::Relaxed);
         self.shown_from.store(total, Ordering::Relaxed);
     }
 }
 
-/// Rows of the table that statistics show together, in the order of the table. Between two groups stand lines that come from
-/// elsewhere, or the group is shown under a condition of its own.
+/// Rows of the table that statistics show together, in the order of the table. Between two groups stand lines from
+/// elsewhere, or one of them is shown only under a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
     /// `stats`: connections accepted.
@@ -73,15 +73,15 @@ pub(crate) enum Group {
     TlsSessions,
     /// `stats`: with `-Z`.
     TlsErrors,
-    /// `stats shards`: what comes in.
+    /// `stats shards`: connections and datagrams that come in.
     ShardArrivals,
     /// `stats shards`: pages given.
     ShardPages,
-    /// `stats shards`: the loop and its ways to the others.
+    /// `stats shards`: the loop and its ways to the other shards.
     ShardLoop,
 }
 
-/// A row as statistics show it: where, under which name, and the counter.
+/// A row as statistics show it: its group, its name, and its counter.
 type Shown = (Group, &'static str, fn(&NetCounters) -> &Counter);
 
 macro_rules! table {
@@ -109,11 +109,11 @@ table! {
     rejected_connections, Refused "rejected_connections";
     /// Connections closed because of `-o conn_mem_limit`, with more output than input.
     closed_for_output, ShortOfOutput "response_obj_oom";
-    /// The others that were.
+    /// Connections closed because of `-o conn_mem_limit`, with more input than output.
     closed_for_input, ShortOfInput "read_buf_oom";
     /// Attempts to authenticate.
     auth_cmds, Auth "auth_cmds";
-    /// Those that failed.
+    /// Attempts to authenticate that failed.
     auth_errors, Auth "auth_errors";
     /// Connections closed by `idle_timeout`.
     idle_kicks, Idle "idle_kicks";
@@ -133,7 +133,7 @@ table! {
     adopted, ShardArrivals "adopted_connections";
     /// Datagrams that were no request, and replies by UDP that could not or may not be sent.
     udp_dropped, ShardArrivals "udp_dropped";
-    /// Pages that other shards have taken from this one; they count them.
+    /// Pages that other shards have taken from this one; those shards count them here.
     pages_given, ShardPages "pages_given";
     /// Passes of the network loop.
     ticks, ShardLoop "ticks";
@@ -147,7 +147,7 @@ table! {
     messages, ShardLoop "messages";
     /// Doorbells rung.
     doorbells, ShardLoop "doorbells";
-    /// Connections closed because what was reported of their sends was not what had been sent; a fault of the server.
+    /// Connections closed because the reported sends were not the ones that had been given; a fault of the server.
     streams_in_doubt, ShardLoop "streams_in_doubt";
     /// Bytes received.
     bytes_read, Bytes "bytes_read", ShardLoop "bytes_read";
@@ -156,7 +156,7 @@ table! {
 }
 
 impl NetCounters {
-    /// Tells the rows of a group, of this shard alone.
+    /// Calls `tell` with the rows of a group, of this shard alone.
     pub(crate) fn tell(&self, group: Group, mut tell: impl FnMut(&'static str, u64)) {
         for (_, name, counter) in rows(group) {
             tell(name, counter(self).shown());
@@ -177,7 +177,7 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    /// Of so many shards.
+    /// The counters of `shards` shards.
     pub(crate) fn new(shards: usize) -> Telemetry {
         Telemetry {
             shards: (0..shards).map(|_| NetCounters::default()).collect(),
@@ -191,17 +191,17 @@ impl Telemetry {
         &self.shards[usize::from(shard)]
     }
 
-    /// A `flush_all` has come.
+    /// Counts a `flush_all`.
     pub(crate) fn flushed(&self) {
         self.cmd_flush.add_from_anywhere(1);
     }
 
-    /// `cmd_flush`.
+    /// The number of `flush_all` commands, as `cmd_flush` shows it.
     pub(crate) fn flushes(&self) -> u64 {
         self.cmd_flush.shown()
     }
 
-    /// Tells the rows of a group, each summed over all shards.
+    /// Calls `tell` with the rows of a group, each summed over all shards.
     pub(crate) fn tell(&self, group: Group, mut tell: impl FnMut(&'static str, u64)) {
         for (_, name, counter) in rows(group) {
             tell(

@@ -9,7 +9,7 @@ use std::fs;
 
 use super::cgroup;
 
-/// Shards are numbered by 16 bits; this many are more than any machine has CPUs today.
+/// Most shards. Shards are numbered by 16 bits; this many are more than any machine has CPUs today.
 pub(crate) const THREADS_MAX: usize = 1024;
 
 /// The CPUs that this process may run on, in ascending order.
@@ -19,7 +19,7 @@ pub(crate) fn allowed() -> Vec<usize> {
     // SAFETY: the kernel writes at most `size_of(set)` bytes to `set`, which lives through the call. 0 is this thread.
     let result = unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) };
     if result != 0 {
-        // More CPUs than cpu_set_t has bits (1024): then by number only.
+        // The machine has more CPUs than cpu_set_t has bits (1024): only their number is known then.
         let count = std::thread::available_parallelism().map_or(1, usize::from);
         return (0..count).collect();
     }
@@ -32,8 +32,8 @@ pub(crate) fn allowed() -> Vec<usize> {
         .collect()
 }
 
-/// Shards of a server that may run on so many CPUs and was not told how many: one for each, but no more than its control
-/// group gives time to. A shard more would wait for its turn when the others have used it up.
+/// Number of shards of a server that may run on `cpus` CPUs and was not told how many: one for each CPU, but no more
+/// than its control group gives time to. A further shard would wait for its turn when the others have used up the time.
 pub(crate) fn shards_for(cpus: usize) -> usize {
     let quota = cgroup::cpus(&|path| fs::read_to_string(path).ok());
     shards(cpus, quota)
@@ -44,7 +44,7 @@ fn shards(cpus: usize, quota: Option<f64>) -> usize {
     cpus.min(most).clamp(1, THREADS_MAX)
 }
 
-/// CPUs as lists name them: `0-3,8`. `None` if it is no list, or one with a CPU twice.
+/// The CPUs of a list such as `0-3,8`. `None` if `text` is not a list, or names a CPU twice.
 pub(crate) fn parse_list(text: &str) -> Option<Vec<usize>> {
     let mut cpus = Vec::new();
     for part in text.split(',') {

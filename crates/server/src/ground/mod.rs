@@ -1,11 +1,12 @@
-//! What everything stands on: the settings, the clock and the counters. It knows nothing of sockets, shards or connections.
+//! The settings, the clock and the counters, on which everything else is built. `ground` knows nothing of sockets,
+//! shards or connections.
 //!
 //! ```text
-//! config ssl   what the command line asks for
-//! tuning       what of it commands change
-//! cpus cgroup  what the machine gives
+//! config ssl   settings of the command line
+//! tuning       settings that commands change
+//! cpus cgroup  CPUs and memory that the machine gives
 //! clock        the server's seconds
-//! counters     what is counted of the network side
+//! counters     counters of the network side
 //! ```
 
 pub(crate) mod cgroup;
@@ -24,23 +25,23 @@ use clock::Clock;
 use config::Config;
 use tuning::Tuning;
 
-/// What all threads may read at any time.
+/// State that all threads may read at any time.
 #[derive(Debug)]
 pub(crate) struct Ground {
-    /// The command line.
+    /// The settings of the command line.
     pub(crate) config: Config,
-    /// What commands have changed since the start.
+    /// The settings that commands change.
     pub(crate) tuning: Tuning,
     /// The server's clock.
     pub(crate) clock: Clock,
-    /// The hash that decides shard and place.
+    /// The hash that decides a key's shard and its place there.
     pub(crate) hasher: KeyHasher,
     is_stopping: AtomicBool,
     verbosity: AtomicU8,
 }
 
 impl Ground {
-    /// As the command line says.
+    /// The ground of a server with the settings `config`.
     pub(crate) fn new(config: Config, clock: Clock, hasher: KeyHasher) -> Ground {
         Ground {
             tuning: Tuning::new(&config),
@@ -57,17 +58,17 @@ impl Ground {
         self.is_stopping.load(Ordering::Relaxed)
     }
 
-    /// The process is to end; whoever says so wakes the shards.
+    /// Tells the process to end; the caller wakes the shards.
     pub(crate) fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
 
-    /// The level of `verbosity`.
+    /// The level that `verbosity` has set.
     pub(crate) fn verbosity(&self) -> u8 {
         self.verbosity.load(Ordering::Relaxed)
     }
 
-    /// `verbosity`.
+    /// Sets the level of `verbosity`.
     pub(crate) fn set_verbosity(&self, level: u8) {
         self.verbosity.store(level, Ordering::Relaxed);
     }

@@ -1,10 +1,10 @@
-//! What `-o ssl_...` says.
+//! The settings of `-o ssl_...`.
 
 use std::path::PathBuf;
 
 use corecached_tls::{KeyFormat, MinVersion, Settings, VerifyMode};
 
-/// The values of `-o ssl_...`, with memcached's defaults. They mean nothing without `-Z`.
+/// The values of `-o ssl_...`, with memcached's defaults. They have no effect without `-Z`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SslOptions {
     /// `ssl_chain_cert`.
@@ -47,10 +47,10 @@ impl Default for SslOptions {
 }
 
 impl SslOptions {
-    /// As the TLS crate wants them.
+    /// The settings in the form of the TLS crate.
     ///
     /// # Errors
-    /// Without a certificate there is no TLS.
+    /// A message if there is no certificate.
     pub(crate) fn settings(&self) -> Result<Settings, String> {
         let chain_cert = self.chain_cert.clone();
         Ok(Settings {

@@ -1,7 +1,7 @@
-//! Settings that commands change while the server runs: what `lru_crawler`, `slabs automove`, `lru` and `stats detail`
-//! set, and `stats settings` shows. The command line gives their first values.
+//! Settings that commands change while the server runs. `lru_crawler`, `slabs automove`, `lru` and `stats detail` set
+//! them, and `stats settings` shows them. The command line gives their first values.
 //!
-//! Each is a number of its own that anyone may read at any time; nothing needs two of them to fit together.
+//! Each setting is a number of its own that any thread may read at any time; no two of them have to fit together.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -19,12 +19,12 @@ impl Setting {
         Setting(AtomicU32::new(value))
     }
 
-    /// Its value.
+    /// The value.
     pub(crate) fn get(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Changes it.
+    /// Changes the value.
     pub(crate) fn set(&self, value: u32) {
         self.0.store(value, Ordering::Relaxed);
     }
@@ -44,7 +44,7 @@ impl Switch {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Turns it; whether it was on before.
+    /// Turns the switch on or off; returns whether it was on before.
     pub(crate) fn turn(&self, on: bool) -> bool {
         self.0.swap(on, Ordering::Relaxed)
     }
@@ -59,18 +59,19 @@ impl Fraction {
         Fraction(AtomicU64::new(value.to_bits()))
     }
 
-    /// Its value.
+    /// The value.
     pub(crate) fn get(&self) -> f64 {
         f64::from_bits(self.0.load(Ordering::Relaxed))
     }
 
-    /// Changes it.
+    /// Changes the value.
     pub(crate) fn set(&self, value: f64) {
         self.0.store(value.to_bits(), Ordering::Relaxed);
     }
 }
 
-/// The settings that commands change, as they are now. What the command line's comments call "no effect" has none here either.
+/// The settings that commands change, as they are now. A setting that `config.rs` calls "no effect" has none here
+/// either.
 #[derive(Debug)]
 pub(crate) struct Tuning {
     /// `lru_crawler enable`: dead items are swept in the background, and dumps are allowed.
@@ -79,7 +80,7 @@ pub(crate) struct Tuning {
     pub(crate) lru_crawler_sleep: Setting,
     /// `lru_crawler tocrawl`. No effect.
     pub(crate) lru_crawler_tocrawl: Setting,
-    /// `slabs automove`: with 0 no page moves from a class that can use it. 1 and 2 are the same.
+    /// `slabs automove`: with 0, no page moves from a class that can use it. 1 and 2 mean the same.
     pub(crate) slab_automove: Setting,
     /// `slabs automove ratio`. No effect.
     pub(crate) slab_automove_ratio: Fraction,
@@ -106,7 +107,7 @@ pub(crate) struct Tuning {
 }
 
 impl Tuning {
-    /// The command line's values.
+    /// Takes the values of the command line.
     pub(crate) fn new(config: &Config) -> Tuning {
         Tuning {
             lru_crawler: Switch::new(config.lru_crawler),

@@ -1,8 +1,9 @@
-//! What a shard tells the others of the memory that its connections hold; `shard/conn_memory.rs` counts and bounds it.
+//! The memory that a shard's connections hold, as published to other shards; `shard/conn_memory.rs` counts and bounds
+//! it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a shard tells the others of the memory of its connections.
+/// The memory that a shard's connections hold, in bytes, as published to other shards.
 #[derive(Debug, Default)]
 pub(crate) struct ConnMemory {
     /// Input that could not be used yet.
@@ -18,7 +19,7 @@ pub(crate) struct ConnMemory {
 }
 
 impl ConnMemory {
-    /// What counts for the limit.
+    /// Bytes that count for the limit.
     pub(crate) fn held(&self) -> u64 {
         [&self.input, &self.output, &self.work]
             .map(|part| part.load(Ordering::Relaxed))
@@ -26,14 +27,14 @@ impl ConnMemory {
             .sum()
     }
 
-    /// What the connections hold now: input, replies, and commands that are being worked on.
+    /// Publishes the bytes that the connections hold now: input, replies, and commands that are being worked on.
     pub(crate) fn tell(&self, input: u64, output: u64, work: u64) {
         self.input.store(input, Ordering::Relaxed);
         self.output.store(output, Ordering::Relaxed);
         self.work.store(work, Ordering::Relaxed);
     }
 
-    /// What has no owner among the connections: buffers and batches for use again; and the table itself.
+    /// Publishes the bytes that belong to no connection: buffers and batches for use again, and the table itself.
     pub(crate) fn tell_pools(&self, pools: u64, table: u64) {
         self.pools.store(pools, Ordering::Relaxed);
         self.table.store(table, Ordering::Relaxed);

@@ -1,11 +1,11 @@
 //! Memory, as far as shards have to agree about it.
 //!
 //! ```text
-//! notice    what a shard tells the others of its engine's memory
-//! turnover  what becomes of that over time
+//! notice    numbers that a shard publishes about its engine's memory
+//! turnover  how soon a shard needs its memory anew, computed from these numbers over time
 //! pages     pages go from a shard to the one that needs them more
-//! uploads   what half-sent values may claim together
-//! conns     what connections hold of the heap
+//! uploads   memory that half-sent values may claim together
+//! conns     heap memory that connections hold
 //! ```
 
 pub(crate) mod conns;
@@ -28,22 +28,22 @@ use conns::ConnMemory;
 use notice::Notice;
 use uploads::Uploads;
 
-/// What shards have to agree about.
+/// Memory limits and numbers that shards share.
 pub(crate) struct Memory {
     /// The memory limit.
     pub(crate) budget: Arc<Budget>,
-    /// Values on their way in.
+    /// The claims of values on their way in.
     pub(crate) uploads: Arc<Uploads>,
-    /// By shard: what its engine holds.
+    /// The numbers about each shard's engine, by shard.
     notices: Vec<Notice>,
-    /// By shard: what its connections hold.
+    /// The numbers about each shard's connections, by shard.
     conns: Vec<ConnMemory>,
-    /// Rounds in which a shard was short of memory.
+    /// Number of rounds in which a shard was short of memory.
     requests: AtomicU64,
 }
 
 impl Memory {
-    /// Of so many shards that hold nothing.
+    /// For `shards` shards that hold nothing.
     pub(crate) fn new(budget: Arc<Budget>, shards: usize) -> Memory {
         Memory {
             budget,
@@ -54,43 +54,43 @@ impl Memory {
         }
     }
 
-    /// What a shard says of its engine.
+    /// The numbers that a shard publishes about its engine.
     #[inline]
     pub(crate) fn notice(&self, shard: ShardId) -> &Notice {
         &self.notices[usize::from(shard.0)]
     }
 
-    /// What a shard says of its connections.
+    /// The numbers that a shard publishes about its connections.
     #[inline]
     pub(crate) fn conns(&self, shard: ShardId) -> &ConnMemory {
         &self.conns[usize::from(shard.0)]
     }
 
-    /// What all shards say of their connections.
+    /// The numbers about the connections of all shards.
     pub(crate) fn all_conns(&self) -> &[ConnMemory] {
         &self.conns
     }
 
-    /// A shard is short of memory in this round.
+    /// Notes that a shard is short of memory in this round.
     fn request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Rounds in which a shard was short of memory so far.
+    /// Number of rounds so far in which a shard was short of memory.
     fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 }
 
-/// What a shard may see and touch of the memory of all.
+/// The state of all shards that the exchange of memory uses.
 #[derive(Clone, Copy)]
 pub(crate) struct Neighbours<'a> {
     /// Settings and clock.
     pub(crate) ground: &'a Ground,
     /// The engines, to be borrowed.
     pub(crate) cells: &'a Cells,
-    /// The limit, and what shards say.
+    /// The memory limit, and the numbers that shards publish.
     pub(crate) memory: &'a Memory,
-    /// Where pages are counted that have moved.
+    /// The counters, in which moved pages are counted.
     pub(crate) telemetry: &'a Telemetry,
 }

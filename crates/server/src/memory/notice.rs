@@ -1,4 +1,4 @@
-//! What a shard tells the others of its memory: numbers that they read when they like.
+//! The numbers that a shard publishes about its memory; others read them whenever they like.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -6,24 +6,24 @@ use corecached_engine::{IDLE_FOR_EVER, Seconds, Vitals};
 
 use super::turnover::{Done, NEVER};
 
-/// Since when free pages were not used.
+/// Value of `idle_since` for free pages.
 const FREE: u32 = 0;
 
-/// What one shard says of its memory: numbers that it writes and all others read.
+/// The numbers that one shard publishes about its memory; the shard writes them and all others read them.
 #[derive(Debug)]
 pub(crate) struct Notice {
     /// Bytes charged to the budget.
     bytes: AtomicU64,
     items: AtomicU64,
-    /// Totals of what it has evicted, of what it has taken of free memory, and of its hits.
+    /// Totals: bytes evicted, bytes taken from free memory, hits.
     evicted_bytes: AtomicU64,
     drawn_bytes: AtomicU64,
     hits: AtomicU64,
-    /// Times that it has told all of this.
+    /// Number of times that all of these numbers were published.
     rounds: AtomicU64,
-    /// Milliseconds in which it needs as much as it holds; [`NEVER`] if it does not.
+    /// Milliseconds in which the shard needs as much memory as it holds; [`NEVER`] if it needs none.
     turnover_ms: AtomicU64,
-    /// Its oldest pages were last used before this second; [`FREE`] if they hold nothing.
+    /// The shard's oldest pages were last used before this second; [`FREE`] if they hold nothing.
     idle_since: AtomicU32,
 }
 
@@ -47,7 +47,8 @@ impl Notice {
         (turnover != NEVER).then_some(turnover)
     }
 
-    /// For how long its oldest pages were certainly not used, `now_ms` being the time; very long if they are free.
+    /// Milliseconds for which the shard's oldest pages were certainly not used; `now_ms` is the time. Very many if they
+    /// are free.
     pub(crate) fn idle_ms(&self, now_ms: u64) -> u64 {
         match self.idle_since.load(Ordering::Relaxed) {
             FREE => u64::MAX,
@@ -55,12 +56,13 @@ impl Notice {
         }
     }
 
-    /// Notes that its pages turn out not to be as old as it has said.
+    /// Notes that the shard's pages turn out not to be as old as published.
     pub(super) fn note_young(&self, now: Seconds) {
         self.idle_since.store(now.0, Ordering::Relaxed);
     }
 
-    /// In each turn: what is counted for all shards alike must not be late because a shard has no time for its rounds.
+    /// Publishes the evicted bytes, in each turn: this number is compared over all shards, so it must not be late
+    /// because a shard has no time for its rounds.
     #[inline]
     pub(crate) fn tell_evicted(&self, bytes: u64) {
         self.evicted_bytes.store(bytes, Ordering::Relaxed);
@@ -74,14 +76,14 @@ impl Notice {
         self.turnover_ms.store(turnover_ms, Ordering::Relaxed);
     }
 
-    /// In each round: all else. The oldest pages are idle for so many seconds.
+    /// Publishes all other numbers, in each round. The oldest pages have been idle for `idle` seconds.
     pub(super) fn tell(&self, vitals: &Vitals, drawn_bytes: u64, idle: u32, now: Seconds) {
         self.tell_bytes(vitals.charged_bytes);
         self.tell_evicted(vitals.evicted_bytes);
         self.items.store(vitals.items, Ordering::Relaxed);
         self.drawn_bytes.store(drawn_bytes, Ordering::Relaxed);
         self.hits.store(vitals.hits, Ordering::Relaxed);
-        // What was last used in a second has been idle since the end of that second.
+        // A page that was last used in a second has been idle since the end of that second.
         let idle_since = match idle {
             IDLE_FOR_EVER => FREE,
             idle => now.0.saturating_sub(idle) + 1,

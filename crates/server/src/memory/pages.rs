@@ -1,4 +1,4 @@
-//! Memory between shards: a page goes to where its next hit comes clearly sooner.
+//! Memory between shards: a page goes to the shard where its next hit comes clearly sooner.
 //!
 //! ```text
 //!   the shard that lacks memory                       the others
@@ -9,17 +9,18 @@
 //!            its own: all that it lacks if it is never, and the fewer the sooner it is
 //! ```
 //!
-//! **What was not used for `age` where an item is hit once in `interval` is hit next in `interval + age`.** That is the mean of a
-//! Poisson process whose rate was exponentially distributed about one in `interval`, and which has shown nothing for `age`. For
-//! the shard that lacks memory the age is that at which its items go, its turnover; for the others that of their oldest pages,
-//! or their turnover if it is shorter. Who has not been asked yet may still be: no interval counts as more than 16 ages.
+//! **A page that was not used for `age`, in a shard whose items are hit once in `interval`, is hit next in `interval +
+//! age`.** That is the mean of a Poisson process whose rate was exponentially distributed about one in `interval`, and
+//! which has shown nothing for `age`. For the shard that lacks memory, the age is the one at which its items go, its
+//! turnover; for the other shards it is the age of their oldest pages, or their turnover if that is shorter. An item
+//! that has not been asked for yet may still be: no interval counts as more than 16 ages.
 //!
-//! So shards that are used alike exchange nothing; a shard whose items are read keeps them, though it evicts nothing; what is
-//! stored and never asked for, as by a scan, takes nothing from what is; and what nobody asks for any more goes at once. Free
-//! and dead memory is the oldest of all.
+//! So shards that are used alike exchange nothing. A shard whose items are read keeps them, though it evicts nothing.
+//! Items that are stored and never asked for, as by a scan, take nothing from items that are asked for; and items that
+//! nobody asks for any more go at once. Free and dead memory is the oldest of all.
 //!
-//! Everything a shard says of itself is a number (`notice.rs`). The shard that lacks memory does the work: in slices of its own
-//! time it has the other's engine on loan, as for a request, and pages move as fast as it needs them.
+//! A shard publishes its state as numbers (`notice.rs`). The shard that lacks memory does the work: in slices of its
+//! own time it borrows the engine of the other shard, as for a request, and pages move as fast as it needs them.
 
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
@@ -34,65 +35,66 @@ use super::notice::Notice;
 use super::turnover::Laps;
 use crate::cell::ShardId;
 
-/// Time of one slice of work on memory, after which others have their turn, and rest between two: with the windows of the network
-/// loop, an eighth of the core.
+/// Time of one slice of work on memory, after which other tasks have their turn. With [`REST`] and the windows of the
+/// network loop, that is an eighth of the core.
 pub(crate) const SLICE: Duration = Duration::from_micros(250);
-/// See [`SLICE`].
+/// Time between two slices.
 pub(crate) const REST: Duration = Duration::from_millis(1);
-/// A shard's own part of the memory limit, which no other can take: this share of its fair part.
+/// One in this many bytes of a shard's fair part of the memory limit is its own, which no other shard can take.
 const RESERVED_SHARE: u64 = 8;
 
-/// The next hit has to be so many times later where a page is taken: less may be chance.
+/// A page is taken only where its next hit comes this many times later: a smaller difference may be chance.
 const LATER: f64 = 1.5;
-/// An item is expected to be hit once in so many times its age.
+/// An item is expected to be hit once in at most this many times its age.
 const UNSEEN: f64 = 16.0;
 /// Pages that a shard asks for when it had no memory at all.
 const PAGES_AFTER_REFUSAL: u64 = 16;
 /// Chunks looked at in one call of the engine.
 const PAGE_CHUNKS: usize = 128;
-/// Such calls for a value that cannot do without which may find nothing.
+/// Most calls in a row that find nothing, when pages are emptied for a value that cannot do without.
 const LEND_VAIN_MAX: u32 = 3;
-/// For so many rounds after any shard was short of memory, every shard says how it stands as often as with traffic.
+/// For this many rounds after any shard was short of memory, every shard publishes its numbers as often as with
+/// traffic.
 const ATTENTIVE_ROUNDS: u32 = 20;
 
-/// What came of asking others for pages.
+/// Result of asking other shards for pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loan {
-    /// Pages, or one is being emptied.
+    /// Pages were given, or one is being emptied.
     Given,
-    /// All that might have one are at work.
+    /// All shards that might have a page are at work.
     Busy,
-    /// Nobody has a page that could go.
+    /// No shard has a page that could go.
     Nothing,
 }
 
-/// One shard's part in it.
+/// One shard's part in the exchange of memory.
 #[derive(Debug)]
 pub(crate) struct Pages {
     laps: Laps,
     noted: Instant,
-    /// Bytes held and evicted, and values refused for want of memory, when they were last looked at.
+    /// Values at the last look: bytes held, bytes evicted, and chunks refused for want of memory.
     held_bytes: u64,
     evicted_bytes: u64,
     refusals: u64,
-    /// All that it has ever taken of free memory.
+    /// Total of the bytes that the shard has taken from free memory.
     drawn_bytes: u64,
-    /// Whether it has needed memory since the last round but one.
+    /// Whether the shard has needed memory since the last round but one.
     is_needy: bool,
-    /// What it takes from others before the next round, and when the next slice is due.
+    /// The pages that the shard takes from others before the next round, and when the next slice is due.
     want: Want,
     due: Instant,
-    /// Times that any shard was short of memory, when they were last looked at, and rounds since there was a new one.
+    /// The number of requests for memory of all shards at the last look, and the rounds since it last grew.
     requests: u64,
     calm_rounds: u32,
 }
 
-/// What a shard that is short of memory takes from others.
+/// The need of a shard that is short of memory.
 #[derive(Clone, Copy, Debug, Default)]
 struct Want {
     pages: f64,
-    /// In how many milliseconds the next hit has to be expected where pages are taken, at least: infinite if only what holds
-    /// nothing may go, none if there was not even anything to evict.
+    /// Pages are taken only from a shard whose next hit is at least this many milliseconds away. Infinite: only pages
+    /// that hold nothing may be taken. Zero: there was not even anything to evict.
     next_hit_ms: f64,
 }
 
@@ -102,15 +104,16 @@ impl Want {
         self.next_hit_ms == 0.0
     }
 
-    /// How old pages have to be where an item is hit once in so many milliseconds.
+    /// Milliseconds for which a page must have been idle in a shard where an item is hit once in `hit_interval_ms`.
     fn idle_ms(&self, hit_interval_ms: f64) -> u64 {
         let unseen = self.next_hit_ms / (1.0 + UNSEEN);
         // Infinity becomes the age of free pages.
         unseen.max(self.next_hit_ms - hit_interval_ms).max(1.0) as u64
     }
 
-    /// What a page counts of those that are lacked, where the next hit is in so many milliseconds: none is left to be
-    /// lacked when they are just late enough, and it is one where they never come.
+    /// The part of a lacking page that one page counts for, if its next hit is in `next_hit_ms`. It is 1 if the page is
+    /// never hit; it grows without bound as the next hit comes down to the smallest that is allowed, so that no further
+    /// page is lacked.
     fn price(&self, next_hit_ms: f64) -> f64 {
         match self.next_hit_ms.is_finite() {
             true => next_hit_ms / (next_hit_ms - self.next_hit_ms),
@@ -119,21 +122,21 @@ impl Want {
     }
 }
 
-/// What a shard can always use at the limit of the start; see [`Budget::reserve_of`].
+/// Bytes of the limit at the start that no other shard can take from a shard; see [`Budget::reserve_of`].
 pub(crate) fn reserve_bytes(config: &Config) -> u64 {
     config.memory_limit_bytes / config.threads as u64 / RESERVED_SHARE
 }
 
-/// When an item of this age is hit next.
+/// Milliseconds until an item of this age is hit next.
 fn next_hit_ms(hit_interval_ms: f64, age_ms: u64) -> f64 {
     let age_ms = age_ms as f64;
     age_ms + hit_interval_ms.min(UNSEEN * age_ms)
 }
 
-/// Who gives a page.
+/// The shard that gives a page.
 struct Donor {
     shard: ShardId,
-    /// How old the page has to be.
+    /// Milliseconds for which the page must have been idle.
     idle_ms: u64,
     /// See [`Want::price`].
     price: f64,
@@ -162,13 +165,13 @@ impl Pages {
         self.is_needy || self.calm_rounds < ATTENTIVE_ROUNDS
     }
 
-    /// Time until the next slice of taking, if there is anything to take; never none at all.
+    /// Time until the next slice of taking, if there is anything to take; at least a millisecond.
     pub(crate) fn wait(&self) -> Option<Duration> {
         let until_due = self.due.saturating_duration_since(Instant::now());
         (self.want.pages > 0.0).then_some(until_due.max(Duration::from_millis(1)))
     }
 
-    /// A round: tells the others how things stand, and says what is to be taken from them.
+    /// A round: publishes the shard's numbers, and decides how much is to be taken from other shards.
     pub(crate) fn balance(&mut self, near: &Neighbours<'_>, id: ShardId) {
         let Some(mut core) = near.cells.of(id).try_borrow() else {
             return;
@@ -196,12 +199,13 @@ impl Pages {
         if self.want.pages > 0.0 {
             near.memory.request();
         }
-        // What nobody has is there for the taking, but was not enough where nothing is left to be evicted.
+        // Free memory belongs to no shard and can simply be used; but it was not enough where nothing is left to be
+        // evicted.
         let free_bytes = near.memory.budget.free_bytes() as f64;
         if !self.want.is_refused() && free_bytes >= self.want.pages * page_bytes {
             self.want.pages = 0.0;
         }
-        // Every shard may be the next to be asked.
+        // Every shard may be the next to be asked, so every shard notes whether requests go on.
         let requests = near.memory.requests();
         self.calm_rounds = match std::mem::replace(&mut self.requests, requests) == requests {
             true => self.calm_rounds.saturating_add(1),
@@ -209,7 +213,7 @@ impl Pages {
         };
     }
 
-    /// Memory that would have done for the last round: what was evicted, and what was there to be drawn.
+    /// Bytes of memory that would have sufficed for the last round: those evicted, and those drawn from free memory.
     fn needed_bytes(&mut self, vitals: &Vitals) -> u64 {
         let before = std::mem::replace(&mut self.held_bytes, vitals.charged_bytes);
         let drawn = vitals.charged_bytes.saturating_sub(before);
@@ -218,7 +222,7 @@ impl Pages {
         drawn + vitals.evicted_bytes - before
     }
 
-    /// Reads what all shards say.
+    /// Reads the numbers of all shards.
     fn note(&mut self, near: &Neighbours<'_>) {
         let before = std::mem::replace(&mut self.noted, Instant::now());
         let elapsed = self.noted.saturating_duration_since(before);
@@ -227,7 +231,7 @@ impl Pages {
             .note(elapsed, done, near.memory.budget.limit_bytes());
     }
 
-    /// When the next hit has to be expected in another shard for a page to be worth more here.
+    /// Milliseconds until the next hit in another shard from which on a page is worth more here.
     fn next_hit_elsewhere_ms(
         &self,
         near: &Neighbours<'_>,
@@ -243,8 +247,8 @@ impl Pages {
         LATER * next_hit_ms(interval_ms, turnover_ms)
     }
 
-    /// Where nothing is left to be evicted, or nothing may be (-M), a shard gets whatever is idle at all up to its fair part;
-    /// beyond it may be values that never fit, for which nothing should go.
+    /// If nothing is left to be evicted, or nothing may be (`-M`), a shard gets every page that is idle at all, up to
+    /// its fair part. Beyond its fair part the values may be such that never fit, for which nothing should go.
     fn heed_refusals(&mut self, near: &Neighbours<'_>, vitals: &Vitals) {
         let refusals = vitals.chunks_refused;
         if refusals != std::mem::replace(&mut self.refusals, refusals) {
@@ -257,7 +261,7 @@ impl Pages {
         }
     }
 
-    /// A slice of taking, if it is due: the other's engine is given back between its steps.
+    /// Works for a slice on taking pages, if one is due. The other shard's engine is given back between the steps.
     pub(crate) fn take(&mut self, near: &Neighbours<'_>, id: ShardId) {
         let begun = Instant::now();
         if self.want.pages <= 0.0 || begun < self.due {
@@ -305,18 +309,19 @@ impl Pages {
     }
 }
 
-/// How much memory of a shard is idle, times how long it was.
+/// Bytes of a shard's idle memory, times the milliseconds for which it was idle.
 fn idle_byte_ms(notice: &Notice, now_ms: u64) -> u128 {
     u128::from(notice.idle_ms(now_ms)) * u128::from(notice.bytes())
 }
 
-/// What no other shard may take from one.
+/// Bytes that no other shard may take from a shard.
 fn reserve_of(near: &Neighbours<'_>) -> u64 {
     let budget = &near.memory.budget;
     budget.reserve_of(reserve_bytes(&near.ground.config))
 }
 
-/// Works on emptying a page of a shard that was idle for so long; `None` if its engine is not to be had now.
+/// Works on emptying a page that was idle for `idle_ms` in another shard. Returns `None` if its engine cannot be
+/// borrowed now.
 fn give_step(near: &Neighbours<'_>, donor: ShardId, idle_ms: u64) -> Option<Release> {
     let mut core = near.cells.of(donor).try_borrow()?;
     Some(give(near, donor, &mut core.engine, idle_ms))
@@ -324,7 +329,8 @@ fn give_step(near: &Neighbours<'_>, donor: ShardId, idle_ms: u64) -> Option<Rele
 
 fn give(near: &Neighbours<'_>, donor: ShardId, engine: &mut Engine, idle_ms: u64) -> Release {
     let now = near.ground.clock.now();
-    // Items know the second in which they were used: it was over so long ago at least.
+    // Items know only the second in which they were used, so their idle time counts from its end. Of the current
+    // second, this much has passed.
     let since_second = near
         .ground
         .clock
@@ -351,8 +357,9 @@ fn give(near: &Neighbours<'_>, donor: ShardId, engine: &mut Engine, idle_ms: u64
     release
 }
 
-/// Empties pages of other shards than `borrower`, however young, for a value that lacks `bytes` and finds no memory there
-/// although everything else has been evicted: as many as it takes, or as can be emptied in a slice of time.
+/// Empties pages of shards other than `borrower`, however young, for a value that lacks `bytes` and finds no memory
+/// there although everything else has been evicted. It empties as many as needed, or as can be emptied in a slice of
+/// time.
 pub(crate) fn lend(
     access: &mut Access<'_>,
     near: &Neighbours<'_>,
@@ -375,7 +382,7 @@ pub(crate) fn lend(
                     loan = Loan::Given;
                 }
                 Some(Release::Working) => {}
-                // Who meets a half-received value looks for another page.
+                // If a half-received value is in the way, another page is tried.
                 Some(Release::Nothing) => {
                     vain += 1;
                     continue;
@@ -394,7 +401,7 @@ pub(crate) fn lend(
     loan
 }
 
-/// The other shards, the one with most idle memory first.
+/// The other shards, starting with the one that has most idle memory.
 fn by_idle_bytes(near: &Neighbours<'_>, borrower: ShardId) -> Vec<ShardId> {
     let now_ms = near.ground.clock.now_ms();
     let mut ids: Vec<ShardId> = (0..near.memory.notices.len() as u16)

@@ -1,37 +1,40 @@
-//! How soon items go in each shard and how often they are asked for, counted over the same stretch of time for all of them.
+//! How soon items are evicted in each shard and how often they are asked for, counted over the same time for all
+//! shards.
 //!
 //! ```text
 //! all shards together need   |--- a 16th of the memory ---|--- a 16th ---|---> under way
 //! what counts                |  the lap before            |  and the lap under way     |
 //! ```
 //!
-//! A shard needs what it evicts and what it draws of free memory: who has just got pages from another one needs no less than
-//! before. Laps end by what is needed and not by the clock. A machine that stands still, or has too much to do, makes laps long for
-//! all shards alike; and what a shard does less of than others is seen as soon as it matters to them.
+//! A shard needs the bytes that it evicts and those that it draws from free memory: a shard that has just got pages
+//! from another needs no less than before. Laps end by the bytes needed and not by the clock. A machine that stands
+//! still, or has too much to do, makes laps long for all shards alike; and if a shard does less than others, this is
+//! seen as soon as it matters to them.
 
 use std::time::Duration;
 
 /// The turnover of a shard that needs no memory, in milliseconds.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// While as much is needed as there is memory, so many laps pass,
+/// Number of laps that pass while as many bytes are needed as there is memory. It is lower if laps would be shorter
+/// than [`LAP_MIN`].
 const LAPS: u64 = 16;
-/// fewer if they would be shorter than this: what shards say of themselves is as old as their last rounds.
+/// Shortest lap: published numbers are as old as the last round of their shard.
 const LAP_MIN: Duration = Duration::from_millis(400);
 
-/// What a shard has done since its start, or in a lap.
+/// The work of a shard since its start, or in a lap.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Done {
-    /// Bytes evicted, and drawn of free memory.
+    /// Bytes evicted, and bytes drawn from free memory.
     pub(super) needed_bytes: u64,
     pub(super) hits: u64,
-    /// Times that it has said so.
+    /// Number of times that the shard has published its numbers.
     pub(super) rounds: u64,
 }
 
 impl Done {
     fn since(self, before: Done) -> Done {
-        // They are told one by one, so one of them may seem to be behind.
+        // The numbers are published one by one, so one of them may seem to lag behind.
         Done {
             needed_bytes: self.needed_bytes.saturating_sub(before.needed_bytes),
             hits: self.hits.saturating_sub(before.hits),
@@ -46,24 +49,24 @@ impl Done {
     }
 }
 
-/// A lap: how long it took, and what each shard did in it.
+/// A lap: how long it took, and the work of each shard in it.
 #[derive(Clone, Debug)]
 struct Lap {
     time: Duration,
     shards: Vec<Done>,
 }
 
-/// What every shard has needed and how often its items were hit, in the lap under way and the one before it.
+/// The needs and hits of every shard in the lap under way and in the one before it.
 #[derive(Debug)]
 pub(super) struct Laps {
     before: Lap,
     under_way: Lap,
-    /// When it was last noted.
+    /// The totals of all shards at the last [`Laps::note`].
     totals: Vec<Done>,
 }
 
 impl Laps {
-    /// Of so many shards that have done nothing.
+    /// Laps of `shards` shards that have done nothing.
     pub(super) fn new(shards: usize) -> Laps {
         let lap = Lap {
             time: Duration::ZERO,
@@ -76,7 +79,7 @@ impl Laps {
         }
     }
 
-    /// `elapsed` has passed, and the shards have now done so much, with so much memory.
+    /// Notes the totals of the shards after `elapsed` more time, with this much memory in all.
     pub(super) fn note(
         &mut self,
         elapsed: Duration,
@@ -107,7 +110,7 @@ impl Laps {
         (self.before.time + self.under_way.time).as_secs_f64() * 1000.0
     }
 
-    /// Whether the shard has said anything: it may be asleep, or wait for its CPU.
+    /// Whether the shard has published anything; it may be asleep, or wait for its CPU.
     pub(super) fn has_heard_of(&self, shard: usize) -> bool {
         self.done(shard).rounds > 0
     }
@@ -120,7 +123,7 @@ impl Laps {
         }
     }
 
-    /// Milliseconds between two hits of one of a shard's so many items; infinite without any.
+    /// Milliseconds between two hits of the same item in a shard of `items` items; infinite without hits.
     pub(super) fn hit_interval_ms(&self, shard: usize, items: u64) -> f64 {
         match self.done(shard).hits {
             0 => f64::INFINITY,
@@ -136,7 +139,8 @@ mod tests {
     const ROUND: Duration = Duration::from_millis(100);
     const MEMORY: u64 = 16_000;
 
-    /// Two shards, of which the first needs so much in each of so many rounds, and is hit so often.
+    /// Lets two shards work, of which the first needs `needed_bytes` in each of `rounds` rounds, and is hit `hits`
+    /// times.
     fn go_on(laps: &mut Laps, total: &mut Done, rounds: u32, needed_bytes: u64, hits: u64) {
         for _ in 0..rounds {
             total.add(Done {
@@ -159,7 +163,7 @@ mod tests {
         assert!(laps.has_heard_of(0) && !laps.has_heard_of(1));
         assert_eq!(laps.turnover_ms(1, 8000), NEVER);
         assert_eq!(laps.hit_interval_ms(1, 100), f64::INFINITY);
-        // A lap is 1,000 bytes: after another two, nothing else counts.
+        // A lap is 1,000 bytes: after two more laps, no earlier one counts.
         go_on(&mut laps, &mut total, 10, 200, 0);
         assert_eq!(laps.turnover_ms(0, 8000), 4000);
         assert_eq!(laps.hit_interval_ms(0, 100), f64::INFINITY);

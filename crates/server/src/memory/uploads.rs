@@ -1,45 +1,49 @@
-//! How much memory values that are still on their way in may claim together, so that half-sent ones leave the cache to others.
+//! How much memory values that are still on their way in may claim together, so that half-sent values leave most of the
+//! cache to whole ones.
 //!
 //! ```text
 //! all values on their way in      a quarter of -m; up to a half while another quarter is free beside all that is claimed
 //! small ones, besides             a sixteenth, whatever the others have claimed
 //! ```
 //!
-//! As in memcached, a value claims all of its length when it is announced, although its memory is taken as it comes: whoever is let
-//! in can go on to the end. Whoever is not waits for a while, since values that are really being sent are soon whole.
+//! As in memcached, a value claims all of its length when it is announced, although its memory is taken as its bytes
+//! come. So a value that is let in can be received to its end. A value that is not let in waits for a while, since
+//! values that are really being sent are soon whole.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The part of the memory limit for all values on their way in: one in so many bytes.
+/// Values on their way in may claim one in this many bytes of the memory limit.
 const SHARE: u64 = 4;
-/// The same while the memory has as much free, besides all claims, as `SHARE` says.
+/// Like [`SHARE`], while as much memory as [`SHARE`] means is free besides all claims.
 const SHARE_WITH_ROOM: u64 = 2;
-/// A part for small ones alone: a few large values that never end must not keep everybody's small ones out.
+/// Small values may claim one in this many bytes for themselves: a few large values that never end must not keep
+/// everybody's small values out.
 const SMALL_SHARE: u64 = 16;
 /// Values up to this size are small.
 const SMALL_BYTES_MAX: u64 = 64 * 1024;
 
-/// The values of a process that are on their way in.
+/// The claims of all values of a process that are on their way in.
 #[derive(Debug, Default)]
 pub(crate) struct Uploads {
-    /// What all have claimed of the share for all.
+    /// Bytes that all values have claimed of the common share.
     shared_bytes: AtomicU64,
-    /// What small ones have claimed of their own share.
+    /// Bytes that small values have claimed of their own share.
     small_bytes: AtomicU64,
 }
 
-/// A value's claim; it ends with this.
+/// A value's claim; dropping it ends the claim.
 #[derive(Debug)]
 pub(crate) struct Claim {
     uploads: Arc<Uploads>,
     bytes: u64,
-    /// It is one of the share for small values.
+    /// Whether the claim is one of the share for small values.
     is_small: bool,
 }
 
 impl Uploads {
-    /// Lets a value in if its length fits beside the others', or if there are no others. Of the limit so much is free.
+    /// Lets a value in if its length fits beside the claims of others, or if there are no others. `free_bytes` of the
+    /// limit are free.
     pub(crate) fn claim(
         self: &Arc<Self>,
         value_bytes: usize,
@@ -128,7 +132,8 @@ mod tests {
         assert_eq!([LIMIT, 40 << 20, 20 << 20].map(claims), [32, 24, 16]);
     }
 
-    /// Large values had claimed a half while much was free; small ones of other clients were refused then.
+    /// Regression: large values had claimed a half while much was free, and small values of other clients were then
+    /// refused.
     #[test]
     fn small_values_have_a_share_that_large_ones_cannot_claim() {
         let uploads = Arc::new(Uploads::default());

@@ -8,53 +8,53 @@ use crate::cell::ShardId;
 use crate::dialect::Style;
 use crate::listen::ListenerId;
 
-/// What one thread asks of a shard's network side.
+/// A message to a shard's network side, from any thread.
 pub(crate) enum Control {
     /// Take over a connection that was accepted elsewhere.
     Adopt {
         /// The socket.
         fd: OwnedFd,
-        /// The address that it came in by.
+        /// The address that the client connected to.
         listener: ListenerId,
     },
-    /// Describe some of your connections, for `stats conns`.
+    /// Describe some connections of your shard, for `stats conns`.
     DescribeConns {
-        /// Who asks.
+        /// The shard that asks.
         origin: ShardId,
-        /// Where the answer goes.
+        /// The place of the reply.
         reply_to: ReplyTo,
-        /// The first of them, by its number in the table.
+        /// The first place of the table to be described.
         from: u32,
         /// The protocol of the answer.
         style: Style<'static>,
     },
-    /// The answer, for `stats conns`.
+    /// The answer to `DescribeConns`.
     ConnsDescribed {
-        /// Where it goes.
+        /// The place of the reply.
         reply_to: ReplyTo,
-        /// What is told of them.
+        /// The lines that describe the connections.
         bytes: Vec<u8>,
-        /// Where the next step begins, if there is more to tell.
+        /// The place where the next step begins, if there is more to tell.
         next: Option<u32>,
     },
     /// Lines have come for a connection that watches.
     Watched {
-        /// The connection.
+        /// The connection that watches.
         conn: ConnId,
     },
     /// Read the certificates again, on a thread of their own.
     RefreshCertificates {
-        /// Where the outcome is told, if anywhere.
+        /// The reply that tells the outcome, if one is wanted.
         reply_to: Option<ReplyTo>,
     },
-    /// They have been read, or could not be.
+    /// The certificates have been read, or could not be.
     CertificatesRefreshed {
-        /// Where that is told.
+        /// The replies that tell the outcome.
         reply_to: Vec<ReplyTo>,
-        /// The reply.
+        /// The line of these replies.
         line: Vec<u8>,
     },
-    /// A connection has closed somewhere: accept again, if that had stopped.
+    /// A connection has closed somewhere: accept again, if accepting had stopped.
     RoomForConnections,
     /// A second has passed: time for the network side's chores.
     Second,

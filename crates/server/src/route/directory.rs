@@ -18,16 +18,16 @@ use crate::cell::ShardId;
 use super::control::Control;
 use super::peers::PeerSet;
 
-/// Every shard, by id.
+/// The ways to all shards, by shard id.
 pub(crate) struct Directory(Vec<ShardHandle>);
 
 impl Directory {
-    /// Of so many shards, none of which can be woken yet.
+    /// The ways to `shards` shards, none of which can be woken yet.
     pub(crate) fn new(shards: usize) -> Directory {
         Directory((0..shards).map(|_| ShardHandle::new(shards)).collect())
     }
 
-    /// How many shards there are.
+    /// Number of shards.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
@@ -49,14 +49,14 @@ impl Directory {
         ShardId((((hash.0 >> 32) * self.0.len() as u64) >> 32) as u16)
     }
 
-    /// Shards that wait for room to accept connections look again.
+    /// Makes the shards that wait for room to accept connections look again.
     pub(crate) fn tell_of_room(&self) {
         for shard in &self.0 {
             shard.post(Control::RoomForConnections);
         }
     }
 
-    /// Has every shard's upkeep look for dead items.
+    /// Makes every shard's upkeep look for dead items.
     pub(crate) fn call_for_crawl(&self) {
         for shard in &self.0 {
             shard.crawl_wanted.store(true, Ordering::Release);
@@ -72,15 +72,15 @@ impl Directory {
     }
 }
 
-/// How a shard is reached.
+/// The way to one shard.
 pub(crate) struct ShardHandle {
-    /// Its ring, once it runs.
+    /// The ways to wake the shard; set once its ring runs.
     links: OnceLock<Links>,
-    /// A crawl for dead items is asked for; its upkeep does it.
+    /// Whether a crawl for dead items is asked for; the shard's upkeep does it.
     crawl_wanted: AtomicBool,
-    /// Whether it sleeps.
+    /// Whether the shard sleeps.
     bell: Bell,
-    /// Set by peers that have pushed a batch.
+    /// Whether a peer has pushed a batch; set by peers.
     has_mail: AtomicBool,
     /// The peers that have pushed a batch to be run.
     senders: Box<[AtomicU64]>,
@@ -88,11 +88,11 @@ pub(crate) struct ShardHandle {
     has_control: AtomicBool,
 }
 
-/// How a running shard is woken.
+/// The ways to wake a running shard.
 pub(crate) struct Links {
-    /// By a peer's ring.
+    /// For a peer's ring.
     pub(crate) doorbell: DoorbellTarget,
-    /// By any thread.
+    /// For any thread.
     pub(crate) waker: Waker,
 }
 
@@ -112,25 +112,25 @@ impl ShardHandle {
         }
     }
 
-    /// Owner: its ring runs.
+    /// To be called by the owner: its ring runs, and can be woken by `links`.
     pub(crate) fn attach(&self, links: Links) {
         let is_first = self.links.set(links).is_ok();
         debug_assert!(is_first, "a shard starts once");
     }
 
-    /// What a peer's ring rings, once the shard runs.
+    /// The doorbell that a peer's ring rings, once the shard runs.
     #[inline]
     pub(crate) fn doorbell(&self) -> Option<&DoorbellTarget> {
         self.links.get().map(|links| &links.doorbell)
     }
 
-    /// Whether somebody wants dead items to be looked for.
+    /// Whether a crawl for dead items is asked for.
     #[inline]
     pub(crate) fn is_crawl_wanted(&self) -> bool {
         self.crawl_wanted.load(Ordering::Relaxed)
     }
 
-    /// Owner: the same, and it begins now.
+    /// To be called by the owner: returns whether a crawl is asked for, which begins now.
     pub(crate) fn take_crawl_wanted(&self) -> bool {
         self.crawl_wanted.swap(false, Ordering::Acquire)
     }
@@ -158,7 +158,8 @@ impl ShardHandle {
         self.bell.needs_ring()
     }
 
-    /// Owner: announces that it goes to sleep; `false` if a peer has pushed something meanwhile.
+    /// To be called by the owner: announces that it goes to sleep. Returns `false` if a peer has pushed something
+    /// meanwhile.
     pub(crate) fn try_sleep(&self) -> bool {
         self.bell.announce_sleep();
         let sleeps = !self.has_mail.load(Ordering::Relaxed);
@@ -168,7 +169,7 @@ impl ShardHandle {
         sleeps
     }
 
-    /// Owner: it is awake, and looks at its queues after this.
+    /// To be called by the owner: it is awake, and looks at its queues after this call.
     pub(crate) fn awake(&self) {
         self.bell.awake();
         if self.has_mail.load(Ordering::Relaxed) {

@@ -36,17 +36,18 @@ use super::pushed::Pushed;
 use crate::cell::core::{Cells, Core};
 use crate::cell::{ConnId, ReplyTo, ShardId};
 
-/// Batches that may be under way from one shard to another; more wait in the outbox.
+/// Batches that may be under way from one shard to another; further ones wait in the outbox.
 pub(crate) const QUEUE_BATCHES: usize = 16;
-/// A larger outbox goes by message, so that a loan stays short (some 50 us at 100 ns for an operation).
+/// An outbox with more operations goes by message, so that a loan stays short (some 50 us at 100 ns for an operation).
 const LOAN_OPS_MAX: usize = 512;
-/// Likewise for bytes of values to be copied.
+/// An outbox with more bytes of values goes by message, since they are copied under the loan.
 const LOAN_BYTES_MAX: usize = 128 * 1024;
-/// Likewise for questions for the memory of large values: each may take eight chunks, and evict for them.
+/// An outbox with more requests for the memory of large values goes by message: each may take eight chunks, and evict
+/// for them.
 const LOAN_ASKING_MAX: usize = 2;
-/// With so many operations waiting for one shard, connections stop adding to them.
+/// With this many operations waiting for one shard, connections stop adding to them.
 const OUTBOX_OPS_MAX: usize = 4096;
-/// Likewise for bytes of values.
+/// With this many bytes of values waiting for one shard, connections stop adding to them.
 const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Stands for no connection at all.
 const NOBODY: RawFd = -1;
@@ -59,11 +60,11 @@ const SPARE_BATCHES_MIN: usize = 32;
 
 /// The ends of the queues between this shard and one other.
 pub(crate) struct PeerQueues {
-    /// Requests to it.
+    /// Our requests to the other shard.
     pub(crate) requests: Producer<BoxedBatch>,
     /// Our batches, executed, on their way back.
     pub(crate) replies: Consumer<BoxedBatch>,
-    /// Its batches that we have executed, back to it.
+    /// The other shard's batches, executed by us, on their way back to it.
     pub(crate) answers: Producer<BoxedBatch>,
 }
 
@@ -79,7 +80,7 @@ struct Peer {
     run_before: u64,
 }
 
-/// Everything one shard needs to reach the others.
+/// The queues and outboxes through which one shard reaches the others.
 pub(crate) struct Router {
     me: ShardId,
     /// By shard id; `None` for this shard itself.
@@ -91,7 +92,7 @@ pub(crate) struct Router {
     congested: bool,
     /// The connection whose operations are being pushed; logs name it.
     descriptor: RawFd,
-    /// Lines written under loans, to be published.
+    /// Lines for watchers, written under loans and to be published.
     seen: Vec<Lines>,
     /// The number of the next emptying of the outboxes.
     epoch: u64,
@@ -213,13 +214,13 @@ impl Router {
         }
     }
 
-    /// Says whose operations are pushed from now on.
+    /// Sets the connection for which operations are pushed from now on.
     #[inline]
     pub(crate) fn push_for(&mut self, descriptor: RawFd) {
         self.descriptor = descriptor;
     }
 
-    /// Takes the lines written under loans.
+    /// Takes the lines for watchers that were written under loans.
     pub(crate) fn take_seen(&mut self) -> Vec<Lines> {
         std::mem::take(&mut self.seen)
     }
@@ -287,7 +288,7 @@ impl Router {
         self.congested
     }
 
-    /// Bytes of heap memory that operations on their way and batches for use again hold, as far as they are here.
+    /// Bytes of heap memory held by operations that wait here and by batches that are kept for use.
     pub(crate) fn held_bytes(&self) -> usize {
         let outboxes = self.peers.iter().flatten().map(|peer| &peer.outbox);
         let batches = outboxes.chain(&self.spare).chain(&self.completed);
@@ -301,7 +302,7 @@ impl Router {
         self.peers.len() > 1
     }
 
-    /// Whether nothing waits here that a further pass could move on.
+    /// Whether nothing waits here that another pass could move on.
     pub(crate) fn may_sleep(&self) -> bool {
         self.sets.loaded.is_empty()
     }
@@ -460,7 +461,7 @@ impl Router {
 }
 
 impl Peer {
-    /// Runs the outbox on the other shard's engine, if it can be borrowed.
+    /// Runs the outbox on the other shard's engine, if that can be borrowed.
     fn try_loan(
         &mut self,
         core: &Loanable<Core>,

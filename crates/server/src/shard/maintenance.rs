@@ -101,8 +101,8 @@ fn trim(shared: &Shared, id: ShardId) -> bool {
     has_more
 }
 
-/// Wakes the network loop, so that it looks for dead items if there are any items; unless it is parked, it looks for them
-/// by itself.
+/// Wakes the network loop if the engine holds items, so that it looks for dead ones; unless the loop is parked, it
+/// looks for them by itself.
 fn wake_reaper(shared: &Shared, id: ShardId) {
     let core = shared.cells.of(id).try_borrow();
     let has_items = core.is_none_or(|core| core.engine.vitals().items > 0);
