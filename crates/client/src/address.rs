@@ -1,4 +1,4 @@
-//! Where a server is.
+//! The address of a server.
 
 use crate::{Error, Result};
 use std::fmt;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 /// The port memcached listens on by default.
 pub const DEFAULT_PORT: u16 = 11211;
 
-/// Where a server is: `HOST`, `HOST:PORT`, `[V6]:PORT`, `unix:PATH` or a path that begins with a slash.
+/// The address of a server: `HOST`, `HOST:PORT`, `[V6]:PORT`, `unix:PATH` or a path that begins with a slash.
 ///
 /// A host is looked up at each connect, so that changes of its address are followed.
 ///
@@ -44,7 +44,7 @@ impl Address {
         Address(Kind::Unix(path.into()))
     }
 
-    /// The same host at another port; a Unix socket stays what it is.
+    /// The address of the same host with another port; the address of a Unix socket stays unchanged.
     #[must_use]
     pub fn at_port(&self, port: u16) -> Self {
         match &self.0 {
@@ -53,7 +53,7 @@ impl Address {
         }
     }
 
-    /// Host and port, if it is no Unix socket.
+    /// Host and port; `None` for a Unix socket.
     #[must_use]
     pub fn host(&self) -> Option<(&str, u16)> {
         match &self.0 {
@@ -62,7 +62,7 @@ impl Address {
         }
     }
 
-    /// The path of a Unix socket.
+    /// The path of a Unix socket; `None` for a host.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.0 {

@@ -7,7 +7,7 @@
 //!            '------ Done -----'         '- Values -'          Number    NotStored   Exists  Miss
 //! ```
 //!
-//! What a number in a meta reply is (a value, or a counter) only the request knows; so it stays a value here.
+//! Only the request knows whether a number in a meta reply is a value or a counter; so the number stays a value here.
 
 use crate::error::{Refusal, RefusalKind};
 use crate::wire::binary;
@@ -17,13 +17,13 @@ use bytes::Bytes;
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Done, or there without its value being asked for.
+    /// Success; or a hit whose value was not asked for.
     Done(Attributes),
     /// The values that were found, in the order of the request's keys.
     Values(Vec<Hit>),
     /// The number after incr or decr.
     Number(u64),
-    /// Not there.
+    /// The item is not there.
     Miss,
     /// Not stored, since the condition does not hold.
     NotStored,
@@ -33,26 +33,26 @@ pub enum Answer {
     Version(String),
     /// Names and values, in the server's order.
     Stats(Vec<(String, String)>),
-    /// Refused.
+    /// The server refused the request.
     Refused(Refusal),
-    /// A line that is none of these, such as the answer of an admin command.
+    /// Any other line, such as the answer of an admin command.
     Line(String),
 }
 
 /// A value that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
-    /// The key, if the reply has it, as the text protocol's has.
+    /// The key, if the reply carries it, as in the text protocol.
     pub key: Option<Bytes>,
-    /// Which of the request's keys it is of, if the reply tells by its opaque.
+    /// The index of the hit's key among the request's keys, if the reply tells it by its opaque.
     pub index: Option<usize>,
     /// The value.
     pub value: Bytes,
-    /// What else came with it.
+    /// Further attributes in the reply.
     pub attributes: Attributes,
 }
 
-/// What a reply says about an item besides its value; as far as the request asked for it.
+/// The attributes of an item in a reply, as far as the request asked for them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attributes {
@@ -60,19 +60,19 @@ pub struct Attributes {
     pub client_flags: Option<u32>,
     /// Cas unique.
     pub cas: Option<u64>,
-    /// Seconds it has to live, -1 for ever.
+    /// Seconds that the item has left to live; -1 for ever.
     pub ttl_s: Option<i64>,
     /// Length of the value.
     pub value_bytes: Option<u64>,
-    /// Whether it had been fetched before.
+    /// Whether the item had been fetched before.
     pub fetched: Option<bool>,
-    /// Seconds since its last access.
+    /// Seconds since the item's last access.
     pub idle_s: Option<u64>,
-    /// This client is the one to fill or refresh it.
+    /// This client is the one to fill or refresh the item.
     pub won: bool,
-    /// It is stale.
+    /// The item is stale.
     pub stale: bool,
-    /// Another client fills or refreshes it already.
+    /// Another client fills or refreshes the item already.
     pub taken: bool,
 }
 
@@ -112,7 +112,7 @@ impl ReplyFlagsWord<'_> {
 }
 
 impl Refusal {
-    /// What an error line means.
+    /// The refusal that an error line means.
     #[must_use]
     pub fn of_line(kind: ErrorKind, message: &[u8]) -> Self {
         let text = String::from_utf8_lossy(message).into_owned();
@@ -162,7 +162,7 @@ impl Refusal {
 }
 
 impl Answer {
-    /// The answer that one line is, unless values or statistics precede it.
+    /// The answer in a single line, for a line without values or statistics before it.
     pub(crate) fn of_reply(reply: &Reply<'_>) -> Self {
         match *reply {
             Reply::Stored | Reply::Deleted | Reply::Touched | Reply::Ok | Reply::Reset => {
@@ -190,7 +190,7 @@ impl Answer {
         }
     }
 
-    /// The answer that one packet is, unless values or statistics precede it.
+    /// The answer in a single packet, for a packet without values or statistics before it.
     pub(crate) fn of_packet(reply: &binary::Reply<'_>) -> Self {
         use binary::{Opcode as O, Status as S};
         match (reply.status, O::from_byte(reply.head.opcode)) {
@@ -202,7 +202,7 @@ impl Answer {
                 cas: Some(reply.cas),
                 ..Attributes::default()
             }),
-            // The condition of a store, and not the item of a cas: both come with the same status.
+            // Here the condition of a store failed, not the comparison of a cas: both come with the same status.
             (Ok(S::Exists), Some(O::Add)) | (Ok(S::NotStored), _) => Answer::NotStored,
             (Ok(S::Exists), _) => Answer::Exists,
             (Ok(S::NotFound), _) => Answer::Miss,

@@ -57,7 +57,7 @@ pub(crate) fn split<K: AsRef<[u8]>>(router: &Router, pools: usize, keys: &[K]) -
     parts
 }
 
-/// Reads addresses, and gives each the weight 1.
+/// Parses addresses, and gives each the weight 1.
 pub(crate) fn alike<A>(servers: impl IntoIterator<Item = A>) -> Result<Vec<(Address, u32)>>
 where
     A: TryInto<Address>,
@@ -91,12 +91,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of one server, or of several that are alike: their keys are spread as libmemcached's weighted ketama
-    /// does it.
+    /// A client of one server, or of several equal servers, over which keys are spread as by libmemcached's weighted
+    /// ketama.
     ///
     /// # Errors
     ///
-    /// There is no server, or an address is none.
+    /// If there is no server, or an address cannot be parsed.
     pub fn connect<A>(servers: impl IntoIterator<Item = A>, config: Config) -> Result<Self>
     where
         A: TryInto<Address>,
@@ -109,7 +109,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// There is no server with a weight.
+    /// If there is no server with a weight above 0.
     pub fn weighted(servers: Vec<(Address, u32)>, config: Config) -> Result<Self> {
         let router = Router::over(&servers)?;
         let targets = servers
@@ -123,7 +123,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The server cannot be reached, or has no shards.
+    /// If the server cannot be reached, or has no shards.
     pub fn shard_aware<A>(server: A, config: Config) -> Result<Self>
     where
         A: TryInto<Address>,
@@ -146,8 +146,8 @@ impl Client {
         }
     }
 
-    /// Sends a request to the server of its key, and waits for what comes of it. A request without a key goes to the
-    /// first server.
+    /// Sends a request to the server of its key, and waits for its outcome. A request without a key goes to the first
+    /// server.
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ impl Client {
         self.pools[pool].take()?.connection()?.call(request)
     }
 
-    /// Sends a request to every server (or every shard), and gives what came of each, with the server's address.
+    /// Sends a request to every server (or every shard), and returns each outcome with the server's address.
     pub fn call_all<R: Request + ?Sized>(&self, request: &R) -> Vec<(Address, Result<R::Output>)> {
         let call = |pool: &Pool| pool.take()?.connection()?.call(request);
         self.pools
@@ -166,12 +166,12 @@ impl Client {
             .collect()
     }
 
-    /// The values of several keys, in the order of the keys. Each server is asked once for all of its keys (of more than
-    /// 100, once for each 100), all servers at the same time.
+    /// The values of several keys, in the order of the keys. All servers are asked at the same time, each with one
+    /// request for all of its keys (with more than 100 keys, one request for each 100).
     ///
     /// # Errors
     ///
-    /// As [`Error`] says, if any of the servers fails; misses are none.
+    /// As [`Error`] says, if any of the servers fails; a miss is no error.
     pub fn get_many<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<Vec<Option<Item>>> {
         let mut items: Vec<Option<Item>> = Vec::new();
         items.resize_with(keys.len(), || None);
@@ -217,7 +217,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The first server that fails; the others have been asked.
+    /// The error of the first server that fails; the others have been asked.
     pub fn flush_all(&self) -> Result<()> {
         let outcomes = self.call_all(&request::Flush::default());
         outcomes.into_iter().try_for_each(|(_, outcome)| outcome)
@@ -226,10 +226,10 @@ impl Client {
     keyed_verbs!(self: [&self] [] []);
 }
 
-/// A connection that was asked, for the keys at which indices, and these keys.
+/// A connection that was asked, the indices of the keys that it was asked for, and these keys.
 type Asked<'c, 'k> = (Pooled<'c>, &'k [usize], Vec<&'k [u8]>);
 
-/// The map of a server's shards, and where they are reached.
+/// The map of a server's shards, and the address at which the shards are reached.
 pub(crate) fn shards_of(
     address: &Address,
     stats: &[(String, String)],

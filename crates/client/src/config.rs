@@ -63,7 +63,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The meta protocol, one second for everything, values up to 128 MiB, 64 connections to each server.
+    /// The defaults: the meta protocol, timeouts of one second, values up to 128 MiB, 64 connections to each server.
     #[must_use]
     pub fn new() -> Self {
         Config {
@@ -81,14 +81,14 @@ impl Config {
         }
     }
 
-    /// Which protocol is spoken.
+    /// Sets the protocol of the connections.
     #[must_use]
     pub fn protocol(mut self, protocol: Protocol) -> Self {
         self.protocol = protocol;
         self
     }
 
-    /// How long a connection may take to open, TLS and authentication included step by step.
+    /// Sets the time for opening a connection. It holds for each step: the connect, TLS and authentication.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -143,22 +143,23 @@ impl Config {
         self
     }
 
-    /// Of a client: how many connections to one server may be in use at once; further requests wait, at most for the
-    /// read timeout.
+    /// Sets how many connections of a client to one server may be in use at once; further requests wait, at most for
+    /// the read timeout.
     #[must_use]
     pub fn connections_max(mut self, connections: usize) -> Self {
         self.connections_max = connections.max(1);
         self
     }
 
-    /// Of a client: how many unused connections to one server are kept.
+    /// Sets how many unused connections to one server a client keeps.
     #[must_use]
     pub fn idle_max(mut self, connections: usize) -> Self {
         self.idle_max = connections;
         self
     }
 
-    /// Of a client: after a connection could not be opened, requests to that server fail at once for so long.
+    /// Sets how long requests of a client to a server fail at once after a connection to that server could not be
+    /// opened.
     #[must_use]
     pub fn retry_after(mut self, pause: Duration) -> Self {
         self.retry_after = pause;
@@ -185,7 +186,7 @@ impl Config {
         Ok(Channel::Plain)
     }
 
-    /// What the first request of a connection must be, if it is to authenticate.
+    /// The login that the first request of a connection must carry; `None` without authentication.
     pub(crate) fn login(&self) -> Option<Login<'_>> {
         let Credentials { user, password } = self.credentials.as_ref()?;
         Some(match self.protocol {

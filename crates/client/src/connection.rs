@@ -5,8 +5,8 @@
 //!   pipeline()         ask, ask, ask, send, wait for all answers
 //! ```
 //!
-//! Of requests that are not answered, at most [`PIPELINE_BYTES`] are on their way at once, or one: so a server that does
-//! not read on while its replies are not read never blocks both sides for ever.
+//! At most [`PIPELINE_BYTES`] of unanswered requests, or one request, are on their way at once. So both sides never
+//! block each other for ever, even if the server stops reading while its replies are not read.
 
 use crate::answer::Answer;
 use crate::config::{Config, Login};
@@ -19,9 +19,10 @@ use crate::verbs::keyed_verbs;
 use crate::{Address, Item, Protocol};
 use std::io::{self, Read, Write};
 
-/// Bytes of unanswered requests on their way at once, if they are several. A server's receive buffer holds more.
+/// The most bytes of unanswered requests on their way at once, if there are several requests. A server's receive buffer
+/// holds more.
 pub(crate) const PIPELINE_BYTES: usize = 32 * 1024;
-/// Keys of one request: at their longest they take less than [`PIPELINE_BYTES`].
+/// The most keys of one request: at their longest they take less than [`PIPELINE_BYTES`].
 pub(crate) const KEYS_AT_ONCE: usize = 100;
 
 /// A blocking connection, over a socket or anything else that can be read and written.
@@ -48,7 +49,7 @@ impl Connection<Socket> {
     ///
     /// # Errors
     ///
-    /// The server cannot be reached, or does not accept the client.
+    /// If the server cannot be reached, or does not accept the client.
     pub fn open<A>(address: A, config: &Config) -> Result<Self>
     where
         A: TryInto<Address>,
@@ -62,11 +63,11 @@ impl Connection<Socket> {
         Self::greet(socket, address, config)
     }
 
-    /// Connects from one of `ports`: where a source port chooses the shard.
+    /// Connects from one of the source ports `ports`, for a server where the source port chooses the shard.
     ///
     /// # Errors
     ///
-    /// As [`Connection::open`]; or none of the ports is free.
+    /// As [`Connection::open`]; or if none of the ports is free.
     pub fn open_from(
         address: &Address,
         ports: impl Iterator<Item = u16>,
@@ -94,7 +95,8 @@ impl Connection<Socket> {
         Ok(connection)
     }
 
-    /// Whether it can be used again: nothing is outstanding, and the server has neither closed nor sent anything.
+    /// Whether the connection can be used again: nothing is outstanding, and the server has neither closed nor sent
+    /// anything.
     pub(crate) fn is_reusable(&self) -> bool {
         self.session.is_idle() && self.stream.is_quiet()
     }
@@ -110,23 +112,23 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// The protocol it speaks.
+    /// The protocol of the connection.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
         self.session.protocol()
     }
 
-    /// What it is over. Bytes that are read or written there are missing in the conversation.
+    /// The stream below the connection. Bytes that the caller reads or writes there are missing in the conversation.
     pub fn stream(&mut self) -> &mut S {
         &mut self.stream
     }
 
-    /// The conversation on it, for callers that move the bytes by themselves.
+    /// The session of the connection, for callers that move the bytes by themselves.
     pub fn session(&mut self) -> &mut Session {
         &mut self.session
     }
 
-    /// What it was over.
+    /// The stream that was below the connection.
     pub fn into_stream(self) -> S {
         self.stream
     }
@@ -137,7 +139,7 @@ impl<S: Read + Write> Connection<S> {
         self.session.is_idle()
     }
 
-    /// Sends a request and waits for what comes of it.
+    /// Sends a request and waits for its outcome.
     ///
     /// # Errors
     ///
@@ -193,11 +195,11 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// What an answer means to the request it belongs to.
+    /// The outcome of `request` that `answer` means.
     ///
     /// # Errors
     ///
-    /// The server refused the request, or the answer belongs to another one.
+    /// If the server refused the request, or the answer belongs to another request.
     pub fn outcome<R: Request + ?Sized>(
         &mut self,
         request: &R,
@@ -210,7 +212,7 @@ impl<S: Read + Write> Connection<S> {
     ///
     /// # Errors
     ///
-    /// As [`Error`] says; misses are none.
+    /// As [`Error`] says; a miss is no error.
     pub fn get_many<K: AsRef<[u8]>>(&mut self, keys: &[K]) -> Result<Vec<Option<Item>>> {
         let mut pipeline = self.pipeline()?;
         let mut tickets = Vec::with_capacity(keys.len().div_ceil(KEYS_AT_ONCE));
@@ -229,7 +231,7 @@ impl<S: Read + Write> Connection<S> {
     ///
     /// # Errors
     ///
-    /// The connection has failed before.
+    /// If the connection has failed before.
     pub fn pipeline(&mut self) -> Result<Pipeline<'_, S>> {
         self.begin()?;
         Ok(Pipeline::over(self))

@@ -1,4 +1,4 @@
-//! What can go wrong, and what it means for the connection.
+//! Errors, and their consequences for the connection.
 //!
 //! | error | sent? | the connection |
 //! | --- | --- | --- |
@@ -13,34 +13,34 @@ use std::io;
 /// The result of a request.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a request failed. A miss is no error, nor is a store whose condition does not hold.
+/// The reason why a request failed. A miss is no error, nor is a store whose condition does not hold.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The key cannot be sent.
     Key(&'static str),
-    /// The protocol of the connection cannot say this.
+    /// The protocol of the connection cannot express the request.
     Unsupported(&'static str),
-    /// Settings that contradict each other, or an address that is none.
+    /// Settings contradict each other, or an address cannot be parsed.
     Config(String),
-    /// The server does not understand or like the request: `ERROR`, `CLIENT_ERROR`.
+    /// The server does not know or does not accept the request: `ERROR`, `CLIENT_ERROR`.
     Client(Refusal),
-    /// The server cannot do it: `SERVER_ERROR`.
+    /// The server cannot carry out the request: `SERVER_ERROR`.
     Server(Refusal),
     /// The server does not accept the user or the password.
     Authentication(String),
-    /// It took too long.
+    /// The time for this step was up.
     Timeout(Doing),
     /// The connection could not be opened, or broke.
     Io(io::Error),
-    /// The server sent what is no reply, or not the reply to what was asked.
+    /// The server sent bytes that are no reply, or a reply to another request.
     Protocol(ProtocolError),
     /// The connection was closed after an earlier error, or a request on it was not waited for.
     Closed,
 }
 
 impl Error {
-    /// Whether the connection can be used no more: what comes next on it could be the reply to an older request.
+    /// Whether the connection cannot be used any more: the next bytes on it could be the reply to an older request.
     #[must_use]
     pub const fn closes(&self) -> bool {
         matches!(
@@ -50,7 +50,7 @@ impl Error {
     }
 }
 
-/// What was being done when the time was up.
+/// The step that was under way when the time was up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Doing {
@@ -67,13 +67,13 @@ pub enum Doing {
 /// Words with which a server refuses a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What they mean.
+    /// The meaning of the words.
     pub kind: RefusalKind,
     /// The words, without `CLIENT_ERROR` or `SERVER_ERROR`.
     pub text: String,
 }
 
-/// What a refusal means.
+/// The meaning of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefusalKind {
@@ -85,7 +85,7 @@ pub enum RefusalKind {
     Client,
     /// The value is larger than the server ever takes.
     TooLarge,
-    /// No memory for it now.
+    /// The server has no memory for the value now.
     OutOfMemory,
     /// Any other fault of the server.
     Server,
@@ -112,19 +112,19 @@ impl From<Refusal> for Error {
     }
 }
 
-/// Bytes that are no reply, or not the reply to what was asked.
+/// A breach of the protocol: bytes that are no reply, or a reply to another request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// Not the protocol: what is wrong, and the bytes at which it was seen.
+    /// The bytes are not of the protocol. The text says what is wrong and shows the bytes.
     Malformed(String),
-    /// A reply of the protocol, which does not answer the request it arrived for: one was lost, or came twice.
+    /// A reply of the protocol that does not answer the request it arrived for: a reply was lost, or came twice.
     Shifted(String),
     /// A value longer than this client takes.
     TooLong {
-        /// What the server announced.
+        /// The length that the server announced.
         bytes: usize,
-        /// What is allowed.
+        /// The longest value that is allowed.
         max: usize,
     },
     /// TLS: the handshake failed, or a record is broken.
@@ -132,7 +132,7 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// Bytes longer than this are not shown whole.
+    /// The most bytes that a message shows.
     const EXCERPT_BYTES: usize = 64;
 
     pub(crate) fn malformed(what: &impl fmt::Display, bytes: &[u8]) -> Self {

@@ -1,4 +1,4 @@
-//! Which keys can be sent, and how.
+//! The keys that can be sent, and their encoding.
 //!
 //! ```text
 //!                       text     meta                     binary

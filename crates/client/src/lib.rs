@@ -34,9 +34,9 @@
 //!
 //! # What it promises
 //!
-//! - After a timeout, a broken connection or a reply that does not fit, the connection is closed and never used again: the
-//!   reply to one request is never taken for that of a later one. In the meta and binary protocols every reply is
-//!   checked against the opaque number of its request too.
+//! - After a timeout, a broken connection or a reply that does not fit, the connection is closed and never used again:
+//!   the reply to one request is never taken for the reply to a later request. In the meta and binary protocols every
+//!   reply is checked against the opaque number of its request too.
 //! - Everything a server sends is bounded: reply lines, values, statistics.
 //! - A time to live is rounded up, never down to 0, which would mean for ever.
 //! - A server that cannot be reached costs one connect timeout in each [`Config::retry_after`], not one for each request.

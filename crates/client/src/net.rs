@@ -12,7 +12,7 @@ use std::time::Duration;
 /// A connected socket.
 #[derive(Debug)]
 pub enum Socket {
-    /// Over TCP.
+    /// A TCP socket.
     Tcp(TcpStream),
     /// A Unix socket.
     Unix(UnixStream),
@@ -23,7 +23,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// No address of the host could be reached in time.
+    /// If no address of the host could be reached in time.
     pub fn open(address: &Address, timeout: Duration) -> Result<Self> {
         if let Some(path) = address.path() {
             let socket = Raw::new(Domain::UNIX, Type::STREAM, None)?;
@@ -39,7 +39,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// As [`Socket::open`]; or none of the ports is free.
+    /// As [`Socket::open`]; or if none of the ports is free.
     pub fn open_from(
         address: &Address,
         ports: impl Iterator<Item = u16>,
@@ -61,7 +61,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// The socket does not take it.
+    /// If the socket refuses the timeouts.
     pub fn set_timeouts(&self, read: Option<Duration>, write: Option<Duration>) -> io::Result<()> {
         match self {
             Socket::Tcp(tcp) => {
@@ -79,7 +79,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// There are no more file descriptors.
+    /// If there are no more file descriptors.
     pub fn try_clone(&self) -> io::Result<Self> {
         Ok(match self {
             Socket::Tcp(tcp) => Socket::Tcp(tcp.try_clone()?),
@@ -117,7 +117,7 @@ pub(crate) fn no_free_port() -> Error {
     ))
 }
 
-/// Tries all addresses of a host, and gives the last error if none of them does.
+/// Tries all addresses of a host, and returns the last error if none of them can be reached.
 fn each_address(
     address: &Address,
     mut open: impl FnMut(SocketAddr) -> Result<Socket>,
@@ -161,7 +161,7 @@ impl From<io::Error> for Error {
     }
 }
 
-/// What an error of a socket means that was `doing` something.
+/// The client's error for an error that a socket reported during the step `doing`.
 pub(crate) fn of_io(error: io::Error, doing: Doing) -> Error {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Timeout(doing),

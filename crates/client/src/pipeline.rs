@@ -11,7 +11,8 @@ use crate::net::Socket;
 use crate::request::Request;
 use std::io::{Read, Write};
 
-/// Requests that are sent together, and answered in order. Dropped before it is finished, it closes the connection.
+/// Requests that are sent together, and answered in order. A pipeline that is dropped before it is finished closes the
+/// connection.
 ///
 /// ```no_run
 /// use corecached_client::{Config, Connection, request::{Arith, Get}};
@@ -42,11 +43,12 @@ impl<'c, S: Read + Write> Pipeline<'c, S> {
         }
     }
 
-    /// Adds a request. Its ticket gives what comes of it, once the pipeline is finished.
+    /// Adds a request. The returned ticket takes the request's outcome from the answers, once the pipeline is finished.
     ///
     /// # Errors
     ///
-    /// The request cannot be sent; or the connection fails, as earlier requests are sent where they are many.
+    /// If the request cannot be sent; or if the connection fails while earlier requests are sent, which happens here
+    /// when there are many.
     pub fn ask<R: Request>(&mut self, request: R) -> Result<Ticket<R>> {
         let session = &mut self.connection.session;
         let before = session.unsent();
@@ -55,7 +57,7 @@ impl<'c, S: Read + Write> Pipeline<'c, S> {
         let index = self.asked;
         self.asked += usize::from(is_answered);
         if self.connection.in_flight + before + added > PIPELINE_BYTES {
-            // What was asked before is answered before more is sent.
+            // Earlier requests are answered before more is sent.
             session.hold_back(added);
             self.connection.write_out()?;
             self.drain(usize::from(is_answered))?;
@@ -67,11 +69,11 @@ impl<'c, S: Read + Write> Pipeline<'c, S> {
         })
     }
 
-    /// Sends what is not sent, and waits for all answers.
+    /// Sends the unsent requests, and waits for all answers.
     ///
     /// # Errors
     ///
-    /// The connection failed: nothing is known about any of the requests.
+    /// If the connection failed: then nothing is known about any of the requests.
     pub fn finish(mut self) -> Result<Answers> {
         self.connection.write_out()?;
         self.drain(0)?;
@@ -91,11 +93,11 @@ impl<'c, S: Read + Write> Pipeline<'c, S> {
     }
 }
 
-/// What comes of one request of a pipeline.
+/// The ticket of one request of a pipeline: it takes the request's outcome from the [`Answers`].
 #[derive(Debug)]
 #[must_use = "the outcome of the request is in the answers"]
 pub struct Ticket<R> {
-    /// Its place among the answered requests; `None` if it has no answer.
+    /// The request's place among the answered requests; `None` if it has no answer.
     pub(crate) index: Option<usize>,
     pub(crate) request: R,
 }
@@ -107,11 +109,12 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// What came of a request.
+    /// Takes the outcome of a request.
     ///
     /// # Errors
     ///
-    /// The server refused it; or the answers are not those of the ticket's pipeline, which is an [`Error::Protocol`].
+    /// If the server refused the request; or if the answers are not those of the ticket's pipeline, which is an
+    /// [`Error::Protocol`].
     pub fn take<R: Request>(&mut self, ticket: Ticket<R>) -> Result<R::Output> {
         let answer = match ticket.index {
             Some(index) => self.answers.get_mut(index).and_then(Option::take),

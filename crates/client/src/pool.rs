@@ -6,8 +6,9 @@
 //!         else wait, at most for the read timeout
 //! ```
 //!
-//! A connection that the server has closed meanwhile, or on which it has said something unasked, is dropped when it is
-//! to be used again. After a failed connect the server is left alone for `retry_after`: requests fail at once.
+//! A connection that the server has closed meanwhile, or on which the server has sent something unasked, is dropped
+//! instead of being used again. After a failed connect the server is left alone for `retry_after`: requests fail at
+//! once.
 
 use crate::connection::Connection;
 use crate::error::{Doing, Error, Result};
@@ -16,7 +17,7 @@ use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Where the connections of a pool go.
+/// The target of a pool's connections.
 #[derive(Debug)]
 pub(crate) enum Target {
     /// To a server.
@@ -44,7 +45,7 @@ impl Target {
         }
     }
 
-    /// Source ports to try, if they matter: each call begins behind the last one's first.
+    /// The source ports to try; `None` if any will do. Each call begins behind the first port of the call before.
     pub(crate) fn source_ports(&self) -> Option<Vec<u16>> {
         match self {
             Target::Server(_) => None,
@@ -58,13 +59,13 @@ impl Target {
     }
 }
 
-/// The value of a mutex, whatever became of the thread that held it last: what is behind those of this crate is whole
-/// between any two statements.
+/// Locks a mutex, even if a thread panicked while holding it: the values behind the mutexes of this crate are
+/// consistent between any two statements.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// When a server could not be reached, and why.
+/// A failed connect: when it failed, and why.
 #[derive(Debug)]
 pub(crate) struct Outage {
     until: Instant,
@@ -73,7 +74,7 @@ pub(crate) struct Outage {
 }
 
 impl Outage {
-    /// What a failed connect means for the requests of the next moments; nothing if the server was there.
+    /// The outage that begins with `error`; `None` if the server was reached.
     pub(crate) fn of(error: &Error, pause: Duration) -> Option<Self> {
         let kind = match error {
             Error::Io(error) => error.kind(),
@@ -87,7 +88,7 @@ impl Outage {
         })
     }
 
-    /// The error of a request, as long as the outage is thought to last.
+    /// The error for requests during the outage; `None` once the outage is over.
     pub(crate) fn error(&self) -> Option<Error> {
         (Instant::now() < self.until).then(|| {
             let text = format!("left alone for a moment since {}", self.text);
@@ -130,7 +131,7 @@ impl Pool {
     pub(crate) fn take(&self) -> Result<Pooled<'_>> {
         let mut state = self.wait_for_a_place()?;
         state.in_use += 1;
-        // From here on the place is given back, whatever happens.
+        // From here on the place is given back by `Drop`, also after an error.
         let mut pooled = Pooled {
             pool: self,
             connection: None,

@@ -1,4 +1,4 @@
-//! From parts of replies to whole answers.
+//! The reader: from parts of replies to whole answers.
 //!
 //! ```text
 //!   Asked { shape, opaque }     parts                                    answer
@@ -7,8 +7,8 @@
 //!   One                         STAT STAT STAT END                  ->   Stats([..])
 //! ```
 //!
-//! What is kept between calls is the answer under way. It is bounded: a value by `value_bytes_max`, statistics by
-//! [`STATS_BYTES_MAX`], and memory for a value is taken as its bytes come, not as they are announced.
+//! The reader keeps the answer under way between calls. That answer is bounded: a value by `value_bytes_max`,
+//! statistics by [`STATS_BYTES_MAX`]. Memory for a value is taken as its bytes come, not as they are announced.
 
 use crate::Protocol;
 use crate::answer::{Answer, Attributes, Hit, text};
@@ -22,12 +22,12 @@ pub(crate) const STATS_BYTES_MAX: usize = 16 << 20;
 /// Memory taken for a value before any of it has come.
 const VALUE_BYTES_AT_FIRST: usize = 1 << 20;
 
-/// What a request is answered with.
+/// The shape of the answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// One answer: a line, a value, values up to `END`, statistics up to `END`, a packet.
     One,
-    /// Any number of hits, then the answer of a no-op. The request asked for so many keys quietly.
+    /// Any number of hits, then the answer of a no-op. The request asked quietly for this number of keys.
     UntilNoop(usize),
     /// Nothing.
     Nothing,
@@ -50,7 +50,7 @@ impl Asked {
         }
     }
 
-    /// Which of the keys a reply with `opaque` is about.
+    /// The index of the key that a reply with `opaque` belongs to.
     fn index(&self, opaque: u32) -> Result<usize, ProtocolError> {
         let index = opaque.wrapping_sub(self.opaque);
         let last = match self.shape {
@@ -81,7 +81,7 @@ struct Partial {
     value: BytesMut,
 }
 
-/// Makes answers of what has come.
+/// Makes answers of received bytes.
 #[derive(Debug)]
 pub(crate) struct Reader {
     parser: Parser,
@@ -92,14 +92,14 @@ pub(crate) struct Reader {
     value_bytes_max: usize,
 }
 
-/// What the bytes at hand were good for.
+/// The progress that the available bytes allowed.
 #[derive(Debug)]
 pub(crate) enum Progress {
     /// More bytes are needed.
     Incomplete,
-    /// So many bytes are used, and the answer is not whole.
+    /// This many bytes are used, and the answer is not whole.
     Used(usize),
-    /// So many bytes are used, and this is the answer.
+    /// This many bytes are used, and this is the answer.
     Whole(usize, Answer),
 }
 
@@ -274,7 +274,7 @@ impl Reader {
     ) -> Result<Option<Answer>, ProtocolError> {
         let index = asked.index(reply.head.opaque)?;
         if let Shape::UntilNoop(keys) = asked.shape {
-            // An error to one of the quiet gets is an answer less: what a cache does not give is a miss.
+            // An error in answer to one of the quiet gets counts as a miss.
             return Ok((index == keys).then(|| self.values()));
         }
         if !reply.is_final() {
@@ -312,7 +312,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes a piece of the value under way; true when that is whole.
+    /// Takes a piece of the value under way; true when the value is whole.
     fn data(&mut self, piece: DataPiece<'_>) -> bool {
         let Some(partial) = &mut self.partial else {
             return false;

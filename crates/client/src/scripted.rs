@@ -6,8 +6,8 @@
 //!   then_close("...")                      reads, and closes the connection
 //! ```
 //!
-//! It serves one connection after the other, on a thread of its own, and ends with its script. A request that differs
-//! from the script is answered with a line that says so, which no client understands.
+//! The server handles one connection after the other, on a thread of its own, and ends with its script. A request that
+//! differs from the script is answered with a line that says so, which no client understands.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -20,7 +20,7 @@ enum Then {
     Close,
 }
 
-/// What is expected, and what is answered.
+/// A script: the expected bytes, and the answers to them.
 #[derive(Debug, Default)]
 pub struct Script {
     steps: Vec<(Vec<u8>, Then)>,
@@ -39,13 +39,13 @@ impl Script {
         self.step(expected, Then::Answer(answer.as_ref().to_vec()))
     }
 
-    /// Expects bytes and says nothing any more on this connection.
+    /// Expects bytes, and sends nothing more on this connection.
     #[must_use]
     pub fn then_silence(self, expected: impl AsRef<[u8]>) -> Self {
         self.step(expected, Then::Silence)
     }
 
-    /// Expects bytes and closes the connection; what follows is the script of the next one.
+    /// Expects bytes and closes the connection; the following steps are the script of the next connection.
     #[must_use]
     pub fn then_close(self, expected: impl AsRef<[u8]>) -> Self {
         self.step(expected, Then::Close)
@@ -60,7 +60,7 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// There is none.
+    /// If no port is free.
     pub fn serve(self) -> std::io::Result<Scripted> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
@@ -76,7 +76,7 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// Where it listens.
+    /// The address at which the server listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -102,7 +102,7 @@ fn follow(listener: &TcpListener, steps: Vec<(Vec<u8>, Then)>) {
                     "SCRIPT expected {:?}\r\n",
                     expected.escape_ascii().to_string()
                 );
-                // The client sees it, or is gone.
+                // The client sees the line, or is gone.
                 let _ = stream.write_all(text.as_bytes());
                 Ok(())
             }

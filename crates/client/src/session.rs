@@ -1,4 +1,4 @@
-//! One connection without its socket: what is to be sent, what has come, what is still to be answered.
+//! One connection without its socket: the bytes to send, the received bytes, and the requests still to be answered.
 //!
 //! ```text
 //!   ask(&request) --> out --[TLS]--> outgoing() ... sent(n)          a socket, blocking or not,
@@ -6,8 +6,8 @@
 //!                      '- Reader, by what the oldest Asked expects
 //! ```
 //!
-//! After anything that puts the stream in doubt (an error of the protocol, or an error that the socket's owner reports by
-//! [`Session::fail`]) it gives no more answers: what comes next could be the reply to an older request.
+//! After an error that puts the stream in doubt (an error of the protocol, or an error that the socket's owner reports
+//! by [`Session::fail`]) a session gives no more answers: the next bytes could be the reply to an older request.
 
 use crate::Protocol;
 use crate::answer::Answer;
@@ -27,9 +27,9 @@ pub struct Session {
     channel: Channel,
     /// Plain bytes to send.
     out: Vec<u8>,
-    /// Of these, how many are sent.
+    /// How many bytes of `out` are sent.
     out_sent: usize,
-    /// Of these, how many at the end are not to be sent yet.
+    /// How many bytes at the end of `out` are not to be sent yet.
     held_back: usize,
     input: Input,
     reader: Reader,
@@ -60,14 +60,14 @@ impl Session {
         }
     }
 
-    /// The protocol it speaks.
+    /// The protocol of the session.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// Whether every request has been answered, and nothing came that was not asked for: only then may the connection
-    /// be kept for later.
+    /// Whether every request has been answered, and nothing came unasked: only then may the connection be kept for
+    /// later.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         !self.broken
@@ -83,7 +83,7 @@ impl Session {
         self.asked.len()
     }
 
-    /// Whether TLS is still being agreed on: bytes go to and fro, without any request.
+    /// Whether the TLS handshake is under way: bytes go to and fro, without any request.
     #[must_use]
     pub fn is_handshaking(&self) -> bool {
         self.channel.is_handshaking()
@@ -95,22 +95,22 @@ impl Session {
         self.out.len() - self.out_sent
     }
 
-    /// Lets so many bytes at the end of what is unsent wait, until [`Session::release`].
+    /// Holds the last `bytes` unsent bytes back, until [`Session::release`].
     pub(crate) fn hold_back(&mut self, bytes: usize) {
         debug_assert!(bytes <= self.unsent());
         self.held_back = bytes;
     }
 
-    /// Lets everything be sent.
+    /// Allows all bytes to be sent.
     pub(crate) fn release(&mut self) {
         self.held_back = 0;
     }
 
-    /// Renders a request and notes what its answer must look like. True if there will be one.
+    /// Renders a request and notes the shape of its answer. True if there will be an answer.
     ///
     /// # Errors
     ///
-    /// The request cannot be said in this protocol, nothing is rendered then; or the session has failed.
+    /// If the protocol cannot express the request (then nothing is rendered); or if the session has failed.
     pub fn ask<R: Request + ?Sized>(&mut self, request: &R) -> Result<bool> {
         if self.broken {
             return Err(Error::Closed);
@@ -136,11 +136,11 @@ impl Session {
         }
     }
 
-    /// What is to be sent next; empty if there is nothing.
+    /// The bytes to send next; empty if there are none.
     ///
     /// # Errors
     ///
-    /// TLS refuses to go on.
+    /// If TLS refuses to go on.
     pub fn outgoing(&mut self) -> Result<&[u8]> {
         let ready = self.out_sent..self.out.len() - self.held_back;
         if self.channel.is_plain() {
@@ -157,7 +157,7 @@ impl Session {
         Ok(self.channel.outgoing())
     }
 
-    /// So many bytes of [`Session::outgoing`] were sent.
+    /// Notes that the first `bytes` bytes of [`Session::outgoing`] were sent.
     pub fn sent(&mut self, bytes: usize) {
         match self.channel {
             Channel::Plain => self.take_out(bytes),
@@ -174,7 +174,7 @@ impl Session {
         }
     }
 
-    /// Where the next received bytes belong.
+    /// The space for the next received bytes.
     pub fn space(&mut self) -> &mut [u8] {
         match self.channel {
             Channel::Plain => self.input.space(),
@@ -183,11 +183,11 @@ impl Session {
         }
     }
 
-    /// So many bytes were received into [`Session::space`].
+    /// Notes that `bytes` bytes were received into [`Session::space`].
     ///
     /// # Errors
     ///
-    /// TLS cannot be agreed on, or a record is broken.
+    /// If the TLS handshake fails, or a record is broken.
     pub fn filled(&mut self, bytes: usize) -> Result<()> {
         match self.channel {
             Channel::Plain => {
@@ -208,11 +208,11 @@ impl Session {
         }
     }
 
-    /// The next answer, if all of it has come.
+    /// The next answer; `None` if it has not come whole.
     ///
     /// # Errors
     ///
-    /// The server broke the protocol; the session fails with it.
+    /// If the server broke the protocol; the session has then failed.
     pub fn answer(&mut self) -> Result<Option<Answer>> {
         if self.broken {
             return Err(Error::Closed);
@@ -246,7 +246,7 @@ impl Session {
         }
     }
 
-    /// The socket failed, or an answer is not waited for any more: there will be no further one.
+    /// Ends the session: the socket failed, or an answer is not waited for any more. There will be no further answers.
     pub fn fail(&mut self) {
         self.broken = true;
     }
@@ -255,7 +255,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// The server refused the request, or the answer is one to another request.
+    /// If the server refused the request, or the answer belongs to another request.
     pub fn outcome<R: Request + ?Sized>(
         &mut self,
         request: &R,
@@ -269,7 +269,7 @@ impl Session {
     }
 }
 
-/// Received bytes that are not used.
+/// Received bytes that are not used yet.
 #[derive(Debug, Default)]
 struct Input {
     buffer: Vec<u8>,

@@ -7,10 +7,10 @@
 
 use crate::error::ProtocolError;
 
-/// What lies between a session and its socket.
+/// The layer between a session and its socket.
 #[derive(Debug)]
 pub(crate) enum Channel {
-    /// Nothing.
+    /// No encryption.
     Plain,
     /// TLS.
     #[cfg(feature = "tls")]
@@ -30,7 +30,7 @@ impl Channel {
         }
     }
 
-    /// Takes of `plain` what it has room for, and says how many bytes that is.
+    /// Takes as many bytes of `plain` as there is room for, and returns their number.
     pub(crate) fn encrypt(&mut self, plain: &[u8]) -> Result<usize, ProtocolError> {
         match self {
             Channel::Plain => Ok(plain.len()),
@@ -80,7 +80,7 @@ mod encrypted {
     }
 
     impl Tls {
-        /// TLS as `config` says.
+        /// TLS with the configuration `config`.
         #[must_use]
         pub fn new(config: impl Into<Arc<ClientConfig>>) -> Self {
             Tls {
@@ -188,7 +188,7 @@ mod encrypted {
             }
         }
 
-        /// Decrypts what has come into [`Channel::space`], and calls `take` with each piece of it.
+        /// Decrypts the bytes received into [`Channel::space`], and calls `take` with each piece of plaintext.
         pub(crate) fn decrypt(
             &mut self,
             bytes: usize,

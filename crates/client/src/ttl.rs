@@ -25,11 +25,11 @@ impl Ttl {
     /// Until something else needs the memory.
     pub const NEVER: Ttl = Ttl(0);
 
-    /// Over at once: a store deletes.
+    /// The item expires at once: a store with this time to live deletes.
     pub const OVER: Ttl = Ttl(-1);
 
-    /// So many seconds from now, at least one. More than 30 days are sent as a Unix time, by the clock of this machine,
-    /// since the protocol takes larger numbers for that.
+    /// This many seconds from now, at least one. More than 30 days are sent as a Unix time, by the clock of this
+    /// machine, since the protocol takes larger numbers for Unix times.
     #[must_use]
     pub fn seconds(seconds: u32) -> Self {
         let seconds = i64::from(seconds.max(1));
@@ -40,7 +40,7 @@ impl Ttl {
         }
     }
 
-    /// Until `time`. What lies within the first 30 days of 1970 has passed, as any other past.
+    /// Until `time`. A time within the first 30 days of 1970 has passed, like any other past time.
     #[must_use]
     pub fn at(time: SystemTime) -> Self {
         let unix = time
@@ -53,7 +53,7 @@ impl Ttl {
         }
     }
 
-    /// The number as it goes over the wire, whatever it means there.
+    /// A time to live from the number that goes over the wire, unchanged.
     #[must_use]
     pub const fn from_wire(exptime: i32) -> Self {
         Ttl(exptime)

@@ -12,7 +12,7 @@ macro_rules! keyed_verbs {
         ///
         /// # Errors
         ///
-        /// As [`Error`](crate::Error) says; a miss is none.
+        /// As [`Error`](crate::Error) says; a miss is no error.
         pub $($asyncness)? fn get(
             $($receiver)*, key: impl AsRef<[u8]>,
         ) -> $crate::Result<Option<$crate::Item>> {
@@ -23,18 +23,18 @@ macro_rules! keyed_verbs {
         ///
         /// # Errors
         ///
-        /// As [`Error`](crate::Error) says; a miss is none.
+        /// As [`Error`](crate::Error) says; a miss is no error.
         pub $($asyncness)? fn gets(
             $($receiver)*, key: impl AsRef<[u8]>,
         ) -> $crate::Result<Option<$crate::Item>> {
             $me.call(&$crate::request::Get::new(&key).with_cas()) $($wait)*
         }
 
-        /// The value of `key`, which lives for `ttl` from now.
+        /// The value of `key`, whose item lives for `ttl` from now on.
         ///
         /// # Errors
         ///
-        /// As [`Error`](crate::Error) says; a miss is none.
+        /// As [`Error`](crate::Error) says; a miss is no error.
         pub $($asyncness)? fn get_and_touch(
             $($receiver)*, key: impl AsRef<[u8]>, ttl: impl Into<$crate::Ttl>,
         ) -> $crate::Result<Option<$crate::Item>> {
@@ -89,7 +89,7 @@ macro_rules! keyed_verbs {
             Ok(stored.is_stored())
         }
 
-        /// Adds bytes behind a value; false if there is none. The item's time to live stays.
+        /// Adds bytes behind a value; false if there is no item. The item's time to live stays.
         ///
         /// # Errors
         ///
@@ -102,7 +102,7 @@ macro_rules! keyed_verbs {
             Ok(stored.is_stored())
         }
 
-        /// Adds bytes before a value; false if there is none. The item's time to live stays.
+        /// Adds bytes before a value; false if there is no item. The item's time to live stays.
         ///
         /// # Errors
         ///
@@ -115,7 +115,7 @@ macro_rules! keyed_verbs {
             Ok(stored.is_stored())
         }
 
-        /// Stores a value if nobody has since `cas` was fetched.
+        /// Stores a value if no client has stored since `cas` was fetched.
         ///
         /// # Errors
         ///
@@ -152,7 +152,7 @@ macro_rules! keyed_verbs {
             $me.call(&$crate::request::Touch::new(&key, ttl)) $($wait)*
         }
 
-        /// Adds to a number, and gives the new one; `None` if there is none. Wraps around at 2^64.
+        /// Adds to a number, and returns the new number; `None` if there is no item. Wraps around at 2^64.
         ///
         /// # Errors
         ///
@@ -163,7 +163,7 @@ macro_rules! keyed_verbs {
             $me.call(&$crate::request::Arith::incr(&key, delta)) $($wait)*
         }
 
-        /// Subtracts from a number, and gives the new one, which is 0 at least; `None` if there is none.
+        /// Subtracts from a number, and returns the new number, which is 0 at least; `None` if there is no item.
         ///
         /// # Errors
         ///
@@ -174,8 +174,7 @@ macro_rules! keyed_verbs {
             $me.call(&$crate::request::Arith::decr(&key, delta)) $($wait)*
         }
 
-        /// The value of `key`, or the right to fill it, for which there is the time `patience`. See
-        /// [`Lease`](crate::Lease).
+        /// The value of `key`, or the right to fill the key within the time `patience`. See [`Lease`](crate::Lease).
         ///
         /// # Errors
         ///
@@ -186,7 +185,7 @@ macro_rules! keyed_verbs {
             $me.call(&$crate::request::TakeLease::new(&key, patience)) $($wait)*
         }
 
-        /// Stores the value for which a lease was won; unless somebody else has stored or deleted meanwhile.
+        /// Stores the value for which a lease was won, unless another client has stored or deleted meanwhile.
         ///
         /// # Errors
         ///
@@ -201,8 +200,8 @@ macro_rules! keyed_verbs {
             $me.call(&$crate::request::Store::cas(&key, &value, token.cas()).ttl(ttl)) $($wait)*
         }
 
-        /// Marks an item as stale: it is still served, and one client is told to fetch it anew. False if it was not
-        /// there.
+        /// Marks an item as stale: the item is still served, and one client is told to fetch it anew. False if there is
+        /// no item.
         ///
         /// # Errors
         ///

@@ -161,8 +161,8 @@ impl Driver {
     /// Queues a send for the next `enter`.
     ///
     /// # Safety
-    /// The memory that the entry points to stays valid until the completion of the send. With `skips_success` it may
-    /// also end with an `enter` that brought no completion of the send and after which [`Driver::is_submitted`] holds,
+    /// The memory that the entry points to stays valid until the completion of the send. With `skips_success` the promise
+    /// also ends with an `enter` that brought no completion of the send and after which [`Driver::is_submitted`] holds,
     /// asked before anything else is queued.
     pub(crate) unsafe fn send(&mut self, entry: SendEntry) {
         // SAFETY: the caller's promise.

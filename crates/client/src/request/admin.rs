@@ -103,7 +103,7 @@ impl Request for Noop {
 /// Asks for statistics: names and values in the server's order.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stats<'a> {
-    /// Which: `items`, `slabs`, `settings`, ...; the general ones if it is empty.
+    /// The subcommand: `items`, `slabs`, `settings`, ...; empty for the general statistics.
     pub of: &'a str,
 }
 
@@ -136,7 +136,7 @@ impl Request for Stats<'_> {
     fn read(&self, answer: Answer) -> Result<Self::Output> {
         match answer {
             Answer::Stats(stats) => Ok(stats),
-            // `stats reset`, and statistics of which there are none.
+            // The answer to `stats reset`, and to a subcommand without statistics.
             Answer::Done(_) => Ok(Vec::new()),
             Answer::Values(hits) if hits.is_empty() => Ok(Vec::new()),
             other => Err(misplaced("stats", &other)),

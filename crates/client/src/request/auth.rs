@@ -1,4 +1,4 @@
-//! Who is asking.
+//! Authentication: the first request of a connection.
 //!
 //! ```text
 //!   -Y   set <any key> 0 0 <bytes>\r\n<user> <password>\r\n   STORED, or CLIENT_ERROR authentication failure
@@ -44,7 +44,7 @@ impl Request for Password<'_> {
             return Err(Error::Unsupported("a password outside SASL"));
         }
         let token = format!("{} {}", self.user, self.password);
-        // Any key will do.
+        // The server ignores the key.
         text::store(
             frame.out(),
             b"auth",

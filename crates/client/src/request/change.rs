@@ -8,7 +8,7 @@ use crate::wire::meta::Flag;
 use crate::wire::{binary, text};
 use crate::{Protocol, Ttl};
 
-/// Deletes an item. The output says whether it was there.
+/// Deletes an item. The output says whether the item was there.
 #[derive(Clone, Copy, Debug)]
 pub struct Delete<'a> {
     key: &'a [u8],
@@ -47,7 +47,7 @@ impl Request for Delete<'_> {
     }
 }
 
-/// Lets an item live so long from now. The output says whether it was there.
+/// Lets an item live for a time from now. The output says whether the item was there.
 #[derive(Clone, Copy, Debug)]
 pub struct Touch<'a> {
     key: &'a [u8],
@@ -102,7 +102,7 @@ fn there(request: &str, answer: &Answer) -> Result<bool> {
     }
 }
 
-/// Adds to a number, or subtracts from it. The output is the new number, or `None` if there is none.
+/// Adds to a number, or subtracts from it. The output is the new number, or `None` if there is no item.
 ///
 /// Additions wrap around at 2^64; subtractions stop at 0.
 #[derive(Clone, Copy, Debug)]
@@ -134,7 +134,7 @@ impl<'a> Arith<'a> {
         }
     }
 
-    /// Stores `initial`, unchanged, if there is no number yet. The text protocol cannot say this.
+    /// Stores `initial`, unchanged, if there is no number yet. The text protocol cannot express this.
     #[must_use]
     pub fn or_create(mut self, initial: u64, ttl: impl Into<Ttl>) -> Self {
         self.create = Some((initial, ttl.into()));

@@ -1,11 +1,11 @@
-//! Where a request is written: the bytes, the protocol, and the opaque that its answer will repeat.
+//! A frame, into which a request is written: the bytes, the protocol, and the opaque that the answer will repeat.
 
 use crate::Protocol;
 use crate::error::{Error, Result};
 use crate::key::{self, Encoding};
 use crate::wire::meta::Command;
 
-/// Where a request is written.
+/// A frame, into which a request is written.
 #[derive(Debug)]
 pub struct Frame<'o> {
     protocol: Protocol,
@@ -29,7 +29,7 @@ impl<'o> Frame<'o> {
         self.protocol
     }
 
-    /// The opaque of the request. One that asks for `n` keys quietly may use the `n` after it too.
+    /// The opaque of the request. A request that asks quietly for `n` keys may also use the `n` opaques after it.
     #[must_use]
     pub fn opaque(&self) -> u32 {
         self.opaque
@@ -49,9 +49,9 @@ impl<'o> Frame<'o> {
         key::encoding(key, self.protocol).map(drop)
     }
 
-    /// A meta command about `key`, which goes in base64 if it must; its opaque is the one given.
+    /// A meta command about `key`, which is sent in base64 if it has to be, with the given opaque.
     pub(crate) fn meta(&mut self, kind: Meta, key: &[u8], opaque: u32) -> Result<Command<'_>> {
-        // The line protocols share a connection: meta commands can be sent on one of the text protocol too.
+        // The line protocols share a connection: meta commands can also be sent on a connection of the text protocol.
         if self.protocol == Protocol::Binary {
             return Err(Error::Unsupported("meta commands on a binary connection"));
         }
@@ -70,7 +70,7 @@ impl<'o> Frame<'o> {
     }
 }
 
-/// Which meta command.
+/// The meta commands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Meta {
     Get,

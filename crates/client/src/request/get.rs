@@ -13,9 +13,10 @@ use bytes::Bytes;
 pub struct Item {
     /// The value.
     pub value: Bytes,
-    /// The client flags it was stored with: a number that the server keeps and does not look at.
+    /// The client flags stored with the value: a number that the server keeps and does not look at.
     pub client_flags: u32,
-    /// The cas unique, which changes with every store; if it was asked for, or the protocol tells it anyway.
+    /// The cas unique, which changes with every store. It is there if it was asked for, or if the protocol always sends
+    /// it.
     pub cas: Option<u64>,
 }
 
@@ -48,14 +49,14 @@ impl<'a> Get<'a> {
         }
     }
 
-    /// The cas unique too.
+    /// Fetches the cas unique too.
     #[must_use]
     pub fn with_cas(mut self) -> Self {
         self.with_cas = true;
         self
     }
 
-    /// And lets the item live so long from now.
+    /// Also lets the item live for `ttl` from now.
     #[must_use]
     pub fn touch(mut self, ttl: impl Into<Ttl>) -> Self {
         self.touch = Some(ttl.into());
@@ -145,7 +146,7 @@ impl<'a, K: AsRef<[u8]>> GetMany<'a, K> {
         }
     }
 
-    /// The cas uniques too.
+    /// Fetches the cas uniques too.
     #[must_use]
     pub fn with_cas(mut self) -> Self {
         self.with_cas = true;

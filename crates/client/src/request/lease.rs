@@ -19,7 +19,7 @@ use bytes::Bytes;
 
 /// Asks about an item with the flags of a meta get. The output is `None` for a miss.
 ///
-/// It can be sent on connections of the line protocols, [`Protocol::Text`](crate::Protocol::Text) too.
+/// This request can be sent on connections of both line protocols, [`Protocol::Text`](crate::Protocol::Text) included.
 #[derive(Clone, Copy, Debug)]
 pub struct MetaGet<'a> {
     key: &'a [u8],
@@ -29,17 +29,17 @@ pub struct MetaGet<'a> {
     recache_below_s: Option<u32>,
 }
 
-/// What a meta get has found.
+/// The item that a meta get has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetaItem {
     /// The value, if it was asked for.
     pub value: Option<Bytes>,
-    /// What else was asked for.
+    /// The attributes that were asked for.
     pub attributes: Attributes,
 }
 
 impl<'a> MetaGet<'a> {
-    /// Asks whether `key` is there; no more.
+    /// Asks whether `key` is there, and for nothing else.
     #[must_use]
     pub fn new<K: AsRef<[u8]> + ?Sized>(key: &'a K) -> Self {
         MetaGet {
@@ -51,29 +51,30 @@ impl<'a> MetaGet<'a> {
         }
     }
 
-    /// Asks for what these letters stand for: `v` value, `f` client flags, `c` cas unique, `t` time to live, `s` length,
-    /// `h` fetched before, `l` idle time. `u` looks without counting as an access. Others are left out.
+    /// Asks for the attributes of these letters: `v` value, `f` client flags, `c` cas unique, `t` time to live, `s`
+    /// length, `h` fetched before, `l` idle time. With `u` the request does not count as an access. Other letters are
+    /// left out.
     #[must_use]
     pub fn with(mut self, letters: &'a str) -> Self {
         self.letters = letters;
         self
     }
 
-    /// Lets the item live so long from now.
+    /// Lets the item live for `ttl` from now.
     #[must_use]
     pub fn touch(mut self, ttl: impl Into<Ttl>) -> Self {
         self.touch = Some(ttl.into());
         self
     }
 
-    /// On a miss makes an empty item that lives so long, and tells this client that it has won.
+    /// On a miss makes an empty item that lives for the given time, and tells this client that it has won.
     #[must_use]
     pub fn vivify(mut self, ttl: impl Into<Ttl>) -> Self {
         self.vivify = Some(ttl.into());
         self
     }
 
-    /// Tells one client that it has won as soon as the item has less than so many seconds to live.
+    /// Tells one client that it has won as soon as the item has less than this many seconds to live.
     #[must_use]
     pub fn recache_below(mut self, seconds: u32) -> Self {
         self.recache_below_s = Some(seconds);
@@ -129,19 +130,19 @@ impl Request for MetaGet<'_> {
     }
 }
 
-/// What a request for a lease brings.
+/// The outcome of a request for a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lease {
     /// The value. It may be stale while another client fetches it anew.
     Hit {
         /// The value.
         item: Item,
-        /// Whether it has been invalidated.
+        /// Whether the item has been invalidated.
         is_stale: bool,
     },
     /// This client is the one to fetch the value, and to store it with the token.
     Won {
-        /// What to store with.
+        /// The token for the store of the fetched value.
         token: LeaseToken,
         /// The value that is to be replaced, if there is one.
         old: Option<Item>,
@@ -180,7 +181,7 @@ impl<'a> TakeLease<'a> {
         }
     }
 
-    /// One client wins already when the item has less than so many seconds to live.
+    /// Lets one client win already when the item has less than this many seconds to live.
     #[must_use]
     pub fn recache_below(mut self, seconds: u32) -> Self {
         self.get = self.get.recache_below(seconds);
@@ -227,8 +228,8 @@ impl Request for TakeLease<'_> {
     }
 }
 
-/// Marks an item as stale: clients still get it, and one of them is told to fetch it anew. The output says whether it
-/// was there.
+/// Marks an item as stale: clients still get the item, and one of them is told to fetch it anew. The output says
+/// whether the item was there.
 #[derive(Clone, Copy, Debug)]
 pub struct Invalidate<'a> {
     key: &'a [u8],
@@ -245,7 +246,7 @@ impl<'a> Invalidate<'a> {
         }
     }
 
-    /// The stale item lives so long; else as long as it would have.
+    /// Lets the stale item live for this time from now; without this call it lives as long as it would have.
     #[must_use]
     pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
         self.ttl = Some(ttl.into());

@@ -1,12 +1,12 @@
-//! What can be asked of a server: one type for each kind of request, each in all protocols that can say it.
+//! The requests to a server: one type for each kind of request, each in all protocols that can express it.
 //!
 //! ```text
 //!   Get::new("k").write(frame) -> "mg k v f O7\r\n"      Shape::One
 //!   Get::read(Answer::Values([hit])) -> Some(item)
 //! ```
 //!
-//! The methods of connections and clients are made of these. [`Request`] is open: a request that is not here can be
-//! written for one's own.
+//! The methods of connections and clients are made of these requests. [`Request`] is open: a program can implement it
+//! for requests that are missing here.
 
 mod admin;
 mod auth;
@@ -30,9 +30,9 @@ use crate::error::{Error, ProtocolError, Result};
 pub use crate::reader::Shape;
 pub use corecached_protocol::text::StoreVerb;
 
-/// Something that can be asked of a server.
+/// A request to a server.
 pub trait Request {
-    /// What comes of it.
+    /// The outcome of the request.
     type Output;
 
     /// The key that decides which server of several is asked; `None` if any may be.
@@ -42,14 +42,14 @@ pub trait Request {
     ///
     /// # Errors
     ///
-    /// The request cannot be said in the frame's protocol.
+    /// If the frame's protocol cannot express the request.
     fn write(&self, frame: &mut Frame<'_>) -> Result<Shape>;
 
-    /// What the answer means.
+    /// The outcome that the answer means.
     ///
     /// # Errors
     ///
-    /// The server refused; or the answer cannot belong to this request, which is an [`Error::Protocol`].
+    /// If the server refused; or if the answer cannot belong to this request, which is an [`Error::Protocol`].
     fn read(&self, answer: Answer) -> Result<Self::Output>;
 }
 

@@ -8,21 +8,21 @@ use crate::wire::meta::Flag;
 use crate::wire::{binary, text};
 use crate::{Protocol, Ttl};
 
-/// What came of a store.
+/// The outcome of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stored {
-    /// It is stored.
+    /// The value is stored.
     Stored,
-    /// The condition does not hold: add and the key is there; replace, append or prepend and it is not.
+    /// The condition does not hold: the key of an add is there; the key of a replace, append or prepend is not there.
     NotStored,
-    /// cas, and somebody has stored in between.
+    /// Of a cas: another client has stored in between.
     Exists,
-    /// cas, and the key is not there.
+    /// Of a cas: the key is not there.
     NotFound,
 }
 
 impl Stored {
-    /// Whether it is stored.
+    /// Whether the value is stored.
     #[must_use]
     pub fn is_stored(self) -> bool {
         self == Stored::Stored
@@ -42,7 +42,7 @@ pub struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    /// Stores `value` under `key`, if the verb's condition holds. It never expires unless [`Store::ttl`] says so.
+    /// Stores `value` under `key`, if the verb's condition holds. The item never expires unless [`Store::ttl`] says so.
     #[must_use]
     pub fn new<K, V>(verb: StoreVerb, key: &'a K, value: &'a V) -> Self
     where
@@ -60,7 +60,7 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// Stores if the item's cas unique is still this one.
+    /// Stores only if the item's cas unique is still `cas`.
     #[must_use]
     pub fn cas<K, V>(key: &'a K, value: &'a V, cas: u64) -> Self
     where
@@ -73,21 +73,21 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// How long it lives.
+    /// Sets how long the item lives.
     #[must_use]
     pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
         self.ttl = ttl.into();
         self
     }
 
-    /// A number that is kept with the value.
+    /// Sets the client flags: a number that is kept with the value.
     #[must_use]
     pub fn client_flags(mut self, client_flags: u32) -> Self {
         self.client_flags = client_flags;
         self
     }
 
-    /// Asks for no answer, in the text protocol only: whether it was stored is never known.
+    /// Asks for no answer, in the text protocol only: the client never learns whether the value was stored.
     #[must_use]
     pub fn unanswered(mut self) -> Self {
         self.is_answered = false;
@@ -181,7 +181,7 @@ impl Request for Store<'_> {
     fn read(&self, answer: Answer) -> Result<Stored> {
         match answer {
             Answer::Done(_) => Ok(Stored::Stored),
-            // The binary protocol says to replace, append and prepend that the item is not there.
+            // The binary protocol answers replace, append and prepend of a missing item with this status.
             Answer::Miss if self.verb != StoreVerb::Cas => Ok(Stored::NotStored),
             Answer::NotStored => Ok(Stored::NotStored),
             Answer::Exists => Ok(Stored::Exists),

@@ -32,7 +32,7 @@ pub struct Ketama {
 }
 
 impl Ketama {
-    /// The ring of these servers (`host:port`), which are alike.
+    /// The ring of these servers (`host:port`), with equal weights.
     #[must_use]
     pub fn new<N: AsRef<str>>(servers: impl IntoIterator<Item = N>) -> Self {
         Self::weighted(servers.into_iter().map(|name| (name, 1)))
@@ -78,7 +78,7 @@ impl Ketama {
         arcs
     }
 
-    /// The server of a key, as an index into those that the ring was made of.
+    /// The server of a key, as an index into the servers that the ring was made of.
     ///
     /// # Panics
     ///
@@ -92,8 +92,8 @@ impl Ketama {
     }
 }
 
-/// How many digests a server of `weight` has. The numbers are single floats, as libmemcached's are: rounding decides
-/// where its points end.
+/// How many digests a server of `weight` has. The numbers are single-precision floats, as in libmemcached: rounding
+/// decides how many points a server has.
 fn digests(weight: u32, total: u64, servers: usize) -> usize {
     let share = weight as f32 / total as f32;
     let points = share * (POINTS_PER_SERVER / POINTS_PER_DIGEST) as f32 * servers as f32;

@@ -6,7 +6,7 @@
 //!   a connection to shard_port whose source port modulo `shards` is that number is served by the owner
 //! ```
 //!
-//! Requests on such a connection never go to another core. Other servers have no `stats shards`.
+//! Requests on such a connection never go to another core. Servers other than corecached have no `stats shards`.
 
 use std::fmt;
 use std::ops::Range;
@@ -20,15 +20,15 @@ pub struct ShardMap {
     port: u16,
 }
 
-/// Why a server cannot be asked shard by shard.
+/// The reason why a server cannot be asked shard by shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ShardMapError {
-    /// Its `stats shards` lacks this, or it is no number: it is another server.
+    /// This name is missing in `stats shards`, or its value is no number: the server is not corecached.
     Missing(&'static str),
-    /// It hashes in a way that this client does not know.
+    /// The server uses a hash function that this client does not know.
     Hash(String),
-    /// Its shard port is off; `-o shard_port=N` sets it.
+    /// The server's shard port is off; `-o shard_port=N` sets it.
     PortOff,
 }
 
@@ -53,7 +53,7 @@ impl ShardMap {
     ///
     /// # Errors
     ///
-    /// The server has no shards, or does not tell.
+    /// If the server has no shards, or does not show them.
     pub fn from_stats<N: AsRef<str>, V: AsRef<str>>(
         stats: &[(N, V)],
     ) -> Result<Self, ShardMapError> {
@@ -74,7 +74,7 @@ impl ShardMap {
         }
         let port = u16::try_from(number("shard_port")?).unwrap_or(0);
         if port == 0 {
-            // Nor is the seed there: it is shown to those who need it.
+            // The seed is missing then, too: the server shows it only with a shard port.
             return Err(ShardMapError::PortOff);
         }
         let map = Self {
@@ -110,7 +110,7 @@ impl ShardMap {
     }
 }
 
-/// The source ports tried for a shard: the range most systems do not hand out by themselves.
+/// The source ports tried for a shard: most systems do not hand out ports of this range by themselves.
 const SOURCE_PORTS: Range<u16> = 10_000..32_000;
 
 /// Hands out source ports, so that `port % shards` is the shard asked for.
@@ -124,7 +124,7 @@ impl SourcePorts {
     /// The ports that are tried.
     pub const RANGE: Range<u16> = SOURCE_PORTS;
 
-    /// Ports for a server of `shards` shards. Processes begin at different ones.
+    /// Ports for a server of `shards` shards. Different processes begin at different ports.
     #[must_use]
     pub fn new(shards: usize) -> Self {
         let spread = (std::process::id() % 10_000) as u16;
@@ -134,7 +134,7 @@ impl SourcePorts {
         }
     }
 
-    /// All ports that lead to `shard`, once each, beginning behind the one that was given last.
+    /// All ports that lead to `shard`, once each, beginning behind the port that was returned last.
     pub fn of(&mut self, shard: usize) -> impl Iterator<Item = u16> + use<'_> {
         let shards = self.shards;
         SOURCE_PORTS

@@ -1,4 +1,4 @@
-//! An async connection to one server. What is said of the blocking one holds here too.
+//! An async connection to one server. The remarks on the blocking connection hold here too.
 //!
 //! ```text
 //!   call(&request)     ask, send, wait for the answer
@@ -48,7 +48,7 @@ impl Connection<Socket> {
     ///
     /// # Errors
     ///
-    /// The server cannot be reached, or does not accept the client.
+    /// If the server cannot be reached, or does not accept the client.
     pub async fn open<A>(address: A, config: &Config) -> Result<Self>
     where
         A: TryInto<Address>,
@@ -81,7 +81,8 @@ impl Connection<Socket> {
         }
     }
 
-    /// Whether it can be used again: nothing is outstanding, and the server has neither closed nor sent anything.
+    /// Whether the connection can be used again: nothing is outstanding, and the server has neither closed nor sent
+    /// anything.
     pub(super) fn is_reusable(&self) -> bool {
         self.session.is_idle() && self.stream.is_quiet()
     }
@@ -99,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// The protocol it speaks.
+    /// The protocol of the connection.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
         self.session.protocol()
@@ -111,7 +112,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.session.is_idle()
     }
 
-    /// Sends a request and waits for what comes of it.
+    /// Sends a request and waits for its outcome.
     ///
     /// # Errors
     ///
@@ -167,11 +168,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// What an answer means to the request it belongs to.
+    /// The outcome of `request` that `answer` means.
     ///
     /// # Errors
     ///
-    /// The server refused the request, or the answer belongs to another one.
+    /// If the server refused the request, or the answer belongs to another request.
     pub fn outcome<R: Request + ?Sized>(
         &mut self,
         request: &R,
@@ -184,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ///
     /// # Errors
     ///
-    /// As [`Error`] says; misses are none.
+    /// As [`Error`] says; a miss is no error.
     pub async fn get_many<K: AsRef<[u8]>>(&mut self, keys: &[K]) -> Result<Vec<Option<Item>>> {
         let mut pipeline = self.pipeline()?;
         let mut tickets = Vec::with_capacity(keys.len().div_ceil(KEYS_AT_ONCE));
@@ -203,7 +204,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ///
     /// # Errors
     ///
-    /// The connection has failed before.
+    /// If the connection has failed before.
     pub fn pipeline(&mut self) -> Result<Pipeline<'_, S>> {
         self.begin()?;
         Ok(Pipeline {
@@ -292,7 +293,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
-/// Requests that are sent together, and answered in order. Dropped before it is finished, it closes the connection.
+/// Requests that are sent together, and answered in order. A pipeline that is dropped before it is finished closes the
+/// connection.
 #[derive(Debug)]
 #[must_use = "nothing is waited for until it is finished"]
 pub struct Pipeline<'c, S = Socket> {
@@ -302,11 +304,12 @@ pub struct Pipeline<'c, S = Socket> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Pipeline<'_, S> {
-    /// Adds a request. Its ticket gives what comes of it, once the pipeline is finished.
+    /// Adds a request. The returned ticket takes the request's outcome from the answers, once the pipeline is finished.
     ///
     /// # Errors
     ///
-    /// The request cannot be sent; or the connection fails, as earlier requests are sent where they are many.
+    /// If the request cannot be sent; or if the connection fails while earlier requests are sent, which happens here
+    /// when there are many.
     pub async fn ask<R: Request>(&mut self, request: R) -> Result<Ticket<R>> {
         let session = &mut self.connection.session;
         let before = session.unsent();
@@ -315,7 +318,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pipeline<'_, S> {
         let index = self.asked;
         self.asked += usize::from(is_answered);
         if self.connection.in_flight + before + added > PIPELINE_BYTES {
-            // What was asked before is answered before more is sent.
+            // Earlier requests are answered before more is sent.
             session.hold_back(added);
             self.connection.write_out().await?;
             self.drain(usize::from(is_answered)).await?;
@@ -327,11 +330,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pipeline<'_, S> {
         })
     }
 
-    /// Sends what is not sent, and waits for all answers.
+    /// Sends the unsent requests, and waits for all answers.
     ///
     /// # Errors
     ///
-    /// The connection failed: nothing is known about any of the requests.
+    /// If the connection failed: then nothing is known about any of the requests.
     pub async fn finish(mut self) -> Result<Answers> {
         self.connection.write_out().await?;
         self.drain(0).await?;

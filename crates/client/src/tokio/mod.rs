@@ -6,8 +6,8 @@
 //!   Session     the same as below the blocking ones: only the waiting differs
 //! ```
 //!
-//! A call that is dropped before it is done (by a `select!` or a timeout around it) leaves its reply on its way: the
-//! connection then is closed and not used again.
+//! A call that is dropped before it is done (by a `select!` or a timeout around it) leaves its reply on its way: its
+//! connection is then closed and not used again.
 //!
 //! ```
 //! use corecached_client::{Config, tokio::Client};

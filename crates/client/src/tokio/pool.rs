@@ -1,4 +1,4 @@
-//! Connections to one server, kept for later; as the blocking pool, but tasks wait and not threads.
+//! Connections to one server, kept for later. This pool differs from the blocking pool in that tasks wait, not threads.
 //!
 //! ```text
 //!   a permit of the semaphore  -->  an idle connection, or a new one  -->  use  -->  back

@@ -16,7 +16,7 @@ use tokio::net::{TcpSocket, TcpStream, UnixStream};
 /// A connected socket.
 #[derive(Debug)]
 pub enum Socket {
-    /// Over TCP.
+    /// A TCP socket.
     Tcp(TcpStream),
     /// A Unix socket.
     Unix(UnixStream),
@@ -27,7 +27,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// No address of the host could be reached in time, or none of the ports is free.
+    /// If no address of the host could be reached in time, or none of the ports is free.
     pub async fn open(
         address: &Address,
         from: Option<Vec<u16>>,
@@ -45,7 +45,7 @@ impl Socket {
     }
 }
 
-/// What `future` gives, unless it takes too long.
+/// The output of `future`; an error if it takes too long.
 pub(super) async fn within<T>(
     patience: Duration,
     doing: Doing,

@@ -11,7 +11,7 @@
 
 use super::Step;
 
-/// What reads the parts of a stream of replies.
+/// A parser: it reads the parts of a stream of replies.
 pub trait Parse {
     /// A part.
     type Part<'a>;
@@ -22,7 +22,7 @@ pub trait Parse {
     fn next<'a>(&mut self, buf: &'a [u8]) -> Step<Self::Part<'a>, Self::Malformed>;
 }
 
-/// How many bytes at most are added to what is kept before the parser is asked again.
+/// The most bytes that are added to the kept ones before the parser is asked again.
 const ADDED_BYTES: usize = 2048;
 
 /// The beginning of a part whose end has not come.
@@ -32,7 +32,7 @@ pub struct Carry {
 }
 
 impl Carry {
-    /// Nothing kept, with room so that ordinary lines and packets need no allocation later.
+    /// A carry that keeps nothing yet, with room so that ordinary lines and packets need no allocation later.
     #[must_use]
     pub fn new() -> Self {
         Carry {
@@ -46,12 +46,12 @@ impl Carry {
         &self.kept
     }
 
-    /// Parses all that has come, `bytes` last, and calls `take` with each part and the bytes that it is.
+    /// Parses the kept bytes and then `bytes`, and calls `take` with each part and its bytes.
     ///
     /// # Errors
     ///
-    /// What the parser finds malformed, turned into an error by `malformed` together with the bytes at which it was
-    /// found; or what `take` returns. The stream is of no use afterwards.
+    /// The parser's error, which `malformed` turns into `E` together with the bytes at which it was found; or the error
+    /// that `take` returns. The stream is of no use afterwards.
     #[inline]
     pub fn feed<P: Parse, E>(
         &mut self,
@@ -80,7 +80,7 @@ impl Carry {
         Ok(())
     }
 
-    /// Adds of `bytes` to what is kept until that is a part, and returns those behind it.
+    /// Adds bytes of `bytes` to the kept ones until these are a part, and returns the rest of `bytes`.
     #[cold]
     fn finish<'b, P: Parse, E>(
         &mut self,
@@ -89,7 +89,7 @@ impl Carry {
         take: &mut impl FnMut(P::Part<'_>, &[u8]) -> Result<(), E>,
         malformed: &impl Fn(P::Malformed, &[u8]) -> E,
     ) -> Result<&'b [u8], E> {
-        // Put back unless the part is whole; an error ends the stream.
+        // The kept bytes are put back unless the part is whole; an error ends the stream.
         let mut kept = std::mem::take(&mut self.kept);
         while !bytes.is_empty() {
             let had = kept.len();
@@ -98,7 +98,7 @@ impl Carry {
             let used = match parser.next(&kept) {
                 Step::Part { consumed, part } => {
                     take(part, &kept[..consumed])?;
-                    // What was kept before was no part, so this one ends in what was added.
+                    // The bytes kept before were no whole part, so this part ends in the added bytes.
                     Some(consumed.saturating_sub(had))
                 }
                 Step::Incomplete => None,

@@ -20,7 +20,7 @@ const _: () = assert!(encoded_bytes(BASE64_KEY_BYTES_MAX + 1) > KEY_BYTES_MAX);
 
 /// A command that is being written: `Command::get(&mut out, key).letter(b'v').number(b'T', 30).end()`.
 ///
-/// Which letters make sense, and that none is there twice, is the caller's to know.
+/// The caller has to choose letters that make sense for the command, each at most once.
 #[derive(Debug)]
 #[must_use = "a command needs its end"]
 pub struct Command<'o> {

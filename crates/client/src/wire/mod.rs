@@ -10,8 +10,9 @@
 //!   0x81 ...                                 ->  binary::ReplyParser  ->  Hit { .. }, Data { "hello", last }
 //! ```
 //!
-//! A parser is given what has come and not yet been used, and says what it begins with and how many bytes that takes.
-//! [`Carry`] feeds a parser from separate receive buffers, and copies only what lies across the end of one.
+//! A parser is given the received bytes that are not used yet. It returns the part at their beginning and the number of
+//! its bytes. [`Carry`] feeds a parser from separate receive buffers, and copies only the parts that lie across the end
+//! of a buffer.
 //!
 //! The grammar that both sides of the wire share (words, numbers, opcodes, base64) is `corecached_protocol`'s.
 
@@ -25,8 +26,8 @@ pub mod text;
 pub use carry::{Carry, Parse};
 pub use step::Step;
 
-/// What is put into a request: a key or a value. Slices and strings are; so is anything that knows its length and can
-/// append itself, and need not exist as bytes before.
+/// A key or a value that is put into a request. Slices and strings are pieces; so is any type that knows its length and
+/// can append itself, even if its bytes do not exist before.
 ///
 /// ```
 /// use corecached_client::wire::{Piece, text};
@@ -76,8 +77,8 @@ pub struct DataPiece<'a> {
     pub last: bool,
 }
 
-/// Appends a key, which must be one that the line protocols can carry: 1 to 250 bytes, no space, no control bytes.
-/// That is the caller's to ensure ([`is_plain`](crate::key::is_plain)), and is asserted in debug builds only.
+/// Appends a key, which must be one that the line protocols can carry: 1 to 250 bytes, no space, no control bytes. The
+/// caller has to ensure this ([`is_plain`](crate::key::is_plain)); it is asserted in debug builds only.
 #[inline]
 fn push_key(out: &mut Vec<u8>, key: impl Piece) {
     let start = out.len();

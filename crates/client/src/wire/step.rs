@@ -1,18 +1,18 @@
 //! How the parsers of a client hand out a stream of replies, whatever the protocol.
 
-/// What the bytes at the start of a buffer are: a part `P` of a reply, or a breach `E` of the protocol.
+/// The result of parsing the bytes at the start of a buffer: a part `P` of a reply, or a breach `E` of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<P, E> {
     /// More bytes are needed.
     Incomplete,
     /// A part of a reply.
     Part {
-        /// Bytes it takes; never 0. Present the bytes after them next.
+        /// Bytes of the part; never 0. Present the bytes after them next.
         consumed: usize,
         /// The part.
         part: P,
     },
-    /// Not the protocol that was expected; the connection is of no more use.
+    /// The bytes are not of the expected protocol; the connection is of no more use.
     Malformed(E),
 }
 
@@ -20,7 +20,7 @@ pub enum Step<P, E> {
 pub(crate) type Found<T, E> = Result<Option<(usize, T)>, E>;
 
 impl<P, E> Step<P, E> {
-    /// The step that `found` amounts to, once what was found has become a part.
+    /// The step for `found`; `part` makes a part of the found value.
     #[inline]
     pub(crate) fn of<T>(found: Found<T, E>, part: impl FnOnce(T) -> Result<P, E>) -> Self {
         match found {

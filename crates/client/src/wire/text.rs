@@ -4,7 +4,7 @@
 //!   store(&mut out, "k", &Store::new(StoreVerb::Set), "hello")   ->   set k 0 0 5\r\nhello\r\n
 //! ```
 //!
-//! Keys must be valid: 1 to 250 bytes, no space, no control bytes. That is the caller's to ensure, and is asserted in
+//! Keys must be valid: 1 to 250 bytes, no space, no control bytes. The caller has to ensure this; it is asserted in
 //! debug builds only. Replies are read by [`line::ReplyParser`](super::line::ReplyParser).
 
 use super::{Piece, push_key};
@@ -16,10 +16,10 @@ pub use corecached_protocol::text::StoreVerb;
 /// Longest value that a line can announce: its length and two bytes more are a signed 32-bit number.
 pub const VALUE_BYTES_MAX: usize = i32::MAX as usize - 2;
 
-/// What a storage command says besides key and value.
+/// The arguments of a storage command besides key and value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Store {
-    /// Which of the six commands.
+    /// The verb: one of the six storage commands.
     pub verb: StoreVerb,
     /// Client flags.
     pub client_flags: u32,

@@ -1,4 +1,4 @@
-//! What a connection does when a server is late, wrong or gone.
+//! The behaviour of a connection when a server is late, wrong or gone.
 
 use corecached_client::request::{Get, GetMany, MetaGet, Store, StoreVerb};
 use corecached_client::scripted::Script;

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 
 const VALUE_BYTES_MAX: usize = 4096;
 
-/// What a session makes of `replies` to the requests that `ask` has asked, if they come in the given pieces.
+/// The answers that a session makes of `replies` to the requests that `ask` has asked, if the replies come in the given
+/// pieces.
 fn answers(
     protocol: Protocol,
     ask: &dyn Fn(&mut Session),
@@ -48,7 +49,7 @@ fn answers(
     answers
 }
 
-/// The same for every single cut, and byte by byte.
+/// Checks the answers for every single cut of the replies, and byte by byte.
 fn at_all_cuts(protocol: Protocol, ask: &dyn Fn(&mut Session), replies: &[u8]) -> Vec<Answer> {
     let whole = answers(protocol, ask, replies, &[]);
     for cut in 1..replies.len() {

@@ -22,7 +22,7 @@ pub type Step<'a> = crate::wire::Step<Part<'a>, Malformed>;
 pub enum Part<'a> {
     /// A hit of a fetch. One or more [`Part::Data`] follow, unless `value_bytes` is 0.
     Hit {
-        /// What it repeats of the request.
+        /// The part of the request that the reply repeats.
         head: Head,
         /// The key, if the opcode returns it.
         key: &'a [u8],
@@ -42,9 +42,9 @@ pub enum Part<'a> {
 /// A reply that is no hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reply<'a> {
-    /// What it repeats of the request.
+    /// The part of the request that the reply repeats.
     pub head: Head,
-    /// Its status; an unknown one as its code.
+    /// The status of the reply; an unknown status as its code.
     pub status: Result<Status, u16>,
     /// Extras: the client flags after TOUCH.
     pub extras: &'a [u8],
@@ -63,7 +63,7 @@ impl Reply<'_> {
         self.value.try_into().ok().map(u64::from_be_bytes)
     }
 
-    /// Whether the request is answered with this packet: statistics are not until an empty one comes.
+    /// Whether this packet ends the answer: an answer of statistics ends with an empty one.
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.head.opcode != Opcode::Stat as u8

@@ -40,7 +40,7 @@ pub enum Reply<'a> {
     },
     /// Any of the three error lines.
     Error {
-        /// Whose fault it is.
+        /// The kind of error: it says whose fault the error is.
         kind: ErrorKind,
         /// The text after the first word; empty for a bare `ERROR`.
         message: &'a [u8],
