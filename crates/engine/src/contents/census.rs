@@ -1,4 +1,4 @@
-//! How many items are there, and how large they are: all of them, and by class.
+//! The number and the size of the linked items: of all, and by class.
 //!
 //! ```text
 //! link: + 1, + bytes        unlink: - 1, - bytes        nothing else changes it, `stats reset` neither
@@ -11,9 +11,9 @@ use crate::item::Item;
 /// The items of a class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OfClass {
-    /// How many.
+    /// Number of items.
     pub(crate) items: u64,
-    /// Header, optional fields, key and value, without rounding.
+    /// Bytes of header, optional fields, key and value, without rounding.
     pub(crate) bytes: u64,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Census {
 }
 
 impl Census {
-    /// Of no items, in so many classes.
+    /// A census of no items, with so many classes.
     pub(crate) fn new(classes: usize) -> Self {
         Self {
             items: 0,
@@ -37,7 +37,7 @@ impl Census {
         }
     }
 
-    /// An item of a class more.
+    /// Adds an item of a class.
     #[inline(always)]
     pub(crate) fn add(&mut self, class: u8, item: &Item<'_>) {
         let bytes = item.requested_bytes() as u64;
@@ -49,7 +49,7 @@ impl Census {
         of_class.bytes += bytes;
     }
 
-    /// An item of a class less.
+    /// Takes an item of a class away.
     #[inline(always)]
     pub(crate) fn subtract(&mut self, class: u8, item: &Item<'_>) {
         let bytes = item.requested_bytes() as u64;
@@ -61,17 +61,17 @@ impl Census {
         of_class.bytes -= bytes;
     }
 
-    /// Items.
+    /// Number of linked items.
     pub(crate) fn items(&self) -> u64 {
         self.items
     }
 
-    /// Their bytes: header, optional fields, key and value, without rounding.
+    /// Bytes of linked items: header, optional fields, key and value, without rounding.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Bytes of their keys and values.
+    /// Bytes of keys and values of linked items.
     pub(crate) fn payload_bytes(&self) -> u64 {
         self.payload_bytes
     }

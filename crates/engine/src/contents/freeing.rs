@@ -13,7 +13,7 @@ use crate::slab::ChunkRef;
 
 /// Chunks of dying chains that one step frees.
 pub(crate) const DYING_STEP: usize = 32;
-/// Units of work on freeing a chunk of a dying chain: where the next one is stands in it.
+/// Units of work on freeing a chunk of a dying chain: the chunk has to be read, since it names the next one.
 const DYING_WORK: u64 = 2;
 /// Chunks of dying chains that one step frees at least.
 pub(crate) const DYING_MIN: usize = 8;
@@ -25,8 +25,8 @@ impl Contents {
         !self.dying.is_null()
     }
 
-    /// Frees the memory of an item: a chain's step by step, a little now and the rest as memory is asked for or by
-    /// [`Engine::maintain`](crate::Engine::maintain).
+    /// Frees the memory of an item. A chain is freed step by step: a little now, and the rest as memory is asked for or
+    /// by [`Engine::maintain`](crate::Engine::maintain).
     pub(crate) fn free_item(&mut self, chunk: ChunkRef, effort: &mut Effort) {
         let head = self.items.head(chunk);
         if !head.is_chain() {
@@ -61,7 +61,7 @@ impl Contents {
             }
             let next = self.items.tail_next(tail);
             if !next.is_null() && self.items.tail_first(next) == tail {
-                // What others name goes after them.
+                // A chunk that other chunks name is freed after them.
                 let behind = self.items.tail_next(next);
                 self.items.set_tail_next(tail, behind);
                 self.items.slabs.give(next);

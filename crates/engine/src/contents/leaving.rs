@@ -1,5 +1,5 @@
-//! An item that goes for its memory, or because it is dead, told by a value: counters, watchers and the meters of the
-//! policies are fed from it.
+//! A value that describes an item which is removed for its memory or because it is dead. Counters, watchers and the
+//! meters of the policies are fed from this value.
 //!
 //! ```text
 //! leaving(chunk, cause) -> Leaving { key, bytes, age .. }  -> telemetry: counters by cause, the event for watchers
@@ -11,7 +11,7 @@ use crate::effort::Effort;
 use crate::slab::ChunkRef;
 use crate::types::KeyHash;
 
-/// Why an item goes that nobody has deleted.
+/// Why an item is removed that nobody has deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// Alive, but the eviction hand has come to it.
@@ -20,9 +20,9 @@ pub(crate) enum Cause {
     Probation,
     /// Alive, but its page is wanted.
     Page,
-    /// Alive, but the leaf of the index has no slot for another one.
+    /// Alive, but its leaf of the index has no slot for a new item.
     Slot,
-    /// Dead, and met by somebody who looks for memory.
+    /// Dead, and met in a search for memory.
     Met,
     /// Dead, and found by the background walks.
     Swept,
@@ -35,7 +35,7 @@ impl Cause {
     }
 }
 
-/// What is told of an item that goes without having been deleted.
+/// The description of an item that is removed without having been deleted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Leaving<'a> {
     pub(crate) cause: Cause,
@@ -43,19 +43,19 @@ pub(crate) struct Leaving<'a> {
     /// The class as users know it.
     pub(crate) class_id: u8,
     pub(crate) key: &'a [u8],
-    /// Whether a client has got its value.
+    /// Whether a client has fetched its value.
     pub(crate) is_fetched: bool,
     /// Seconds that it had left; `None` = for ever.
     pub(crate) ttl: Option<u32>,
     /// Seconds since it was last used.
     pub(crate) idle: u32,
     pub(crate) value_bytes: usize,
-    /// Header, optional fields, key and value.
+    /// Bytes of header, optional fields, key and value.
     pub(crate) item_bytes: u64,
 }
 
 impl Contents {
-    /// What is to be told of a linked item that is about to go.
+    /// The description of a linked item that is about to be removed.
     #[inline]
     pub(crate) fn leaving(&self, chunk: ChunkRef, cause: Cause) -> Leaving<'_> {
         let item = self.items.item(chunk);
@@ -80,7 +80,8 @@ impl Contents {
         self.unlink(place, chunk, effort);
     }
 
-    /// Takes one of many dead items out of the cache: the index gives memory back when half of it would do.
+    /// Takes one of many dead items out of the cache: the index gives memory back only when half of a leaf's extents
+    /// would suffice.
     pub(crate) fn remove_one_of_many(
         &mut self,
         chunk: ChunkRef,

@@ -1,4 +1,4 @@
-//! What is in the cache: items, the index that finds them, and the clock that says which of them are dead.
+//! The contents of the cache: items, the index that finds them, and the clock that says which of them are dead.
 //!
 //! ```text
 //!          link                      unlink, evict, reclaim
@@ -7,8 +7,8 @@
 //!                      +-- while it is pinned: detached --------+ with the last unpin (pin/)
 //! ```
 //!
-//! Nothing here decides what goes or where memory comes from (`evict`, `place`), and nothing is counted for users
-//! (`telemetry`): what becomes of an item is told by a value ([`Leaving`]).
+//! Nothing here decides which item is evicted or where memory comes from (`evict`, `place`), and nothing is counted for
+//! users (`telemetry`): the end of an item is described by a value ([`Leaving`]).
 
 mod census;
 mod freeing;
@@ -29,7 +29,7 @@ use crate::reader::clock::ShownClock;
 use crate::slab::{ChunkRef, INDEX_CLASS};
 use crate::types::{Deadline, KeyHash, KeyHasher};
 
-/// All that is in the cache of a shard, and what finds it.
+/// The contents of a shard's cache, and the index that finds them.
 #[derive(Debug)]
 pub(crate) struct Contents {
     pub(crate) items: Items,
@@ -51,8 +51,9 @@ pub(crate) enum Death {
     Flushed,
 }
 
-/// Where memory that was found to be full may not be any more: it differs whenever chunks were freed, values are no longer
-/// being sent or received, or time has passed, of which items die.
+/// A moment, for searches for memory. Memory that was found to be full at one moment may have room at another: the
+/// moment differs whenever chunks were freed, the sending or receiving of values has ended, or time has passed, so that
+/// items die.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Moment {
     freed_chunks: u64,
@@ -61,7 +62,7 @@ pub(crate) struct Moment {
 }
 
 impl Contents {
-    /// Nothing yet, in slabs of so many classes.
+    /// Empty contents over these slabs and this index.
     pub(crate) fn new(items: Items, index: Index, hasher: KeyHasher) -> Self {
         Self {
             census: Census::new(items.slabs.sizes.len()),
@@ -114,7 +115,7 @@ impl Contents {
         }
     }
 
-    /// Whether, and of what, a linked item is dead.
+    /// Whether a linked item is dead, and of which cause.
     #[inline]
     pub(crate) fn death(&self, item: &Item<'_>) -> Option<Death> {
         if item.deadline().has_passed(self.clock.now()) {
@@ -140,12 +141,12 @@ impl Contents {
         })
     }
 
-    /// Where the item at `chunk` is in the index.
+    /// The place of the item at `chunk` in the index.
     pub(crate) fn place_of(&self, chunk: ChunkRef) -> Place {
         self.place_with(self.hash_of(chunk), chunk)
     }
 
-    /// As [`Self::place_of`], if the hash of its key is known.
+    /// Like [`Self::place_of`], if the hash of the item's key is known.
     fn place_with(&self, hash: KeyHash, chunk: ChunkRef) -> Place {
         let key = self.items.item(chunk).key();
         let found = self
@@ -182,7 +183,8 @@ impl Contents {
         self.change_head(chunk, head, self.used(head).with_fetched(true));
     }
 
-    /// Keeps the age of an item that is looked at, or moved to where the walk may have been, from wrapping.
+    /// Keeps the age of an item from wrapping. For items that are looked at, or moved to memory that the walk may have
+    /// passed.
     #[inline]
     pub(crate) fn renew(&mut self, chunk: ChunkRef) {
         let head = self.items.head(chunk);
@@ -229,7 +231,7 @@ impl Contents {
         outcome
     }
 
-    /// Removes an item from the index and frees it, unless it is pinned: then with the last unpin.
+    /// Removes an item from the index and frees it. A pinned item is freed with its last unpin.
     pub(crate) fn unlink(&mut self, place: Place, chunk: ChunkRef, effort: &mut Effort) {
         self.note_unlinked(chunk);
         self.change_index(effort, |index, items| {
@@ -238,7 +240,8 @@ impl Contents {
         self.dispose(chunk, effort);
     }
 
-    /// Changes the item with this hash, or its place in the index: other threads that look at either meanwhile look again.
+    /// Changes the item with this hash, or its place in the index. Other threads that look at the item or the place
+    /// meanwhile look again.
     #[inline]
     pub(crate) fn change<T>(&mut self, hash: KeyHash, change: impl FnOnce(&mut Self) -> T) -> T {
         let begun = self.index.begin_change(hash);
@@ -267,7 +270,7 @@ impl Contents {
         self.items.head(first).state() == State::LooseChain && !self.pins.contains(first)
     }
 
-    /// Panics unless the census is that of these items.
+    /// Panics unless the census agrees with these items.
     pub(crate) fn check_census(&self, linked: &HashSet<ChunkRef>) {
         let mut counted = Census::new(self.items.slabs.sizes.len());
         for &chunk in linked {

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A slot is empty when its reference is 0. `passed` counts the items that wanted this bucket or one before it, found
-//! this one full and went on: a search that sees 0 may stop. It makes tombstones unnecessary, as in F14.
+//! this one full and went on: a search that sees 0 may stop. This count makes tombstones unnecessary, as in F14.
 
 use crate::segment::Plain;
 use crate::slab::ChunkRef;
@@ -83,7 +83,7 @@ impl Bucket {
         self.slots().map(|(_, entry)| entry)
     }
 
-    /// The same, with the numbers of the slots.
+    /// Tags and references of the filled slots, with the numbers of the slots.
     #[inline]
     pub(crate) fn slots(&self) -> impl Iterator<Item = (usize, Entry)> {
         let entry = |slot: usize| Entry {
@@ -96,7 +96,7 @@ impl Bucket {
     }
 }
 
-/// What a slot holds.
+/// The contents of a slot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) tag: u16,
@@ -104,7 +104,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// What an empty slot holds.
+    /// The contents of an empty slot.
     pub(crate) const NONE: Self = Self {
         tag: 0,
         chunk: ChunkRef::NULL,

@@ -1,4 +1,5 @@
-//! The directory of a table, which other threads read while it changes: leaves by number, and what tells that they change.
+//! The directory of a table, which other threads read while it changes: leaves by number, and sequences that tell when
+//! they change.
 //!
 //! ```text
 //! memory      | leaf 0 | leaf 1 | ... | leaf 63 | leaf 64 ...          address space for all that there can ever be:
@@ -7,8 +8,9 @@
 //! shape       | changes of the number of leaves | leaves |
 //! ```
 //!
-//! Whoever changes a leaf, its buckets, or a field of an item in it that readers look at, does so between
-//! [`Directory::begin_change`] and [`Directory::end_change`]. A block that is given back reads as zero, which is an empty leaf.
+//! A leaf, its buckets, and the fields of its items that readers look at are changed only between
+//! [`Directory::begin_change`] and [`Directory::end_change`]. A block that is given back reads as zero, which is an
+//! empty leaf.
 
 use std::io;
 use std::sync::Arc;
@@ -22,18 +24,18 @@ use crate::segment::{Segment, View};
 
 /// Sequences of a table.
 const SEQUENCES: usize = 1024;
-/// Bytes of a segment for each byte of directory that it can come to need: an item takes 16 bytes at least, and a leaf is split
+/// Bytes of a segment for each byte that its directory may need: an item takes at least 16 bytes, and a leaf is split
 /// at 210 items.
 const SEGMENT_BYTES_PER_BYTE: usize = 16 * 210 / LEAF_BYTES;
 const LEAVES_BITS: u32 = 32;
 
 const _: () = assert!(LEAVES_MAX < 1 << LEAVES_BITS);
 
-/// What readers find besides leaves.
+/// The state that readers look at besides leaves.
 #[derive(Debug)]
 struct Shown {
-    /// The number of leaves in the low bits, and how often it has changed: a reader that finds the same as before has
-    /// read all of it with that number.
+    /// The number of leaves in the low bits, and how often it has changed: a reader that finds the same value as before
+    /// has read everything with that number of leaves.
     shape: AtomicU64,
     sequences: Box<[Sequence]>,
 }
@@ -46,13 +48,13 @@ pub(super) struct Directory {
     shown: Arc<Shown>,
 }
 
-/// A change that is under way; nothing if it is a part of another one.
+/// A change that is under way. It is empty if the change is a part of another change.
 #[derive(Debug)]
 #[must_use = "readers wait for the end of a change"]
 pub(crate) struct Change(Option<usize>);
 
 impl Directory {
-    /// One empty leaf, for a segment of so many bytes.
+    /// A directory with one empty leaf, for a segment of so many bytes.
     ///
     /// # Errors
     ///
@@ -69,7 +71,7 @@ impl Directory {
         })
     }
 
-    /// Leaves that there is room for.
+    /// Number of leaves that the directory has room for.
     pub(super) fn leaves_max(&self) -> usize {
         self.leaves_max
     }
@@ -100,14 +102,14 @@ impl Directory {
         result
     }
 
-    /// A leaf is about to change, or what it refers to.
+    /// Called when a leaf, or something that it refers to, is about to change.
     #[inline]
     pub(super) fn begin_change(&self, leaf: usize) -> Change {
         let sequence = leaf % SEQUENCES;
         Change((self.shown.sequences[sequence].begin_change()).then_some(sequence))
     }
 
-    /// It has changed.
+    /// Ends a change.
     #[inline]
     pub(super) fn end_change(&self, change: Change) {
         if let Some(sequence) = change.0 {
@@ -115,21 +117,22 @@ impl Directory {
         }
     }
 
-    /// Several have changed together.
+    /// Ends two changes together.
     pub(super) fn end_changes(&self, changes: [Change; 2]) {
         for change in changes {
             self.end_change(change);
         }
     }
 
-    /// There are so many leaves. Those that came or went, and those that they were split from, are being changed.
+    /// Shows readers the number of leaves. The caller is changing the leaves that came or went, and the leaves that
+    /// they were split from.
     pub(super) fn publish(&mut self, leaves: usize) {
         let changes = self.shown.shape.load(Ordering::Relaxed) >> LEAVES_BITS;
         let shape = (changes + 1) << LEAVES_BITS | leaves as u64;
         self.shown.shape.store(shape, Ordering::Release);
     }
 
-    /// Gives the memory of a block back, whose leaves are empty.
+    /// Gives the memory of a block back. All its leaves are empty.
     pub(super) fn forget_block(&mut self, block: usize) {
         let bytes = BLOCK_BYTES as usize;
         self.memory.discard(block * bytes, bytes);
@@ -151,7 +154,7 @@ pub(super) struct DirectoryView {
     shown: Arc<Shown>,
 }
 
-/// What a reader has begun with.
+/// The sequence and the shape with which a reader has begun.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     shape: u64,
@@ -192,7 +195,7 @@ impl DirectoryView {
         Some((leaf, reading))
     }
 
-    /// Whether all that was read since is of one time.
+    /// Whether everything read since `reading` began is of one time.
     #[inline]
     pub(super) fn is_same(&self, reading: Reading) -> bool {
         // The sequence first: its fence is also before this look at the shape.
@@ -200,7 +203,7 @@ impl DirectoryView {
             && self.shape() == reading.shape
     }
 
-    /// The words of a leaf, which are what they are only if [`Self::is_same`] says so afterwards.
+    /// The words of a leaf. They mean something only if [`Self::is_same`] confirms them afterwards.
     #[inline]
     pub(super) fn leaf(&self, leaf: usize) -> Option<Leaf> {
         let mut words = [0; LEAF_WORDS];

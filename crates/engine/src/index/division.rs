@@ -1,15 +1,16 @@
-//! Which half of a leaf each of its items goes to when the leaf is split, found out before.
+//! Which half of a leaf each of its items goes to when the leaf is split: found out before the split.
 //!
-//! A slot does not hold the bit of the hash that a split goes by, so every item has to be looked at: some 200 to 600 misses
-//! of the cache, which in a large cache are 100 us. Which leaf is the next is known, so the insertions before the split
-//! look at a few buckets each:
+//! A slot does not hold the bit of the hash that a split goes by, so every item has to be looked at: some 200 to 600
+//! misses of the cache, which in a large cache are 100 us. Which leaf is split next is known, so each of the insertions
+//! before the split looks at a few of its buckets:
 //!
 //! ```text
 //! buckets of the leaf   | looked at: a bit for each           | prefetched  | not yet          |
 //!                                                       looked
 //! ```
 //!
-//! Items stay in their slots until the leaf is rebuilt, and then it begins anew; those that come meanwhile bring their hash.
+//! Items stay in their slots until the leaf is rebuilt; then the division begins anew. For items that come meanwhile
+//! the hash is known.
 
 use super::bucket::Entry;
 use super::leaf::{BUCKETS_MAX, LEAF_ITEMS_MAX, Position, extents_for};
@@ -24,12 +25,12 @@ const STEP: usize = 3;
 
 const _: () = assert!(INSERTIONS * STEP >= BUCKETS_MAX);
 
-/// What looking at an item costs, in slots moved.
+/// The cost of looking at an item, in slots moved.
 const LOOK: u64 = 2;
 
 const NO_LEAF: usize = usize::MAX;
 
-/// The halves into which the leaf that is split next will fall, as far as they are known already.
+/// The two halves of the leaf that is split next, as far as they are known already.
 #[derive(Clone, Debug)]
 pub(super) struct Division {
     leaf: usize,
@@ -40,7 +41,7 @@ pub(super) struct Division {
 }
 
 impl Division {
-    /// Nothing was looked at.
+    /// No bucket was looked at yet.
     pub(super) const NONE: Self = Self {
         leaf: NO_LEAF,
         looked: 0,
@@ -61,7 +62,7 @@ impl Division {
         }
     }
 
-    /// A leaf is rebuilt: its items change their slots.
+    /// Called when a leaf is rebuilt, since its items change their slots.
     pub(super) fn forget(&mut self, leaf: usize) {
         if self.leaf == leaf {
             *self = Self::NONE;
@@ -70,7 +71,7 @@ impl Division {
 }
 
 impl Table {
-    /// Which bit of the hash the next split goes by, and the leaf that it splits.
+    /// The bit of the hash that decides the next split, and the leaf that it splits.
     pub(super) fn next_split(&self) -> (u32, usize) {
         let bit =
             self.leaves.next_power_of_two() as u32 >> u32::from(!self.leaves.is_power_of_two());
@@ -123,7 +124,8 @@ impl Table {
         wanted.saturating_sub(leaf.extent_count())
     }
 
-    /// Puts the entries of a leaf that stay before those that go; returns how many stay. All of them were looked at.
+    /// Puts the entries of a leaf that stay before those that go; returns how many stay. All items of the leaf were
+    /// looked at before.
     pub(super) fn collect_halves(&self, slabs: &Slabs, leaf: usize, out: &mut Vec<Entry>) -> usize {
         let mut staying = 0;
         self.leaf(leaf)
@@ -138,7 +140,7 @@ impl Table {
         staying
     }
 
-    /// An item has come to a leaf.
+    /// Notes that an item has come to a leaf.
     #[inline]
     pub(super) fn note_inserted(&mut self, leaf: usize, position: Position, hash: KeyHash) {
         if leaf == self.division.leaf {
@@ -147,7 +149,7 @@ impl Table {
         }
     }
 
-    /// Panics unless what is known of the next split is so.
+    /// Panics unless the noted halves agree with the items' hashes.
     pub(crate) fn check_division(&self, items: &Items) {
         let (bit, source) = self.next_split();
         if self.division.leaf != source {

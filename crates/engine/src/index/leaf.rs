@@ -6,11 +6,11 @@
 //! extent    | bucket 0 | bucket 1 | bucket 2 | bucket 3 |                      256 bytes, a chunk of class 0
 //! ```
 //!
-//! The home bucket of an item is its tag scaled to the number of buckets, so growing or shrinking a leaf needs nothing
-//! but what the slots hold. A full bucket passes on to the next one.
+//! The home bucket of an item is its tag scaled to the number of buckets, so growing or shrinking a leaf needs only the
+//! contents of its slots. An item for a full bucket goes on to the next bucket.
 //!
-//! A leaf that is full, or has very many items of one tag, leaves further ones to a second table (`mod.rs`), and notes that
-//! it has done so (a flag).
+//! A leaf that is full, or has very many items of one tag, leaves further items to a second table (`mod.rs`), and notes
+//! that in a flag.
 
 use std::ops::Range;
 
@@ -28,23 +28,23 @@ pub(crate) const EXTENT_BYTES: usize = EXTENT_BUCKETS * BUCKET_BYTES;
 pub(crate) const EXTENT_SLOTS: usize = EXTENT_BUCKETS * SLOTS;
 /// Items of an extent before the leaf grows: 92 %.
 const EXTENT_ITEMS: usize = 37;
-/// Extents of a leaf at most.
+/// Largest number of extents of a leaf.
 pub(crate) const EXTENTS_MAX: usize = 15;
-/// Buckets of a leaf at most.
+/// Largest number of buckets of a leaf.
 pub(crate) const BUCKETS_MAX: usize = EXTENTS_MAX * EXTENT_BUCKETS;
-/// Items of a leaf at most.
+/// Largest number of items of a leaf.
 pub(crate) const LEAF_ITEMS_MAX: usize = EXTENTS_MAX * EXTENT_SLOTS;
-/// Items of one tag that a leaf takes: a lookup compares the key with all of them. Of 600 random tags, three are never the
-/// same.
+/// Largest number of items of one tag that a leaf takes: a lookup compares the key with all of them. Among 600 random
+/// tags, no three are ever the same.
 const SAME_TAG_MAX: usize = 32;
-/// Flag of a leaf: items may be elsewhere.
+/// Flag of a leaf: items of it may be in the second table.
 const DISPLACES: u8 = 1;
-/// Flag of a leaf: since it was filled, more items have passed a bucket than with a leaf of so many items of one tag.
+/// Flag of a leaf: since the leaf was filled, so many items have passed a bucket that one tag may have too many items.
 const IS_PASSED: u8 = 2;
-/// A leaf shrinks when it has so many items fewer than one extent less would want.
+/// A leaf shrinks when it has so many items fewer than one extent less should hold.
 const SHRINK_SLACK: usize = 24;
 
-/// Some hundred slots of a table: which extents they lie in, and how many are taken.
+/// A leaf of a table, with some hundred slots: the extents that they lie in, and how many of them are taken.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[repr(C, align(64))]
 pub(crate) struct Leaf {
@@ -56,7 +56,7 @@ pub(crate) struct Leaf {
 
 /// Bytes of a leaf in the directory.
 pub(crate) const LEAF_BYTES: usize = 64;
-/// The same in words.
+/// Words of a leaf in the directory.
 pub(crate) const LEAF_WORDS: usize = LEAF_BYTES / 8;
 
 const _: () = assert!(size_of::<Leaf>() == LEAF_BYTES);
@@ -64,7 +64,7 @@ const _: () = assert!(size_of::<Leaf>() == LEAF_BYTES);
 // SAFETY: 60 + 1 + 1 + 2 bytes of integers, no padding; any bits are a value; no interior mutability.
 unsafe impl Plain for Leaf {}
 
-/// Where an item is in its leaf.
+/// The place of an item in its leaf.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Position {
     bucket: u16,
@@ -78,7 +78,7 @@ impl Position {
     }
 }
 
-/// Extents that `items` want.
+/// The number of extents for so many items.
 pub(crate) fn extents_for(items: usize) -> usize {
     items.div_ceil(EXTENT_ITEMS).min(EXTENTS_MAX)
 }
@@ -91,7 +91,7 @@ impl Leaf {
         items: 0,
     };
 
-    /// The words that it is in the directory.
+    /// The words of the leaf, as they stand in the directory.
     #[inline]
     pub(crate) fn words(&self) -> [u64; LEAF_WORDS] {
         let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
@@ -102,7 +102,7 @@ impl Leaf {
         })
     }
 
-    /// The leaf that these words are.
+    /// The leaf that consists of these words.
     #[inline]
     pub(crate) fn from_words(words: &[u64; LEAF_WORDS]) -> Self {
         let half = |index: usize| (words[index / 2] >> (32 * (index % 2))) as u32;
@@ -126,7 +126,7 @@ impl Leaf {
         usize::from(self.len)
     }
 
-    /// Whether one more item asks for one more extent.
+    /// Whether the leaf should have another extent before it takes one more item.
     #[inline]
     pub(crate) fn wants_extent(&self) -> bool {
         self.items() >= self.extent_count() * EXTENT_ITEMS && self.extent_count() < EXTENTS_MAX
@@ -138,13 +138,13 @@ impl Leaf {
         self.items() == self.extent_count() * EXTENT_SLOTS
     }
 
-    /// Whether items may be elsewhere.
+    /// Whether items of the leaf may be in the second table.
     #[inline]
     pub(crate) fn displaces(&self) -> bool {
         self.flags & DISPLACES != 0
     }
 
-    /// Notes whether items may be elsewhere.
+    /// Notes whether items of the leaf may be in the second table.
     pub(crate) fn set_displaces(&mut self, displaces: bool) {
         self.flags = (self.flags & !DISPLACES) | (DISPLACES * u8::from(displaces));
     }
@@ -168,14 +168,14 @@ impl Leaf {
         same >= SAME_TAG_MAX
     }
 
-    /// Whether an extent is worth giving back. The last one stays, so that an insertion that was prepared has room
-    /// whatever is removed meanwhile.
+    /// Whether an extent is worth giving back. The last extent stays, so that a prepared insertion has room whatever is
+    /// removed meanwhile.
     #[inline]
     pub(crate) fn has_spare_extent(&self) -> bool {
         self.len > 1 && self.items() + SHRINK_SLACK < (self.extent_count() - 1) * EXTENT_ITEMS
     }
 
-    /// Whether half of the extents would do.
+    /// Whether half of the extents would suffice.
     #[inline]
     pub(crate) fn is_half_spare(&self) -> bool {
         self.items() + SHRINK_SLACK < self.extent_count() / 2 * EXTENT_ITEMS
@@ -199,14 +199,14 @@ impl Leaf {
             + bucket % EXTENT_BUCKETS * BUCKET_BYTES
     }
 
-    /// The extent of a bucket, and its offset in that.
+    /// The extent of a bucket, and the offset of the bucket in the extent.
     #[inline]
     pub(super) fn place_of(&self, bucket: usize) -> (ChunkRef, usize) {
         let extent = self.extents[bucket / EXTENT_BUCKETS];
         (extent, bucket % EXTENT_BUCKETS * BUCKET_BYTES)
     }
 
-    /// What is in a slot, if that has this tag.
+    /// The chunk in a slot, if the slot has this tag.
     pub(super) fn at(&self, slabs: &Slabs, slot: usize, tag: u16) -> Option<ChunkRef> {
         if slot / SLOTS >= self.buckets() {
             return None;
@@ -299,7 +299,7 @@ impl Leaf {
             }
             let passed = bucket.passed + 1;
             self.set_passed(slabs, index, passed);
-            // Those that their home bucket has no slot for have passed it.
+            // Items for which their home bucket has no slot have passed it.
             if usize::from(passed) >= SAME_TAG_MAX - SLOTS {
                 self.flags |= IS_PASSED;
             }
@@ -330,7 +330,7 @@ impl Leaf {
         self.set_slot(slabs, bucket, slot, Entry { tag, chunk });
     }
 
-    /// Any item, for a full leaf to give up.
+    /// Any item that a full leaf can give up.
     pub(crate) fn some_item(&self, slabs: &Slabs, tag: u16) -> Option<ChunkRef> {
         (self.items > 0)
             .then(|| self.home(tag))
@@ -404,12 +404,12 @@ impl Leaf {
         &self.extents[..usize::from(self.len)]
     }
 
-    /// Whether so many extents and items can be.
+    /// Whether a leaf can have as many extents and items as this one says.
     pub(crate) fn has_sound_counts(&self) -> bool {
         self.extent_count() <= EXTENTS_MAX && self.items() <= self.extent_count() * EXTENT_SLOTS
     }
 
-    /// By bucket: the items that passed it.
+    /// For each bucket the number of items that have passed it.
     fn recount(&self, slabs: &Slabs, mut visit: impl FnMut(Entry)) -> [u16; BUCKETS_MAX] {
         let buckets = self.buckets();
         let mut passed = [0; BUCKETS_MAX];

@@ -6,10 +6,11 @@
 //! secret hash of the key  ->  second table, if there is one: items that the usual one has displaced
 //! ```
 //!
-//! The usual table ([`table`]) finds an item by the hash that everybody uses, in leaves of a bounded size. A random hash
-//! does not fill one; keys that were made for it do. They go to a second table of the same kind, which finds them by a hash
-//! of which nobody outside knows anything ([`second`]). So no leaf is the limit of the cache, and no lookup compares more than
-//! some tens of keys, whatever the keys are. An item stays in the table that took it as long as it is in the cache.
+//! The usual table ([`table`]) finds an item by the hash that clients and shards use, in leaves of a bounded size.
+//! Random hashes do not fill a leaf; keys that were made for that do. Further items of a full leaf go to a second table
+//! of the same kind, which finds them by a hash of which nobody outside knows anything ([`second`]). So no leaf is the
+//! limit of the cache, and no lookup compares more than some tens of keys, whatever the keys are. An item stays in the
+//! table that took it as long as it is in the cache.
 //!
 //! docs/design/001-index.md has the alternatives and the measurements.
 
@@ -42,18 +43,18 @@ use crate::types::{KeyHash, KeyHasher};
 /// The end of a walk: the spans of the second table follow those of the usual one.
 pub(crate) const WALK_END: u64 = 2 * SPAN_END;
 
-/// Which of the tables.
+/// One of the two tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Which {
     Usual,
     Second,
 }
 
-/// Finds items by their hash: the usual table, and a second one for those that it has displaced.
+/// Finds items by their hash: the usual table, and a second table for items that the usual one has displaced.
 #[derive(Debug)]
 pub(crate) struct Index {
     usual: Table,
-    /// Made when it is needed first.
+    /// The second table, which is made when it is first needed.
     second: Option<Box<Table>>,
     secret: SecretKey,
 }
@@ -81,7 +82,7 @@ impl Index {
         self.second.is_some()
     }
 
-    /// A table; the usual one for the second if there is none.
+    /// A table. If there is no second table, the usual one stands for it.
     #[inline]
     pub(crate) fn table(&self, which: Which) -> &Table {
         match (which, &self.second) {
@@ -90,7 +91,7 @@ impl Index {
         }
     }
 
-    /// The same, to be changed.
+    /// A table, to be changed. If there is no second table, the usual one stands for it.
     #[inline]
     pub(crate) fn table_mut(&mut self, which: Which) -> &mut Table {
         match (which, &mut self.second) {
@@ -99,7 +100,7 @@ impl Index {
         }
     }
 
-    /// Changes whenever a [`Place`] or the reference found at it becomes invalid.
+    /// A number that changes whenever a [`Place`] or the reference found at it becomes invalid.
     #[inline]
     pub(crate) fn version(&self) -> u64 {
         self.usual.version() + self.second.as_ref().map_or(0, |table| table.version())
@@ -115,7 +116,8 @@ impl Index {
         self.tables().map(Table::leaves).sum()
     }
 
-    /// Slots that growth, splits and merges have filled; those of splits count three times, since the items are looked at.
+    /// Number of slots that growth, splits and merges have filled. Slots of splits count three times, since their items
+    /// are looked at.
     pub(crate) fn moved_slots(&self) -> u64 {
         self.tables().map(Table::moved_slots).sum()
     }
@@ -154,7 +156,8 @@ impl Index {
         self.usual.likely(slabs, hash)
     }
 
-    /// Looks for the item that `is_it` accepts among those whose tag matches. `key` is its key, and `hash` that key's.
+    /// Looks for the item that `is_it` accepts among those whose tag matches. `key` is the key of the item, and `hash`
+    /// the hash of the key.
     #[inline(always)]
     pub(crate) fn find(
         &self,
@@ -186,7 +189,8 @@ impl Index {
         Some((place.of_second(), chunk))
     }
 
-    /// Moves the extents of one of all leaves out of pages that are being emptied; returns how many.
+    /// Moves the extents of a leaf out of pages that are being emptied; returns how many. `leaf` counts through the
+    /// leaves of both tables.
     pub(crate) fn relocate(&mut self, slabs: &mut Slabs, leaf: usize) -> usize {
         let of_usual = self.usual.leaves();
         if leaf < of_usual {
@@ -222,7 +226,8 @@ impl Index {
         self.secret.hash(key)
     }
 
-    /// Puts an item in. There must be room, in the leaf of `hash` or, if that does not take it, in the second table's.
+    /// Puts an item in. There must be room in the leaf of `hash` or, if that leaf does not take the item, in its leaf
+    /// of the second table.
     #[inline]
     pub(crate) fn insert(&mut self, slabs: &mut Slabs, hash: KeyHash, key: &[u8], chunk: ChunkRef) {
         let is_usual = self.second.is_none() || self.usual.takes(slabs, hash);
@@ -231,7 +236,7 @@ impl Index {
         }
     }
 
-    /// Puts an item in the second table; false if that has no room.
+    /// Puts an item in the second table; false if that table has no room.
     #[cold]
     fn displace(&mut self, slabs: &mut Slabs, hash: KeyHash, key: &[u8], chunk: ChunkRef) -> bool {
         let second_hash = self.second_hash(key);
@@ -246,20 +251,21 @@ impl Index {
         true
     }
 
-    /// What readers look at of the item with this hash, or of what is to be one, is about to change.
+    /// Called when the item with this hash is about to change in a way that readers see, or when such an item is about
+    /// to be inserted.
     #[inline]
     pub(crate) fn begin_change(&self, hash: KeyHash) -> Change {
         self.usual.directory.begin_change(self.usual.leaf_of(hash))
     }
 
-    /// It has changed.
+    /// Ends a change that readers see.
     #[inline]
     pub(crate) fn end_change(&self, change: Change) {
         self.usual.directory.end_change(change);
     }
 
-    /// Takes an item out, and gives back memory that is no longer needed: with `many` to follow only when half of what the
-    /// leaf has would do, since filling the leaf anew costs as much as some forty removals.
+    /// Takes an item out, and gives back memory that is no longer needed: with `many` removals to follow, only when
+    /// half of the leaf's extents would suffice, since rebuilding the leaf costs as much as some forty removals.
     #[inline]
     pub(crate) fn remove(&mut self, slabs: &mut Slabs, place: Place, many: bool) {
         self.table_mut(place.which()).remove(slabs, place, many);
@@ -295,7 +301,7 @@ impl Index {
         }
     }
 
-    /// Where a walk goes on that has come to `position`: behind everything, if nothing is left.
+    /// The position from which a walk goes on that has come to `position`: behind everything, if nothing is left.
     pub(crate) fn next_position(&self, position: u64) -> u64 {
         let has_second = self.second.as_ref().is_some_and(|table| !table.is_empty());
         if position >= SPAN_END && !has_second {
@@ -305,7 +311,7 @@ impl Index {
         }
     }
 
-    /// Where an item is in the order of the walk, which has come to the table of `near`.
+    /// The position of an item in the order of a walk that has come to the table of `near`.
     pub(crate) fn position_of(&self, items: &Items, chunk: ChunkRef, near: u64) -> u64 {
         let (table, begin) = self.at(near);
         begin + position_of(table.hash_of(items, chunk))

@@ -11,7 +11,7 @@ use super::second::{SecretKey, TableHasher};
 use super::table::{BLOCK_BYTES, BLOCK_LEAVES, LEAVES_MAX, Table};
 use crate::slab::{ChunkRef, INDEX_CLASS, Slabs};
 
-/// Blocks of the directory that may be unused: far more than are kept.
+/// Largest number of unused blocks of the directory in a saved state: far more than are ever kept.
 const SPARE_BLOCKS_MAX: usize = 1 << 16;
 
 /// The leaves of one table, as a restart needs them.
@@ -29,7 +29,7 @@ impl SavedTable {
         self.blocks as u64 * BLOCK_BYTES
     }
 
-    /// Whether it can be taken over.
+    /// Whether this state can be taken over.
     fn is_sound(&self) -> bool {
         let blocks = self.leaves.len().div_ceil(BLOCK_LEAVES);
         let sum = |of: fn(&Leaf) -> usize| self.leaves.iter().map(of).sum::<usize>();
@@ -41,7 +41,7 @@ impl SavedTable {
     }
 }
 
-/// What is saved of both tables.
+/// The saved state of both tables.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SavedIndex {
     usual: SavedTable,
@@ -56,7 +56,7 @@ impl SavedIndex {
         self.usual.directory_bytes() + second
     }
 
-    /// Whether it can be taken over.
+    /// Whether this state can be taken over.
     pub(crate) fn is_sound(&self) -> bool {
         self.usual.is_sound() && self.second.as_ref().is_none_or(SavedTable::is_sound)
     }
@@ -68,7 +68,7 @@ impl Index {
         self.tables().map(|table| table.items).sum()
     }
 
-    /// All extents, in order of memory; `None` if one of them is none, or belongs to two leaves.
+    /// All extents, in order of memory; `None` if one of them is not a chunk of the index, or belongs to two leaves.
     pub(crate) fn sound_extents(&self, slabs: &Slabs) -> Option<Vec<ChunkRef>> {
         let mut extents: Vec<ChunkRef> = self.tables().flat_map(Table::all_extents).collect();
         extents.sort_unstable_by_key(|extent| extent.0);
@@ -82,7 +82,7 @@ impl Index {
         self.tables().all(|table| table.has_sound_buckets(slabs))
     }
 
-    /// What [`Self::adopt`] needs.
+    /// The state that [`Self::adopt`] needs.
     pub(crate) fn saved(&self) -> SavedIndex {
         SavedIndex {
             usual: self.usual.saved(),
@@ -120,7 +120,7 @@ impl Table {
         (0..self.leaves).all(|leaf| self.leaf(leaf).has_sound_buckets(slabs))
     }
 
-    /// What [`Self::adopt`] needs.
+    /// The state that [`Self::adopt`] needs.
     fn saved(&self) -> SavedTable {
         SavedTable {
             leaves: (0..self.leaves).map(|leaf| *self.leaf(leaf)).collect(),
@@ -130,7 +130,8 @@ impl Table {
         }
     }
 
-    /// Takes over the directory of an earlier process, which is sound. Its bytes are charged with the slabs that are taken over.
+    /// Takes over the directory of an earlier process, which is sound. Its bytes are charged together with the slabs
+    /// that are taken over.
     fn adopt(&mut self, saved: &SavedTable) -> io::Result<()> {
         if saved.blocks * BLOCK_LEAVES > self.directory.leaves_max() {
             return Err(io::Error::other(

@@ -1,8 +1,9 @@
-//! The hash of the index's second table: one that nobody outside the process can know anything about.
+//! The hash of the index's second table, of which nobody outside the process can know anything.
 //!
-//! The usual hash is made for speed, its seed is published to clients that route by it (`stats shards`), and whoever knows
-//! the seed can make keys of one leaf, one tag, or one hash. SipHash-2-4 with a key of 128 bits is made to be unpredictable
-//! even to who chooses the keys and sees what comes of it. It takes some 20 ns, only for keys whose leaf is full.
+//! The usual hash is made for speed, its seed is published to clients that route by it (`stats shards`), and an
+//! attacker who knows the seed can make keys of one leaf, one tag, or one hash. SipHash-2-4 with a key of 128 bits is
+//! made to be unpredictable even to an attacker who chooses the keys and sees the effects. It takes some 20 ns, and
+//! only for keys whose leaf is full.
 
 #![allow(
     deprecated,
@@ -34,7 +35,7 @@ impl SecretKey {
     }
 }
 
-/// What a table finds its keys by.
+/// The hash function by which a table finds its keys.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum TableHasher {
     Usual(KeyHasher),
@@ -57,7 +58,7 @@ mod tests {
 
     #[test]
     fn it_is_the_siphash_of_its_authors() {
-        // The vector of the paper: key 00 to 0f, message 00 to 0e.
+        // The test vector of the SipHash paper: key 00 to 0f, message 00 to 0e.
         let key = SecretKey([0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908]);
         let message: Vec<u8> = (0..15).collect();
         assert_eq!(key.hash(&message), KeyHash(0xa129_ca61_49be_45e5));

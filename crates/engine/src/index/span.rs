@@ -1,8 +1,8 @@
 //! Parts of the hash space, in an order that growth and shrinking keep.
 //!
-//! Leaf `i` of `k` bits holds the hashes whose low `k` bits are `i`. With the bits of the hash reversed, that is one
-//! interval, and a split cuts it in two. So a walk that goes up the reversed hashes may pause anywhere and meets each
-//! item that stays, however the table changes in between (as Redis' SCAN does).
+//! Leaf `i` of `k` bits holds the hashes whose low `k` bits are `i`. With the bits of the hash reversed, these hashes
+//! are one interval, and a split cuts it in two. So a walk in the order of the reversed hashes may pause anywhere and
+//! meets each item that stays, however the table changes in between (as Redis' SCAN does).
 //!
 //! ```text
 //! reversed hash   0                    2^31                   2^32
@@ -17,7 +17,7 @@ use crate::types::KeyHash;
 /// The end of the hash space.
 pub(crate) const SPAN_END: u64 = 1 << 32;
 
-/// Where a hash is in the order of the walk.
+/// The position of a hash in the order of the walk.
 #[inline]
 pub(crate) fn position_of(hash: KeyHash) -> u64 {
     u64::from((hash.0 as u32).reverse_bits())

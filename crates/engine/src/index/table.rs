@@ -35,25 +35,25 @@ const LEAF_ITEMS_MIN: usize = 90;
 pub(super) const BLOCK_LEAVES: usize = 64;
 /// Bytes of one block of the directory.
 pub(super) const BLOCK_BYTES: u64 = (BLOCK_LEAVES * size_of::<Leaf>()) as u64;
-/// Leaves at most: their number is one of 32 bits.
+/// Largest number of leaves: the number of a leaf has 32 bits, one of which is [`OF_SECOND`].
 pub(super) const LEAVES_MAX: usize = 1 << 31;
-/// A split needs at most so many extents beyond those that the leaf has: two roundings up, and two for a leaf that was
-/// filled beyond the usual load.
+/// Largest number of extents that a split needs beyond those that the leaf has: two roundings up, and two for a leaf
+/// that was filled beyond the usual load.
 pub(crate) const SPLIT_EXTENTS: usize = 4;
 
-/// Where an item is in the index; valid until the index changes.
+/// The place of an item in the index. It is valid until the index changes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    /// The leaf; with [`OF_SECOND`] one of the second table.
+    /// The number of the leaf; with [`OF_SECOND`] added it is a leaf of the second table.
     leaf: u32,
     position: Position,
 }
 
-/// Leaves have smaller numbers.
+/// Added to the number of a leaf of the second table. All leaves have smaller numbers.
 const OF_SECOND: u32 = LEAVES_MAX as u32;
 
 impl Place {
-    /// Of a place in the second table.
+    /// The place with this leaf and position in the second table.
     pub(super) fn of_second(self) -> Self {
         Self {
             leaf: self.leaf | OF_SECOND,
@@ -61,7 +61,7 @@ impl Place {
         }
     }
 
-    /// Which table it is in.
+    /// The table of the place.
     #[inline]
     pub(super) fn which(self) -> Which {
         match self.leaf & OF_SECOND {
@@ -80,15 +80,15 @@ impl Place {
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(super) directory: Directory,
-    /// Blocks of the directory that are charged.
+    /// Number of blocks of the directory that are charged.
     pub(super) blocks: usize,
     pub(super) leaves: usize,
-    /// 2^(k+1) - 1 where 2^k <= leaves < 2^(k+1).
+    /// The mask of linear hashing: 2^(k+1) - 1 where 2^k <= leaves < 2^(k+1).
     pub(super) mask: u32,
     pub(super) items: usize,
     pub(super) extents: u64,
     pub(super) version: u64,
-    /// Slots filled by growth, splits and merges; those of splits count three times.
+    /// Number of slots filled by growth, splits and merges; slots of splits count three times.
     pub(super) moved_slots: u64,
     scratch: Vec<Entry>,
     pub(super) division: Division,
@@ -131,7 +131,7 @@ impl Table {
         Self::uncharged(slabs, hasher).inspect_err(|_| slabs.release(BLOCK_BYTES))
     }
 
-    /// The same, whose first block somebody else charges.
+    /// An empty index of one leaf without extents, whose first block the caller charges.
     ///
     /// # Errors
     ///
@@ -152,20 +152,20 @@ impl Table {
         })
     }
 
-    /// There are so many leaves now.
+    /// Notes that there are so many leaves now.
     pub(super) fn set_leaves(&mut self, leaves: usize) {
         self.leaves = leaves;
         self.mask = mask_for(leaves);
         self.directory.publish(leaves);
     }
 
-    /// Changes whenever a [`Place`] or the reference found at it becomes invalid.
+    /// A number that changes whenever a [`Place`] or the reference found at it becomes invalid.
     #[inline]
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
 
-    /// Whether it has no items.
+    /// Whether the table has no items.
     pub(super) fn is_empty(&self) -> bool {
         self.items == 0
     }
@@ -175,7 +175,8 @@ impl Table {
         self.leaves
     }
 
-    /// Slots that growth, splits and merges have filled; those of splits count three times, since the items are looked at.
+    /// Number of slots that growth, splits and merges have filled. Slots of splits count three times, since their items
+    /// are looked at.
     pub(crate) fn moved_slots(&self) -> u64 {
         self.moved_slots
     }
@@ -274,8 +275,8 @@ impl Table {
         self.version += 1;
     }
 
-    /// Takes an item out, and gives back memory that is no longer needed: with `many` to follow only when half of what the
-    /// leaf has would do, since filling the leaf anew costs as much as some forty removals.
+    /// Takes an item out, and gives back memory that is no longer needed: with `many` removals to follow, only when
+    /// half of the leaf's extents would suffice, since rebuilding the leaf costs as much as some forty removals.
     #[inline]
     pub(crate) fn remove(&mut self, slabs: &mut Slabs, place: Place, many: bool) {
         let leaf = place.leaf();
@@ -327,19 +328,19 @@ impl Table {
         leaf.is_full() && leaf.extent_count() == EXTENTS_MAX || leaf.is_crowded(slabs, tag_of(hash))
     }
 
-    /// Whether the leaf of `hash` takes an item: it has a slot, and the tag is not that of too many others.
+    /// Whether the leaf of `hash` takes an item: it has a slot, and not too many other items have the tag.
     #[inline]
     pub(super) fn takes(&self, slabs: &Slabs, hash: KeyHash) -> bool {
         let leaf = self.leaf(self.leaf_of(hash));
         !leaf.is_full() && !leaf.is_crowded(slabs, tag_of(hash))
     }
 
-    /// Whether items of the leaf of `hash` may be elsewhere.
+    /// Whether items of the leaf of `hash` may be in the second table.
     pub(super) fn displaces(&self, hash: KeyHash) -> bool {
         self.leaf(self.leaf_of(hash)).displaces()
     }
 
-    /// Notes that an item of the leaf of `hash` is elsewhere.
+    /// Notes that an item of the leaf of `hash` is in the second table.
     pub(super) fn note_displaced(&mut self, hash: KeyHash) {
         let leaf = self.leaf_of(hash);
         let change = self.directory.begin_change(leaf);
@@ -352,7 +353,7 @@ impl Table {
         self.hasher.hash(items.item(chunk).key())
     }
 
-    /// Whether it is time to split a leaf.
+    /// Whether the table should split a leaf.
     #[inline]
     pub(crate) fn wants_split(&self) -> bool {
         self.items >= self.leaves * LEAF_ITEMS
@@ -365,7 +366,7 @@ impl Table {
         self.resize(slabs, leaf, Some(extent));
     }
 
-    /// Rebuilds a leaf with one extent more, or with as many as its items want.
+    /// Rebuilds a leaf with one extent more, or with as many as its items need.
     fn resize(&mut self, slabs: &mut Slabs, leaf: usize, more: Option<ChunkRef>) {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
@@ -422,8 +423,8 @@ impl Table {
         extended
     }
 
-    /// Splits the next leaf, unless there is no memory for it. `spare` are unused chunks of [`INDEX_CLASS`]; those not
-    /// needed are freed.
+    /// Splits the next leaf, unless there is no memory for it. `spare` are unused chunks of [`INDEX_CLASS`]; chunks
+    /// that are not needed are freed.
     pub(crate) fn split(
         &mut self,
         items: &mut Items,
@@ -466,7 +467,7 @@ impl Table {
         self.scratch = scratch;
     }
 
-    /// Merges the last leaf into the one it was split from, if the two fit in one.
+    /// Merges the last leaf into the leaf that it was split from, if the two fit in one.
     fn merge_last(&mut self, slabs: &mut Slabs) {
         let last = self.leaves - 1;
         let target = last - (last.next_power_of_two() >> usize::from(!last.is_power_of_two()));

@@ -1,4 +1,5 @@
-//! The index as other threads see it: words that may be anything until the sequence of their leaf has not changed.
+//! The index as other threads see it. Its words may be anything until the reader has seen that the sequence of their
+//! leaf is as before.
 
 use super::bucket::SLOTS;
 use super::directory::{DirectoryView, Reading};
@@ -14,7 +15,7 @@ use crate::types::KeyHash;
 #[derive(Clone, Debug)]
 pub(crate) struct IndexView(DirectoryView);
 
-/// A leaf, or what was read instead of one.
+/// A leaf, or arbitrary words that were read in its place.
 #[derive(Debug)]
 pub(crate) struct LeafView(Leaf);
 
@@ -24,7 +25,7 @@ impl Index {
         IndexView(self.table(Which::Usual).directory.view())
     }
 
-    /// What is in the slot of a note, if that has the right tag.
+    /// The chunk in the slot of a note, if the slot has the right tag.
     pub(crate) fn noted(&self, slabs: &Slabs, note: &ReadNote) -> Option<ChunkRef> {
         let table = self.table(Which::Usual);
         let leaf = table.leaf(table.leaf_of(note.hash()));
@@ -40,7 +41,7 @@ impl IndexView {
         Some((LeafView(self.0.leaf(leaf)?), reading))
     }
 
-    /// Whether all that was read since is of one time.
+    /// Whether everything read since `reading` began is of one time.
     #[inline]
     pub(crate) fn is_same(&self, reading: Reading) -> bool {
         self.0.is_same(reading)
@@ -54,8 +55,8 @@ impl IndexView {
 }
 
 impl LeafView {
-    /// The buckets in which an item with this hash may be, in order: number, extent, and offset in that. `None` if this is no
-    /// leaf.
+    /// The buckets in which an item with this hash may be, in order: number, extent, and offset in the extent. `None`
+    /// if the words are not those of a leaf.
     #[inline]
     pub(crate) fn search(
         &self,
@@ -77,23 +78,23 @@ impl LeafView {
         })
     }
 
-    /// Whether items may be elsewhere.
+    /// Whether items of the leaf may be in the second table.
     #[inline]
     pub(crate) fn displaces(&self) -> bool {
         self.0.displaces()
     }
 }
 
-/// Words of references, and those of tags behind them.
+/// Words of a bucket with references, and the words with tags behind them.
 const REFERENCE_WORDS: usize = SLOTS / 2;
 const WORDS: usize = 8;
 const TAGS_OF_A_WORD: usize = 4;
 const LOW: u64 = 0x7fff_7fff_7fff_7fff;
-/// Moves bits 0, 16, 32 and 48 to 48 and those behind it.
+/// A multiplication by this moves bits 0, 16, 32 and 48 to bit 48 and the bits behind it.
 const GATHER: u64 = 1 << 48 | 1 << 33 | 1 << 18 | 1 << 3;
 const EACH: u64 = 0x0001_0001_0001_0001;
 
-/// A bucket, or what was read instead of one.
+/// A bucket, or arbitrary words that were read in its place.
 #[derive(Debug)]
 pub(crate) struct BucketView([u64; WORDS]);
 
@@ -105,13 +106,13 @@ impl BucketView {
         view.load(at, &mut words).then_some(Self(words))
     }
 
-    /// The slots with the tag of `hash`. May contain empty ones.
+    /// The slots with the tag of `hash`. May contain empty slots.
     #[inline]
     pub(crate) fn with_tag(&self, hash: KeyHash) -> impl Iterator<Item = usize> {
         let wanted = u64::from(tag_of(hash)) * EACH;
         let mut set = 0_u64;
         for (index, word) in self.0[REFERENCE_WORDS..].iter().enumerate() {
-            // The highest bit of each 16 is set where all of them are 0.
+            // The highest bit of each 16 is set where all 16 bits of `differs` are 0.
             let differs = word ^ wanted;
             let same = !(((differs & LOW) + LOW) | differs | LOW);
             set |= ((same >> 15).wrapping_mul(GATHER) >> 48 & 0xf) << (TAGS_OF_A_WORD * index);

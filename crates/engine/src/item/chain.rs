@@ -11,7 +11,7 @@ const CHAIN_LAST_AT: usize = 8;
 /// Offset of the first chunk's reference in a later chunk.
 const TAIL_FIRST_AT: usize = 8;
 
-/// Bytes of value in a later chunk with this first word; the reference of the next chunk is its second.
+/// Bytes of value in a later chunk with this first word of 32 bits; the second word is the reference of the next chunk.
 pub(crate) fn tail_length(word: u32) -> usize {
     Head(u64::from(word)).length()
 }
@@ -33,14 +33,14 @@ impl Items {
         ChunkRef(self.word(tail, TAIL_NEXT_AT))
     }
 
-    /// The chunk that a later chunk names as its first. If the chain was joined to another one (engine/splice.rs), that is a
-    /// later chunk itself by now.
+    /// The chunk that a later chunk names as its first. If the chain was joined to another one (verbs/splice.rs), the
+    /// named chunk is a later chunk itself by now.
     #[inline]
     pub(crate) fn tail_first(&self, tail: ChunkRef) -> ChunkRef {
         ChunkRef(self.word(tail, TAIL_FIRST_AT))
     }
 
-    /// Makes `next` follow a later chunk, which may be that of a value that is being sent meanwhile.
+    /// Makes `next` follow a later chunk. The chunk's value may be being sent meanwhile.
     pub(crate) fn set_tail_next(&mut self, tail: ChunkRef, next: ChunkRef) {
         self.set_word(tail, TAIL_NEXT_AT, next.0);
     }
@@ -68,12 +68,12 @@ impl Items {
     /// Notes which chunk of a chain is the last.
     pub(crate) fn set_chain_last(&mut self, first: ChunkRef, last: ChunkRef) {
         let at = self.head(first).chain_at(self.cas_bytes) + CHAIN_LAST_AT;
-        // The first one is not named by itself: it may be moved.
+        // The first chunk does not name itself, since it may be moved.
         let last = if last == first { ChunkRef::NULL } else { last };
         self.set_word(first, at, last.0);
     }
 
-    /// Sets the number of value bytes in any chunk of an item, whose value may be being sent meanwhile.
+    /// Sets the number of value bytes in any chunk of an item. The value may be being sent meanwhile.
     pub(crate) fn set_length(&mut self, chunk: ChunkRef, length: usize) {
         let head = self.head(chunk).with_length(length);
         if head.state() == State::Tail {
@@ -134,8 +134,8 @@ impl Items {
         first
     }
 
-    /// Copies a chunk of the item that begins with `first` to `target`, an unused chunk of the same class, and makes the
-    /// rest of its chain refer to that. Takes as long as the chain. Returns the bytes copied.
+    /// Copies a chunk of the item that begins with `first` to `target`, an unused chunk of the same class, and makes
+    /// the rest of its chain refer to the copy. The time grows with the length of the chain. Returns the bytes copied.
     pub(crate) fn move_chunk(
         &mut self,
         chunk: ChunkRef,
@@ -188,7 +188,7 @@ impl Items {
         (self.slabs.address(chunk) + at, self.length_of(chunk))
     }
 
-    /// Value bytes in any chunk. In a later chunk only the first word is a head's.
+    /// Value bytes in any chunk. In a later chunk only the first word of 32 bits is that of a head.
     #[inline]
     fn length_of(&self, chunk: ChunkRef) -> usize {
         self.head(chunk).length()

@@ -7,8 +7,7 @@
 //! ```
 //!
 //! `length` is the number of value bytes in this chunk (at most a page, 2^20). `last access` is a stamp of the engine's
-//! clock (clock.rs), modulo 2^24.
-//! Then follow, each only where said:
+//! clock (clock.rs), modulo 2^24. Behind it follow these fields, each only under the condition given:
 //!
 //! ```text
 //! cas unique    6 bytes, 8 with `cas64` (it does not fit 48 bits), 0 with cas disabled
@@ -25,11 +24,11 @@
 //! 4                          4           4
 //! ```
 
-/// What a chunk is used for.
+/// The use of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum State {
-    /// Not in use. Zero, as the memory is from the start.
+    /// Not in use. The value is zero, like memory that was never written.
     Free = 0,
     /// An item that the index knows.
     Linked = 1,
@@ -37,7 +36,7 @@ pub(crate) enum State {
     LinkedChain = 2,
     /// An item that the index does not know: being received, or deleted while pinned.
     Loose = 3,
-    /// First chunk of such a chain.
+    /// First chunk of a chain that the index does not know.
     LooseChain = 4,
     /// A later chunk of a chain.
     Tail = 5,
@@ -68,8 +67,8 @@ pub(crate) const ACCESS_MODULUS: u32 = 1 << 24;
 
 /// Bytes of a [`Head`].
 pub(crate) const HEAD_BYTES: usize = 8;
-/// Bytes of the chain's fields in its first chunk. The last 4 are not used: they keep key and value in other words of 64 bits
-/// than the fields, which are written while the value is still on its way in.
+/// Bytes of the chain's fields in its first chunk. The last 4 are not used. They keep key and value out of the words of
+/// 64 bits that hold the fields, since the fields are written while the value is still on its way in.
 pub(crate) const CHAIN_BYTES: usize = 16;
 /// Bytes before the value in a later chunk of a chain.
 pub(crate) const TAIL_BYTES: usize = 12;
@@ -80,7 +79,8 @@ pub(crate) const GROWTH_BYTES: usize = 4 + (8 - CAS_BYTES);
 
 const _: () = assert!(size_of::<Head>() == HEAD_BYTES);
 
-/// The first 8 bytes of every chunk in use: what it is, the lengths of key and value, which fields the item has, and its use.
+/// The first 8 bytes of every chunk in use: the kind of the chunk, the lengths of key and value, which fields the item
+/// has, and how it was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct Head(pub(crate) u64);
@@ -109,7 +109,7 @@ impl Head {
         }
     }
 
-    /// The state, of bytes that may be anything.
+    /// The state, if there is one with this number: the bytes may be anything.
     pub(crate) fn known_state(self) -> Option<State> {
         (self.0 & STATE_MASK <= State::Dying as u64).then(|| self.state())
     }
@@ -192,7 +192,7 @@ impl Head {
         self.with(CAS64, has)
     }
 
-    /// What the meta commands have noted of the item.
+    /// The marks that the meta commands have set.
     #[inline]
     pub(crate) fn marks(self) -> Marks {
         Marks(self.0 & MARKS_MASK)
@@ -271,12 +271,12 @@ impl Head {
     }
 }
 
-/// What the meta commands note of an item.
+/// Marks that the meta commands set on an item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks(u64);
 
 impl Marks {
-    /// None of them.
+    /// No marks.
     pub(crate) const NONE: Self = Self(0);
 
     /// Whether the key came in base64.

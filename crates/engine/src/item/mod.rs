@@ -1,7 +1,7 @@
 //! Items in chunks: reading their fields, writing them, walking their chains.
 //!
 //! Everything here is safe code over [`Segment`](crate::segment::Segment)'s slices: a wrong reference reads the wrong
-//! bytes or panics, it never leaves the segment.
+//! bytes or panics; it never leads out of the segment.
 
 mod chain;
 mod head;
@@ -17,7 +17,7 @@ pub(crate) use self::write::Fields;
 use crate::slab::{ChunkRef, Slabs};
 use crate::types::{Deadline, KeyHash, KeyHasher};
 
-/// Where the second line to prefetch is: the end of the usual header and of a short key.
+/// The offset of the second cache line to prefetch: the end of the usual header and of a short key.
 const PREFETCH_BYTES: usize = 40;
 
 /// The slabs of a shard, seen as items.
@@ -101,7 +101,7 @@ impl Items {
         hasher.hash(self.item(chunk).key())
     }
 
-    /// Whether an item with this head can be given `deadline` and `cas` where it is.
+    /// Whether an item with this head has room for `deadline` and `cas` in its place.
     #[inline]
     pub(crate) fn has_room(&self, head: Head, deadline: Deadline, cas: u64) -> bool {
         (head.has_deadline() || deadline == Deadline::NEVER)
@@ -114,7 +114,7 @@ impl Items {
         self.cas_bytes != 0 && cas >> (8 * self.cas_bytes) != 0
     }
 
-    /// Notes `marks` of the item at `chunk`, in place of those noted before.
+    /// Sets the marks of the item at `chunk`, in place of its former marks.
     pub(crate) fn set_marks(&mut self, chunk: ChunkRef, marks: Marks) {
         let head = self.head(chunk);
         self.set_head(chunk, head.with_marks(marks));
@@ -212,8 +212,8 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Bytes of header, key and value as requested: what the item needs before rounding. Headers of later chunks of a
-    /// chain are not counted.
+    /// Bytes of header, key and value that the item needs, before rounding. Headers of later chunks of a chain are not
+    /// counted.
     pub(crate) fn requested_bytes(&self) -> usize {
         self.head.value_at(self.cas_bytes) + self.value_bytes()
     }

@@ -4,19 +4,19 @@ use super::{CHAIN_BYTES, HEAD_BYTES, Head, Items, Marks, State};
 use crate::slab::ChunkRef;
 use crate::types::Deadline;
 
-/// Bytes before the value at most: all fields, and a key of 255 bytes.
+/// Largest number of bytes before the value: all fields, and a key of 255 bytes.
 const HEADER_BYTES_MAX: usize = HEAD_BYTES + 8 + 4 + 4 + CHAIN_BYTES + 255;
 
-/// What a new item is to hold, but for the value.
+/// The contents of a new item, except for the value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields<'a> {
     pub(crate) key: &'a [u8],
     pub(crate) client_flags: u32,
     pub(crate) deadline: Deadline,
-    /// `None` until the engine gives the item its next cas unique.
+    /// The cas unique; `None` until the engine gives the item the next one.
     pub(crate) cas: Option<u64>,
     pub(crate) marks: Marks,
-    /// Whether there is to be room for a deadline even if the item has none yet.
+    /// Whether the item gets room for a deadline even if it has none yet.
     pub(crate) deadline_room: bool,
     /// Length of the whole value.
     pub(crate) value_bytes: usize,

@@ -20,12 +20,12 @@ use crate::segment::next_piece;
 use crate::slab::ChunkRef;
 use crate::types::ItemHandle;
 
-/// One pin of an item. It is given back by [`Engine::unpin`] of the engine that made it, and cannot be copied: so nobody
-/// unpins what somebody else still reads. One that is dropped keeps its item for ever.
+/// One pin of an item. A pin is given back by [`Engine::unpin`] of the engine that made it, and cannot be copied: so
+/// nobody unpins an item that somebody else still reads. A pin that is dropped keeps its item for ever.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "an item stays pinned until its pin is given back"]
 pub struct Pin {
-    /// `None` after a way through bits.
+    /// The engine that made the pin; `None` if the pin was made from bits.
     engine: Option<EngineId>,
     first: ChunkRef,
 }
@@ -41,8 +41,8 @@ impl Pin {
     ///
     /// # Safety
     ///
-    /// The bits are those of a pin, have not been made a pin again yet, and the pin is given to the engine that made the
-    /// first one.
+    /// The bits are those of a pin and have not been made a pin again yet. The new pin is given back to the engine that
+    /// made the first one.
     pub unsafe fn from_bits(bits: u32) -> Self {
         Self {
             engine: None,
@@ -51,17 +51,17 @@ impl Pin {
     }
 }
 
-/// Where a pinned value is: its first piece, and what leads from there to the others. All of it stays valid until
-/// [`Engine::unpin`].
+/// The location of a pinned value: its first piece, and the link that leads from there to the others. All of it stays
+/// valid until [`Engine::unpin`].
 #[derive(Clone, Copy, Debug)]
 pub struct PinnedValue {
     /// The first piece.
     pub first: Piece,
-    /// With `link`, for [`next_piece`].
+    /// The base that [`next_piece`] takes, together with `link`.
     pub base: *const u8,
-    /// What leads to the second piece; 0 if there is none.
+    /// The link to the second piece; 0 if there is none.
     pub link: u64,
-    /// Length of the whole value. What is appended to it meanwhile lies behind.
+    /// Length of the whole value when it was pinned. Bytes that are appended meanwhile lie behind that.
     pub value_bytes: usize,
 }
 
@@ -89,14 +89,14 @@ impl PinnedValue {
     }
 }
 
-/// An item that stays, and stays in the index, while memory is found for its successor.
+/// An item that is kept in memory and in the index while memory is found for its successor.
 #[derive(Debug)]
 #[must_use = "an item is held until it is let go"]
 pub(crate) struct Held(ChunkRef);
 
 impl Engine {
-    /// Pins the item of a [`crate::Hit`] that is still linked: the pin, and where the value is. Takes the same time however
-    /// long the value is: its pieces are looked for by whoever sends them.
+    /// Pins the item of a [`crate::Hit`] that is still linked: returns the pin, and the location of the value. Takes
+    /// the same time for values of any length: the sender looks for the pieces.
     pub fn pin(&mut self, item: ItemHandle) -> (Pin, PinnedValue) {
         let first = ChunkRef(item.0);
         assert!(
@@ -132,7 +132,7 @@ impl Engine {
 }
 
 impl Contents {
-    /// Whether the item at `chunk` is pinned. Looks at the table only if its page guards something.
+    /// Whether the item at `chunk` is pinned. Looks at the table of pins only if the item's page guards something.
     #[inline]
     pub(crate) fn is_pinned(&self, chunk: ChunkRef) -> bool {
         let page = self.items.slabs.page_of(chunk);
@@ -145,7 +145,7 @@ impl Contents {
         self.pins.is_shielded(first)
     }
 
-    /// Makes an item stay, and stay in the index, while memory is found for its successor.
+    /// Keeps an item in memory and in the index while memory is found for its successor.
     pub(crate) fn hold(&mut self, first: ChunkRef) -> Held {
         self.pin(first);
         self.pins.shield(first);
@@ -175,7 +175,7 @@ impl Contents {
         }
     }
 
-    /// Unpins everything: nobody sends any more.
+    /// Unpins everything, since nothing is sent any more.
     pub(crate) fn unpin_all(&mut self, effort: &mut Effort) {
         for (first, detached) in self.pins.take() {
             self.end_guard(first);

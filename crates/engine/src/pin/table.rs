@@ -45,9 +45,9 @@ struct Pinned {
 #[derive(Debug)]
 pub(crate) struct Pins {
     pins: HashMap<ChunkRef, Pinned, BuildHasherDefault<RefHasher>>,
-    /// Held, and so neither evicted nor moved.
+    /// The item that is held, and so neither evicted nor moved.
     shielded: ChunkRef,
-    /// Values that are no longer being sent or received, ever.
+    /// Number of values whose sending or receiving has ended, since the start.
     unguarded: u64,
 }
 
@@ -61,24 +61,25 @@ impl Default for Pins {
     }
 }
 
-/// What is to be done after an unpin.
+/// The state of an item after an unpin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unpinned {
-    /// Others still hold it.
+    /// The item still has other pins.
     StillPinned,
-    /// It is an ordinary item again.
+    /// The item is an ordinary one again.
     Released,
-    /// It left the index meanwhile and is to be freed.
+    /// The item has left the index meanwhile and has to be freed.
     Orphaned,
 }
 
 impl Pins {
-    /// Values that are no longer being sent or received, ever: their pages may be emptied again.
+    /// Number of values whose sending or receiving has ended, since the start. When it has changed, pages may be
+    /// emptied that could not be before.
     pub(crate) fn unguarded(&self) -> u64 {
         self.unguarded
     }
 
-    /// A value is no longer being sent or received.
+    /// Notes that a value is no longer being sent or received.
     pub(crate) fn note_unguarded(&mut self) {
         self.unguarded += 1;
     }
@@ -89,13 +90,13 @@ impl Pins {
         self.shielded == first
     }
 
-    /// An item is held. There is one at a time.
+    /// Holds an item. At most one item is held at a time.
     pub(crate) fn shield(&mut self, first: ChunkRef) {
         debug_assert!(self.shielded.is_null(), "one item is held at a time");
         self.shielded = first;
     }
 
-    /// No item is held.
+    /// Ends the holding of the item.
     pub(crate) fn end_shield(&mut self) {
         self.shielded = ChunkRef::NULL;
     }
@@ -139,7 +140,7 @@ impl Pins {
         })
     }
 
-    /// Unpins everything; returns what was pinned and whether it had left the index.
+    /// Unpins everything. Returns the pinned items, and whether each had left the index.
     pub(crate) fn take(&mut self) -> Vec<(ChunkRef, bool)> {
         self.pins
             .drain()

@@ -8,7 +8,7 @@ use crate::budget::Budget;
 #[derive(Debug)]
 pub(crate) struct Account {
     budget: Arc<Budget>,
-    /// The reserve that was asked for at the start, and the reserve as it is now.
+    /// The reserve that the budget gave at the start, and the reserve as it is now.
     asked_bytes: u64,
     reserve_bytes: u64,
     held_bytes: u64,

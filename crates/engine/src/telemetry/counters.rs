@@ -10,9 +10,9 @@
 //! latest       stays         the other's
 //! ```
 
-/// Declares a struct of `u64` counters: what has happened (`count`), what is there (`level`), what is the largest of several
-/// (`largest`), and what is the last one's (`latest`). It gets `reset`, `+=` and `each`, which names every counter. Another type
-/// than `u64` may stand behind a colon.
+/// Declares a struct of `u64` counters of four kinds: the number of events (`count`), a present amount (`level`), the
+/// largest of several values (`largest`), and the last of several values (`latest`). The struct gets `reset`, `+=` and
+/// `each`, which names every counter. Another type than `u64` may stand behind a colon.
 ///
 /// ```
 /// corecached_engine::counters! {
@@ -53,7 +53,7 @@ macro_rules! counters {
             reason = "not every list of counters is reset and shown, and most are of 64 bits"
         )]
         impl $name {
-            /// Sets back what has been counted; what is there stays.
+            /// Resets counts and largest values to 0; levels and latest values stay.
             $visibility fn reset(&mut self) {
                 $($crate::counters!(@reset $kind self.$counter);)+
             }

@@ -1,5 +1,5 @@
-//! What the engine does by itself and somebody may want to know: evictions and moves of pages. Recorded only on request,
-//! and kept until they are taken, up to a bound.
+//! Events for watchers: evictions and moves of pages, which the engine does by itself. They are recorded only on
+//! request, and kept until they are taken, up to a bound.
 //!
 //! ```text
 //! Leaving, page moved -> kept | .. up to 1,024 .. |, keys behind each other -> take_events: EngineEvent
@@ -17,11 +17,11 @@ const EVENTS_MAX: usize = 1024;
 pub enum EngineEvent<'a> {
     /// A live item was removed for its memory.
     Evicted {
-        /// Its key.
+        /// The key of the item.
         key: &'a [u8],
         /// Whether it was fetched since it was stored.
         fetched: bool,
-        /// Seconds that it had left; `None` = it would have lived for ever.
+        /// Seconds that the item had left; `None` if it would have lived for ever.
         ttl: Option<u32>,
         /// Seconds since it was last used.
         idle: u32,
@@ -32,9 +32,9 @@ pub enum EngineEvent<'a> {
     },
     /// A page begins to move from one slab class to another (0: to the common pool).
     PageMoved {
-        /// From this class, as shown to users.
+        /// The class that the page leaves, as shown to users.
         source: u8,
-        /// To this one.
+        /// The class that gets the page, as shown to users.
         destination: u8,
     },
 }
@@ -109,7 +109,7 @@ impl Events {
 }
 
 impl Engine {
-    /// Begins or ends the recording of events; what was recorded and not taken is dropped.
+    /// Begins or ends the recording of events. Events that were recorded but not taken are dropped.
     pub fn record_events(&mut self, on: bool) {
         self.telemetry.events = Events {
             recorded: on,
@@ -123,7 +123,8 @@ impl Engine {
         !self.telemetry.events.kept.is_empty()
     }
 
-    /// Gives every event, in the order in which they happened, to `visit`; returns how many there were no room for.
+    /// Gives every event, in the order in which they happened, to `visit`; returns the number of events that there was
+    /// no room for.
     pub fn take_events(&mut self, mut visit: impl FnMut(&EngineEvent<'_>)) -> u64 {
         let Events { kept, keys, .. } = &mut self.telemetry.events;
         let mut start = 0;

@@ -1,5 +1,5 @@
-//! What is counted and told. The engine writes it and never reads it: what decides has meters of its own, which nobody sets
-//! back (`place::pressure`, `place::balance`, `contents::Census`).
+//! Counters for users, and events for watchers. The engine writes them and never reads them: policies that decide have
+//! meters of their own, which are never reset (`place::pressure`, `place::balance`, `contents::Census`).
 //!
 //! ```text
 //! verbs ------- what a command has come to ---+
@@ -33,7 +33,7 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    /// For so many classes.
+    /// The telemetry of a shard with so many classes.
     pub(crate) fn new(classes: usize) -> Self {
         Self {
             general: EngineStats::default(),
@@ -43,7 +43,7 @@ impl Telemetry {
         }
     }
 
-    /// Sets all counters back; these are the hits by class so far.
+    /// Resets all counters; `hits` are the hits by class so far.
     fn reset(&mut self, hits: &[u64]) {
         self.hits_before.copy_from_slice(hits);
         self.general.reset();
@@ -55,14 +55,14 @@ impl Telemetry {
         &mut self.classes[usize::from(class)]
     }
 
-    /// A call has ended.
+    /// Counts a call that has ended.
     #[inline]
     pub(crate) fn spent(&mut self, effort: &Effort) {
         self.general.work += effort.spent();
     }
 }
 
-/// Commands and what they have come to.
+/// Commands and their outcomes.
 impl Telemetry {
     /// This thread has found an item in another shard's memory. It is shown here.
     #[inline]
@@ -75,13 +75,13 @@ impl Telemetry {
         self.hits_before[usize::from(class)] += hits;
     }
 
-    /// A get has found nothing.
+    /// Counts a get that has found nothing.
     #[inline]
     pub(crate) fn get_miss(&mut self) {
         self.general.get_misses += 1;
     }
 
-    /// A lookup has found a dead item, and removed it.
+    /// Counts a lookup that has found a dead item and removed it.
     pub(crate) fn found_dead(&mut self, death: Death) {
         match death {
             Death::Expired => self.general.get_expired += 1,
@@ -89,12 +89,12 @@ impl Telemetry {
         }
     }
 
-    /// `me`.
+    /// Counts a `me`.
     pub(crate) fn inspected(&mut self) {
         self.general.cmd_meta += 1;
     }
 
-    /// A deadline was to be replaced, and the item is there.
+    /// Counts a touch that has found an item.
     #[inline]
     pub(crate) fn touch_hit(&mut self, class: u8) {
         self.general.cmd_touch += 1;
@@ -102,75 +102,75 @@ impl Telemetry {
         self.class(class).touch_hits += 1;
     }
 
-    /// A deadline was to be replaced, and there is no item.
+    /// Counts a touch that has found no item.
     pub(crate) fn touch_miss(&mut self) {
         self.general.cmd_touch += 1;
         self.general.touch_misses += 1;
     }
 
-    /// A storage command whose value is not too large, for a class.
+    /// Counts a storage command whose value is not too large, for a class.
     #[inline]
     pub(crate) fn set(&mut self, class: u8) {
         self.general.cmd_set += 1;
         self.class(class).cmd_set += 1;
     }
 
-    /// An item was stored.
+    /// Counts an item that was stored.
     #[inline]
     pub(crate) fn stored(&mut self) {
         self.general.total_items += 1;
     }
 
-    /// So many items are there from an earlier process.
+    /// Counts items that were taken over from an earlier process.
     pub(crate) fn restored(&mut self, items: u64) {
         self.general.total_items = items;
     }
 
-    /// An item was stored where the lookup before had removed a dead one of this class.
+    /// Counts an item that was stored after its lookup had removed a dead item of this class.
     pub(crate) fn stored_in_place_of_dead(&mut self, class: u8) {
         self.general.reclaimed += 1;
         self.class(class).reclaimed += 1;
     }
 
-    /// A value was refused for its size.
+    /// Counts a value that was refused for its size.
     pub(crate) fn refused_too_large(&mut self) {
         self.general.store_too_large += 1;
     }
 
-    /// A value was refused for want of memory.
+    /// Counts a value that was refused for want of memory.
     pub(crate) fn refused_no_memory(&mut self) {
         self.general.store_no_memory += 1;
     }
 
-    /// The cas unique that was given is the item's.
+    /// Counts a command whose cas unique is that of the item.
     pub(crate) fn cas_hit(&mut self, class: u8) {
         self.general.cas_hits += 1;
         self.class(class).cas_hits += 1;
     }
 
-    /// The cas unique that was given is another than the item's.
+    /// Counts a command whose cas unique is not that of the item.
     pub(crate) fn cas_badval(&mut self, class: u8) {
         self.general.cas_badval += 1;
         self.class(class).cas_badval += 1;
     }
 
-    /// A cas unique was given, and there is no item.
+    /// Counts a command with a cas unique for which there is no item.
     pub(crate) fn cas_miss(&mut self) {
         self.general.cas_misses += 1;
     }
 
-    /// An item was deleted.
+    /// Counts an item that was deleted.
     pub(crate) fn delete_hit(&mut self, class: u8) {
         self.general.delete_hits += 1;
         self.class(class).delete_hits += 1;
     }
 
-    /// There was nothing to delete.
+    /// Counts a delete that has found no item.
     pub(crate) fn delete_miss(&mut self) {
         self.general.delete_misses += 1;
     }
 
-    /// A number was changed.
+    /// Counts an `incr` or `decr` that has changed a number.
     pub(crate) fn arith_hit(&mut self, op: ArithOp, class: u8) {
         match op {
             ArithOp::Incr => {
@@ -184,7 +184,7 @@ impl Telemetry {
         }
     }
 
-    /// There was no number to change.
+    /// Counts an `incr` or `decr` that has found no item.
     pub(crate) fn arith_miss(&mut self, op: ArithOp) {
         match op {
             ArithOp::Incr => self.general.incr_misses += 1,
@@ -192,7 +192,7 @@ impl Telemetry {
         }
     }
 
-    /// `flush_all`.
+    /// Counts a `flush_all`.
     pub(crate) fn flush(&mut self) {
         self.general.cmd_flush += 1;
     }
@@ -200,7 +200,7 @@ impl Telemetry {
 
 /// Memory.
 impl Telemetry {
-    /// An item is about to go.
+    /// Counts an item that is about to be removed, and tells watchers if it is evicted.
     #[inline]
     pub(crate) fn leaves(&mut self, leaving: &Leaving<'_>) {
         let unfetched = u64::from(!leaving.is_fetched);
@@ -220,7 +220,7 @@ impl Telemetry {
             class.expired_unfetched += unfetched;
         }
         match leaving.cause {
-            // How long items of the class are kept, those on probation aside.
+            // How long items of the class are kept, except for those on probation.
             Cause::Hand => class.evicted_time = u64::from(leaving.idle),
             Cause::Page => general.slab_reassign_evictions += 1,
             Cause::Probation | Cause::Slot => {}
@@ -238,55 +238,55 @@ impl Telemetry {
         }
     }
 
-    /// Bytes of an item were evicted for this shard's own sake.
+    /// Counts the bytes of an item that was evicted because this shard needs memory itself.
     pub(crate) fn evicted_bytes(&mut self, bytes: u64) {
         self.general.evicted_bytes += bytes;
     }
 
-    /// The background walks have looked at a linked item.
+    /// Counts a linked item that the background walks have looked at.
     #[inline]
     pub(crate) fn checked(&mut self, class: u8) {
         self.general.crawler_items_checked += 1;
         self.class(class).crawler_items_checked += 1;
     }
 
-    /// There is no memory for a chunk of a class.
+    /// Counts a chunk of a class for which there is no memory.
     pub(crate) fn chunk_refused(&mut self, class: u8) {
         self.general.chunks_refused += 1;
         self.out_of_memory(class);
     }
 
-    /// There is no memory for an item of a class.
+    /// Counts an item of a class for which there is no memory.
     pub(crate) fn out_of_memory(&mut self, class: u8) {
         self.class(class).outofmemory += 1;
     }
 
-    /// A page was wanted, and the budget has none.
+    /// Counts a page that was wanted when the budget had none.
     pub(crate) fn page_shortage(&mut self) {
         self.general.page_shortages += 1;
     }
 
-    /// An allocation waits until a page is empty.
+    /// Counts an allocation that waits until a page is empty.
     pub(crate) fn page_wait(&mut self) {
         self.general.page_waits += 1;
     }
 
-    /// Pages have left their class.
+    /// Counts pages that have left their class.
     pub(crate) fn pages_moved(&mut self, pages: u64) {
         self.general.slabs_moved += pages;
     }
 
-    /// No page could go, because of values that are being sent or received.
+    /// Counts a page that could not be emptied because of values that are being sent or received.
     pub(crate) fn page_busy(&mut self) {
         self.general.slab_reassign_busy_items += 1;
     }
 
-    /// An item has left a page that is being emptied.
+    /// Counts an item that was moved out of a page that is being emptied.
     pub(crate) fn rescued_item(&mut self) {
         self.general.slab_reassign_rescues += 1;
     }
 
-    /// A later chunk of an item has left a page that is being emptied.
+    /// Counts a later chunk of an item that was moved out of a page that is being emptied.
     pub(crate) fn rescued_chunk(&mut self) {
         self.general.slab_reassign_chunk_rescues += 1;
     }

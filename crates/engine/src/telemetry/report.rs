@@ -1,4 +1,4 @@
-//! What is shown: the counters, and beside them what is there.
+//! Reports for users: the counters, and the present amounts of items and memory.
 //!
 //! ```text
 //! Telemetry (counted)  --+
@@ -35,7 +35,7 @@ impl Engine {
         }
     }
 
-    /// How the shard stands beside others. Unlike statistics, the counts are those since its start.
+    /// Figures by which shards are compared. Unlike statistics, the counts are those since the start of the shard.
     #[must_use]
     pub fn vitals(&self) -> Vitals {
         let pressure = &self.placement.pressure;
@@ -55,14 +55,14 @@ impl Engine {
         self.placement.pressure.evicted_bytes()
     }
 
-    /// Whether the index has had to find items by a second hash, since their leaf was full or crowded: so far nobody's keys
-    /// have done that by chance.
+    /// Whether the index has had to find items by a second hash, since their leaf was full or crowded. Keys that were
+    /// not made for that have never done it by chance.
     #[must_use]
     pub fn displaces_items(&self) -> bool {
         self.contents.index.has_second()
     }
 
-    /// Where the bytes are that the shard has charged.
+    /// The uses of the bytes that the shard has charged.
     #[must_use]
     pub fn memory_report(&self) -> MemoryReport {
         let (census, slabs) = (&self.contents.census, &self.contents.items.slabs);
@@ -88,7 +88,7 @@ impl Engine {
         }
     }
 
-    /// Sets back what was counted; what is there stays. The engine goes on as if it had not been called.
+    /// Resets counts and keeps present amounts. The behaviour of the engine does not change.
     pub fn reset_stats(&mut self) {
         self.telemetry.reset(self.placement.balance.hits());
     }
@@ -107,7 +107,7 @@ impl Engine {
         shown
     }
 
-    /// What was counted of a class, and what is there of it.
+    /// The counters of a class, and its present amounts.
     fn shown_stats(&self, class: u8) -> ClassStats {
         let (contents, slabs) = (&self.contents, &self.contents.items.slabs);
         let total_pages = u64::from(slabs.page_count(class));

@@ -1,5 +1,5 @@
-//! Counters of one shard, named as memcached's `stats`, `stats items` and `stats slabs` name them. A `count` is set back by
-//! `stats reset`, a `level` says what is there: see [`counters!`](crate::counters).
+//! Counters of one shard, named as memcached's `stats`, `stats items` and `stats slabs` name them. A `count` is reset
+//! by `stats reset`, a `level` is a present amount: see [`counters!`](crate::counters).
 
 use crate::counters;
 
@@ -42,7 +42,7 @@ counters! {
         count expired_unfetched,
         count evicted_unfetched,
         count evictions,
-        /// Bytes of evicted items, as `bytes` counts them, but for those whose page went to another shard.
+        /// Bytes of evicted items, as `bytes` counts them, except for items whose page went to another shard.
         count evicted_bytes,
         /// Dead items whose memory was reused by a store, and dead items found by an access.
         count reclaimed,
@@ -60,7 +60,7 @@ counters! {
         level slab_reassign_running,
         /// Items moved to another chunk so that their page could go.
         count slab_reassign_rescues,
-        /// The same for later chunks of large items.
+        /// Later chunks of large items moved to another chunk so that their page could go.
         count slab_reassign_chunk_rescues,
         /// Live items evicted so that their page could go.
         count slab_reassign_evictions,
@@ -72,18 +72,19 @@ counters! {
         count chunks_refused,
         /// Allocations that had to wait until a page was emptied for them.
         count page_waits,
-        /// Work done, in units of some 100 ns, which is a cache miss or two: chunks looked at, items removed, chunks of chains
-        /// freed, slots of the index and bytes moved. What bounds it bounds the time of a call. Since the start: it is never reset.
+        /// Work done, in units of some 100 ns, which is a cache miss or two: chunks looked at, items removed, chunks of
+        /// chains freed, slots of the index and bytes moved. A bound on this work is a bound on the time of a call. The
+        /// work is counted since the start and never reset.
         level work,
         /// Bytes charged to the budget by this shard.
         level charged_bytes,
     }
 }
 
-/// What shards compare to share the memory, and what the upkeep of one goes by: see [`crate::Engine::vitals`].
+/// Figures that shards compare to share memory, and by which the upkeep of a shard goes: see [`crate::Engine::vitals`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Vitals {
-    /// Items that are there.
+    /// Number of linked items.
     pub items: u64,
     /// Bytes charged to the budget.
     pub charged_bytes: u64,
@@ -91,7 +92,7 @@ pub struct Vitals {
     pub hits: u64,
     /// Live items removed for their memory.
     pub evictions: u64,
-    /// Bytes of those, but for items whose page went to another shard.
+    /// Bytes of live items removed for their memory, except for items whose page went to another shard.
     pub evicted_bytes: u64,
     /// Allocations for which there was no memory, in any class.
     pub chunks_refused: u64,
@@ -105,13 +106,13 @@ counters! {
         reason = "the names are those of memcached's `stats items` and `stats slabs`, described in docs/protocol.md"
     )]
     pub struct ClassStats {
-        /// Number of the class, from 1. Where users see one class, there may be several of neighbouring chunk sizes: its
-        /// counters are then their sums, its ages the largest, its chunk size that of the largest chunks.
+        /// Number of the class, from 1. A class that users see may stand for several classes of neighbouring chunk
+        /// sizes: its counters are then their sums, its ages the largest, its chunk size that of the largest chunks.
         latest class_id: u8,
         latest chunk_size,
         latest chunks_per_page,
         level total_pages,
-        /// Bytes of its pages.
+        /// Bytes of the pages of the class.
         level page_bytes,
         level total_chunks,
         level used_chunks,
@@ -145,28 +146,28 @@ counters! {
     }
 }
 
-/// Where the bytes are that a shard has charged; but for `prefaulted_bytes` they add up to [`Self::total_bytes`].
+/// The uses of the bytes that a shard has charged. Except for `prefaulted_bytes` they add up to [`Self::total_bytes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryReport {
     /// Keys and values of linked items.
     pub payload_bytes: u64,
     /// Headers of linked items, with their client flags, deadlines and cas uniques.
     pub header_bytes: u64,
-    /// The index, its directory, and what eviction remembers.
+    /// The index, its directory, and the queues and fingerprints of eviction.
     pub index_bytes: u64,
-    /// Chunks in use beyond what linked items ask for: sizes rounded up to slab classes, links of chains, and values that
-    /// are being received or sent but are no items.
+    /// Bytes of chunks in use beyond those that linked items ask for: sizes rounded up to slab classes, links of
+    /// chains, and values that are being received or sent but are not linked.
     pub rounding_bytes: u64,
     /// Chunks not in use, and the ends of pages.
     pub free_chunk_bytes: u64,
     /// Pages that no slab class uses.
     pub free_page_bytes: u64,
-    /// Memory that is there but not charged yet, and not part of the sum.
+    /// Prefaulted memory that is not charged yet, and not part of the sum.
     pub prefaulted_bytes: u64,
 }
 
 impl MemoryReport {
-    /// All of it.
+    /// The sum of all charged bytes.
     #[must_use]
     pub fn total_bytes(&self) -> u64 {
         self.payload_bytes
