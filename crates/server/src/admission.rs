@@ -1,4 +1,4 @@
-//! Who may come in: the addresses, the limit `-c`, passwords and certificates.
+//! Admission of connections: the addresses, the limit `-c`, passwords and certificates.
 //!
 //! ```text
 //!   accepted --> enter --> open ... leave --+
@@ -15,26 +15,27 @@ use crate::cell::ShardId;
 use crate::listen::{ListenerId, ListenerInfo};
 use crate::tls::Tls;
 
-/// Who may come in, and who is in.
+/// The rules of admission, and the number of connections that are open.
 pub(crate) struct Admission {
     /// The listening addresses, by [`ListenerId`].
     listeners: Vec<ListenerInfo>,
-    /// Who may use the server; `None` if anyone may.
+    /// The users of the server; `None` if anyone may use it.
     pub(crate) auth: Option<Arc<Auth>>,
-    /// Certificates, with `-Z`.
+    /// The certificates, with `-Z`.
     pub(crate) tls: Option<Arc<Tls>>,
     /// `-c`.
     limit: u64,
     /// Connections open or being opened, over all shards.
     open: AtomicU64,
-    /// The same by shard, with its UDP sockets; a peer that hands a connection over counts it for the one that gets it.
+    /// Connections open or being opened, by shard, with the shard's UDP sockets. A shard that hands a connection over
+    /// counts it for the shard that gets it.
     by_shard: Vec<AtomicU64>,
     /// Shards that have stopped accepting until a connection closes.
     deaf_shards: AtomicU64,
 }
 
 impl Admission {
-    /// Nobody is in yet.
+    /// The admission of a server without connections.
     pub(crate) fn new(
         listeners: Vec<ListenerInfo>,
         auth: Option<Arc<Auth>>,
@@ -53,7 +54,7 @@ impl Admission {
         }
     }
 
-    /// What connections inherit from an address.
+    /// The properties that connections inherit from an address.
     #[inline]
     pub(crate) fn listener(&self, id: ListenerId) -> &ListenerInfo {
         &self.listeners[id.index()]
@@ -64,7 +65,7 @@ impl Admission {
         &self.listeners
     }
 
-    /// Counts a connection in; false if there are as many as `-c` allows.
+    /// Counts a connection in; returns false if there are as many as `-c` allows.
     #[must_use]
     pub(crate) fn enter(&self) -> bool {
         let one_more = |open| (open < self.limit).then_some(open + 1);
@@ -72,11 +73,11 @@ impl Admission {
         self.open.fetch_update(set, fetch, one_more).is_ok()
     }
 
-    /// Counts a connection out; true if shards wait for that and have to be told.
+    /// Counts a connection out; returns true if shards wait for room and have to be told.
     #[must_use]
     pub(crate) fn leave(&self) -> bool {
-        // A shard that goes deaf counts itself first and looks at the connections then; this is the other order, so one
-        // of the two sees the other.
+        // A shard that goes deaf counts itself first and looks at the connections after that. Here the order is the
+        // reverse, so one of the two sees the other.
         self.open.fetch_sub(1, Ordering::SeqCst);
         self.deaf_shards.load(Ordering::SeqCst) > 0
     }
@@ -91,32 +92,32 @@ impl Admission {
         self.open.load(Ordering::SeqCst)
     }
 
-    /// A shard stops accepting until there is room.
+    /// Notes that a shard stops accepting until there is room.
     pub(crate) fn goes_deaf(&self) {
         self.deaf_shards.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// A shard accepts again.
+    /// Notes that a shard accepts again.
     pub(crate) fn hears_again(&self) {
         self.deaf_shards.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// One more connection belongs to a shard.
+    /// Counts one more connection of a shard.
     pub(crate) fn moved_in(&self, shard: ShardId) {
         self.by_shard[usize::from(shard.0)].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A connection of a shard is gone.
+    /// Counts one connection of a shard less.
     pub(crate) fn moved_out(&self, shard: ShardId) {
         self.by_shard[usize::from(shard.0)].fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Connections of a shard.
+    /// Number of connections of a shard.
     pub(crate) fn of_shard(&self, shard: ShardId) -> u64 {
         self.by_shard[usize::from(shard.0)].load(Ordering::Relaxed)
     }
 
-    /// The shard with fewest connections, if it has clearly fewer than this one.
+    /// The shard with the fewest connections, if it has clearly fewer than `shard`.
     pub(crate) fn less_loaded_than(&self, shard: ShardId) -> Option<ShardId> {
         let load = |shard: &AtomicU64| shard.load(Ordering::Relaxed);
         let shards = self.by_shard.iter().map(load).enumerate();
@@ -127,5 +128,5 @@ impl Admission {
     }
 }
 
-/// A shard may have more connections than the least loaded by one in so many.
+/// A shard may have more connections than the least loaded shard by one in this many.
 const TOLERATED_PART: u64 = 16;

@@ -1,5 +1,5 @@
-//! Walks over all items of all shards: `lru_crawler`'s dumps and crawls, `stats sizes`, `stats cachedump`. In the same way,
-//! step by step, connections are gone through (`stats conns`), and prefixes (`stats detail dump`).
+//! Walks over all items of all shards: `lru_crawler`'s dumps and crawls, `stats sizes`, `stats cachedump`. Walks over
+//! connections (`stats conns`) and prefixes (`stats detail dump`) go step by step in the same way.
 //!
 //! ```text
 //!   connection (conn/crawl.rs)          shard being walked (cell/walk.rs)
@@ -7,12 +7,13 @@
 //!   bytes, next cursor <--------------- (nothing is remembered there between two steps)
 //! ```
 //!
-//! The connection that asked drives its walk, one step a tick, and only while its output has room: a slow reader stops
-//! its walk and nothing else, and a closed connection has none. A crawl for dead items is done by the shards' upkeep.
+//! The connection that asked drives its walk, one step a tick, and only while its output has room. So a slow reader
+//! delays its own walk and nothing else, and a closed connection has no walk. A crawl for dead items is done by the
+//! shards' upkeep.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-/// What all shards know of crawls and dumps, of which there is one at a time.
+/// State of crawls and dumps, shared by all shards. At most one of them runs at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Crawler {
     running: AtomicBool,
@@ -22,7 +23,7 @@ pub(crate) struct Crawler {
 }
 
 impl Crawler {
-    /// Begins a dump, unless something is running. Whoever gets true calls [`Self::end`].
+    /// Begins a dump, unless something is running. A caller that gets true has to call [`Self::end`].
     #[must_use]
     pub(crate) fn begin(&self) -> bool {
         let begun = !self.running.swap(true, Ordering::Relaxed);
@@ -37,7 +38,8 @@ impl Crawler {
         self.running.store(false, Ordering::Relaxed);
     }
 
-    /// Has each of so many shards look at all its memory for dead items, soon: `call` tells them. False if something is running.
+    /// Makes each of `shards` shards look at all its memory for dead items soon; `call` tells them. Returns false if
+    /// something is running.
     pub(crate) fn crawl(&self, shards: usize, call: impl FnOnce()) -> bool {
         if !self.begin() {
             return false;
@@ -47,7 +49,7 @@ impl Crawler {
         true
     }
 
-    /// A shard has ended the crawl it was asked for.
+    /// Notes that a shard has ended its crawl.
     pub(crate) fn crawled(&self) {
         if self.sweeping.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.end();
@@ -59,12 +61,12 @@ impl Crawler {
         self.running.load(Ordering::Relaxed)
     }
 
-    /// Crawls and dumps begun.
+    /// Number of crawls and dumps begun.
     pub(crate) fn starts(&self) -> u64 {
         self.starts.load(Ordering::Relaxed)
     }
 
-    /// `stats reset`.
+    /// `stats reset`: sets the number to zero.
     pub(crate) fn reset(&self) {
         self.starts.store(0, Ordering::Relaxed);
     }

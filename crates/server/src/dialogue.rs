@@ -1,16 +1,16 @@
-//! What clients say and are told, on stderr and in memcached's words: people search for them.
+//! The requests of clients and the replies to them, on stderr and in memcached's words, which people search for.
 //!
 //! ```text
 //! -vv    <21 get k                     a request on descriptor 21
 //!        >21 sending key k             a value that is found
 //!        >21 STORED                    any other reply of one line
-//! -vvv   > FOUND KEY k                 what each lookup has found, in the text and binary protocols
+//! -vvv   > FOUND KEY k                 the result of each lookup, in the text and binary protocols
 //!        > NOT FOUND k
 //!        > FOUND KEY k -nuked by flush
 //! ```
 //!
-//! What other shards answer is shown when it comes, be it behind a later reply of the connection. Bytes that are no
-//! printable ASCII are escaped, so that no client writes to anybody's terminal.
+//! A reply from another shard is shown when it comes, even if that is after a later reply of the connection. Bytes that
+//! are not printable ASCII are escaped, so that no client writes to anybody's terminal.
 
 use std::fmt::Arguments;
 use std::io::{self, Write};
@@ -26,12 +26,12 @@ pub(crate) fn is_shown() -> bool {
     shows_dialogue()
 }
 
-/// A line whose loss harms nobody, should stderr be closed.
+/// Writes a line whose loss harms nobody, since stderr may be closed.
 fn say(line: Arguments<'_>) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// A request, if it is to be shown.
+/// Shows a request, if requests are shown.
 #[inline]
 pub(crate) fn request(descriptor: RawFd, line: &[u8]) {
     if is_shown() {
@@ -40,7 +40,8 @@ pub(crate) fn request(descriptor: RawFd, line: &[u8]) {
     }
 }
 
-/// The reply to a request in one of the text protocols. What has several lines, as statistics have, is not shown.
+/// Shows the reply to a request in one of the text protocols. A reply of several lines, such as statistics, is not
+/// shown.
 #[cold]
 pub(crate) fn reply(descriptor: RawFd, reply: &[u8]) {
     let Some(end) = memchr::memmem::find(reply, b"\r\n") else {
@@ -58,7 +59,7 @@ pub(crate) fn reply(descriptor: RawFd, reply: &[u8]) {
     }
 }
 
-/// What a lookup has found.
+/// Shows the result of a lookup.
 #[cold]
 pub(crate) fn lookup(key: &[u8], presence: Presence) {
     let key = key.escape_ascii();

@@ -1,35 +1,35 @@
-//! What can keep the server from starting. Each message says what is wrong and what to do about it.
+//! The reasons why the server cannot start. Each message says what is wrong and how to mend it.
 
 use std::fmt;
 use std::io;
 
 use corecached_reactor::Io;
 
-/// Why the server does not start.
+/// The reason why the server does not start.
 #[derive(Debug)]
 pub(crate) enum StartError {
-    /// The kernel lacks or forbids what the data path needs.
+    /// The kernel lacks or forbids a feature that the data path needs.
     Kernel(corecached_reactor::StartError),
-    /// Address space for the cache could not be had.
+    /// Address space for the cache is not available.
     Memory(io::Error),
     /// A thread could not be started.
     Thread {
-        /// How many there are to be.
+        /// Number of shards whose threads were to be started.
         threads: usize,
-        /// Why there are fewer.
+        /// The reason why there are fewer.
         why: String,
     },
     /// An executor could not be started.
     Executor(String),
-    /// A sentence that says it all.
+    /// A sentence that says all.
     Message(String),
-    /// The same, where the system refuses something: an address, a limit, a change of user.
+    /// A sentence about a refusal of the system: of an address, a limit, a change of user.
     System(String),
     /// The user of `-u` does not exist.
     NoUser(String),
 }
 
-/// Threads of a shard: its own, and with rings one that glommio keeps for calls that block.
+/// Number of threads of a shard: its own, and with rings one that glommio keeps for calls that block.
 fn threads_of_shard(io: Io) -> usize {
     match io {
         Io::Uring => 2,
@@ -38,7 +38,7 @@ fn threads_of_shard(io: Io) -> usize {
 }
 
 impl StartError {
-    /// A thread of one of so many shards could not be started.
+    /// The error that a thread of one of `shards` shards could not be started.
     pub(crate) fn thread(io: Io, shards: usize, why: impl ToString) -> Self {
         StartError::Thread {
             threads: 1 + threads_of_shard(io) * shards,
@@ -46,7 +46,7 @@ impl StartError {
         }
     }
 
-    /// The exit code: memcached's, which are those of sysexits.h.
+    /// The exit code, as memcached's; some of them are those of sysexits.h.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             StartError::NoUser(_) => 67,

@@ -1,7 +1,7 @@
 //! corecached: a memcached-compatible cache server, one executor per core.
 //!
-//! The program is [`main`], and nothing else is public but for fuzzing: `main.rs` only calls it. `docs/architecture.md` has the map of the
-//! modules.
+//! The program is [`main`], which `main.rs` calls. Apart from it, items are public only for fuzzing and for the manual.
+//! `docs/architecture.md` has the map of the modules.
 
 mod admission;
 mod auth;
@@ -37,7 +37,7 @@ pub fn command_line() -> clap::Command {
     cli::command()
 }
 
-/// What `-h` says of `-o`, for the manual.
+/// The part of `-h` about `-o`, for the manual.
 #[doc(hidden)]
 #[must_use]
 pub fn extended_options() -> &'static str {

@@ -1,4 +1,4 @@
-//! Replies of one connection, in request order, although remote shards answer in any order.
+//! The replies of one connection, in request order although other shards answer in any order.
 //!
 //! ```text
 //!   ready            waiting[0]   waiting[1]   waiting[2]
@@ -8,7 +8,7 @@
 //!   +-------------+  +---------+  +---------+  +---------+
 //! ```
 //!
-//! With nothing waiting (always, at one shard) a reply is written straight into `ready`.
+//! With nothing waiting (always so with one shard), a reply is written straight into `ready`.
 
 use std::collections::VecDeque;
 
@@ -17,12 +17,12 @@ use corecached_reactor::{Insert, Outgoing};
 use crate::cell::ReplySeq;
 use crate::dialect::value::SEND_IN_PLACE_BYTES;
 
-/// A reply that was made elsewhere: a part of a buffer.
+/// A reply that was made elsewhere: part of a buffer.
 #[derive(Debug)]
 pub(crate) struct Told<'a> {
     /// Its bytes.
     pub(crate) bytes: &'a [u8],
-    /// Values in slab memory that belong between them. They are taken.
+    /// Values in slab memory that belong between the bytes; they are taken.
     pub(crate) inserts: &'a mut [Insert],
     /// Where `bytes` begins in the buffer that the inserts' positions count from.
     pub(crate) base: usize,
@@ -38,7 +38,7 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// All of a buffer.
+    /// All bytes of a buffer.
     pub(crate) fn all(outgoing: &'a mut Outgoing) -> Told<'a> {
         Told {
             bytes: &outgoing.bytes,
@@ -51,9 +51,10 @@ impl<'a> Told<'a> {
 /// One place in the order of replies, from the first that is not there yet.
 #[derive(Clone, Copy, Debug)]
 enum Slot {
-    /// A remote shard still owes it.
+    /// Another shard still owes the reply.
     Waiting,
-    /// It is there: that many bytes and inserts, next in `side` after those of the ready slots before it.
+    /// The reply is there: this many bytes and inserts, which in `side` follow those of the ready slots before this
+    /// slot.
     Ready {
         start: usize,
         end: usize,
@@ -72,16 +73,17 @@ pub(crate) struct Replies {
     first: u32,
     /// Bytes of inserts in `ready` and `side`.
     inserted_bytes: usize,
-    /// How large the next reply of another shard may be, judged by those that have come.
+    /// The expected length of the next reply from another shard, judged by the replies that have come.
     estimate: Estimate,
 }
 
-/// A maximum of the lengths of replies that falls slowly, so that it cannot be talked down by a few small ones.
+/// A maximum of the lengths of replies that falls slowly, so that a few small replies do not bring it down.
 #[derive(Clone, Copy, Debug)]
 struct Estimate(usize);
 
 impl Default for Estimate {
-    /// A value that is just copied, and what stands around it: until it is known, a reply is supposed to be that long.
+    /// Before the first reply, replies are expected to be as long as the largest value that is copied, with the bytes
+    /// around it.
     fn default() -> Estimate {
         Estimate(SEND_IN_PLACE_BYTES)
     }
@@ -95,7 +97,7 @@ impl Estimate {
 }
 
 impl Replies {
-    /// Calls `write` with the buffer the next reply in order belongs to. `fresh` gives a warm buffer when there is none yet.
+    /// Calls `write` with the buffer in which the next reply belongs. `fresh` gives a warm buffer if there is none yet.
     #[inline]
     pub(crate) fn write<R>(
         &mut self,
@@ -144,16 +146,16 @@ impl Replies {
         result
     }
 
-    /// Keeps a place for a reply that another shard will give, and names it.
+    /// Keeps a place for a reply that another shard will give, and returns the place.
     pub(crate) fn expect(&mut self) -> ReplySeq {
         let seq = self.first.wrapping_add(self.waiting.len() as u32);
         self.waiting.push_back(Slot::Waiting);
         ReplySeq(seq)
     }
 
-    /// Puts an awaited reply in its place, and moves what is complete now to the ready bytes.
+    /// Puts an awaited reply in its place, and moves all replies that are complete now to the ready bytes.
     ///
-    /// `fresh` gives a warm buffer when there is none yet.
+    /// `fresh` gives a warm buffer if there is none yet.
     pub(crate) fn fulfil(
         &mut self,
         seq: ReplySeq,
@@ -217,12 +219,12 @@ impl Replies {
         }
     }
 
-    /// Replies still owed by other shards, and those queued behind them.
+    /// Number of replies that other shards still owe, and of those queued behind them.
     pub(crate) fn outstanding(&self) -> usize {
         self.waiting.len()
     }
 
-    /// How long the replies will be that other shards still owe, as far as can be told.
+    /// Expected bytes of the replies that other shards still owe.
     #[inline]
     pub(crate) fn expected_bytes(&self) -> usize {
         match self.waiting.len() {
@@ -231,13 +233,14 @@ impl Replies {
         }
     }
 
-    /// So many further replies, at most `wanted` and at least one, keep what is queued and awaited below `limit` bytes.
+    /// Number of further replies, at most `wanted` and at least one, that keep the bytes queued and awaited below
+    /// `limit`.
     pub(crate) fn room(&self, limit: usize, wanted: usize) -> usize {
         let free = limit.saturating_sub(self.queued_bytes() + self.expected_bytes());
         (free / self.estimate.0.max(1)).clamp(1, wanted)
     }
 
-    /// Bytes of heap memory held. Replies that were taken are not in it.
+    /// Bytes of heap memory held, without replies that were taken.
     #[inline]
     pub(crate) fn held_bytes(&self) -> usize {
         held(&self.ready) + held(&self.side) + self.waiting.capacity() * size_of::<Slot>()
@@ -253,21 +256,21 @@ impl Replies {
         self.ready.bytes.len() + self.side.bytes.len() + self.inserted_bytes
     }
 
-    /// The same without the values in slab memory: heap memory.
+    /// Bytes that wait to be sent without the values in slab memory, and so in heap memory.
     pub(crate) fn copied_bytes(&self) -> usize {
         self.ready.bytes.len() + self.side.bytes.len()
     }
 
-    /// Takes what may be sent now.
+    /// Takes the bytes that may be sent now.
     pub(crate) fn take_ready(&mut self) -> Outgoing {
         self.inserted_bytes -= inserted(&self.ready.inserts);
         std::mem::take(&mut self.ready)
     }
 
-    /// Takes the inserts of everything that will never be sent, for their unpinning; empties the queue.
+    /// Takes the inserts of everything that will never be sent, so that they can be unpinned; empties the queue.
     pub(crate) fn abandon(&mut self) -> Vec<Insert> {
         let mut inserts = std::mem::take(&mut self.ready).inserts;
-        // Those that have moved on have left inserts of nothing.
+        // Inserts that have moved on from here have left empty ones behind.
         inserts.append(&mut self.side.inserts);
         *self = Replies::default();
         inserts
@@ -276,12 +279,12 @@ impl Replies {
 
 /// A side buffer above this capacity is freed when it has emptied.
 const SIDE_BYTES_KEPT: usize = 256;
-/// Likewise for places in the order of replies, and for values in the side buffer.
+/// Places in the order of replies, and values in the side buffer, for which memory is kept when they have emptied.
 const WAITING_KEPT: usize = 64;
 /// With each reply the estimate falls by this fraction: from 16 KiB to 100 bytes in 330 replies.
 const ESTIMATE_FALL: usize = 64;
 
-/// Bytes of heap memory that replies hold, values in slab memory not included.
+/// Bytes of heap memory that the replies in `outgoing` hold, without values in slab memory.
 pub(crate) fn held(outgoing: &Outgoing) -> usize {
     outgoing.bytes.capacity() + outgoing.inserts.capacity() * size_of::<Insert>()
 }
@@ -317,12 +320,12 @@ mod tests {
         }
     }
 
-    /// Writes `text`, with an insert in its middle whose cookie tells where it stands.
+    /// Writes `text`, with an insert in its middle whose cookie is its place in the text.
     fn write(out: &mut Outgoing, text: &str) {
         out.bytes.extend_from_slice(text.as_bytes());
         let at = out.bytes.len() - text.len() / 2;
         let cookie = text.len() as u64;
-        // SAFETY: nobody sends it.
+        // SAFETY: the insert is never sent, so its memory is never read.
         let insert = unsafe { Insert::whole(at, std::ptr::null(), 1, cookie) };
         out.inserts.push(insert);
     }

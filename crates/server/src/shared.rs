@@ -1,7 +1,7 @@
-//! What all shards share, in parts: whoever needs one of them is given that part.
+//! The state that all shards share, in parts: code that needs one part is given only that part.
 //!
 //! ```text
-//!   ground      settings, clock                     memory      the limit, what shards say of theirs
+//!   ground      settings, clock                     memory      the limit, numbers that shards publish
 //!   cells       every shard's engine                admission   addresses, -c, passwords, certificates
 //!   route       every shard's bell and inbox        telemetry   counters of the network side
 //! ```
@@ -28,22 +28,22 @@ pub(crate) struct Shared {
     pub(crate) cells: Cells,
     /// The way to every shard.
     pub(crate) route: Directory,
-    /// The memory limit, and how shards stand to it.
+    /// The memory limit, and each shard's use of it.
     pub(crate) memory: Memory,
-    /// Who may come in.
+    /// Admission of connections.
     pub(crate) admission: Admission,
-    /// What is counted.
+    /// The counters.
     pub(crate) telemetry: Telemetry,
     /// Crawls and dumps.
     pub(crate) crawler: Crawler,
-    /// Who watches, and `stats detail`.
+    /// The watchers, and `stats detail`.
     pub(crate) watch: Arc<Watch>,
-    /// What SIGHUP reads again.
+    /// The files that SIGHUP reads again.
     pub(crate) reloads: Reloads,
 }
 
 impl Shared {
-    /// What a shard may see and touch of the memory of all.
+    /// The parts that the exchange of memory between shards uses.
     pub(crate) fn neighbours(&self) -> Neighbours<'_> {
         Neighbours {
             ground: &self.ground,
@@ -53,14 +53,14 @@ impl Shared {
         }
     }
 
-    /// `stats reset`, but for the engines' part.
+    /// `stats reset`, without the engines' part.
     pub(crate) fn reset_statistics(&self) {
         self.telemetry.reset();
         self.crawler.reset();
         self.watch.reset();
     }
 
-    /// Ends the process: every shard sends what it has to send, closes and returns.
+    /// Ends the process: every shard sends its remaining replies, closes its connections and returns.
     pub(crate) fn stop(&self) {
         self.ground.stop();
         self.route.wake_all();

@@ -1,4 +1,4 @@
-//! TLS in the server: what `-Z` asks for, the certificates in force, and the encrypted side of a connection.
+//! TLS in the server: the settings of `-Z`, the certificates in force, and the encrypted side of a connection.
 //!
 //! ```text
 //!   cli/ssl.rs -> SslOptions --start--> Tls (certificates) --accept--> Secure, part of a connection
@@ -21,15 +21,15 @@ use crate::listen::ListenerInfo;
 #[derive(Debug)]
 pub(crate) struct Tls {
     certificates: Certificates,
-    /// When they were read, in seconds of the server's clock.
+    /// The time at which the certificates were read, in seconds of the server's clock.
     refreshed: AtomicU32,
 }
 
 impl Tls {
-    /// Reads the certificates; `None` without `-Z`.
+    /// Reads the certificates; returns `None` without `-Z`.
     ///
     /// # Errors
-    /// If a file cannot be used, or a listener wants more than the settings give.
+    /// If a file cannot be used, or a listener needs more than the settings give.
     pub(crate) fn load(config: &Config) -> Result<Option<Tls>, StartError> {
         if config.tls == TlsKind::None {
             return Ok(None);
@@ -43,10 +43,10 @@ impl Tls {
         }))
     }
 
-    /// The session of a connection that came in by `listener`; `None` if it is not to be encrypted.
+    /// The session of a connection that came in by `listener`; `None` if the connection is not to be encrypted.
     ///
     /// # Errors
-    /// Never after the checks of the start; the connection should be closed then.
+    /// Never after the checks of the start; if there is one, the connection should be closed.
     pub(crate) fn begin(tls: Option<&Tls>, listener: &ListenerInfo) -> Result<Option<Session>, ()> {
         let auth = match listener.tls {
             TlsKind::None => return Ok(None),
@@ -61,7 +61,7 @@ impl Tls {
     /// Reads the certificates again, for new connections. `now` is the server's clock.
     ///
     /// # Errors
-    /// If a file cannot be used; those read before stay in force.
+    /// If a file cannot be used; the certificates read before stay in force.
     pub(crate) fn refresh(&self, now: u32) -> Result<(), String> {
         self.certificates
             .reload()

@@ -1,9 +1,9 @@
-//! A server of one shard without sockets, threads and a clock that ticks, for tests and `fuzz/`: what a client sends goes in,
-//! in the pieces in which it arrives, and what it is answered comes out.
+//! A server of one shard without sockets, threads and a clock that ticks, for tests and `fuzz/`. A client's bytes go
+//! in, in the pieces in which they arrive, and the replies come out.
 //!
 //! ```text
-//!   arrivals --> Conn --> engine         as in `shard/`, but for what the reactor does there: replies are taken at once,
-//!                  |                     a value is always received in pieces, and nobody else has a connection
+//!   arrivals --> Conn --> engine         as in `shard/`, except for the reactor's part: replies are taken at once, a
+//!                  |                     value is always received in pieces, and there is no other connection
 //!                  +----> replies
 //! ```
 
@@ -28,13 +28,13 @@ use crate::route::router::Router;
 use crate::run::{Built, build};
 use crate::shared::Shared;
 
-/// Enough for everything that a test sends: whatever is evicted depends on the pieces.
+/// Memory for everything that a test sends: if items were evicted, the result would depend on the pieces.
 const MEMORY_BYTES: u64 = 64 << 20;
 const SHARD: ShardId = ShardId(0);
 const LISTENER: ListenerId = ListenerId(0);
 
-/// What a fresh server answers to a client whose bytes arrive in these pieces, and whether it closes the connection before
-/// the client does.
+/// The replies of a fresh server to a client whose bytes arrive in these pieces, and whether the server closes the
+/// connection before the client does.
 #[must_use]
 pub fn stream(arrivals: &[&[u8]]) -> (Vec<u8>, bool) {
     let socket = File::open("/dev/null").expect("there is a /dev/null");
@@ -44,8 +44,8 @@ pub fn stream(arrivals: &[&[u8]]) -> (Vec<u8>, bool) {
     answers
 }
 
-/// The messages that a fresh server sends for these datagrams, one after the other: each as the kernel gets it, cut into
-/// datagrams at every [`udp::DATAGRAM_BYTES_MAX`] bytes. `None` for what is no request.
+/// The messages that a fresh server sends for these datagrams, one after the other, each as the kernel gets it: cut
+/// into datagrams at every [`udp::DATAGRAM_BYTES_MAX`] bytes. `None` for a datagram that is no request.
 #[must_use]
 pub fn datagrams(datagrams: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
     let mut server = Server::start(Transport::Udp);
@@ -102,7 +102,7 @@ impl Server {
         }
     }
 
-    /// A connection from its first byte to its last.
+    /// Runs a connection from its first byte to its last.
     fn converse(&mut self, link: Link, arrivals: &[&[u8]]) -> (Vec<u8>, bool) {
         let now = self.shared.ground.clock.now();
         let new = |id| Conn::new(link, id, LISTENER, true, None, now);
@@ -115,14 +115,14 @@ impl Server {
         self.conn(id).input_ended();
         self.work(id, &mut replies, |_, _| ());
         if self.conn(id).is_cut_short() {
-            // The shard says that it is too large, or nothing.
+            // The shard answers that the reply is too large, or sends nothing.
             replies.clear();
         }
         self.close(id);
         (replies, is_closed)
     }
 
-    /// Lets a connection work, and go on with what it has until it waits for input.
+    /// Lets a connection work, and go on until it waits for input.
     fn work(
         &mut self,
         id: ConnId,
@@ -168,7 +168,7 @@ impl Server {
             let shared = Arc::clone(&self.shared);
             let conn = self.conn(id);
             if let Control::DescribeConns { reply_to, .. } = message {
-                // There is nobody to tell of: the only connection is that of a test.
+                // There is nothing to tell: the only connection is that of a test.
                 conn.fulfil(reply_to.seq, &mut None, Told::plain(&[]));
                 if conn.gather_mut().is_some_and(|gather| {
                     gather.add_walked(Walked::default());
@@ -202,7 +202,8 @@ impl Server {
         self.conns.remove(id);
     }
 
-    /// Nobody is connected any more: what was half received or being sent must be free again.
+    /// Checks at the end, when no client is connected any more, that memory of values half received or being sent is
+    /// free again.
     fn end(&mut self) {
         self.owner.resume().engine.check_integrity();
     }
@@ -217,7 +218,7 @@ mod tests {
 
     use super::*;
 
-    /// What a turn of a connection came to.
+    /// Result of a turn of a connection.
     #[derive(Debug)]
     struct Turn {
         keys: u64,
@@ -259,7 +260,7 @@ mod tests {
         }
     }
 
-    /// A server that has been told `commands`.
+    /// A server that has executed `commands`.
     fn told(commands: &[u8]) -> Server {
         let mut server = Server::start(Transport::Tcp);
         server.turns(commands);
@@ -301,7 +302,7 @@ mod tests {
             .concat(),
         ] {
             let turns = told(b"").turns(&line).len();
-            // 16 KiB of them in a turn.
+            // A turn takes 16 KiB of keys.
             assert!((60..200).contains(&turns), "{turns} turns");
         }
     }
@@ -357,7 +358,8 @@ mod tests {
                     assert!(all.ends_with(b"END\r\n"));
                 }
                 true => {
-                    // Header and key, the value, and the empty packet that ends statistics.
+                    // The first is header and key, then comes the value, and then the empty packet that ends
+                    // statistics.
                     let body = u32::from_be_bytes(all[8..12].try_into().unwrap()) as usize;
                     assert_eq!(&all[24..32], b"detailed");
                     assert_eq!(all.len(), 24 + body + 24);
@@ -366,7 +368,7 @@ mod tests {
         }
     }
 
-    /// Inputs of each kind; `FUZZ_RUNS` asks for more.
+    /// Number of inputs of each kind; `FUZZ_RUNS` asks for more.
     fn runs() -> u64 {
         std::env::var("FUZZ_RUNS").map_or(1500, |runs| runs.parse().unwrap())
     }
@@ -377,7 +379,7 @@ mod tests {
         choices.bytes(length)
     }
 
-    /// The requests that the parsers begin with.
+    /// The requests that the tests of the parsers begin with.
     fn seeds() -> Vec<Vec<u8>> {
         let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds");
         let files = ["text", "meta", "binary"].map(|name| fs::read_dir(seeds.join(name)).unwrap());
@@ -393,7 +395,7 @@ mod tests {
             connections::stream(&random(seed), stream);
         }
         for commands in seeds() {
-            // Byte by byte, and in some pieces.
+            // The input arrives byte by byte, and in some pieces.
             for how in [[0x80, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 2]] {
                 connections::stream(&[&how, commands.as_slice()].concat(), stream);
             }

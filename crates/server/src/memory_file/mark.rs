@@ -1,36 +1,39 @@
-//! What FILE and FILE.meta begin with: how a start knows its own files from others, whatever has happened to them.
+//! The first bytes of FILE and FILE.meta: by them a start tells its own files from others, whatever has happened to
+//! them.
 //!
 //! ```text
 //! FILE        "corecached items" | bytes of FILE.meta, 0 while in use | zeros ...       up to the first segment
 //! FILE.meta   "corecached meta2" | bytes of the state | bytes of FILE | checksum | state
 //! ```
 //!
-//! A file that is not ours is left as it is. One of ours whose first bytes are damaged is known by the other one, which
-//! says how long it is. Of versions before these marks, FILE began with 16 random bytes that FILE.meta has, too.
+//! A file that is not ours is left as it is. If the first bytes of one of ours are damaged, it is known by the other
+//! file, which contains its length. In versions before these marks, FILE began with 16 random bytes that FILE.meta has,
+//! too.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// Begins FILE.
+/// The first bytes of FILE.
 const FILE_MAGIC: &[u8; 16] = b"corecached items";
-/// Begins FILE.meta; the last byte changes with what follows.
+/// The first bytes of FILE.meta; the last of them changes with the format of the bytes that follow.
 pub(super) const META_MAGIC: &[u8; 16] = b"corecached meta2";
-/// What all versions of it have in common.
+/// The bytes of this mark that all versions have in common.
 const META_NAME: &[u8] = b"corecached meta";
-/// Bytes of FILE that are not a segment's: the mark, and as many more as let segments begin at a huge page.
+/// Bytes of FILE before the first segment: the mark, and as many more as let segments begin at a huge page.
 pub(super) const HEAD_BYTES: u64 = 2 << 20;
-/// Bytes written of it.
+/// Bytes of the mark that are written.
 const MARK_BYTES: usize = 4096;
 /// Bytes before the state in FILE.meta.
 pub(super) const META_HEAD_BYTES: usize = 40;
-/// Address space of a shard in the version before, whose FILE had as many times this, and nothing else.
+/// Address space of a shard in the version before. Its FILE consisted of one such space for each shard, and nothing
+/// else.
 const OLD_SEGMENT_BYTES: u64 = 32 << 30;
-/// Bytes of the random mark of that version, which lay among the first bytes of its FILE.meta.
+/// Bytes of the random mark of that version, which was among the first bytes of its FILE.meta.
 const OLD_MARK_BYTES: usize = 16;
 const OLD_META_BYTES: usize = 128;
 
-/// The beginning of FILE.meta.
+/// The fields at the beginning of FILE.meta.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MetaHead {
     pub(super) state_bytes: u64,
@@ -49,7 +52,7 @@ impl MetaHead {
         bytes
     }
 
-    /// `None` if it is not one of this version.
+    /// Reads the fields; `None` if they are not of this version.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<MetaHead> {
         let head = bytes.first_chunk::<META_HEAD_BYTES>()?;
         let head = head.strip_prefix(META_MAGIC)?;
@@ -68,7 +71,7 @@ fn word(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(word)
 }
 
-/// Writes the mark of FILE.
+/// Writes the mark of FILE; `meta_bytes` is the length of FILE.meta.
 pub(super) fn write(file: &File, meta_bytes: u64) -> io::Result<()> {
     let mut bytes = [0; MARK_BYTES];
     bytes[..16].copy_from_slice(FILE_MAGIC);
@@ -76,7 +79,7 @@ pub(super) fn write(file: &File, meta_bytes: u64) -> io::Result<()> {
     file.write_all_at(&bytes, 0)
 }
 
-/// What the two files are.
+/// The owner of the two files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whose {
     /// Ours, or empty; perhaps damaged.
@@ -87,7 +90,7 @@ pub(super) enum Whose {
     MetaForeign,
 }
 
-/// The first bytes of a file, and its length.
+/// The first bytes of a file, and the file's length.
 struct Beginning {
     bytes: Vec<u8>,
     len: u64,
@@ -108,7 +111,7 @@ impl Beginning {
         Ok(Beginning { bytes, len })
     }
 
-    /// Whether it begins with `magic`, or is empty, or was cut off in it.
+    /// Whether the file begins with `magic`, is empty, or was cut off within `magic`.
     fn has(&self, magic: &[u8]) -> bool {
         self.bytes.starts_with(magic) || magic.starts_with(&self.bytes)
     }
@@ -124,8 +127,8 @@ impl Beginning {
         MetaHead::from_bytes(&self.bytes).is_some_and(|head| head.file_bytes == len)
     }
 
-    /// Whether this is the FILE of the version before these marks, with that FILE.meta. While in use, and after a crash, its
-    /// first page was zero and its FILE.meta empty.
+    /// Whether this is the FILE of the version before these marks, with `meta` as its FILE.meta. While in use, and
+    /// after a crash, its first page was zero and its FILE.meta empty.
     fn is_old_with(&self, meta: &Beginning) -> bool {
         let is_as_long = self.len > 0 && self.len.is_multiple_of(OLD_SEGMENT_BYTES);
         let is_zero = self.bytes.iter().all(|&byte| byte == 0);
@@ -137,7 +140,7 @@ impl Beginning {
     }
 }
 
-/// Whether the files may be written to. `meta` is `None` if there is no FILE.meta.
+/// Decides whether the files may be written to. `meta` is `None` if there is no FILE.meta.
 pub(super) fn whose(file: &File, meta: Option<&File>) -> io::Result<Whose> {
     let file = Beginning::of(file)?;
     let meta = meta.map(Beginning::of).transpose()?;

@@ -5,9 +5,9 @@
 //!   FILE.meta   mark | checksum | state of all shards        written by a graceful end (SIGUSR1), empty otherwise
 //! ```
 //!
-//! Both are opened at the start, before rights are dropped and the directory is left, and locked against a second server.
-//! [`vet`] says which files are taken, [`mark`] how they are known. FILE.meta is emptied once it has been read: after a crash
-//! there is none, and the cache starts empty. Nothing is written to any other name.
+//! Both files are opened at the start, before rights are dropped and the directory is left, and locked against a second
+//! server. [`vet`] decides which files are taken; [`mark`] has the marks by which they are known. FILE.meta is emptied
+//! once it has been read: after a crash there is no saved state, and the cache starts empty. No other file is written.
 
 mod mark;
 #[cfg(test)]
@@ -37,21 +37,21 @@ pub(crate) struct Saved {
     pub(crate) now: u32,
     /// Unix time of the server's second 0.
     pub(crate) unix_origin: i64,
-    /// Bytes of a page, which follow from the memory limit of the first start.
+    /// Bytes of a page, derived from the memory limit of the first start.
     pub(crate) page_bytes: usize,
-    /// Seed of the hash that decides shard and place.
+    /// Seed of the hash that decides a key's shard and its place there.
     pub(crate) hash_seed: u64,
     /// State of each shard, as the engine saved it.
     pub(crate) shards: Vec<Vec<u8>>,
 }
 
 impl Saved {
-    /// The hash of the process before.
+    /// The hash of the earlier process.
     pub(crate) fn hasher(&self) -> KeyHasher {
         KeyHasher::new(self.hash_seed)
     }
 
-    /// The time of the process before, when it ended.
+    /// The time of the earlier process when it ended.
     pub(crate) fn now(&self) -> Seconds {
         Seconds(self.now)
     }
@@ -67,10 +67,10 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Opens FILE and FILE.meta, making them if need be, for shards with segments of `segment_bytes`.
+    /// Opens FILE and FILE.meta, and creates them if need be, for shards with segments of `segment_bytes`.
     ///
     /// # Errors
-    /// If one cannot be opened, is not to be used, or is not ours, or if another server uses them.
+    /// If one of them cannot be opened, may not be used, or is not ours, or if another server uses them.
     pub(crate) fn open(
         path: &Path,
         segment_bytes: u64,
@@ -106,7 +106,7 @@ impl Memory {
         })
     }
 
-    /// Bytes of FILE with so many shards.
+    /// Bytes of FILE with `shards` shards.
     fn file_bytes(&self, shards: usize) -> u64 {
         HEAD_BYTES + self.segment_bytes * shards as u64
     }
@@ -116,8 +116,8 @@ impl Memory {
         self.segment_bytes
     }
 
-    /// What an earlier process has saved; the reason if there is nothing to be had. A shard has as much of FILE from now on
-    /// as it had then, if that is `segment_bytes_min` at least.
+    /// The state that an earlier process has saved, or the reason why there is none. From now on, a shard has as much
+    /// of FILE as it had then, if that is at least `segment_bytes_min`.
     pub(crate) fn saved(&mut self, shards: usize, segment_bytes_min: u64) -> Result<Saved, String> {
         let saved = self.read_meta()?;
         if saved.shards.len() != shards {
@@ -158,7 +158,7 @@ impl Memory {
             return Err("the state was saved by another version of corecached".into());
         }
         let head = MetaHead::from_bytes(&head).ok_or_else(damaged)?;
-        // Before anything is read: a file with a hole at its end may be of any length.
+        // This is checked before anything is read: a file with a hole at its end may be of any length.
         if head.state_bytes != bytes - META_HEAD_BYTES as u64 {
             return Err(damaged());
         }
@@ -175,7 +175,7 @@ impl Memory {
     /// Empties FILE.meta: from now on FILE changes.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If FILE.meta cannot be written.
     pub(crate) fn forget_saved(&mut self) -> Result<(), StartError> {
         self.meta
             .set_len(0)
@@ -187,9 +187,9 @@ impl Memory {
     /// Makes FILE empty, for `shards` empty shards.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If FILE cannot be written.
     pub(crate) fn clear(&self, shards: usize) -> Result<(), StartError> {
-        // With its mark at any moment: without one it is not ours.
+        // FILE has its mark at any moment: without the mark it would not be known as ours.
         self.file
             .set_len(0)
             .and_then(|()| mark::write(&self.file, 0))
@@ -198,7 +198,7 @@ impl Memory {
             .map_err(|error| self.message(&error))
     }
 
-    /// The part of a shard.
+    /// The part of FILE that belongs to a shard.
     pub(crate) fn part(&self, shard: usize) -> MemoryFile {
         MemoryFile {
             file: Arc::clone(&self.file),
@@ -218,7 +218,7 @@ impl Memory {
         let state = postcard::to_stdvec(saved).map_err(io::Error::other)?;
         let written = self.write_meta(&state);
         if written.is_err() {
-            // Half a state is none, and may take the room that somebody else needs.
+            // Half a state is useless, and may take room that somebody else needs.
             let _ = self.meta.set_len(0);
         }
         written
@@ -240,7 +240,7 @@ impl Memory {
         self.meta.sync_all()
     }
 
-    /// The start ends: a file cannot be used as it has to be.
+    /// The error that ends the start: a file cannot be used as it has to be.
     pub(crate) fn message(&self, error: &io::Error) -> StartError {
         message(&self.path, error)
     }
@@ -266,7 +266,7 @@ fn lock(file: &File, path: &Path) -> Result<(), StartError> {
     })
 }
 
-/// Of the state, and of the other number that FILE.meta begins with.
+/// Checksum of the state and of `file_bytes`, the other number at the beginning of FILE.meta.
 fn checksum(state: &[u8], file_bytes: u64) -> u64 {
     KeyHasher::new(file_bytes).hash(state).0
 }

@@ -1,4 +1,4 @@
-//! What is read back, and what is left alone.
+//! Tests of the state that is read back, and of files that are left alone.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::*;
 
 const SEGMENT_BYTES: u64 = 65536;
-/// How long a file may stay locked by nobody in particular.
+/// Time for which a file may stay locked by a process that is just being started.
 const LOCKED_MAX: Duration = Duration::from_secs(10);
 
 fn saved(shards: usize) -> Saved {
@@ -56,7 +56,7 @@ impl Place {
         }
     }
 
-    /// A state of two shards was saved.
+    /// Saves a state of two shards.
     fn save(&self) {
         let mut memory = self.memory();
         memory.clear(2).expect("room for little");
@@ -70,7 +70,7 @@ impl Place {
         }
     }
 
-    /// Why there is nothing to restore.
+    /// The reason why there is nothing to restore.
     fn reason(&self) -> String {
         match self.memory().saved(2, 0) {
             Ok(_) => panic!("it was believed"),
@@ -78,7 +78,7 @@ impl Place {
         }
     }
 
-    /// A file that somebody of this user has made.
+    /// Writes a file that another program of this user might have made.
     fn write(&self, path: &Path, bytes: &[u8]) {
         fs::write(path, bytes).expect("the directory is ours");
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("the file is ours");
@@ -193,13 +193,13 @@ fn what_is_not_ours_is_left_as_it_is() {
         fs::read(place.meta()).expect("it is there"),
         b"somebody else's"
     );
-    // A memory file is none of another's states either.
+    // A FILE.meta is not taken for a FILE either.
     place.write(&place.file(), b"");
     fs::remove_file(place.meta()).expect("it is there");
     place.save();
     let meta = Memory::open(&place.meta(), SEGMENT_BYTES, &Owners::this_user());
     assert!(meta.is_err_and(|error| error.to_string().contains("not one")));
-    // An image of a disk, zero at its beginning, as long as a file of the version before.
+    // The file is an image of a disk, zero at its beginning, and as long as a file of the version before.
     fs::remove_file(place.meta()).expect("it is there");
     place.write(&place.file(), b"");
     let file = File::options().write(true).open(place.file());
@@ -270,7 +270,7 @@ fn links_directories_pipes_and_rights_are_refused() {
         assert!(place.refusal().contains("has to have 600"), "{mode:o}");
     }
     place.write(&file, b"");
-    // The state is as secret, and as trusted.
+    // The state is as secret as the items, and trusted as much.
     symlink(&other, place.meta()).expect("a new link");
     assert!(place.refusal().contains("items.meta is a symbolic link"));
     fs::remove_file(place.meta()).expect("it is there");

@@ -1,7 +1,7 @@
-//! Which files `-e` opens: what somebody else made, or can write to, is neither used nor changed.
+//! The files that `-e` opens: a file that somebody else made, or can write to, is neither used nor changed.
 //!
-//! Whoever can write to the file writes to the server's memory, and whoever can read it reads all items. So it belongs to
-//! this process's user alone, has one name, and is the file of that name itself.
+//! A user who can write to the file writes to the server's memory, and a user who can read it reads all items. So the
+//! file belongs to this process's user alone, has one name, and is not a link.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
@@ -14,16 +14,17 @@ use crate::process;
 
 /// The mode of both files.
 const MODE: u32 = 0o600;
-/// The bits of a mode that say who may do what.
+/// The bits of a mode that grant rights.
 const MODE_BITS: u32 = 0o7777;
-/// Directories whose files everybody can exchange: writable by others, without the bit that protects the files of each.
+/// Mode bit of directories whose files everybody can exchange, unless the directory has the bit that protects each
+/// user's files.
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
-/// Files may come and go between two looks; so often is unheard of.
+/// Most attempts to open a file that comes and goes between two looks; that many are unheard of.
 const ATTEMPTS_MAX: usize = 16;
 
-/// Whose files are taken: those of the user who opens them, and those of the one whom the server becomes (`-u`), who
-/// can do to the server whatever the file's owner can.
+/// The users whose files are taken: the user who opens them, and the user whom the server becomes (`-u`), who can do to
+/// the server anything that the file's owner can.
 #[derive(Clone, Debug)]
 pub(crate) struct Owners {
     pub(super) opens: u32,
@@ -67,7 +68,7 @@ impl Owners {
 /// Opens the file at `path` if it is there.
 ///
 /// # Errors
-/// As [`open`].
+/// The errors of [`open`].
 pub(super) fn open_if_present(path: &Path, owners: &Owners) -> Result<Option<File>, StartError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -75,7 +76,7 @@ pub(super) fn open_if_present(path: &Path, owners: &Owners) -> Result<Option<Fil
     }
 }
 
-/// Opens the file at `path`, or makes it. What is in it is not looked at.
+/// Opens the file at `path`, or creates it. The content of the file is not looked at.
 ///
 /// # Errors
 /// If it is not a file for `-e`, or cannot be opened.
@@ -84,7 +85,7 @@ pub(super) fn open(path: &Path, owners: &Owners) -> Result<File, StartError> {
     for _ in 0..ATTEMPTS_MAX {
         let opened = match fs::symlink_metadata(path) {
             Ok(metadata) => {
-                // Before it is opened, since opening a device may do something.
+                // This is checked before the file is opened, since opening a device may have effects.
                 vet(path, &metadata, owners)?;
                 open_present(path)
             }
@@ -97,7 +98,7 @@ pub(super) fn open(path: &Path, owners: &Owners) -> Result<File, StartError> {
                 vet(path, &metadata, owners)?;
                 return Ok(file);
             }
-            // It came or went in between.
+            // The file came or went in between.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -118,7 +119,7 @@ fn open_present(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
-        // Should it be exchanged at this moment: no link is followed, no pipe waited for.
+        // The file may be exchanged at this moment: no link is followed, no pipe waited for.
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path)
 }
@@ -163,13 +164,13 @@ fn vet(path: &Path, metadata: &Metadata, owners: &Owners) -> Result<(), StartErr
     Err(refused(path, &why))
 }
 
-/// The start ends: `path` is not for `-e`.
+/// The error that ends the start: `path` is not for `-e`.
 pub(super) fn refused(path: &Path, why: &str) -> StartError {
     StartError::Message(format!("-e: {} {why}", path.display()))
 }
 
-/// What to say about the directory of `path`, if others can rename and remove what is in it: they cannot forge a file
-/// of this user, but take it away.
+/// The warning about the directory of `path`, if others can rename and remove its files: they cannot forge a file of
+/// this user, but can take it away.
 pub(super) fn warning(path: &Path) -> Option<String> {
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

@@ -1,4 +1,4 @@
-//! By what means the shards move bytes: io_uring where it is to be had, epoll where it is denied.
+//! The interface by which the shards move bytes: io_uring where it is available, epoll where it is denied.
 //!
 //! ```text
 //!   -o io=auto    rings are tried ---> to be had ----------------------> io_uring
@@ -12,13 +12,13 @@ use corecached_reactor::{Io, StartError, probe, probe_for_certain};
 use crate::ground::config::Config;
 use crate::process;
 
-/// What epoll costs beside io_uring: `docs/benchmarks.md`.
+/// The cost of epoll beside io_uring: `docs/benchmarks.md`.
 const PRICE: &str = "at up to a fifth more CPU time a request";
 
-/// Decides, and notes it in `config`.
+/// Decides on the interface, and notes it in `config`.
 ///
 /// # Errors
-/// If rings are asked for, or epoll would have no chance either.
+/// If rings are asked for and denied, or epoll would have no chance either.
 pub(crate) fn choose(config: &mut Config) -> Result<(), StartError> {
     let shards = config.threads;
     let io = match config.io {

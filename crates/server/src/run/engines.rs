@@ -1,4 +1,4 @@
-//! How the shards' engines come to be: empty, or as an earlier process left them in the file of `-e`.
+//! Makes the shards' engines: empty, or as an earlier process left them in the file of `-e`.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -18,22 +18,22 @@ use crate::memory::pages::reserve_bytes;
 use crate::memory_file::{self, Memory, Owners, Saved};
 use crate::shared::Shared;
 
-/// Address space of a shard at most.
+/// Most address space of a shard, in bytes.
 const SEGMENT_BYTES_MAX: u64 = 32 << 30;
-/// How far `cache_memlimit` may raise the limit before the file of `-e` has no room.
+/// `cache_memlimit` may raise the limit by up to this factor before the file of `-e` has no room.
 const FILE_ROOM: u64 = 4;
-/// A shard's part of that file at least.
+/// Fewest bytes of a shard's part of that file.
 const FILE_SEGMENT_BYTES_MIN: u64 = 256 << 20;
 
-/// The engines, and what belongs to them.
+/// The engines of all shards, and the objects that they need.
 pub(crate) struct Engines {
-    /// By shard.
+    /// The engines, by shard.
     pub(crate) engines: Vec<Engine>,
     /// The memory limit that they share.
     pub(crate) budget: Arc<Budget>,
     /// The hash of keys.
     pub(crate) hasher: KeyHasher,
-    /// The clock that deadlines count by.
+    /// The clock that deadlines are measured by.
     pub(crate) clock: Clock,
     /// The file of `-e`, open until the end.
     pub(crate) memory: Option<Memory>,
@@ -42,8 +42,8 @@ pub(crate) struct Engines {
 /// Makes an engine for each shard.
 ///
 /// # Errors
-/// If memory cannot be mapped or the file of `-e` not be used. That there is nothing to restore is no error: it is said,
-/// and the cache is empty.
+/// If memory cannot be mapped, or the file of `-e` cannot be used. It is no error if there is nothing to restore: this
+/// is reported on stderr, and the cache is empty.
 pub(crate) fn make(config: &Config) -> Result<Engines, StartError> {
     check_address_space(config)?;
     let Some(path) = &config.memory_file else {
@@ -72,7 +72,7 @@ pub(crate) fn make(config: &Config) -> Result<Engines, StartError> {
             })
         }
         Err(why) => {
-            // Said without -v, too: who asks for a warm restart wants to know.
+            // This is reported without `-v`, too: an administrator who asks for a warm restart wants to know.
             crate::process::say(format_args!(
                 "-e {}: the cache is empty: {why}",
                 path.display()
@@ -103,12 +103,12 @@ fn empty(config: &Config, memory: Option<Memory>) -> Result<Engines, StartError>
     })
 }
 
-/// A number that nobody knows.
+/// A random number, unknown to everybody else.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// The engines of an earlier process, or why there are none.
+/// The engines of an earlier process, or the reason why there are none.
 fn restore(config: &Config, memory: &Memory, saved: &Saved) -> Result<Engines, String> {
     let budget = Budget::new(config.memory_limit_bytes);
     let hasher = saved.hasher();
@@ -126,7 +126,7 @@ fn restore(config: &Config, memory: &Memory, saved: &Saved) -> Result<Engines, S
     })
 }
 
-/// Saves what [`make`] restores. The shards have ended.
+/// Saves the state that [`make`] restores. The shards have ended before.
 pub(crate) fn save(shared: &Shared, memory: &mut Memory) {
     let mark = memory_file::new_mark();
     let states = for_each_shard(shared.route.len(), |shard| {
@@ -151,8 +151,8 @@ pub(crate) fn save(shared: &Shared, memory: &mut Memory) {
     }
 }
 
-/// Does the work of all shards at a time, since it goes through all their memory; in the order of the shards where no more
-/// threads can be had.
+/// Does the work of all shards at the same time, since it goes through all their memory. If no more threads are
+/// available, the work is done in the order of the shards.
 fn for_each_shard<T: Send>(shards: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let work = &work;
     thread::scope(|scope| {
@@ -167,15 +167,16 @@ fn for_each_shard<T: Send>(shards: usize, work: impl Fn(usize) -> T + Sync) -> V
     })
 }
 
-/// Bytes of the file of `-e` for each shard: any shard may come to hold all of the memory limit, and `cache_memlimit` may raise
-/// that. The file has holes, but its length is what backups and quotas may go by: so not all that a shard could ever name.
+/// Bytes of the file of `-e` for each shard: any shard may come to hold all of the memory limit, and `cache_memlimit`
+/// may raise the limit. The file has holes, but backups and quotas may go by its length. So it is shorter than all the
+/// memory that a shard could ever name.
 fn file_segment_bytes(limit_bytes: u64) -> u64 {
     let room = limit_bytes.saturating_mul(FILE_ROOM);
     room.clamp(FILE_SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
         .next_power_of_two()
 }
 
-/// A shard names its chunks by 32 bits, so its segment is bounded; a larger `-m` needs more shards.
+/// Checks `-m`: a shard names its chunks by 32 bits, so its segment is bounded, and a larger `-m` needs more shards.
 fn check_address_space(config: &Config) -> Result<(), StartError> {
     let segment_bytes = EngineConfig::default().segment_bytes as u64;
     let wanted = config.memory_limit_bytes.div_ceil(segment_bytes);

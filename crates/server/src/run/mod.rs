@@ -1,5 +1,5 @@
-//! From a configuration to a running server, and back: sets everything up, starts one executor per shard, waits for a
-//! signal, ends in order.
+//! Makes a running server out of a configuration: sets everything up, starts one executor per shard, waits for a
+//! signal, and ends in order.
 
 mod driver;
 mod engines;
@@ -38,12 +38,12 @@ use engines::Engines;
 /// Runs the server until a signal ends it.
 ///
 /// # Errors
-/// Whatever keeps it from starting, with what to do about it.
+/// The reason why it cannot start, with the remedy.
 pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     driver::choose(&mut config)?;
     process::prepare(&mut config)?;
     let shards = config.threads;
-    // Before the ports are bound, and as root: the key may be readable for nobody else.
+    // This is done before the ports are bound, and as root: perhaps only root may read the key.
     let tls = process::as_root_or_user(&config, || Tls::load(&config))?.map(Arc::new);
     let listeners = listen::bind(&config, shards)?;
     process::shut_at_failure(listeners.stream_descriptors());
@@ -58,7 +58,7 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     }
     prefault::check(&shared)?;
     reload_certificates(&shared);
-    // Claimed until the end.
+    // The CPUs are claimed until the end.
     let cpus = Cpus::choose(&shared.ground.config);
     let threads = threads::start(&shared, parts, &cpus)?;
     process::started(&shared.ground.config, |file| {
@@ -84,8 +84,8 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Tells the one who has started it where it is. A daemon goes as silently as memcached, but for the line that is said at every
-/// start without `-l`: whoever comes from memcached expects all addresses then.
+/// Reports the addresses of the server when it is ready. A daemon is as silent as memcached, except for the line about
+/// a start without `-l`: a user of memcached expects all addresses then.
 fn say_ready(config: &Config, listeners: &Listeners) {
     if !config.daemonize || config.verbosity > 0 {
         process::say(listeners.ready_line(config));
@@ -95,13 +95,13 @@ fn say_ready(config: &Config, listeners: &Listeners) {
     }
 }
 
-/// Has the certificates read again at SIGHUP.
+/// Makes SIGHUP read the certificates again.
 fn reload_certificates(shared: &Arc<Shared>) {
     let Some(tls) = &shared.admission.tls else {
         return;
     };
     tls.read_at(shared.ground.clock.now().0);
-    // Weak, since `shared` owns what is subscribed.
+    // A weak reference, since `shared` owns the subscriptions.
     let shared_later = Arc::downgrade(shared);
     shared.reloads.subscribe("certificates", move || {
         let Some(shared) = shared_later.upgrade() else {
@@ -116,7 +116,7 @@ fn reload_certificates(shared: &Arc<Shared>) {
 
 /// A server that is ready to be started.
 pub(crate) struct Built {
-    /// What all shards share.
+    /// The state that all shards share.
     pub(crate) shared: Arc<Shared>,
     /// The shards, without sockets.
     pub(crate) parts: Vec<ShardParts>,
@@ -124,10 +124,10 @@ pub(crate) struct Built {
     memory: Option<Memory>,
 }
 
-/// Makes the shards' parts and what they share.
+/// Makes the shards' parts and the state that they share.
 ///
 /// # Errors
-/// If memory cannot be had, or a file of the configuration not be used.
+/// If memory is not available, or a file of the configuration cannot be used.
 pub(crate) fn build(
     config: Config,
     tls: Option<Arc<Tls>>,
@@ -185,7 +185,7 @@ pub(crate) fn build(
     })
 }
 
-/// SIGHUP reads the password file again.
+/// Makes SIGHUP read the password file again.
 fn reload_passwords(shared: &Shared) {
     if let Some(auth) = &shared.admission.auth {
         let auth = Arc::clone(auth);
@@ -194,7 +194,8 @@ fn reload_passwords(shared: &Shared) {
     }
 }
 
-/// The file of `-e` is the user's, like all that the server writes.
+/// Makes the engines with the user's rights: the file of `-e` belongs to that user, like all files that the server
+/// writes.
 fn make_engines(config: &Config) -> Result<Engines, StartError> {
     match config.memory_file {
         Some(_) => process::as_user_or_root(config, || engines::make(config)),
@@ -202,16 +203,17 @@ fn make_engines(config: &Config) -> Result<Engines, StartError> {
     }
 }
 
-/// The ends of queues that one shard holds.
+/// The ends of the queues that one shard holds.
 struct Wires {
     id: ShardId,
-    /// What the others ask of it, by the shard that asks; its own place is unused.
+    /// The requests of other shards, by the shard that asks; the shard's own place is unused.
     inbound: Vec<spsc::Consumer<BoxedBatch>>,
-    /// What it asks of them and answers, by shard; `None` for itself.
+    /// The queues to each other shard, by shard; `None` for the shard itself.
     peers: Vec<Option<PeerQueues>>,
 }
 
-/// A queue for requests and one for replies from every shard to every other; the ends by the shard that holds them.
+/// Makes a queue for requests and one for replies from every shard to every other. Returns the ends by the shard that
+/// holds them.
 fn wires(shards: usize) -> Vec<Wires> {
     let mut requests = queues(shards);
     let mut replies = queues(shards);

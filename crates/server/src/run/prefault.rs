@@ -1,7 +1,8 @@
-//! `-o prefault`: memory that is there before the server is ready.
+//! `-o prefault`: memory that is mapped before the server is ready.
 //!
-//! Each shard populates its part of `-m` on its own thread, so that it comes from that thread's NUMA node. Whether there is
-//! that much is asked before: a process that populates more than the machine or its cgroup has is not told so, but killed.
+//! Each shard populates its part of `-m` on its own thread, so that the memory comes from that thread's NUMA node.
+//! Whether there is that much is checked before: a process that populates more than the machine or its cgroup has gets
+//! no error, but is killed.
 
 use std::fs;
 
@@ -14,13 +15,13 @@ use crate::ground::config::Config;
 use crate::process;
 use crate::shared::Shared;
 
-/// What the kernel needs beside it, at least: page tables, sockets, this process itself.
+/// Fewest bytes that the kernel needs besides: page tables, sockets, this process itself.
 const MARGIN_BYTES: u64 = 32 << 20;
 
-/// Refuses what would end with the process being killed.
+/// Refuses a `-m` with which the process would be killed.
 ///
 /// # Errors
-/// If less memory can be had than `-m` asks for.
+/// If less memory is available than `-m` asks for.
 pub(crate) fn check(shared: &Shared) -> Result<(), StartError> {
     if !shared.ground.config.prefault {
         return Ok(());
@@ -31,7 +32,7 @@ pub(crate) fn check(shared: &Shared) -> Result<(), StartError> {
     refuse_more_than_available(wanted, &|path| fs::read_to_string(path).ok())
 }
 
-/// Populates a shard's part, on its thread; no more of it once a signal has come that ends the server.
+/// Populates a shard's part, on its thread; stops once a signal has come that ends the server.
 ///
 /// # Errors
 /// If there is no memory.
@@ -78,7 +79,7 @@ fn refuse_more_than_available(wanted: u64, read: Reader<'_>) -> Result<(), Start
     }
 }
 
-/// `MemAvailable`, which counts caches that can be dropped.
+/// `MemAvailable`, in bytes, which includes caches that can be dropped.
 fn machine_room(read: Reader<'_>) -> Option<u64> {
     let text = read("/proc/meminfo")?;
     let line = text

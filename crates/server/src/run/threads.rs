@@ -1,4 +1,5 @@
-//! The shards' threads: each makes its executor and its ring, waits for the others, serves, and ends when the server does.
+//! The shards' threads: each one makes its executor and its ring, waits for the others, serves, and ends when the
+//! server does.
 //!
 //! ```text
 //!   main thread   start ---------------------- all ready: go ------------------ stop -- join
@@ -6,8 +7,8 @@
 //!   shard-1         executor, ring, memory --> Ready ... Go --> serves ................ done
 //! ```
 //!
-//! A thread that cannot be started says so and the start fails. One that has started and cannot go on ends the process: the
-//! others would be half a server.
+//! If a thread cannot be started, it reports this and the start fails. If a thread has started and cannot go on, the
+//! process ends: the other shards would be half a server.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Barrier};
@@ -25,8 +26,8 @@ use crate::route::directory::Links;
 use crate::shard::{Shard, ShardParts};
 use crate::shared::Shared;
 
-/// Seconds within which all shards have ended, or one of them is stuck: the sum of what they may wait for. They are counted one
-/// by one, since the process may be stopped meanwhile.
+/// Seconds within which all shards have ended, or else one of them is stuck: the sum of the times that they may wait.
+/// They are counted one by one, since the process may be stopped meanwhile.
 const END_SECONDS_MAX: usize = 2 // clients take their last replies
     + 1 // listeners are taken down
     + 27; // a machine that is busy with something else
@@ -35,14 +36,14 @@ const END_SECONDS_MAX: usize = 2 // clients take their last replies
 #[derive(Debug)]
 pub(crate) struct Threads {
     go: Arc<Barrier>,
-    /// Closed once all have ended.
+    /// A channel that is closed once all threads have ended.
     running: Receiver<()>,
 }
 
-/// Starts a thread for each shard and waits until all of them could serve. They do once [`Threads::go`] is called.
+/// Starts a thread for each shard and waits until all of them are ready. They serve once [`Threads::go`] is called.
 ///
 /// # Errors
-/// If a thread, an executor, a ring or its memory cannot be had.
+/// If a thread, an executor, a ring or its memory is not available.
 pub(crate) fn start(
     shared: &Arc<Shared>,
     parts: Vec<ShardParts>,
@@ -74,12 +75,12 @@ pub(crate) fn start(
 }
 
 impl Threads {
-    /// Has all shards serve.
+    /// Makes all shards serve.
     pub(crate) fn go(&self) {
         self.go.wait();
     }
 
-    /// Waits until all shards have ended, which they have been told to.
+    /// Waits until all shards have ended; they have been told to end before.
     pub(crate) fn join(self) {
         for _ in 0..END_SECONDS_MAX {
             let waited = self.running.recv_timeout(Duration::from_secs(1));
@@ -93,7 +94,7 @@ impl Threads {
     }
 }
 
-/// What a shard's thread tells the main thread, once; if it ends without a word, that is told.
+/// The report of a shard's thread to the main thread, sent once. If the thread ends without a report, that is reported.
 struct Report(Option<Sender<Result<(), StartError>>>);
 
 impl Report {
@@ -103,7 +104,7 @@ impl Report {
 
     fn send(mut self, result: Result<(), StartError>) {
         if let Some(sender) = self.0.take() {
-            // Who is not listening any more has heard of another shard's failure.
+            // A main thread that no longer listens has heard of another shard's failure.
             let _ = sender.send(result);
         }
     }
@@ -119,7 +120,7 @@ impl Drop for Report {
     }
 }
 
-/// A shard's thread.
+/// The main function of a shard's thread.
 fn run(parts: ShardParts, shared: Arc<Shared>, cpu: Option<usize>, report: Report, go: &Barrier) {
     let id = parts.id;
     let is_pinned = cpu.is_some_and(process::pin);
@@ -128,7 +129,7 @@ fn run(parts: ShardParts, shared: Arc<Shared>, cpu: Option<usize>, report: Repor
         Ok(executor) => executor,
         Err(error) => return report.send(Err(error)),
     };
-    // Not for the thread that glommio has just started for itself.
+    // This comes after the executor is made, so that it does not apply to the thread that glommio starts for itself.
     process::ask_for_short_slice();
     let served = executor.run(async move {
         let reactor = match begin(&parts, &shared, is_pinned) {
@@ -139,7 +140,7 @@ fn run(parts: ShardParts, shared: Arc<Shared>, cpu: Option<usize>, report: Repor
             }
         };
         report.send(Ok(()));
-        // Nobody routes before everybody can be woken.
+        // No shard sends anything before all shards can be woken.
         go.wait();
         Shard::new(parts, shared, reactor).serve().await
     });
@@ -148,9 +149,9 @@ fn run(parts: ShardParts, shared: Arc<Shared>, cpu: Option<usize>, report: Repor
     }
 }
 
-/// An executor for this thread.
+/// Makes an executor for this thread.
 fn make_executor(io: Io, shards: usize) -> Result<Runtime, StartError> {
-    // Glommio panics where its own thread cannot be started.
+    // Glommio panics if its own thread cannot be started.
     match process::catching(|| Runtime::new(io)) {
         Ok(made) => made.map_err(|error| match error {
             error if error.raw_os_error() == Some(libc::ENOMEM) => no_memory(shards),
@@ -165,7 +166,7 @@ fn no_memory(shards: usize) -> StartError {
     corecached_reactor::StartError::out_of_memory(shards).into()
 }
 
-/// What a shard needs before it can be reached.
+/// Makes the things that a shard needs before it can be reached.
 fn begin(parts: &ShardParts, shared: &Shared, is_pinned: bool) -> Result<Reactor, StartError> {
     let config = ReactorConfig {
         io: shared.ground.config.driver(),
@@ -186,7 +187,7 @@ fn begin(parts: &ShardParts, shared: &Shared, is_pinned: bool) -> Result<Reactor
     Ok(reactor)
 }
 
-/// Has the shard's memory come from where this thread, the shard's own, runs; with `-o prefault`, now.
+/// Makes the shard's memory come from the NUMA node of this thread, the shard's own; with `-o prefault`, all of it now.
 fn place_memory(shared: &Shared, shard: ShardId, is_pinned: bool) -> Result<(), StartError> {
     let Some(mut core) = shared.cells.of(shard).try_borrow() else {
         debug_assert!(false, "nobody borrows before everybody has started");

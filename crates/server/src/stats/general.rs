@@ -40,7 +40,7 @@ fn process_pairs(pairs: &mut Pairs, shared: &Shared) {
     pairs.number("uptime", u64::from(shared.ground.clock.uptime()));
     pairs.number("time", shared.ground.clock.unix_now().unsigned_abs());
     pairs.text("version", COMPATIBILITY_VERSION);
-    // Not libevent, but this is the place where memcached names its event loop.
+    // This is not libevent, but memcached names its event loop in this place.
     pairs.text(
         "libevent",
         match shared.ground.config.driver() {
@@ -119,7 +119,7 @@ fn command_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
     counted(pairs, shared, Group::Auth);
 }
 
-/// UDP sockets are connections to memcached, though not by the limit `-c`.
+/// Number of UDP sockets. memcached counts them as connections, though not against the limit `-c`.
 fn udp_sockets(shared: &Shared) -> u64 {
     let transports = shared
         .admission

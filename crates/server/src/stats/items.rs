@@ -1,5 +1,5 @@
-//! `stats items`: the items of each slab class. Where memcached tells its HOT, WARM and COLD lists apart, all items count
-//! as COLD, because that is the list memcached evicts from.
+//! `stats items`: the items of each slab class. memcached distinguishes its HOT, WARM and COLD lists; here all items
+//! count as COLD, because that is the list from which memcached evicts.
 
 use crate::shared::Shared;
 

@@ -1,4 +1,4 @@
-//! `stats memory`: where the bytes are, over all shards and for each.
+//! `stats memory`: the bytes by purpose, over all shards and for each shard.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,7 +28,8 @@ pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
     pairs
 }
 
-/// What lies outside the limit because of connections, over all shards; its first three parts are what `conn_mem_limit` bounds.
+/// Bytes of connections outside the memory limit, over all shards; `conn_mem_limit` bounds the sum of the first three
+/// parts.
 fn conn_pairs(pairs: &mut Pairs, shared: &Shared) {
     let sum = |part: fn(&ConnMemory) -> &AtomicU64| -> u64 {
         let parts = shared.memory.all_conns().iter();
@@ -48,7 +49,7 @@ fn conn_pairs(pairs: &mut Pairs, shared: &Shared) {
 
 type Part = (&'static str, fn(&MemoryReport) -> u64);
 
-/// The parts, which add up to `total`; prefaulted memory is not in it until it is used.
+/// The parts, which add up to `total`; prefaulted memory counts only once it is used.
 const PARTS: [Part; 8] = [
     ("payload", |memory| memory.payload_bytes),
     ("headers", |memory| memory.header_bytes),

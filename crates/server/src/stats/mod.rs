@@ -1,4 +1,4 @@
-//! What `stats` and its subcommands answer: the names, order and meaning are memcached's; what is ours alone is in
+//! The replies to `stats` and its subcommands. Names, order and meaning are memcached's; statistics of our own are in
 //! `stats shards` and `stats memory`.
 
 pub(crate) mod general;
@@ -37,7 +37,7 @@ impl ClassTotal<'_> {
     }
 }
 
-/// The classes of all shards that `wanted` says yes to on at least one of them, by number.
+/// The slab classes for which `wanted` is true on at least one shard, by number.
 fn class_totals<'a>(
     reports: &[&'a ShardReport],
     wanted: impl Fn(&ClassStats) -> bool,

@@ -11,7 +11,7 @@ use crate::cell::Pairs;
 
 /// Client flags have four bytes, as in memcached's default build.
 const CLIENT_FLAGS_BYTES: u64 = 4;
-/// What memcached shows for `-f` and `-n` without them; the engine's own classes are finer.
+/// The values that memcached shows without `-f` and `-n`; the engine's own classes are finer.
 const DEFAULT_GROWTH_FACTOR: f64 = 1.25;
 const DEFAULT_CHUNK_SIZE: u32 = 48;
 
@@ -129,7 +129,7 @@ fn lru_pairs(pairs: &mut Pairs, config: &Config, tuning: &Tuning) {
     pairs.number("idle_timeout", u64::from(config.idle_timeout_seconds));
 }
 
-/// Shown without `-Z`, too, as a memcached that is built with TLS shows them.
+/// These lines are shown without `-Z`, too, as by a memcached that is built with TLS.
 fn ssl_pairs(pairs: &mut Pairs, config: &Config) {
     let ssl = &config.ssl;
     let file = |path: &Option<PathBuf>| match path {
@@ -158,7 +158,7 @@ fn buffer_pairs(pairs: &mut Pairs, config: &Config, tuning: &Tuning) {
     if config.drop_privileges {
         pairs.text("drop_privileges", "yes");
     }
-    // The one setting of the flash tier that a command of the others changes.
+    // This is the one setting of the flash tier that a command for other things changes.
     pairs.text(
         "slab_automove_freeratio",
         format!("{:.3}", tuning.slab_automove_freeratio.get()),

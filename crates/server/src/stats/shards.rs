@@ -1,4 +1,5 @@
-//! `stats shards`: what is ours alone. The version of this program, how keys map to shards, and the load of each shard.
+//! `stats shards`: statistics of our own. They are the version of this program, the mapping of keys to shards, and the
+//! load of each shard.
 
 use corecached_engine::KeyHasher;
 
@@ -15,7 +16,7 @@ pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
     pairs.number("shards", shared.route.len() as u64);
     pairs.text("hash", KeyHasher::NAME);
     if shared.ground.config.shard_port > 0 {
-        // Who knows it can make keys that collide (docs/security.md): it is told where clients need it.
+        // A client that knows the seed can make keys that collide (docs/security.md): it is shown only where clients need it.
         pairs.number("hash_seed", shared.ground.hasher.seed());
     }
     pairs.number("shard_port", u64::from(shared.ground.config.shard_port));

@@ -1,4 +1,4 @@
-//! The log of one shard: lines written since its last tick, each with its stream and number.
+//! The log of one shard: the lines written since its last tick, each with its stream and number.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,10 +9,10 @@ use corecached_protocol::text::Streams;
 
 use super::Watch;
 
-/// Lines with what watchers choose them by.
+/// Lines, with the stream and number by which watchers choose them.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
-    /// Stream, number, and where the line ends.
+    /// For each line: its stream, its number, and its end.
     ends: Vec<(Streams, u64, usize)>,
     bytes: Vec<u8>,
     dropped: u64,
@@ -23,12 +23,12 @@ impl Lines {
         self.ends.is_empty() && self.dropped == 0
     }
 
-    /// Lines in it.
+    /// Number of lines.
     pub(super) fn written(&self) -> u64 {
         self.ends.len() as u64
     }
 
-    /// Events that there was no room for.
+    /// Number of events that there was no room for.
     pub(super) fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -43,7 +43,7 @@ impl Lines {
     }
 }
 
-/// Where events become lines.
+/// Turns events into lines.
 #[derive(Debug)]
 pub(crate) struct EventLog {
     watch: Arc<Watch>,
@@ -61,7 +61,7 @@ impl EventLog {
         }
     }
 
-    /// Looks who watches what; at the beginning of a tick. Gives the bits of [`Watch`].
+    /// Reads which streams are watched, at the beginning of a tick. Returns the bits of [`Watch`].
     #[inline]
     pub(crate) fn sync(&mut self) -> u16 {
         let wanted = self.watch.wanted();
@@ -69,7 +69,7 @@ impl EventLog {
         wanted
     }
 
-    /// What all shards know of watching.
+    /// The state of watching that all shards share.
     pub(crate) fn watch(&self) -> &Watch {
         &self.watch
     }
@@ -80,7 +80,7 @@ impl EventLog {
         self.streams.has(streams)
     }
 
-    /// Writes an event, unless nobody wants to see it; `write` appends the line behind its time and number.
+    /// Writes an event, unless nobody watches its stream; `write` appends the line behind the event's time and number.
     pub(crate) fn add(&mut self, stream: Streams, write: impl FnOnce(&mut Vec<u8>)) {
         if !self.wants(stream) {
             return;
@@ -99,7 +99,7 @@ impl EventLog {
         lines.ends.push((stream, id, lines.bytes.len()));
     }
 
-    /// Events that were lost before they came here.
+    /// Counts events that were lost before they came here.
     pub(crate) fn add_dropped(&mut self, events: u64) {
         self.lines.dropped += events;
     }
@@ -109,7 +109,7 @@ impl EventLog {
         !self.lines.is_empty()
     }
 
-    /// Takes what has been written, if anything has.
+    /// Takes the lines that have been written, if there are any.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<Lines> {
         (!self.lines.is_empty()).then(|| std::mem::take(&mut self.lines))

@@ -1,4 +1,4 @@
-//! `watch`: what the server does, as lines to whoever asks; and what `stats detail` counts on the way.
+//! `watch`: the events of the server, as lines for those who ask for them; and the counts of `stats detail`.
 //!
 //! ```text
 //!   shard 0                                  shard 1                        shard of a watcher
@@ -8,10 +8,10 @@
 //!        +-- end of the tick: Watch::publish --+--> Watcher (bounded) --------+ buffer was empty
 //! ```
 //!
-//! Without watchers an operation tests one number, `Observer::is_idle`. With some, its lines are written into the log of
-//! the shard it ran on, bounded by `-o worker_logbuf_size`, and appended to each watcher's buffer, bounded by
-//! `-o watcher_logbuf_size`, at the end of the tick: whoever reads too slowly loses lines and is told how many. The locks
-//! here are taken only while somebody watches, and never while an operation runs.
+//! Without watchers, an operation tests one number, `Observer::is_idle`. With watchers, its lines are written into the
+//! log of the shard that it runs on, bounded by `-o worker_logbuf_size`. At the end of the tick they are appended to
+//! each watcher's buffer, bounded by `-o watcher_logbuf_size`: a client that reads too slowly loses lines and is told
+//! how many. The locks here are taken only while somebody watches, and never while an operation runs.
 
 mod log;
 mod prefixes;
@@ -31,21 +31,21 @@ pub(crate) use prefixes::{Named, PREFIXES_PER_STEP, PrefixCounts, PrefixRows, Pr
 
 pub(crate) use prefixes::PrefixNames;
 
-/// Watchers that there may be.
+/// Most watchers at a time.
 const WATCHERS_MAX: usize = 20;
 /// Room for a `skipped=<n>` line.
 const SKIPPED_BYTES_MAX: usize = 32;
-/// Stands for `stats detail` among the bits of the streams.
+/// The bit of `stats detail` among the bits of the streams.
 pub(crate) const DETAIL: u16 = 1 << 15;
-/// Stands for `-vvv` among them.
+/// The bit of `-vvv` among the bits of the streams.
 pub(crate) const LOOKUPS: u16 = 1 << 14;
-/// What is no stream.
+/// The bits that are not streams.
 const NO_STREAMS: u16 = DETAIL | LOOKUPS;
 
-/// What all shards know of watching.
+/// The state of watching that all shards share.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    /// The streams that anybody watches, [`DETAIL`] and [`LOOKUPS`].
+    /// The streams that are watched, with [`DETAIL`] and [`LOOKUPS`].
     wanted: AtomicU16,
     ids: AtomicU64,
     watchers: Mutex<Vec<Arc<Watcher>>>,
@@ -69,7 +69,7 @@ pub(crate) struct Watcher {
     shard: ShardId,
     conn: ConnId,
     streams: Streams,
-    /// Events before this one are none of its business.
+    /// Number of the first event that the watcher may see.
     first_id: u64,
     buffer: Mutex<Buffer>,
 }
@@ -80,12 +80,12 @@ struct Buffer {
     bytes: Vec<u8>,
     /// Lines lost since the last one that found room.
     skipped: u64,
-    /// Its shard knows that there is something to take.
+    /// Whether the watcher's shard knows that there is something to take.
     told: bool,
 }
 
 impl Watch {
-    /// Nobody watches yet.
+    /// The state without watchers.
     pub(crate) fn new(config: &Config) -> Watch {
         let watch = Watch {
             wanted: AtomicU16::new(0),
@@ -105,7 +105,7 @@ impl Watch {
         watch
     }
 
-    /// What operations have to note at all; 0 = nothing.
+    /// The bits of everything that operations have to record; 0 = nothing.
     #[inline]
     fn wanted(&self) -> u16 {
         self.wanted.load(Ordering::Acquire)
@@ -123,17 +123,17 @@ impl Watch {
         &self.prefix_names
     }
 
-    /// What ends a prefix.
+    /// The byte that ends a prefix.
     pub(crate) fn prefix_delimiter(&self) -> u8 {
         self.prefix_delimiter
     }
 
-    /// Prefixes that are counted.
+    /// Number of prefixes that are counted.
     pub(crate) fn prefixes(&self) -> u32 {
         self.prefix_names.count()
     }
 
-    /// The prefixes whose counts these are, with them.
+    /// The prefixes that have counts in `rows`, with these counts.
     pub(crate) fn prefixes_named(&self, rows: &PrefixRows) -> Vec<Named> {
         rows.named(&self.prefix_names)
     }
@@ -143,7 +143,7 @@ impl Watch {
         self.want(DETAIL, on);
     }
 
-    /// Whether every lookup is shown on stderr.
+    /// Turns the lookups on stderr (`-vvv`) on or off.
     pub(crate) fn show_lookups(&self, on: bool) {
         self.want(LOOKUPS, on);
     }
@@ -156,7 +156,7 @@ impl Watch {
         }
     }
 
-    /// `stats reset`.
+    /// `stats reset`: sets the counts to zero.
     pub(crate) fn reset(&self) {
         for counter in [&self.written, &self.dropped, &self.skipped, &self.sent] {
             counter.store(0, Ordering::Relaxed);
@@ -173,7 +173,7 @@ impl Watch {
         self.list().len() as u64
     }
 
-    /// Adds a watcher, if there is room for one. From its return on every shard notes what it wants to see.
+    /// Adds a watcher, if there is room for one. After this returns, every shard records the watcher's streams.
     pub(crate) fn add(
         &self,
         shard: ShardId,
@@ -196,7 +196,7 @@ impl Watch {
         Some(watcher)
     }
 
-    /// A watcher has gone.
+    /// Removes a watcher that has gone.
     pub(crate) fn remove(&self, watcher: &Arc<Watcher>) {
         let mut list = self.list();
         list.retain(|other| !Arc::ptr_eq(other, watcher));
@@ -213,7 +213,7 @@ impl Watch {
         let _ = self.wanted.fetch_update(set, fetch, update);
     }
 
-    /// Appends a log's lines to the buffers of those who want to see them; `tell` is called for each connection that has
+    /// Appends a log's lines to the buffers of those who watch their streams; calls `tell` for each connection that has
     /// lines again.
     pub(crate) fn publish(&self, lines: &Lines, tell: impl Fn(ShardId, ConnId)) {
         self.written.fetch_add(lines.written(), Ordering::Relaxed);
@@ -231,7 +231,7 @@ impl Watcher {
         self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends what concerns it; whether its shard is to be told.
+    /// Appends the lines that the watcher wants; returns whether its shard is to be told.
     fn append(&self, lines: &Lines, watch: &Watch) -> bool {
         let mut buffer = self.buffer();
         let (mut sent, mut skipped) = (0, 0);
@@ -258,7 +258,7 @@ impl Watcher {
         tell
     }
 
-    /// Takes its lines; its shard is told of later ones again.
+    /// Takes the watcher's lines; its shard is told again of later ones.
     pub(crate) fn take(&self) -> Vec<u8> {
         let mut buffer = self.buffer();
         buffer.told = false;

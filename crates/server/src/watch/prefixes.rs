@@ -2,13 +2,14 @@
 //! taken for a prefix that it has met before.
 //!
 //! ```text
-//!   PrefixNames, of all shards       number  0     1     2              what a dump goes through, some at a time
+//!   PrefixNames, of all shards       number  0     1     2              a dump walks them, some at a time
 //!                                    name    user  page  img
 //!   Prefixes of a shard              counts  ...   ...   ...            a name leads to its number by a table
 //! ```
 //!
-//! There may be 65,536 prefixes of 250 bytes, and a client can make and forget all of them: tables have their full size from
-//! their first entry on (growing moves all entries at once), and what `stats reset` forgets is freed a bit at a time.
+//! There may be 65,536 prefixes of 250 bytes, and a client can make and forget all of them. So tables have their full
+//! size from their first entry on (growing would move all entries at once), and the names that `stats reset` forgets
+//! are freed a few at a time.
 
 use std::collections::HashMap;
 use std::collections::hash_map::IntoIter;
@@ -16,14 +17,14 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-/// Prefixes that are counted, over all shards.
+/// Most prefixes that are counted, over all shards.
 const PREFIXES_MAX: usize = 1 << 16;
 /// Prefixes that a step of a dump shows: some 30 us.
 pub(crate) const PREFIXES_PER_STEP: usize = 256;
 /// Forgotten names that are freed in a turn of the loop: some 20 us.
 const FREED_PER_TURN: usize = 256;
-/// The same with each new name, so that there are never more of them than of names that are counted: each is in a table and
-/// in a list, and freed faster than it can be made.
+/// Forgotten names that are freed with each new name. So there are never more forgotten names than counted ones: each
+/// is in a table and in a list, and they are freed faster than they can be made.
 const FREED_PER_NAME: usize = 4;
 
 /// Counts of one prefix.
@@ -42,7 +43,7 @@ pub(crate) struct PrefixCounts {
 /// A prefix with its counts.
 pub(crate) type Named = (Arc<[u8]>, PrefixCounts);
 
-/// Numbers of names.
+/// The numbers of names.
 type Table = HashMap<Arc<[u8]>, u32>;
 
 /// Names that are forgotten and not freed yet.
@@ -57,7 +58,7 @@ impl Garbage {
         self.tables.is_empty() && self.lists.is_empty()
     }
 
-    /// Frees so many names.
+    /// Frees `count` names.
     fn free(&mut self, count: usize) {
         if let Some(names) = self.tables.last_mut() {
             if names.by_ref().take(count).count() < count {
@@ -71,7 +72,7 @@ impl Garbage {
     }
 }
 
-/// A table with room for all that there may be.
+/// Inserts a name into a table, which has room for all names that there may be.
 fn insert(table: &mut Table, name: Arc<[u8]>, number: u32) {
     if table.capacity() == 0 {
         table.reserve(PREFIXES_MAX);
@@ -79,7 +80,7 @@ fn insert(table: &mut Table, name: Arc<[u8]>, number: u32) {
     table.insert(name, number);
 }
 
-/// The prefixes that are counted anywhere, so that there are not too many of them.
+/// The prefixes that are counted on any shard; their number is bounded here.
 #[derive(Debug, Default)]
 pub(crate) struct PrefixNames {
     names: RwLock<Names>,
@@ -94,7 +95,8 @@ struct Names {
 }
 
 impl PrefixNames {
-    /// The number of a prefix and its name to be kept, if it may be counted: it is known, or there is room for one more.
+    /// The number of a prefix, and its name to be kept, if the prefix may be counted: it is known, or there is room for
+    /// one more.
     fn admit(&self, prefix: &[u8]) -> Option<(Arc<[u8]>, u32)> {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((name, &number)) = names.numbers.get_key_value(prefix) {
@@ -109,13 +111,13 @@ impl PrefixNames {
         names.add(prefix)
     }
 
-    /// How many there are.
+    /// Number of prefixes.
     pub(super) fn count(&self) -> u32 {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
         names.by_number.len() as u32
     }
 
-    /// The names of these numbers, as far as there are any.
+    /// The names of these numbers, as far as they exist.
     pub(super) fn named(&self, numbers: Range<usize>) -> Vec<Arc<[u8]>> {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
         let end = numbers.end.min(names.by_number.len());
@@ -123,7 +125,7 @@ impl PrefixNames {
         named.unwrap_or_default().to_vec()
     }
 
-    /// Forgets all of them.
+    /// Forgets all names.
     pub(super) fn clear(&self) {
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::take(&mut *names);
@@ -141,7 +143,7 @@ impl PrefixNames {
         self.garbage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Frees some of what was forgotten.
+    /// Frees up to `count` forgotten names.
     #[inline]
     fn free(&self, count: usize) {
         if !self.has_garbage.load(Ordering::Relaxed) {
@@ -173,14 +175,14 @@ impl Names {
 #[derive(Debug, Default)]
 pub(crate) struct Prefixes {
     numbers: Table,
-    /// By number.
+    /// The counts, by number of the prefix.
     counts: Vec<PrefixCounts>,
     garbage: Garbage,
 }
 
 impl Prefixes {
-    /// The counts of a key's prefix: what stands before the delimiter. `None` for a key without one, and for one prefix
-    /// too many.
+    /// The counts of a key's prefix, the bytes before the delimiter. `None` for a key without a prefix, and if there
+    /// are too many prefixes.
     pub(crate) fn of_key(
         &mut self,
         key: &[u8],
@@ -205,7 +207,7 @@ impl Prefixes {
         self.counts.get_mut(number)
     }
 
-    /// The counts of some prefixes from a number on.
+    /// The counts of some prefixes, from number `from` on.
     pub(crate) fn rows(&self, from: u32) -> PrefixRows {
         let from = from as usize;
         let end = self.counts.len().min(from + PREFIXES_PER_STEP);
@@ -224,7 +226,7 @@ impl Prefixes {
         }
     }
 
-    /// Frees some of what was forgotten, here and in the names of all shards.
+    /// Frees some of the forgotten names, here and in the names of all shards.
     #[inline]
     pub(crate) fn free_some(&mut self, names: &PrefixNames) {
         if !self.garbage.is_empty() {
@@ -257,7 +259,7 @@ impl PrefixRows {
         }
     }
 
-    /// Those that have counted anything, with their names, in the order of the alphabet.
+    /// The prefixes that have counted anything, with their names, in alphabetical order.
     pub(super) fn named(&self, names: &PrefixNames) -> Vec<Named> {
         let named = names.named(self.from..self.from + self.counts.len());
         let mut named: Vec<Named> = named.into_iter().zip(self.counts.iter().copied()).collect();
@@ -271,7 +273,7 @@ impl PrefixRows {
 mod tests {
     use super::*;
 
-    /// All prefixes, as a dump goes through them.
+    /// All prefixes, in the order of a dump.
     fn dump(shards: &[Prefixes], names: &PrefixNames) -> Vec<Named> {
         let mut all = Vec::new();
         for from in (0..names.count()).step_by(PREFIXES_PER_STEP) {
@@ -313,7 +315,7 @@ mod tests {
             }
         }
         assert_eq!(counted, PREFIXES_MAX);
-        // A shard that has not met it may still count what another has.
+        // A shard that has not met the prefix may still count a prefix that another shard has.
         shards[1].of_key(b"p0:key", b':', &names).unwrap().set += 1;
         assert!(shards[1].of_key(b"new:key", b':', &names).is_none());
         let dumped = dump(&shards, &names);
@@ -335,7 +337,7 @@ mod tests {
             names.clear();
             prefixes.clear();
             assert!(dump(std::slice::from_ref(&prefixes), &names).is_empty());
-            // Of the rounds before, nothing is left but perhaps the beginning of an end.
+            // Nothing is left of the rounds before, except perhaps the beginning of a last one.
             assert!(prefixes.garbage.tables.len() <= 2 && names.garbage().lists.len() <= 2);
         }
         let mut turns = 0;
