@@ -13,7 +13,7 @@ use corecached_engine::{
 
 const HASHER: KeyHasher = KeyHasher::new(7);
 const NOW: Seconds = Seconds(10);
-/// Operations whose memory accesses are asked for together.
+/// Operations whose memory is prefetched together.
 const BATCH: usize = 16;
 
 struct Key([u8; 24]);
@@ -206,7 +206,8 @@ fn index(items: u64) {
     );
 }
 
-/// Times of the same calls in several runs: what is slow in each is the engine's doing, not the machine's.
+/// Times of the same calls in several runs: a call that is slow in each of them is slow because of the engine, not of
+/// the machine.
 struct Times {
     shortest: Vec<u32>,
     at: usize,
@@ -301,7 +302,8 @@ fn main() {
         .collect();
     let wants = |name: &str| sections.is_empty() || sections.iter().any(|section| *section == name);
     if wants("speed") {
-        // The first stays in the second-level cache: instructions; the second does not: memory.
+        // The first cache fits into the processor's second-level cache, so its times show instructions. The second does
+        // not, so its times show memory.
         speed(if tiny { 100 } else { 5_000 });
         speed(if tiny { 1000 } else { 1_000_000 });
     }

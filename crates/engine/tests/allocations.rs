@@ -34,7 +34,7 @@ static ALLOCATOR: Counting = Counting;
 const HASHER: KeyHasher = KeyHasher::new(3);
 const KEYS: u64 = 40_000;
 
-/// Memory handed out by one call, which asks for a byte: a chunk.
+/// The memory handed out by one call that asks for a byte: a chunk.
 #[derive(Default)]
 struct Window(Option<Space>);
 

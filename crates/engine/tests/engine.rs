@@ -24,7 +24,7 @@ mod limit;
 mod meters;
 #[path = "engine/model/mod.rs"]
 mod model;
-// What is resident, only a kernel can say.
+// Only a kernel can say which memory is resident.
 #[cfg(not(miri))]
 #[path = "engine/prefault.rs"]
 mod prefault;

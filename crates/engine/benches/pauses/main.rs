@@ -1,7 +1,7 @@
 //! The longest time that any call of an engine takes, from the first item to the last.
 //!
-//! `cargo bench -p corecached-engine --bench pauses [-- ITEMS [RUNS]]`; 50,000,000 items want 4 GB and, in two runs, some ten
-//! minutes. Under `cargo test` it runs with few items.
+//! `cargo bench -p corecached-engine --bench pauses [-- ITEMS [RUNS]]`; 50,000,000 items need 4 GB and, in two runs,
+//! some ten minutes. Under `cargo test` it runs with few items.
 //!
 //! Three figures for each kind of call, since the machine adds pauses of its own:
 //!

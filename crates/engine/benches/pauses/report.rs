@@ -1,4 +1,4 @@
-//! Times and work of all calls, and how they are shown.
+//! Times and work of all calls, and the tables that show them.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -8,18 +8,19 @@ use hdrhistogram::Histogram;
 
 use crate::run::Meter;
 
-/// What no call should take.
+/// The time in nanoseconds that no call should exceed.
 const GOAL_NS: u64 = 100_000;
 /// Calls longer than this are remembered one by one.
 const SLOW_NS: u64 = 40_000;
 /// Columns of the histogram: below 1 us, 1 to 2, 2 to 4, ..., from 2^(BUCKETS - 2) on.
 const BUCKETS: usize = 12;
-/// Calls with so many units of work say what a unit takes.
+/// Calls with so many units of work show how long a unit takes.
 const MUCH_WORK: u64 = 64;
-/// One call in so many is followed by one without the engine, of either kind in turn.
+/// One call in so many is followed by a control: a call without the engine, of either kind in turn.
 const CONTROL_EVERY: u64 = 4;
 const CONTROLS: [&str; 2] = ["control: arithmetic", "control: memory"];
-/// Some 1 us each: rounds of arithmetic, and reads of memory of which each says where the next one is.
+/// Each of the two controls takes some 1 us: rounds of arithmetic, and reads of memory, each of which gives the place
+/// of the next.
 const ROUNDS: usize = 400;
 const READS: usize = 4;
 /// Bytes of memory that the control reads for each item of the engine.
@@ -35,7 +36,7 @@ fn clock(id: libc::clockid_t) -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// What the kernel has done with this thread so far.
+/// The page faults and switches of this thread so far.
 #[derive(Clone, Copy)]
 struct Disturbances {
     faults: i64,
@@ -57,7 +58,7 @@ impl Disturbances {
     }
 }
 
-/// How a call went.
+/// The measurements of a call.
 #[derive(Clone, Copy)]
 struct Sample {
     wall: u64,
@@ -133,7 +134,7 @@ fn bucket(ns: u64) -> usize {
 pub(crate) struct Calls {
     kinds: Vec<Kind>,
     controls: [Kind; 2],
-    /// What the control reads, at random.
+    /// The memory that the control reads at random.
     memory: Vec<u64>,
     random: u64,
     calls: u64,
@@ -273,7 +274,7 @@ impl Calls {
         }
     }
 
-    /// What takes the time of a short call and is none.
+    /// A control: it takes the time of a short call, but does not call the engine.
     fn control(&mut self, reads: bool) {
         let (memory, random) = (&self.memory, self.random);
         let (sample, random) = Sample::take(|| {
@@ -298,7 +299,7 @@ impl Calls {
         &mut self.kinds[at]
     }
 
-    /// Calls of the next run are compared with those of this one.
+    /// Ends a run. The calls of the next run are compared with those of this run.
     pub(crate) fn end_run(&mut self) {
         for kind in &mut self.kinds {
             kind.end_run();
@@ -340,7 +341,7 @@ impl Calls {
         self.print_controls();
     }
 
-    /// What the machine does to calls that are none of the engine's.
+    /// Prints the times of the controls, which show the pauses of the machine.
     fn print_controls(&self) {
         let seconds = |kind: &Kind| kind.cpu_sum as f64 / 1e9;
         let engine: f64 = self.kinds.iter().map(seconds).sum();

@@ -1,5 +1,5 @@
-//! What happens to a cache in the run that pauses are looked for in: every kind of call, while items are inserted,
-//! churned, expired, flushed and moved for other sizes and other limits.
+//! The run in which pauses are looked for: every kind of call, while items are inserted, churned, expired, flushed and
+//! moved for other sizes and other limits.
 //!
 //! The benchmark takes the time of each call; `tests/engine/work.rs` only counts its work, with fewer items.
 
@@ -42,7 +42,7 @@ struct Large {
     names: [&'static str; 3],
 }
 
-/// See the head of this file.
+/// A run of every kind of call on one cache.
 pub(crate) struct Run<'a, M> {
     meter: &'a mut M,
     /// The cache.
@@ -80,7 +80,7 @@ impl<'a, M: Meter> Run<'a, M> {
         }
     }
 
-    /// All of it.
+    /// Makes the whole run.
     pub(crate) fn all(&mut self) {
         self.fill();
         self.churn();
@@ -159,7 +159,7 @@ impl<'a, M: Meter> Run<'a, M> {
         self.call(name, |engine| engine.maintain(now));
     }
 
-    /// What clients do besides getting and setting.
+    /// Makes the calls of clients other than get and set.
     fn other_verbs(&mut self) {
         let now = Seconds(self.now);
         self.get("get and touch", Fetch::Touch(self.deadline(TTL)));
@@ -188,7 +188,7 @@ impl<'a, M: Meter> Run<'a, M> {
         self.call("observe", |engine| engine.observe(&key, hash, now).presence);
     }
 
-    /// What operators do.
+    /// Makes the calls of operators.
     fn administration(&mut self) {
         let now = Seconds(self.now);
         self.call("statistics", |engine| {
@@ -246,7 +246,7 @@ impl<'a, M: Meter> Run<'a, M> {
         }
     }
 
-    /// What the reaper does: half of the items die at once.
+    /// Has half of the items die at once, and reaps them.
     fn reap(&mut self) {
         for number in 0..self.items / 10 {
             self.insert(
@@ -317,7 +317,7 @@ impl<'a, M: Meter> Run<'a, M> {
         let outcome = self.call(large.names[2], |engine| {
             engine.commit(staged, mode, &StoreExtras::default(), now)
         });
-        // What is to be joined to may have been evicted for the addition.
+        // The item that the addition was to join may have been evicted for it.
         let is_done = match outcome {
             StoreOutcome::Stored { .. } => true,
             StoreOutcome::NotStored => mode != StoreMode::Set,

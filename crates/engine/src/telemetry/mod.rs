@@ -26,8 +26,8 @@ pub(crate) struct Telemetry {
     general: EngineStats,
     /// By class; class 0 is the index.
     classes: Vec<ClassStats>,
-    /// By class: the hits that `place::balance` had counted when the counters were last set back, and those that it was told of
-    /// by others since. A get counts its hit once.
+    /// By class: the hits that `place::balance` had counted when the counters were last reset, and the hits that other
+    /// threads have told it of since. So a get counts its hit only once.
     hits_before: Vec<u64>,
     pub(crate) events: Events,
 }
@@ -64,13 +64,14 @@ impl Telemetry {
 
 /// Commands and their outcomes.
 impl Telemetry {
-    /// This thread has found an item in another shard's memory. It is shown here.
+    /// Counts an item that this thread has found in another shard's memory. The hit is shown with this shard.
     #[inline]
     pub(crate) fn found_elsewhere(&mut self, class: u8) {
         self.class(class).get_hits += 1;
     }
 
-    /// Other threads have found so many items here, which `place::balance` has counted. They show them.
+    /// Takes away hits of other threads in this shard, which `place::balance` has counted. They are shown with the
+    /// shards of those threads.
     pub(crate) fn found_from_elsewhere(&mut self, class: u8, hits: u64) {
         self.hits_before[usize::from(class)] += hits;
     }

@@ -1,4 +1,4 @@
-//! Keys made for one leaf, one tag or one hash, by somebody who knows the seed.
+//! Keys made for one leaf, one tag or one hash, as an attacker can make them who knows the seed.
 
 use std::collections::HashMap;
 
@@ -20,8 +20,8 @@ const SECRET: [u64; 3] = [
     0xdb97_9083_e96d_d4de,
 ];
 
-/// One of any number of keys of one hash: XXH3 multiplies its first word, which here cancels the seed and leaves 0, with the
-/// second, which is then free.
+/// One of any number of keys with the same hash: XXH3 multiplies the first word of a key by the second. The first word
+/// here cancels the seed and leaves 0, so the second may be anything.
 fn key_of_one_hash(number: u64) -> Vec<u8> {
     let first = SECRET[0].wrapping_add(SEED);
     let mut key = [first.to_le_bytes(), number.to_le_bytes()].concat();
@@ -163,8 +163,8 @@ fn no_leaf_is_the_limit_of_a_cache_that_is_not_full() {
     }
 }
 
-/// Nothing in this test can see the work of a lookup but its time: with 10,000 keys compared it would be a thousand times
-/// that of an ordinary one.
+/// This test sees the work of a lookup only by its time: a lookup that compares 10,000 keys would take a thousand times
+/// as long as an ordinary one.
 #[test]
 fn a_lookup_among_colliding_keys_is_not_a_search() {
     let mut engine = Engine::new(config(), Budget::new(LIMIT)).unwrap();

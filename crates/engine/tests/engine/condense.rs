@@ -1,4 +1,4 @@
-//! The index's memory after there are fewer items.
+//! The memory of the index after the number of items has fallen.
 
 use corecached_engine::{Deadline, Delete, Engine, Fetch, Seconds, Store, StoreExtras, StoreMode};
 
@@ -20,8 +20,8 @@ fn set(engine: &mut Engine, number: usize) {
     engine.store(&store, NOW);
 }
 
-/// Deletes items at random, so that every page keeps a part of its chunks, those of items and those of the index, while
-/// some come, so that leaves are split and merged meanwhile. Returns those that should be there.
+/// Deletes items at random, so that every page of items or of the index keeps a part of its chunks. Meanwhile some
+/// items come, so that leaves are split and merged. Returns the items that should be there.
 fn thin_out(engine: &mut Engine, mut there: Vec<usize>, left: usize) -> Vec<usize> {
     let mut rng = Rng::new(1);
     let mut next = there.len();

@@ -1,4 +1,4 @@
-//! Warm restart from damaged files and states: whatever is wrong is noticed, and nothing panics.
+//! Warm restart from damaged files and states: any damage is noticed, and nothing panics.
 //!
 //! `CORECACHED_SEED` sets the seed.
 
@@ -41,7 +41,7 @@ fn value(key: usize) -> Vec<u8> {
     vec![key as u8; lengths[len]]
 }
 
-/// A shard in which much has come and gone.
+/// A shard in which many items have come and gone.
 fn filled(config: &EngineConfig, rng: &mut Rng) -> Engine {
     let mut engine = Engine::new(config.clone(), Budget::new(LIMIT)).unwrap();
     for number in 0..KEYS {
@@ -71,7 +71,7 @@ fn filled(config: &EngineConfig, rng: &mut Rng) -> Engine {
     engine
 }
 
-/// What is there is what was stored; returns how much.
+/// Checks that every value in the cache is as it was stored. Returns the number of values.
 fn check_values(engine: &mut Engine) -> usize {
     let mut hits = 0;
     for number in 0..KEYS {
@@ -139,7 +139,7 @@ impl Saved {
             1 => bytes[0] = rng.next() as u8,
             2 => bytes.fill(0),
             3 => bytes.fill_with(|| rng.next() as u8),
-            // A page, or a part of it, where another was.
+            // A page, or a part of it, in the place of another.
             _ => {
                 let from = self.some_byte(rng) / 4096 * 4096;
                 let at = at / 4096 * 4096;
@@ -193,7 +193,7 @@ fn a_damaged_state_neither_panics_nor_hangs() {
                 _ => 0,
             };
         }
-        // The mark was given up by who believed the state.
+        // An engine that believed the state has given up the mark.
         saved.write(&saved.file[..PAGE_BYTES], 0);
         if saved.restore().is_ok() {
             believed += 1;
@@ -205,7 +205,7 @@ fn a_damaged_state_neither_panics_nor_hangs() {
     saved.restore().expect("it is as it was").check_integrity();
 }
 
-/// As if the checksums had been made again by whoever damaged the file: items and index are looked at one by one.
+/// The file is damaged and its checksums are made anew, so that items and index have to be checked one by one.
 #[test]
 fn references_are_checked_before_they_are_followed() {
     let mut rng = Rng::new(seed() + 2);
@@ -230,7 +230,7 @@ fn references_are_checked_before_they_are_followed() {
         let saved = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             engine.save(*b"a mark, any mark")
         }));
-        // An engine that stumbles over it while it saves has not saved.
+        // An engine that panics over the damage while it saves has saved nothing.
         let Ok(state) = saved else { continue };
         match Engine::restore(config, Budget::new(LIMIT), &state) {
             Ok(mut engine) => drop(engine.get(b"key-1", hash(b"key-1"), NOW, Fetch::Count)),

@@ -1,4 +1,4 @@
-//! Which items survive: what the policy promises, on streams so plain that the answer is known.
+//! Which items survive: the promises of the policy, on streams so plain that the answer is known.
 
 use corecached_engine::{
     Deadline, Engine, EngineConfig, Fetch, Seconds, Store, StoreExtras, StoreMode, StoreOutcome,
@@ -53,8 +53,8 @@ fn full_engine(value: &[u8]) -> (Engine, usize) {
     (engine, number)
 }
 
-/// Of the items that were asked for twice, how many in a hundred outlive a flood of items that are not, ten times the
-/// memory.
+/// Of a hundred items that were asked for twice, how many outlive a flood of items that were not. The flood is ten
+/// times the memory.
 fn survivors(value: &[u8]) -> usize {
     let (mut engine, capacity) = full_engine(value);
     let wanted = capacity / 3;
@@ -78,7 +78,7 @@ fn a_flood_of_one_hit_wonders_passes_through() {
 
 #[test]
 fn a_flood_of_large_values_passes_through() {
-    // Chains: the first chunk of each is what probation counts.
+    // Chains: probation counts the first chunk of each.
     let survivors = survivors(&[7; 6000]);
     assert!(survivors >= 80, "{survivors}%");
 }
@@ -130,7 +130,7 @@ fn what_probation_needs_is_given_back() {
     engine.check_integrity();
     let stats = engine.stats();
     assert_eq!(stats.curr_items, 0);
-    // The pool, and a page each for what the first leaf keeps: items, fingerprints, and their directory.
+    // The pool, and a page each for the memory of the first leaf: items, fingerprints, and their directory.
     assert!(stats.pages <= 8 + 3, "{} pages", stats.pages);
 }
 

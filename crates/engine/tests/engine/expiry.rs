@@ -1,4 +1,4 @@
-//! Dead items: their memory comes back soon, at a cost that is in proportion to what is dead.
+//! Dead items: their memory comes back soon, at a cost in proportion to the number of dead items.
 
 use corecached_engine::{Deadline, Engine, Seconds, Store, StoreMode};
 
@@ -73,7 +73,8 @@ fn what_a_flush_kills_is_reaped() {
     engine.check_integrity();
 }
 
-/// Live items that are asked for steadily, beside many that live for ten seconds: once a second the reaper passes.
+/// Live items that are asked for steadily, beside many items that live for ten seconds. The reaper passes once a
+/// second.
 #[test]
 fn short_lives_do_not_evict_long_ones() {
     let mut engine = engine(16 << 20);
@@ -83,7 +84,7 @@ fn short_lives_do_not_evict_long_ones() {
         set(&mut engine, number, 100, 0, now);
     }
     let room = (16 << 20) - engine.stats().charged_bytes;
-    // As many that live for ten seconds as fit beside the others, with a tenth to spare.
+    // As many items that live for ten seconds as fit beside the others, with a tenth to spare.
     let rate = (room / 150 / 11) as u32;
     let mut next = 1_000_000;
     for _ in 0..100 {
@@ -99,8 +100,8 @@ fn short_lives_do_not_evict_long_ones() {
     engine.check_integrity();
 }
 
-/// Whatever the life of items that die together, a pass a second finds them as soon as they have died, and looks at few
-/// pages in vain before; also if the others die not much later.
+/// One pass a second finds items that die together as soon as they have died, however long they live, and looks at few
+/// pages in vain before. That also holds if other items die not much later.
 #[test]
 fn a_part_that_dies_together_is_found_at_once() {
     for life in [5, 16, 32, 40, 63, 64, 100, 300, 1024, 2000] {
@@ -140,7 +141,7 @@ fn a_fifth_dies(life: u32, longer: Option<u32>) {
     now.0 += 1;
     reap(&mut engine, now, 16);
     let left = engine.stats().curr_items - u64::from(ITEMS / 5 * 4);
-    // A page that holds others may have a few.
+    // A page that holds other items may have a few dead ones.
     assert!(
         left <= u64::from(ITEMS) / 1000,
         "{left} left of {life}, {longer:?}"
@@ -148,7 +149,8 @@ fn a_fifth_dies(life: u32, longer: Option<u32>) {
     engine.check_integrity();
 }
 
-/// Each command that stores over a dead item reclaims it; one that does not store, or finds nothing, does not.
+/// Each command that stores over a dead item reclaims it. A command that does not store, or finds nothing, reclaims
+/// nothing.
 #[test]
 fn what_is_stored_over_the_dead_is_counted() {
     let mut engine = engine(8 << 20);
@@ -169,7 +171,7 @@ fn what_is_stored_over_the_dead_is_counted() {
             engine.flush_all(None, now);
         }
         now.0 += 1;
-        // The next one takes its place.
+        // The next item takes its place.
     }
     set(&mut engine, 1, 100, now.0 + 1, now);
     let count = reclaimed(&engine);

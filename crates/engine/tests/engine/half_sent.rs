@@ -1,4 +1,4 @@
-//! Values that have begun to come and do not go on: what they leave to everybody else.
+//! Values that have begun to arrive and do not go on: how much memory they leave to others.
 
 use corecached_engine::{
     Deadline, Engine, EngineConfig, Fetch, Reserve, Room, Seconds, Space, Staged, Store,
@@ -127,7 +127,7 @@ fn what_was_found_to_be_full_is_not_searched_again() {
         for number in 0..2_000 {
             let (stored, work) = measured(&mut engine, &format!("new{number}"), 9_000);
             if stored {
-                // It shall not be what goes for the next one.
+                // It must not be the item that is evicted for the next one.
                 let key = format!("new{number}");
                 let key = key.as_bytes();
                 if let Some(hit) = engine.get(key, hash(key), NOW, Fetch::Quiet) {
@@ -144,7 +144,7 @@ fn what_was_found_to_be_full_is_not_searched_again() {
             work_sum < 500 * 300,
             "{work_sum} units for 500 that found none"
         );
-        // As soon as something goes there is memory again.
+        // As soon as an item goes there is memory again.
         for pin in pins {
             engine.unpin(pin);
         }

@@ -12,7 +12,7 @@ const NOW: Seconds = Seconds(100);
 const KEY: &[u8] = b"key";
 /// Pages of 64 KiB have chunks of 8 KiB: values from nothing to some dozen chunks.
 const LENGTHS: [usize; 9] = [0, 1, 5_000, 8_100, 8_150, 8_192, 20_000, 70_000, 150_001];
-/// Units of work of a call that copies no more than a chunk of each side.
+/// Most units of work of a call that copies at most a chunk of each side.
 const WORK_MAX: u64 = 150;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ fn value(engine: &mut Engine) -> Vec<u8> {
     hit.value_chunks().flatten().copied().collect()
 }
 
-/// What a sender would send.
+/// The bytes that a sender would send.
 fn sent(pinned: PinnedValue) -> Vec<u8> {
     // SAFETY: the item is pinned.
     unsafe { pinned.pieces() }
@@ -95,7 +95,7 @@ fn sent(pinned: PinnedValue) -> Vec<u8> {
         .collect()
 }
 
-/// Adds `more` to `old` and looks at everything.
+/// Adds `more` bytes to `old` and checks everything.
 fn check(old: usize, more: usize, how: How, mode: StoreMode, is_sent: bool) {
     let case = format!("{mode:?} of {more} bytes ({how:?}) to {old}, sent {is_sent}");
     let mut engine = engine(16 << 20);
@@ -126,7 +126,7 @@ fn check(old: usize, more: usize, how: How, mode: StoreMode, is_sent: bool) {
         assert!(sent(pinned) == old, "{case}: what is sent has changed");
         engine.unpin(pin);
     }
-    // As any other value: it grows, and its memory comes back.
+    // The value behaves as any other: it grows, and its memory comes back.
     let (_, _) = add(&mut engine, How::Bytes, StoreMode::Append, b"end");
     assert!(
         value(&mut engine) == [&joined[..], b"end"].concat(),
@@ -253,7 +253,7 @@ fn a_cas_unique_of_full_width_makes_room_for_itself() {
         assert_eq!(outcome.cas(), Some(u64::MAX - 1));
         assert_eq!(value(&mut engine).len(), 50_004);
         engine.check_integrity();
-        // The cas unique of the next store is one of the usual width again.
+        // The cas unique of the next store has the usual width again.
         assert!(
             store(&mut engine, mode, b"more", StoreExtras::default())
                 .cas()
@@ -319,7 +319,7 @@ fn no_command_takes_longer_for_a_longer_value() {
     });
     assert_eq!(value(&mut engine).len(), 4 * piece.len() + 18);
     engine.check_integrity();
-    // What is left of it leads to its first chunk to the end.
+    // To the end, the rest of the value leads to its first chunk.
     engine.delete(KEY, hash(KEY), &Delete::default(), NOW);
     while engine.maintain(NOW) {
         engine.check_integrity();
@@ -333,7 +333,7 @@ fn memory_of_joined_values_comes_back_from_any_side() {
     let (mut engine, budget) = engine_with(large(), 4 << 20);
     let mut rng = Rng::new(11);
     for round in 0..if cfg!(miri) { 3 } else { 300 } {
-        // Others leave just enough memory for the value, so its pages are emptied and its chunks met by the hand.
+        // Other items leave just enough memory for the value, so its pages are emptied and the hand meets its chunks.
         for other in 0..20 {
             let key = format!("other {}", round * 20 + other);
             let filler = Store {
@@ -386,7 +386,7 @@ fn memory_of_joined_values_comes_back_from_any_side() {
     assert_eq!(used_chunks(&engine), 0, "memory is lost");
 }
 
-/// Who sends from another thread.
+/// A sender on another thread.
 struct Sender(PinnedValue);
 
 // SAFETY: the item stays pinned, and the engine alive, until the thread has ended.

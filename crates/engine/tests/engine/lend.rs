@@ -1,4 +1,4 @@
-//! Pages for other shards: what was not used for long goes, what is used stays, and free memory goes first.
+//! Pages for other shards: memory that was not used for long goes, memory in use stays, and free memory goes first.
 
 use corecached_engine::{
     Deadline, Delete, Engine, EngineConfig, Fetch, IDLE_FOR_EVER, Release, Seconds, Store,
@@ -38,7 +38,7 @@ fn is_there(engine: &mut Engine, number: u32, now: u32) -> bool {
     hit.is_some()
 }
 
-/// The age of the oldest page, once the search had the time to see all.
+/// The age of the oldest page, after the search has had the time to see all pages.
 fn idle_seconds(engine: &mut Engine, now: u32) -> u32 {
     (0..20)
         .map(|_| engine.idle_seconds(Seconds(now)))
@@ -46,7 +46,7 @@ fn idle_seconds(engine: &mut Engine, now: u32) -> u32 {
         .unwrap()
 }
 
-/// Gives what was idle for so long until there is no more; returns the number of pages.
+/// Gives pages that were idle for `idle_min` seconds until there are no more; returns the number of pages.
 fn release_all(engine: &mut Engine, idle_min: u32, now: u32) -> u64 {
     let (mut released, mut vain) = (0, 0);
     while vain < 20 {
@@ -68,8 +68,8 @@ fn what_was_not_used_for_long_goes_and_what_is_read_stays() {
     let stored: Vec<u32> = (0..4000)
         .filter(|&n| is_there(&mut engine, n, 10))
         .collect();
-    // The first half is read again, 90 seconds later. Items lie in the order in which they came, but for those that took
-    // the places of evicted ones.
+    // The first half is read again, 90 seconds later. Items lie in the order in which they came, except for items that
+    // took the places of evicted ones.
     let (read, unread) = stored.split_at(stored.len() / 2);
     assert!(
         read.iter()
@@ -111,7 +111,7 @@ fn dead_memory_is_the_oldest() {
 #[test]
 fn holes_are_moved_together_and_nothing_is_lost() {
     let mut engine = full(config(), 0..3000, None, 10);
-    // The last page has room, and is too small to take another's items.
+    // The last page has room, but too little for the items of another page.
     assert_eq!(idle_seconds(&mut engine, 10), 0);
     assert_eq!(release_all(&mut engine, 1, 10), 0);
     for number in (0..3000).filter(|number| number % 3 > 0) {

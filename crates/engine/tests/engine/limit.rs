@@ -34,7 +34,7 @@ impl Shards {
         }
     }
 
-    /// By the high bits, as the server does it: the low ones are the index's.
+    /// The shard by the high bits of the hash, as in the server: the index uses the low bits.
     fn owner_of(&self, key: &str) -> usize {
         let high = hash(key.as_bytes()).0 >> 32;
         ((high * self.engines.len() as u64) >> 32) as usize
@@ -121,7 +121,7 @@ fn what_is_stored_under_the_lowest_limit_is_there() {
         for number in 0..20_000 {
             shards.set(&format!("k{number}"), 500);
         }
-        // What is there already would be kept rather than what is new.
+        // Items that are there already would be kept rather than new ones.
         for engine in &mut shards.engines {
             engine.flush_all(None, NOW);
             while !engine.sweep(NOW, 1_000).wrapped {}
@@ -163,7 +163,7 @@ fn a_limit_goes_up_and_down_while_items_come_in() {
             }
             shards.settle();
             assert!(shards.budget.used_bytes() <= limit, "round {round}");
-            // 2,000 of 750 bytes on average came.
+            // 2,000 items of 750 bytes on average were stored.
             let items: u64 = shards
                 .engines
                 .iter()

@@ -1,4 +1,4 @@
-//! `stats reset` changes what is shown, and nothing that the engine does.
+//! `stats reset` changes the figures that are shown, and nothing that the engine does.
 
 use corecached_engine::{Deadline, Engine, Fetch, Seconds, Store, StoreExtras, StoreMode};
 

@@ -1,4 +1,4 @@
-//! Memory populated ahead: it is drawn like any other, and what is there never exceeds the limit.
+//! Memory populated ahead: it is drawn like any other, and held and prefaulted memory together never exceed the limit.
 
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ const LIMIT: u64 = 16 << 20;
 const PAGE: u64 = 64 << 10;
 const NOW: Seconds = Seconds(100);
 
-/// An engine whose resident memory its file tells.
+/// An engine over a file, which tells how much memory is resident.
 fn on_file(budget: &Arc<Budget>) -> (Engine, EngineConfig) {
     let config = EngineConfig {
         memory_file: Some(memory_file(64 << 20)),
@@ -56,7 +56,7 @@ fn it_stops_when_it_is_told_to() {
     assert_eq!(asked.get(), 3, "it is asked before each step");
     let there = budget.prefaulted_bytes();
     assert_eq!(there, 128 << 20, "two steps of 64 MiB");
-    // It is as any other prefaulted memory.
+    // It behaves as any other prefaulted memory.
     fill(&mut engine, 10 << 20);
     assert!(budget.prefaulted_bytes() < there - (9 << 20));
     engine.check_integrity();

@@ -1,7 +1,7 @@
-//! Readers on other threads: what they answer, what they leave to the engine, and that nothing torn or old gets out while the
-//! engine does everything that moves, replaces or frees items.
+//! Readers on other threads: their answers, the reads that they leave to the engine, and that no torn or old value gets
+//! out while the engine moves, replaces and frees items in every way.
 //!
-//! `CORECACHED_STRESS_SECONDS` says how long they try (5), `CORECACHED_SEED` with which numbers.
+//! `CORECACHED_STRESS_SECONDS` says how long they try (default: 5), `CORECACHED_SEED` sets the seed.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -42,7 +42,7 @@ fn store_as(
     engine.store(&store, Seconds(now));
 }
 
-/// What a reader finds under a key, and the value.
+/// The answer of a reader for a key, and the value.
 fn read(reader: &SharedReader, key: &[u8], now: u32) -> (Read, Vec<u8>) {
     let mut out = b"before".to_vec();
     let begin = |_: &ReadFacts, out: &mut Vec<u8>| {
@@ -186,7 +186,8 @@ const NUMBERS: usize = 40;
 const READERS: usize = 3;
 const HEAD_BYTES: usize = 16;
 
-/// What all threads know: by key, versions. A writer notes what it begins and what it has done.
+/// The state that all threads share: the versions of each key. A writer notes the version that it begins and the
+/// version that it has finished.
 struct World {
     begun: Vec<AtomicU64>,
     done: Vec<AtomicU64>,
@@ -211,7 +212,7 @@ fn value_of(number: usize, version: u64, len: usize) -> Vec<u8> {
     value
 }
 
-/// The version of a value of this key, all of whose bytes are of it.
+/// The version of a value of this key. Checks that all of its bytes are of this version.
 fn version_of(number: usize, value: &[u8]) -> u64 {
     let word = |at: usize| u64::from_le_bytes(value[at..at + 8].try_into().unwrap());
     assert_eq!(word(0), number as u64, "the value of another key");
@@ -283,7 +284,7 @@ impl Writer<'_> {
         self.done(number, version);
     }
 
-    /// Bytes that belong where they come to stand, if the item is there.
+    /// Appends the bytes that belong at the end of the value, if the item is there.
     fn append(&mut self, engine: &mut Engine, number: usize, now: u32) {
         let key = key_of(number);
         let Some(hit) = engine.get(&key, hash(&key), Seconds(now), Fetch::Quiet) else {

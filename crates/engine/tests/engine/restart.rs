@@ -1,4 +1,4 @@
-//! Warm restart: what comes back, and what is refused.
+//! Warm restart: which items come back, and which states are refused.
 
 use corecached_engine::{
     Budget, Deadline, Engine, EngineConfig, Fetch, RestoreError, Seconds, Store, StoreExtras,
@@ -41,7 +41,7 @@ fn value(engine: &mut Engine, key: &str, now: Seconds) -> Option<Vec<u8>> {
     Some(hit.value_chunks().flatten().copied().collect())
 }
 
-/// An engine with a small item, one that dies soon and a chain, saved.
+/// The saved state of an engine with a small item, an item that dies soon, and a chain.
 fn saved(config: &EngineConfig) -> Vec<u8> {
     let mut engine = Engine::new(config.clone(), Budget::new(LIMIT)).unwrap();
     set(&mut engine, "small", b"value", Deadline::NEVER);

@@ -13,7 +13,7 @@ const LIMIT: u64 = 16 << 20;
 
 /// Longer values are received into the cache's memory, as in the server.
 const AT_ONCE_BYTES: usize = 64 << 10;
-/// Bytes of memory asked for at once for them, at first and at last.
+/// Bytes of memory asked for in one call for such values, at first and at last.
 const WINDOW: Range<usize> = 32 << 10..256 << 10;
 
 fn set(engine: &mut Engine, number: usize, value_bytes: usize, now: Seconds) -> StoreOutcome {
@@ -115,14 +115,15 @@ fn after_shifts(sizes: &[usize]) -> (f64, f64, Engine) {
     stream(&mut shifted, &mut rng, &mut clock, after, settling);
     let (mut fresh, mut clock_of_fresh) = (engine(LIMIT), 10);
     stream(&mut fresh, &mut rng, &mut clock_of_fresh, after, settling);
-    // The same requests for both, and enough of them: of 8,000 others a share of hits is known to 0.01 only.
+    // Both caches get the same requests, and enough of them: with 8,000 different requests a share of hits is known
+    // only to 0.01.
     let requests = turnover(after).max(20_000);
     let ours = stream(&mut shifted, &mut rng.clone(), &mut clock, after, requests);
     let theirs = stream(&mut fresh, &mut rng, &mut clock_of_fresh, after, requests);
     (ours, theirs, shifted)
 }
 
-/// Of values of 500,000 bytes the cache holds 32 or 33: a single page that something else has costs 0.015.
+/// The cache holds 32 or 33 values of 500,000 bytes: a single page that other items have costs 0.015.
 #[test]
 fn after_a_shift_of_sizes_the_hits_are_those_of_a_fresh_cache() {
     let drift = [100, 150, 225, 340, 500, 750, 1100, 1700, 2500, 3800];
@@ -293,7 +294,8 @@ fn without_automove_a_class_keeps_its_pages() {
     assert!(kept > 0.9 && moved < 0.3, "{kept:.2}, {moved:.2}");
 }
 
-/// Twenty sizes of which all together fill a few pages, beside one that fills all others; then one of them becomes frequent.
+/// Twenty sizes that together fill a few pages, beside one that fills all other pages; then one of the twenty becomes
+/// frequent.
 #[test]
 fn rare_sizes_share_pages_until_one_is_frequent() {
     let (rare, often) = (2000, 3000);

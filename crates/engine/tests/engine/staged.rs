@@ -1,4 +1,4 @@
-//! Values whose memory is handed out to be filled by who receives them.
+//! Values whose memory is handed out to be filled by their receiver.
 
 use corecached_engine::{
     Deadline, Engine, EngineConfig, Fetch, Reserve, Room, Seconds, Space, Staged, Store,
@@ -36,7 +36,7 @@ fn fill(spaces: &mut Vec<Space>, byte: u8) -> usize {
     filled
 }
 
-/// What was asked of the engine until a value was whole.
+/// The calls of the engine until a value was whole.
 struct Written {
     calls: usize,
     later: usize,
@@ -113,7 +113,7 @@ fn what_is_handed_out_is_the_value() {
     engine.check_integrity();
 }
 
-/// Memory full of small items, all of it in other classes than a large value needs.
+/// An engine full of small items: all of its memory is in other classes than a large value needs.
 fn full_of_small_items(limit: u64) -> Engine {
     let large = EngineConfig {
         item_size_max: 8 << 20,
@@ -166,7 +166,7 @@ fn half_sent_values_run_out_of_memory_and_give_it_back() {
         .map(|staged| write(&mut engine, staged, 1))
         .filter(Result::is_err)
         .count();
-    // Together they get half of the memory, of which each has its first chunk.
+    // Together they get half of the memory; each has its first chunk of it.
     assert!((7..10).contains(&failed), "{failed} of 10 found no memory");
     for staged in staged {
         engine.abort(staged);
@@ -178,7 +178,7 @@ fn half_sent_values_run_out_of_memory_and_give_it_back() {
     engine.check_integrity();
 }
 
-/// Where only the value itself is left, that is known soon: others may lend memory.
+/// If only the value itself is left in the cache, the engine finds that out soon: other shards may lend memory.
 #[test]
 fn a_value_that_fills_all_memory_does_not_wait_for_more_in_vain() {
     let mut engine = full_of_small_items(7 << 20);
@@ -240,6 +240,6 @@ fn memory_that_was_never_touched_comes_last() {
         commit(&mut engine, staged);
         held = engine.stats().charged_bytes;
     }
-    // Four values, the one on its way in, and what their pages have left.
+    // Four values, the value on its way in, and the unused ends of their pages.
     assert!(held < 24 << 20, "{held} bytes for 16 MB");
 }

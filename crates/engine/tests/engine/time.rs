@@ -1,4 +1,4 @@
-//! Times across every border: of the bits that are kept of them, and of what clocks of 31 and 32 bits can say.
+//! Times across every border: of the bits in which they are kept, and of clocks of 31 and 32 bits.
 
 use corecached_engine::{
     Deadline, Engine, Fetch, MetaFetch, Recache, Seconds, Store, StoreMode, TouchOutcome,
@@ -8,9 +8,9 @@ use corecached_engine::{
 use crate::support::{Rng, config, engine, engine_with, hash, memory_file};
 
 const START: Seconds = Seconds(2);
-/// Seconds after which what is kept of the last access would begin anew.
+/// Seconds after which the kept bits of the last access would wrap around.
 const MODULUS: u32 = 1 << 24;
-/// The longest age that is told.
+/// The longest age that the engine tells.
 const AGE_MAX: u32 = MODULUS / 2;
 
 fn set(engine: &mut Engine, key: &[u8], deadline: Deadline, now: Seconds) {
@@ -36,7 +36,7 @@ fn age(engine: &mut Engine, key: &[u8], now: Seconds) -> Option<u32> {
         .map(|hit| hit.idle_seconds())
 }
 
-/// What was flushed stays dead, whatever time passes with nobody to sweep it away, and in whatever leaps.
+/// Flushed items stay dead, however much time passes without a sweep, and in whatever leaps.
 #[test]
 fn what_was_flushed_stays_dead() {
     let months = 30 * 24 * 60 * 60;
@@ -59,7 +59,8 @@ fn what_was_flushed_stays_dead() {
     }
 }
 
-/// The same of a flush that comes when the item has not been used for long, around the modulus and its multiples.
+/// Flushed items stay dead if the flush comes when they have not been used for long, around the modulus and its
+/// multiples.
 #[test]
 fn what_was_long_unused_is_flushed() {
     for idle in [
@@ -154,7 +155,7 @@ fn ages_are_right_for_years() {
     );
 }
 
-/// More flushes than there are stamps, each of something, without a sweep by anybody.
+/// More flushes than there are stamps, each of which kills an item, without a call of `sweep`.
 #[test]
 fn stamps_are_never_used_up() {
     let mut engine = engine(1 << 20);
@@ -171,7 +172,7 @@ fn stamps_are_never_used_up() {
     engine.check_integrity();
 }
 
-/// A delayed flush is replaced by any other, and comes when its second does, be it in a leap.
+/// A delayed flush is replaced by any later one, and takes effect when its second comes, even in a leap of time.
 #[test]
 fn the_last_flush_counts() {
     let now = Seconds(100);
@@ -241,7 +242,7 @@ fn deadlines_across_each_border() {
     }
 }
 
-/// A clock that goes back is not followed: nothing comes to life again, and what lives stays.
+/// The engine does not follow a clock that goes back: no item comes to life again, and live items stay.
 #[test]
 fn time_does_not_go_back() {
     let mut engine = engine(1 << 20);
@@ -261,7 +262,7 @@ fn time_does_not_go_back() {
     );
 }
 
-/// A touch without a use keeps the age, also where the item has to move for its deadline.
+/// A touch that is no use of the item keeps its age, even if the item has to move for its deadline.
 #[test]
 fn a_moved_item_keeps_its_age() {
     let mut engine = engine(1 << 20);
@@ -291,14 +292,14 @@ fn a_moved_item_keeps_its_age() {
     assert!(!is_there(&mut engine, b"k", now));
 }
 
-/// The time of an engine: that of an item just stored.
+/// The time of an engine, taken from an item just stored.
 fn engine_now(engine: &mut Engine) -> u32 {
     set(engine, b"probe", Deadline::NEVER, START);
     let hit = engine.get(b"probe", hash(b"probe"), START, Fetch::Quiet);
     hit.unwrap().last_access().0
 }
 
-/// A restart after 200 days: what was flushed before is dead after.
+/// A restart after 200 days: items that were flushed before it are dead after it.
 #[test]
 fn a_flush_outlives_a_long_pause() {
     let config = corecached_engine::EngineConfig {

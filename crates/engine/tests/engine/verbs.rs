@@ -1,4 +1,4 @@
-//! One behaviour at a time.
+//! The commands: one behaviour in each test.
 
 use corecached_engine::{
     Arith, ArithExtras, ArithOp, ArithOutcome, Budget, Deadline, Delete, DeleteOutcome, Engine,

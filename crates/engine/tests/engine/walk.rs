@@ -23,7 +23,7 @@ fn set(engine: &mut Engine, key: &str, value_bytes: usize, deadline: Deadline) {
     engine.store(&store, NOW);
 }
 
-/// Walks with random budgets, calling `between` after every step; how often each key was visited.
+/// Walks with random budgets, calling `between` after every step. Returns how often each key was visited.
 fn walk(
     engine: &mut Engine,
     rng: &mut Rng,
@@ -181,7 +181,8 @@ fn items_that_move_are_visited() {
     assert_eq!(left, engine.stats().curr_items);
 }
 
-/// All items of the classes in `classes`, by a walk over their pages, and how many steps of 64 chunks that takes.
+/// All items of the classes in `classes`, by a walk over their pages, and the number of steps of 64 chunks that the
+/// walk takes.
 fn walk_pages(engine: &mut Engine, classes: u64) -> (Vec<Vec<u8>>, usize) {
     let (mut keys, mut steps) = (Vec::new(), 0);
     let mut cursor = PageCursor::default();

@@ -1,5 +1,5 @@
-//! No call does much work, whatever it is and however large the cache: the run of `benches/pauses`, with bounds on the
-//! engine's own count of work instead of times, so that a machine's noise is no excuse.
+//! No call does much work, of whatever kind it is and however large the cache. This is the run of `benches/pauses`,
+//! with bounds on the engine's own count of work instead of times, which the noise of a machine does not change.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use corecached_engine::Engine;
 use crate::run::{Meter, Run};
 
 const ITEMS: u64 = 200_000;
-/// Units of work of one call. In a cache of 50,000,000 items a unit is 300 to 600 ns, and the goal 100 us: most calls end at
-/// 110 units.
+/// Most units of work of one call. In a cache of 50,000,000 items a unit is 300 to 600 ns, and the goal 100 us: most
+/// calls end at 110 units.
 const WORK_MAX: u64 = 200;
-/// The same for those that go through memory in its order: a unit is 100 to 200 ns there.
+/// Most units of work of one call that goes through memory in its order: a unit is 100 to 200 ns there.
 const SWEEP_WORK_MAX: u64 = 260;
 const SWEEPS: [&str; 3] = ["reap", "sweep, a part dead", "sweep, all flushed"];
 /// Calls that may empty a page at once, for want of another one.
@@ -47,7 +47,7 @@ impl Meter for Works {
 
 #[test]
 fn no_call_does_much_work() {
-    // As a cache of this size has them, and as a large one.
+    // Pages as a cache of this size has them, and as a large cache has them.
     check(64 << 10);
     check(256 << 10);
 }

@@ -1,5 +1,5 @@
-//! No lost wake-up: a reader that sleeps is rung for whatever was pushed. If it were not, loom would find the
-//! interleaving in which it waits for ever, and call it a deadlock.
+//! No lost wake-up: a reader that sleeps is rung for every item that was pushed. If it were not, loom would find the
+//! interleaving in which the reader waits for ever, and would report a deadlock.
 
 use corecached_mesh::{Bell, spsc};
 use loom::model::Builder;
@@ -8,7 +8,7 @@ use loom::thread;
 
 struct Doorstep {
     bell: Bell,
-    /// Stands for the ring of the sleeper: keeps a notification that came before the wait, as a ring does.
+    /// Stands for the ring of the sleeping reader: it keeps a notification that came before the wait, as a ring does.
     ring: Notify,
 }
 
@@ -19,7 +19,7 @@ fn doorstep() -> Arc<Doorstep> {
     })
 }
 
-/// Pushes, then rings if the bell says so. Returns how often it rang.
+/// Pushes, then rings if the bell says so. Returns how often the sender rang.
 fn send(door: &Doorstep, producer: &mut spsc::Producer<u32>, item: u32) -> u32 {
     producer
         .push(item)
@@ -31,7 +31,7 @@ fn send(door: &Doorstep, producer: &mut spsc::Producer<u32>, item: u32) -> u32 {
     0
 }
 
-/// Reads until `count` items came, sleeping when there are none. Returns how often it slept.
+/// Reads until `count` items came, sleeping when there are none. Returns how often the reader slept.
 fn read(door: &Doorstep, consumers: &mut [spsc::Consumer<u32>], count: usize) -> u32 {
     let mut seen = 0;
     let mut sleeps = 0;
@@ -125,7 +125,8 @@ fn a_failed_loan_and_a_push_reach_the_owner() {
                 Some(mut loan) => {
                     loan.1 += 1;
                     drop(loan);
-                    // Only for the model, which ends when the owner has seen the work: in the server nobody waits.
+                    // Only the model needs this ring, since it ends when the owner has seen the work: in the server
+                    // nobody waits.
                     if door.bell.needs_ring() {
                         door.ring.notify();
                     }

@@ -6,7 +6,7 @@ use loom::model::Builder;
 use loom::sync::Arc;
 use loom::thread;
 
-/// What the turns count. No atomics: a lost update would show.
+/// The counters that the turns advance. They are no atomics: a lost update would show.
 #[derive(Default)]
 struct Turns {
     owner: u32,

@@ -1,12 +1,13 @@
-//! The sequence: no reader takes what is not of one time, also from memory that was used for something else meanwhile.
+//! The sequence: no reader accepts words that are not of one time, even from memory that was used for something else
+//! meanwhile.
 
 use corecached_mesh::Sequence;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 
-/// Two chunks of two words, and the slot that says which of them is the item. What is true of an item: its words are equal,
-/// and even. A chunk that is not the item holds anything.
+/// Two chunks of two words, and the slot that says which of them is the item. The words of an item are equal, and even.
+/// A chunk that is not the item holds anything.
 struct Shard {
     sequence: Sequence,
     slot: AtomicU64,
@@ -23,7 +24,7 @@ impl Shard {
         }
     }
 
-    /// As the engine writes: releases.
+    /// Writes as the engine does: with releases.
     fn write(&self, chunk: usize, words: [u64; 2]) {
         for (word, value) in self.chunks[chunk].iter().zip(words) {
             word.store(value, Ordering::Release);
@@ -36,7 +37,7 @@ impl Shard {
         self.sequence.end_change();
     }
 
-    /// The item, if it can be told what it is.
+    /// The value of the item; `None` if the reader cannot tell it.
     fn read(&self) -> Option<u64> {
         let begun = self.sequence.begin()?;
         let chunk = self.slot.load(Ordering::Relaxed) as usize;
@@ -77,7 +78,7 @@ fn memory_that_is_used_again_is_not_taken_for_the_item() {
         // Its successor is written before, outside of any change.
         shard.write(1, [4, 4]);
         shard.change(|| shard.slot.store(1, Ordering::Release));
-        // The old one's memory is something else now, and that is no change of the item.
+        // The old item's memory is used for something else now, which is no change of the new item.
         shard.write(0, [1, 3]);
         reader.join().unwrap();
         assert_eq!(shard.read(), Some(4));

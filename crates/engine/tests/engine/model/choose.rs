@@ -1,4 +1,4 @@
-//! What the next operation is made of: keys, values, deadlines, and what the map says of a key.
+//! The parts of the next operation: keys, values, deadlines, and the map's entry for a key.
 
 use corecached_engine::{Deadline, Fetch, Seconds, StoreExtras, StoreMode};
 
@@ -32,7 +32,7 @@ impl Model {
         let longest = self.lengths[self.rng.below(self.lengths.len())];
         let len = self.rng.below(longest + 1);
         let first = self.rng.next();
-        // The first byte keeps it from being a number.
+        // The first byte keeps the value from being a number.
         (0..len)
             .map(|at| {
                 if at == 0 {
@@ -60,7 +60,7 @@ impl Model {
         }
     }
 
-    /// What the map believes, without what is dead.
+    /// The map's entry for a key, unless the item is dead.
     pub(super) fn expected(&mut self, key: &[u8]) -> Option<Entry> {
         self.hear_of_evictions();
         let now = self.now();
@@ -74,7 +74,7 @@ impl Model {
         self.map.get(key).cloned()
     }
 
-    /// The engine does not have the item: it must have died or been evicted.
+    /// Called when the engine does not have the item: it must have died or been evicted.
     pub(super) fn is_gone(&mut self, key: &[u8]) {
         assert!(
             self.expected(key).is_none(),
@@ -94,7 +94,7 @@ impl Model {
     }
 
     pub(super) fn new_cas(&mut self) -> Option<u64> {
-        // Of all lengths, so that some need the wide field.
+        // Cas uniques of all lengths, so that some need the wide field.
         self.rng
             .one_in(4)
             .then(|| self.rng.next() >> self.rng.below(64))

@@ -1,4 +1,4 @@
-//! What the map knows of an item.
+//! The map's entry for an item.
 
 use corecached_engine::{Deadline, Fetch, Hit, ReadFacts, Recache};
 
@@ -11,13 +11,13 @@ pub(super) struct Entry {
     pub(super) binary_key: bool,
     pub(super) stale: bool,
     pub(super) won: bool,
-    /// Unknown after a number may or may not have been written in place.
+    /// Whether the item was fetched; unknown after a change of a number, which may or may not have been made in place.
     pub(super) fetched: Option<bool>,
     pub(super) used: u32,
 }
 
 impl Entry {
-    /// A reader has found the item: it must be this one.
+    /// Called when a reader has found the item: it must be this one.
     pub(super) fn read(&self, facts: &ReadFacts, now: u32, leaps: bool) {
         assert_eq!(
             (facts.client_flags, facts.cas, facts.deadline),
@@ -38,7 +38,8 @@ impl Entry {
         }
     }
 
-    /// A lookup has found the item: it must be this one, and what the lookup has done to it is taken over.
+    /// Called when a lookup has found the item: it must be this one. The changes that the lookup has made are taken
+    /// over.
     pub(super) fn see(&mut self, hit: &Hit<'_>, value: &[u8], fetch: Fetch, now: u32, leaps: bool) {
         assert!(value == self.value, "another value");
         assert_eq!(

@@ -1,17 +1,17 @@
-//! What the engine says that it has evicted: the only excuse for an item that is gone.
+//! The evictions that the engine reports: the only excuse for an item that is gone.
 
 use corecached_engine::EngineEvent;
 
 use super::Model;
 
 impl Model {
-    /// The map forgets what was evicted since the last time.
+    /// The map forgets the items that were evicted since the last call.
     pub(super) fn hear_of_evictions(&mut self) {
         self.hear_of_evictions_but(&[]);
     }
 
-    /// As [`Self::hear_of_evictions`], but for the item of `stored`, which the last call has stored anew, perhaps having
-    /// evicted the one before.
+    /// Like [`Self::hear_of_evictions`], except for the item of `stored`: the last call has stored it anew, and may
+    /// have evicted its predecessor.
     pub(super) fn hear_of_evictions_but(&mut self, stored: &[u8]) {
         let (map, told) = (&mut self.map, &mut self.told_evictions);
         let untold = self.engine.take_events(|event| {

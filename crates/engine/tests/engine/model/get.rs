@@ -1,4 +1,4 @@
-//! Lookups, with and without what the meta protocol asks for, and pinned values.
+//! Lookups, with and without the options of the meta protocol, and pinned values.
 
 use corecached_engine::{
     Create, Deadline, Fetch, Lookup, MetaFetch, Presence, Read, ReadFacts, Recache, Wanted,
@@ -39,7 +39,7 @@ impl Model {
         }
     }
 
-    /// What a reader on another thread would find.
+    /// The item that a reader on another thread would find.
     fn read(&mut self, key: &[u8]) -> Option<(ReadFacts, Vec<u8>)> {
         let reader = self.engine.reader()?;
         let mut value = Vec::new();
@@ -138,7 +138,7 @@ impl Model {
         self.is_gone(key);
     }
 
-    /// There was no memory for a deadline: the item is as it was, but may have been marked.
+    /// Called when there was no memory for a deadline: the item is as it was, but may have been marked.
     pub(super) fn found_no_deadline(&mut self, key: &[u8]) {
         assert!(
             self.config.evictions_enabled,
@@ -157,7 +157,7 @@ impl Model {
         }
         let index = self.rng.below(self.pins.len());
         let pinned = self.pins.swap_remove(index);
-        // SAFETY: the item is pinned. Its later pieces are only looked for now, after whatever has happened since.
+        // SAFETY: the item is pinned. Its later pieces are looked for only now, after all the operations since.
         let value: Vec<u8> = unsafe { pinned.pinned.pieces() }
             // SAFETY: the item is pinned and nothing borrows the engine.
             .flat_map(|piece| unsafe { std::slice::from_raw_parts(piece.ptr, piece.len) })

@@ -1,8 +1,8 @@
 //! Random operations against a map that may forget but never lies.
 //!
-//! A hit must be what was last acknowledged, alive, with its client flags, deadline and cas unique. The map forgets an item
-//! only when the engine says that it has evicted it; a miss of any other live item is an error. With evictions disabled the
-//! engine may not say so.
+//! A hit must be the value that was last acknowledged, alive, with its client flags, deadline and cas unique. The map
+//! forgets an item only when the engine says that it has evicted it; a miss of any other live item is an error. With
+//! evictions disabled the engine may not report any eviction.
 //!
 //! `CORECACHED_SEED` sets the seed, `CORECACHED_STEPS` the number of steps.
 
@@ -68,7 +68,7 @@ struct Model {
     reads: u64,
     /// Whether pages are taken from the shard.
     shrinks: bool,
-    /// Evictions that this engine has told of.
+    /// Number of evictions that this engine has reported.
     told_evictions: u64,
 }
 

@@ -122,7 +122,7 @@ impl Model {
         }
     }
 
-    /// Whether append or prepend fails because the joined value is too large; the old one then stays.
+    /// Whether append or prepend fails because the joined value is too large. The old value then stays.
     pub(super) fn is_too_large_joined(
         &self,
         mode: StoreMode,

@@ -6,7 +6,7 @@ use crate::support::hash;
 
 use super::Model;
 
-/// Time leaps no further, so that there is room for the longest life.
+/// The latest time to which time leaps, so that there is room for the longest life.
 const LATEST: u32 = u32::MAX - 1000;
 
 impl Model {
@@ -52,7 +52,8 @@ impl Model {
         }
     }
 
-    /// Across the borders of what is kept of times: 30 days, halves and multiples of 2^24 seconds, give or take a few.
+    /// A leap across the borders of the bits in which times are kept: 30 days, halves and multiples of 2^24 seconds,
+    /// give or take a few seconds.
     fn leap(&mut self) -> u32 {
         let around = match self.rng.below(5) {
             0 => 30 * 24 * 60 * 60,
@@ -95,7 +96,8 @@ impl Model {
         }
     }
 
-    /// Everything shown is known and alive, and everything known that was not evicted is shown.
+    /// Checks that each item that the walk shows is known and alive, and that each known item that was not evicted is
+    /// shown.
     pub(super) fn walk(&mut self) {
         self.hear_of_evictions();
         let mut shown = 0;

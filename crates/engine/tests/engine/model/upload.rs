@@ -64,7 +64,7 @@ impl Model {
             upload.written + len
         };
         if !self.take_space(&mut upload, end) {
-            // The memory of what has been written is an excuse.
+            // The memory of the part that has been written is an excuse for running out.
             return self.engine.abort(upload.staged);
         }
         let is_whole = upload.written == upload.value.len();
@@ -92,7 +92,7 @@ impl Model {
             .copied()
             .collect();
         assert!(copied == value, "a staged value is what was written");
-        // Its own memory is an excuse for running out.
+        // The value's own memory is an excuse for running out.
         let outcome = self.engine.commit(staged, mode, &extras, Seconds(self.now));
         if outcome == StoreOutcome::OutOfMemory
             && matches!(mode, StoreMode::Append | StoreMode::Prepend)
@@ -111,7 +111,7 @@ impl Model {
         self.stored(&store, outcome);
     }
 
-    /// Has memory handed out for the value up to `end`, which is filled later; false if there is none.
+    /// Has memory handed out for the value up to `end`, to be filled later; false if there is none.
     fn take_space(&mut self, upload: &mut Upload, end: usize) -> bool {
         let mut spaces: Vec<Space> = Vec::new();
         let wanted = end - upload.written;
