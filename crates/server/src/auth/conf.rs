@@ -1,20 +1,21 @@
-//! What of the SASL library's configuration concerns this server: `SASL_CONF_PATH` names a folder with a file
-//! `memcached.conf`, or that file itself, whose `mech_list` says which mechanisms may be offered.
+//! The part of the SASL library's configuration that concerns this server. `SASL_CONF_PATH` names a folder with a file
+//! `memcached.conf`, or that file itself; its `mech_list` says which mechanisms may be offered.
 //!
-//! The library is not used: PLAIN against a file of passwords needs none of its plugins, its databases and its C code in
-//! a server that is to have no memory errors. So all other settings have no effect, and a list without PLAIN is refused.
+//! The library is not used: for PLAIN against a file of passwords its plugins, its databases and its C code are of no
+//! use in a server that is to have no memory errors. So all other settings have no effect, and a list without PLAIN is
+//! refused.
 
 use std::path::Path;
 
 use super::plain;
 
-/// The file in the folder.
+/// The name of the file in the folder.
 const FILE_NAME: &str = "memcached.conf";
 
-/// Checks the configuration that `path` names, if there is one.
+/// Checks the configuration at `path`, if there is one.
 ///
 /// # Errors
-/// In a sentence, if it cannot be read or does not allow PLAIN.
+/// A sentence, if the configuration cannot be read or does not allow PLAIN.
 pub(crate) fn check_mechanisms(path: &Path) -> Result<(), String> {
     let file = if path.is_dir() {
         path.join(FILE_NAME)
@@ -36,7 +37,7 @@ pub(crate) fn check_mechanisms(path: &Path) -> Result<(), String> {
     }
 }
 
-/// The value of `mech_list: ...`, if the line is that one.
+/// The value of `mech_list: ...`, if the line is such a line.
 fn mechanisms(line: &str) -> Option<&str> {
     let (name, value) = line.split_once(':')?;
     (name.trim() == "mech_list").then_some(value)

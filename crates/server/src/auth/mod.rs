@@ -1,4 +1,4 @@
-//! Who may use the server: users and passwords from a file (`-Y`, `-S`), and the question whether one of them is there.
+//! Authentication: users and passwords from a file (`-Y`, `-S`), and the check of a client against them.
 //!
 //! ```text
 //!   file --passwords.rs--> Users <--admits(user, password)-- conn/password.rs (-Y: a first `set`)
@@ -29,20 +29,21 @@ pub(crate) struct Auth {
     users: RwLock<Users>,
 }
 
-/// Which of memcached's two password files it is.
+/// The kind of password file; memcached has two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     /// `-Y`: at most 8 lines, each of which counts.
     AuthFile,
-    /// `MEMCACHED_SASL_PWDB`: any number of lines; the first for a user counts; what follows another colon may be left out.
+    /// `MEMCACHED_SASL_PWDB`: any number of lines, of which the first for a user counts. Text behind another colon may
+    /// be left out.
     Pwdb,
 }
 
 impl Auth {
-    /// Reads the file of `authentication`; `None` if there is none.
+    /// Reads the file of `authentication`; returns `None` if there is none.
     ///
     /// # Errors
-    /// In a sentence, if the file cannot be read or is malformed.
+    /// A sentence, if the file cannot be read or is malformed.
     pub(crate) fn open(authentication: &Authentication) -> Result<Option<Auth>, String> {
         let (path, format) = match authentication {
             Authentication::None => return Ok(None),
@@ -59,14 +60,14 @@ impl Auth {
     /// Reads the file again.
     ///
     /// # Errors
-    /// As for [`Auth::open`]; the users stay as they were.
+    /// The errors of [`Auth::open`]; the users stay as they were.
     pub(crate) fn reload(&self) -> Result<(), String> {
         let users = read(&self.path, self.format)?;
         *self.users.write().unwrap_or_else(PoisonError::into_inner) = users;
         Ok(())
     }
 
-    /// Whether there is such a user with such a password.
+    /// Whether there is a user of this name with this password.
     pub(crate) fn admits(&self, user: &[u8], password: &[u8]) -> bool {
         self.users
             .read()

@@ -1,11 +1,11 @@
-//! The two kinds of password files, and the comparison with what a client sends.
+//! The two kinds of password files, and the comparison with the password that a client sends.
 //!
-//! Both have a line `user:password` for each user. How long a comparison takes tells nothing about a password: lengths are
+//! Both have a line `user:password` for each user. The time of a comparison tells nothing about a password: lengths are
 //! hidden by padding, and an unknown user costs as much as a known one.
 
 use subtle::{Choice, ConstantTimeEq};
 
-/// A line is shorter than this.
+/// A line has fewer bytes than this.
 const LINE_BYTES_MAX: usize = 256;
 /// Lines of an auth file that count, as in memcached.
 const AUTH_FILE_USERS_MAX: usize = 8;
@@ -22,7 +22,7 @@ struct Entry {
     password: Padded,
 }
 
-/// A password that is compared in the same time whatever it is.
+/// A password whose comparison always takes the same time.
 struct Padded {
     bytes: [u8; LINE_BYTES_MAX],
     len: u64,
@@ -45,7 +45,8 @@ impl Padded {
 }
 
 impl Users {
-    /// The file of `-Y`. Beyond its eighth line memcached reads no further; this says so.
+    /// Reads the file of `-Y`. memcached reads no further than its eighth line; if the file has more, a warning says
+    /// so.
     pub(super) fn of_auth_file(text: &[u8]) -> Result<Users, String> {
         let mut users = Users::default();
         for (number, line) in lines(text)? {
@@ -62,7 +63,8 @@ impl Users {
         Ok(users)
     }
 
-    /// The file of `MEMCACHED_SASL_PWDB`. The password of `user:password:more` is `password` or all that follows the user.
+    /// Reads the file of `MEMCACHED_SASL_PWDB`. In a line `user:password:more`, the password is either `password` or
+    /// everything behind the user.
     pub(super) fn of_pwdb(text: &[u8]) -> Result<Users, String> {
         let mut users = Users::default();
         for (number, line) in lines(text)?
@@ -97,12 +99,12 @@ impl Users {
         }
     }
 
-    /// What the operator should know about the file.
+    /// Warnings about the file, for the operator.
     pub(super) fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// Whether there is such a user with such a password.
+    /// Whether there is a user of this name with this password.
     pub(super) fn admit(&self, user: &[u8], password: &[u8]) -> bool {
         let sent = Padded::new(password);
         let mut admitted = Choice::from(0);
@@ -112,7 +114,7 @@ impl Users {
             admitted |= entry.password.equals(&sent);
         }
         if !known {
-            // As long as for a user who is known; two paddings differ in no time.
+            // This takes as long as for a known user: the comparison with padding always takes the same time.
             let _ = std::hint::black_box(Padded::new(b"").equals(&sent));
         }
         admitted.into()
@@ -120,7 +122,7 @@ impl Users {
 }
 
 impl std::fmt::Debug for Users {
-    /// Without the passwords.
+    /// Writes the users without their passwords.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Users({})", self.entries.len())
     }

@@ -3,9 +3,9 @@
 /// The name of the mechanism.
 pub(crate) const MECHANISM: &[u8] = b"PLAIN";
 
-/// User and password of a message, if it is one.
+/// User and password of a message. `None` if it is not a message of PLAIN.
 ///
-/// Nobody may act for somebody else here: an authorization identity that is not the user makes it no message.
+/// No user may act for another one here: if the authorization identity is not the user, the message is not accepted.
 pub(crate) fn parse(message: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut parts = message.splitn(3, |&byte| byte == 0);
     let (identity, user, password) = (parts.next()?, parts.next()?, parts.next()?);

@@ -89,7 +89,7 @@ fn protocol(text: &str) -> Result<(Option<BindingProtocol>, &str), CliError> {
 fn tag(text: &str) -> Result<(Option<&str>, &str), CliError> {
     let found = match bracketed(text, "tag[")? {
         Some(found) => Some(found),
-        // The older form, without brackets.
+        // The older form of the prefix, without brackets.
         None => text
             .strip_prefix("tag_")
             .and_then(|rest| rest.split_once("_:")),
@@ -105,7 +105,7 @@ fn tag(text: &str) -> Result<(Option<&str>, &str), CliError> {
     Ok((Some(name), rest))
 }
 
-/// `prefix` name `]:` rest, as name and rest.
+/// Splits `prefix name]:rest` into name and rest.
 fn bracketed<'a>(text: &'a str, prefix: &str) -> Result<Option<(&'a str, &'a str)>, CliError> {
     let Some(rest) = text.strip_prefix(prefix) else {
         return Ok(None);
@@ -137,7 +137,7 @@ fn host_and_port<'a>(text: &'a str, whole: &str) -> Result<(&'a str, Option<&'a 
             }
             Ok((host, Some(port)))
         }
-        // Several colons and no brackets: an IPv6 address without port.
+        // A host with several colons and no brackets is an IPv6 address without port.
         _ if text.parse::<std::net::Ipv6Addr>().is_ok() => Ok((text, None)),
         _ => Err(malformed()),
     }

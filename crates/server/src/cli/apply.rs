@@ -32,8 +32,8 @@ pub(super) fn all(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliErro
     Ok(())
 }
 
-/// The value of an option. It may begin with white space, which whoever writes an option and its value as one word gives it:
-/// a YAML list with `- -m 64`, for instance.
+/// The value of an option. It may begin with white space, as it does if an option and its value are written as one
+/// word: a YAML list with `- -m 64`, for instance.
 fn text<'a>(matches: &'a ArgMatches, id: &str) -> Option<&'a str> {
     matches
         .get_one::<String>(id)
@@ -94,7 +94,7 @@ fn octal_mode(value: &str) -> Result<u32, CliError> {
     })
 }
 
-/// A number of at least 1; the message says what else it was.
+/// A number of at least 1; the message is about any other value.
 fn positive(value: &str, message: &str) -> Result<u32, CliError> {
     match leading_integer(value) {
         Some(number @ 1..) => Ok(u32::try_from(number).unwrap_or(u32::MAX)),
@@ -161,7 +161,7 @@ fn memory(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
             .ok_or_else(|| CliError::usage(format!("Invalid memory limit: {value}")))?;
     }
     if let Some(value) = text(matches, "max-item-size") {
-        // A size that cannot be read is 0 to memcached, and refused as such.
+        // A size that cannot be read is 0 for memcached, and refused as such.
         config.item_size_max = size_in_bytes(value).unwrap_or(0);
     }
     if let Some(value) = text(matches, "slab-growth-factor") {
@@ -189,7 +189,7 @@ fn commands(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     config.dump_enabled = !matches.get_flag("disable-dumping");
     config.watch_enabled = !matches.get_flag("disable-watch");
     if let Some(value) = text(matches, "prefix-delimiter") {
-        // White space all through is meant as it is.
+        // A value of nothing but white space is meant as it is.
         let given = matches.get_one::<String>("prefix-delimiter");
         let first = value.as_bytes().first();
         let first = first.or_else(|| given?.as_bytes().first());
@@ -209,7 +209,7 @@ fn process(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     config.coredumps = matches.get_flag("enable-coredumps");
     config.user = text(matches, "user").map(str::to_owned);
     if let Some(path) = text(matches, "pidfile") {
-        // Absolute, because a daemon changes its directory before the file is removed.
+        // The path is made absolute, because a daemon changes its directory before the file is removed.
         let path = std::path::absolute(path);
         config.pidfile =
             Some(path.map_err(|error| CliError::usage(format!("Invalid pid file: {error}")))?);

@@ -1,4 +1,4 @@
-//! `-Y` and `-S`: how clients authenticate, and what then cannot be had with it.
+//! `-Y` and `-S`: how clients authenticate, and the options that do not go with them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::auth::check_mechanisms;
 use crate::ground::config::Authentication;
 use crate::ground::config::{BindingProtocol, Config, Port};
 
-/// Applies the two options; the options on sockets have been.
+/// Applies the two options, after the options on sockets.
 pub(super) fn apply(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     let config = &mut draft.config;
     let file = matches.get_one::<String>("auth-file");
@@ -26,7 +26,7 @@ pub(super) fn apply(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliEr
             (BindingProtocol::Ascii, ASCII)
         }
         (None, true) => {
-            // The file is named by the environment.
+            // The environment names the file, so it is filled in later.
             config.authentication = Authentication::Sasl(PathBuf::new());
             (BindingProtocol::Binary, SASL)
         }
@@ -49,7 +49,7 @@ pub(super) fn apply(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliEr
     Ok(())
 }
 
-/// memcached's words for what does not go together.
+/// memcached's words for options that do not go together.
 struct Words {
     protocol: &'static str,
     udp: &'static str,
@@ -64,7 +64,7 @@ const SASL: Words = Words {
     udp: "ERROR: Cannot enable UDP while using binary SASL authentication.",
 };
 
-/// What the environment says about SASL.
+/// The environment variables about SASL.
 #[derive(Debug, Default)]
 pub(super) struct SaslEnvironment {
     /// `MEMCACHED_SASL_PWDB`: the file of passwords.
@@ -74,7 +74,7 @@ pub(super) struct SaslEnvironment {
 }
 
 impl SaslEnvironment {
-    /// Of this process.
+    /// The variables of this process.
     pub(super) fn of_process() -> SaslEnvironment {
         SaslEnvironment {
             pwdb: std::env::var_os("MEMCACHED_SASL_PWDB"),
@@ -82,7 +82,7 @@ impl SaslEnvironment {
         }
     }
 
-    /// Completes the settings of `-S`; without it nothing changes.
+    /// Completes the settings of `-S`; without `-S` nothing changes.
     pub(super) fn complete(self, config: &mut Config) -> Result<(), CliError> {
         let Authentication::Sasl(path) = &mut config.authentication else {
             return Ok(());
@@ -101,7 +101,7 @@ impl SaslEnvironment {
     }
 }
 
-/// Absolute, because a daemon changes its directory before the file is read again.
+/// Makes a path absolute, because a daemon changes its directory before the file is read again.
 fn absolute(path: PathBuf) -> Result<PathBuf, CliError> {
     std::path::absolute(path)
         .map_err(|error| CliError::usage(format!("Invalid password file: {error}")))

@@ -1,4 +1,4 @@
-//! What must hold between several options.
+//! Conditions between several options.
 
 use super::{CliError, Draft, ssl};
 use crate::ground::config::{Config, SLAB_PAGE_BYTES};
@@ -10,7 +10,7 @@ const ITEM_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 const CHUNK_ALIGNMENT: usize = 8;
 /// Most slab classes that `-o slab_sizes` may name: memcached has 63, the last of which is the page's.
 const SLAB_SIZES_MAX: usize = 62;
-/// `-n` without being given.
+/// The value of `-n` if it is not given.
 const SLAB_SIZE_MIN: u32 = 48;
 
 /// Checks all settings.

@@ -10,7 +10,7 @@ use super::{CliError, Draft, flash, ssl, unsupported};
 type Switch = fn(&mut Config);
 type Setter = fn(&mut Config, &str) -> Result<(), CliError>;
 
-/// Sub-options without a value; one that is given is ignored.
+/// Sub-options that need no value; a value that is given is ignored.
 const SWITCHES: [(&str, Switch); 23] = [
     ("maxconns_fast", |config| config.maxconns_fast = true),
     ("no_maxconns_fast", |config| config.maxconns_fast = false),
@@ -35,7 +35,7 @@ const SWITCHES: [(&str, Switch); 23] = [
     ("no_chunked_items", |config| {
         config.slab_chunk_max = SLAB_PAGE_BYTES;
     }),
-    // Every release moves the modern settings of the one before into the defaults: nothing is left to turn on.
+    // Every release moves the modern settings of the one before into the defaults, so nothing is left to turn on.
     ("modern", |_| {}),
     ("no_modern", no_modern),
     ("drop_privileges", |config| config.drop_privileges = true),
@@ -48,7 +48,8 @@ const SWITCHES: [(&str, Switch); 23] = [
     ("resp_obj_mem_limit", |_| {}),
 ];
 
-/// Sub-options with a value, and what memcached says when it is missing (nothing: it may be).
+/// Sub-options with a value, and memcached's message when the value is missing; the message is empty if it may be
+/// missing.
 const VALUES: [(&str, &str, Setter); 26] = [
     (
         "hashpower",
@@ -196,7 +197,7 @@ const WITHOUT_EFFECT: [&str; 22] = [
     "relaxed_privileges",
 ];
 
-/// All of them, but for those of flash storage and of features to come.
+/// The names of all sub-options, except those of flash storage and of features to come.
 #[cfg(test)]
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     let switches = SWITCHES.iter().map(|(name, _)| *name);
@@ -209,7 +210,7 @@ pub(super) fn apply(list: &str, draft: &mut Draft) -> Result<(), CliError> {
     while !rest.is_empty() {
         let (suboption, after) = rest.split_once(',').unwrap_or((rest, ""));
         rest = after;
-        // A list that is written over lines, or with a blank after each comma.
+        // The list may be written over several lines, or with a blank after each comma.
         match suboption.trim_ascii_start() {
             "" if !suboption.is_empty() => {}
             suboption => apply_one(suboption, draft)?,
@@ -269,7 +270,7 @@ fn number(name: &str, text: &str) -> Result<i64, CliError> {
         .ok_or_else(|| CliError::failure(format!("{name} takes a number, not \"{text}\"")))
 }
 
-/// The same, 0 or more.
+/// A number as above that is 0 or more.
 fn unsigned(name: &str, text: &str) -> Result<u32, CliError> {
     u32::try_from(number(name, text)?)
         .map_err(|_| CliError::failure(format!("{name} must be between 0 and {}", u32::MAX)))
@@ -400,7 +401,7 @@ fn shard_port(config: &mut Config, text: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// There was a second one, `clock`: docs/design/002-eviction.md.
+/// The value of `-o eviction`. There was a second one, `clock`: docs/design/002-eviction.md.
 fn eviction(_config: &mut Config, text: &str) -> Result<(), CliError> {
     match text {
         EVICTION => Ok(()),

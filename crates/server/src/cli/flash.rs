@@ -1,14 +1,15 @@
-//! Sub-options of memcached's storage on flash (extstore). There is none here: `ext_path`, which would turn it on, is refused;
-//! the others, which only tune it, are read and have no effect, as in memcached without `ext_path`.
+//! Sub-options of memcached's storage on flash (extstore), which does not exist here. `ext_path`, which would turn it
+//! on, is refused; the other sub-options only tune it: they are read and have no effect, as in memcached without
+//! `ext_path`.
 
 use super::number::leading_float;
 use super::{CliError, unsupported};
 
-/// The sub-option that turns it on.
+/// The sub-option that turns the storage on.
 const PATH: &str = "ext_path";
-/// A switch.
+/// A sub-option without a value.
 const DROP_UNREAD: &str = "ext_drop_unread";
-/// Those with a whole number.
+/// Sub-options with a whole number.
 const NUMBERS: [&str; 11] = [
     "ext_page_size",
     "ext_wbuf_size",
@@ -22,10 +23,10 @@ const NUMBERS: [&str; 11] = [
     "ext_drop_under",
     "ext_max_sleep",
 ];
-/// Those with a fraction.
+/// Sub-options with a fraction.
 const FRACTIONS: [&str; 2] = ["ext_max_frag", "slab_automove_freeratio"];
 
-/// All of them.
+/// The names of all these sub-options.
 #[cfg(test)]
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     NUMBERS
@@ -34,7 +35,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
         .chain([PATH, DROP_UNREAD])
 }
 
-/// Reads a sub-option; `false` if it is none of these.
+/// Reads a sub-option; returns `false` if it is none of these.
 pub(super) fn apply(name: &str, value: Option<&str>) -> Result<bool, CliError> {
     if name == PATH {
         return match value {

@@ -5,11 +5,11 @@
 //!                                  '-- -h, -V, -i: text.rs, printed, exit 0
 //! ```
 //!
-//! memcached reads numbers with `atoi`: `-m 64m` is 64 there, and here. Where it takes a word without any digit for 0,
-//! this refuses to start: `-p abc` would mean no port at all.
+//! memcached reads numbers with `atoi`: `-m 64m` is 64 there, and here. A word without any digit is 0 for memcached;
+//! here the server refuses to start with it, since `-p abc` would mean no port at all.
 //!
-//! Options of features that do not exist here are refused (`unsupported.rs`), so that nobody believes to have what is not there.
-//! Options that have no meaning here are accepted; `-v` says so.
+//! Options of features that do not exist here are refused (`unsupported.rs`), so that nobody relies on a feature that
+//! is missing. Options that have no meaning here are accepted; `-v` reports them.
 
 mod address;
 mod apply;
@@ -37,10 +37,10 @@ use auth::SaslEnvironment;
 
 /// Exit code of most bad values, as memcached's.
 const EXIT_FAILURE: u8 = 1;
-/// Exit code of the others: EX_USAGE of sysexits.h.
+/// Exit code of the other bad values: EX_USAGE of sysexits.h.
 const EXIT_USAGE: u8 = 64;
 
-/// A command line that the server does not start with.
+/// An error of the command line, with which the server does not start.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct CliError {
     message: String,
@@ -81,22 +81,22 @@ pub(crate) fn extended_options() -> &'static str {
     text::HELP_EXTENDED.trim_start_matches('\n')
 }
 
-/// What a command line asks for.
+/// The request of a command line.
 #[derive(Debug)]
 enum Request {
     /// Start the server.
     Run(Box<Draft>),
-    /// Print this and end.
+    /// Print this text and end.
     Print(String),
 }
 
-/// Settings in the making, and what there is to say about them.
+/// Settings in the making, with messages about them.
 #[derive(Debug, Default)]
 struct Draft {
     config: Config,
-    /// Things that the user should hear in any case.
+    /// Messages that the user should see in any case.
     warnings: Vec<String>,
-    /// Things that have no effect here; said with `-v`.
+    /// Messages about options that have no effect here; printed with `-v`.
     notes: Vec<String>,
 }
 
@@ -106,8 +106,8 @@ impl Draft {
     }
 }
 
-/// The settings of this process's command line and environment, or the code to exit with: what there is to say has
-/// been said then.
+/// The settings of this process's command line and environment, or the code to exit with. All messages have been
+/// printed when this returns.
 pub(crate) fn parse_or_exit() -> Result<Config, ExitCode> {
     let port_file = std::env::var_os("MEMCACHED_PORT_FILENAME");
     let parsed = parse(std::env::args_os()).and_then(|request| match request {
@@ -126,7 +126,7 @@ pub(crate) fn parse_or_exit() -> Result<Config, ExitCode> {
             })
         }
         Ok(Request::Print(text)) => {
-            // A reader that has seen enough (`| head -1`) closes the pipe: no failure.
+            // A reader that has seen enough (`| head -1`) closes the pipe, which is not a failure.
             let _ = io::stdout().write_all(text.as_bytes());
             Err(ExitCode::SUCCESS)
         }

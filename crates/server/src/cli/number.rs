@@ -1,4 +1,4 @@
-//! Numbers as memcached reads them: the digits at the beginning count, the rest does not (`atoi`, `strtol`, `atof`).
+//! Numbers as memcached reads them: the digits at the beginning count, the rest is ignored (`atoi`, `strtol`, `atof`).
 
 /// The integer at the beginning of `text`; `None` if there is no digit. Numbers that do not fit stop at the limit.
 pub(super) fn leading_integer(text: &str) -> Option<i64> {
@@ -28,7 +28,7 @@ pub(super) fn leading_float(text: &str) -> f64 {
     number.filter(|number| number.is_finite()).unwrap_or(0.0)
 }
 
-/// A whole 32-bit number, strictly.
+/// A 32-bit number that takes up all of `text`.
 pub(super) fn whole_u32(text: &str) -> Option<u32> {
     text.parse().ok()
 }

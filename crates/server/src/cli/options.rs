@@ -18,7 +18,7 @@ pub(super) fn command() -> Command {
         .no_binary_name(false)
         .disable_help_flag(true)
         .disable_version_flag(true)
-        // getopt_long takes any unambiguous beginning of a long name, and of repeated options the last.
+        // getopt_long takes any unambiguous beginning of a long name, and the last one of repeated options.
         .infer_long_args(true)
         .args_override_self(true)
         .help_template("{before-help}{usage-heading} {usage}\n\n{all-args}\n")
@@ -34,7 +34,7 @@ pub(super) fn command() -> Command {
 }
 
 fn value(letter: char, long: &'static str, name: &'static str, help: &'static str) -> Arg {
-    // getopt takes the next word as the value whatever it begins with: `-p -1`.
+    // getopt takes the next word as the value, even if it begins with a dash: `-p -1`.
     Arg::new(long)
         .short(letter)
         .long(long)
@@ -162,7 +162,7 @@ fn commands() -> Vec<Arg> {
         flag('F', "disable-flush-all", "Refuse the command \"flush_all\""),
         flag('X', "disable-dumping", "Refuse the commands that list keys"),
         flag('W', "disable-watch", "Refuse the command \"watch\""),
-        // Has no long form in memcached; ours is for the message of a missing value.
+        // This option has no long form in memcached; ours is for the message of a missing value.
         value('D', "prefix-delimiter", "char", "Count per key prefix, which ends at this character (default: off, and : when \"stats detail on\" starts it)"),
     ]
     .into_iter()

@@ -39,7 +39,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     values.chain(["ssl_session_cache", "ssl_kernel_tls"])
 }
 
-/// Applies one sub-option, if it is one of these.
+/// Applies one sub-option; returns `None` if it is not one of these.
 pub(super) fn suboption(
     name: &str,
     value: Option<&str>,
@@ -62,7 +62,7 @@ pub(super) fn suboption(
     Some(Ok(()))
 }
 
-/// Absolute, because a daemon changes its directory before the files are read again.
+/// Makes a path absolute, because a daemon changes its directory before the files are read again.
 fn path(text: &str) -> Result<PathBuf, CliError> {
     std::path::absolute(Path::new(text))
         .map_err(|error| CliError::usage(format!("Invalid path \"{text}\": {error}")))
@@ -119,7 +119,7 @@ fn wbuf_size(draft: &mut Draft, text: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// TLS 1.0 and 1.1 as a minimum let every client of 1.2 in, so 1.2 does what was asked for as far as it can be done.
+/// TLS 1.0 and 1.1 as a minimum admit every client of 1.2. So 1.2 fulfils the request as far as possible.
 fn min_version(draft: &mut Draft, text: &str) -> Result<(), CliError> {
     let number = number("ssl_min_version", text)?;
     draft.config.ssl.min_version = match number {
@@ -140,7 +140,7 @@ fn min_version(draft: &mut Draft, text: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// What must hold between `-Z`, `-l` and the sub-options.
+/// Checks the conditions between `-Z`, `-l` and the sub-options.
 pub(super) fn check(config: &Config) -> Result<(), CliError> {
     let has = |kind| {
         config
@@ -176,7 +176,7 @@ pub(super) fn check(config: &Config) -> Result<(), CliError> {
     Ok(())
 }
 
-/// What may be meant, but hardly.
+/// A warning about a combination that may be meant, but hardly is.
 pub(super) fn warning(config: &Config) -> Option<&'static str> {
     let asks = config.tls != TlsKind::None && config.ssl.verify_mode == VerifyMode::Request;
     (asks && config.ssl.ca_cert.is_none()).then_some(

@@ -30,7 +30,8 @@ fn printed(args: &[&str]) -> String {
     }
 }
 
-/// The configuration of these options differs from the default in just what `change` changes.
+/// Checks that the configuration of these options differs from the default in exactly the settings that `change`
+/// changes.
 #[track_caller]
 fn check(args: &[&str], change: impl FnOnce(&mut Config)) {
     let mut expected = Config::default();
@@ -161,7 +162,7 @@ fn the_udp_port_is_that_of_tcp_unless_that_is_given() {
 
 #[test]
 fn a_unix_socket_changes_no_other_setting() {
-    // `listen::bind` leaves everything else out.
+    // `listen::bind` opens no other sockets then.
     check(&["-s", "/run/c.sock"], |config| {
         config.unix_socket = Some("/run/c.sock".into());
     });
@@ -434,7 +435,7 @@ fn what_is_printed() {
         );
         assert!(help.contains(&long), "{long}");
     }
-    // Tools search the help for features, so those that do not exist are not in it.
+    // Tools search the help for features, so it must not name those that do not exist.
     for absent in ["ext_path", "proxy"] {
         assert!(!help.contains(absent), "{absent}");
     }
@@ -461,7 +462,7 @@ fn values_may_begin_with_white_space() {
             config.maxconns_fast = false;
         },
     );
-    // A delimiter of white space is one.
+    // White space can be a delimiter.
     check(&["-D", " "], |config| {
         config.prefix_delimiter = b' ';
         config.detail_enabled = true;

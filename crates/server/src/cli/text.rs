@@ -1,13 +1,13 @@
-//! What `-h`, `-V` and `-i` print.
+//! The texts that `-h`, `-V` and `-i` print.
 
 use clap::Command;
 use corecached_protocol::reply::COMPATIBILITY_VERSION;
 
-/// Comes before the options in `-h`.
+/// The text before the options in `-h`.
 pub(super) const HELP_INTRODUCTION: &str =
     "A cache server that speaks memcached's protocol, with one shard per CPU core.";
 
-/// Comes after the options in `-h`: what `-o` takes.
+/// The text after the options in `-h`: the sub-options of `-o`.
 pub(super) const HELP_EXTENDED: &str = "
 Extended options (-o name=value,name,...; switches have a form with no_, too):
   maxconns_fast          refuse connections over the limit (default); with no_
@@ -58,12 +58,12 @@ ports it listens on. With -S, MEMCACHED_SASL_PWDB names a file with a line
 user:password for each user. SIGHUP reads password files again.
 ";
 
-/// `-h`. The first line is what memcached's is, since clients' test suites read the version from it.
+/// The text of `-h`. Its first line is memcached's, since clients' test suites read the version from it.
 pub(super) fn help(command: &mut Command) -> String {
     format!("{}\n{}{HELP_EXTENDED}", version(), command.render_help())
 }
 
-/// `-V`: first what this is compatible with, in memcached's form, then what it is.
+/// The text of `-V`: first the version that this program is compatible with, in memcached's form, then its own.
 pub(super) fn version() -> String {
     format!(
         "memcached {COMPATIBILITY_VERSION}\ncorecached {}\n",
@@ -71,7 +71,7 @@ pub(super) fn version() -> String {
     )
 }
 
-/// `-i`.
+/// The text of `-i`.
 pub(super) fn license() -> String {
     format!(
         "corecached {}\n\n{LICENSE_NOTICE}",

@@ -1,17 +1,17 @@
-//! The end of the listening sockets: when the process is gone, nobody may listen at its ports for it.
+//! The end of the listening sockets: when the process is gone, its ports must be free.
 //!
 //! ```text
-//!   shut     streams are shut down ......... who connects is refused, at once
+//!   shut     streams are shut down ......... new clients are refused, at once
 //!            each shard's ring gives its accepts and receives up, which hold the sockets
 //!   close    descriptors are closed ........ the last reference is gone
 //!            each port is tried, until it can be had again
 //! ```
 //!
-//! Sockets that were handed over stay open with whoever did so: they are closed here, not shut, and who connects waits for the
-//! next server.
+//! Sockets that a supervisor has handed over stay open there: they are closed here, not shut, and new clients wait for
+//! the next server.
 //!
-//! A ring that is closed with accepts under way is taken down by the kernel some tenths of a second later, when the process
-//! is gone already. After SIGKILL nobody can do better: until then clients connect and are reset.
+//! If a ring is closed with accepts under way, the kernel takes it down some tenths of a second later, when the process
+//! is gone already. After SIGKILL this cannot be avoided: until then clients connect and are reset.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ use tracing::warn;
 
 use super::{Listeners, Transport};
 
-/// A port is free this soon, or something else holds it.
+/// A port is free after this time at the latest, or something else holds it.
 const PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -34,10 +34,10 @@ impl Listeners {
         self.of_streams().map(AsRawFd::as_raw_fd).collect()
     }
 
-    /// Refuses new connections from now on. Those in the backlog are reset.
+    /// Refuses new connections from now on. Connections in the backlog are reset.
     pub(crate) fn shut(&self) {
         for socket in self.of_streams() {
-            // One that is shut already is what it is to be.
+            // A socket that is shut already is in the right state.
             let _ = SockRef::from(socket).shutdown(std::net::Shutdown::Both);
         }
     }
@@ -64,7 +64,7 @@ impl Listeners {
     }
 }
 
-/// Whether another server can have the port. One that this process may not have any more is let be.
+/// Whether another server can have the port. A port that this process may no longer bind is taken as free.
 fn is_free(transport: Transport, address: SocketAddr) -> bool {
     let taken = || -> io::Result<()> {
         let kind = match transport {
@@ -75,7 +75,7 @@ fn is_free(transport: Transport, address: SocketAddr) -> bool {
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
-        // Connections that end do not count, as they do not count for a server's start.
+        // Connections that are ending do not count, as they do not count at a server's start.
         socket.set_reuse_address(transport != Transport::Udp)?;
         socket.bind(&address.into())
     };

@@ -17,16 +17,16 @@ use crate::process;
 use super::info::{ListenerInfo, Transport};
 use super::{Group, message};
 
-/// How long a busy port may take to become free, and how often it is tried.
+/// The time that a busy port is given to become free, and the pause between two tries.
 const BUSY_PORT_PATIENCE: Duration = Duration::from_secs(1);
 const BUSY_PORT_PAUSE: Duration = Duration::from_millis(50);
-/// Buffers asked for on UDP sockets.
+/// Bytes of buffers asked for on UDP sockets.
 const DATAGRAM_SOCKET_BYTES: usize = 16 * 1024 * 1024;
 
 /// The sockets of all addresses: TCP, the ports of shard-aware clients, UDP.
 pub(super) fn groups(config: &Config, shards: usize) -> Result<Vec<Group>, StartError> {
     let mut groups = Vec::new();
-    // As in memcached, -p 0 turns TCP off whatever ports -l names.
+    // As in memcached, `-p 0` turns TCP off, whatever ports `-l` names.
     let tcp = (config.tcp_port != Port::Off).then_some(&config.listen);
     for address in tcp.into_iter().flatten() {
         let port = address.port.unwrap_or(config.tcp_port);
@@ -38,7 +38,7 @@ pub(super) fn groups(config: &Config, shards: usize) -> Result<Vec<Group>, Start
     if config.udp_port != Port::Off {
         let mut udp = Vec::new();
         for address in &config.listen {
-            // An address with a port of its own has it for both, as in memcached.
+            // The port of an address holds for TCP and UDP, as in memcached.
             let port = address.port.unwrap_or(config.udp_port);
             address_groups(config, address, Transport::Udp, port, shards, &mut udp)?;
         }
@@ -47,8 +47,8 @@ pub(super) fn groups(config: &Config, shards: usize) -> Result<Vec<Group>, Start
     Ok(groups)
 }
 
-/// The sockets of one `-l`, whose name may stand for several addresses. One of them that another process has is named and left
-/// out, as in memcached, if there is any other.
+/// The sockets of one `-l`, whose name may stand for several addresses. If another process has one of these, it is
+/// named and left out, as in memcached, provided that another address is left.
 fn address_groups(
     config: &Config,
     listen: &ListenAddress,
@@ -63,7 +63,7 @@ fn address_groups(
         Port::Fixed(port) => Some(port),
     };
     let info = ListenerInfo::of_address(config, listen, transport);
-    // Where several addresses are meant, one that this machine does not have (IPv6 turned off) is left out.
+    // If several addresses are meant, one that this machine does not have (IPv6 turned off) is left out.
     let optional = listen.host.is_none() || config.listen_text.is_none();
     let before = groups.len();
     let mut busy = Vec::new();
@@ -93,8 +93,8 @@ fn address_groups(
     Ok(())
 }
 
-/// The sockets of one address. Without a port of its own it joins an earlier address on the one that the kernel chose, or has
-/// another if that is taken.
+/// The sockets of one address. If the address has no port of its own, it gets the port that the kernel chose for an
+/// earlier address, or another one if that is taken.
 fn bind_somewhere(
     config: &Config,
     transport: Transport,
@@ -112,7 +112,7 @@ fn bind_somewhere(
     }
 }
 
-/// The sockets of `-o shard_port`: on every address of `-l`, whatever port that names.
+/// The sockets of `-o shard_port`: on every address of `-l`, whatever port the address names.
 fn shard_port_groups(config: &Config, shards: usize) -> Result<Vec<Group>, StartError> {
     let mut groups = Vec::new();
     for address in &config.listen {
@@ -125,7 +125,7 @@ fn shard_port_groups(config: &Config, shards: usize) -> Result<Vec<Group>, Start
     Ok(groups)
 }
 
-/// With the port -1: the one that the kernel chose for an earlier address, which is to be the port of all if it is free.
+/// With the port -1: the port that the kernel chose for an earlier address. All addresses are to have it if it is free.
 fn chosen_before(groups: &[Group]) -> Option<u16> {
     groups.iter().find_map(|group| Some(group.address?.port()))
 }
@@ -163,7 +163,7 @@ fn resolve(listen: &ListenAddress) -> Result<Vec<IpAddr>, StartError> {
     Ok(ips)
 }
 
-/// What keeps an address from being listened on, and what to do.
+/// The error of an address that cannot be listened on, with the remedy.
 fn explain(transport: Transport, ip: IpAddr, port: Option<u16>, error: &io::Error) -> StartError {
     let port = port.unwrap_or(0);
     let at = SocketAddr::new(ip, port);
@@ -190,7 +190,7 @@ fn explain(transport: Transport, ip: IpAddr, port: Option<u16>, error: &io::Erro
     })
 }
 
-/// The sockets of one address, and the address with the port that they got.
+/// The sockets of one address, and the address with the port that they were given.
 fn bind_all(
     config: &Config,
     transport: Transport,
@@ -207,17 +207,17 @@ fn bind_all(
         let socket = socket(config, transport, address)?;
         socket.set_reuse_port(true)?;
         socket.bind(&address.into())?;
-        // With port 0 the first socket gets one from the kernel; the others join it there.
+        // With port 0 the first socket is given a port by the kernel; the others use that port.
         address = socket.local_addr()?.as_socket().unwrap_or(address);
         sockets.push(socket.into());
     }
     Ok((sockets, address))
 }
 
-/// Fails if anybody listens at `address`, also one who would share.
+/// Fails if another process listens at `address`, even one that would share it.
 ///
-/// A server that was killed holds its port until the kernel has taken its rings down, some tenths of a second later: who
-/// starts it again at once should not have to know that.
+/// A server that was killed holds its port until the kernel has taken its rings down, some tenths of a second later. An
+/// administrator who starts it again at once should not have to know that.
 fn claim(config: &Config, transport: Transport, address: SocketAddr) -> io::Result<()> {
     let begun = Instant::now();
     loop {
@@ -239,11 +239,11 @@ fn socket(config: &Config, transport: Transport, address: SocketAddr) -> io::Res
     };
     let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     if address.is_ipv6() {
-        // IPv4 has its own sockets.
+        // IPv4 has sockets of its own.
         socket.set_only_v6(true)?;
     }
     if transport == Transport::Udp {
-        // As much as the system allows (net.core.wmem_max, rmem_max): a large reply is many datagrams at once.
+        // The system allows up to net.core.wmem_max and rmem_max; a large reply is many datagrams at once.
         let _ = socket.set_send_buffer_size(DATAGRAM_SOCKET_BYTES);
         let _ = socket.set_recv_buffer_size(DATAGRAM_SOCKET_BYTES);
     } else {

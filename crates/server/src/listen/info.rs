@@ -1,4 +1,4 @@
-//! What connections inherit from the address that they came in by.
+//! The properties that connections inherit from the address that they came in by.
 
 use crate::ground::config::{BindingProtocol, Config, ListenAddress, TlsKind};
 
@@ -7,7 +7,7 @@ use crate::ground::config::{BindingProtocol, Config, ListenAddress, TlsKind};
 pub(crate) struct ListenerId(pub(crate) u16);
 
 impl ListenerId {
-    /// As an index.
+    /// The number as an index.
     #[inline]
     pub(crate) fn index(self) -> usize {
         usize::from(self.0)
@@ -26,7 +26,7 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    /// As the port file and messages name it.
+    /// The name in the port file and in messages.
     pub(super) fn name(self) -> &'static str {
         match self {
             Transport::Tcp => "TCP",
@@ -52,7 +52,7 @@ pub(crate) struct ListenerInfo {
 }
 
 impl ListenerInfo {
-    /// Of an address of `-l`.
+    /// The properties of an address of `-l`.
     pub(super) fn of_address(
         config: &Config,
         address: &ListenAddress,
@@ -61,7 +61,7 @@ impl ListenerInfo {
         Self {
             transport,
             protocol: address.protocol.unwrap_or(config.binding_protocol),
-            // There is no TLS for datagrams here, as there is none in memcached.
+            // There is no TLS for datagrams, as in memcached.
             tls: match transport {
                 Transport::Udp => TlsKind::None,
                 _ => address.tls.unwrap_or(config.tls),
@@ -71,7 +71,7 @@ impl ListenerInfo {
         }
     }
 
-    /// Of the unix socket, which stays inside the machine: no TLS, as in memcached.
+    /// The properties of the unix socket. It stays inside the machine and has no TLS, as in memcached.
     pub(super) fn of_unix_socket(config: &Config) -> Self {
         Self {
             transport: Transport::Unix,

@@ -1,15 +1,15 @@
-//! Sockets that were opened by whoever started the server, as systemd's socket activation does: they take the place of
-//! `-l`, `-p`, `-U` and `-s`.
+//! Sockets that were opened by the process that started the server, as systemd's socket activation does: they take the
+//! place of `-l`, `-p`, `-U` and `-s`.
 //!
 //! ```text
 //!   LISTEN_PID=ours, LISTEN_FDS=2
 //!
-//!     descriptor 3 (TCP 10.0.0.1:11211) --> group 0: each shard has a duplicate, one queue: who comes first accepts
-//!     descriptor 4 (/run/c.sock)        --> group 1: likewise
+//!     descriptor 3 (TCP 10.0.0.1:11211) --> group 0: each shard has a duplicate; one queue: the first shard to come accepts
+//!     descriptor 4 (/run/c.sock)        --> group 1: like group 0
 //! ```
 //!
-//! The supervisor keeps its own descriptors, so that the port stays open while the server is restarted and clients wait
-//! meanwhile. For that the server must not shut such a socket down at its end, but only close it: see `end.rs`.
+//! The supervisor keeps descriptors of its own, so that the port stays open while the server is restarted, and clients
+//! wait meanwhile. For that, the server must not shut such a socket down at its end, but only close it: see `end.rs`.
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
@@ -23,7 +23,7 @@ use crate::ground::config::{Config, ListenAddress};
 use super::info::{ListenerInfo, Transport};
 use super::{Group, message};
 
-/// The sockets that were handed over, by descriptor; empty without a supervisor that does so.
+/// The sockets that were handed over, by descriptor; empty without a supervisor that hands sockets over.
 pub(super) fn groups(config: &Config, shards: usize) -> Result<Vec<Group>, StartError> {
     let descriptors = sd_notify::listen_fds().map_err(|error| {
         message(format!(
@@ -63,10 +63,10 @@ fn group(config: &Config, number: RawFd, shards: usize) -> Result<Group, StartEr
     })
 }
 
-/// Gives it what this server's own sockets have, which accepted connections inherit.
+/// Sets the options of this server's own sockets, which accepted connections inherit.
 fn prepare(socket: &OwnedFd, transport: Transport) -> io::Result<()> {
     let socket = SockRef::from(socket);
-    // Some kernels do not let a ring wait for the connections of a socket that does not block.
+    // In some kernels, a ring cannot wait for the connections of a non-blocking socket.
     socket.set_nonblocking(false)?;
     if transport == Transport::Tcp {
         socket.set_keepalive(true)?;
@@ -75,7 +75,7 @@ fn prepare(socket: &OwnedFd, transport: Transport) -> io::Result<()> {
     Ok(())
 }
 
-/// What it is, and where it listens.
+/// The transport and the address of a socket.
 fn kind(socket: &OwnedFd) -> io::Result<(Transport, SockAddr)> {
     let socket = SockRef::from(socket);
     let address = socket.local_addr()?;

@@ -6,22 +6,22 @@
 //!     number   address               shard 0    shard 1    shard 2
 //!        0     TCP 10.0.0.1:11211    socket     socket     socket      SO_REUSEPORT: the kernel chooses by a hash
 //!        1     TCP [::1]:5001        socket     socket     socket
-//!        2     UDP 10.0.0.1:11212    socket     socket     socket      the same: one client's datagrams go to one shard
+//!        2     UDP 10.0.0.1:11212    socket     socket     socket      and one client's datagrams go to one shard
 //!        3     UDP [::1]:5001        socket     socket     socket
 //!
 //!   -s /run/c.sock -t 3
 //!
-//!        0     /run/c.sock           socket     dup        dup         one queue: who comes first accepts
+//!        0     /run/c.sock           socket     dup        dup         one queue: the first shard to come accepts
 //!
-//!   sockets that a supervisor hands over: likewise, see inherited.rs
+//!   sockets that a supervisor hands over: like the unix socket, see inherited.rs
 //! ```
 //!
 //! With SO_REUSEPORT a second server of the same user could take half of the connections of the first without anybody
-//! noticing. So each port is first bound without it, which fails if somebody listens there. Between that and the real
-//! bind another process could slip in; only another server being started at that very moment would.
+//! noticing. So each port is first bound without it, which fails if another process listens there. Between that and the
+//! real bind another process could slip in; only a server that is being started at that very moment would.
 //!
-//! The number is the [`ListenerId`] that a connection keeps for life, also on another shard: `Shared::listeners` says by it
-//! which protocols the connection may speak.
+//! The number is the [`ListenerId`] that a connection keeps for life, also on another shard: with it,
+//! `Shared::listeners` tells which protocols the connection may speak.
 
 mod end;
 mod inet;
@@ -63,12 +63,12 @@ struct Group {
     /// The address, with the port that it got; a unix socket has none.
     address: Option<SocketAddr>,
     info: ListenerInfo,
-    /// It was opened by somebody else, who keeps it open.
+    /// Whether a supervisor opened the sockets, and keeps them open.
     is_inherited: bool,
 }
 
 impl Listeners {
-    /// One shard's sockets, each with its number.
+    /// The sockets of one shard, each with its number.
     pub(crate) fn of_shard(
         &self,
         shard: usize,
@@ -80,7 +80,7 @@ impl Listeners {
         })
     }
 
-    /// All descriptors of its own that take connections.
+    /// The descriptors of the server's own sockets that take connections.
     fn of_streams(&self) -> impl Iterator<Item = &OwnedFd> {
         let groups = self.groups.iter();
         groups
@@ -89,12 +89,12 @@ impl Listeners {
             .map(Arc::as_ref)
     }
 
-    /// What connections inherit from each address, by number.
+    /// The properties that connections inherit from each address, by number.
     pub(crate) fn infos(&self) -> Vec<ListenerInfo> {
         self.groups.iter().map(|group| group.info.clone()).collect()
     }
 
-    /// What the file of MEMCACHED_PORT_FILENAME says: a line for each TCP and UDP socket, as memcached writes it.
+    /// The text of the file of MEMCACHED_PORT_FILENAME: a line for each TCP and UDP socket, as memcached writes it.
     pub(crate) fn port_lines(&self) -> String {
         let mut lines = String::new();
         for group in &self.groups {
@@ -113,11 +113,11 @@ impl Listeners {
     }
 }
 
-/// Makes all sockets and listens on them, `shards` for each address. The unix socket is made with the rights of the user
-/// that the process is to become, as memcached makes it: its directory may be that user's, and its file has to be.
+/// Makes all sockets and listens on them, `shards` for each address. The unix socket is made with the rights of the
+/// user that the process is to become, as in memcached: its directory may belong to that user, and its file has to.
 ///
 /// # Errors
-/// If an address cannot be had; the message says which one and what to do.
+/// If an address is not available; the message names the address and the remedy.
 pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartError> {
     let inherited = inherited::groups(config, shards)?;
     let groups = match &config.unix_socket {
@@ -133,7 +133,7 @@ pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartErr
         );
     }
     let listeners = Listeners { groups };
-    // All are bound: now nothing that follows fails for reasons that the user can mend.
+    // All sockets are bound: from here on, nothing fails for reasons that the user can mend.
     for socket in listeners.of_streams() {
         SockRef::from(socket)
             .listen(config.backlog)
@@ -144,7 +144,7 @@ pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartErr
                 ))
             })?;
     }
-    // The sockets have joined their groups in the order of the shards, which is what the program's result counts.
+    // The sockets have joined their groups in the order of the shards, by which the program's result counts.
     let groups = listeners.groups.iter();
     for group in groups.filter(|group| group.info.by_source_port) {
         source_port::attach(group, shards)
@@ -157,7 +157,8 @@ fn message(text: impl Into<String>) -> StartError {
     StartError::System(text.into())
 }
 
-/// Writes the ports to `file` for whoever started the server, by way of `file.lck`, so that no half of it is seen.
+/// Writes the ports to `file` for the process that started the server. It writes `file.lck` first, so that no half of
+/// the file is seen.
 pub(crate) fn write_port_file(file: &std::ffi::OsStr, listeners: &Listeners) -> io::Result<()> {
     let mut draft = OsString::from(file);
     draft.push(".lck");
@@ -168,7 +169,7 @@ pub(crate) fn write_port_file(file: &std::ffi::OsStr, listeners: &Listeners) -> 
 
 /// Sends to a connection that is about to be closed what fits in its send buffer; never waits.
 pub(crate) fn send_once(fd: &OwnedFd, bytes: &[u8]) {
-    // What fails here cannot be told to anybody: the client learns from the close.
+    // A failure cannot be told to anybody: the client learns of it from the close.
     let _ = SockRef::from(fd).send_with_flags(bytes, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL);
 }
 

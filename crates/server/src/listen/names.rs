@@ -12,7 +12,8 @@ pub(crate) fn local_address(fd: RawFd) -> String {
     named(fd, |socket| socket.local_addr())
 }
 
-/// The address of a connection's other end. A unix socket's client has none: it is the path that it connected to.
+/// The address of a connection's other end. The client of a unix socket has none: the path that it connected to is
+/// shown.
 pub(crate) fn peer_address(fd: RawFd) -> String {
     named(fd, |socket| match socket.peer_addr() {
         Ok(address) if address.is_unix() => socket.local_addr(),
@@ -20,7 +21,7 @@ pub(crate) fn peer_address(fd: RawFd) -> String {
     })
 }
 
-/// A connection's other end, as watchers are told of it.
+/// A connection's other end, in the form that watchers are told.
 pub(crate) fn peer(fd: RawFd) -> Peer {
     let address = with_socket(fd, |socket| socket.peer_addr());
     let unknown = Peer {
@@ -44,8 +45,8 @@ fn with_socket<T>(fd: RawFd, ask: impl FnOnce(SockRef<'_>) -> io::Result<T>) -> 
     if fd < 0 {
         return None;
     }
-    // SAFETY: the descriptor is not -1, and it is borrowed for these calls only. The callers' connections own theirs; for
-    // one that is closed the calls fail with EBADF or name another socket, which harms nobody.
+    // SAFETY: the descriptor is not -1, and it is borrowed for these calls only. The callers' connections own their
+    // descriptors; for a closed descriptor the calls fail with EBADF or name another socket, which harms nobody.
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
     ask(SockRef::from(&borrowed)).ok()
 }

@@ -1,4 +1,4 @@
-//! What is said of the sockets when the server is ready.
+//! The lines about the sockets that are printed when the server is ready.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use crate::ground::config::{Config, Port, TlsKind};
 use super::{Listeners, Transport};
 
 impl Listeners {
-    /// One line: where the server is to be reached, and with how much.
+    /// One line: the server's addresses, its shards and its memory.
     pub(crate) fn ready_line(&self, config: &Config) -> String {
         let mut places: Vec<String> = Vec::new();
         for group in &self.groups {
@@ -41,7 +41,7 @@ impl Listeners {
         line
     }
 
-    /// One more line for who has not said where to listen, and may wonder why nobody gets through.
+    /// One more line if the addresses were not given: otherwise the administrator may wonder why no client can connect.
     pub(crate) fn loopback_line(&self, config: &Config) -> Option<&'static str> {
         let is_default = config.listen_text.is_none() && config.unix_socket.is_none();
         let is_on = config.tcp_port != Port::Off || config.udp_port != Port::Off;

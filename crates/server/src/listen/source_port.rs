@@ -8,14 +8,14 @@ use std::os::fd::AsRawFd;
 
 use super::Group;
 
-/// Offsets from here on are counted from the network header (linux/filter.h: SKF_NET_OFF).
+/// Offsets from this number on are counted from the network header (linux/filter.h: SKF_NET_OFF).
 const NETWORK_HEADER: u32 = (-0x10_0000_i32) as u32;
-/// Bytes of an IPv4 header without options, and of an IPv6 header; the source port follows. Options on a SYN are as good
-/// as extinct; with them the client would land on another shard, which serves it as well.
+/// Bytes of an IPv4 header without options, and of an IPv6 header; the source port follows. Options on a SYN are as
+/// good as extinct. With options, the client would land on another shard, which serves it as well.
 const IPV4_HEADER_BYTES: u32 = 20;
 const IPV6_HEADER_BYTES: u32 = 40;
 
-/// Attaches the program to the sockets of `group`, which listen already.
+/// Attaches the program to the sockets of `group`, which already listen.
 pub(super) fn attach(group: &Group, shards: usize) -> io::Result<()> {
     let (Some(address), Some(socket)) = (group.address, group.sockets.first()) else {
         return Ok(());
@@ -30,8 +30,8 @@ pub(super) fn attach(group: &Group, shards: usize) -> io::Result<()> {
         len: program.len() as u16,
         filter: program.as_mut_ptr(),
     };
-    // SAFETY: `filter` and the instructions that it points to live through the call, and its length is theirs; the kernel
-    // copies them, and checks the program before it accepts it.
+    // SAFETY: `filter` and the instructions that it points to live through the call, and the length in `filter` is
+    // theirs; the kernel copies them, and checks the program before it accepts it.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
@@ -48,7 +48,7 @@ pub(super) fn attach(group: &Group, shards: usize) -> io::Result<()> {
     }
 }
 
-/// Load the source port, take the remainder, return it.
+/// The program: load the source port, take the remainder, return it.
 fn program(header_bytes: u32, shards: u32) -> [libc::sock_filter; 3] {
     let instruction = |code: u32, k| libc::sock_filter {
         code: code as u16,

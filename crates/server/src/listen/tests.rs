@@ -76,7 +76,7 @@ fn a_busy_port_is_refused_even_if_its_owner_shares() {
 
 #[test]
 fn one_busy_address_of_a_name_is_left_out() {
-    // A name with two addresses, one of which is taken: all of the machine, as `-l '*'` means it.
+    // `-l '*'` stands for all addresses of the machine, one of which is taken.
     let taken = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let mut config = config(&["*"], Port::Fixed(port));
@@ -123,7 +123,7 @@ fn without_tcp_there_is_udp_or_nothing() {
         (0, String::new())
     );
     assert!(listeners.ready_line(&off).contains("ready on nowhere; "));
-    // Not even where an address has a port of its own.
+    // This holds even where an address has a port of its own.
     off.listen[0].port = Some(Port::Fixed(1));
     assert_eq!(bind(&off, 1).unwrap().groups.len(), 0);
     off.listen[0].port = None;

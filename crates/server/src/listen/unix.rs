@@ -16,7 +16,8 @@ use crate::ground::config::Config;
 use super::info::ListenerInfo;
 use super::{Group, message};
 
-/// The mask is the process's: whoever changes it is alone (tests bind several sockets at once).
+/// Held by code that changes the process's umask, so that only one thread does so at a time (tests bind several sockets
+/// at once).
 static UMASK: Mutex<()> = Mutex::new(());
 
 /// The socket of `-s`, one descriptor of it per shard.
@@ -30,12 +31,12 @@ pub(super) fn group(config: &Config, path: &Path, shards: usize) -> Result<Group
     remove_stale(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
     let address = SockAddr::unix(path).map_err(failed)?;
-    // The mode must be right from the first moment on, so it is the mask that decides, not a chmod.
+    // The mode must be right from the first moment on, so the umask sets it, not a chmod.
     let _alone = UMASK.lock().unwrap_or_else(PoisonError::into_inner);
-    // SAFETY: umask has no memory effects. It is the process's; no other thread creates files at start-up.
+    // SAFETY: umask has no memory effects. It belongs to the process; no other thread creates files at start-up.
     let previous = unsafe { libc::umask(!config.unix_mask & 0o777) };
     let bound = socket.bind(&address);
-    // SAFETY: as above.
+    // SAFETY: umask has no memory effects; the previous mask is put back.
     unsafe { libc::umask(previous) };
     bound.map_err(failed)?;
     if let Some(user) = crate::process::user_to_become(config)?
@@ -62,7 +63,7 @@ fn remove_stale(path: &Path) -> Result<(), StartError> {
     let is_socket =
         fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
     if !is_socket {
-        // Something else by that name is not ours to remove: bind will say that it is in the way.
+        // A file of that name that is not such a socket is not ours to remove: bind will report that it is in the way.
         return Ok(());
     }
     if UnixStream::connect(path).is_ok() {

@@ -1,15 +1,16 @@
-//! Which CPU a shard stays on, so that two servers on a machine do not both have CPU 0.
+//! The CPU that each shard stays on, so that two servers on a machine do not both use CPU 0.
 //!
 //! ```text
-//!   --cpus LIST    shard N on the Nth of the list, whoever else is there
-//!   -o no_pin      nowhere
+//!   --cpus LIST    shard N on the Nth CPU of the list, whatever other servers run there
+//!   -o no_pin      shards are not pinned
 //!   otherwise      each on a CPU that the process may run on and no other server has claimed; if there are not as many,
 //!                  all shards go where the scheduler puts them
 //! ```
 //!
-//! A claim is a datagram socket with an abstract name for each CPU, which the kernel gives to one process at a time and takes
-//! back when that ends, however it ends. Who cannot make sockets of that kind pins without a claim. Claims are seen by servers
-//! in the same network namespace; containers that have their own are kept apart by their CPU sets, or by these options.
+//! A claim on a CPU is a datagram socket with an abstract name, which the kernel gives to one process at a time and
+//! takes back when that process ends, however it ends. A process that cannot make such sockets pins without a claim.
+//! Claims are seen by servers in the same network namespace; containers that have their own are kept apart by their CPU
+//! sets, or by these options.
 
 use std::io;
 use std::os::linux::net::SocketAddrExt;
@@ -22,10 +23,10 @@ use crate::ground::config::{Config, Pinning};
 
 use super::fatal::say;
 
-/// The CPUs of this server's shards, claimed as long as this lives.
+/// The CPUs of this server's shards, claimed as long as this value lives.
 #[derive(Debug, Default)]
 pub(crate) struct Cpus {
-    /// By shard; none if shards are not pinned.
+    /// The CPUs, by shard; empty if shards are not pinned.
     cpus: Vec<usize>,
     #[expect(dead_code, reason = "a claim lasts as long as its socket")]
     claims: Vec<UnixDatagram>,
@@ -55,7 +56,7 @@ impl Cpus {
     }
 }
 
-/// Claims the first `wanted` of `cpus` that are free; nothing if there are not as many.
+/// Claims the first `wanted` of `cpus` that are free; claims nothing if there are fewer.
 fn claim<T>(
     cpus: &[usize],
     wanted: usize,
@@ -81,8 +82,8 @@ fn bind(cpu: usize) -> io::Result<UnixDatagram> {
     UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name)?)
 }
 
-/// Keeps the calling thread, and those that it starts, on `cpu`. True if that is so now: a container or a service may not
-/// be allowed to choose, and is slower then, no worse.
+/// Keeps the calling thread, and the threads that it starts, on `cpu`. Returns true if this has an effect: a container
+/// or a service may not be allowed to choose, and is then slower, but not worse.
 pub(crate) fn pin(cpu: usize) -> bool {
     static SAID: Once = Once::new();
     let pinned = set_affinity(cpu);

@@ -1,8 +1,8 @@
-//! `-d`: the server goes on in a child, and the parent ends when it knows how that went.
+//! `-d`: the server goes on in a child, and the parent ends when it knows whether the child serves.
 //!
-//! memcached's parent ends at once, so a server that cannot bind its port fails unseen. Here the two share a pipe: the
-//! child writes a byte when it serves; the pipe closes without one when it dies, and its exit code is the parent's then. Until then the child keeps the terminal,
-//! so that its complaints are seen.
+//! memcached's parent ends at once, so a server that cannot bind its port fails unseen. Here the two share a pipe. The
+//! child writes a byte when it serves. If the child dies before that, the pipe closes without a byte, and the parent
+//! exits with the child's exit code. Until then the child keeps the terminal, so that its messages are seen.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -44,7 +44,7 @@ pub(super) fn fork() -> Result<(), StartError> {
     }
 }
 
-/// The code that the child ends with.
+/// The exit code of the child.
 fn exit_code_of(child: libc::pid_t) -> libc::c_int {
     let mut status = 0;
     // SAFETY: the status is written to a variable that lives here; the child is this process's own.
@@ -55,7 +55,8 @@ fn exit_code_of(child: libc::pid_t) -> libc::c_int {
     }
 }
 
-/// Leaves the directory (not with `-r`: cores go there) and the terminal (not with `-v`), and releases the parent.
+/// Leaves the directory (not with `-r`, since cores go there) and the terminal (not with `-v`), and releases the
+/// parent.
 pub(super) fn let_go(config: &Config) -> Result<(), StartError> {
     if !config.coredumps {
         std::env::set_current_dir("/").map_err(|error| failed("chdir", &error))?;
@@ -68,13 +69,13 @@ pub(super) fn let_go(config: &Config) -> Result<(), StartError> {
         .unwrap_or_else(std::sync::PoisonError::into_inner)
         .take();
     if let Some(mut parent) = parent {
-        // A parent that is gone needs no answer.
+        // If the parent is gone, it needs no answer.
         let _ = parent.write_all(&[1]);
     }
     Ok(())
 }
 
-/// Points the standard streams at nothing. Without /dev/null they stay, as in memcached.
+/// Points the standard streams at /dev/null. Without /dev/null they stay, as in memcached.
 fn redirect() -> Result<(), StartError> {
     let Ok(null) = File::options().read(true).write(true).open("/dev/null") else {
         return Ok(());

@@ -1,14 +1,14 @@
-//! The end of a process that cannot go on. A panic in any thread, or a shard that cannot work, ends all of it at once: half
-//! a server would leave a part of its clients waiting for ever, and nobody would start it again.
+//! The end of a process that cannot go on. A panic in any thread, or a shard that cannot work, ends the whole process
+//! at once: half a server would leave a part of its clients waiting for ever, and nobody would start it again.
 //!
 //! ```text
 //!   panic, in any thread ---> hook ----+
 //!   a shard's ring fails ---> fail ----+--> one line on stderr --> listeners shut --> status 70 (EX_SOFTWARE)
-//!                                      '--> half a second later, whatever the above is waiting for: status 70
+//!                                      '--> half a second later, even if a step above still waits: status 70
 //! ```
 //!
-//! Nothing is unwound, no buffer is flushed and nothing is saved for `-e`: what the panic has left behind is not to be
-//! believed.
+//! Nothing is unwound, no buffer is flushed and nothing is saved for `-e`: the state that a panic has left behind
+//! cannot be trusted.
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -24,33 +24,33 @@ use std::time::Duration;
 
 /// The exit status: EX_SOFTWARE of sysexits.h.
 const STATUS: libc::c_int = 70;
-/// A stderr that nobody reads must not keep the process.
+/// Time after which the process ends even if nobody reads its stderr.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// The same with a backtrace, whose names are looked up in a large file.
+/// Such a time with a backtrace, whose names are looked up in a large file.
 const BACKTRACE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Some thread has begun to end the process.
+/// Whether a thread has begun to end the process.
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
-/// Listening sockets, which would go on taking connections until the kernel has taken the rings down.
+/// The listening sockets, which would go on taking connections until the kernel has taken the rings down.
 static LISTENING: OnceLock<Vec<RawFd>> = OnceLock::new();
 
 thread_local! {
-    /// The caller of [`catching`] is told of a panic of this thread.
+    /// Whether a panic of this thread is reported to the caller of [`catching`].
     static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// From now on a panic ends the process.
+/// Makes a panic end the process from now on.
 pub(crate) fn end_on_panic() {
     panic::set_hook(Box::new(panicked));
 }
 
-/// Names the sockets that are to take no connections while the process ends.
+/// Names the sockets that must not take connections while the process ends.
 pub(crate) fn shut_at_failure(listening: Vec<RawFd>) {
-    // There is one server in a process; the second in a test process loses nothing.
+    // There is one server in a process; in a test process, a second server loses nothing by this.
     let _ = LISTENING.set(listening);
 }
 
-/// Ends the process, because it cannot go on: `what` says why.
+/// Ends the process, because it cannot go on; `what` is the reason.
 pub(crate) fn fail(what: impl Display) -> ! {
     begin(PATIENCE);
     say(format_args!(
@@ -59,13 +59,14 @@ pub(crate) fn fail(what: impl Display) -> ! {
     end()
 }
 
-/// Runs what may panic for reasons that are to be told as an error: the text is the panic's.
+/// Runs `work`, whose panics are to be told as errors: the text is that of the panic.
 ///
 /// # Errors
-/// If it has panicked.
+/// If `work` has panicked.
 pub(crate) fn catching<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     IS_CAUGHT.set(true);
-    // What `work` has changed is given up with it: the callers start something, and end the process if that fails.
+    // The state that `work` has changed is given up with it: the callers start something, and end the process if that
+    // fails.
     let done = panic::catch_unwind(panic::AssertUnwindSafe(work));
     IS_CAUGHT.set(false);
     done.map_err(|payload| text_of(&*payload).to_owned())
@@ -77,7 +78,7 @@ fn text_of(payload: &(dyn Any + Send)) -> &str {
     text.unwrap_or("no message")
 }
 
-/// Writes a line to stderr. One that is closed or full is no reason to end (`eprintln!` would panic).
+/// Writes a line to stderr. A stderr that is closed or full is no reason to end (`eprintln!` would panic).
 pub(crate) fn say(line: impl Display) {
     let mut line = line.to_string();
     line.push('\n');
@@ -85,7 +86,7 @@ pub(crate) fn say(line: impl Display) {
 }
 
 fn panicked(info: &PanicHookInfo<'_>) {
-    // A thread that is on its way out has no locals any more, and nobody who catches.
+    // A thread that is on its way out has no thread-locals any more, and nobody catches its panic.
     if IS_CAUGHT.try_with(Cell::get).unwrap_or(false) {
         return;
     }
@@ -103,7 +104,7 @@ fn panicked(info: &PanicHookInfo<'_>) {
     end()
 }
 
-/// One line: who panicked, where, and why.
+/// One line: the thread that panicked, the place, and the reason.
 fn describe(info: &PanicHookInfo<'_>, has_backtrace: bool) -> String {
     let thread = thread::current();
     let thread = thread.name().unwrap_or("without a name");
@@ -121,7 +122,8 @@ fn describe(info: &PanicHookInfo<'_>, has_backtrace: bool) -> String {
     format!("corecached: thread {thread} panicked{place}: {why}; ending with status {STATUS}{hint}")
 }
 
-/// The first thread to come here goes on, any other waits for the end. After `patience` the process ends in any case.
+/// The first thread to call this goes on; any other thread waits for the end. After `patience` the process ends in any
+/// case.
 fn begin(patience: Duration) {
     if IS_ENDING.swap(true, Ordering::SeqCst) {
         loop {
@@ -131,7 +133,7 @@ fn begin(patience: Duration) {
     arm(patience);
 }
 
-/// Has SIGALRM end the process after `patience`. No thread is needed for it, since none may be to be had.
+/// Makes SIGALRM end the process after `patience`. This takes no thread, since perhaps none can be started.
 fn arm(patience: Duration) {
     let timer = libc::itimerval {
         it_interval: libc::timeval {
@@ -144,24 +146,24 @@ fn arm(patience: Duration) {
         },
     };
     let handler: extern "C" fn(libc::c_int) = too_late;
-    // SAFETY: the handler makes one system call, which is allowed in one.
+    // SAFETY: the handler makes one system call, which is allowed in a handler.
     unsafe { libc::signal(libc::SIGALRM, handler as libc::sighandler_t) };
-    // SAFETY: the timer is read during the call only; the old one is not asked for.
+    // SAFETY: the timer is read during the call only; the old timer is not asked for.
     unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
     super::mask::unblock(libc::SIGALRM);
 }
 
 extern "C" fn too_late(_signal: libc::c_int) {
-    // SAFETY: ends the process, which may be done anywhere.
+    // SAFETY: `_exit` ends the process, which may be done anywhere.
     unsafe { libc::_exit(STATUS) }
 }
 
 fn end() -> ! {
     for &socket in LISTENING.get().into_iter().flatten() {
-        // SAFETY: touches no memory. These sockets stay open as long as the process lives.
+        // SAFETY: `shutdown` touches no memory. These sockets stay open as long as the process lives.
         unsafe { libc::shutdown(socket, libc::SHUT_RDWR) };
     }
-    // SAFETY: ends the process without running anything of it.
+    // SAFETY: `_exit` ends the process without running anything of it.
     unsafe { libc::_exit(STATUS) }
 }
 

@@ -8,8 +8,8 @@ use tracing::warn;
 
 use super::fatal::say;
 
-/// Writes this process's id to `file`, by way of `file.tmp`, so that nobody reads half of it. Says so if that fails, and if
-/// the file names a process that still runs.
+/// Writes this process's id to `file`. It writes `file.tmp` first, so that nobody reads half of the file. It reports a
+/// failure, and a file that names a process that still runs.
 pub(super) fn write_pidfile(file: &Path) {
     warn_of_other(file);
     let mut draft = OsString::from(file);
@@ -45,7 +45,7 @@ fn warn_of_other(file: &Path) {
     }
 }
 
-/// Removes the pid file. After a change of user that may not be allowed; the next start overwrites it.
+/// Removes the pid file. After a change of user this may not be allowed; the next start overwrites the file.
 pub(super) fn remove_pidfile(file: &Path) {
     if let Err(error) = fs::remove_file(file) {
         warn!("could not remove the pid file {}: {error}", file.display());

@@ -8,12 +8,12 @@ use crate::ground::config::{Config, Port};
 
 use super::fatal::say;
 
-/// Descriptors of the process as a whole: a sum, with room.
+/// Descriptors of the process as a whole: a sum, with some to spare.
 const PROCESS_DESCRIPTORS: u64 = 3 // standard streams
     + 2 // pid file, port file or /dev/null, while they are written
     + 2 // the pipe to a daemon's parent
     + 9; // what libraries open for a moment: /proc, /sys, /etc
-/// Descriptors of each shard: a sum, with room.
+/// Descriptors of each shard: a sum, with some to spare.
 const SHARD_DESCRIPTORS: u64 = 1 // companion ring
     + 2 // its eventfds: waker and parking; with epoll instead of all these and glommio's: two and two timers
     + 3 // glommio's rings: main, latency, poll
@@ -22,12 +22,13 @@ const SHARD_DESCRIPTORS: u64 = 1 // companion ring
     + 2 // connections over the limit, until they are refused
     + 4; // room
 
-/// How many descriptors the server needs besides those of connections and listening sockets.
+/// Number of descriptors that the server needs besides those of connections and listening sockets.
 pub(crate) fn reserved_descriptors(shards: usize) -> u64 {
     PROCESS_DESCRIPTORS + SHARD_DESCRIPTORS * shards as u64
 }
 
-/// Descriptors for everything: connections, listening sockets (a name may stand for two addresses), and the reserve.
+/// Number of descriptors for everything: connections, listening sockets (a name may stand for two addresses), and the
+/// reserve.
 fn descriptors_needed(config: &Config) -> u64 {
     let ports = 1 + u64::from(config.shard_port != 0) + u64::from(config.udp_port != Port::Off);
     let addresses = 2 * ports * config.listen.len() as u64;
@@ -36,8 +37,8 @@ fn descriptors_needed(config: &Config) -> u64 {
         + reserved_descriptors(config.threads)
 }
 
-/// Raises the limit on open files to what `-c` needs; it is never lowered. Where that much is not to be had, `-c` becomes what
-/// there is room for, and it is said.
+/// Raises the limit on open files to the number that `-c` needs; it is never lowered. If that many are not available,
+/// `-c` becomes the number that there is room for, and a message says so.
 ///
 /// # Errors
 /// If there is no room for a single connection.
@@ -73,8 +74,8 @@ pub(super) fn raise_descriptors(config: &mut Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// The limit that is in force after an attempt to have `needed` descriptors: raising the hard limit is a matter of rights,
-/// root may up to fs.nr_open; anybody may raise the soft limit up to the hard one.
+/// The limit that is in force after an attempt to have `needed` descriptors. Anybody may raise the soft limit up to the
+/// hard one; root may also raise the hard limit, up to fs.nr_open.
 fn raise_to(needed: u64, mut limit: libc::rlimit) -> libc::rlimit {
     let most = std::fs::read_to_string("/proc/sys/fs/nr_open")
         .ok()
@@ -98,7 +99,7 @@ fn raise_to(needed: u64, mut limit: libc::rlimit) -> libc::rlimit {
     limit
 }
 
-/// `-r`: core files of any size, or of as much as is allowed.
+/// `-r`: allows core files of any size, or of as much as the hard limit allows.
 pub(super) fn raise_core() -> Result<(), StartError> {
     let unlimited = libc::rlimit {
         rlim_cur: libc::RLIM_INFINITY,
@@ -120,14 +121,14 @@ pub(super) fn raise_core() -> Result<(), StartError> {
 
 /// `-k`: locks all memory as it comes into use.
 ///
-/// Not before: the shards reserve far more address space than they may use, and the kernel would fill it all. Memory that
-/// is mapped later is included only if there is no limit, since the mapping would fail at the limit.
+/// It is not locked before: the shards reserve far more address space than they may use, and the kernel would fill it
+/// all. Memory that is mapped later is included only if there is no limit, since the mapping would fail at the limit.
 pub(super) fn lock_memory() -> io::Result<()> {
     let unlimited = libc::rlimit {
         rlim_cur: libc::RLIM_INFINITY,
         rlim_max: libc::RLIM_INFINITY,
     };
-    // As root this works and outlives the change of user; otherwise the limit stays as it is.
+    // As root this works, and the limit outlives the change of user; otherwise the limit stays as it is.
     let _ = set(libc::RLIMIT_MEMLOCK, &unlimited);
     let future = match get(libc::RLIMIT_MEMLOCK)?.rlim_cur {
         libc::RLIM_INFINITY => libc::MCL_FUTURE,

@@ -1,4 +1,5 @@
-//! What is said on stderr, and how much: `-v` sets the level at the start, the command `verbosity` while it runs.
+//! Messages on stderr, and their level: `-v` sets the level at the start, the command `verbosity` while the server
+//! runs.
 
 use std::io;
 use std::sync::OnceLock;
@@ -11,7 +12,7 @@ use tracing_subscriber::{Layer, Registry, fmt};
 
 static LEVEL: OnceLock<Handle<LevelFilter, Registry>> = OnceLock::new();
 
-/// How many `-v` there are. Every request looks at it; asking the subscriber took a seventh of a pipelined get.
+/// The number of `-v`. Every request looks at it; asking the subscriber took a seventh of a pipelined get.
 static VERBOSITY: AtomicU8 = AtomicU8::new(0);
 
 /// Whether requests and replies are shown, as `-vv` asks for.
@@ -20,7 +21,7 @@ pub(crate) fn shows_dialogue() -> bool {
     VERBOSITY.load(Ordering::Relaxed) >= 2
 }
 
-/// The level that so many `-v` ask for.
+/// The level that this many `-v` ask for.
 fn level(verbosity: u8) -> LevelFilter {
     match verbosity {
         0 => LevelFilter::ERROR,
@@ -36,23 +37,23 @@ pub(super) fn start(verbosity: u8) {
     let (filter, handle) = reload::Layer::new(level(verbosity));
     let output = fmt::layer()
         .with_writer(io::stderr)
-        // What cannot be written is lost: the complaint about it would panic where stderr is closed.
+        // A message that cannot be written is lost: the complaint about it would panic if stderr is closed.
         .log_internal_errors(false)
         .with_target(false)
         .compact();
     let subscriber = Registry::default().with(filter.and_then(output));
     match tracing::subscriber::set_global_default(subscriber) {
-        // Nobody else sets LEVEL: there is one global subscriber, and it is ours.
+        // Nothing else sets LEVEL: there is one global subscriber, and it is ours.
         Ok(()) => drop(LEVEL.set(handle)),
         Err(_) => set_verbosity(verbosity),
     }
 }
 
-/// Changes how much is said.
+/// Changes the level of messages.
 pub(crate) fn set_verbosity(verbosity: u8) {
     VERBOSITY.store(verbosity, Ordering::Relaxed);
     if let Some(handle) = LEVEL.get() {
-        // Fails only if the subscriber is gone, and then there is nothing to set.
+        // This fails only if the subscriber is gone, and then there is nothing to set.
         let _ = handle.modify(|filter| *filter = level(verbosity));
     }
 }

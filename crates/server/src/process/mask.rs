@@ -1,8 +1,8 @@
-//! Sets of signals, and which of them reach a thread.
+//! Sets of signals, and their effect on a thread.
 
 use std::mem::MaybeUninit;
 
-/// Lets `signal` reach the calling thread, whatever the process was started with.
+/// Lets `signal` reach the calling thread, whatever mask the process was started with.
 pub(super) fn unblock(signal: libc::c_int) {
     let mut set = empty();
     // SAFETY: the set is initialised; a signal that does not exist is refused.

@@ -1,5 +1,5 @@
-//! The process around the server: what memcached does with `-d`, `-P`, `-u`, `-r`, `-k`, `-c` and signals, in the order that
-//! threads, rings and rights ask for.
+//! The process around the server. It does what memcached does with `-d`, `-P`, `-u`, `-r`, `-k`, `-c` and signals, in
+//! the order that threads, rings and rights require.
 //!
 //! ```text
 //!   prepare       limits ........ descriptors, core files
@@ -45,10 +45,10 @@ use std::io;
 use crate::error::StartError;
 use crate::ground::config::Config;
 
-/// What must be done while there is one thread and no socket.
+/// Does the work that must be done while there is one thread and no socket.
 ///
-/// With `-d` it returns in the child only. The parent waits until the child calls [`started`] and then exits with 0, or
-/// with 1 if the child ends before that: who starts a daemon learns whether it runs.
+/// With `-d` it returns in the child only. The parent waits until the child calls [`serving`] and then exits with 0, or
+/// with 1 if the child ends before that: so the caller that starts a daemon learns whether it runs.
 ///
 /// # Errors
 /// If a limit is too low, the user unknown, or the process cannot fork.
@@ -65,12 +65,12 @@ pub(crate) fn prepare(config: &mut Config) -> Result<(), StartError> {
     signals::block()
 }
 
-/// What is done once the server listens and all shards have their rings. Files are written as the user that the process
-/// becomes, whose directories they lie in; one that cannot be written is named, and the server runs, as memcached does.
-/// `write_ports` writes the port file.
+/// Does the work that follows once the server listens and all shards have their rings. Files are written as the user
+/// that the process becomes, to whom their directories belong. A file that cannot be written is named, and the server
+/// runs, as memcached does. `write_ports` writes the port file.
 ///
 /// # Errors
-/// If the user cannot be become.
+/// If the process cannot become the user.
 pub(crate) fn started(
     config: &Config,
     write_ports: impl FnOnce(&OsStr) -> io::Result<()>,
@@ -78,7 +78,7 @@ pub(crate) fn started(
     if config.lock_memory
         && let Err(error) = limits::lock_memory()
     {
-        // Whoever asked for locked memory hears this without -v, too.
+        // An administrator who asks for locked memory is told this without `-v`, too.
         say(format_args!(
             "warning: -k invalid, mlockall() failed: {error}"
         ));
@@ -104,7 +104,7 @@ pub(crate) fn started(
 /// Lets go of the terminal and of the waiting parent (`-d`), once the server serves.
 ///
 /// # Errors
-/// If there is no way into the background.
+/// If the process cannot go into the background.
 pub(crate) fn serving(config: &Config) -> Result<(), StartError> {
     if config.daemonize {
         daemon::let_go(config)?;
@@ -112,7 +112,7 @@ pub(crate) fn serving(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// What is left to do at the end.
+/// Does the work at the end: removes the pid file.
 pub(crate) fn ended(config: &Config) {
     if let Some(file) = &config.pidfile
         && config.daemonize

@@ -1,4 +1,4 @@
-//! What is read again while the server runs: SIGHUP asks for it, as in memcached (password file, certificates).
+//! Files that are read again while the server runs. SIGHUP asks for it, as in memcached (password file, certificates).
 //!
 //! ```text
 //!   start:    shared.reloads.subscribe("password file", move || users.read_again())
@@ -12,16 +12,16 @@ use tracing::{error, info};
 
 type Reload = Box<dyn Fn() -> Result<(), String> + Send>;
 
-/// Who wants to hear of SIGHUP.
+/// The subscribers of SIGHUP.
 #[derive(Default)]
 pub(crate) struct Reloads {
     subscribers: Mutex<Vec<(&'static str, Reload)>>,
 }
 
 impl Reloads {
-    /// Calls `reload` at every SIGHUP, on the main thread, which may block. `what` is named in messages.
+    /// Calls `reload` at every SIGHUP, on the main thread, which may block. Messages name `what`.
     ///
-    /// An error leaves things as they were before: `reload` must not keep half of something.
+    /// If `reload` fails, everything has to be as before: it must not keep half of the new state.
     pub(crate) fn subscribe(
         &self,
         what: &'static str,
@@ -34,7 +34,7 @@ impl Reloads {
         subscribers.push((what, Box::new(reload)));
     }
 
-    /// Everything is read again, in the order of the subscriptions.
+    /// Calls all subscribers, in the order of their subscriptions.
     pub(super) fn run(&self) {
         let subscribers = self
             .subscribers

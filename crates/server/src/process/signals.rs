@@ -1,5 +1,5 @@
-//! Signals: all threads block them, and the main thread waits for them. So no code ever
-//! runs inside a handler, but for the one that ends a process that cannot go on (`fatal.rs`).
+//! Signals: all threads block them, and the main thread waits for them. So no code ever runs inside a handler, except
+//! the one that ends a process that cannot go on (`fatal.rs`).
 
 use std::io;
 
@@ -13,10 +13,11 @@ use super::mask::empty;
 const ENDING: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGUSR1];
 /// The name of the signal that saves the items of `-e`.
 pub(crate) const GRACEFUL: &str = "SIGUSR1";
-/// Asks to read the password file and the certificates again.
+/// The signal that asks to read the password file and the certificates again.
 const RELOADING: libc::c_int = libc::SIGHUP;
 
-/// Blocks the signals that [`wait_for_signal`] waits for, in this thread and in all that it starts, and ignores SIGPIPE.
+/// Blocks the signals that [`wait_for_signal`] waits for, in this thread and in all threads that it starts, and ignores
+/// SIGPIPE.
 pub(super) fn block() -> Result<(), StartError> {
     let signals = awaited();
     // SAFETY: the set is initialised and lives through the call; the old mask is not asked for.
@@ -28,7 +29,7 @@ pub(super) fn block() -> Result<(), StartError> {
             "cannot block signals: {error}"
         )));
     }
-    // SAFETY: SIG_IGN is no code of ours. Writes to closed connections then fail with EPIPE.
+    // SAFETY: SIG_IGN runs no code of ours. Writes to closed connections then fail with EPIPE.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     Ok(())
 }
@@ -41,7 +42,7 @@ pub(crate) fn wait_for_signal(reloads: &Reloads) -> &'static str {
         // SAFETY: the set is initialised, the number is written to a variable that lives here.
         let result = unsafe { libc::sigwait(&raw const signals, &raw mut signal) };
         if result != 0 {
-            // It is denied: nobody could end this process in an orderly way.
+            // Waiting is denied: nobody could end this process in an orderly way.
             let error = io::Error::from_raw_os_error(result);
             fail(format_args!(
                 "cannot wait for signals (rt_sigtimedwait): {error}"
@@ -54,10 +55,10 @@ pub(crate) fn wait_for_signal(reloads: &Reloads) -> &'static str {
     }
 }
 
-/// Whether a signal that ends the server has come and waits for [`wait_for_signal`]: any thread may ask.
+/// Whether a signal that ends the server has come and waits for [`wait_for_signal`]. Any thread may ask.
 pub(crate) fn is_to_end() -> bool {
     let mut pending = empty();
-    // SAFETY: the kernel writes to a set of ours.
+    // SAFETY: the kernel writes to a set that lives here.
     unsafe { libc::sigpending(&raw mut pending) };
     // SAFETY: the set is initialised; the signals exist.
     (ENDING.into_iter()).any(|signal| unsafe { libc::sigismember(&raw const pending, signal) } == 1)
@@ -65,7 +66,8 @@ pub(crate) fn is_to_end() -> bool {
 
 /// Sends a signal to this process, as the command `shutdown` does.
 pub(crate) fn raise(signal: libc::c_int) {
-    // SAFETY: kill touches no memory. It is sent to the process, not to this thread, so the main thread's sigwait gets it.
+    // SAFETY: kill touches no memory. The signal goes to the process, not to this thread, so the main thread's sigwait
+    // gets it.
     unsafe { libc::kill(libc::getpid(), signal) };
 }
 

@@ -1,15 +1,15 @@
-//! How long the kernel's scheduler lets others run before a shard's thread, when they share a CPU.
+//! How long the kernel's scheduler lets other threads run before a shard's thread, when they share a CPU.
 //!
 //! ```text
 //!   slice of a shard   3 ms     others .................... shard    its deadline is 3 ms after it woke, as is theirs
 //!                      0.1 ms   others . shard . others .........    its deadline is 0.1 ms after it woke
 //! ```
 //!
-//! EEVDF picks, among the threads that have had no more than their share, the one whose deadline is next: the time it
-//! became eligible plus its slice over its weight. A shard's tick takes some 10 to 100 us, then it sleeps in its ring. With
-//! the slice of everybody else it waits behind theirs; with a short one it is next when it has work, and has no larger share
-//! of the CPU for that. It may be preempted sooner, too; a thread alone on its CPU never is. `docs/benchmarks.md`, "A short
-//! slice", has what it brings.
+//! EEVDF picks, among the threads that have had no more than their share, the one whose deadline is next: the time at
+//! which it became eligible plus its slice over its weight. A shard's tick takes some 10 to 100 us, then it sleeps in
+//! its ring. With the usual slice it waits behind the others' slices; with a short one it is next when it has work, and
+//! has no larger share of the CPU for that. It may be preempted sooner, too; a thread alone on its CPU never is. The
+//! measurement is in `docs/benchmarks.md`, "A short slice".
 //!
 //! Since Linux 6.12 `sched_runtime` of `sched_setattr` is the slice of SCHED_OTHER (commit 857b158dc5e8, "Use
 //! sched_attr::sched_runtime to set request/slice suggestion"; 0.1 to 100 ms); earlier kernels ignore it. Neither rustix nor
@@ -22,8 +22,9 @@ use tracing::debug;
 /// The shortest slice there is.
 const SLICE_NS: u64 = 100_000;
 
-/// Asks for a short slice for the calling thread. The nice value stays, and so does any policy but SCHED_OTHER: whoever has
-/// chosen one means it. Nothing depends on it: a kernel or a container that does not allow it is no error.
+/// Asks for a short slice for the calling thread. The nice value stays, and so does any policy but SCHED_OTHER: an
+/// administrator who has chosen one means it. Nothing depends on the slice: it is no error if a kernel or a container
+/// does not allow it.
 pub(crate) fn ask_for_short_slice() {
     match shorten() {
         Ok(slice_ns) => debug!(slice_ns, "scheduler's slice of this thread"),
@@ -31,7 +32,8 @@ pub(crate) fn ask_for_short_slice() {
     }
 }
 
-/// Returns the slice afterwards in nanoseconds: 0 where the kernel has none for the thread's policy.
+/// Shortens the slice. Returns the slice in force afterwards, in nanoseconds: 0 if the kernel has none for the thread's
+/// policy.
 pub(super) fn shorten() -> io::Result<u64> {
     let mut attributes = get()?;
     if attributes.sched_policy == libc::SCHED_OTHER.unsigned_abs() {
@@ -42,7 +44,7 @@ pub(super) fn shorten() -> io::Result<u64> {
     Ok(attributes.sched_runtime)
 }
 
-/// The calling thread's policy, nice value and so on.
+/// The calling thread's policy, nice value and other scheduling attributes.
 pub(super) fn get() -> io::Result<libc::sched_attr> {
     let size = size_of::<libc::sched_attr>();
     let mut attributes = libc::sched_attr {
@@ -55,18 +57,18 @@ pub(super) fn get() -> io::Result<libc::sched_attr> {
         sched_deadline: 0,
         sched_period: 0,
     };
-    // SAFETY: the kernel writes `size` bytes at most to the structure that it is pointed to, which lives here; it is made of
-    // integers.
+    // SAFETY: the kernel writes at most `size` bytes to the structure that it is pointed to, which lives here; the
+    // structure is made of integers.
     match unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size, 0) } {
         0 => Ok(attributes),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// Sets what [`get`] returns.
+/// Sets attributes that [`get`] has returned.
 pub(super) fn set(attributes: &libc::sched_attr) -> io::Result<()> {
     let attributes: *const libc::sched_attr = attributes;
-    // SAFETY: the kernel reads as many bytes of the structure as its `size` says, which is its size.
+    // SAFETY: the kernel reads as many bytes of the structure as its field `size` says, which is the structure's size.
     match unsafe { libc::syscall(libc::SYS_sched_setattr, 0, attributes, 0) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),

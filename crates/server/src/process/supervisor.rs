@@ -1,4 +1,5 @@
-//! What a supervisor is told, by systemd's protocol: a datagram to the socket that NOTIFY_SOCKET names. Without one, nothing.
+//! Messages to a supervisor, by systemd's protocol: datagrams to the socket that NOTIFY_SOCKET names. Without that
+//! variable, none are sent.
 //!
 //! ```text
 //!   all shards serve ......... READY=1       `Type=notify`: what depends on the cache starts now
@@ -9,17 +10,17 @@ use sd_notify::NotifyState;
 
 use super::fatal::say;
 
-/// The server serves.
+/// Tells the supervisor that the server serves.
 pub(crate) fn tell_ready() {
     tell(NotifyState::Ready);
 }
 
-/// The server ends.
+/// Tells the supervisor that the server ends.
 pub(crate) fn tell_stopping() {
     tell(NotifyState::Stopping);
 }
 
-/// A supervisor that cannot be told will find the server late, and end it: so the reason is said.
+/// Sends a message. A supervisor that does not get it will find the server late, and end it: so a failure is reported.
 fn tell(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         say(format_args!(

@@ -1,4 +1,4 @@
-//! What can be tried inside a test process without changing it for the other tests.
+//! Tests of functions that can be called in a test process without changing it for other tests.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,9 +24,9 @@ fn the_pid_file_has_the_pid_and_goes_away() {
     files::write_pidfile(&path);
     files::remove_pidfile(&path);
     assert!(!path.exists());
-    // A second time it only warns.
+    // Removing the file a second time only gives a warning.
     files::remove_pidfile(&path);
-    // Where there is no such directory it only says so.
+    // A directory that does not exist only gives a message.
     files::write_pidfile(&PathBuf::from("/nonexistent/pid"));
 }
 
@@ -42,7 +42,7 @@ fn the_limit_on_descriptors_is_raised_and_never_lowered() {
         conn_limit: u32::MAX,
         ..Config::default()
     };
-    // No system allows that many; what there is is used.
+    // No system allows that many; as many as there are are used.
     limits::raise_descriptors(&mut too_many).unwrap();
     assert!((1..u32::MAX).contains(&too_many.conn_limit));
     assert!(reserved_descriptors(4) > reserved_descriptors(1));
@@ -70,7 +70,7 @@ fn users_are_looked_up() {
         ..Config::default()
     };
     assert_eq!(user_to_become(&root).unwrap(), None);
-    // SAFETY: reads a number of the process.
+    // SAFETY: geteuid only reads a number of the process.
     if unsafe { libc::geteuid() } == 0 {
         let error = user_to_become(&unknown).unwrap_err().to_string();
         assert!(
@@ -108,7 +108,7 @@ fn one_that_cannot_be_read_again_keeps_no_other_from_it() {
     assert_eq!(count.load(Ordering::Relaxed), 2);
 }
 
-/// Runs `work` on a thread of its own, whose scheduling may be changed; `None` where that is forbidden.
+/// Runs `work` on a thread of its own, whose scheduling may be changed; returns `None` if that is forbidden.
 fn scheduled(
     policy: libc::c_int,
     nice: i32,

@@ -1,4 +1,4 @@
-//! `-u`: who the server becomes when it was started as root.
+//! `-u`: the user that the server becomes when it was started as root.
 
 use std::ffi::CString;
 use std::io;
@@ -9,7 +9,7 @@ use crate::ground::config::Config;
 
 use super::fatal::say;
 
-/// Who to become when nobody said so.
+/// The user to become if none is given.
 const DEFAULT_USER: &str = "nobody";
 /// Longest entry of the user database that is read.
 const ENTRY_BYTES: usize = 16 * 1024;
@@ -25,7 +25,7 @@ pub(crate) struct User {
     pub(crate) gid: libc::gid_t,
 }
 
-/// The user that this process is to become: `None` if it is not root, or was told to stay root.
+/// The user that this process is to become; `None` if it is not root, or was told to stay root.
 ///
 /// # Errors
 /// If there is no such user.
@@ -47,17 +47,17 @@ pub(crate) fn user_to_become(config: &Config) -> Result<Option<User>, StartError
 }
 
 fn is_root() -> bool {
-    // SAFETY: these read two numbers of the process, and cannot fail.
+    // SAFETY: these calls read two numbers of the process, and cannot fail.
     unsafe { libc::getuid() == 0 || libc::geteuid() == 0 }
 }
 
-/// A user by name.
+/// Looks a user up by name.
 fn look_up(name: &str) -> io::Result<Option<User>> {
     let name = CString::new(name)?;
     let mut entry = MaybeUninit::<libc::passwd>::uninit();
     let mut strings = vec![0; ENTRY_BYTES];
     let mut found = std::ptr::null_mut();
-    // SAFETY: the name ends in NUL; the entry and the strings are written within the sizes given, and live here.
+    // SAFETY: the name ends in NUL; the entry and the strings are written within the given sizes, and live here.
     let result = unsafe {
         libc::getpwnam_r(
             name.as_ptr(),
@@ -82,12 +82,12 @@ fn look_up(name: &str) -> io::Result<Option<User>> {
     }))
 }
 
-/// Runs `work` with the rights of the user that the process is to become, and if that fails with those it has now: what
-/// memcached does as that user may be possible for it only, as in a directory of its own. To be called while there is one
-/// thread.
+/// Runs `work` with the rights of the user that the process is to become and, if that fails, with the rights that it
+/// has now: the work that memcached does as that user may be possible for the user only, as in a directory of its own.
+/// To be called while there is one thread.
 ///
 /// # Errors
-/// Those of `work` as the user.
+/// The errors of `work` as the user.
 pub(crate) fn as_user_or_root<T>(
     config: &Config,
     work: impl Fn() -> Result<T, StartError>,
@@ -100,10 +100,11 @@ pub(crate) fn as_user_or_root<T>(
     done.or_else(|error| work().map_err(|_| error))
 }
 
-/// The same in the other order, for what was possible for root always: a key that nobody else may read.
+/// Runs `work` as root and, if that fails, as the user: root has always been able to do it, for example to read a key
+/// that nobody else may read.
 ///
 /// # Errors
-/// Those of `work` as root.
+/// The errors of `work` as root.
 pub(crate) fn as_root_or_user<T>(
     config: &Config,
     work: impl Fn() -> Result<T, StartError>,
@@ -119,7 +120,7 @@ pub(crate) fn as_root_or_user<T>(
     })
 }
 
-/// Another user's rights, for a while: the effective ids, while the real ones stay.
+/// Another user's rights, lent for a while: the effective ids change, while the real ones stay.
 struct Lent {
     uid: libc::uid_t,
     gid: libc::gid_t,
@@ -127,18 +128,19 @@ struct Lent {
 }
 
 impl Lent {
-    /// `None` if the process may not: then it is as it was.
+    /// Takes on the user's rights; returns `None` if the process may not, and then its rights are as before.
     fn become_for_now(user: &User) -> Option<Lent> {
-        // SAFETY: these read two numbers of the process, and cannot fail.
+        // SAFETY: these calls read two numbers of the process, and cannot fail.
         let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
         let lent = Lent {
             uid,
             gid,
             groups: groups()?,
         };
-        // SAFETY: the name ends in NUL and lives through the call. Without the groups the rights are fewer, no more.
+        // SAFETY: the name ends in NUL and lives through the call. Without the groups the process has fewer rights, not
+        // more.
         unsafe { libc::initgroups(user.name.as_ptr(), user.gid) };
-        // SAFETY: these take a number.
+        // SAFETY: these calls take a number.
         if unsafe { libc::setegid(user.gid) == 0 && libc::seteuid(user.uid) == 0 } {
             return Some(lent);
         }
@@ -147,9 +149,9 @@ impl Lent {
     }
 
     fn give_back(self) -> Result<(), StartError> {
-        // SAFETY: these take a number.
+        // SAFETY: these calls take a number.
         let returned = unsafe { libc::seteuid(self.uid) == 0 && libc::setegid(self.gid) == 0 };
-        // SAFETY: as many groups are read as there are.
+        // SAFETY: as many groups are read as the length says.
         unsafe { libc::setgroups(self.groups.len(), self.groups.as_ptr()) };
         if returned {
             return Ok(());
@@ -161,43 +163,44 @@ impl Lent {
     }
 }
 
-/// The groups of the process besides its own.
+/// The supplementary groups of the process.
 fn groups() -> Option<Vec<libc::gid_t>> {
     // SAFETY: with a size of 0 nothing is written.
     let count = unsafe { libc::getgroups(0, std::ptr::null_mut()) };
     let mut groups = vec![0; usize::try_from(count).ok()?];
-    // SAFETY: as many groups as there is room for are written.
+    // SAFETY: no more groups are written than there is room for.
     let count = unsafe { libc::getgroups(count, groups.as_mut_ptr()) };
     groups.truncate(usize::try_from(count).ok()?);
     Some(groups)
 }
 
-/// Becomes the user, with all threads: its groups, its group, itself, for good.
+/// Becomes the user, with all threads and for good: first its groups, then its group, then the user itself.
 pub(super) fn become_user(user: &User, coredumps: bool) -> Result<(), StartError> {
-    // The C library's calls change every thread of the process, unlike the system calls below them. The order is that of
-    // the rights each takes: uid last.
+    // The C library's calls change every thread of the process, unlike the system calls below them. The order follows
+    // from the rights that each call takes away: the uid comes last.
     // SAFETY: the name ends in NUL and lives through the call; nothing else is read.
     let grouped = unsafe { libc::initgroups(user.name.as_ptr(), user.gid) } == 0;
     let error = io::Error::last_os_error();
-    // A process without the right to choose its groups has few already, as in a user namespace: memcached goes on, too.
+    // A process without the right to choose its groups has few groups already, as in a user namespace: memcached goes
+    // on, too.
     if !grouped && error.raw_os_error() == Some(libc::EPERM) {
         say(format_args!("failed to drop supplementary groups: {error}"));
     } else if !grouped {
         return Err(not_become(user, &error));
     }
-    // SAFETY: these take a number.
+    // SAFETY: these calls take a number.
     if unsafe { libc::setgid(user.gid) != 0 || libc::setuid(user.uid) != 0 } {
         return Err(not_become(user, &io::Error::last_os_error()));
     }
-    // SAFETY: takes a number. It must fail: otherwise the rights are not gone.
+    // SAFETY: setuid takes a number. It must fail: otherwise the rights are not gone.
     if user.uid != 0 && unsafe { libc::setuid(0) } == 0 {
         return Err(StartError::System(
             "could give up root but take it back again: not going on like this".into(),
         ));
     }
     if coredumps {
-        // A process that changed its user is not dumped unless it says that it may be.
-        // SAFETY: takes numbers.
+        // A process that has changed its user is not dumped unless it says that it may be.
+        // SAFETY: prctl takes numbers here.
         unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
     }
     Ok(())

@@ -16,7 +16,8 @@ pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
     pairs.number("shards", shared.route.len() as u64);
     pairs.text("hash", KeyHasher::NAME);
     if shared.ground.config.shard_port > 0 {
-        // A client that knows the seed can make keys that collide (docs/security.md): it is shown only where clients need it.
+        // A client that knows the seed can make keys that collide (docs/security.md): it is shown only where clients
+        // need it.
         pairs.number("hash_seed", shared.ground.hasher.seed());
     }
     pairs.number("shard_port", u64::from(shared.ground.config.shard_port));

@@ -1,4 +1,4 @@
-//! `-Y`, `-S`, and what the environment adds to it.
+//! Tests of `-Y`, `-S`, and the environment variables that belong to them.
 
 use super::*;
 use crate::ground::config::Authentication;

@@ -25,7 +25,7 @@ fn rows(heading: &str) -> Vec<Row> {
     let lines = section.lines().filter(|line| line.starts_with("| `"));
     lines
         .map(|line| {
-            // The first cell is what stands before the first bar: nothing.
+            // The first cell is the text before the first bar, which is empty.
             let cells: Vec<&str> = line.split('|').collect();
             assert_eq!(cells.len(), 7, "{line}");
             Row {
@@ -81,7 +81,7 @@ fn every_letter_does_what_the_page_says() {
             assert!(documented.contains(&format!("--{long}")), "--{long}");
         }
     }
-    // memcached's: 42 letters.
+    // memcached's 42 letters.
     for letter in "pUsaAldrumMckvhiVPfnLDtRCbBISFXWYeZNo".chars() {
         assert!(documented.contains(&format!("-{letter}")), "-{letter}");
     }
@@ -99,7 +99,7 @@ fn every_sub_option_does_what_the_page_says() {
     for known in names.chain(ssl::names()) {
         assert!(documented.contains(known), "{known}");
     }
-    // Several in one list, and several lists.
+    // Several sub-options stand in one list, and there are several lists.
     let harmless = rows.iter().filter(|row| row.here != "refused");
     let list: Vec<&str> = harmless
         .map(|row| row.example)
@@ -111,7 +111,7 @@ fn every_sub_option_does_what_the_page_says() {
 #[test]
 fn tools_find_features_in_the_help() {
     let help = printed(&["-h"]);
-    // What memcached's own test suite looks for.
+    // These are the words that memcached's own test suite looks for.
     for present in [
         "-U,",
         "-s,",

@@ -4,7 +4,7 @@ use corecached_reactor::Io;
 
 use super::{check, refused};
 
-/// Sub-options that need a value, and what is said without one.
+/// Sub-options that need a value, and the message without one.
 const MISSING: [(&str, &str); 23] = [
     ("hashpower", "Missing numeric argument for hashpower"),
     (

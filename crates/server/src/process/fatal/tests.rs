@@ -1,4 +1,5 @@
-//! Each case is a process of its own: this test program, started again for one test with the name of a case.
+//! Tests of the end of a process. Each case runs in a process of its own: this test program, started again for one test
+//! with the name of the case.
 
 use std::process::Command;
 
@@ -62,7 +63,7 @@ extern "C" fn not_unwinding() {
     panic!("through C");
 }
 
-/// Status and words of a case.
+/// Runs a case; returns its exit status and its stderr.
 fn run(case: &str, backtrace: &str) -> (Option<i32>, String) {
     let program = std::env::current_exe().unwrap();
     let output = Command::new(program)
