@@ -1,7 +1,7 @@
 //! Time per operation, bytes per item and longest call of one engine.
 //!
-//! `cargo bench -p corecached-engine`, or with names of sections: `cargo bench -p corecached-engine -- speed bytes pause`.
-//! Under `cargo test` everything runs with small numbers.
+//! `cargo bench -p corecached-engine`, or with names of sections: `cargo bench -p corecached-engine -- speed bytes
+//! pause`. Under `cargo test` everything runs with small numbers.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -55,12 +55,13 @@ impl Budget {
         self.used_bytes.load(Ordering::Relaxed)
     }
 
-    /// Changes the limit. If it falls below what is used, [`crate::Engine::trim`] brings the shards down to it.
+    /// Changes the limit. If it falls below the bytes in use, [`crate::Engine::trim`] brings the shards down to it.
     pub fn set_limit_bytes(&self, limit_bytes: u64) {
         self.limit_bytes.store(limit_bytes, Ordering::Relaxed);
     }
 
-    /// Bytes in use beyond the limit. Until every shard has heard of a lowered limit, reserves without data do not count.
+    /// Bytes in use beyond the limit. Until every shard has heard of a lowered limit, reserves without data do not
+    /// count.
     pub fn excess_bytes(&self) -> u64 {
         self.counted_bytes().saturating_sub(self.limit_bytes())
     }

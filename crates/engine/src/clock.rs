@@ -13,10 +13,10 @@
 //! same second. Every live item was accessed since the last flush, and since then a stamp is a second: the difference
 //! of stamps is an age. No flush walks over the items.
 //!
-//! An item has room for the last 24 bits of its stamp. [`Engine::sweep`](crate::engine::Engine::sweep) sees to it that this is
-//! enough: a walk that looks at every item removes the dead and moves stamps that are older than [`AGE_MAX`] up to it.
-//! Stamps may run on for [`STAMPS_MAX`] after such a walk has begun, so two items never differ by the modulus or more,
-//! whatever happens to the time:
+//! An item has room for the last 24 bits of its stamp. [`Engine::sweep`](crate::engine::Engine::sweep) sees to it that
+//! this is enough: a walk that looks at every item removes the dead and moves stamps that are older than [`AGE_MAX`] up
+//! to it. Stamps may run on for [`STAMPS_MAX`] after such a walk has begun, so two items never differ by the modulus or
+//! more, whatever happens to the time:
 //!
 //! ```text
 //! renewed          due                 time stops           end          renewed + modulus - AGE_MAX
@@ -26,7 +26,8 @@
 //!                                         each walks a bit
 //! ```
 //!
-//! Where time stops (a jump by more than 72 days before any walk could end), ages grow no further, and nothing else is wrong.
+//! Where time stops (a jump by more than 72 days before any walk could end), ages grow no further, and nothing else is
+//! wrong.
 
 use serde::{Deserialize, Serialize};
 

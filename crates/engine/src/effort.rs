@@ -1,7 +1,7 @@
 //! How much one call may do.
 //!
-//! Work is counted in units of some 100 ns, which is a cache miss or two; in a cache of many GB, where the processor has
-//! to walk the page tables for each, 300 to 600:
+//! Work is counted in units of some 100 ns, which is a cache miss or two; in a cache of many GB, where the processor
+//! has to walk the page tables for each, 300 to 600:
 //!
 //! | unit | of |
 //! | --- | --- |
@@ -24,8 +24,8 @@ pub(crate) const CALL_WORK: u64 = 110;
 pub(crate) const WALK_WORK: u64 = 160;
 /// Slots of the index for one unit, as a shift.
 const SLOTS_SHIFT: u32 = 3;
-/// Bytes of a value that are stored in one call; larger ones come by [`Engine::staged_space`](crate::Engine::staged_space)
-/// from the network.
+/// Bytes of a value that are stored in one call; larger ones come by
+/// [`Engine::staged_space`](crate::Engine::staged_space) from the network.
 const AT_ONCE_BYTES: usize = 64 << 10;
 /// Bytes for one unit: copied, and given back to the kernel.
 const COPIED_PER_UNIT: usize = 1 << 10;

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! Engine
-//!  |- contents      what is there: items, index, clock, pins         read and changed by all
+//!  |- contents      the contents: items, index, clock, pins          read and changed by all
 //!  |- victims       which item goes next                             evict, place
 //!  |- placement     whose memory it is, which page is on its way     place
 //!  |- receiving     values on their way in                           stage
 //!  |- walks         where the background walks are                   upkeep
 //!  |- cas, limit    the next cas unique; how large items may be      verbs, stage
-//!  '- telemetry     what is counted and told                         written by all, read by nobody
+//!  '- telemetry     counters and events                              written by all, read by nobody
 //! ```
 //!
 //! Its methods are in the folders beside this file: `verbs`, `stage` and `pin` for clients, `place` for memory,

@@ -11,7 +11,7 @@
 //!   |
 //! place  evict            where memory comes from; which item goes for it
 //!   |
-//! contents                what is there, found and dead (clock), and what a call may cost (effort)
+//! contents                items that are there, found or dead (clock), and the bound on a call (effort)
 //!   |  \
 //!   |   index             hash -> chunk
 //!   |  /
@@ -19,13 +19,13 @@
 //!   |
 //! slab                    chunks, pages, budget
 //!   |
-//! segment                 access to the address space; unsafe code is here, in `words`, `mapping` and `prefault` (with the
-//!   |                     markers on `index::bucket` and `index::leaf`)
+//! segment                 access to the address space; unsafe code: here, in `words`, `mapping` and `prefault` (with
+//!   |                     the markers on `index::bucket` and `index::leaf`)
 //! words                   writing what other threads may be reading
 //!   |
 //! mapping                 the kernel's part: memory comes and goes (`prefault`: before it is asked for)
 //!
-//! engine                  the parts together; telemetry: what is counted and told, written by all of them, read by none
+//! engine                  the parts together; telemetry: counters and events, written by all parts, read by none
 //! reader                  lookups by other threads, which see segment and index as they change
 //! ```
 //!

@@ -157,7 +157,8 @@ fn map(bytes: usize, huge_pages: bool, file: Option<&MemoryFile>) -> io::Result<
     let flags = flags | libc::MAP_NORESERVE;
     let offset = offset as libc::off_t;
     // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory. A file is locked by the
-    // caller against other servers; whoever else writes to it breaks items as whoever writes to this process's memory.
+    // caller against other servers; another program that writes to the file breaks items, as one does that writes to
+    // this process's memory.
     let address = unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, flags, fd, offset) };
     if address == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());

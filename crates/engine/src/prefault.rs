@@ -18,7 +18,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::mapping::{HUGE_PAGE_BYTES, Mapping};
 
-/// Memory populated by one system call, so that shards that start together take turns, and a signal is not kept waiting.
+/// Memory populated by one system call, so that shards that start together take turns, and a signal is not kept
+/// waiting.
 pub(crate) const STEP_BYTES: usize = 64 << 20;
 
 /// Unused prefaulted pages of one shard.

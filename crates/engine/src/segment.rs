@@ -127,7 +127,8 @@ impl Segment {
     #[inline]
     pub(crate) fn write(&mut self, at: usize, bytes: &[u8]) {
         let target = self.target(at, bytes.len());
-        // SAFETY: in bounds by `check`, and so are the words: the mapping is whole pages. `&mut self` excludes other writers.
+        // SAFETY: in bounds by `check`, and so are the words: the mapping is whole pages. `&mut self` excludes other
+        // writers.
         unsafe { words::write(target, bytes) };
     }
 
@@ -180,7 +181,8 @@ impl Segment {
     pub(crate) fn record<T: Plain>(&self, at: usize) -> &T {
         self.check(at, size_of::<T>());
         assert!(at.is_multiple_of(align_of::<T>()), "misaligned record");
-        // SAFETY: in bounds and aligned (the base is page-aligned); `Plain` accepts any bytes; `&self` excludes writers.
+        // SAFETY: in bounds and aligned (the base is page-aligned); `Plain` accepts any bytes; `&self` excludes
+        // writers.
         unsafe { &*self.base.as_ptr().add(at).cast::<T>() }
     }
 

@@ -32,10 +32,10 @@ unsafe fn word<'a>(address: *mut u8) -> &'a AtomicU64 {
 ///
 /// # Safety
 ///
-/// As [`word`], and nobody else writes.
+/// The contract of [`word`], and nobody else writes the word.
 #[inline]
 unsafe fn merge(address: *mut u8, mask: u64, bits: u64) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller keeps this function's contract.
     let word = unsafe { word(address) };
     let kept = word.load(Ordering::Relaxed) & !mask;
     word.store(kept | bits & mask, Ordering::Release);
@@ -80,7 +80,7 @@ fn low_bytes(len: usize) -> u64 {
 ///
 /// # Safety
 ///
-/// As [`write`].
+/// The contract of [`write`].
 #[inline]
 unsafe fn write_short(address: *mut u8, bytes: &[u8]) {
     let skip = address.addr() % WORD_BYTES;
@@ -107,12 +107,13 @@ unsafe fn write_short(address: *mut u8, bytes: &[u8]) {
 ///
 /// # Safety
 ///
-/// The words that the bytes lie in are in memory that is accessed as this file's head says, and nobody else writes to them.
+/// The words that the bytes lie in are in memory that is accessed as this file's head says, and nobody else writes to
+/// them.
 #[inline]
 pub(crate) unsafe fn write(address: *mut u8, bytes: &[u8]) {
     if bytes.len() <= WORD_BYTES {
         if !bytes.is_empty() {
-            // SAFETY: the caller's.
+            // SAFETY: the caller keeps this function's contract.
             unsafe { write_short(address, bytes) };
         }
         return;
@@ -142,10 +143,10 @@ pub(crate) unsafe fn write(address: *mut u8, bytes: &[u8]) {
 ///
 /// # Safety
 ///
-/// As [`write`]; the address is aligned.
+/// The contract of [`write`]; the address is aligned.
 #[inline]
 pub(crate) unsafe fn store(address: *mut u8, value: u64) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller keeps this function's contract.
     unsafe { word(address) }.store(value, Ordering::Release);
 }
 
@@ -153,10 +154,10 @@ pub(crate) unsafe fn store(address: *mut u8, value: u64) {
 ///
 /// # Safety
 ///
-/// As [`write`]; the address is aligned.
+/// The contract of [`write`]; the address is aligned.
 #[inline]
 pub(crate) unsafe fn store_masked(address: *mut u8, mask: u64, bits: u64) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller keeps this function's contract.
     unsafe { merge(address, mask, bits) };
 }
 
@@ -167,7 +168,7 @@ pub(crate) unsafe fn store_masked(address: *mut u8, mask: u64, bits: u64) {
 /// The address is aligned, in memory that is accessed as this file's head says.
 #[inline]
 pub(crate) unsafe fn load(address: *const u8) -> u64 {
-    // SAFETY: the caller's.
+    // SAFETY: the caller keeps this function's contract.
     unsafe { word(address.cast_mut()) }.load(Ordering::Relaxed)
 }
 
@@ -188,7 +189,7 @@ pub(crate) unsafe fn read(address: *const u8, len: usize, out: &mut Vec<u8>) {
     let word = u64::from_le(word) >> (8 * skip);
     // SAFETY: room was made.
     unsafe { put(out, before, word.to_le()) };
-    // Each further word overwrites what the one before wrote beyond its own bytes.
+    // Each further word overwrites the bytes that the word before wrote beyond its own.
     let mut done = WORD_BYTES - skip;
     while done < len {
         // SAFETY: a word that some of the bytes lie in.
@@ -208,7 +209,7 @@ pub(crate) unsafe fn read(address: *const u8, len: usize, out: &mut Vec<u8>) {
 /// The room reaches 8 bytes behind `at`.
 #[inline]
 unsafe fn put(out: &mut Vec<u8>, at: usize, word: u64) {
-    // SAFETY: the caller's; the bytes need not be aligned.
+    // SAFETY: the caller keeps this function's contract; the bytes need not be aligned.
     unsafe { out.as_mut_ptr().add(at).cast::<u64>().write_unaligned(word) };
 }
 

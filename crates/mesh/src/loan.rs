@@ -71,7 +71,7 @@ pub fn loanable<T: Send>(value: T) -> (Owner<T>, Arc<Loanable<T>>) {
     (owner, shared)
 }
 
-/// The value and its ownership word, as everybody sees it.
+/// The value and its ownership word, shared by the owner and all borrowers.
 #[derive(Debug)]
 pub struct Loanable<T> {
     word: Padded<AtomicU8>,

@@ -12,10 +12,10 @@
 //!
 //! - A reader whose `begin` has seen the end of a change sees all that was written before `end_change`: release and
 //!   acquire.
-//! - A reader that has seen one word of a later change sees in `is_same` that the change has begun: each word is written by a
-//!   release after the sequence became odd, and the fence makes the reader's relaxed read of that word an acquire.
-//!   So this also holds for memory that was taken out of what the sequence guards and is used again, without another
-//!   change of the sequence, on whichever thread.
+//! - A reader that has seen one word of a later change sees in `is_same` that the change has begun: each word is
+//!   written by a release after the sequence became odd, and the fence makes the reader's relaxed read of that word an
+//!   acquire. So this also holds for memory that was taken out of what the sequence guards and is used again, without
+//!   another change of the sequence, on whichever thread.
 //!
 //! A sequence has 64 bits: it does not wrap around while a reader is held up.
 

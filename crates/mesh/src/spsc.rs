@@ -78,7 +78,8 @@ impl<T> Ring<T> {
     /// The slot of `counter` holds an item, which nobody else accesses, and which nobody will read after this.
     unsafe fn take(&self, counter: usize) -> T {
         self.slot(counter).with_mut(|slot| {
-            // SAFETY: initialised, exclusive and read once, as the caller promises; aligned and valid by being in the slice.
+            // SAFETY: initialised, exclusive and read once, as the caller promises; aligned and valid by being in the
+            // slice.
             unsafe { (*slot).assume_init_read() }
         })
     }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!          link                      unlink, evict, reclaim
-//! loose  -------->  linked  ------------------------------->  freed: its chunks at once, a chain's step by step (freeing.rs)
-//!                      |                                        ^
+//! loose  -------->  linked  ------------------------------->  freed: its chunks at once, those of a chain step by step
+//!                      |                                        ^               (freeing.rs)
 //!                      +-- while it is pinned: detached --------+ with the last unpin (pin/)
 //! ```
 //!

@@ -1,8 +1,9 @@
 //! Fingerprints of items that were evicted: an item that comes back soon has shown that it is wanted.
 //!
-//! Each leaf of the index (some 210 items) has up to three chunks of 256 fingerprints, 8 bits each, once an item with such a
-//! hash has been stored under pressure: 3.7 bytes for an item. A bucket is 8 fingerprints, the newest first; a new one
-//! pushes the oldest out. So the place of a fingerprint says how many evictions ago its item went, and no time is kept.
+//! Each leaf of the index (some 210 items) has up to three chunks of 256 fingerprints, 8 bits each, once an item with
+//! such a hash has been stored under pressure: 3.7 bytes for an item. A bucket is 8 fingerprints, the newest first; a
+//! new one pushes the oldest out. So the place of a fingerprint says how many evictions ago its item went, and no time
+//! is kept.
 //!
 //! ```text
 //! hash      | 63 ..... 45 | 44 ....... 37 | 36 .. 32 | 31 ............ 0 |

@@ -1,7 +1,7 @@
-//! S3-FIFO over two bits per item: what the frequency in an item's head means.
+//! S3-FIFO over two bits per item: the meaning of the frequency in an item's head.
 //!
 //! ```text
-//! 0, 1, 2   uses that the eviction hand has not yet taken away; it passes the items of a class in the order of their pages
+//! 0, 1, 2   uses that the eviction hand has not yet taken away; it passes the items of a class page by page
 //! 3         in the queue of probation.rs, and not asked for yet
 //! ```
 

@@ -81,7 +81,8 @@ impl Probation {
 }
 
 impl Victims {
-    /// Whether memory is short enough for probation to matter, so that a new item needs room for its entry and fingerprint.
+    /// Whether memory is short enough for probation to matter, so that a new item needs room for its entry and
+    /// fingerprint.
     #[inline]
     pub(crate) fn has_probation(&self) -> bool {
         self.probation.active

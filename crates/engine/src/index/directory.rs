@@ -2,8 +2,8 @@
 //! they change.
 //!
 //! ```text
-//! memory      | leaf 0 | leaf 1 | ... | leaf 63 | leaf 64 ...          address space for all that there can ever be:
-//!             +------------- block -------------+                      nothing moves, and nothing is freed under a reader
+//! memory      | leaf 0 | leaf 1 | ... | leaf 63 | leaf 64 ...          address space for all leaves there can be:
+//!             +------------- block -------------+                      no leaf moves or is freed under a reader
 //! sequences   one of 1024 for each leaf, by its number
 //! shape       | changes of the number of leaves | leaves |
 //! ```

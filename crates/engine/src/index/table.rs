@@ -1,8 +1,9 @@
-//! One table of the index: leaves ([`super::leaf`]) of up to 600 slots, found by linear hashing on the low bits of the hash.
+//! One table of the index: leaves ([`super::leaf`]) of up to 600 slots, found by linear hashing on the low bits of the
+//! hash.
 //!
-//! The table grows by splitting one leaf at a time, in order, so that nothing is ever rehashed as a whole and the directory
-//! is only appended to. Each leaf grows and shrinks by itself in steps of 40 slots, so slots are 80 to 92 % full whatever the
-//! number of items.
+//! The table grows by splitting one leaf at a time, in order, so that nothing is ever rehashed as a whole and the
+//! directory is only appended to. Each leaf grows and shrinks by itself in steps of 40 slots, so slots are 80 to 92 %
+//! full whatever the number of items.
 //!
 //! ```text
 //! hash   | 63 ....... 48 | 47 ... 32 | 31 ............ 0 |

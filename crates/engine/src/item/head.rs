@@ -1,19 +1,19 @@
 //! The first 8 bytes of a chunk that holds an item.
 //!
 //! ```text
-//! bit  0        3    5        6       7          8       9        10      11    12         32          40            64
+//! bit  0        3    5        6       7          8       9        10      11    12         32          40           64
 //!      | state  |freq| fetched| flags | deadline | cas64 | binary | stale | won | length   | key bytes | last access |
 //!      +--------+----+--------+-------+----------+-------+--------+-------+-----+----------+-----------+-------------+
 //! ```
 //!
 //! `length` is the number of value bytes in this chunk (at most a page, 2^20). `last access` is a stamp of the engine's
-//! clock (clock.rs), modulo 2^24. Behind it follow these fields, each only under the condition given:
+//! clock (clock.rs), modulo 2^24. Behind the head follow these fields, each only under the condition given:
 //!
 //! ```text
 //! cas unique    6 bytes, 8 with `cas64` (it does not fit 48 bits), 0 with cas disabled
 //! client flags  4 bytes, with `flags`
 //! deadline      4 bytes, with `deadline`
-//! chain         16 bytes, in a chain: bytes of the whole value, references of the next and of the last chunk, 4 unused ones
+//! chain         16 bytes, in a chain: bytes of the whole value, references of the next and the last chunk, 4 unused
 //! key, value
 //! ```
 //!

@@ -20,8 +20,8 @@ use crate::segment::next_piece;
 use crate::slab::ChunkRef;
 use crate::types::ItemHandle;
 
-/// One pin of an item. A pin is given back by [`Engine::unpin`] of the engine that made it, and cannot be copied: so
-/// nobody unpins an item that somebody else still reads. A pin that is dropped keeps its item for ever.
+/// One pin of an item. A pin is given back by [`Engine::unpin`] of the engine that made it, and cannot be copied: so no
+/// item is unpinned while another holder still reads it. A pin that is dropped keeps its item for ever.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "an item stays pinned until its pin is given back"]
 pub struct Pin {
@@ -185,8 +185,8 @@ impl Contents {
         }
     }
 
-    /// Notes at the page of an item's first chunk that the item stays where it is. The later chunks stay with it, since they
-    /// refer to it.
+    /// Notes at the page of an item's first chunk that the item stays where it is. The later chunks stay with it, since
+    /// they refer to it.
     pub(crate) fn guard(&mut self, first: ChunkRef) {
         let id = self.items.slabs.page_of(first);
         self.items.slabs.page_mut(id).guarded += 1;

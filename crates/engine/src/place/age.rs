@@ -2,7 +2,7 @@
 //! this one judgement.
 //!
 //! ```text
-//! pages   | . . [ sample of 8 ] . . . . |      the oldest of a sample and of the candidate from before is the candidate
+//! pages   | . . [ sample of 8 ] . . . . |      candidate: the oldest of a sample and the candidate before
 //!               ^ cursor
 //! a page's age: half of its sampled items are idle for so long, dead ones for ever;
 //!               a page whose items fit into free chunks elsewhere is idle for ever

@@ -202,7 +202,8 @@ impl Memory<'_> {
         Drained::Busy
     }
 
-    /// Vacates up to `count` chunks until the work is `work_max`; returns how many were looked at, 0 at the end of the page.
+    /// Vacates up to `count` chunks until the work is `work_max`; returns how many were looked at, 0 at the end of the
+    /// page.
     fn drain_batch(&mut self, drain: &mut Drain, count: usize, work_max: u64) -> usize {
         let slabs = &self.contents.items.slabs;
         let chunk_bytes = slabs.sizes.chunk_bytes(slabs.page(drain.page).class) as u32;

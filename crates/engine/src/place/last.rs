@@ -5,7 +5,7 @@
 //! ```text
 //! page that can be emptied?  -- yes --> emptied: a chunk of it
 //!        | no: noted
-//! something to evict, anywhere in the class?  -- some chunks in each call, from where the hand stands; all of them: noted
+//! something to evict, anywhere in the class?  -- some chunks in each call, from the hand on; all of them: noted
 //! ```
 
 use super::Memory;

@@ -1,7 +1,7 @@
 //! `slabs reassign`: an operator has a page moved from one slab class to another.
 //!
 //! ```text
-//! source (or the class with most pages) -- its oldest page, of a few --> destination: of its classes the one that evicts most
+//! source (or the class with most pages) -- its oldest page, of a few --> destination: its class that evicts most
 //! ```
 
 use super::Memory;

@@ -1,5 +1,5 @@
-//! Room for an item that is about to be stored: a slot in the index, an entry in the queue of its class, a place for its
-//! fingerprint.
+//! Room for an item that is about to be stored: a slot in the index, an entry in the queue of its class, a place for
+//! its fingerprint.
 //!
 //! ```text
 //! leaf full?  -- grows by an extent, or is split

@@ -76,7 +76,7 @@ impl Candidate {
         })
     }
 
-    /// Whether it is a linked item in one chunk that somebody has fetched.
+    /// Whether this is a linked item in one chunk that a client has fetched.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
         self.head.state() == State::Linked && self.head.is_fetched()

@@ -69,18 +69,18 @@ pub struct ReadFacts {
     pub value_bytes: usize,
     /// Bytes of header, key and value, as `bytes` counts them.
     pub item_bytes: usize,
-    /// The slab class of the engine; it has to be asked for the number that users are shown.
+    /// The slab class as the engine counts it. Only the engine knows the number that users are shown.
     pub class: u8,
     /// A note for the engine with the item, if it is to hear of the use.
     pub note: Option<ReadNote>,
 }
 
-/// What the caller says to an item that was found.
+/// The answer of the caller when an item was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// Its value is to be appended.
+    /// The value of the item is to be appended.
     Value,
-    /// What is known of it is enough.
+    /// The facts of the item are enough.
     Facts,
     /// The engine is to be asked.
     Engine,
@@ -97,7 +97,7 @@ pub enum Read {
     Ask,
 }
 
-/// Where a search ends.
+/// The result of a search.
 enum Search {
     Found(Candidate, ReadNote),
     Absent,
@@ -108,9 +108,9 @@ enum Search {
 }
 
 impl SharedReader {
-    /// Reads the item of `key`, whose hash is `hash`. `begin` is told of the item, says what is wanted of it, and may append
-    /// bytes to `out`; the value is appended behind them. `begin` may be called more than once: before each further call, all
-    /// that was appended is cut off.
+    /// Reads the item of `key`, whose hash is `hash`. `begin` is given the facts of the item, answers what the caller
+    /// wants of it, and may append bytes to `out`; the value is appended behind them. `begin` may be called more than
+    /// once: before each further call, all that was appended is cut off.
     ///
     /// For a value longer than `value_max` the engine has to be asked.
     pub fn read(

@@ -3,7 +3,7 @@
 use crate::index::tag_of;
 use crate::types::KeyHash;
 
-/// An item was used: where it was found.
+/// Notes that an item was used, by the place where it was found.
 ///
 /// If another item is in this place when the note comes, with the same 16 bits of its hash, that item counts as used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,22 +36,23 @@ impl ReadNote {
     }
 }
 
-/// What one thread has read of one other shard and the engine there has not been told yet. It is emptied and used again.
+/// The reads that one thread has made of one other shard and has not told that shard's engine yet. The notes are
+/// emptied and used again.
 #[derive(Clone, Debug, Default)]
 pub struct ReadNotes {
     /// Items that were used.
     pub(crate) used: Vec<ReadNote>,
-    /// By class: items found.
+    /// By class: number of items found.
     pub(crate) hits: Vec<u32>,
-    /// Whether there are any.
+    /// Whether any of `hits` is above 0.
     has_hits: bool,
 }
 
-/// Notes of used items that are kept; of more than these within some milliseconds only the hits are counted.
+/// Largest number of notes of used items. For further items within the same few milliseconds only the hits are counted.
 const USED_MAX: usize = 256;
 
 impl ReadNotes {
-    /// An item of this class was found.
+    /// Counts an item of this class that was found.
     #[inline]
     pub fn add(&mut self, class: u8, used: Option<ReadNote>) {
         let class = usize::from(class);
@@ -74,14 +75,14 @@ impl ReadNotes {
         !self.has_hits
     }
 
-    /// Items that are to be told of as used.
+    /// Number of items that the engine is to be told of as used.
     #[inline]
     #[must_use]
     pub fn used(&self) -> usize {
         self.used.len()
     }
 
-    /// They have been told.
+    /// Empties the notes after the engine has been told.
     pub fn clear(&mut self) {
         self.used.clear();
         self.hits.fill(0);

@@ -33,20 +33,20 @@ impl Engine {
         })
     }
 
-    /// Counts an item of another shard that this thread has found there by itself.
+    /// Counts an item that this thread has found in another shard by itself.
     #[inline]
     pub fn count_read_hit(&mut self, class: u8) {
         self.telemetry.found_elsewhere(class);
     }
 
-    /// Counts a key for which another shard has no item, as this thread has seen by itself.
+    /// Counts a key for which this thread has found no item in another shard by itself.
     #[inline]
     pub fn count_read_miss(&mut self) {
         self.telemetry.get_miss();
     }
 
-    /// Does to this shard's items what lookups would have done that other threads have made by themselves. They are shown where
-    /// they were made.
+    /// Marks items of this shard as used that other threads have read by themselves, as lookups of this engine would
+    /// have done. The statistics show these reads with the shards of the reading threads.
     pub fn note_reads(&mut self, notes: &ReadNotes, now: Seconds) {
         self.contents.clock.advance(now);
         for note in &notes.used {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::budget::Budget;
 
-/// One shard's account at the [`Budget`]: what is charged there is the larger of the reserve and what the shard holds.
+/// One shard's account at the [`Budget`]. The charge is the larger of the reserve and the bytes that the shard holds.
 #[derive(Debug)]
 pub(crate) struct Account {
     budget: Arc<Budget>,

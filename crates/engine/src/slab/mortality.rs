@@ -1,7 +1,7 @@
 //! How many items of a page are dead at a time, without looking at them.
 //!
-//! Each item with a deadline is counted in the slot of its remaining life, from when the page was last gone through. As in an
-//! HDR histogram a power of two has eight slots, so a slot is at most an eighth of the lives in it:
+//! Each item with a deadline is counted in the slot of its remaining life, from when the page was last gone through. As
+//! in an HDR histogram a power of two has eight slots, so a slot is at most an eighth of the lives in it:
 //!
 //! ```text
 //! row 0      0      1      2   ...   7      seconds left
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(mortality.dead_at(1001), 65_535);
     }
 
-    /// Whatever lives longer beside them, and however soon that dies after them.
+    /// The dead items are found whatever lives longer beside them, and however soon it dies after them.
     #[test]
     fn lives_that_end_together_are_expected_in_time() {
         for life in (2..60_000).step_by(7) {

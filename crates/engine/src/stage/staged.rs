@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Staged          one value, one holder: committed or aborted once, by the engine that made it
-//! StagedTicket    a number for a value left with its engine: copies are harmless, the first to come back gets the value
+//! StagedTicket    a number for a value left with its engine: copies are harmless, the first one back gets the value
 //! ```
 
 use std::collections::HashMap;

@@ -2,10 +2,10 @@
 //! meters of their own, which are never reset (`place::pressure`, `place::balance`, `contents::Census`).
 //!
 //! ```text
-//! verbs ------- what a command has come to ---+
+//! verbs ------- outcomes of commands ---------+
 //! evict, place, upkeep -- Leaving, pages -----+--> Telemetry --> stats.rs    counters, named as users know them
 //!                                                            \-> events.rs   for watchers, on request
-//!                                                                report.rs   what is shown, with what is there
+//!                                                                report.rs   reports: counters and amounts
 //! ```
 
 pub(crate) mod counters;

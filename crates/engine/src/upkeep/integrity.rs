@@ -1,7 +1,7 @@
 //! The self-check for tests: walks over everything and panics with a message that says what is wrong.
 //!
 //! ```text
-//! slabs (lists, free chunks) -> index -> items and their chains -> census -> what is not in the index -> guards of pages
+//! slabs (lists, free chunks) -> index -> items and their chains -> census -> items outside the index -> guards
 //! ```
 
 use std::collections::HashSet;

@@ -9,8 +9,8 @@
 //! checksum of a page -> its free chunks -> its items, chains, and their lookups -> the census of all is the saved one
 //! ```
 //!
-//! Pages are gone through in the order of memory, right after their checksum has brought them into the processor's cache,
-//! and lookups in the index are prefetched.
+//! Pages are gone through in the order of memory, right after their checksum has brought them into the processor's
+//! cache, and lookups in the index are prefetched.
 
 use std::io;
 

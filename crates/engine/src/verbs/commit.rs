@@ -1,7 +1,7 @@
 //! The end of a staged value: it is linked, joined to the present value, or freed.
 //!
 //! ```text
-//! commit -- append, prepend of what is there --> join.rs
+//! commit -- append, prepend to a present item --> join.rs
 //!    '---- else --> decide (store.rs) --> link_staged | give_up
 //! ```
 

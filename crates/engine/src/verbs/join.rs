@@ -1,4 +1,4 @@
-//! append and prepend: where the addition goes, and what has to be copied for it.
+//! append and prepend: where the addition goes, and which bytes have to be copied for it.
 //!
 //! ```text
 //! present item                        addition                what is copied
@@ -124,7 +124,7 @@ impl Engine {
             value_bytes: item.value_bytes() + len,
         };
         if self.is_too_large(key.len(), fields.value_bytes, fields.client_flags) {
-            // As memcached: only a value that is too large by itself is TooLarge.
+            // Like memcached: only a value that is too large by itself is `TooLarge`.
             self.telemetry.refused_too_large();
             return Err(StoreOutcome::NotStored);
         }

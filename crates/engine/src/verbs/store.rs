@@ -276,8 +276,8 @@ impl Engine {
         }
     }
 
-    /// Puts a complete item in the index, in place of a present one if there is one. The index has room. `dead` is the class
-    /// of the item that the lookup has removed.
+    /// Puts a complete item in the index, in place of a present one if there is one. The index has room. `dead` is the
+    /// class of the item that the lookup has removed.
     pub(crate) fn link(
         &mut self,
         chunk: ChunkRef,

@@ -1,5 +1,5 @@
-//! append and prepend to values of all sizes, by bytes and by values that were received in pieces, while they are sent and
-//! while they are not.
+//! append and prepend to values of all sizes, by bytes and by values that were received in pieces, while they are sent
+//! and while they are not.
 
 use corecached_engine::{
     Deadline, Delete, DeleteOutcome, Engine, EngineConfig, Fetch, PinnedValue, Reserve, Room,

@@ -122,7 +122,8 @@ fn flushes_do_not_bend_ages() {
     }
 }
 
-/// Years of uptime: with walks now and then, every age up to 97 days is exact, and a longer one is never shorter than that.
+/// Years of uptime: with walks now and then, every age up to 97 days is exact, and a longer one is never shorter than
+/// that.
 #[test]
 fn ages_are_right_for_years() {
     let mut engine = engine(1 << 20);

@@ -1,4 +1,5 @@
-//! The mesh from outside: threads that try hard to break it, and, under `--cfg loom`, every interleaving of small models.
+//! The mesh from outside: threads that try hard to break it, and, under `--cfg loom`, every interleaving of small
+//! models.
 
 #[cfg(loom)]
 mod loom_bell;
