@@ -162,9 +162,9 @@ pub enum StoreOutcome {
 /// Why a value is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is larger than `item_size_max`.
+    /// The item would be larger than `item_size_max`.
     TooLarge,
-    /// There is no memory for it, and nothing may be evicted.
+    /// There is no memory for the value, and nothing may be evicted.
     OutOfMemory,
 }
 

@@ -30,7 +30,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// A budget of `limit_bytes` with nothing used.
+    /// A budget of `limit_bytes`, of which nothing is used.
     #[must_use]
     pub fn new(limit_bytes: u64) -> Arc<Self> {
         Arc::new(Self {
@@ -114,7 +114,7 @@ impl Budget {
         self.reserved_bytes.fetch_sub(before, Ordering::Relaxed);
     }
 
-    /// Memory that was populated ahead and that nobody uses yet.
+    /// Bytes of prefaulted memory that no shard uses yet.
     pub fn prefaulted_bytes(&self) -> u64 {
         self.prefaulted.bytes()
     }

@@ -59,7 +59,7 @@ pub(crate) fn next_number() -> u64 {
 }
 
 impl Engine {
-    /// An empty shard.
+    /// The engine of an empty shard.
     ///
     /// # Errors
     ///
@@ -130,9 +130,10 @@ impl Engine {
         }
     }
 
-    /// Kills every item: those present now, or those present when the clock reaches `at`, which replaces a pending
-    /// flush. It takes constant time, unless some millions of flushes come without a sweep between them. The memory of
-    /// the killed items comes back as they are met, by [`Self::sweep`] at the latest.
+    /// Kills every item that is present now or, if `at` is given, every item that is present when the clock reaches
+    /// `at`. A delayed flush replaces a pending one. The call takes constant time, unless some millions of flushes come
+    /// without a sweep between them. The memory of a killed item comes back when the item is met, by [`Self::sweep`] at
+    /// the latest.
     pub fn flush_all(&mut self, at: Option<Seconds>, now: Seconds) {
         self.contents.clock.advance(now);
         self.telemetry.flush();

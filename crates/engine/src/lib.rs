@@ -1,9 +1,9 @@
 //! corecached-engine: the cache of one shard.
 //!
-//! No I/O, no clock, no global state, one thread at a time ([`Engine`] is `Send`): time and keys come in, outcomes go
-//! out. Memory is one address range per shard (`segment`), whose pages are drawn against a [`Budget`] that all shards
-//! share; pages are cut into chunks by slab class (`slab`), items are one chunk or a chain of them (`item`), and
-//! the index of the shard lies in chunks too (`index`), so that the limit holds for all of it.
+//! No I/O, no clock, no global state, one thread at a time ([`Engine`] is `Send`): the caller passes time and keys, and
+//! gets outcomes. Memory is one address range per shard (`segment`), whose pages are drawn against a [`Budget`] that
+//! all shards share; pages are cut into chunks by slab class (`slab`), items are one chunk or a chain of them (`item`),
+//! and the index of the shard lies in chunks too (`index`), so that the limit holds for all of it.
 //!
 //! ```text
 //! verbs  stage  pin       what clients ask for; values that arrive in pieces; items being sent

@@ -1,8 +1,8 @@
 //! The ownership word: one value, one owner, and loans while the owner does not need it.
 //!
 //! A shard's engine belongs to one thread, which uses it for a tick, then waits in the kernel for most of its time.
-//! While it waits, another thread may have an exclusive turn. Nobody ever blocks on anybody, but for the owner, which
-//! waits for the end of at most one loan. A borrower's loan is bounded by its batch limit.
+//! While it waits, another thread may have an exclusive turn. No thread ever waits for another, except for the owner,
+//! which waits for the end of at most one loan. A borrower's loan is bounded by its batch limit.
 //!
 //! ```text
 //!               resume: CAS                        try_borrow: CAS

@@ -1,8 +1,8 @@
 //! The activity of each class: how often its items are asked for, how many chunks it gives, how many it has to evict.
 //!
 //! Time is counted in bytes given ([`crate::slab::Slabs::ticks`]), so that it goes with the traffic. A window lasts
-//! until a 64th of the memory has been given. Its counts are added to those of the windows before, which fade: about
-//! the last quarter of the memory counts.
+//! until a 64th of the memory has been given. Its counts are added to the counts of the windows before, which fade:
+//! about the last quarter of the memory counts.
 
 use super::Memory;
 use super::balance::CLASSES_PER_UNIT;

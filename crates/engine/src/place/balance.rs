@@ -21,7 +21,7 @@ use super::activity::Activity;
 use crate::engine::Engine;
 use crate::slab::{INDEX_CLASS, PageId};
 
-/// A page moves if it leaves the donor with an age so many times that of the heir.
+/// A page moves if, after the move, the age of the donor is still so many times the age of the heir.
 const AGE_RATIO: f64 = 1.1;
 /// After a page has moved, the next one moves when so many pages have been evicted; earlier if the ages differ by more
 /// than the heir's age.

@@ -17,8 +17,8 @@ use crate::slab::RELEASE_STEP_BYTES;
 pub(crate) const DRAIN_WORK: u64 = 64;
 
 impl Engine {
-    /// Gives memory back while the shards hold more than the limit, looking at `chunks` chunks at most; true while
-    /// there is more to do.
+    /// Gives memory of this shard back while the shards together hold more than the limit. Looks at `chunks` chunks at
+    /// most; true while there is more to do.
     pub fn trim(&mut self, chunks: usize) -> bool {
         if self.contents.items.slabs.trim_prefaulted() {
             return true;

@@ -13,8 +13,8 @@ use crate::engine::Engine;
 use crate::types::Seconds;
 
 impl Engine {
-    /// Seconds for which the oldest memory of the shard, as far as samples show, has not been used; [`IDLE_FOR_EVER`]
-    /// if a page is free or could be freed by moving its items. Each call looks at a few pages more.
+    /// Seconds for which the oldest memory of the shard, as far as samples show, has not been used. [`IDLE_FOR_EVER`]
+    /// if a page is free or could be freed by moving its items. Each call looks at a few further pages.
     pub fn idle_seconds(&mut self, now: Seconds) -> u32 {
         self.contents.clock.advance(now);
         self.spending(|engine, effort| {

@@ -1,8 +1,8 @@
 //! Where memory comes from, and how much of it each class has.
 //!
 //! ```text
-//! allocate  ->  a free chunk | a page of the pool | an eviction in the class | a larger chunk | a page of another
-//!                                                        evict/                 larger.rs     class: steal.rs, drain.rs
+//! allocate -> a free chunk | a page of the pool | an eviction in the class | a larger chunk | a page of another class
+//!                                                      evict/                 larger.rs       steal.rs -> drain.rs
 //! ```
 //!
 //! | file | what is in it |

@@ -35,7 +35,7 @@ pub enum ReassignOutcome {
 
 impl Engine {
     /// Begins to move a page between slab classes as shown to users; class 0 is the pool of free pages. Without a
-    /// `source`, the class with most pages gives it.
+    /// `source`, the class with most pages gives the page.
     pub fn reassign(
         &mut self,
         source: Option<u8>,

@@ -3,7 +3,7 @@
 use crate::index::tag_of;
 use crate::types::KeyHash;
 
-/// Notes that an item was used, by the place where it was found.
+/// A note that an item was used, with the place where the item was found.
 ///
 /// If another item is in this place when the note comes, with the same 16 bits of its hash, that item counts as used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,8 @@ pub struct ReadNotes {
 const USED_MAX: usize = 256;
 
 impl ReadNotes {
-    /// Counts an item of this class that was found.
+    /// Counts an item of this class that was found; `used` is the note for its engine, if the item is to be marked as
+    /// used.
     #[inline]
     pub fn add(&mut self, class: u8, used: Option<ReadNote>) {
         let class = usize::from(class);

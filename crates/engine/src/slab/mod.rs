@@ -35,7 +35,7 @@ use crate::segment::{Segment, View, link};
 /// The class of the index's chunks.
 pub(crate) const INDEX_CLASS: u8 = 0;
 
-/// Pages without a class that a shard keeps for itself, so that others can have the rest.
+/// Pages without a class that a shard keeps for itself. Other shards can have the rest.
 const POOL_PAGES_MAX: u32 = 8;
 
 /// Pages that a shard keeps however low the limit is: one for the index, one on its way from class to class, and two

@@ -1,8 +1,8 @@
 //! Values that arrive in pieces, and every value that needs a chain. They get memory as they arrive, and their place in
 //! the index last.
 //!
-//! A staged item is complete but for its value and is not in the index. Its pages are guarded, so it stays where it is
-//! until it is committed or aborted. Its memory is handed out to the receiver of the value, who writes it
+//! A staged item is complete except for its value, and is not in the index. Its pages are guarded, so the item stays
+//! where it is until it is committed or aborted. Its memory is handed out to the receiver of the value, who writes it
 //! ([`Engine::staged_space`]), or is written here if the whole value is there already:
 //!
 //! ```text
@@ -26,7 +26,8 @@ use crate::slab::ChunkRef;
 use crate::types::{KeyHash, Seconds};
 
 impl Engine {
-    /// Takes the first of the memory for a value whose memory [`Self::staged_space`] will hand out.
+    /// Begins a value that will arrive in pieces, and takes its first memory. [`Self::staged_space`] then hands out the
+    /// memory for its bytes.
     ///
     /// # Errors
     ///

@@ -40,7 +40,7 @@ pub struct Staged {
     pub(crate) held_bytes: u64,
 }
 
-/// Stands for a [`Staged`] that was left with its engine, and can be copied into messages.
+/// A ticket for a [`Staged`] that was left with its engine. It can be copied into messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StagedTicket(u64);
 

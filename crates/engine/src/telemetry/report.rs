@@ -55,8 +55,8 @@ impl Engine {
         self.placement.pressure.evicted_bytes()
     }
 
-    /// Whether the index has had to find items by a second hash, since their leaf was full or crowded. Keys that were
-    /// not made for that have never done it by chance.
+    /// Whether the index has had to find items by a second hash, since their leaf was full or crowded. So far this has
+    /// never happened by chance, with keys that were not made for it.
     #[must_use]
     pub fn displaces_items(&self) -> bool {
         self.contents.index.has_second()

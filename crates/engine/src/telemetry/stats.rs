@@ -107,7 +107,8 @@ counters! {
     )]
     pub struct ClassStats {
         /// Number of the class, from 1. A class that users see may stand for several classes of neighbouring chunk
-        /// sizes: its counters are then their sums, its ages the largest, its chunk size that of the largest chunks.
+        /// sizes: its counters are then the sums over these classes, its ages the largest, its chunk size the size of
+        /// the largest chunks.
         latest class_id: u8,
         latest chunk_size,
         latest chunks_per_page,

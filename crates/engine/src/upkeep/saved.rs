@@ -182,7 +182,7 @@ impl Engine {
         }
     }
 
-    /// Ends everything that is under way, so that the state is that of pages, items and index alone.
+    /// Ends everything that is under way, so that the state consists of pages, items and index alone.
     fn settle(&mut self) {
         self.spending(|engine, effort| {
             engine.contents.unpin_all(effort);
