@@ -6,8 +6,8 @@
 //!     '------ SIGHUP --------'
 //! ```
 //!
-//! The file is read before the server becomes the user of `-u`. A reload that fails keeps the old users. The lock is taken
-//! by authentications only, never for a request.
+//! The file is read before the server becomes the user of `-u`. A reload that fails keeps the old users. The lock is
+//! taken by authentications only, never for a request.
 
 mod conf;
 mod passwords;

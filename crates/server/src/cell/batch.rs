@@ -103,9 +103,9 @@ pub(crate) struct Batch {
     answers: Vec<Answer>,
     /// Number of operations that ask for memory for large values.
     asking: usize,
-    /// What the origin has read of the shard before.
+    /// Notes of the items of the shard that the origin has read before.
     pub(crate) notes: ReadNotes,
-    /// When it was sent: the number of the emptying of the origin's outboxes.
+    /// The epoch in which the batch was sent: the number of the emptying of the origin's outboxes.
     pub(crate) epoch: u64,
 }
 

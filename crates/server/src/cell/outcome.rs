@@ -145,7 +145,7 @@ impl HitView for Hit<'_> {
     }
 }
 
-/// An item that was read in another shard's memory: nothing was done to it.
+/// An item that was read in another shard's memory, without any change.
 impl HitView for ReadFacts {
     #[inline]
     fn client_flags(&self) -> u32 {
@@ -174,7 +174,7 @@ impl HitView for ReadFacts {
         self.idle_seconds
     }
 
-    /// Readers leave the others to the owner.
+    /// Readers leave items that no lookup has fetched to the owner.
     fn was_fetched(&self) -> bool {
         true
     }

@@ -1,5 +1,5 @@
-//! How a connection goes on: the state in which its input leaves it, and what the shard and the watchers record about
-//! it.
+//! How a connection goes on: the state in which its input leaves it, and the facts that the shard and watchers record
+//! about it.
 //!
 //! ```text
 //!            could go on with input         all is used

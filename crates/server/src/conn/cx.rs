@@ -36,7 +36,7 @@ impl Cx<'_> {
         std::mem::take(&mut self.has_long_turn)
     }
 
-    /// Asks for the bucket of a key that will be looked up soon, whichever shard's it is.
+    /// Prefetches the bucket of a key that will be looked up soon, whichever shard owns it.
     #[inline]
     pub(super) fn prefetch(&self, hash: KeyHash) {
         let owner = self.shared.route.owner_of(hash);

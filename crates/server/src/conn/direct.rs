@@ -59,8 +59,8 @@ impl Conn {
         self.reads.are_direct() && !self.is_secure()
     }
 
-    /// Reads what the socket has, up to a limit, and works on it. `landing` is a buffer for bytes that belong to no
-    /// large value.
+    /// Reads the bytes that the socket has, up to a limit, and works on them. `landing` is a buffer for bytes that
+    /// belong to no large value.
     ///
     /// # Errors
     /// Errors of the socket, except that it has nothing to read.

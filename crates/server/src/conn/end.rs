@@ -55,7 +55,8 @@ impl Conn {
         )
     }
 
-    /// Gives back what the connection holds in the engine; returns the values in slab memory that will not be sent.
+    /// Gives back the memory that the connection holds in the engine; returns the values in slab memory that will not
+    /// be sent.
     pub(crate) fn abandon(
         &mut self,
         access: &mut Access<'_>,

@@ -18,7 +18,8 @@ use crate::route::router::Router;
 use super::Cx;
 use super::window::Window;
 
-/// Larger values are received into the memory of the shard that owns their key: what is copied in one go is bounded.
+/// Larger values are received into the memory of the shard that owns their key, since the bytes copied in one go have
+/// to be bounded.
 pub(super) const COPIED_BYTES_MAX: usize = 64 * 1024;
 
 /// The shard that holds the memory of a value.

@@ -116,7 +116,7 @@ pub(crate) struct Conn {
     input: Input,
     line: OpenLine,
     replies: Replies,
-    /// Shards that it has operations on which may not have been run.
+    /// The shards on which operations of the connection may not have been run yet.
     pushed: Pushed,
     /// The broadcast under way.
     gather: Option<Box<Gather>>,

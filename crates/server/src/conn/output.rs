@@ -67,14 +67,14 @@ impl Conn {
         }
     }
 
-    /// An operation of this connection is pushed to another shard: gets may not overtake it.
+    /// Notes that an operation of this connection is pushed to another shard: gets may not overtake it.
     #[inline]
     pub(super) fn note_pushed(&mut self, to: ShardId, cx: &Cx<'_>) {
         self.pushed.note(to, cx.router.epoch());
     }
 
-    /// Answers a get of another shard's key from its memory, unless operations of this connection on that shard have not been
-    /// run yet, or somebody wants to see the get; false if the owner is to answer it.
+    /// Answers a get of another shard's key from that shard's memory. Returns false if the owner has to answer it:
+    /// operations of this connection on that shard may not have been run yet, or a watcher wants to see the get.
     #[inline]
     fn read(&mut self, owner: ShardId, op: (&Op<'_>, &Style<'_>), cx: &mut Cx<'_>) -> bool {
         let Cx {

@@ -71,7 +71,8 @@ impl Window {
                 break;
             };
             let (now, later) = rest.split_at(rest.len().min(piece.len));
-            // SAFETY: the piece is memory of the staged value that nobody else writes to, and `now` is no longer than it.
+            // SAFETY: the piece is memory of the staged value that nobody else writes to, and `now` is no longer than
+            // it.
             unsafe { write_space(piece.ptr, now) };
             self.advance(now.len());
             rest = later;

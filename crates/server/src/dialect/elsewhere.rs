@@ -1,5 +1,5 @@
-//! Lookups of keys that another shard owns, answered from its memory on this core: nothing is run there, and nothing waits
-//! for it.
+//! Lookups of keys that another shard owns, answered on this core from the owner's memory: nothing is run on the owner,
+//! and nothing waits for it.
 //!
 //! ```text
 //!   Op --> may it be read? --> SharedReader::read --+-- hit, miss --> reply, counted here; a note for the owner
@@ -7,8 +7,8 @@
 //!            +-------------------------------------------------+--> to the owner, as any other operation
 //! ```
 //!
-//! Left to the owner is whatever changes an item, or shows when and whether it was used: that is known for certain only where
-//! all notes of uses have come.
+//! A lookup is left to the owner if it changes the item, or shows when and whether the item was used: that is known for
+//! certain only to the owner, once all notes of uses have come.
 
 use corecached_engine::{
     Fetch, MetaFetch, Read, ReadFacts, ReadNotes, Recache, SharedReader, Wanted,
@@ -19,7 +19,7 @@ use super::{Style, ThenValue, value};
 use crate::cell::access::Access;
 use crate::cell::op::{Op, Verb};
 
-/// Whether an operation is a lookup that can be answered without the owner, as far as the request says.
+/// Whether an operation is a lookup that can be answered without the owner, as far as the request tells.
 #[inline]
 pub(crate) fn may_read(op: &Op<'_>, style: &Style<'_>) -> bool {
     let Verb::Get(fetch) = op.verb else {
@@ -35,9 +35,10 @@ pub(crate) fn may_read(op: &Op<'_>, style: &Style<'_>) -> bool {
     }
 }
 
-/// Answers a lookup for which [`may_read`] says that it can be; false, and nothing, if the owner has to be asked after all.
+/// Answers a lookup for which [`may_read`] is true. Returns false, and appends nothing, if the owner has to be asked
+/// after all.
 ///
-/// What was found is counted by this shard's engine, and noted for the owner.
+/// The lookup is counted by this shard's engine, and the use of the item is noted for the owner.
 #[inline]
 pub(crate) fn read(
     reader: &SharedReader,
@@ -50,7 +51,7 @@ pub(crate) fn read(
     let value_max = value::copied_max(out.bytes.len());
     let mut end: &[u8] = b"";
     let found = |facts: &ReadFacts, out: &mut Vec<u8>| {
-        // Whether it is for this client to fetch the value anew, only the owner can say.
+        // Only the owner can decide whether this client is the one to fetch the value anew.
         if matches!(style, Style::Meta(_)) && (facts.is_stale || facts.was_won) {
             return Wanted::Engine;
         }
@@ -87,7 +88,7 @@ fn is_use(op: &Op<'_>) -> bool {
     )
 }
 
-/// Whether an item is made where there is none.
+/// Whether the lookup creates an item if there is none.
 #[inline]
 fn creates(op: &Op<'_>) -> bool {
     matches!(

@@ -25,7 +25,7 @@ pub(super) fn stays_in_place(value_bytes: usize, buffered_bytes: usize) -> bool 
         || (buffered_bytes > COPIED_BYTES_MAX && value_bytes >= SEND_IN_PLACE_BYTES_MIN)
 }
 
-/// The longest value that is copied, with so many bytes in the buffer before it.
+/// Length of the longest value that is copied, with `buffered_bytes` bytes in the buffer before it.
 #[inline]
 pub(super) fn copied_max(buffered_bytes: usize) -> usize {
     match buffered_bytes > COPIED_BYTES_MAX {
@@ -91,8 +91,8 @@ impl PinCookie {
         let cookie = insert.into_cookie();
         (cookie != 0).then(|| PinCookie {
             shard: ShardId((cookie >> 32) as u16),
-            // SAFETY: the insert is taken for its cookie, which `pack` has made of the only pin. It goes back to the engine
-            // of the shard that it names.
+            // SAFETY: the insert is taken for its cookie, which `pack` has made of the only pin. It goes back to the
+            // engine of the shard that it names.
             pin: unsafe { Pin::from_bits(cookie as u32) },
         })
     }

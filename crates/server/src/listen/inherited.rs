@@ -41,8 +41,8 @@ fn group(config: &Config, number: RawFd, shards: usize) -> Result<Group, StartEr
             "cannot use descriptor {number}, which was handed over (LISTEN_FDS): {error}"
         ))
     };
-    // SAFETY: LISTEN_PID names this process, so the descriptor was opened for it before it began, and was just found to be
-    // open. Nothing else here owns it: it is taken once, while there is one thread.
+    // SAFETY: LISTEN_PID names this process, so the descriptor was opened for it before it began, and was just found to
+    // be open. Nothing else here owns it: it is taken once, while there is one thread.
     let first = unsafe { OwnedFd::from_raw_fd(number) };
     let (transport, address) = kind(&first).map_err(failed)?;
     prepare(&first, transport).map_err(failed)?;

@@ -1,4 +1,5 @@
-//! Listening sockets: one per shard for each address, so that the kernel spreads connections and datagrams over the shards.
+//! Listening sockets: one per shard for each address, so that the kernel spreads connections and datagrams over the
+//! shards.
 //!
 //! ```text
 //!   -l 10.0.0.1 -l [::1]:5001 -U 11212 -t 3
@@ -167,7 +168,7 @@ pub(crate) fn write_port_file(file: &std::ffi::OsStr, listeners: &Listeners) -> 
     fs::rename(draft, file)
 }
 
-/// Sends to a connection that is about to be closed what fits in its send buffer; never waits.
+/// Sends to a connection that is about to be closed as many of `bytes` as fit into its send buffer; never waits.
 pub(crate) fn send_once(fd: &OwnedFd, bytes: &[u8]) {
     // A failure cannot be told to anybody: the client learns of it from the close.
     let _ = SockRef::from(fd).send_with_flags(bytes, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL);

@@ -7,7 +7,8 @@ use std::os::fd::{BorrowedFd, RawFd};
 use corecached_protocol::event::Peer;
 use socket2::{SockAddr, SockRef, Type};
 
-/// The address of a socket's own end, as `stats conns` shows it: `tcp:127.0.0.1:11211`, `tcp6:[::1]:11211`, `unix:/path`.
+/// The address of a socket's own end, as `stats conns` shows it: `tcp:127.0.0.1:11211`, `tcp6:[::1]:11211`,
+/// `unix:/path`.
 pub(crate) fn local_address(fd: RawFd) -> String {
     named(fd, |socket| socket.local_addr())
 }

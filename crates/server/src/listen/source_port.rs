@@ -1,7 +1,8 @@
-//! The program that lets a client choose its shard: the index of the socket is the client's source port modulo the shards.
+//! The program that lets a client choose its shard: the index of the socket is the client's source port modulo the
+//! shards.
 //!
-//! Linux gives connecting clients even ports first, so the ordinary port must not do this: with two shards all connections
-//! would land on one. Here the client binds its own port.
+//! Linux gives connecting clients even ports first, so the ordinary port must not do this: with two shards all
+//! connections would land on one. Here the client binds its own port.
 
 use std::io;
 use std::os::fd::AsRawFd;

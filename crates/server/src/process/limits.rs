@@ -134,7 +134,7 @@ pub(super) fn lock_memory() -> io::Result<()> {
         libc::RLIM_INFINITY => libc::MCL_FUTURE,
         _ => 0,
     };
-    // SAFETY: mlockall changes when pages are in memory, not what is in them.
+    // SAFETY: mlockall changes when pages are in memory, not their content.
     match unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_ONFAULT | future) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),

@@ -12,8 +12,8 @@
 //! measurement is in `docs/benchmarks.md`, "A short slice".
 //!
 //! Since Linux 6.12 `sched_runtime` of `sched_setattr` is the slice of SCHED_OTHER (commit 857b158dc5e8, "Use
-//! sched_attr::sched_runtime to set request/slice suggestion"; 0.1 to 100 ms); earlier kernels ignore it. Neither rustix nor
-//! nix has this call, glibc only from 2.41 on.
+//! sched_attr::sched_runtime to set request/slice suggestion"; 0.1 to 100 ms); earlier kernels ignore it. Neither
+//! rustix nor nix has this call, glibc only from 2.41 on.
 
 use std::io;
 

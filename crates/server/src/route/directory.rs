@@ -97,7 +97,7 @@ pub(crate) struct Links {
 }
 
 impl ShardHandle {
-    /// One of so many.
+    /// The way to one of `shards` shards.
     fn new(shards: usize) -> ShardHandle {
         ShardHandle {
             links: OnceLock::new(),
@@ -135,13 +135,14 @@ impl ShardHandle {
         self.crawl_wanted.swap(false, Ordering::Acquire)
     }
 
-    /// Peer, after pushing a batch that is to be run, and before [`Self::notify`]: the owner looks at its queue.
+    /// To be called by a peer after pushing a batch that is to be run, and before [`Self::notify`]: makes the owner
+    /// look at this peer's queue.
     pub(crate) fn sent_by(&self, peer: ShardId) {
         let (word, bit) = PeerSet::place_of(peer);
         self.senders[word].fetch_or(bit, Ordering::Release);
     }
 
-    /// Owner: adds the peers that have pushed a batch since the last look.
+    /// To be called by the owner: adds the peers that have pushed a batch since the last call to `into`.
     #[inline]
     pub(crate) fn take_senders(&self, into: &mut PeerSet) {
         for (index, word) in self.senders.iter().enumerate() {
@@ -151,7 +152,7 @@ impl ShardHandle {
         }
     }
 
-    /// Peer, after pushing a batch: whether the shard sleeps and the caller has to ring.
+    /// To be called by a peer after pushing a batch: returns whether the shard sleeps, so that the caller has to ring.
     #[must_use = "whoever gets true must ring, or the shard sleeps on"]
     pub(crate) fn notify(&self) -> bool {
         self.has_mail.store(true, Ordering::Release);

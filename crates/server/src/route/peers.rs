@@ -1,20 +1,21 @@
-//! A set of shards, as bits: with many shards, what a turn costs depends on those in it, not on those that there are.
+//! A set of shards, as bits. With many shards, the cost of a turn depends on the shards in the set, not on all that
+//! exist.
 
 use crate::cell::ShardId;
 
 const WORD_BITS: usize = u64::BITS as usize;
 
-/// See the head of this file.
+/// A set of shards, a bit for each.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerSet(Box<[u64]>);
 
 impl PeerSet {
-    /// None of so many shards.
+    /// An empty set, with room for `shards` shards.
     pub(crate) fn new(shards: usize) -> PeerSet {
         PeerSet(vec![0; shards.div_ceil(WORD_BITS)].into())
     }
 
-    /// Words of such a set of so many shards.
+    /// Number of words of a set with room for `shards` shards.
     pub(crate) fn words(shards: usize) -> usize {
         shards.div_ceil(WORD_BITS)
     }
@@ -26,7 +27,7 @@ impl PeerSet {
         self.0[word] |= bit;
     }
 
-    /// Takes a shard out; whether it was there.
+    /// Takes a shard out; returns whether it was in the set.
     #[inline]
     pub(crate) fn remove(&mut self, shard: ShardId) -> bool {
         let (word, bit) = Self::place_of(shard);
@@ -35,13 +36,13 @@ impl PeerSet {
         was_there
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.iter().all(|&word| word == 0)
     }
 
-    /// Adds all of another set.
+    /// Adds all shards of another set.
     #[inline]
     pub(crate) fn extend(&mut self, other: &PeerSet) {
         for (word, more) in self.0.iter_mut().zip(&other.0) {
@@ -49,13 +50,13 @@ impl PeerSet {
         }
     }
 
-    /// Adds those of a word of bits.
+    /// Adds the shards of a word of bits; `index` is the word's place.
     #[inline]
     pub(crate) fn add_word(&mut self, index: usize, bits: u64) {
         self.0[index] |= bits;
     }
 
-    /// Takes some shard out.
+    /// Takes any one shard out.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<ShardId> {
         let index = self.0.iter().position(|&word| word != 0)?;
@@ -64,7 +65,7 @@ impl PeerSet {
         Some(ShardId((index * WORD_BITS + bit) as u16))
     }
 
-    /// The word of a shard, and its bit in that.
+    /// The index of a shard's word, and the shard's bit in that word.
     #[inline]
     pub(crate) fn place_of(shard: ShardId) -> (usize, u64) {
         let shard = usize::from(shard.0);

@@ -1,16 +1,16 @@
-//! What a connection has had pushed to other shards, so that its gets do not overtake its own operations.
+//! The shards to which operations of a connection were pushed, so that its gets do not overtake its own operations.
 //!
 //! ```text
 //! connection   shards that it has pushed to (a bit for each, or for several), the epoch of the last push
 //! peer         all that was pushed up to this epoch has been run
 //! ```
 //!
-//! An epoch is one emptying of the outboxes. The bits say more than is so: a get that follows an operation which has been run
-//! goes to the owner needlessly, never the other way round.
+//! An epoch is one emptying of the outboxes. The bits err on one side only: a get may go to the owner needlessly,
+//! though all operations before it have been run, but a get never overtakes an operation.
 
 use crate::cell::ShardId;
 
-/// See the head of this file.
+/// The shards to which operations of one connection were pushed, and when.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pushed {
     shards: u64,
@@ -22,14 +22,15 @@ impl Pushed {
         1 << (shard.0 % u64::BITS as u16)
     }
 
-    /// An operation is pushed to a shard in this epoch.
+    /// Notes that an operation is pushed to a shard in this epoch.
     #[inline]
     pub(crate) fn note(&mut self, shard: ShardId, epoch: u64) {
         self.shards |= Self::bit(shard);
         self.epoch = epoch;
     }
 
-    /// Whether something may have been pushed to a shard after this epoch, or in it if it was not over.
+    /// Whether an operation may have been pushed to a shard in the epoch `run_before` or later, and so may not have
+    /// been run.
     #[inline]
     pub(crate) fn is_after(&self, shard: ShardId, run_before: u64) -> bool {
         self.shards & Self::bit(shard) != 0 && self.epoch >= run_before

@@ -1,4 +1,5 @@
-//! The way from one shard to the others: an outbox for each, emptied once a tick by a loan or, failing that, by a message.
+//! The way from one shard to the others: an outbox for each, emptied once a tick by a loan or, failing that, by a
+//! message.
 //!
 //! ```text
 //!  tick of shard A                         shard B
@@ -7,8 +8,9 @@
 //!                                               B runs it in its next tick and pushes the batch back
 //! ```
 //!
-//! Gets read the other shard's memory instead (`execute/elsewhere.rs`). What its engine is to learn of them goes the same way,
-//! before the operations that follow; without any, now and then.
+//! Gets read the other shard's memory instead (`dialect/elsewhere.rs`). Notes of these reads, from which the other
+//! engine learns that its items were used, go the same way, before the operations that follow. If no operations follow,
+//! the notes go now and then.
 //!
 //! Order: a borrower first runs its own messages that are still queued at B, so that one connection's operations on one
 //! key take effect in the order they were sent.
@@ -51,11 +53,11 @@ const OUTBOX_OPS_MAX: usize = 4096;
 const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Stands for no connection at all.
 const NOBODY: RawFd = -1;
-/// With so many uses of items to be told, a shard is told of them without waiting for an operation or the end of the window.
+/// With this many notes of uses, a shard is told of them without waiting for an operation or the end of the window.
 const NOTES_MAX: usize = 32;
 /// Empty batches kept for use, for each other shard: one that is filled, and one whose replies are delivered.
 const SPARE_BATCHES: usize = 2;
-/// At least so many.
+/// Empty batches kept for use at least, for all other shards together.
 const SPARE_BATCHES_MIN: usize = 32;
 
 /// The ends of the queues between this shard and one other.
@@ -72,11 +74,11 @@ struct Peer {
     outbox: BoxedBatch,
     queues: PeerQueues,
     under_way: usize,
-    /// Looks items up in its memory; `None` where that cannot be.
+    /// Looks items up in the other shard's memory; `None` if that is not possible.
     reader: Option<SharedReader>,
-    /// What has been read and it has not been told yet.
+    /// Notes of reads that the other shard has not been told of yet.
     notes: ReadNotes,
-    /// All that was pushed to it in earlier epochs than this has been run.
+    /// All operations pushed to the other shard in epochs before this one have been run.
     run_before: u64,
 }
 
@@ -99,19 +101,19 @@ pub(crate) struct Router {
     sets: Sets,
 }
 
-/// The shards with something to be done for them.
+/// The shards for which there is something to do, one set for each thing.
 struct Sets {
-    /// Their outbox is not empty.
+    /// Shards whose outbox is not empty.
     loaded: PeerSet,
-    /// Their batches have been run: they are owed a bell.
+    /// Shards whose batches have been run here: they are owed a bell.
     owed: PeerSet,
-    /// They have not been told of what was read.
+    /// Shards that have not been told of the reads of their items.
     noted: PeerSet,
-    /// Those of them with much to be told.
+    /// Shards among `noted` for which there are many notes.
     much_noted: PeerSet,
-    /// Batches of ours are on their way.
+    /// Shards to which batches of ours are on their way.
     awaited: PeerSet,
-    /// For use in a turn: those that are being gone through.
+    /// A scratch set: the shards that are being served in this turn.
     now: PeerSet,
 }
 
@@ -130,7 +132,7 @@ impl Sets {
 }
 
 impl Router {
-    /// A router for shard `me`. `readers` are those of all shards, by id.
+    /// A router for shard `me`. `readers` are the readers of all shards' memory, by shard id.
     pub(crate) fn new(
         me: ShardId,
         queues: Vec<Option<PeerQueues>>,
@@ -161,7 +163,7 @@ impl Router {
         }
     }
 
-    /// When what is pushed now is pushed, for [`Pushed::note`].
+    /// The epoch in which operations are pushed now, for [`Pushed::note`].
     #[inline]
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch
@@ -181,14 +183,14 @@ impl Router {
         })
     }
 
-    /// What looks items up in the memory of another shard, and where it is noted that they were used.
+    /// The reader of another shard's memory, and the notes of the items that it has used.
     #[inline]
     pub(crate) fn reader(&mut self, shard: ShardId) -> Option<(&SharedReader, &mut ReadNotes)> {
         let peer = self.peers[usize::from(shard.0)].as_mut()?;
         Some((peer.reader.as_ref()?, &mut peer.notes))
     }
 
-    /// Something was read of another shard.
+    /// Notes that an item of another shard was read.
     #[inline]
     pub(crate) fn has_read(&mut self, shard: ShardId) {
         self.sets.noted.insert(shard);
@@ -198,7 +200,7 @@ impl Router {
         }
     }
 
-    /// Asks for the bucket of another shard's key.
+    /// Prefetches the bucket of another shard's key.
     #[inline]
     pub(crate) fn prefetch(&self, shard: ShardId, hash: KeyHash) {
         if let Some(reader) = self.peer(shard).and_then(|peer| peer.reader.as_ref()) {
@@ -206,7 +208,7 @@ impl Router {
         }
     }
 
-    /// Asks for the item of another shard's key whose bucket has been asked for.
+    /// Prefetches the item of another shard's key whose bucket has been prefetched.
     #[inline]
     pub(crate) fn prefetch_item(&self, shard: ShardId, hash: KeyHash) {
         if let Some(reader) = self.peer(shard).and_then(|peer| peer.reader.as_ref()) {
@@ -312,7 +314,7 @@ impl Router {
         self.may_sleep() && self.sets.awaited.is_empty()
     }
 
-    /// Runs what other shards have sent to this one, in its own turn.
+    /// Runs the batches that other shards have sent to this one, in its own turn.
     pub(crate) fn serve(&mut self, handle: &ShardHandle, core: &mut Core, now: Seconds) {
         handle.take_senders(&mut self.sets.now);
         while let Some(shard) = self.sets.now.pop() {
@@ -328,7 +330,7 @@ impl Router {
                 descriptor: NOBODY,
             };
             while let Some(mut batch) = core.inbound[index].pop() {
-                // What somebody began to watch before the batch was sent is seen in it.
+                // A watcher that came before the batch was sent sees the batch's operations.
                 access.observer.sync(access.engine);
                 batch.run(&mut access);
                 let pushed = peer.queues.answers.push(batch);
@@ -341,8 +343,8 @@ impl Router {
         }
     }
 
-    /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down. At the end of a
-    /// warm window all shards are told what was read of them.
+    /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down. At the end
+    /// of a warm window, all shards are told of the reads of their items.
     pub(crate) fn flush(
         &mut self,
         (cells, route): (&Cells, &Directory),
@@ -373,7 +375,8 @@ impl Router {
         self.epoch += 1;
     }
 
-    /// Moves one outbox on, and notes of what was read; whether the shard is to be told that something has been pushed.
+    /// Moves one outbox on, with the notes of reads. Returns whether the shard is to be told that a batch has been
+    /// pushed.
     fn flush_to(
         &mut self,
         shard: ShardId,
@@ -391,7 +394,7 @@ impl Router {
         let mut sends = false;
         if ops == 0 {
             let is_due = ends_window || peer.notes.used() >= NOTES_MAX;
-            // They can wait, but not for ever.
+            // Notes can wait, but not for ever.
             sends = is_due && !peer.tell(core, now) && ends_window;
         } else if peer.try_loan(
             core,
@@ -501,7 +504,7 @@ impl Peer {
         true
     }
 
-    /// Tells the other shard's engine what was read of it, if it can be borrowed.
+    /// Tells the other shard's engine of the reads of its items; returns false if it cannot be borrowed.
     fn tell(&mut self, core: &Loanable<Core>, now: Seconds) -> bool {
         if self.notes.is_empty() {
             return true;

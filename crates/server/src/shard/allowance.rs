@@ -1,9 +1,9 @@
 //! How many bytes may be sent to a network by UDP, where the sender of a datagram can claim any address.
 //!
-//! A datagram of 20 bytes with the address of a victim can ask for megabytes that the victim then receives. Nothing in the
-//! protocol proves the address, so the only defence is to send little: replies to a network of senders (/24 of IPv4, /56 of
-//! IPv6) come out of a bucket that fills at `udp_rate` bytes a second, and a single reply is at most `udp_reply_max` bytes.
-//! Loopback needs neither: the kernel drops packets from outside that claim to be from there.
+//! A datagram of 20 bytes with the address of a victim can ask for megabytes that the victim then receives. Nothing in
+//! the protocol proves the address, so the only defence is to send little: replies to a network of senders (/24 of
+//! IPv4, /56 of IPv6) come out of a bucket that fills at `udp_rate` bytes a second, and a single reply is at most
+//! `udp_reply_max` bytes. Loopback needs neither: the kernel drops packets from outside that claim to be from there.
 //!
 //! ```text
 //!   network --keyed hash--> one of 4096 buckets:  | bytes left | when last filled |

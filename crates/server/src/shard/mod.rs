@@ -1,4 +1,5 @@
-//! One shard: an executor's network loop, its connections, and its engine, which it puts down whenever it enters the kernel.
+//! One shard: an executor's network loop, its connections, and its engine, which it puts down whenever it enters the
+//! kernel.
 
 mod allowance;
 mod arrivals;

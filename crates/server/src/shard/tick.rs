@@ -12,8 +12,8 @@
 //!
 //! Between the wait and the tick there is room for a slice of the search for dead items (`reaper.rs`).
 //!
-//! While there is traffic the loop waits in its own ring and lets the executor's other tasks run once a warm window; after
-//! some windows without any it parks in the executor, and costs nothing.
+//! While there is traffic, the loop waits in its own ring and lets the executor's other tasks run once in a warm
+//! window. After some windows without traffic it parks in the executor, and costs nothing.
 
 use std::io;
 use std::time::Duration;
@@ -37,16 +37,17 @@ use crate::cell::core::Core;
 const DRAIN_POLL: Duration = Duration::from_millis(1);
 /// Events whose items are prefetched together.
 const PREFETCHED_EVENTS: usize = 32;
-/// Windows without anything before the loop parks. glommio goes to sleep by `membarrier`, which interrupts all other shards
-/// that run: where shards have little to do for a moment, as many of them on few CPUs do, that must not happen each time.
+/// Number of windows without traffic after which the loop parks. glommio goes to sleep by `membarrier`, which
+/// interrupts all other shards that run. Shards that have little to do for a moment, such as many shards on few CPUs,
+/// must not do that each time.
 const IDLE_WINDOWS: u32 = 32;
-/// More bytes than this are a pipeline, which looks ahead by itself.
+/// Received bytes beyond this number are taken for a pipeline, which looks ahead by itself (`conn/ahead.rs`).
 const SINGLE_REQUEST_BYTES: usize = 512;
 
 /// The action of the loop between two ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pace {
-    /// Nothing came for many warm windows.
+    /// It parks, since nothing came for many warm windows.
     Park,
     /// It yields to the executor's other tasks, since a window has passed.
     Yield,
@@ -98,8 +99,8 @@ impl Shard {
         }
     }
 
-    /// Judges the last window by the events of this turn; `busy` says whether anything has come since it began, `idle_windows`
-    /// how many have passed before without anything.
+    /// Chooses the pace by the events of this turn. `busy` says whether anything has come since the window began, and
+    /// `idle_windows` how many windows before it passed without anything.
     fn pace(&self, busy: &mut bool, idle_windows: &mut u32) -> Pace {
         let ticked = self.events.iter().any(|event| matches!(event, Event::Tick));
         *busy |= self.events.len() > usize::from(ticked);
@@ -149,7 +150,7 @@ impl Shard {
         Ok(())
     }
 
-    /// One pass over everything that has come.
+    /// One pass over all events, batches and messages that have come.
     fn tick(&mut self, ends_window: bool) {
         let net = &mut self.net;
         net.now = net.shared.ground.clock.now();
@@ -348,7 +349,7 @@ impl Net {
         }
     }
 
-    /// One send for each connection that has replies.
+    /// Begins one send for each connection that has replies.
     fn send_replies(&mut self) {
         let mut list = self.lists.take_to_send();
         for id in list.drain(..) {

@@ -1,8 +1,8 @@
 //! The end of a warm window, as the shard's other tasks see it.
 //!
-//! While the network loop is busy, glommio looks at its timers ten times a second only, so a task that has to run every few
-//! milliseconds cannot rely on them. The loop says when it lets others run, once in a window of 2 ms; without traffic it
-//! parks, and timers are exact.
+//! While the network loop is busy, glommio looks at its timers ten times a second only, so a task that has to run every
+//! few milliseconds cannot rely on them. The loop says when it lets others run, once in a window of 2 ms; without
+//! traffic it parks, and timers are exact.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
