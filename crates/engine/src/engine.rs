@@ -111,7 +111,7 @@ impl Engine {
             .is_exceeded(key_bytes + value_bytes, client_flags)
     }
 
-    /// Asks the processor for the index's cache line of `hash`. Changes nothing.
+    /// Prefetches the index's cache line of `hash`. Changes nothing.
     #[inline]
     pub fn prefetch(&self, hash: KeyHash) {
         self.contents
@@ -119,7 +119,7 @@ impl Engine {
             .prefetch(&self.contents.items.slabs, hash);
     }
 
-    /// Asks the processor for the item that `hash` probably finds; best some time after [`Self::prefetch`].
+    /// Prefetches the item that `hash` probably finds; best some time after [`Self::prefetch`].
     #[inline]
     pub fn prefetch_item(&self, hash: KeyHash) {
         let slabs = &self.contents.items.slabs;

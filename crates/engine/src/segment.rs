@@ -186,7 +186,7 @@ impl Segment {
         unsafe { &*self.base.as_ptr().add(at).cast::<T>() }
     }
 
-    /// Asks the processor for the cache line at `at`; an offset outside the segment is ignored.
+    /// Prefetches the cache line at `at`; an offset outside the segment is ignored.
     #[inline]
     pub(crate) fn prefetch(&self, at: usize) {
         if at < self.bytes {
@@ -290,7 +290,7 @@ impl View {
         fits
     }
 
-    /// Asks the processor for the cache line at `at`; an offset outside the segment is ignored.
+    /// Prefetches the cache line at `at`; an offset outside the segment is ignored.
     #[inline]
     pub(crate) fn prefetch(&self, at: usize) {
         if at < self.bytes {
@@ -346,7 +346,7 @@ pub unsafe fn write_space(target: *mut u8, bytes: &[u8]) {
     unsafe { words::write(target, bytes) };
 }
 
-/// Asks the processor for the cache line at `address`, which may be any.
+/// Prefetches the cache line at `address`, which may be any.
 #[inline]
 pub(crate) fn prefetch(address: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]

@@ -135,7 +135,7 @@ impl Ghosts {
         (!extent.is_null()).then(|| slabs.address(extent) + BUCKET_BYTES * bucket(hash))
     }
 
-    /// Asks the processor for the bucket of a hash.
+    /// Prefetches the bucket of a hash.
     #[inline]
     pub(crate) fn prefetch(&self, slabs: &Slabs, leaf: usize, hash: KeyHash) {
         if let Some(at) = self.bucket_at(slabs, leaf, hash) {

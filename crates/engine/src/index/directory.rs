@@ -82,7 +82,7 @@ impl Directory {
         self.memory.record(leaf * LEAF_BYTES)
     }
 
-    /// Asks the processor for a leaf.
+    /// Prefetches a leaf.
     #[inline]
     pub(super) fn prefetch(&self, leaf: usize) {
         self.memory.prefetch(leaf * LEAF_BYTES);
@@ -174,7 +174,7 @@ impl DirectoryView {
         self.shown.shape.load(Ordering::Relaxed)
     }
 
-    /// Asks the processor for a leaf.
+    /// Prefetches a leaf.
     #[inline]
     pub(super) fn prefetch(&self, leaf: usize) {
         self.memory.prefetch(leaf * LEAF_BYTES);

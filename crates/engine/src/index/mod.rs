@@ -138,13 +138,13 @@ impl Index {
         self.usual.leaf_of(hash)
     }
 
-    /// Asks for the cache line of the home bucket.
+    /// Prefetches the cache line of the home bucket.
     #[inline]
     pub(crate) fn prefetch(&self, slabs: &Slabs, hash: KeyHash) {
         self.usual.prefetch(slabs, hash);
     }
 
-    /// Asks for the cache line of the leaf, which [`Self::prefetch`] reads.
+    /// Prefetches the cache line of the leaf, which [`Self::prefetch`] reads.
     #[inline]
     pub(crate) fn prefetch_leaf(&self, hash: KeyHash) {
         self.usual.prefetch_leaf(hash);

@@ -209,7 +209,7 @@ impl Table {
         self.directory.leaf(leaf)
     }
 
-    /// Asks for the cache line of the home bucket.
+    /// Prefetches the cache line of the home bucket.
     #[inline]
     pub(crate) fn prefetch(&self, slabs: &Slabs, hash: KeyHash) {
         if let Some(address) = self
@@ -220,7 +220,7 @@ impl Table {
         }
     }
 
-    /// Asks for the cache line of the leaf, which [`Self::prefetch`] reads.
+    /// Prefetches the cache line of the leaf, which [`Self::prefetch`] reads.
     #[inline]
     pub(crate) fn prefetch_leaf(&self, hash: KeyHash) {
         self.directory.prefetch(self.leaf_of(hash));

@@ -47,7 +47,7 @@ impl IndexView {
         self.0.is_same(reading)
     }
 
-    /// Asks the processor for the leaf of `hash`.
+    /// Prefetches the leaf of `hash`.
     #[inline]
     pub(crate) fn prefetch_leaf(&self, hash: KeyHash) {
         self.0.prefetch(leaf_among(self.0.leaves(), hash));

@@ -87,7 +87,7 @@ impl Items {
         head.key_bytes() == key.len() && self.slabs.segment.bytes(at, key.len()) == key
     }
 
-    /// Asks the processor for the header and a short key.
+    /// Prefetches the header and a short key.
     #[inline]
     pub(crate) fn prefetch(&self, chunk: ChunkRef) {
         let address = self.slabs.address(chunk);

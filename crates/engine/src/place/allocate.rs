@@ -3,7 +3,7 @@
 //! ```text
 //! allocate -- free chunk --> done
 //!    | none                                                                        (allocate_briefly)
-//!    +-- page written before -> what chains were -> page never touched -> eviction in the class -> a larger chunk
+//!    +-- page written before -> dying chains   -> page never touched -> eviction in the class -> a larger chunk
 //!    | none                                                                        (allocate_at_last: last.rs)
 //!    +-- a page is emptied -> something to evict, anywhere in the class
 //! ```
@@ -17,12 +17,12 @@ use crate::evict::LOOKS_PER_UNIT;
 use crate::slab::{ChunkRef, INDEX_CLASS};
 use crate::stage::PATIENCE;
 
-/// Evictions in a class that may fail to free one of its chunks (the freed ones were of other classes) before a whole
-/// page is taken.
+/// Evictions in a class after which a whole page is taken, if none of them has freed a chunk of the class (but only
+/// chunks of other classes).
 pub(super) const EVICTIONS_MAX: usize = 16;
 /// Chunks of a page on its way out that are cleared at once by an allocation that cannot do without the page.
 pub(super) const DRAIN_STEP: usize = 256;
-/// Units of work that an allocation which can come again spends on such a page at least.
+/// Least units of work that an allocation which can wait spends on a page on its way out.
 const DRAIN_WORK_MIN: u64 = 30;
 /// Chunks that the eviction hand looks at before a page is taken instead.
 pub(super) const LOOKS_MAX: usize = 256;
@@ -101,7 +101,7 @@ impl Memory<'_> {
         }
         let mut chunk = self.contents.items.slabs.take(class);
         if chunk.is_none() && *patience > 0 && self.effort.left() < CALL_WORK / 2 {
-            // Enough for now: the page on its way out has come nearer.
+            // Enough for this call: the emptying of the page has come nearer to its end.
             *patience -= 1;
             return Allocated::Later;
         }
@@ -114,7 +114,7 @@ impl Memory<'_> {
             if urgency == Urgency::CanWait && self.start_emptying() {
                 let work = self.effort.left().max(DRAIN_WORK_MIN);
                 let price = match self.work_on_drain(DRAIN_STEP, work) {
-                    // Only pages of half-received values are left, perhaps of this one.
+                    // Only pages of half-received values are left; this value may be one of them.
                     Drained::Busy => PATIENCE / DRAINS_MAX,
                     _ => 1,
                 };
@@ -273,8 +273,8 @@ impl Memory<'_> {
             .or_else(|| self.take_or_add(first, 0))
     }
 
-    /// Sees to it that a page is being emptied, for the class that needs it first. If none is yet, begins with one.
-    /// False if no page can be emptied.
+    /// Sees to it that a page is being emptied for the class that needs it first, and begins with one if none is. False
+    /// if no page can be emptied.
     pub(super) fn start_emptying(&mut self) -> bool {
         let is_going =
             self.victims.are_allowed() && (self.placement.is_draining() || self.steal_page());

@@ -1,4 +1,5 @@
-//! How memory is shared between the classes: a page goes from where items stay long to where they have to go early.
+//! How memory is shared between the classes: a page moves from a class whose items stay long to a class whose items are
+//! evicted early.
 //!
 //! ```text
 //!             age = time an item stays      weight = 1 / root of hits for a page
@@ -81,7 +82,7 @@ impl Balance {
         self.hits[usize::from(class)] += 1;
     }
 
-    /// Other threads have found so many items of a class.
+    /// Notes that other threads have found so many items of a class.
     pub(crate) fn note_hits(&mut self, class: u8, hits: u64) {
         self.hits[usize::from(class)] += hits;
     }
@@ -131,7 +132,7 @@ impl Memory<'_> {
             return;
         }
         share.evicted_bytes = 0;
-        // The longer the classes are in balance, the less often it is checked.
+        // The longer the classes are in balance, the less often the balance is checked.
         let (first, last) = (page_bytes / INTERVAL_PARTS, INTERVAL_PAGES_MAX * page_bytes);
         share.interval = (2 * share.interval).clamp(first, last);
         if let Some(ratio) = self.move_page_to(class) {

@@ -161,7 +161,7 @@ impl Memory<'_> {
         self.placement.condensing.stage = Stage::Leaves(leaf);
     }
 
-    /// One part of the directory of fingerprints, with all that it leads to.
+    /// Moves the chunks of one part of the directory of fingerprints, with all chunks that it refers to.
     fn condense_fingerprints(&mut self, part: usize) {
         self.placement.condensing.stage = match self
             .victims

@@ -17,8 +17,8 @@ use crate::slab::{ChunkRef, NO_CLASS, PageId};
 
 /// Chunks of a page that are looked at together, so that their cache misses overlap.
 pub(super) const BATCH: usize = 16;
-/// For so many bytes that an allocation takes, it clears one byte more, so that the page is empty before the
-/// allocations have taken as much as a page.
+/// For each so many bytes that an allocation takes, it clears one byte more than it takes, so that the page is empty
+/// before the allocations have taken as much as a page.
 const AHEAD_SHARE: usize = 4;
 /// Chunks that one allocation clears at least.
 const PAYMENT_MIN: usize = 4;
@@ -110,7 +110,8 @@ impl Memory<'_> {
         }
     }
 
-    /// Clears more of the page on its way out than the `bytes` that are taken, so that the page is there in time.
+    /// Clears more of the page on its way out than the `bytes` that the allocation takes, so that the page is empty in
+    /// time.
     #[cold]
     pub(crate) fn pay_for_drain(&mut self, bytes: usize) {
         let Some(drain) = &self.placement.drain else {
@@ -233,7 +234,7 @@ impl Memory<'_> {
         len
     }
 
-    /// Asks for the index lines of the items that have these chunks.
+    /// Prefetches the cache lines of the index for the items with these chunks.
     pub(super) fn prefetch_places(&self, chunks: &[ChunkRef]) {
         debug_assert!(chunks.len() <= BATCH, "a batch of {}", chunks.len());
         let mut hashes = [None; BATCH];
@@ -327,7 +328,7 @@ impl Memory<'_> {
         None
     }
 
-    /// Moves a chunk of an item to a free chunk of its class elsewhere, if there is one to be had.
+    /// Moves a chunk of an item to a chunk of the same class in another page, if there is one to be had.
     fn rescue(&mut self, chunk: ChunkRef, first: ChunkRef, purpose: Purpose) -> bool {
         if self.contents.is_pinned(first) {
             return false;
@@ -374,7 +375,7 @@ impl Memory<'_> {
     }
 }
 
-/// Items evicted to keep one that was used, and chunks that the hand looks at for each.
+/// Items evicted to keep an item that was used, and chunks that the hand looks at for each of them.
 const RESCUE_EVICTIONS_MAX: usize = 2;
 const RESCUE_LOOKS: usize = 32;
 /// Largest number of chunks of a chain that is worth moving: each move goes through the whole chain.

@@ -11,9 +11,9 @@ const LARGER_MAX: usize = 4;
 const LARGER_TRIED: usize = 4;
 
 impl Memory<'_> {
-    /// The class that gives memory for one that has none free: itself; or, if it has no pages, the next larger one that
-    /// has some. Rare sizes share their pages: if each had one of its own, that would be most of the memory of a small
-    /// cache.
+    /// The class that gives memory to `class` when that has no free chunk: `class` itself or, if it has no pages, the
+    /// next larger class that has some. Rare sizes share pages: if each had a page of its own, these pages would be
+    /// most of the memory of a small cache.
     ///
     /// A request counts for each class on the way as if that class had evicted: any of them could serve it, and the
     /// larger a class is, the more sizes ask it. The first class that would keep its items as long as others do gets a

@@ -250,13 +250,13 @@ impl SharedReader {
         (chunk.0 as usize) << self.granule_shift
     }
 
-    /// Asks the processor for the leaf of `hash`.
+    /// Prefetches the leaf of `hash`.
     #[inline]
     pub fn prefetch_leaf(&self, hash: KeyHash) {
         self.index.prefetch_leaf(hash);
     }
 
-    /// Asks the processor for the bucket of `hash`; best some time after [`Self::prefetch_leaf`].
+    /// Prefetches the bucket of `hash`; best some time after [`Self::prefetch_leaf`].
     #[inline]
     pub fn prefetch(&self, hash: KeyHash) {
         if let Some((leaf, _)) = self.index.begin(hash)
@@ -267,7 +267,7 @@ impl SharedReader {
         }
     }
 
-    /// Asks the processor for the item that `hash` probably finds; best some time after [`Self::prefetch`].
+    /// Prefetches the item that `hash` probably finds; best some time after [`Self::prefetch`].
     #[inline]
     pub fn prefetch_item(&self, hash: KeyHash) {
         if let Some((leaf, _)) = self.index.begin(hash)
