@@ -20,7 +20,7 @@ use crate::dialect::value::SEND_IN_PLACE_BYTES;
 /// A reply that was made elsewhere: part of a buffer.
 #[derive(Debug)]
 pub(crate) struct Told<'a> {
-    /// Its bytes.
+    /// The bytes of the reply.
     pub(crate) bytes: &'a [u8],
     /// Values in slab memory that belong between the bytes; they are taken.
     pub(crate) inserts: &'a mut [Insert],

@@ -39,7 +39,7 @@ impl Core {
     }
 }
 
-/// The cores of all shards, for those that may borrow one.
+/// The cores of all shards, for shards that borrow one.
 pub(crate) struct Cells(Vec<Arc<Loanable<Core>>>);
 
 impl Cells {

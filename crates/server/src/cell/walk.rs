@@ -51,7 +51,7 @@ pub(crate) fn walk(
         Place::Pages(mut cursor) => engine
             .walk_pages(&mut cursor, step.classes, now, STEP_CHUNKS, show)
             .then_some(Place::Pages(cursor)),
-        // No items.
+        // Connections and prefixes are not items.
         Place::Number(_) => None,
     }
 }

@@ -28,7 +28,7 @@ pub(super) enum Stop {
 /// How a connection goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Course {
-    /// It waits for input.
+    /// The connection waits for input.
     #[default]
     Open,
     /// The connection has kept input that it could work on.

@@ -57,12 +57,12 @@ impl Window {
         self.bytes
     }
 
-    /// Whether it is full.
+    /// Whether the window is full, or has no memory yet.
     pub(super) fn is_empty(&self) -> bool {
         self.bytes == 0
     }
 
-    /// Copies as much of `bytes` as fits into the window; returns how much that was.
+    /// Copies as many of `bytes` as fit into the window; returns their number.
     pub(super) fn write(&mut self, bytes: &[u8]) -> usize {
         let whole = bytes.len().min(self.bytes);
         let mut rest = &bytes[..whole];

@@ -146,7 +146,7 @@ pub(super) fn notice(head: Head, notice: Notice<'_>, out: &mut Vec<u8>) {
         Notice::Flushed | Notice::CountersReset => done(head, 0, out),
         Notice::FlushRefused => reply::error(out, head, Status::AuthError),
         Notice::Statistics(pairs) => statistics(head, pairs, out),
-        // These are the packet that ends statistics, and the whole answer to `stats detail on`.
+        // One empty packet ends statistics; it is also the whole answer to `stats detail on`.
         Notice::StatisticsEnd | Notice::DetailTurned => reply::done(out, head, 0),
         Notice::LongStatistic { name, value_bytes } => {
             reply::stat_begin(out, head, name, value_bytes);

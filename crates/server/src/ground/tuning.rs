@@ -39,7 +39,7 @@ impl Switch {
         Switch(AtomicBool::new(on))
     }
 
-    /// Whether it is on.
+    /// Whether the switch is on.
     pub(crate) fn is_on(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

@@ -42,7 +42,7 @@ fn the_limit_on_descriptors_is_raised_and_never_lowered() {
         conn_limit: u32::MAX,
         ..Config::default()
     };
-    // No system allows that many; as many as there are are used.
+    // No system allows that many; the number that it allows is used.
     limits::raise_descriptors(&mut too_many).unwrap();
     assert!((1..u32::MAX).contains(&too_many.conn_limit));
     assert!(reserved_descriptors(4) > reserved_descriptors(1));

@@ -51,7 +51,7 @@ const LOAN_ASKING_MAX: usize = 2;
 const OUTBOX_OPS_MAX: usize = 4096;
 /// With this many bytes of values waiting for one shard, connections stop adding to them.
 const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Stands for no connection at all.
+/// Stands for operations of no connection.
 const NOBODY: RawFd = -1;
 /// With this many notes of uses, a shard is told of them without waiting for an operation or the end of the window.
 const NOTES_MAX: usize = 32;

@@ -1,5 +1,5 @@
 //! Work that comes in crowds and is done some at a time: connections that begin, end, go on, or may have been idle for
-//! too long. So a turn of the loop stays short for all other clients, whoever sends the crowd.
+//! too long. So a turn of the loop stays short for all clients that are not part of the crowd.
 
 use std::time::{Duration, Instant};
 

@@ -30,7 +30,7 @@ use crate::cell::core::Core;
 const DRAIN_MAX: Duration = Duration::from_secs(2);
 
 impl Net {
-    /// Arms every listener's accept.
+    /// Begins to accept from every listener that takes connections.
     pub(super) fn listen(&mut self) {
         for (fd, token) in self.gate.streams(&self.shared.admission) {
             self.reactor.accept(&fd, token);

@@ -13,9 +13,9 @@ const CONNS_PER_STEP: usize = 32;
 /// Places of the table looked at in one step; many may be empty.
 const PLACES_PER_STEP: usize = 4096;
 
-/// Describes some connections of a shard, from place `from` of its table on. Returns the lines and where the next step
-/// begins, if there is more. The first step describes listeners, too: shard 0 those that accept, and every shard its
-/// UDP sockets, which do a connection's work.
+/// Describes some connections of a shard, from place `from` of its table on. Returns names and values, and the place
+/// where the next step begins, if there is more. The first step describes listeners, too: shard 0 those that accept,
+/// and every shard its UDP sockets, which do a connection's work.
 pub(crate) fn describe(
     (conns, from): (&ConnTable, u32),
     listeners: &[Listener],

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 /// Usual length of a slice.
 pub(super) const SLICE: Duration = Duration::from_micros(50);
-/// Length of a slice after a turn that took longer than four such slices.
+/// Longest slice. After a turn that took longer than four usual slices, a slice may be a quarter of the turn, up to
+/// this.
 const SLICE_MAX: Duration = Duration::from_micros(250);
 /// Shortest slice; a shorter one is not worth the turn.
 const SLICE_MIN: Duration = Duration::from_micros(25);
@@ -83,7 +84,7 @@ impl SpareTime {
         self.is_due().then(|| self.credit.min(longest))
     }
 
-    /// The slice has ended now.
+    /// Accounts for a slice that has ended now.
     pub(super) fn spent(&mut self, now: Instant) {
         let time = self.passed(now);
         self.debt = (self.debt + time.saturating_sub(self.credit)).min(CREDIT_MAX);

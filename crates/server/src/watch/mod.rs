@@ -1,4 +1,4 @@
-//! `watch`: the events of the server, as lines for those who ask for them; and the counts of `stats detail`.
+//! `watch`: the events of the server, as lines for clients that ask for them; and the counts of `stats detail`.
 //!
 //! ```text
 //!   shard 0                                  shard 1                        shard of a watcher
@@ -213,7 +213,7 @@ impl Watch {
         let _ = self.wanted.fetch_update(set, fetch, update);
     }
 
-    /// Appends a log's lines to the buffers of those who watch their streams; calls `tell` for each connection that has
+    /// Appends a log's lines to the buffers of the watchers of their streams; calls `tell` for each connection that has
     /// lines again.
     pub(crate) fn publish(&self, lines: &Lines, tell: impl Fn(ShardId, ConnId)) {
         self.written.fetch_add(lines.written(), Ordering::Relaxed);
