@@ -14,9 +14,9 @@
 //! of stamps is an age. No flush walks over the items.
 //!
 //! An item has room for the last 24 bits of its stamp. [`Engine::sweep`](crate::engine::Engine::sweep) sees to it that
-//! this is enough: a walk that looks at every item removes the dead and moves stamps that are older than [`AGE_MAX`] up
-//! to it. Stamps may run on for [`STAMPS_MAX`] after such a walk has begun, so two items never differ by the modulus or
-//! more, whatever happens to the time:
+//! this is enough: a walk that looks at every item removes dead items and moves stamps that are older than [`AGE_MAX`]
+//! up to that age. Stamps may run on for [`STAMPS_MAX`] after such a walk has begun, so two items never differ by the
+//! modulus or more, whatever happens to the time:
 //!
 //! ```text
 //! renewed          due                 time stops           end          renewed + modulus - AGE_MAX
@@ -93,7 +93,7 @@ impl Clock {
         self.stamp = (self.stamp + seconds).min(latest).max(self.stamp);
     }
 
-    /// The time.
+    /// The latest time that the engine was told.
     #[inline]
     pub(crate) fn now(&self) -> Seconds {
         Seconds(self.now)
@@ -175,8 +175,8 @@ impl Clock {
         self.pending
     }
 
-    /// Notes that a walk over all items has ended. `flushed` and `began` are the latest flush and the stamp when it
-    /// began.
+    /// Notes that a walk over all items has ended. `flushed` and `began` are the latest flush and the stamp at the
+    /// beginning of the walk.
     pub(crate) fn end_walk(&mut self, flushed: Option<u64>, began: u64) {
         self.renewed = began;
         if self.flushed == flushed {
@@ -200,12 +200,12 @@ impl Clock {
         self.stamp - self.renewed >= WALK_DUE
     }
 
-    /// Whether time has no stamps left, and flushes take the last.
+    /// Whether time has no stamps left: only flushes take the rest.
     pub(crate) fn is_scarce(&self) -> bool {
         self.stamp - self.renewed >= STAMPS_OF_TIME
     }
 
-    /// Whether the next flush has no stamp.
+    /// Whether there is no stamp left for the next flush.
     pub(crate) fn is_used_up(&self) -> bool {
         self.stamp - self.renewed >= STAMPS_MAX - 1
     }

@@ -8,7 +8,7 @@
 //! | 1 | a chunk looked at; an item taken out of the index; an item moved; a chunk of a chain stepped over |
 //! | 2 | a chunk of a dead chain freed: the next is only known when it has been read |
 //! | 1/2 | an entry of a queue taken out, and its item looked at |
-//! | 1/4 | a chunk looked at by the eviction hand, which asks for memory ahead |
+//! | 1/4 | a chunk looked at by the eviction hand, which prefetches chunks |
 //! | 1/8 | a slot of the index moved; three times that where the item has to be looked at |
 //! | 1 | a KiB copied; 2 KiB given back to the kernel |
 //!

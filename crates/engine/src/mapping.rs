@@ -50,12 +50,12 @@ impl Mapping {
         })
     }
 
-    /// Where it begins.
+    /// The address at which the mapping begins.
     pub(crate) fn base(&self) -> NonNull<u8> {
         self.base
     }
 
-    /// Whether it is a part of a file.
+    /// Whether the mapping is a part of a file.
     pub(crate) fn is_file(&self) -> bool {
         self.file.is_some()
     }
@@ -72,8 +72,8 @@ impl Mapping {
         );
     }
 
-    /// Makes sure that `len` bytes at `at` can be written: a file system that is full says so here, and not by a fault
-    /// at the first write. Anonymous memory needs nothing.
+    /// Makes sure that `len` bytes at `at` can be written: if the file system is full, this call fails, and not the
+    /// first write by a fault. For anonymous memory it does nothing.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Memory that is there before anybody asked for it (`-o prefault`).
+//! Memory that is populated before a shard needs it (`-o prefault`).
 //!
 //! ```text
 //! segment of a shard   | page 0 | pages drawn so far | prefaulted, unused | never touched   |

@@ -78,8 +78,8 @@ impl Segment {
         })
     }
 
-    /// Makes sure that `len` bytes at `at` can be written: a file system that is full says so here, and not by a fault
-    /// at the first write. Anonymous memory needs nothing.
+    /// Makes sure that `len` bytes at `at` can be written: if the file system is full, this call fails, and not the
+    /// first write by a fault. For anonymous memory it does nothing.
     ///
     /// # Errors
     ///

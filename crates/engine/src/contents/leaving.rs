@@ -45,9 +45,9 @@ pub(crate) struct Leaving<'a> {
     pub(crate) key: &'a [u8],
     /// Whether a client has fetched its value.
     pub(crate) is_fetched: bool,
-    /// Seconds that it had left; `None` = for ever.
+    /// Seconds that the item had left; `None` if it would have lived for ever.
     pub(crate) ttl: Option<u32>,
-    /// Seconds since it was last used.
+    /// Seconds since the item was last used.
     pub(crate) idle: u32,
     pub(crate) value_bytes: usize,
     /// Bytes of header, optional fields, key and value.

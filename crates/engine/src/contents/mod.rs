@@ -283,7 +283,7 @@ impl Contents {
         );
     }
 
-    /// Seconds that an item with this deadline has left; `None` = for ever.
+    /// Seconds that an item with this deadline has left; `None` if it lives for ever.
     fn seconds_left(&self, deadline: Deadline) -> Option<u32> {
         (deadline != Deadline::NEVER).then(|| deadline.0.saturating_sub(self.clock.now().0))
     }

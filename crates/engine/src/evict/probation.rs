@@ -53,7 +53,7 @@ const PREFETCH_INDEX: u8 = 1;
 /// The newest items of each class, and the fingerprints of items that were evicted.
 #[derive(Debug)]
 pub(crate) struct Probation {
-    /// Whether there is probation at all: not where nothing is ever evicted.
+    /// Whether there is probation. There is none where evictions are disabled.
     enabled: bool,
     /// Whether anything was evicted yet: until then there is nothing to choose.
     active: bool,

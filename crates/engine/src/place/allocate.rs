@@ -3,7 +3,7 @@
 //! ```text
 //! allocate -- free chunk --> done
 //!    | none                                                                        (allocate_briefly)
-//!    +-- page written before -> dying chains   -> page never touched -> eviction in the class -> a larger chunk
+//!    +-- written page -> chunks of freed chains -> untouched page -> eviction in the class -> a larger chunk
 //!    | none                                                                        (allocate_at_last: last.rs)
 //!    +-- a page is emptied -> something to evict, anywhere in the class
 //! ```

@@ -11,7 +11,7 @@
 //! | `slots.rs` | room in the index for an item that is about to be stored, and in the queue of its class |
 //! | `steal.rs`, `drain.rs` | choosing a page, and emptying it in steps |
 //! | `balance.rs`, `activity.rs`, `age.rs` | how much memory each class has, and what for; pages that are not used |
-//! | `condense.rs`, `prefault.rs` | memory given back by a smaller index; memory that is there ahead |
+//! | `condense.rs`, `prefault.rs` | memory given back by a smaller index; memory that is populated ahead |
 //! | `give.rs` | pages that go back to the budget |
 //! | `lend.rs`, `reassign.rs` | pages for other shards, and pages moved on request |
 //! | `pressure.rs` | how short of memory the shard is |

@@ -452,7 +452,7 @@ impl Slabs {
         }
     }
 
-    /// The chunk from `offset` of a page, if it was ever given.
+    /// The chunk that begins at `offset` of a page, if it has been given before.
     #[inline]
     pub(crate) fn chunk_in(&self, id: PageId, offset: u32) -> Option<ChunkRef> {
         (offset < self.page(id).carved)

@@ -94,7 +94,7 @@ impl Slabs {
         !saved.has_bytes(id) || self.sum(id) == saved.sums[id as usize]
     }
 
-    /// Whether a chunk of `class` begins here that was ever given.
+    /// Whether `chunk` is a chunk of `class` that has been given before.
     pub(crate) fn is_chunk_of(&self, class: u8, chunk: ChunkRef) -> bool {
         let id = self.page_of(chunk);
         if id == 0 || id >= self.pages_end() || self.page(id).class != class {

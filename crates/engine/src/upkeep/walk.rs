@@ -26,7 +26,7 @@ use crate::types::{Deadline, Seconds};
 const TAGS: u32 = 1 << 16;
 /// Units of work for going through the slots of a leaf.
 const LEAF_WORK: u64 = 16;
-/// Items asked for ahead of the one being visited.
+/// Items prefetched ahead of the item being visited.
 const PREFETCH_AHEAD: usize = 8;
 
 /// The position of a walk over all items; the default is the beginning.
