@@ -1,4 +1,4 @@
-//! A storage command with its value, in any protocol: a small value is taken with its command, a large one begins an
+//! A storage command with its value, in any protocol: a small value is taken with its command, a large value begins an
 //! upload.
 //!
 //! ```text

@@ -27,7 +27,7 @@ impl Held {
     }
 }
 
-/// Narrows a number of bytes: more than 4 GiB for one purpose is not to be had, and would count as 4 GiB.
+/// Narrows a number of bytes: more than 4 GiB for one purpose cannot occur, and would count as 4 GiB.
 fn narrow(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }

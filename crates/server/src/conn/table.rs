@@ -141,7 +141,7 @@ impl ConnTable {
         self.len
     }
 
-    /// Number of places, taken or free.
+    /// Number of places in the table, taken or free.
     pub(crate) fn places(&self) -> usize {
         self.entries.len()
     }

@@ -79,7 +79,7 @@ pub(crate) struct Config {
     // Memory.
     /// `-m`. Bytes for items, index included.
     pub(crate) memory_limit_bytes: u64,
-    /// `-M` turns it off. Whether a full cache evicts; otherwise it answers with an error.
+    /// Whether a full cache evicts; `-M` turns eviction off, and a full cache answers with an error.
     pub(crate) evictions: bool,
     /// `-I`. The largest item: key, value and header.
     pub(crate) item_size_max: u64,
@@ -99,11 +99,11 @@ pub(crate) struct Config {
     pub(crate) memory_file: Option<PathBuf>,
     /// `-k`. Locks all memory.
     pub(crate) lock_memory: bool,
-    /// `-C` turns it off. Whether items have a cas unique.
+    /// Whether items have a cas unique; `-C` turns cas uniques off.
     pub(crate) cas_enabled: bool,
     /// `-o hashpower`; 0 = not given. No effect: the index grows in small steps from any size.
     pub(crate) hashpower: u32,
-    /// `-o no_hashexpand` turns it off. No effect: the index always grows.
+    /// Whether the index may grow; `-o no_hashexpand` forbids it. No effect: the index always grows.
     pub(crate) hash_expand: bool,
     /// `-o hash_algorithm`, by name. No effect: keys are hashed by xxh3 with a random seed.
     pub(crate) hash_algorithm: &'static str,
@@ -145,11 +145,11 @@ pub(crate) struct Config {
     // Commands.
     /// `-A`. Whether `shutdown` is allowed.
     pub(crate) shutdown_enabled: bool,
-    /// `-F` turns it off. Whether `flush_all` is allowed.
+    /// Whether `flush_all` is allowed; `-F` forbids it.
     pub(crate) flush_enabled: bool,
-    /// `-X` turns it off. Whether commands that show keys are allowed.
+    /// Whether commands that show keys are allowed; `-X` forbids them.
     pub(crate) dump_enabled: bool,
-    /// `-W` turns it off. Whether `watch` is allowed.
+    /// Whether `watch` is allowed; `-W` forbids it.
     pub(crate) watch_enabled: bool,
     /// `-D`. Ends the prefix of a key in `stats detail`.
     pub(crate) prefix_delimiter: u8,

@@ -41,11 +41,11 @@ impl Transport {
 pub(crate) struct ListenerInfo {
     /// How bytes travel.
     pub(crate) transport: Transport,
-    /// Which protocols its connections may speak.
+    /// The protocols that connections to this address may speak.
     pub(crate) protocol: BindingProtocol,
-    /// Whether its connections are encrypted, and how their clients prove who they are.
+    /// Whether connections to this address are encrypted, and how their clients prove who they are.
     pub(crate) tls: TlsKind,
-    /// The name that `-l` gave it.
+    /// The name (tag) of this address in `-l`.
     pub(crate) tag: Option<String>,
     /// Whether the client chooses its shard by its source port: such a connection is not handed over.
     pub(crate) by_source_port: bool,

@@ -1,4 +1,5 @@
-//! Memory, as far as shards have to agree about it.
+//! Memory that the shards share: the limit, the exchange of pages, and the numbers that shards publish about their
+//! memory.
 //!
 //! ```text
 //! notice    numbers that a shard publishes about its engine's memory

@@ -199,7 +199,7 @@ pub(super) fn become_user(user: &User, coredumps: bool) -> Result<(), StartError
         ));
     }
     if coredumps {
-        // A process that has changed its user is not dumped unless it says that it may be.
+        // After a change of user, the kernel dumps no core of a process unless the process allows it.
         // SAFETY: prctl takes numbers here.
         unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
     }

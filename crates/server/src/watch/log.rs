@@ -74,7 +74,7 @@ impl EventLog {
         &self.watch
     }
 
-    /// Whether anybody watches one of these streams.
+    /// Whether one of these streams is watched.
     #[inline]
     pub(crate) fn wants(&self, streams: Streams) -> bool {
         self.streams.has(streams)
