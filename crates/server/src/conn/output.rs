@@ -105,7 +105,7 @@ impl Conn {
         read
     }
 
-    /// The descriptor to name if its replies are shown.
+    /// The descriptor to name, if the replies of the connection are shown (`-vv`).
     #[inline]
     fn shown_at(&self) -> Option<RawFd> {
         let shown = dialogue::is_shown() && self.codec == Some(Codec::Text);
