@@ -1,14 +1,15 @@
-//! How much of what a measurement shows can be the client's own doing.
+//! The client's own part of a measurement: how much of each percentile it can explain.
 //!
-//! Two histograms bound it. One has the response times, the other the same without the client's known part of each: how
-//! late the request left, and how long its reply can have lain unread (`Interval::net`). What is not known request by
-//! request is a reply that woke a worker whose CPU others had, and what a hypervisor took: it can have touched no larger
-//! share of the requests than its share of the time. If that share is `e`, the server's own quantile `q` is at
-//! least the quantile `q - e` of the second histogram, and what is shown is at most the difference above it.
+//! Two histograms bound the client's part. The first has the response times. The second has the response times without
+//! the client's known part of each: how late the request left, and how long its reply can have lain unread
+//! (`Interval::net`). Two delays are not known request by request: a reply that woke a worker while other threads had
+//! its CPU, and time that a hypervisor took. Such a delay can have touched no larger share of the requests than its
+//! share of the time. If that share is `e`, the server's own quantile `q` is at least the quantile `q - e` of the
+//! second histogram, so the shown quantile exceeds the server's own by at most the difference.
 //!
 //! Not counted are the kernel's part of sending and receiving, and the wake-up of an idle CPU (some 25 us), which every
-//! client that sleeps has; `--wait spin` does not sleep. Nor is what requests that left late and together did to the
-//! server's queue.
+//! sleeping client has (`--wait spin` does not sleep). Nor is the effect on the server's queue of requests that left
+//! late and together.
 
 use crate::measurement::Measurement;
 use crate::report::model::{ClientGrade, ClientShare, ClientVerdict, Verdict};
@@ -25,16 +26,16 @@ const SHARE_FINE: f64 = 0.10;
 const FINE_NS: u64 = 5_000;
 /// Above this share of a percentile, it describes the client.
 const SHARE_MAX: f64 = 0.50;
-/// Time that others had a worker's CPU is worth naming as a cause from this share on.
+/// Time in which other threads had a worker's CPU is named as a cause from this share on.
 const TAKEN_SHARE_NOTED: f64 = 0.005;
 /// A percentile with fewer requests above it is no reason for a grade.
 const REQUESTS_ABOVE_MIN: f64 = 10.0;
 /// The percentiles of the reports.
 const QUANTILES: [f64; 6] = [0.5, 0.9, 0.99, 0.999, 0.9999, 1.0];
-/// The grade looks at these, and at those of the objective.
+/// The grade looks at the percentiles up to this one, and at those of the objective.
 const GRADED_MAX: f64 = 0.99;
 
-/// How much of each percentile can be the client's, and what to do about it.
+/// How much of each percentile can be the client's part, and the remedies.
 #[must_use]
 pub fn judge(measurement: &Measurement, slo: Option<&Slo>) -> ClientVerdict {
     let response = measurement.total.all_verbs().response;
@@ -111,7 +112,7 @@ impl ClientShare {
     }
 }
 
-/// What made the client late, each with its remedy.
+/// The causes of the client's lateness, each with its remedy.
 fn causes(measurement: &Measurement, grade: ClientGrade, shares: &[ClientShare]) -> Vec<String> {
     let mut causes = Vec::new();
     if grade == ClientGrade::Ok {
@@ -145,7 +146,7 @@ fn causes(measurement: &Measurement, grade: ClientGrade, shares: &[ClientShare])
     causes
 }
 
-/// The cause where nobody else had the CPUs: requests left late, or replies were not looked for.
+/// The cause where no other thread had the CPUs: requests left late, or replies were not looked for.
 fn lateness(measurement: &Measurement, shares: &[ClientShare]) -> String {
     let slip_ns = measurement.total.all_verbs().slip.value_at_quantile(0.99);
     let ours_ns = shares
@@ -162,8 +163,8 @@ fn lateness(measurement: &Measurement, shares: &[ClientShare]) -> String {
     }
 }
 
-/// What the measurement shows over what the objective allows ([`Slo::excess`]). A load that was not sustained keeps no
-/// objective.
+/// The excess of a measurement: the measured figure over the allowed one ([`Slo::excess`]). A load that was not
+/// sustained keeps no objective.
 #[must_use]
 pub fn excess(measurement: &Measurement, verdict: &Verdict, slo: &Slo) -> f64 {
     let response = measurement.total.all_verbs().response;

@@ -27,7 +27,8 @@ pub fn thread_cpu_ns() -> u64 {
     read_ns(ClockId::ThreadCPUTime)
 }
 
-/// How long the calling thread has waited for its CPU while others had it, from the kernel's scheduler statistics.
+/// How long the calling thread has waited for its CPU while other threads had it, from the kernel's scheduler
+/// statistics.
 #[derive(Debug)]
 pub struct RunDelay {
     file: Option<File>,
@@ -59,8 +60,8 @@ pub fn parse_schedstat(text: &str) -> Option<(u64, u64)> {
     Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
 }
 
-/// What must be added to a monotonic instant to get nanoseconds since 1970: versions of values are comparable
-/// between runs because of it.
+/// The difference between nanoseconds since 1970 and a monotonic instant. It makes versions of values comparable
+/// between runs.
 #[must_use]
 pub fn realtime_offset_ns() -> u64 {
     let realtime = SystemTime::now()

@@ -13,10 +13,10 @@ use std::time::Duration;
 /// How long a server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A statistic, a version: no answer here has a value.
+/// Answers here are statistics and versions: none has a value.
 const VALUE_BYTES_MAX: usize = 0;
 
-/// What a server says of itself, by name.
+/// A server's statistics, by name.
 pub type Stats = HashMap<String, String>;
 
 /// A control connection.
@@ -63,7 +63,7 @@ impl Control {
     pub fn stats(&mut self, argument: &str) -> Result<Stats> {
         match self.ask(&request::Stats { of: argument }) {
             Ok(Answer::Stats(stats)) => Ok(stats.into_iter().collect()),
-            // There are none, or it does not know the argument.
+            // There are no such statistics, or the server does not know the argument.
             Ok(_) => Ok(Stats::new()),
             Err(error) => Err(self.lost(&error)),
         }

@@ -1,4 +1,4 @@
-//! What can end a run early, and the exit code of each: every message says what was seen and what to do about it.
+//! The errors that can end a run early, and their exit codes. Every message says what was seen and what to do about it.
 
 use std::fmt;
 use std::io;
@@ -13,9 +13,10 @@ pub enum Exit {
     Failed = 1,
     /// The command line or a combination of options makes no sense.
     Usage = 2,
-    /// No server answered, or what answered is not the protocol asked for.
+    /// No server answered, or the answer was not of the protocol asked for.
     NoServer = 3,
-    /// Connections closed, replies were lost or were no replies, during the run; it went on and reported.
+    /// During the run connections closed, replies were lost, or bytes came that are no replies; the run went on and
+    /// reported.
     ServerLost = 4,
     /// Values came back wrong: the run's numbers do not matter before that is understood.
     Violations = 5,
@@ -28,7 +29,7 @@ pub enum Exit {
     Worse = 8,
     /// SIGINT cut a command short that needs all of its measurements.
     Interrupted = 130,
-    /// SIGTERM cut it short.
+    /// SIGTERM cut a command short.
     Terminated = 143,
 }
 

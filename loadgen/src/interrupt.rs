@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What shells add to a signal's number for the exit code of a process that it ended.
+/// The number that shells add to a signal's number for the exit code of a process that the signal ended.
 const SIGNAL_EXIT: i32 = 128;
 
 static TERMINATED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
@@ -24,7 +24,8 @@ pub fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<()> {
     Ok(())
 }
 
-/// Whether SIGTERM came: whoever sends it does not wait for a result, and is told by the exit code that it is cut short.
+/// Whether SIGTERM came. Its sender does not wait for a result, and learns from the exit code that the command was cut
+/// short.
 #[must_use]
 pub fn is_terminated() -> bool {
     TERMINATED.load(Ordering::Relaxed)

@@ -5,7 +5,7 @@ use crate::record::Stage;
 use crate::units::{format_count, format_latency, format_share};
 use std::io::{IsTerminal, Write, stderr};
 
-/// Writes a line to standard error. One that cannot be written to keeps nothing from being reported elsewhere.
+/// Writes a line to standard error. A failure to write is ignored: the report goes elsewhere.
 pub fn note(text: &str) {
     let _ = writeln!(stderr().lock(), "{text}");
 }
@@ -20,7 +20,7 @@ pub struct Live {
 }
 
 impl Live {
-    /// Quiet means that nothing is shown.
+    /// A status line; with `quiet` nothing is shown.
     #[must_use]
     pub fn new(quiet: bool) -> Self {
         Self {
@@ -31,14 +31,14 @@ impl Live {
         }
     }
 
-    /// Says what is being done from now on.
+    /// Shows the name of the stage that begins now.
     pub fn stage(&mut self, what: &str) {
         self.stage = what.to_owned();
         self.planned_s = 0.0;
         self.rewrite(what);
     }
 
-    /// The same, for something that takes a known time.
+    /// Shows the name of a stage that takes `seconds` seconds.
     pub fn stage_for(&mut self, what: &str, seconds: f64) {
         self.stage(what);
         self.planned_s = seconds;
@@ -73,7 +73,7 @@ impl Live {
         } else {
             String::new()
         };
-        // What matters most comes first: what does not fit is left out.
+        // The most important parts come first: parts that do not fit are left out.
         self.rewrite(&fitted(&[
             format!("{} {progress}", self.stage),
             format!(
@@ -127,7 +127,7 @@ const ERASE_REST: &str = "\x1b[K";
 /// part would stay when it is rewritten.
 const COLUMNS_MAX: usize = 79;
 
-/// As many of the parts as fit in a line, in their order; of a first one that is too long the beginning.
+/// As many of the parts as fit in a line, in their order; if the first part is too long, its beginning.
 fn fitted(parts: &[String]) -> String {
     let mut line = String::new();
     for part in parts.iter().filter(|part| !part.trim().is_empty()) {

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// What the scheduler says of one thread.
+/// The scheduler's figures of one thread.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct ThreadTimes {
     cpu_ns: u64,
-    /// Ready to run, while others had the CPU.
+    /// Time in which the thread was ready to run, but other threads had the CPU.
     delay_ns: u64,
 }
 
@@ -32,24 +32,24 @@ pub struct Reading {
     cpus_allowed: usize,
 }
 
-/// What a server's process spent during a measurement.
+/// The resources that a server's process used during a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ProcessUsage {
     /// CPU microseconds per request.
     pub cpu_us_per_request: f64,
-    /// Of it, user time; nothing if it was too little to tell.
+    /// The user time per request, in microseconds; `None` if it was too little to tell.
     pub user_us_per_request: Option<f64>,
-    /// Of it, system time; nothing if it was too little to tell.
+    /// The system time per request, in microseconds; `None` if it was too little to tell.
     pub system_us_per_request: Option<f64>,
-    /// Microseconds per request that its threads waited for a CPU; nothing if the kernel does not say.
+    /// Microseconds per request that the process's threads waited for a CPU; `None` if the kernel does not say.
     pub delayed_us_per_request: Option<f64>,
     /// CPUs kept busy on average.
     pub cpus_busy: f64,
-    /// CPUs it may run on.
+    /// CPUs that the process may run on.
     pub cpus_allowed: usize,
-    /// Of these, the ones its working threads can use at once.
+    /// How many of the allowed CPUs the process's working threads can use at once.
     pub cpus_usable: usize,
-    /// The share of its time that the busiest thread was running or waiting to run, if the kernel says.
+    /// The share of time in which the busiest thread was running or waiting to run; `None` if the kernel does not say.
     pub busiest_thread: Option<f64>,
     /// Resident memory at the end.
     pub resident_bytes: u64,
@@ -69,8 +69,8 @@ impl ProcessUsage {
         self.cpu_us_per_request
     }
 
-    /// Whether the server has no more CPU to use: one of its threads is always running or waiting to, or all that it can
-    /// use at once are busy.
+    /// Whether the server has no more CPU to use: one of its threads is always running or waiting to run, or all CPUs
+    /// that it can use at once are busy.
     #[must_use]
     pub fn is_out_of_cpu(&self) -> bool {
         self.cpus_busy > BUSY_SHARE * self.cpus_usable.max(1) as f64
@@ -134,7 +134,7 @@ fn cpus_allowed(status: &str) -> Option<usize> {
         .sum()
 }
 
-/// What each thread spent between two readings. Nothing if the kernel does not say, or if a thread is gone.
+/// The time that each thread used between two readings. `None` if the kernel does not say, or if a thread is gone.
 fn spent(before: &Reading, after: &Reading) -> Option<Vec<ThreadTimes>> {
     let (before, after) = (before.threads.as_ref()?, after.threads.as_ref()?);
     if before.keys().any(|id| !after.contains_key(id)) {
@@ -150,7 +150,7 @@ fn spent(before: &Reading, after: &Reading) -> Option<Vec<ThreadTimes>> {
     Some(after.iter().map(since).collect())
 }
 
-/// What was spent between two readings, over `requests`.
+/// The resources used between two readings, divided by `requests`.
 #[must_use]
 pub fn usage(before: &Reading, after: &Reading, requests: u64) -> ProcessUsage {
     let seconds = (after.at - before.at).as_secs_f64().max(1e-9);

@@ -34,7 +34,7 @@ const CPUS_MAX: usize = 1024;
 pub struct Session {
     /// The workers.
     pub fleet: Fleet,
-    /// What they ask.
+    /// The workload of the workers.
     pub workload: Arc<Workload>,
     controls: Vec<ControlledServer>,
     client: ClientOptions,
@@ -51,7 +51,7 @@ struct ControlledServer {
     server: Server,
 }
 
-/// A measurement with what the server's side showed meanwhile.
+/// A measurement with the server's figures for the same time.
 pub struct Measured {
     /// The client's side.
     pub measurement: Measurement,
@@ -59,7 +59,7 @@ pub struct Measured {
     pub server: Option<ProcessUsage>,
     /// The server's statistics.
     pub stats: Vec<ServerStats>,
-    /// What could not be learnt about the server's side, in words.
+    /// The figures of the server's side that could not be read, in words.
     pub notes: Vec<String>,
 }
 
@@ -97,8 +97,8 @@ pub fn load(pace: &PaceOptions, rate: Option<f64>, duration: Duration) -> Result
     })
 }
 
-/// The length of a window in a time series of `duration`: the one asked for if that makes not too many, or the usual
-/// one, or what makes as many as there may be.
+/// The length of a window in a time series of `duration`. If `asked` is given, it is that length, or an error if that
+/// makes too many windows. Otherwise it is the usual length, or a longer one if that would make too many windows.
 fn window(asked: Option<Duration>, duration: Duration) -> Result<Duration> {
     let shortest = duration / WINDOWS_MAX;
     match asked {
@@ -111,7 +111,7 @@ fn window(asked: Option<Duration>, duration: Duration) -> Result<Duration> {
     }
 }
 
-/// The CPUs given, or the last one allowed (the first is where servers and interrupts tend to be).
+/// The CPUs of the option; without it the last allowed CPU (servers and interrupts tend to be on the first).
 fn worker_cpus(option: Option<&str>) -> Result<Vec<CpuId>> {
     let Some(text) = option else {
         let allowed = host::allowed_cpus()?;
@@ -196,7 +196,7 @@ impl Session {
         })
     }
 
-    /// Counts the CPU of another process than the options name.
+    /// Counts the CPU time of another process than the one that the options name.
     #[must_use]
     pub fn with_server_pid(mut self, pid: Option<u32>) -> Self {
         self.server_pid = pid;
@@ -302,7 +302,7 @@ impl Session {
         }
     }
 
-    /// The servers' statistics now, where they can be had.
+    /// The servers' statistics now; `None` for a server that does not give any.
     pub fn stats(&mut self) -> Vec<Option<Stats>> {
         let protocol = self.client.protocol;
         let of_server = |controlled: &mut ControlledServer| {
@@ -370,7 +370,7 @@ fn route(
     Ok((Router::Single, endpoints, "single"))
 }
 
-/// Items evicted so far by all servers, as far as they say.
+/// Items evicted so far by all servers, as far as the servers say.
 fn evictions(stats: &[Option<Stats>]) -> u64 {
     let counts = stats
         .iter()

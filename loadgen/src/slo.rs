@@ -8,11 +8,11 @@ use std::str::FromStr;
 
 /// The share of requests that may fail where an objective does not say.
 pub const ERRORS_LIMIT: f64 = 0.001;
-/// Requests above a quantile's limit that a measurement needs. They come in bursts, some dozens in each time a queue builds up:
-/// the share above the limit is known to about a quarter.
+/// Requests above a quantile's limit that a measurement needs. Such requests come in bursts, some dozens each time a
+/// queue builds up: with this many the share above the limit is known to about a quarter.
 const REQUESTS_ABOVE_NEEDED: f64 = 250.0;
 
-/// What a condition looks at.
+/// The metric of a condition.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Metric {
     /// A quantile of response times, as a share of 1.
@@ -28,21 +28,21 @@ pub enum Metric {
 /// One condition: the metric must be below the limit (nanoseconds, or a share).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Condition {
-    /// What it looks at.
+    /// The metric.
     pub metric: Metric,
-    /// What it must stay below.
+    /// The limit that the metric must stay below.
     pub limit: f64,
 }
 
-/// All of its conditions must hold.
+/// An objective: all of its conditions must hold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Slo {
     conditions: Vec<Condition>,
-    /// The limit on errors is not the user's: then no reply may be lost, either.
+    /// The user has set no limit on errors: then no reply may be lost, either.
     errors_by_default: bool,
 }
 
-/// What an objective is checked against.
+/// The facts that an objective is checked against.
 #[derive(Debug)]
 pub struct Facts<'a> {
     /// Response times of all verbs.
@@ -75,7 +75,7 @@ impl Metric {
         matches!(self, Self::Quantile(_) | Self::Mean)
     }
 
-    /// Its value; a percentile of nothing has none.
+    /// The metric's value; `None` for a percentile of no requests.
     fn value(self, facts: &Facts<'_>) -> Option<f64> {
         let response = (!facts.response.is_empty()).then_some(facts.response);
         match self {
@@ -111,7 +111,7 @@ impl fmt::Display for Metric {
 }
 
 impl Condition {
-    /// In words why it does not hold, if it does not.
+    /// The reason in words why the condition does not hold; `None` if it holds.
     fn missed(&self, facts: &Facts<'_>) -> Option<String> {
         let Self { metric, limit } = self;
         let Some(value) = metric.value(facts) else {
@@ -139,7 +139,7 @@ impl Condition {
                 let above = facts.response.count_between(self.limit as u64, u64::MAX) as f64;
                 above / facts.response.len() as f64 / (1.0 - quantile)
             }
-            // A limit on a single request, or of none at all, is kept or missed and has no degrees.
+            // A limit on a single request, or a limit of zero, is kept or missed and has no degrees.
             Metric::Quantile(_) => step(measured >= self.limit),
             _ if self.limit <= 0.0 => step(measured > 0.0),
             _ => measured / self.limit,
@@ -196,7 +196,7 @@ impl Slo {
         &self.conditions
     }
 
-    /// Only that requests do not fail.
+    /// An objective whose only condition is that requests do not fail.
     #[must_use]
     pub fn errors_only() -> Self {
         Self {
@@ -237,8 +237,9 @@ impl Slo {
         missed
     }
 
-    /// What was measured over what is allowed, of the condition nearest to being missed: up to 1 the objective is kept. Of a
-    /// quantile it is the share of requests above the limit, which unlike the quantile itself is measured without bias.
+    /// The measured figure over the allowed one, for the condition nearest to being missed: up to 1 the objective is
+    /// kept. For a quantile the figure is the share of requests above the limit, which unlike the quantile itself is
+    /// measured without bias.
     #[must_use]
     pub fn excess(&self, facts: &Facts<'_>) -> f64 {
         self.conditions

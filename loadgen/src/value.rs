@@ -18,7 +18,7 @@ pub const HEADER_BYTES: usize = 28;
 
 const POOL_BYTES: usize = 1 << 16;
 
-/// The pool, twice over, so that a piece that wraps is still one slice.
+/// The pool, stored twice in a row, so that a piece that wraps around is still one slice.
 static POOL: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut state = 0x853c_49e6_748f_ea9bu64;
     let once: Vec<u8> = (0..POOL_BYTES / 8)
@@ -36,16 +36,16 @@ static POOL: LazyLock<Vec<u8>> = LazyLock::new(|| {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Version(pub u64);
 
-/// What a value says about itself.
+/// The header of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Mark {
-    /// Whose value this is.
+    /// The key that the value belongs to.
     pub key: KeyId,
-    /// When it was written.
+    /// The version, which tells when the value was written.
     pub version: Version,
-    /// The lifetime it was written with, 0 for never.
+    /// The lifetime that the value was written with, in seconds; 0 if it never expires.
     pub ttl_s: u32,
-    /// The process that wrote it.
+    /// The process that wrote the value.
     pub run: u32,
 }
 
@@ -78,14 +78,14 @@ pub fn render(mark: Mark, value_bytes: u32, out: &mut Vec<u8>) {
     }
 }
 
-/// What was wrong with a value.
+/// The fault of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
-    /// It carries another key's mark (or its pattern is not this key's).
+    /// The value carries another key's mark (or its pattern is not this key's).
     WrongKey,
-    /// Its length is not the key's length, or not what its header says.
+    /// The value's length is not the key's length, or not the length in its header.
     WrongLength,
-    /// Its body does not belong to its header.
+    /// The value's body does not belong to its header.
     Torn,
 }
 
@@ -98,7 +98,7 @@ pub struct Check {
     offset: usize,
     header: [u8; HEADER_BYTES],
     mark: Mark,
-    /// Whose value its header says it is.
+    /// The key mark in the header.
     found_key_mark: Option<u64>,
     damage: Option<Damage>,
 }
@@ -191,7 +191,7 @@ impl Check {
         self.found_key_mark
     }
 
-    /// The result once all bytes were fed: what is wrong, or the mark (without version for a short value).
+    /// The result once all bytes were fed: the fault, or the mark (without version for a short value).
     pub fn finish(&self) -> Result<Option<Mark>, Damage> {
         match self.damage {
             Some(damage) => Err(damage),

@@ -1,5 +1,5 @@
 //! Judging a measurement: was the client the limit, was the load sustained, were the values right, is the objective
-//! kept. Everything a reader must know before looking at a number.
+//! kept. A reader must know these answers before looking at a number.
 
 use crate::client;
 use crate::measurement::Measurement;
@@ -34,7 +34,7 @@ pub fn judge(measurement: &Measurement, slo: Option<&Slo>) -> Verdict {
         lost: count(NoReply::Lost) + count(NoReply::Unconnected),
         misses: (asked > 0).then(|| all.counts.misses as f64 / asked as f64),
     };
-    // Requests that fail are no part of any objective that is kept.
+    // An objective without a limit on errors gets one: requests that fail must not count as kept.
     let slo = slo.map(|slo| slo.clone().with_errors_bounded());
     let client = client::judge(measurement, slo.as_ref());
     Verdict {
@@ -90,7 +90,7 @@ fn overload(measurement: &Measurement, counts: &Counts, due: u64) -> Option<Stri
             format_count(due as f64),
         ));
     }
-    // A schedule that is behind because a server fell silent is no matter of load.
+    // A schedule that is behind because a server fell silent does not show an overload.
     let is_silent = count(NoReply::Lost) + count(NoReply::Unconnected) > 0;
     let lag_ns = measurement.lag_ns;
     if !is_silent && lag_ns as f64 / 1e9 > LAG_SHARE_MAX * measurement.seconds {
@@ -126,7 +126,7 @@ fn notes(measurement: &Measurement) -> Vec<String> {
     notes
 }
 
-/// The headroom of the client: how much more its busiest worker could do.
+/// The headroom of the client: how much more load its busiest worker could make.
 #[must_use]
 pub fn headroom(busiest: f64) -> f64 {
     (1.0 - busiest).max(0.0)

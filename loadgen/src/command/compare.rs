@@ -1,4 +1,4 @@
-//! `loadgen compare`: two servers in turns, A B B A, and how sure their difference is.
+//! `loadgen compare`: two servers in turns, A B B A, and the confidence of their difference.
 
 use super::{
     Answer, check_answered, check_outputs, cut_short, preload_notes, publish, report, steps_exit,
@@ -114,7 +114,7 @@ impl Side {
     }
 }
 
-/// What a side whose requests failed is said to be, before any ratio.
+/// The sentence about a side whose requests failed, which comes before any ratio.
 fn failures(side: &Side) -> Option<String> {
     let failed = side.steps.iter().filter(|step| step.kept == Some(false));
     let worst = failed.max_by(|a, b| a.error_share.total_cmp(&b.error_share))?;

@@ -30,7 +30,7 @@ pub fn execute(command: &Command) -> Result<Exit> {
     }
 }
 
-/// What a preload shows about the measurements after it.
+/// Notes on the measurements that follow from a preload.
 fn preload_notes(preload: Option<&Preload>) -> Vec<String> {
     preload
         .filter(|preload| preload.evictions > 0)
@@ -63,8 +63,8 @@ struct Answer {
     html: String,
 }
 
-/// Writes the text to standard output (unless JSON goes there), and the files that the options ask for. What cannot be
-/// written does not keep the rest from being written.
+/// Writes the text to standard output (unless JSON goes there), and the files that the options ask for. An output that
+/// cannot be written does not keep the others from being written.
 fn publish(report: &Report, answer: &Answer, output: &OutputOptions) -> Result<()> {
     let json = serde_json::to_string_pretty(report)
         .map_err(|error| LoadError::new(Exit::Failed, format!("writing JSON: {error}")));
@@ -116,7 +116,8 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> LoadError {
 /// Room that a report must find on its disk before the run; most are smaller.
 const TRIAL_BYTES: usize = 64 * 1024;
 
-/// Tries whether all files that the options name can be written, before anything is measured. What they hold stays.
+/// Tries whether all files that the options name can be written, before anything is measured. The contents of the files
+/// stay.
 fn check_outputs(output: &OutputOptions, more: Option<&Path>) -> Result<()> {
     let named = [&output.json, &output.csv, &output.html];
     let paths = named.into_iter().flatten().map(PathBuf::as_path);
@@ -132,7 +133,7 @@ fn try_writing(path: &Path) -> std::io::Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        // A device or pipe would keep what is tried; one that is always full refuses even nothing.
+        // A device or pipe would keep the trial bytes; one that is always full refuses even a write of no bytes.
         return file.write(&[]).map(drop);
     }
     let tried = file.write_all(&[b' '; TRIAL_BYTES]);

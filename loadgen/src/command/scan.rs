@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 const COUNTING_MIN: usize = 4;
 /// A step that answers this share less than was due has not sustained its load.
 const UNSUSTAINED_SHARE: f64 = 0.05;
-/// With more failed requests than this in a step, the server answers something else than what was asked.
+/// With a larger share of failed requests than this in a step, the server does something else than serve the load.
 const ERRORS_MAX: f64 = 0.5;
 /// Requests that arrive by chance are this many standard deviations more than on average only once in some hundreds of
 /// steps.
@@ -167,7 +167,7 @@ fn peak(session: &mut Session, options: &ScanCommand, live: &mut Live) -> Result
     Ok(peak)
 }
 
-/// Why steps answered more than was asked of them, if they did.
+/// The reason why steps answered more requests than were due; `None` if they did not.
 fn excess_note(steps: &[Step], workload: &Workload) -> Option<String> {
     let excess = |step: &&Step| step.achieved / step.rate - 1.0;
     let most = steps
@@ -297,7 +297,7 @@ fn exit(result: &ScanResult, strict: bool) -> Exit {
     Exit::Ok
 }
 
-/// The curve in a sentence: first what makes the rest void.
+/// The curve in a sentence: facts that make the figures void come first.
 fn headline(result: &ScanResult) -> String {
     let parts = [
         client_part(result),

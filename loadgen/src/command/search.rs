@@ -23,8 +23,8 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_millis(200);
 /// No probe is made longer than this, however rare the objective's percentile is.
 const PROBE_MAX: Duration = Duration::from_secs(60);
-/// A probe in which others had the workers' CPUs for more than this part of what the objective's percentile leaves out may
-/// have missed because of it.
+/// A probe may have missed because other threads had the workers' CPUs if they had them for more than this part of the
+/// share that the objective's percentile leaves out.
 const DELAY_PART_NOTED: f64 = 0.5;
 
 /// Runs the command.
@@ -63,7 +63,7 @@ pub fn execute(options: &SearchCommand) -> Result<Exit> {
     live.clear();
     match searched {
         Ok(found) => finish(options, &probing, &found, None),
-        // What was measured before is reported all the same.
+        // Earlier measurements are reported all the same.
         Err(error) if !probing.probes.is_empty() => {
             finish(options, &probing, &Found::nothing(), Some(error))
         }
@@ -249,7 +249,7 @@ impl Probing {
         }
     }
 
-    /// What the capacity is limited by.
+    /// The limit of the capacity, as a kind and in words.
     fn limit(&self, found: &Found, best: Option<&Step>) -> (LimitedBy, String) {
         if found.client_limited {
             let busy = self
@@ -324,7 +324,7 @@ impl Probing {
     }
 }
 
-/// Why a probe missed, or does not count.
+/// The reasons why a probe missed, or does not count.
 fn reasons(verdict: &Verdict, outcome: Outcome) -> Vec<String> {
     let missed = verdict.overloaded.iter().chain(&verdict.slo_missed);
     match (outcome.kept(), outcome.client_limited) {

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-/// What opens the connections of a group.
+/// The way in which the connections of a group are opened.
 #[derive(Debug)]
 pub(super) enum Opener {
     /// To a server.
@@ -19,7 +19,7 @@ pub(super) enum Opener {
 }
 
 impl Opener {
-    /// For a server of `config`, or for all shards of its only one.
+    /// The opener for server number `server` of `config`, or for all shards of its only server.
     pub(super) fn new(config: &FleetConfig, server: usize) -> Self {
         match &config.router {
             Router::Single => Self::Server(config.endpoints[0].clone()),
@@ -102,7 +102,7 @@ fn dial(mut opener: Opener, inbox: &Receiver<Order>) {
         match opener.open(order.group) {
             Ok(socket) => {
                 failures = 0;
-                // A worker that is gone needs no connection.
+                // A worker that has ended needs no connection.
                 let _ = order.outlet.send((order.id, socket));
             }
             Err(_) => {

@@ -29,26 +29,26 @@ use std::time::Duration;
 pub struct FleetConfig {
     /// The servers (for `Router::Shards`, the shard port of the one server).
     pub endpoints: Vec<Endpoint>,
-    /// Which connections a key goes to.
+    /// Which connections the requests for a key go to.
     pub router: Router,
     /// The protocol of all connections.
     pub protocol: Protocol,
     /// Connections in all.
     pub connections: usize,
-    /// One worker on each.
+    /// The CPUs of the workers, one worker on each.
     pub cpus: Vec<CpuId>,
     /// The largest depth any phase will use.
     pub depth_max: usize,
     /// How workers wait.
     pub wait: WaitPolicy,
-    /// What they ask.
+    /// The workload of the workers.
     pub workload: Arc<Workload>,
 }
 
 /// The load of one phase.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
-    /// Requests per second, or nothing for a closed loop.
+    /// Requests per second; `None` for a closed loop.
     pub rate: Option<f64>,
     /// The distribution of gaps of the open loop.
     pub arrivals: ArrivalKind,
@@ -70,13 +70,13 @@ const DRAIN: Duration = Duration::from_secs(1);
 const LOAD_DRAIN: Duration = Duration::from_secs(10);
 /// Requests outstanding per connection while loading.
 const LOAD_DEPTH: usize = 32;
-/// Between the order to start and the start: enough for every worker to wake up.
+/// The time between the order to start and the start: enough for every worker to wake up.
 const START_DELAY_NS: u64 = 2_000_000;
 /// Empty intervals per worker: one being filled, one being added, two to spare.
 const EMPTY_INTERVALS: usize = 3;
 /// Messages the collector may be behind.
 const MESSAGES_MAX: usize = 1024;
-/// Without word from the workers for this long, it is looked whether they are alive.
+/// After this time without a message from the workers, the fleet checks whether they are alive.
 const WORKER_CHECK: Duration = Duration::from_secs(2);
 /// Workers' numbers fit in a version's low bits.
 const WORKERS_MAX: usize = 1 << crate::worker::core::WORKER_BITS;
@@ -90,7 +90,7 @@ pub struct Fleet {
     cpus: Vec<CpuId>,
     phases: u64,
     stop: Arc<AtomicBool>,
-    /// What each group of connections leads to, in words.
+    /// The server or shard of each group of connections, in words.
     groups: Vec<String>,
 }
 
@@ -192,8 +192,8 @@ impl Fleet {
         progress: &mut dyn FnMut(&Window),
     ) -> Result<Measurement> {
         let stolen_before = host::stolen_ns(&self.cpus);
-        // A closed loop has no schedule to begin together, and a worker that is quick to wake up would send before the start:
-        // what is due before it is not counted.
+        // A closed loop has no schedule that must begin together, and a worker that wakes up quickly would send before
+        // the start; requests that are due before the start are not counted.
         let delay_ns = if load.rate.is_some() {
             START_DELAY_NS
         } else {
@@ -214,7 +214,7 @@ impl Fleet {
                 interval_ns: nanoseconds(load.interval).max(1),
             };
             if let Some(orders) = &handle.orders {
-                // A worker that is gone has left a message saying why.
+                // A worker that has ended has left a message that says why.
                 let _ = orders.send(phase);
             }
         }
@@ -261,7 +261,7 @@ impl Fleet {
                         progress(&window);
                     }
                     interval.clear();
-                    // A full pool or a worker that is gone has no use for it.
+                    // A full pool or a worker that has ended has no use for the interval.
                     let _ = self.handles[worker].empties.try_send(interval);
                 }
                 Ok(Message::Done(end)) => {
@@ -331,7 +331,7 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 4)
 }
 
-/// What each group of connections leads to, as reports call it.
+/// The server or shard of each group of connections, as reports call it.
 fn group_names(config: &FleetConfig) -> Vec<String> {
     match &config.router {
         Router::Shards(map) => (0..map.shards())

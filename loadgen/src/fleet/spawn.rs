@@ -1,4 +1,4 @@
-//! A worker's thread: what it is given, how it is built, how it lives.
+//! A worker's thread: its parts, its start and its life.
 
 use super::{EMPTY_INTERVALS, FleetConfig, Handle, LOAD_DEPTH, Share};
 use crate::clock::{RunDelay, realtime_offset_ns};
@@ -24,14 +24,14 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
-/// What a worker's thread is given.
+/// The parts that a worker's thread is given.
 pub(super) struct WorkerPlan {
     pub(super) config: FleetConfig,
     pub(super) index: usize,
     pub(super) sockets: Share,
     pub(super) generator: Generator,
     pub(super) watermarks: Arc<Watermarks>,
-    /// Where lost connections are ordered anew.
+    /// The channel by which lost connections are ordered anew.
     pub(super) orders: Sender<Order>,
 }
 

@@ -1,4 +1,4 @@
-//! What a phase came to: the added records of all workers, and its time series.
+//! The result of a phase: the added records of all workers, and the time series.
 
 mod series;
 
@@ -10,8 +10,8 @@ use series::Series;
 
 pub use series::Point;
 
-/// One window of the time series as it ends, all workers and verbs together: what the status line shows. The result's
-/// windows ([`Measurement::points`]) are made when all replies are in.
+/// One window of the time series as it ends, all workers and verbs together, for the status line. The result's windows
+/// ([`Measurement::points`]) are made when all replies are in.
 #[derive(Debug, Clone)]
 pub struct Window {
     /// Whether it lies in the warm-up, the measured time, or the drain.
@@ -24,7 +24,8 @@ pub struct Window {
     pub counts: Counts,
     /// Totals of the workers.
     pub totals: Totals,
-    /// Response times of all verbs. Requests that had no reply at its end are in it with the time they had waited.
+    /// Response times of all verbs. Requests that had no reply at the window's end are included with the time they had
+    /// waited.
     pub response: Histogram<u64>,
 }
 
@@ -73,7 +74,7 @@ impl Window {
 /// A phase's result.
 #[derive(Debug)]
 pub struct Measurement {
-    /// Requests per second asked for; nothing for a closed loop.
+    /// Requests per second asked for; `None` for a closed loop.
     pub rate: Option<f64>,
     /// Seconds measured.
     pub seconds: f64,
@@ -83,13 +84,14 @@ pub struct Measurement {
     pub measured: Totals,
     /// Violations, incidents, error texts.
     pub end: PhaseEnd,
-    /// What each group of connections leads to.
+    /// The server or shard of each group of connections.
     pub groups: Vec<String>,
     /// When measuring began.
     pub start_ns: u64,
     /// How long the schedule was behind when the measured time ended.
     pub lag_ns: u64,
-    /// Time that the hypervisor took from the workers' CPUs, warm-up and drain included, if the kernel says.
+    /// Time that the hypervisor took from the workers' CPUs, warm-up and drain included; `None` if the kernel does not
+    /// say.
     pub stolen_ns: Option<u64>,
     series: Series,
     /// Windows that not all workers have reported yet.
@@ -171,7 +173,7 @@ impl Measurement {
         is_complete.then(|| self.open.swap_remove(index).window)
     }
 
-    /// Notes what the hypervisor took, from readings before and after.
+    /// Notes the time that the hypervisor took, from readings before and after.
     pub fn note_stolen(&mut self, before_ns: Option<u64>, after_ns: Option<u64>) {
         self.stolen_ns = before_ns
             .zip(after_ns)

@@ -43,7 +43,7 @@ pub struct Point {
     pub client_busy: f64,
 }
 
-/// What is added up of a window, apart from its response times.
+/// The sums of a window, apart from its response times.
 #[derive(Debug, Default, Clone)]
 struct Slot {
     /// Response times and how many requests have each.

@@ -15,7 +15,7 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// How many buffers: more receives than this at once wait for a buffer to come back (and lose nothing).
+/// The number of buffers: more receives than this at once wait for a buffer to come back (and lose nothing).
 pub(super) const BUFFERS: u16 = 64;
 /// The largest piece of a reply that arrives in one completion.
 pub(super) const BUFFER_BYTES: usize = 16 * 1024;

@@ -56,7 +56,7 @@ fn connect_error(endpoint: &Endpoint, error: &io::Error) -> LoadError {
     )
 }
 
-/// Connections whose source port leads to a shard (DESIGN decision 4).
+/// Opens connections whose source port leads to a shard.
 #[derive(Debug)]
 pub struct ShardPorts {
     ports: SourcePorts,

@@ -1,8 +1,8 @@
 //! One worker's io_uring: multishot receives into provided buffers, sends that cost no completion.
 //!
-//! A send is tried by the kernel during the `io_uring_enter` that submits it (`MSG_DONTWAIT`, and `MSG_WAITALL` so
-//! that a short send counts as failed); one that succeeds posts no completion. So after an enter and after draining
-//! the completion queue, each send that was not heard of is done:
+//! The kernel tries a send during the `io_uring_enter` that submits it (`MSG_DONTWAIT`, and `MSG_WAITALL` so that a
+//! short send counts as failed). A send that succeeds posts no completion. So after an enter and after draining the
+//! completion queue, each send without a completion is done:
 //!
 //! ```text
 //!           queue_send              enter, no completion
@@ -31,14 +31,14 @@ use std::time::Duration;
 pub struct ConnectionId(pub u32);
 
 impl ConnectionId {
-    /// As an index into per-connection tables.
+    /// The number as an index into per-connection tables.
     #[must_use]
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// What happened on the ring.
+/// An event of the ring.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
     /// Bytes arrived; read them with [`Ring::bytes`] and give the buffer back with [`Ring::recycle`].
@@ -78,7 +78,7 @@ struct Socket {
     state: SendState,
     /// A receive is under way.
     receiving: bool,
-    /// It has been shut down.
+    /// The connection has been shut down.
     shut: bool,
 }
 
@@ -161,7 +161,7 @@ impl Ring {
         let socket = &mut self.sockets[connection.index()];
         socket.shut = true;
         if let Some(fd) = &socket.fd {
-            // One that is not connected any more has nothing under way.
+            // A socket that is not connected any more has nothing under way.
             let _ = socket2::SockRef::from(fd).shutdown(std::net::Shutdown::Both);
         }
     }
@@ -269,7 +269,7 @@ impl Ring {
         }
     }
 
-    /// The next event. Nothing is left when it returns nothing, and each send that succeeded is then complete.
+    /// The next event. `None` means that no event is left, and that each send that succeeded is complete.
     pub fn next_event(&mut self) -> io::Result<Option<Event>> {
         loop {
             let Some(completion) = self.uring.completion().next() else {
@@ -324,7 +324,7 @@ impl Ring {
         Ok(Some(Event::SendResumed(connection)))
     }
 
-    /// After the completion queue was drained: sends that nothing was heard of have succeeded.
+    /// Notes, after the completion queue was drained, that the sends without a completion have succeeded.
     fn settle(&mut self) -> io::Result<()> {
         if !self.submitted.is_empty() && self.uring.submission().is_empty() {
             for connection in self.submitted.drain(..) {

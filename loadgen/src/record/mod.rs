@@ -1,4 +1,4 @@
-//! What is written down about each request: histograms and counters per verb, in intervals.
+//! The records of requests: histograms and counters per verb, in intervals.
 //!
 //! A worker records into one [`Interval`] at a time and hands it over whole at each boundary; the collector adds the
 //! intervals of all workers. Percentiles are only ever taken from added counts, never averaged.
@@ -259,8 +259,8 @@ pub enum Stage {
     Drain,
 }
 
-/// What happened to a request after the window in which it was due had ended: the time series counts it where it was
-/// due. Everything in it is contained in the interval's records, too.
+/// Outcomes of requests after the window in which they were due had ended: the time series counts them in that window.
+/// The interval's records contain these outcomes, too.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Late {
     /// When it was due.
@@ -298,7 +298,7 @@ pub struct Interval {
     pub end_ns: u64,
     /// Records by [`Verb::index`]; only the verbs of the workload have one.
     pub classes: Vec<Option<Box<ClassRecord>>>,
-    /// Those that were due in an earlier window.
+    /// The requests that were due in an earlier window.
     pub late: Vec<Late>,
     /// How long the requests without a reply at the end of the interval had waited then: for the status line, and in
     /// no result.

@@ -68,7 +68,7 @@ pub fn classes(total: &Interval, seconds: f64) -> Vec<ClassResult> {
         .collect()
 }
 
-/// What the client spent.
+/// The resources that the client used.
 #[must_use]
 pub fn client_usage(measurement: &Measurement) -> ClientUsage {
     let totals = &measurement.measured;
@@ -154,7 +154,7 @@ fn connection_shares(measurement: &Measurement) -> Vec<ConnectionShares> {
         .collect()
 }
 
-/// What happened to connections, with servers by name and times since measuring began.
+/// The incidents of connections, with servers by name and times since measuring began.
 #[must_use]
 pub fn incidents(measurement: &Measurement) -> Vec<IncidentReport> {
     let since_s = |ns: u64| (ns as f64 - measurement.start_ns as f64) / 1e9;
@@ -233,7 +233,7 @@ const COUNTERS: [&str; 14] = [
     "store_too_large",
 ];
 
-/// What changed between two answers of `stats`.
+/// The changes between two answers of `stats`.
 #[must_use]
 pub fn server_stats(address: &str, before: &Stats, after: &Stats) -> ServerStats {
     let number =

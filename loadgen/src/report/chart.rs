@@ -46,11 +46,11 @@ pub struct Series {
 
 /// A line across the chart at one value.
 pub struct Mark {
-    /// Where.
+    /// The value at which the line lies.
     pub at: f64,
-    /// Across the x axis (a horizontal line) or the y axis.
+    /// Whether the line is horizontal; otherwise it is vertical.
     pub horizontal: bool,
-    /// What it says.
+    /// The label of the line.
     pub label: String,
     /// Colour, by CSS class.
     pub class: &'static str,

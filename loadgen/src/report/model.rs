@@ -17,9 +17,9 @@ pub const SCHEMA_VERSION: u32 = 2;
 pub struct Report {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// Who measured what, where.
+    /// The circumstances of the measurement.
     pub context: Context,
-    /// What was asked.
+    /// The workload.
     pub workload: WorkloadSummary,
     /// The sentence that answers the question.
     pub headline: String,
@@ -86,7 +86,7 @@ pub struct Context {
 pub struct Server {
     /// Its address.
     pub address: String,
-    /// What it answered to `version`.
+    /// The server's answer to `version`.
     pub version: String,
 }
 
@@ -128,7 +128,7 @@ pub struct RunResult {
     pub achieved: f64,
     /// Seconds measured.
     pub seconds: f64,
-    /// What to think of it.
+    /// The judgement of the measurement.
     pub verdict: Verdict,
     /// All verbs together.
     pub all: ClassResult,
@@ -144,7 +144,7 @@ pub struct RunResult {
     pub client: ClientUsage,
     /// The server's process, with `--server-pid`.
     pub server: Option<ProcessUsage>,
-    /// What the server's statistics say changed.
+    /// The changes of the server's statistics.
     pub server_stats: Vec<ServerStats>,
     /// The preload, if there was one.
     pub preload: Option<Preload>,
@@ -174,17 +174,17 @@ pub struct IncidentReport {
     pub kind: String,
     /// The first time in words.
     pub example: String,
-    /// When it happened first, in seconds since measuring began.
+    /// When the first of these incidents happened, in seconds since measuring began.
     pub first_s: f64,
-    /// And last.
+    /// When the last of them happened.
     pub last_s: f64,
-    /// How often.
+    /// The number of incidents.
     pub count: u64,
     /// Requests on these connections that had no reply.
     pub requests: u64,
     /// How many of the connections were opened again.
     pub reopened: u64,
-    /// The longest time that took.
+    /// The longest time until a connection was open again.
     pub reopened_s_max: Option<f64>,
 }
 
@@ -203,7 +203,7 @@ pub struct Verdict {
     pub overloaded: Option<String>,
     /// Violations by class.
     pub violations: BTreeMap<String, u64>,
-    /// The first of them in words.
+    /// The first violations in words.
     pub violation_examples: Vec<String>,
     /// Errors by kind.
     pub errors: BTreeMap<String, u64>,
@@ -219,16 +219,16 @@ pub struct Verdict {
     pub notes: Vec<String>,
 }
 
-/// How much of what is shown can be the client's.
+/// Grades of the client's part of the shown figures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClientGrade {
-    /// Too little to matter.
+    /// The client's part is too small to matter.
     #[default]
     Ok,
-    /// A part that is worth knowing.
+    /// The client's part is worth knowing.
     Shows,
-    /// Most of it, or the client was busy all the time: the figures describe the client.
+    /// The client's part is most of a figure, or the client was busy all the time: the figures describe the client.
     Limited,
 }
 
@@ -237,9 +237,9 @@ pub enum ClientGrade {
 pub struct ClientVerdict {
     /// The grade.
     pub grade: ClientGrade,
-    /// Its part of each percentile; nothing without a reply.
+    /// The client's part of each percentile; empty if there was no reply.
     pub shares: Vec<ClientShare>,
-    /// Why, and what to do about it.
+    /// The causes, and their remedies.
     pub causes: Vec<String>,
 }
 
@@ -248,9 +248,9 @@ pub struct ClientVerdict {
 pub struct ClientShare {
     /// The percentile as a share of 1; 1 is the maximum.
     pub quantile: f64,
-    /// What is shown.
+    /// The shown percentile, in nanoseconds.
     pub shown_ns: u64,
-    /// At most this much of it is the client's.
+    /// At most this much of the percentile is the client's part, in nanoseconds.
     pub ours_ns: u64,
 }
 
@@ -274,7 +274,7 @@ impl Verdict {
         self.lost_total() > 0 || !self.incidents.is_empty()
     }
 
-    /// Whether nothing speaks against the numbers.
+    /// Whether the numbers can be relied on.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.client_limited.is_empty()
@@ -294,7 +294,7 @@ pub struct ClassResult {
     pub verb: String,
     /// Replies counted.
     pub completed: u64,
-    /// The same per second.
+    /// Replies counted per second.
     pub rate: f64,
     /// Keys found.
     pub hits: u64,
@@ -346,7 +346,7 @@ pub struct Latency {
     pub curve: Vec<(f64, u64)>,
 }
 
-/// What the client spent.
+/// The resources that the client used.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct ClientUsage {
     /// CPU microseconds per request, spinning left out.
@@ -371,7 +371,7 @@ pub struct ClientUsage {
 /// Differences of one server's `stats` over the measurement.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ServerStats {
-    /// Which server.
+    /// The server's address.
     pub address: String,
     /// `get_hits / cmd_get` of the time measured.
     pub hit_share: Option<f64>,
@@ -423,7 +423,7 @@ pub struct Step {
     pub incidents: Vec<IncidentReport>,
     /// Whether the objective was kept, if there is one.
     pub kept: Option<bool>,
-    /// Why not, or why the step does not count.
+    /// The reasons why the objective was missed, or why the step does not count.
     pub reasons: Vec<String>,
     /// Whether the client was the limit: then the step says nothing about the server.
     pub client_limited: bool,
@@ -435,7 +435,7 @@ pub struct Step {
     pub server: Option<ProcessUsage>,
 }
 
-/// What the rate at the end of a search is limited by.
+/// The limit of the rate at the end of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitedBy {
@@ -472,9 +472,9 @@ pub struct SearchResult {
     pub capacity_high: Option<f64>,
     /// Whether the interval is as narrow as was asked.
     pub settled: bool,
-    /// What the capacity is limited by.
+    /// The limit of the capacity.
     pub limited_by: LimitedBy,
-    /// The same in words.
+    /// The limit of the capacity in words.
     pub limit: String,
     /// Things worth knowing.
     pub notes: Vec<String>,
@@ -520,7 +520,7 @@ pub struct ScanResult {
 pub struct CompareResult {
     /// `open` or `closed`.
     pub mode: String,
-    /// What A and B are called.
+    /// The names of A and B.
     pub labels: (String, String),
     /// Things worth knowing.
     pub notes: Vec<String>,
@@ -537,7 +537,7 @@ pub struct CompareResult {
 /// One metric of a comparison.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Comparison {
-    /// What is compared.
+    /// The metric that is compared.
     pub metric: String,
     /// Geometric mean over A's steps.
     pub a: f64,
@@ -550,11 +550,11 @@ pub struct Comparison {
     pub interval: (f64, Option<f64>),
     /// Whether more is better.
     pub more_is_better: bool,
-    /// What it shows.
+    /// The result of the comparison.
     pub answer: Difference,
 }
 
-/// What the comparison of one metric shows.
+/// The result of the comparison of one metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Difference {
     /// The interval lies on the better side of 1.

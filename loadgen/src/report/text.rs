@@ -128,7 +128,7 @@ pub fn lost(verdict: &Verdict) -> String {
     )
 }
 
-/// What happened to connections, in words.
+/// The incidents of connections, in words.
 #[must_use]
 pub fn incident_line(incident: &IncidentReport) -> String {
     let IncidentReport {

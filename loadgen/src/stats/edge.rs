@@ -1,11 +1,11 @@
 //! Where a curve of excesses crosses 1, and how sure that is.
 //!
-//! An excess is what a probe measured over what the objective allows: with `p99<2ms` the share of requests above 2 ms,
-//! over 1%. Close to the edge its expectation grows like a power of the rate, and unlike a percentile or its logarithm
-//! it is measured without bias, however few requests lie above the limit. So the curve `exp(a + b ln rate)` is fitted
-//! to the probes near the edge (a generalized linear model with a logarithmic link and a variance in proportion to the
-//! mean, whose factor is taken from the scatter of the probes), and the edge is where it is 1. The interval is Fieller's: all
-//! rates at which the fitted curve is not told apart from 1.
+//! An excess is a probe's figure over the one that the objective allows: with `p99<2ms` the share of requests above 2
+//! ms, over 1%. Close to the edge the expectation of the excess grows like a power of the rate. Unlike a percentile or
+//! its logarithm, the excess is measured without bias, however few requests lie above the limit. So the curve `exp(a +
+//! b ln rate)` is fitted to the probes near the edge (a generalized linear model with a logarithmic link and a variance
+//! in proportion to the mean, whose factor is taken from the scatter of the probes), and the edge is where the curve is
+//! 1. The interval is Fieller's: all rates at which the fitted curve is not told apart from 1.
 
 use super::student::two_sided;
 
@@ -14,7 +14,7 @@ use super::student::two_sided;
 pub struct Point {
     /// Natural logarithm of the requests per second.
     pub log_rate: f64,
-    /// What was measured over what is allowed: above 1 the objective is missed.
+    /// The measured figure over the allowed one: above 1 the objective is missed.
     pub excess: f64,
 }
 
@@ -25,9 +25,9 @@ pub struct Edge {
     pub at: f64,
     /// Lower end of the interval.
     pub low: f64,
-    /// Upper end.
+    /// Upper end of the interval.
     pub high: f64,
-    /// How fast the excess grows there: the power of the rate.
+    /// How fast the excess grows at the edge: the power of the rate.
     pub slope: f64,
     /// Probes the fit rests on.
     pub points: usize,
@@ -39,12 +39,12 @@ const REACH: f64 = 5.0;
 /// An excess above this is as far from 1 as any: a server that is over its limit has most requests above the limit,
 /// whatever the rate.
 pub const EXCESS_MAX: f64 = 20.0;
-/// An interval that leaves out one edge in a hundred, where one in twenty is promised: the probes' scatter is not normal,
-/// the rates are chosen by what was seen before, and real machines drift.
+/// The confidence of the interval: it leaves out one edge in a hundred, where one in twenty is promised, because the
+/// probes' scatter is not normal, the rates are chosen by earlier probes, and real machines drift.
 const CONFIDENCE: f64 = 0.99;
 /// Rounds of reweighting; a dozen are enough from a good start.
 const ROUNDS: u32 = 40;
-/// With less there is no line or no scatter to tell.
+/// The fewest points of a fit: with fewer there is no line or no scatter to tell.
 const POINTS_MIN: usize = 4;
 /// The steepest curve that a fit may have: from a tenth of what is allowed to ten times within 1% of the rate.
 const SLOPE_MAX: f64 = 460.0;
@@ -60,12 +60,12 @@ pub fn is_step(points: &[Point]) -> bool {
     2 * telling < points.len()
 }
 
-/// Fits the curve to the points near the edge. Nothing if they do not show one: no growth, or too few points.
+/// Fits the curve to the points near the edge. `None` if the points show no curve: no growth, or too few points.
 #[must_use]
 pub fn edge(points: &[Point]) -> Option<Edge> {
     let mut near = points.to_vec();
     let mut fitted = fit(&near)?;
-    // Who is near depends on the fit, and the fit on who is near: a few rounds settle it.
+    // Which points are near depends on the fit, and the fit on which points are near: a few rounds settle both.
     for _ in 0..4 {
         let reach = REACH.ln() / fitted.slope.max(f64::MIN_POSITIVE);
         let kept: Vec<Point> = points
@@ -192,7 +192,7 @@ impl Fit {
         let linear = a * b - t * t * self.covariance;
         let constant = a * a - t * t * self.var_intercept;
         let discriminant = linear * linear - squared * constant;
-        // The slope is not told apart from 0: any rate could be the edge.
+        // The slope cannot be told apart from 0: any rate could be the edge.
         if squared <= 0.0 || discriminant < 0.0 {
             return None;
         }

@@ -1,4 +1,4 @@
-//! How sure a ratio is: Student's t interval of the logarithms of paired ratios.
+//! The confidence interval of a ratio: Student's t interval of the logarithms of paired ratios.
 //!
 //! Each round measures A and B close in time, so the round's ratio is free of the machine's slow drift. Logarithms make
 //! doubling and halving the same distance; the t interval allows for a scatter that a few rounds know badly.
@@ -10,9 +10,9 @@ use super::student::two_sided;
 pub struct Ratio {
     /// Geometric mean of the rounds' ratios.
     pub ratio: f64,
-    /// Lower end.
+    /// Lower end of the interval.
     pub low: f64,
-    /// Upper end.
+    /// Upper end of the interval.
     pub high: f64,
 }
 

@@ -5,19 +5,20 @@
 //! edge      probe in pairs a little below and above where the edge seems to be, fit, and move there
 //! ```
 //!
-//! One probe decides nothing: near the edge whether it keeps the objective is a matter of chance. So the edge is not
-//! bracketed but estimated, from all probes near it ([`edge`]), each with arrivals of its own, and probing goes on
-//! until the interval of the estimate is as narrow as asked or the number of probes is used up. What the interval says at
-//! the end is what was reached.
+//! One probe decides nothing: near the edge it is a matter of chance whether a probe keeps the objective. So the edge
+//! is not bracketed but estimated, from all probes near it ([`edge`]), each with arrivals of its own. Probing goes on
+//! until the interval of the estimate is as narrow as asked or the number of probes is used up. The interval at the end
+//! shows the precision that was reached.
 
 use super::edge::{Edge, Point, edge, is_step};
 
-/// What a probe at some rate showed.
+/// The result of a probe at some rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
-    /// What was measured over what the objective allows; the objective is kept up to 1.
+    /// The measured figure over the one that the objective allows; up to 1 the objective is kept.
     pub excess: f64,
-    /// Without the client's own lateness the objective would have been kept, or the client was busy all the time.
+    /// Whether the objective would have been kept without the client's own lateness, or the client was busy all the
+    /// time.
     pub client_limited: bool,
 }
 
@@ -32,9 +33,9 @@ impl Outcome {
 /// How long a probe needs to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Length {
-    /// Only to find the way.
+    /// The probe only finds the way to the edge.
     Short,
-    /// Long enough for the objective's quantile: its outcome counts in the estimate.
+    /// The probe is long enough for the objective's quantile: its outcome counts in the estimate.
     Full,
 }
 
@@ -43,13 +44,13 @@ pub enum Length {
 pub struct Plan {
     /// Rate of the first probe.
     pub start: f64,
-    /// No probe goes above.
+    /// No probe goes above this rate.
     pub rate_max: f64,
     /// Stop when the interval reaches no farther than this share to either side.
     pub precision: f64,
-    /// Probes near the edge at least ...
+    /// The fewest probes near the edge ...
     pub edge_probes_min: usize,
-    /// ... and at most.
+    /// ... and the most.
     pub edge_probes_max: usize,
 }
 
@@ -58,7 +59,8 @@ pub struct Plan {
 pub struct Found {
     /// The edge: the estimate of the highest rate that keeps the objective.
     pub capacity: Option<f64>,
-    /// The interval that holds it; its upper end is infinite if no rate missed, its lower end 0 if none kept.
+    /// The interval that holds the edge. Its upper end is infinite if no rate missed, its lower end 0 if no rate kept
+    /// the objective.
     pub interval: (f64, f64),
     /// Most probes that missed near the edge did so because of the client: the server may do more.
     pub client_limited: bool,
@@ -67,7 +69,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// The result of a search that was ended before it came to one.
+    /// The result of a search that was ended early.
     #[must_use]
     pub fn nothing() -> Self {
         Self {
@@ -188,7 +190,7 @@ fn confirmed<E>(
     probe(rate, Length::Short)
 }
 
-/// The probes near the edge and what they say.
+/// The probes near the edge, and the estimate that follows from them.
 struct Approach {
     center: f64,
     spread: f64,
@@ -196,13 +198,13 @@ struct Approach {
     probes: Vec<(Point, Outcome)>,
 }
 
-/// What the probes near the edge show.
+/// The shape that the probes near the edge show.
 enum Shape {
     /// A curve that crosses 1.
     Curve(Edge),
     /// A step between two rates (logarithms, infinite where nothing was seen).
     Step { low: f64, high: f64 },
-    /// Neither, yet.
+    /// Neither a curve nor a step, yet.
     Unclear,
 }
 
@@ -277,7 +279,7 @@ impl Approach {
         edge(&points).map_or(Shape::Unclear, Shape::Curve)
     }
 
-    /// Where the next pair goes.
+    /// Chooses the rates of the next pair.
     fn move_on(&mut self, shape: &Shape, pair: [Outcome; 2]) {
         match (shape, pair.map(|outcome| outcome.kept())) {
             (Shape::Curve(edge), _) => {
@@ -307,7 +309,7 @@ impl Approach {
         } else {
             self.center
         };
-        // Closer than its probes lie, a step is not known.
+        // A step is known no more closely than its probes lie.
         Estimate {
             low: low.min(at - self.spread_min),
             at,
@@ -430,7 +432,7 @@ mod tests {
             .client_limited
         };
         assert!(limited(true) && !limited(false));
-        // Limited far above the edge, on the way there: no matter.
+        // The client was limited far above the edge, on the way to it: that does not matter.
         let far = found(&PLAN, |rate| Outcome {
             client_limited: rate > 400_000.0,
             ..outcome(rate <= 200_000.0)

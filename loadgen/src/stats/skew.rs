@@ -5,14 +5,14 @@ use crate::target::Endpoint;
 use crate::workload::keys::KeyDistribution;
 use corecached_client::Ketama;
 
-/// Keys that are looked at one by one; those after them are many and alike.
+/// How many keys are looked at one by one; the keys after them are many and alike.
 const HEAVY_KEYS_MAX: u64 = 1_000;
 /// Terms of the zeta sum that are added one by one; the integral has the rest.
 const EXACT_TERMS: u64 = 10_000;
-/// Rings that are tried. Which server the heavy keys fall on is chance; of the rings tried one in twenty may be worse than
-/// what is planned for ...
+/// How many rings are tried. Which server the heavy keys fall on is chance; of the rings tried one in twenty may be
+/// worse than the planned one ...
 const RINGS: usize = 20;
-/// ... and fewer are tried where there are more servers than this, since they differ less.
+/// ... and fewer rings are tried where there are more servers than this, since rings then differ less.
 const MANY_SERVERS: usize = 400;
 
 /// The shares of all requests that go to the most asked-for keys, largest first.
@@ -53,9 +53,9 @@ fn zeta(count: u64, exponent: f64) -> f64 {
 /// The largest part of a cluster's load that one of `servers` servers gets.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Busiest {
-    /// Of the requests.
+    /// Its share of the requests.
     pub requests: f64,
-    /// Of the items.
+    /// Its share of the items.
     pub items: f64,
 }
 

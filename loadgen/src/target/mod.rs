@@ -1,4 +1,4 @@
-//! Where requests go: server addresses, and which server or shard owns a key.
+//! The targets of requests: server addresses, and the server or shard that owns a key.
 
 use crate::control::Stats;
 use crate::error::{Exit, LoadError, Result};
@@ -15,14 +15,14 @@ pub use corecached_client::DEFAULT_PORT;
 /// A server, as a client reaches it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
-    /// Over TCP; the name is what the user wrote (ketama hashes it).
+    /// A TCP server. The name is the text that the user wrote (ketama hashes it).
     Tcp {
         /// The resolved address.
         address: SocketAddr,
         /// Host and port as given.
         name: String,
     },
-    /// Over a Unix socket.
+    /// A server on a Unix socket.
     Unix(PathBuf),
 }
 
@@ -57,7 +57,7 @@ impl Endpoint {
         Ok(Self::Tcp { address, name })
     }
 
-    /// A made-up server, for rings that are only thought of; `cluster` tells several apart.
+    /// A made-up server, for rings that are only simulated; `cluster` tells several apart.
     #[must_use]
     pub fn numbered(cluster: usize, server: usize) -> Self {
         let address = std::net::Ipv4Addr::new(
@@ -72,7 +72,7 @@ impl Endpoint {
         }
     }
 
-    /// The same host at another port (a Unix socket stays what it is).
+    /// The endpoint of the same host with another port (that of a Unix socket stays unchanged).
     #[must_use]
     pub fn at_port(&self, port: u16) -> Self {
         match self {

@@ -5,7 +5,7 @@
 //!   Data              ->  body, value_end    the value of a meta get: done too, unless quiet gets are under way
 //! ```
 //!
-//! `corecached_client` reads the lines; what they mean for the oldest request is decided here.
+//! `corecached_client` reads the lines; this file decides what they mean for the oldest request.
 
 use super::{ErrorKind, Kind, ProtocolError, ReplySink, Shape, Status, ValueHeader};
 use corecached_client::wire::Carry;
@@ -140,7 +140,7 @@ fn done(
     sink.done(status, kind)
 }
 
-/// What an error line means; nothing if no request is answered so.
+/// The status that an error line means; `None` if no request is answered with such a line.
 #[cold]
 fn error_kind(kind: WireError, message: &[u8]) -> Option<ErrorKind> {
     match kind {

@@ -1,8 +1,9 @@
-//! What loadgen asks, in the protocols of `corecached_client`: requests to bytes, bytes to events. No sockets, no clocks.
+//! loadgen's requests in the protocols of `corecached_client`: requests to bytes, bytes to events. No sockets, no
+//! clocks.
 //!
 //! Rendering appends to a buffer whose capacity was reserved before the run. Parsing is incremental: bytes go in as
-//! they were received, in any pieces, and a [`ReplySink`] is told what they mean; values pass through as slices of
-//! the receive buffer and are never copied.
+//! they were received, in any pieces, and a [`ReplySink`] is told their meaning. Values pass through as slices of the
+//! receive buffer and are never copied.
 
 pub mod binary;
 pub mod line;
@@ -43,7 +44,7 @@ impl Protocol {
 /// One request to render.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// What to do.
+    /// The operation.
     pub verb: Verb,
     /// The space of the key, which decides what a value is.
     pub space: KeySpace,
@@ -51,7 +52,7 @@ pub struct Request<'a> {
     pub key: KeyId,
     /// The keys of a multi-get, the first included; empty for other verbs.
     pub keys: &'a [KeyId],
-    /// What a written value says about itself, and the lifetime asked for.
+    /// The header of a written value, with the lifetime asked for.
     pub mark: Mark,
     /// The unique of a cas.
     pub cas_unique: u64,
@@ -72,10 +73,10 @@ pub fn request_bytes_max(workload: &Workload) -> usize {
     key * keys + workload.sizes.bytes_max() as usize
 }
 
-/// What one append or prepend adds.
+/// The bytes that one append or prepend adds.
 const LIST_ELEMENT: &[u8] = b"0123456789abcdef";
 
-/// What a counter starts with: room for many decrements before it stops at zero.
+/// The first number of a counter: it leaves room for many decrements before the counter stops at zero.
 const COUNTER_START: &[u8] = b"1000000000";
 
 impl Request<'_> {
@@ -182,7 +183,7 @@ pub enum Shape {
     UntilNoop,
 }
 
-/// What a reply says about the request it answers.
+/// The kind of a reply, which limits the requests that it can answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// It may answer any request (an error, a reply without a verb).
@@ -241,7 +242,7 @@ impl Kind {
 /// The first line or header of a hit.
 #[derive(Debug, Clone, Copy)]
 pub struct ValueHeader<'a> {
-    /// What kind of reply it begins.
+    /// The kind of reply that the hit begins.
     pub kind: Kind,
     /// The key, if the reply has it.
     pub key: Option<&'a [u8]>,
@@ -310,11 +311,11 @@ impl ErrorKind {
     }
 }
 
-/// Is told what the bytes of a connection mean, in order.
+/// Is told the meaning of a connection's bytes, in order.
 pub trait ReplySink {
     /// The shape of the oldest outstanding request, or nothing if none is outstanding.
     fn shape(&self) -> Option<Shape>;
-    /// A hit begins. An error ends the conversation: what follows on this connection cannot be understood.
+    /// A hit begins. An error ends the conversation: later bytes of this connection cannot be understood.
     fn value(&mut self, header: &ValueHeader<'_>) -> Result<(), ProtocolError>;
     /// The next piece of its value.
     fn body(&mut self, piece: &[u8]);
@@ -326,19 +327,19 @@ pub trait ReplySink {
     fn done(&mut self, status: Status, kind: Kind) -> Result<(), ProtocolError>;
 }
 
-/// Why a conversation cannot go on.
+/// The reason why a conversation cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The bytes are no reply of the protocol.
     Malformed,
-    /// The replies are, but not to the requests they arrive for: one was lost, or came twice.
+    /// The replies are of the protocol, but do not belong to the requests they arrive for: one was lost, or came twice.
     Shifted,
 }
 
-/// Bytes that are no reply of the protocol, or not the reply to what was asked.
+/// Bytes that are no reply of the protocol, or a reply to another request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProtocolError {
-    /// Which of the two.
+    /// The kind of fault.
     pub fault: Fault,
     what: &'static str,
     excerpt: String,
@@ -356,7 +357,7 @@ impl ProtocolError {
         }
     }
 
-    /// A reply that nothing was asked for.
+    /// The error of a reply that no request asked for.
     #[must_use]
     pub fn unasked(bytes: &[u8]) -> Self {
         let excerpt = Self::new("", bytes).excerpt;

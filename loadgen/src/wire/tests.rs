@@ -4,7 +4,7 @@ use super::*;
 use crate::workload::WorkloadSpec;
 use std::sync::Arc;
 
-/// Writes down what it is told.
+/// Writes down the events that it is told.
 struct Log {
     shapes: Vec<Shape>,
     lines: Vec<String>,
@@ -56,7 +56,7 @@ impl ReplySink for Log {
     }
 }
 
-/// What the parser says about `bytes`, which must not depend on how they are split.
+/// The parser's events for `bytes`, which must not depend on how the bytes are split.
 fn parse(protocol: Protocol, shapes: &[Shape], bytes: &[u8]) -> Vec<String> {
     let mut whole = Log::new(shapes);
     Parser::new(protocol).feed(bytes, &mut whole).unwrap();

@@ -1,5 +1,5 @@
-//! What a worker hands to the collector, and when: intervals at their boundaries, and at the end of a phase every request
-//! that has no reply.
+//! The records that a worker hands to the collector: intervals at their boundaries, and at the end of a phase every
+//! request that has no reply.
 
 use super::Worker;
 use super::connection::Link;
@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 /// How often the oldest unanswered request is looked for and published, and the order to stop is looked for.
 const WATERMARK_INTERVAL_NS: u64 = 5_000_000;
 
-/// Requests left in a schedule that are counted one by one; of more, several at a time.
+/// The most requests left in a schedule that are counted one by one; more are counted several at a time.
 const COUNTED_SINGLY_MAX: u64 = 1_000_000;
 
 /// Steps by which the status line is told of requests that are due and still in the schedule.
@@ -43,7 +43,7 @@ impl Worker {
         running
     }
 
-    /// Gives the interval that begins its place in the time series.
+    /// Sets the place in the time series of the interval that begins.
     fn begin_slot(&mut self, running: &Running, now: u64) {
         let since_ns = now as i64 - self.core.measured_ns.start as i64;
         let slot = since_ns.div_euclid(running.interval_ns as i64);
@@ -116,13 +116,13 @@ impl Worker {
             _ => interval.totals.delay_unknown = true,
         }
         running.delay_ns = delay_ns;
-        // A collector that is gone has seen another worker fail; this one will be told to stop.
+        // If the collector has ended, it has seen another worker fail; this worker will be told to stop.
         let _ = self
             .outlet
             .send(Message::Interval(self.core.worker, interval));
     }
 
-    /// How long everything without a reply has waited by now, for the status line.
+    /// Records how long all requests without a reply have waited by now, for the status line.
     fn record_waiting(&mut self, running: &Running, now: u64) {
         let waiting = &mut self.core.interval.waiting;
         let mut note = |due_ns: u64, count: u64| {
@@ -164,7 +164,7 @@ impl Worker {
         }
     }
 
-    /// A source that ends (the preload) ends its phase.
+    /// Begins the end of a phase whose source has ended (the preload).
     pub(super) fn begin_source_end(&mut self, running: &mut Running, now: u64) {
         self.hand_over(running, now);
         running.stage = Stage::Drain;
@@ -184,7 +184,7 @@ impl Worker {
         self.end(running)
     }
 
-    /// Decides what values under suspicion were.
+    /// Decides whether the values under suspicion were corrupt or shifted.
     fn conclude_suspicions(&mut self) {
         for index in 0..self.connections.len() {
             let connection = &mut self.connections[index];
@@ -203,8 +203,8 @@ impl Worker {
         }
     }
 
-    /// Whether a server was answering until shortly before the phase gave up waiting. Then what is outstanding there is
-    /// only late; else it is lost.
+    /// Whether a server was answering until shortly before the phase gave up waiting. If so, its outstanding requests
+    /// are only late; otherwise they are lost.
     fn is_answering(&self, group: GroupId, running: &Running, now: u64) -> bool {
         let heard = self
             .connections
@@ -244,7 +244,7 @@ impl Worker {
         }
     }
 
-    /// Requests that were due and are still in the schedule: too many were outstanding to the end.
+    /// Gives up the requests that were due and are still in the schedule: too many were outstanding to the end.
     fn give_up_schedule(&mut self, running: &mut Running) {
         let now = self.core.now_ns;
         let groups = 0..self.core.router.groups();

@@ -27,8 +27,8 @@ impl Worker {
         }
     }
 
-    /// Open loop: each request that is due goes to the connection that the schedule chooses. Requests beyond the bound on
-    /// all that are outstanding stay in the schedule.
+    /// Open loop: each request that is due goes to the connection that the schedule chooses. Requests beyond the bound
+    /// on all outstanding requests stay in the schedule.
     fn admit_due(&mut self, running: &mut Running, now: u64) {
         let Pace::Open {
             arrivals,
@@ -89,7 +89,7 @@ impl Worker {
         true
     }
 
-    /// Sends requests that have waited for a connection as far as it has room again.
+    /// Sends requests that have waited for a connection, as far as the connection has room again.
     #[inline]
     pub(super) fn release(&mut self, id: ConnectionId) {
         let depth = self.groups.depth();
@@ -141,7 +141,7 @@ impl Worker {
         }
     }
 
-    /// A preload whose servers are all gone ends, and what it had still to set is counted.
+    /// Ends a preload whose servers are all gone, and counts the sets that were still to be made.
     #[cold]
     fn give_up_source(&mut self, running: &mut Running, now: u64) {
         loop {
@@ -173,8 +173,8 @@ impl Worker {
         }
     }
 
-    /// Closed loop: starts the next request if a connection to its server has room. One whose server cannot be reached
-    /// is given up, as long as there are others to go on with.
+    /// Closed loop: starts the next request if a connection to its server has room. A request whose server cannot be
+    /// reached is given up, as long as there are other servers to go on with.
     #[inline]
     fn start_another(
         &mut self,

@@ -1,4 +1,4 @@
-//! When requests are due: the open loop's schedule, which no reply ever delays.
+//! The open loop's schedule: the times at which requests are due, which no reply ever delays.
 
 use clap::ValueEnum;
 use rand::SeedableRng;
@@ -84,7 +84,7 @@ impl Arrivals {
         self.start_ns + self.next_ns as u64
     }
 
-    /// Goes on to the request after it.
+    /// Goes on to the next request.
     #[inline]
     pub fn advance(&mut self) {
         self.next_ns += match self.kind {
@@ -100,8 +100,8 @@ impl Arrivals {
         (left_ns / self.gap_ns).ceil().max(0.0) as u64
     }
 
-    /// Goes on by `count` requests (at least one). All gaps between them are taken to be the mean one. Returns when the
-    /// last of them was due.
+    /// Goes on by `count` requests (at least one). All gaps between them are taken to be the mean gap. Returns when the
+    /// last of them was due, in nanoseconds.
     pub fn advance_many(&mut self, count: u64) -> u64 {
         self.next_ns += self.gap_ns * (count - 1) as f64;
         let last_due_ns = self.next_due_ns();

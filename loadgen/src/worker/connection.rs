@@ -16,13 +16,13 @@ pub(crate) struct Pending {
     /// Keys asked for; those of a multi-get are in [`Outbox::keys`].
     pub(crate) keys: u16,
     pub(crate) key: KeyId,
-    /// When the schedule wanted it.
+    /// When the request was due by the schedule.
     pub(crate) due_ns: u64,
-    /// The same, or later if no connection was free then.
+    /// When the request was due and its connection had room: `due_ns`, or later.
     pub(crate) ready_ns: u64,
-    /// When it was handed to the kernel.
+    /// When the request was handed to the kernel.
     pub(crate) sent_ns: u64,
-    /// When it was rendered; the version of what it writes.
+    /// The version of the value that the request writes, which tells when it was rendered.
     pub(crate) version: Version,
     /// See [`super::verify`].
     pub(crate) barrier: Version,
@@ -46,11 +46,11 @@ pub(crate) struct Outbox {
     pub(crate) pending: VecDeque<Pending>,
     /// Keys of pending multi-gets, in order.
     pub(crate) keys: VecDeque<KeyId>,
-    /// How many of `pending`, at its end, are in `bytes`.
+    /// How many requests at the end of `pending` are in `bytes`.
     pub(crate) unsent: usize,
 }
 
-/// What a connection reserves, so that nothing is allocated during a run.
+/// The sizes that a connection reserves, so that nothing is allocated during a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// Requests outstanding at most.
@@ -85,7 +85,7 @@ impl Outbox {
         self.pending.len() < depth && self.bytes.len() < OUTBOX_BYTES
     }
 
-    /// Forgets all requests, which will have no reply.
+    /// Forgets all requests; they will have no reply.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.pending.clear();
@@ -110,19 +110,19 @@ pub(crate) struct Reply {
     pub(crate) check: Check,
     /// Whether the value under way is checked.
     pub(crate) checking: bool,
-    /// Whose value it is.
+    /// The key of the value under way.
     pub(crate) key: KeyId,
     pub(crate) hits: u32,
     pub(crate) cas_unique: u64,
     /// Keys of the multi-get that have been answered or skipped.
     pub(crate) keys_passed: u16,
-    /// Of these, the skipped ones (kept for look-aside).
+    /// The skipped keys among them (kept for look-aside).
     pub(crate) missed: Vec<KeyId>,
-    /// Whose value it has brought.
+    /// The key whose value the reply has brought, as far as it shows.
     pub(crate) shown: Shown,
-    /// If another's: what came, in words.
+    /// If the value was another key's: a description of it.
     pub(crate) came: String,
-    /// What speaks for replies being taken for another request's.
+    /// The evidence that replies are taken for those of other requests.
     pub(crate) suspicion: Suspicion,
 }
 
@@ -155,11 +155,11 @@ impl Reply {
 /// Whether a connection is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Link {
-    /// It is.
+    /// The connection is open.
     Up,
-    /// It has closed, and operations on its socket may still be under way.
+    /// The connection has closed, and operations on its socket may still be under way.
     Closing,
-    /// A new one has been asked for.
+    /// A new socket has been asked for.
     Dialling,
 }
 
@@ -169,17 +169,17 @@ pub(crate) struct Connection {
     pub(crate) group: GroupId,
     pub(crate) link: Link,
     pub(crate) outbox: Outbox,
-    /// Open loop: requests that were due while it was full, in order.
+    /// Open loop: requests that were due while the connection was full, in order.
     pub(crate) waiting: VecDeque<Waiting>,
     pub(crate) parser: Parser,
     pub(crate) reply: Reply,
-    /// Whether it is in the list of those with something to send.
+    /// Whether the connection is in the list of connections with something to send.
     pub(crate) dirty: bool,
-    /// Measured requests it has taken.
+    /// Measured requests that the connection has taken.
     pub(crate) requests: u64,
-    /// When its last reply came.
+    /// When the connection's last reply came.
     pub(crate) replied_ns: u64,
-    /// How often it was opened anew since its last reply.
+    /// How often the connection was opened anew since its last reply.
     pub(crate) attempts: u32,
     protocol: Protocol,
 }
@@ -201,13 +201,13 @@ impl Connection {
         }
     }
 
-    /// Whether another request can be sent on it now.
+    /// Whether another request can be sent on the connection now.
     #[inline]
     pub(crate) fn has_room(&self, depth: usize) -> bool {
         self.link == Link::Up && self.outbox.has_room(depth)
     }
 
-    /// Forgets everything about the socket it had: what was asked on it and what of a reply had come.
+    /// Forgets everything about the earlier socket: the requests sent on it, and the received part of a reply.
     pub(crate) fn reset(&mut self) {
         self.outbox.clear();
         self.waiting.clear();

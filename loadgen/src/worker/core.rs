@@ -35,7 +35,8 @@ pub(crate) struct Core {
     pub(crate) realtime_offset_ns: u64,
     /// When the replies being processed arrived.
     pub(crate) now_ns: u64,
-    /// Until when the ring is known to have been empty: a reply found now has waited for the worker since then at most.
+    /// The last time at which the ring is known to have been empty: a reply found now has waited for the worker since
+    /// then at most.
     pub(crate) looked_ns: u64,
     /// Requests due in this window count.
     pub(crate) measured_ns: std::ops::Range<u64>,
@@ -46,7 +47,7 @@ pub(crate) struct Core {
     pub(crate) waiting: usize,
     /// Requests that will have no reply.
     pub(crate) ledger: Ledger,
-    /// The oldest version lost with a connection: the server may still come to apply it, until the time given.
+    /// The oldest version lost with a connection: the server may still apply it, until the time given.
     pub(crate) doubt: Option<(Version, u64)>,
     pub(crate) error_examples: Vec<String>,
     pub(crate) last_version: Version,
@@ -54,7 +55,7 @@ pub(crate) struct Core {
     pub(crate) scratch: Vec<u8>,
 }
 
-/// What to ask, with everything a follow-up may need.
+/// A request to make, with everything that a follow-up may need.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask {
     pub(crate) verb: Verb,
@@ -266,7 +267,7 @@ impl Core {
         }
     }
 
-    /// Remembers what an acknowledged write or delete means for later reads.
+    /// Remembers the consequences of an acknowledged write or delete for later reads.
     #[inline]
     pub(super) fn acknowledge(&mut self, pending: &Pending, status: Status) {
         let deletes = pending.verb.deletes();
@@ -290,7 +291,7 @@ impl Core {
         }
     }
 
-    /// Issues what a reply calls for: the second half of a cas, the set after a miss, a new counter or list.
+    /// Issues the follow-up of a reply: the second half of a cas, the set after a miss, a new counter or list.
     #[inline]
     pub(super) fn follow(
         &mut self,
@@ -347,8 +348,8 @@ impl Core {
     }
 }
 
-/// Draws keys until `wanted` are of the right group, which is what `draw` gives, or there seem to be too few such keys.
-/// Returns how often it drew.
+/// Draws keys until `wanted` of them are of the right group (`draw` returns such a key or `None`), or until there seem
+/// to be too few such keys. Returns the number of draws.
 fn draw_of_group(
     keys: &mut Vec<KeyId>,
     wanted: usize,

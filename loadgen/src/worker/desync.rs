@@ -13,7 +13,8 @@
 use crate::workload::keys::KeyId;
 use crate::workload::verb::Verb;
 
-/// Replies in a row that must agree on a distance. Two may do so by chance where a few keys are most of the requests.
+/// The number of replies in a row that must agree on a distance. Two replies may agree by chance where a few keys are
+/// most of the requests.
 const AGREEING: u32 = 3;
 /// A server that always answers with one and the same key is not shifted, however often that key is asked for: after so
 /// many replies that speak of one key only, it is called corrupt.
@@ -28,7 +29,7 @@ impl Distances {
     /// The largest distance that is looked for.
     pub(crate) const MAX: usize = 63;
 
-    /// Adds one.
+    /// Adds a distance.
     pub(crate) fn insert(&mut self, distance: usize) {
         if distance <= Self::MAX {
             self.0 |= 1 << distance;
@@ -49,30 +50,30 @@ impl Distances {
     }
 }
 
-/// Whose value a reply brought.
+/// The key whose value a reply brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Shown {
-    /// It brought none, or none that shows its key.
+    /// The reply brought no value, or a value that does not show its key.
     #[default]
     Nothing,
     /// The key that was asked for.
     Own,
-    /// Another, marked so, which was asked for at these distances.
+    /// Another key, by its mark, which was asked for at these distances.
     Other(u64, Distances),
 }
 
-/// What is to be done after a reply.
+/// The judgement after a reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {
-    /// Nothing.
+    /// Nothing is wrong, or nothing is known yet.
     None,
-    /// This many values were wrong, of which the first was described as given.
+    /// This many values were wrong; the text describes the first.
     Corrupt(u64, String),
     /// The connection's replies are shifted, as the description shows.
     Shifted(String),
 }
 
-/// What speaks for a shift so far.
+/// The evidence for a shift so far.
 #[derive(Debug, Default)]
 pub(crate) struct Suspicion {
     distances: Distances,
@@ -85,7 +86,7 @@ pub(crate) struct Suspicion {
 }
 
 impl Suspicion {
-    /// Weighs a reply; `describe` says what came in place of what.
+    /// Weighs a reply; `describe` describes the value that came and the one that was asked for.
     pub(crate) fn weigh(&mut self, shown: Shown, describe: impl FnOnce() -> String) -> Judgement {
         match shown {
             Shown::Nothing => Judgement::None,
@@ -137,7 +138,7 @@ impl Suspicion {
         judgement
     }
 
-    /// What the values still under suspicion were, at the end of a phase: a shift leaves requests without a reply, or
+    /// Judges the values still under suspicion at the end of a phase: a shift leaves requests without a reply, or
     /// had a reply too many.
     pub(crate) fn conclude(&mut self, has_outstanding: bool) -> Judgement {
         match self.replies {

@@ -2,18 +2,18 @@
 
 use crate::target::GroupId;
 
-/// What happened to a connection.
+/// The kinds of incidents of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IncidentKind {
-    /// The server closed it.
+    /// The server closed the connection.
     Closed,
     /// The kernel reported an error.
     Failed,
-    /// The server sent what is no reply of the protocol.
+    /// The server sent bytes that are no reply of the protocol.
     Malformed,
     /// A reply was lost or came twice, so that all later ones were taken for other requests' replies.
     Shifted,
-    /// It was not open when the phase began.
+    /// The connection was not open when the phase began.
     Down,
 }
 
@@ -36,26 +36,26 @@ impl IncidentKind {
 pub struct Incident {
     /// Which server or shard.
     pub group: GroupId,
-    /// What happened.
+    /// The kind of incident.
     pub kind: IncidentKind,
     /// The first time in words.
     pub example: String,
-    /// When it happened first.
+    /// When the first of these incidents happened.
     pub first_ns: u64,
-    /// And last.
+    /// When the last of them happened.
     pub last_ns: u64,
-    /// How often.
+    /// The number of incidents.
     pub count: u64,
     /// Requests on these connections that had no reply.
     pub requests: u64,
     /// How many of the connections were opened again.
     pub reopened: u64,
-    /// The longest time that took.
+    /// The longest time until a connection was open again.
     pub reopened_ns_max: u64,
 }
 
 impl Incident {
-    /// A single one.
+    /// A single incident.
     #[must_use]
     pub fn new(
         group: GroupId,

@@ -1,14 +1,15 @@
-//! Requests whose reply will not come, until the phase ends: only then is it known how long each has waited at least.
+//! The ledger keeps requests whose reply will not come until the phase ends: only then is it known how long each has
+//! waited at least.
 //!
-//! Requests of the same kind that were due close to each other share an entry, which keeps the latest of their times, so
-//! that "at least" stays true. When the entries are many, "close" becomes wider.
+//! Requests of the same kind that were due close to each other share an entry, which keeps the latest of their times,
+//! so that "at least" stays true. When there are many entries, requests farther apart share one.
 
 use crate::record::NoReply;
 use crate::workload::verb::Verb;
 
 /// Requests due this close to each other share an entry.
 const CLOSE_NS: u64 = 1_000_000;
-/// Entries from which on "close" is doubled: 1 MiB of them.
+/// With more entries than this the time that counts as close is doubled: 1 MiB of entries.
 const ENTRIES_MAX: usize = 32 * 1024;
 
 /// Requests without a reply, due at nearly the same time.
@@ -18,10 +19,10 @@ pub(crate) struct Entry {
     pub(crate) reason: NoReply,
     /// When the last of them was due.
     pub(crate) due_ns: u64,
-    /// When the last of them was sent, if they were.
+    /// When the last of them was sent; `None` if they were not sent.
     pub(crate) sent_ns: Option<u64>,
     pub(crate) count: u64,
-    /// Of these, the ones that were not counted as due before.
+    /// How many of the requests were not counted as due before.
     pub(crate) started: u64,
 }
 
@@ -40,7 +41,7 @@ impl Entry {
     }
 }
 
-/// All of a worker's.
+/// All entries of a worker.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     entries: Vec<Entry>,

@@ -8,7 +8,8 @@
 //!    '------------------------------------------------------------------ Dialling
 //! ```
 //!
-//! What was outstanding on the connection has no reply, nor has what becomes due for it until it is open again.
+//! The outstanding requests of the connection get no reply, nor do the requests that become due for it before it is
+//! open again.
 
 use super::Worker;
 use super::connection::Link;
@@ -28,7 +29,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) group: GroupId,
-    /// How long to wait before.
+    /// How long to wait before opening the connection.
     pub(crate) pause: Duration,
     pub(crate) id: ConnectionId,
     /// Where the socket goes.
@@ -40,7 +41,7 @@ const PAUSE_FIRST: Duration = Duration::from_millis(10);
 /// No pause is longer: a server that comes back is used within this time.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// How long to wait before an attempt to open a connection after `failures` that came to nothing.
+/// How long to wait before an attempt to open a connection after `failures` failed attempts.
 pub(crate) fn pause(failures: u32) -> Duration {
     match failures {
         0 => Duration::ZERO,
@@ -55,9 +56,9 @@ const DOUBT_NS: u64 = 60_000_000_000;
 /// A worker's connections that are not open.
 #[derive(Debug)]
 pub(crate) struct Links {
-    /// Those with operations under way.
+    /// Closed connections with operations under way.
     closing: Vec<ConnectionId>,
-    /// When each was lost, and why.
+    /// When each connection was lost, and why.
     lost: Vec<(ConnectionId, u64, IncidentKind)>,
     pub(super) incidents: Vec<Incident>,
     orders: Sender<Order>,
@@ -66,7 +67,7 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    /// All connections are open; others are ordered from the dialler behind `orders`.
+    /// The state with all connections open. Lost connections are ordered by `orders` from the dialler.
     pub(crate) fn new(orders: Sender<Order>) -> Self {
         let (outlet, opened) = std::sync::mpsc::channel();
         Self {
@@ -146,7 +147,7 @@ impl Worker {
     #[cold]
     pub(super) fn mend(&mut self, running: &mut Running) -> Result<()> {
         let failed = |error| LoadError::failed("io_uring", &error);
-        // Requests that found no room may find some now, or be given up.
+        // Requests that found no room may find room now, or may have to be given up.
         running.unblock(self.core.now_ns);
         let mut index = 0;
         while let Some(&id) = self.links.closing.get(index) {
@@ -175,7 +176,7 @@ impl Worker {
             outlet: self.links.outlet.clone(),
         };
         connection.attempts += 1;
-        // A dialler that is gone ends with the fleet, and so does this worker.
+        // The dialler has ended only if the fleet ends, and then so does this worker.
         let _ = self.links.orders.send(order);
     }
 

@@ -54,7 +54,7 @@ pub(crate) struct Worker {
     pub(crate) core: Core,
     /// Connections with something to send.
     pub(crate) dirty: Vec<ConnectionId>,
-    /// Scratch: those of `dirty` that could send this time.
+    /// Scratch: the connections of `dirty` that could send this time.
     pub(crate) batch: Vec<ConnectionId>,
     pub(crate) sleep: Sleep,
     pub(crate) outlet: SyncSender<Message>,
@@ -105,8 +105,9 @@ impl Worker {
         }
     }
 
-    /// Hands all outboxes to the kernel and notes when. One is handed over with the wait that follows; several are
-    /// submitted at once, the kernel sends them one after the other, and each gets its share of that time.
+    /// Hands all outboxes to the kernel and notes when. A single outbox is handed over with the wait that follows.
+    /// Several outboxes are submitted at once; the kernel sends them one after the other, and each gets its share of
+    /// that time.
     fn flush(&mut self) -> Result<()> {
         self.batch.clear();
         let (ring, batch, connections) = (&self.ring, &mut self.batch, &mut self.connections);
@@ -177,7 +178,7 @@ impl Worker {
             self.ring.enter(Wait::For(gap_ns - spin_ns))?;
             let woke_ns = now_ns();
             self.sleep.woke(woke_ns, planned_ns);
-            // What came after the sleep should have ended has waited for the worker.
+            // A reply that came after the planned end of the sleep has waited for the worker.
             self.core.looked_ns = woke_ns.min(planned_ns);
             return Ok(());
         }
@@ -235,7 +236,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Takes what one receive brought.
+    /// Takes the bytes that one receive brought.
     #[inline]
     fn take(&mut self, running: &mut Running, id: ConnectionId, filled: Filled) {
         running.unblock(self.core.now_ns);

@@ -1,4 +1,4 @@
-//! What a worker is told to do, and what it tells back.
+//! Phases, the orders to a worker; and the messages that it sends back.
 
 use super::arrivals::Arrivals;
 use super::incident::Incident;
@@ -30,7 +30,7 @@ pub(crate) enum Pace {
         arrivals: Arrivals,
         in_flight_max: usize,
     },
-    /// When another is answered.
+    /// When another request is answered.
     Closed { in_flight_max: usize },
 }
 
@@ -44,7 +44,7 @@ impl Pace {
     }
 }
 
-/// Where requests come from.
+/// The source of requests.
 #[derive(Debug)]
 pub(crate) enum Source {
     /// The workload's mix.
@@ -88,7 +88,7 @@ impl Source {
         }
     }
 
-    /// Whether it ends by itself.
+    /// Whether the source ends by itself.
     pub(crate) fn is_finite(&self) -> bool {
         matches!(self, Self::Load { .. })
     }
@@ -125,7 +125,7 @@ pub(crate) struct Phase {
     pub(crate) interval_ns: u64,
 }
 
-/// What one connection was given.
+/// The requests that one connection was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLoad {
     /// The server or shard it leads to.
@@ -134,7 +134,7 @@ pub struct ConnectionLoad {
     pub requests: u64,
 }
 
-/// What is left of a phase beside its intervals.
+/// The results of a phase beside its intervals.
 #[derive(Debug, Clone, Default)]
 pub struct PhaseEnd {
     /// When the measured time ended.
@@ -145,17 +145,17 @@ pub struct PhaseEnd {
     pub incidents: Vec<Incident>,
     /// Violations by class.
     pub violations: [u64; Violation::COUNT],
-    /// The first of them in words.
+    /// The first violations in words.
     pub violation_examples: Vec<String>,
     /// Texts of errors the server sent.
     pub error_examples: Vec<String>,
-    /// Requests that were never sent and, being so many, were counted by the rate of the schedule: how many there were of
-    /// each verb is an estimate.
+    /// Requests that were never sent and were so many that they were counted by the rate of the schedule: their numbers
+    /// by verb are estimates.
     pub estimated: u64,
 }
 
 impl PhaseEnd {
-    /// Adds another worker's.
+    /// Adds the results of another worker.
     pub fn add(&mut self, other: Self) {
         self.measured_end_ns = self.measured_end_ns.max(other.measured_end_ns);
         self.connections.extend(other.connections);
@@ -175,7 +175,7 @@ impl PhaseEnd {
     }
 }
 
-/// From a worker to the collector.
+/// A message from a worker to the collector.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// The records of an interval, from the worker with this number.

@@ -1,4 +1,4 @@
-//! Which connection of a group takes the next request.
+//! Chooses the connection of a group that takes the next request.
 //!
 //! An open loop chooses as independent users would: each request goes to a connection that its schedule chose, whether
 //! that one is idle or busy. With Poisson arrivals the choice is random, each connection as likely as any other, so that
@@ -29,7 +29,7 @@ struct Group {
     preferred: Option<ConnectionId>,
     /// Members that are not open.
     down: usize,
-    /// When the last of them closed.
+    /// When the last open member closed.
     down_since_ns: u64,
 }
 
@@ -70,8 +70,7 @@ impl Groups {
         }
     }
 
-    /// Begins a phase in which a connection may have `depth` requests outstanding; nothing that was preferred before
-    /// is any more.
+    /// Begins a phase in which a connection may have `depth` requests outstanding; earlier preferences are forgotten.
     pub(crate) fn begin(&mut self, depth: usize) {
         self.depth = depth;
         let connections = self.groups.iter().map(|group| group.members.len());
@@ -100,8 +99,8 @@ impl Groups {
         }
     }
 
-    /// Closed loop: asks for this connection as long as it has room, if all can be full at once. Where fewer requests
-    /// may be outstanding, connections take turns: else those that were the first would be the only ones.
+    /// Closed loop: prefers this connection as long as it has room, if all connections can be full at once. Where fewer
+    /// requests may be outstanding, connections take turns; otherwise only the first connections would get requests.
     #[inline]
     pub(crate) fn prefer(&mut self, group: GroupId, id: ConnectionId, in_flight_max: usize) {
         if in_flight_max >= self.capacity {

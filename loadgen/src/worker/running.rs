@@ -28,7 +28,7 @@ pub(super) struct Running {
     pub(super) done: bool,
     /// Requests left in the schedule at the end that were counted several at a time.
     pub(super) estimated: u64,
-    /// Room for what each connection was given, so that the end of a phase allocates nothing.
+    /// Room for the load of each connection, so that the end of a phase allocates nothing.
     pub(super) loads: Vec<ConnectionLoad>,
 }
 

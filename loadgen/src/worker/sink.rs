@@ -1,4 +1,5 @@
-//! Takes the replies of one connection: which request each answers, and whether it is the right one.
+//! Takes the replies of one connection: finds the request that each answers, and checks whether the reply is the right
+//! one.
 
 use super::connection::{Outbox, Pending, Reply};
 use super::core::Core;
@@ -17,7 +18,7 @@ pub(crate) struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    /// Which key a hit is for, or nothing if it was not asked for.
+    /// The key that a hit is for; `None` if it was not asked for.
     #[inline]
     fn hit_key(&mut self, pending: &Pending, header: &ValueHeader<'_>) -> Option<KeyId> {
         let named = header
@@ -139,7 +140,7 @@ impl Sink<'_> {
         format!("{} {}", pending.verb.name(), key.escape_ascii())
     }
 
-    /// A reply of a kind that no server sends to such a request: is it another's?
+    /// Judges a reply of a kind that no server sends to such a request: it may belong to another request.
     #[cold]
     fn misplaced(&mut self, pending: &Pending, kind: Kind) -> ProtocolError {
         let request = self.describe(pending);
@@ -166,7 +167,7 @@ impl Sink<'_> {
         ProtocolError::new("a reply that does not fit the request", example.as_bytes())
     }
 
-    /// What a finished reply says about the connection.
+    /// Judges the connection by a finished reply.
     #[inline]
     fn weigh(&mut self, pending: &Pending) -> Result<(), ProtocolError> {
         let shown = std::mem::take(&mut self.reply.shown);

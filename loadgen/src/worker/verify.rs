@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What can be wrong with a reply.
+/// The violations that a reply can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Violation {
@@ -69,7 +69,7 @@ impl From<Damage> for Violation {
     }
 }
 
-/// What the workers of a run tell each other.
+/// The state that the workers of a run share.
 #[derive(Debug)]
 pub struct Watermarks {
     oldest_unanswered: Vec<AtomicU64>,

@@ -1,7 +1,7 @@
-//! What is asked of the server: the mix of operations, the keys, the sizes and lifetimes of values.
+//! The workload: the mix of operations, the keys, the sizes and lifetimes of values.
 //!
-//! [`WorkloadSpec`] is what the options said, [`Workload`] the tables built from it once and shared by the workers,
-//! and [`Generator`] one worker's stream of [`Operation`]s. Nothing here knows a protocol or a socket.
+//! [`WorkloadSpec`] holds the options, [`Workload`] the tables built from them once and shared by the workers, and
+//! [`Generator`] is one worker's stream of [`Operation`]s. Nothing here knows a protocol or a socket.
 
 pub mod keys;
 pub mod mix;
@@ -26,9 +26,9 @@ pub struct WorkloadSpec {
     pub mix: Mix,
     /// Number of keys.
     pub keys: u64,
-    /// How requests spread over them.
+    /// How requests spread over the keys.
     pub key_distribution: KeyDistribution,
-    /// What keys begin with.
+    /// The prefix of every key.
     pub key_prefix: String,
     /// Length of every key.
     pub key_bytes: usize,
@@ -65,7 +65,7 @@ impl Default for WorkloadSpec {
 /// A specification with its tables built.
 #[derive(Debug)]
 pub struct Workload {
-    /// What it was built from.
+    /// The specification that the tables were built from.
     pub spec: WorkloadSpec,
     /// Key numbers to bytes and back.
     pub key_format: KeyFormat,
@@ -126,7 +126,7 @@ impl Workload {
     }
 }
 
-/// What to ask: a verb and its (first) key.
+/// An operation: a verb and its (first) key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
     /// The verb.

@@ -45,7 +45,8 @@ pub enum Verb {
     MetaArith,
 }
 
-/// What a verb's keys hold. Each space has keys of its own, so that a counter never meets a self-describing value.
+/// The kind of values that a verb's keys hold. Each space has keys of its own, so that a counter never meets a
+/// self-describing value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeySpace {
     /// Self-describing values: everything that reads or replaces whole values.

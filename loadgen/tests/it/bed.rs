@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-/// What a scripted server does about a command line (of a set: after its data block was read).
+/// The action of a scripted server on a command line (of a set: after its data block was read).
 pub(crate) type Script = dyn Fn(&Line<'_>) -> Action + Send + Sync;
 
 /// A command, as a script sees it.
@@ -33,11 +33,11 @@ impl Line<'_> {
     }
 }
 
-/// What to do about it.
+/// The action on a command.
 pub(crate) enum Action {
     Reply(String),
     Bytes(Vec<u8>),
-    /// Answer after this time; what comes later on the connection waits, too.
+    /// Answer after this time; later commands on the connection wait, too.
     Late(Duration, Vec<u8>),
     /// Read it and do not answer.
     Silence,
@@ -52,13 +52,13 @@ pub(crate) fn scripted(script: impl Fn(&Line<'_>) -> Action + Send + Sync + 'sta
     address
 }
 
-/// The same on a listener that is already bound.
+/// Starts a scripted server on a listener that is already bound.
 pub(crate) fn serve(listener: TcpListener, script: Arc<Script>) {
     let switches = Arc::<Switches>::default();
     std::thread::spawn(move || accept(&listener, &script, &switches));
 }
 
-/// What a test can do to a running server.
+/// The switches by which a test changes a running server.
 #[derive(Default)]
 struct Switches {
     /// Requests are read no more, as if the process were stopped.
@@ -155,7 +155,7 @@ fn data_bytes(line: &str) -> usize {
     bytes.parse::<usize>().unwrap() + 2
 }
 
-/// What every scripted server answers alike.
+/// The replies that every scripted server gives alike.
 fn standard_reply(line: &str) -> Option<&'static str> {
     match line {
         "version" => Some("VERSION scripted\r\n"),
@@ -199,18 +199,18 @@ impl Items {
     }
 }
 
-/// What a script is told about a get beside its line.
+/// The facts about a get that a script is told beside its line.
 pub(crate) struct Get<'a> {
     /// How many came before, on all connections.
     pub(crate) number: usize,
-    /// What was set so far.
+    /// The items set so far.
     pub(crate) items: &'a Items,
     /// The right answer.
     pub(crate) right: Vec<u8>,
 }
 
-/// A server that can be looked into and tampered with. Sets are always answered rightly; what happens to gets, a script
-/// says.
+/// A server that can be looked into and tampered with. Sets are always answered rightly; a script decides how gets are
+/// answered.
 pub(crate) struct Bed {
     pub(crate) address: String,
     switches: Arc<Switches>,

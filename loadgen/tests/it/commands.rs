@@ -24,7 +24,7 @@ fn telling(statistics: impl Fn(u64) -> String + Send + Sync + 'static) -> String
     serving(Duration::ZERO, statistics)
 }
 
-/// The same, that takes this long for each get.
+/// A server like [`telling`] that takes `delay` for each get.
 fn serving(delay: Duration, statistics: impl Fn(u64) -> String + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

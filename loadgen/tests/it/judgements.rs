@@ -1,4 +1,5 @@
-//! What search, scan, compare, plan and the command line are held against; rows of the table as in [`crate::scenarios`].
+//! Known truths that search, scan, compare, plan and the command line are compared with; rows of the table as in
+//! [`crate::scenarios`].
 
 use crate::bed::{Action, Bed, scripted};
 use crate::scenarios::Row;

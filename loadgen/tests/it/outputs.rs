@@ -148,7 +148,7 @@ fn all_agree(files: &Files) {
     }
 }
 
-/// What each output of a run holds whose last replies come after its last window.
+/// The contents of each output of a run whose last replies come after its last window.
 pub(crate) struct Holdings {
     /// Requests in the report, the log and the time series.
     pub(crate) requests: [u64; 3],

@@ -123,7 +123,7 @@ pub(crate) fn when_calm(test: impl Fn() -> Result<(), String>) {
     when_calm_within(TRIES_MAX, test);
 }
 
-/// The same with so many tries on a machine that is never calm, at least [`CALM_TRIES`]: for tests that take long.
+/// As above, but with so many tries on a machine that is never calm, at least [`CALM_TRIES`]: for tests that take long.
 pub(crate) fn when_calm_within(tries_max: u32, test: impl Fn() -> Result<(), String>) {
     let mut failures = 0;
     for _ in 0..tries_max {

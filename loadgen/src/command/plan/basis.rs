@@ -1,4 +1,4 @@
-//! What a plan is made from, and where each number comes from.
+//! The basis of a plan: its numbers, and the source of each.
 
 use crate::cli::commands::PlanCommand;
 use crate::error::{LoadError, Result};
@@ -14,8 +14,8 @@ use std::path::Path;
 const KEYS_USUAL: u64 = 100_000;
 /// The network of a node unless it is given: 10 Gbit/s.
 const NETWORK_USUAL: f64 = 10e9;
-/// Headers of Ethernet (18 bytes with the checksum, 20 of preamble and gap), IPv4 (20), and TCP with timestamps (32) of the
-/// packet that a request or a reply is at least.
+/// Headers of Ethernet (18 bytes with the checksum, 20 of preamble and gap), IPv4 (20), and TCP with timestamps (32):
+/// each request and each reply takes at least one such packet.
 const PACKET_HEADERS: f64 = 18.0 + 20.0 + 20.0 + 32.0;
 /// Bytes of a command or a reply around its key and value, in the text protocol.
 const PROTOCOL_BYTES: f64 = 30.0;
@@ -27,22 +27,22 @@ const CONNECTIONS_FACTOR: f64 = 4.0;
 /// A number that a plan is made from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Input {
-    /// What it is.
+    /// The name of the number.
     pub name: String,
     /// Its value with its unit.
     pub value: String,
-    /// The option, the file, or that it is assumed.
+    /// The source: an option, a file, or an assumption.
     pub source: String,
 }
 
-/// A quantity and where it is known from.
+/// A quantity and its source.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Known {
     pub(super) value: f64,
     pub(super) source: String,
 }
 
-/// What is planned from.
+/// The numbers that a plan is made from.
 #[derive(Debug, Clone)]
 pub(super) struct Basis {
     pub(super) inputs: Vec<Input>,
@@ -119,7 +119,7 @@ fn read(path: &Path) -> Result<From> {
     })
 }
 
-/// Why a search's capacity is not to be planned with, if it is not.
+/// The reasons not to plan with a search's capacity.
 fn doubts(search: &SearchResult) -> Vec<String> {
     let mut doubts = Vec::new();
     if search.limited_by == LimitedBy::Client {

@@ -27,10 +27,10 @@ use std::collections::BTreeMap;
 /// More nodes than this are not planned.
 const NODES_MAX: usize = 2_000;
 
-/// What a plan comes to.
+/// The result of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NodePlan {
-    /// What it was made from, each with its source.
+    /// The numbers that the plan was made from, each with its source.
     pub inputs: Vec<Input>,
     /// Requests per second to plan for, growth included.
     pub peak: f64,
@@ -52,7 +52,8 @@ pub struct NodePlan {
     pub hottest_key_share: f64,
     /// The busiest node's share of its capacity at the peak, all nodes up.
     pub load_share: f64,
-    /// The same with the losses, and with the sets that follow the misses then.
+    /// The busiest node's share of its capacity at the peak after the losses, with the sets that then follow the
+    /// misses.
     pub load_share_after_losses: f64,
     /// Share of the requests that miss after the losses, until the items are set again.
     pub misses_after_losses: f64,
@@ -79,7 +80,7 @@ pub fn execute(options: &PlanCommand) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// What the busiest of some nodes has to carry.
+/// The demand on the busiest of some nodes.
 struct Demand<'a> {
     options: &'a PlanCommand,
     basis: &'a Basis,
@@ -106,7 +107,8 @@ impl Demand<'_> {
             .or_insert_with(|| busiest(nodes, &self.heavy))
     }
 
-    /// Requests per second of the busiest of `left` nodes when `lost` are gone: what was on them misses, and is set again.
+    /// Requests per second of the busiest of `left` nodes when `lost` nodes are gone: the items of the lost nodes miss,
+    /// and are set again.
     fn requests(&self, left: usize, lost: usize) -> f64 {
         let misses = lost as f64 / (left + lost) as f64;
         let sets_after_misses = misses * self.basis.read_share;
@@ -210,7 +212,7 @@ fn plan(options: &PlanCommand, basis: &Basis) -> Result<NodePlan> {
     })
 }
 
-/// What reaches the nodes when the hottest keys are served elsewhere.
+/// The demand that reaches the nodes when the hottest keys are served elsewhere.
 fn demand<'a>(
     options: &'a PlanCommand,
     basis: &'a Basis,
@@ -239,7 +241,7 @@ fn demand<'a>(
     })
 }
 
-/// Nodes that must be left, by what needs them.
+/// The nodes that must be left, by resource.
 struct Needs {
     requests: usize,
     memory: Option<usize>,

@@ -6,7 +6,7 @@ use crate::report::chart::{Axis, Chart, Scale, Series};
 use crate::report::model::{CompareResult, Comparison, Step};
 use crate::units::{format_count, format_ns};
 
-/// What a comparison contributes.
+/// The parts of the page for a comparison.
 pub(super) fn content(compare: &CompareResult) -> Content {
     let limited = compare
         .a

@@ -6,7 +6,7 @@ use crate::report::model::{LimitedBy, ScanResult, SearchResult, Step};
 use crate::units::{format_count, format_latency, format_ns, format_share};
 use crate::verdict::headroom;
 
-/// What a search contributes.
+/// The parts of the page for a search.
 pub(super) fn search(search: &SearchResult) -> Content {
     let mut marks = Vec::new();
     marks.extend(
@@ -39,7 +39,7 @@ pub(super) fn search(search: &SearchResult) -> Content {
     }
 }
 
-/// What a scan contributes.
+/// The parts of the page for a scan.
 pub(super) fn scan(scan: &ScanResult) -> Content {
     let mut marks = Vec::new();
     marks.extend(scan.slo_limit.map(|(quantile, ns)| {

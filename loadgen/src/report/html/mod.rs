@@ -61,7 +61,7 @@ struct Page<'a> {
     facts: Vec<Fact>,
 }
 
-/// What one command contributes to the page.
+/// The parts of the page that depend on the command.
 struct Content {
     command: &'static str,
     badges: Vec<Badge>,

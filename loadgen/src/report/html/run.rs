@@ -5,7 +5,7 @@ use crate::report::chart::{Axis, Chart, Scale, Series};
 use crate::report::model::{ClassResult, Latency, RunResult};
 use crate::units::{format_bytes, format_count, format_latency, format_ns, format_share};
 
-/// What a run contributes.
+/// The parts of the page for a run.
 pub(super) fn content(run: &RunResult) -> Content {
     Content {
         command: "run",

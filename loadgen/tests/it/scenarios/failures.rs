@@ -6,7 +6,7 @@ use loadgen::report::model::IncidentReport;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// What a server did that stopped answering halfway.
+/// The truth about a server that stopped answering halfway.
 pub(crate) fn a_stopped_server() -> Row {
     let bed = Arc::new(Bed::honest());
     let stopper = Arc::clone(&bed);
@@ -177,7 +177,7 @@ pub(crate) fn one_server_of_three_killed() -> Row {
         "ten closed",
         only_incident(&run).is_some_and(|incident| incident.count == 10),
     )
-    // What the server wrote as it was killed may not have arrived.
+    // The last bytes that the server wrote as it was killed may not have arrived.
     .expect("counted", lost.abs_diff(due - answered) < 10 && lost > 50)
     .expect("the waits count", run.all.response.count == due)
     .expect("not overloaded", run.verdict.overloaded.is_none())

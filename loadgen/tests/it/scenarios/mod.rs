@@ -17,13 +17,13 @@ use loadgen::report::model::{IncidentReport, RunResult};
 
 /// One server, the truth, and loadgen's words.
 pub(crate) struct Row {
-    /// What the server does.
+    /// The behaviour of the server.
     pub(crate) server: &'static str,
-    /// What is true, from the server's side.
+    /// The truth, from the server's side.
     pub(crate) truth: String,
-    /// What loadgen says.
+    /// The statement of loadgen.
     pub(crate) says: String,
-    /// What does not agree.
+    /// The differences between the two.
     pub(crate) wrong: Vec<String>,
 }
 
@@ -99,7 +99,7 @@ fn run_mix(servers: &str, mix: &str, more: &[&str]) -> (i32, RunResult) {
     (exit, run_of(report))
 }
 
-/// The same with gets only.
+/// As above, with gets only.
 fn run(servers: &str, more: &[&str]) -> (i32, RunResult) {
     run_mix(servers, "get", more)
 }

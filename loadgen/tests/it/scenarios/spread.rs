@@ -131,7 +131,7 @@ pub(crate) fn more_due_than_can_be_sent() -> Row {
     .expect("exit 0", exit == 0)
     .expect("overloaded", run.verdict.overloaded.is_some())
     .expect("all that was due", due.abs_diff(RATE) < RATE / 100)
-    // What was under way when loadgen stopped waiting may be answered all the same.
+    // Requests that were under way when loadgen stopped waiting may be answered all the same.
     .expect(
         "as answered",
         (0..=IN_FLIGHT_MAX).contains(&(bed.answered() - run.all.completed)),
