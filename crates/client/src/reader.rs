@@ -29,7 +29,7 @@ pub enum Shape {
     One,
     /// Any number of hits, then the answer of a no-op. The request asked quietly for this number of keys.
     UntilNoop(usize),
-    /// Nothing.
+    /// No answer.
     Nothing,
 }
 

@@ -7,13 +7,13 @@ use crate::uri;
 /// The result of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GetStatus {
-    /// Nothing.
+    /// No item was found.
     NotFound,
-    /// The item.
+    /// The item was found.
     Found,
-    /// An item that a flush had killed.
+    /// There was an item, but a flush had killed it.
     Flushed,
-    /// An item that had expired.
+    /// There was an item, but it had expired.
     Expired,
 }
 

@@ -19,7 +19,7 @@ enum Phase {
     Idle,
 }
 
-/// What the reactor has to submit for a listener.
+/// The operation that the reactor has to submit for a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Nothing,

@@ -99,7 +99,7 @@ pub(crate) fn features() -> Result<Features, StartError> {
     }
 }
 
-/// Why setting up a ring failed on this machine.
+/// The reason why setting up a ring failed on this machine.
 pub(crate) fn explain(error: io::Error) -> StartError {
     match error.raw_os_error() {
         Some(errno) => setup_error(errno, io_uring_disabled(), running_release()),

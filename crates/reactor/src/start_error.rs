@@ -1,4 +1,4 @@
-//! Why a reactor cannot start on this machine, and what to do about it.
+//! The reasons why a reactor cannot start on this machine, with their remedies.
 
 use std::fmt;
 use std::io;

@@ -1,6 +1,7 @@
 //! The timer of the warm window, which runs from the first wait until the reactor parks.
 //!
-//! One timer entry for many waits: a timeout given to each wait would cost every one of them a timer set and removed.
+//! One timer entry serves many waits: a timeout given to each wait would cost every wait a timer that is set and
+//! removed.
 
 use crate::driver::Driver;
 use crate::event::Event;

@@ -43,7 +43,7 @@ pub enum Established {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Nothing has come.
+    /// No bytes have been received yet.
     Fresh,
     Handshake,
     Open,
@@ -304,7 +304,7 @@ type Data = rustls::server::ServerConnectionData;
 /// Appends a message of rustls' own to `out`.
 fn encode(data: &mut EncodeTlsData<'_, Data>, out: &mut Vec<u8>) {
     let start = out.len();
-    // It says how much room it needs when there is none.
+    // When there is too little room, rustls says how much room it needs.
     if let Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) =
         data.encode(&mut [])
     {

@@ -14,11 +14,11 @@ pub use series::Point;
 /// ([`Measurement::points`]) are made when all replies are in.
 #[derive(Debug, Clone)]
 pub struct Window {
-    /// Whether it lies in the warm-up, the measured time, or the drain.
+    /// The window's part of the phase: warm-up, measured time, or drain.
     pub stage: Stage,
-    /// Its beginning, in seconds since measuring began (negative in the warm-up).
+    /// The window's beginning, in seconds since measuring began (negative in the warm-up).
     pub start_s: f64,
-    /// Its length in seconds.
+    /// The window's length in seconds.
     pub length_s: f64,
     /// Outcomes.
     pub counts: Counts,

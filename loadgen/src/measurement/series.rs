@@ -1,8 +1,8 @@
 //! The time series of a measurement. A request belongs to the window in which it was due, so the window of a stall shows
 //! it even if no reply came during it, and the replies after the last window count in those they were due in.
 //!
-//! Windows are kept as lists of cells (a value and how often it occurred) with positive and negative counts: what an
-//! interval recorded counts in its own window, and what was late in it is moved to where it was due.
+//! Windows are kept as lists of cells (a value and how often it occurred) with positive and negative counts: the
+//! records of an interval count in its own window, and late requests are moved to the window in which they were due.
 
 use crate::record::{ClassRecord, Interval, LATENCY_NS_MAX, Late, Stage, latency_histogram};
 use hdrhistogram::Histogram;
@@ -21,9 +21,9 @@ pub struct Point {
     pub achieved: f64,
     /// Requests due in the window with a response time: answered, or without a reply.
     pub responses: u64,
-    /// Of these, those without a reply.
+    /// Requests among them without a reply.
     pub no_reply: u64,
-    /// Median response time; nothing if there is none.
+    /// Median response time; `None` if there is no response time.
     pub p50_ns: Option<u64>,
     /// 99th percentile.
     pub p99_ns: Option<u64>,

@@ -19,17 +19,19 @@ pub fn latency_histogram() -> Histogram<u64> {
         .expect("the bounds are constants that suit each other")
 }
 
-/// Why a request that was due has no reply. Each counts in the response times as at least as long as it has waited.
+/// The reason why a request that was due has no reply. Each such request counts in the response times as at least as
+/// long as it has waited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum NoReply {
-    /// It was sent, or waited behind one that was, and no reply came: the connection closed, or the server fell silent.
+    /// The request was sent, or waited behind a request that was sent, and no reply came: the connection closed, or the
+    /// server fell silent.
     Lost,
     /// The connection it was for had closed and was not open again.
     Unconnected,
-    /// Its server was still answering others when the phase gave up waiting.
+    /// The server was still answering other requests when the phase gave up waiting.
     Overdue,
-    /// Its connection was full until the phase gave up, while the server was answering.
+    /// The connection was full until the phase gave up, while the server was answering.
     Unsent,
 }
 
@@ -60,7 +62,7 @@ pub struct Latencies {
     pub response_ns: u64,
     /// Reply minus the time its bytes were handed to the kernel.
     pub service_ns: u64,
-    /// The time it was sent minus the time it was due and a connection was free: the client's own lateness.
+    /// The time the request was sent minus the time it was due and a connection was free: the client's own lateness.
     pub slip_ns: u64,
 }
 
@@ -188,7 +190,7 @@ pub struct Totals {
     pub wall_ns: u64,
     /// CPU time of the workers.
     pub cpu_ns: u64,
-    /// Of it, CPU time spent spinning until a request was due.
+    /// CPU time that the workers spent spinning until a request was due.
     pub spin_ns: u64,
     /// Wall time taken from a spinning worker: by interrupts, other threads or the hypervisor.
     pub taken_ns: u64,
@@ -234,7 +236,7 @@ impl Totals {
         self.lag_ns = self.lag_ns.max(other.lag_ns);
     }
 
-    /// How long the workers waited for their CPUs while other threads had them, if the kernel says.
+    /// How long the workers waited for their CPUs while other threads had them; `None` if the kernel does not say.
     #[must_use]
     pub fn run_delay_ns(&self) -> Option<u64> {
         (!self.delay_unknown).then_some(self.delay_ns)
@@ -247,13 +249,13 @@ impl Totals {
     }
 }
 
-/// Where in a phase an interval lies.
+/// The parts of a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stage {
     /// Before measuring: nothing counts.
     #[default]
     WarmUp,
-    /// Counts.
+    /// Within the measured time: everything counts.
     Measure,
     /// After the last request was due: replies still count, their rate does not.
     Drain,
@@ -263,11 +265,11 @@ pub enum Stage {
 /// The interval's records contain these outcomes, too.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Late {
-    /// When it was due.
+    /// When the request was due.
     pub due_ns: u64,
-    /// Its response time, if it has one (never 0).
+    /// The request's response time, if it has one (never 0).
     pub response_ns: u64,
-    /// How many such requests; response times only count where there is one.
+    /// The number of such requests; response times only count where there is one.
     pub count: u64,
     /// Requests that were sent too late, or never, and so were not counted as due in time.
     pub started: u64,
@@ -288,26 +290,26 @@ const LATE_USUAL: usize = 4096;
 /// One worker's records of one interval.
 #[derive(Debug)]
 pub struct Interval {
-    /// Which part of the phase.
+    /// The part of the phase in which the interval lies.
     pub stage: Stage,
-    /// Its window in the time series, counted from the start of measuring (negative in the warm-up).
+    /// The interval's window in the time series, counted from the start of measuring (negative in the warm-up).
     pub slot: i64,
-    /// When it began.
+    /// When the interval began.
     pub start_ns: u64,
-    /// When it ended.
+    /// When the interval ended.
     pub end_ns: u64,
     /// Records by [`Verb::index`]; only the verbs of the workload have one.
     pub classes: Vec<Option<Box<ClassRecord>>>,
     /// The requests that were due in an earlier window.
     pub late: Vec<Late>,
-    /// How long the requests without a reply at the end of the interval had waited then: for the status line, and in
-    /// no result.
+    /// How long the requests without a reply at the end of the interval had waited by then. This is for the status line
+    /// and enters no result.
     pub waiting: Histogram<u64>,
     /// Response times without what is known to be the client's own part of each (its slip, and how long the reply may
     /// have lain in the ring while the worker was busy or off its CPU), all verbs together. A percentile of the
     /// response times is the client's own doing by at most its difference from the same percentile of these.
     pub net: Histogram<u64>,
-    /// The rest.
+    /// Totals that do not belong to a verb.
     pub totals: Totals,
 }
 
@@ -332,7 +334,7 @@ impl Interval {
         }
     }
 
-    /// Empties it for reuse.
+    /// Empties the interval for reuse.
     pub fn clear(&mut self) {
         self.classes
             .iter_mut()
@@ -344,7 +346,7 @@ impl Interval {
         self.totals = Totals::default();
     }
 
-    /// Adds what another interval recorded.
+    /// Adds the records of another interval.
     pub fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.classes.iter_mut().zip(&other.classes) {
             match (mine, theirs) {

@@ -57,13 +57,13 @@ pub enum Body {
 /// The circumstances of a report.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Context {
-    /// As typed.
+    /// The command line as typed.
     pub command_line: String,
     /// loadgen's version.
     pub version: String,
     /// The kernel of the client's machine.
     pub kernel: String,
-    /// Its CPU.
+    /// The CPU of the client's machine.
     pub cpu: String,
     /// When the command began, seconds since 1970.
     pub started_unix_s: u64,
@@ -84,7 +84,7 @@ pub struct Context {
 /// A server under test.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Server {
-    /// Its address.
+    /// The server's address.
     pub address: String,
     /// The server's answer to `version`.
     pub version: String,
@@ -97,9 +97,9 @@ pub struct WorkloadSummary {
     pub mix: String,
     /// Number of keys.
     pub keys: u64,
-    /// Their distribution.
+    /// The distribution of requests over the keys.
     pub key_distribution: String,
-    /// Their length.
+    /// The length of every key in bytes.
     pub key_bytes: usize,
     /// Value sizes.
     pub value_size: String,
@@ -213,7 +213,7 @@ pub struct Verdict {
     pub error_share: f64,
     /// The objective, if one was given.
     pub slo: Option<String>,
-    /// Its conditions that did not hold.
+    /// The conditions of the objective that did not hold.
     pub slo_missed: Vec<String>,
     /// Things worth knowing that are no verdict.
     pub notes: Vec<String>,
@@ -310,7 +310,7 @@ pub struct ClassResult {
     pub response: Latency,
     /// Reply minus send time.
     pub service: Latency,
-    /// Send time minus the time it was due and a connection was free.
+    /// Send time minus the time the request was due and a connection was free.
     pub slip: Latency,
 }
 
@@ -323,10 +323,10 @@ impl ClassResult {
     }
 }
 
-/// A latency distribution in nanoseconds. A percentile of nothing is nothing.
+/// A latency distribution in nanoseconds. A percentile of no requests is `None`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Latency {
-    /// How many requests it is of.
+    /// The number of requests in the distribution.
     pub count: u64,
     /// Arithmetic mean.
     pub mean_ns: Option<f64>,
@@ -379,7 +379,7 @@ pub struct ServerStats {
     pub changes: BTreeMap<String, i64>,
     /// Items held at the end.
     pub items: Option<u64>,
-    /// Bytes they take, as the server counts.
+    /// Bytes of the items, as the server counts.
     pub item_bytes: Option<u64>,
     /// The memory limit.
     pub limit_bytes: Option<u64>,
@@ -390,7 +390,7 @@ pub struct ServerStats {
 pub struct Preload {
     /// Keys set.
     pub keys: u64,
-    /// Seconds it took.
+    /// Seconds that the preload took.
     pub seconds: f64,
     /// Sets that the server refused.
     pub errors: u64,
@@ -447,7 +447,7 @@ pub enum LimitedBy {
     Server,
     /// The server's CPU was not looked at.
     Unknown,
-    /// Nothing: the highest rate that was tried kept the objective.
+    /// No limit was found: the highest rate that was tried kept the objective.
     Nothing,
 }
 
@@ -464,7 +464,7 @@ impl Step {
 pub struct SearchResult {
     /// The objective.
     pub slo: String,
-    /// The estimate of the highest rate that keeps it.
+    /// The estimate of the highest rate that keeps the objective.
     pub capacity: Option<f64>,
     /// Lower end of the 95% interval of the capacity.
     pub capacity_low: Option<f64>,
@@ -507,7 +507,7 @@ pub struct ScanResult {
     pub steps: Vec<Step>,
     /// The rate at which the curve bends.
     pub knee: Option<f64>,
-    /// The rate at which it crosses the objective.
+    /// The rate at which the curve crosses the objective.
     pub crossing: Option<f64>,
     /// Things worth knowing.
     pub notes: Vec<String>,

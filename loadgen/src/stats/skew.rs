@@ -53,9 +53,9 @@ fn zeta(count: u64, exponent: f64) -> f64 {
 /// The largest part of a cluster's load that one of `servers` servers gets.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Busiest {
-    /// Its share of the requests.
+    /// The busiest server's share of the requests.
     pub requests: f64,
-    /// Its share of the items.
+    /// The largest share of the items that one server has.
     pub items: f64,
 }
 

@@ -177,7 +177,7 @@ pub fn render(protocol: Protocol, workload: &Workload, request: &Request<'_>, ou
 /// How many replies the oldest outstanding request gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// One.
+    /// One reply.
     One,
     /// Any number of hits, then the reply of a no-op (quiet gets).
     UntilNoop,
@@ -186,7 +186,7 @@ pub enum Shape {
 /// The kind of a reply, which limits the requests that it can answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// It may answer any request (an error, a reply without a verb).
+    /// The reply may answer any request (an error, a reply without a verb).
     Any,
     /// `VALUE` or `END`: a classic read.
     Retrieval,
@@ -317,7 +317,7 @@ pub trait ReplySink {
     fn shape(&self) -> Option<Shape>;
     /// A hit begins. An error ends the conversation: later bytes of this connection cannot be understood.
     fn value(&mut self, header: &ValueHeader<'_>) -> Result<(), ProtocolError>;
-    /// The next piece of its value.
+    /// The next piece of the hit's value.
     fn body(&mut self, piece: &[u8]);
     /// The value is complete.
     fn value_end(&mut self);

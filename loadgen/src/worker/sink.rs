@@ -52,7 +52,7 @@ impl Sink<'_> {
         self.outbox.keys.drain(..usize::from(pending.keys));
     }
 
-    /// A value came that its header says belongs to another key.
+    /// Notes a value whose reply names another key.
     #[cold]
     fn other_named(&mut self, header: &ValueHeader<'_>) {
         let named = header
@@ -75,7 +75,7 @@ impl Sink<'_> {
         }
     }
 
-    /// A value came that is marked as another key's.
+    /// Notes a value that is marked as another key's.
     #[cold]
     fn other_marked(&mut self, mark: Option<u64>) {
         self.note_other(mark.unwrap_or_default(), |key| Some(key.mix()) == mark);
@@ -92,7 +92,7 @@ impl Sink<'_> {
         self.reply.shown = Shown::Other(mark, distances);
     }
 
-    /// At which distances from the oldest outstanding request a key that fits was asked for.
+    /// The distances from the oldest outstanding request at which a fitting key was asked for.
     fn distances(&self, fits: impl Fn(KeyId) -> bool) -> Distances {
         let mut distances = Distances::default();
         if self

@@ -1,13 +1,14 @@
-//! How long before a request is due a worker stops sleeping and spins.
+//! The margin: how long before a request is due a worker stops sleeping and spins.
 //!
 //! A sleeping CPU needs 20 to 40 us to come back, on a loaded or virtual machine at times hundreds. The margin follows
-//! what is seen: a wake-up that used most of it makes it grow at once, the others let it shrink slowly.
+//! the wake-ups: one that used most of the margin makes it grow at once, the others let it shrink slowly.
 
 use super::phase::WaitPolicy;
 
-/// Above the 90th percentile of wake-ups on a quiet machine (the table in the README).
+/// The smallest margin. It is above the 90th percentile of wake-ups on a quiet machine (the table in the README).
 const MARGIN_NS_MIN: u64 = 50_000;
-/// Later wake-ups are not the CPU's sleep but somebody else's turn; spinning does not help.
+/// The largest margin. Later wake-ups come not from the CPU's sleep but from another thread's turn, against which
+/// spinning does not help.
 const MARGIN_NS_MAX: u64 = 400_000;
 /// The margin shrinks by one part in this many with each wake-up in time.
 const SHRINK: u64 = 512;

@@ -19,15 +19,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub enum Violation {
     /// The value of another key.
     WrongKey,
-    /// Not the length its key has.
+    /// A value whose length is not that of its key.
     WrongLength,
-    /// Parts of two values.
+    /// A value with parts of two values.
     Torn,
-    /// Older than an acknowledged newer write.
+    /// A value older than an acknowledged newer write.
     Stale,
-    /// Written before an acknowledged delete.
+    /// A value written before an acknowledged delete.
     Deleted,
-    /// Its lifetime was over.
+    /// A value whose lifetime was over.
     Expired,
 }
 
@@ -126,11 +126,11 @@ const CHANGES_BITS: u32 = 13;
 /// A change of a key that was acknowledged.
 #[derive(Debug, Clone, Copy)]
 pub struct Acknowledged {
-    /// Which key.
+    /// The key.
     pub key: KeyId,
-    /// The barrier noted when it was sent.
+    /// The barrier noted when the change was sent.
     pub barrier: Version,
-    /// When its reply came.
+    /// When the reply to the change came.
     pub at_ns: u64,
     /// Whether the key was deleted.
     pub deleted: bool,
@@ -146,11 +146,11 @@ const EXAMPLES_MAX: usize = 5;
 #[derive(Debug)]
 pub struct Verifier {
     changes: Vec<Change>,
-    /// See the module's documentation.
+    /// The watermark: see the module's documentation.
     pub watermark: Version,
     /// Violations by class.
     pub counts: [u64; Violation::COUNT],
-    /// The first few in words.
+    /// The first few violations in words.
     pub examples: Vec<String>,
     check_expiry: bool,
     run: u32,

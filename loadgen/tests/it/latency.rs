@@ -59,7 +59,7 @@ fn measure_stalls() -> Result<(), String> {
     ensure((75.0..115.0).contains(&response), || {
         format!("response p99 {response} ms")
     })?;
-    // One in a thousand is in the server when it stalls.
+    // One request in a thousand is in the server when the server stalls.
     let service = ms(run.all.service.p99_ns);
     ensure(service < 25.0, || format!("service p99 {service} ms"))?;
     let achieved = run.achieved;

@@ -156,7 +156,7 @@ fn a_dead_server_costs_its_keys_only_and_is_found_again() {
         [None, None, None]
     );
 
-    // It dies with connections in the pool: the next request opens a new one, if it can.
+    // The server dies with connections in the pool: the next request opens a new connection, if it can.
     for stream in back.open.lock().unwrap().drain(..) {
         stream.shutdown(std::net::Shutdown::Both).unwrap();
     }

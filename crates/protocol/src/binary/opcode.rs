@@ -48,7 +48,7 @@ opcodes! {
     Flush = 0x08,
     /// Fetch; no answer on a miss.
     GetQ = 0x09,
-    /// Nothing but an answer.
+    /// Does nothing but answer.
     Noop = 0x0a,
     /// The server's version.
     Version = 0x0b,

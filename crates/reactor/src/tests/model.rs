@@ -394,7 +394,7 @@ impl Model {
     fn ended(&mut self, token: Token, send: SendId, inserts: &[Insert]) {
         let Some(line) = self.lines.get_mut(&token) else {
             if inserts.is_empty() {
-                // It had ended while the reactor parked, before it was closed.
+                // The send had ended while the reactor parked, before the connection was closed.
                 return;
             }
             let owed = self.owed.remove(&token);

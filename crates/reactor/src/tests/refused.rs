@@ -81,7 +81,7 @@ fn what_does_not_fit_the_queue_is_under_way_as_well() {
         .map(|token| opened(&mut reactor, &listener, token))
         .unzip();
     poll(&mut reactor);
-    // One call for each entry that finds the queue full, and those of the turn.
+    // There is one call for each entry that finds the queue full, and the calls of the turn.
     inject(&[Fault::Fails(libc::EAGAIN); 4]);
     for stream in &mut streams {
         reactor.send(stream, b"x".to_vec().into());

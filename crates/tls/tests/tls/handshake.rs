@@ -170,7 +170,7 @@ fn versions_below_the_minimum_are_refused_with_an_alert() {
         (pair.to_client[0], &pair.to_client[5..]),
         (21, &[2, 70][..])
     );
-    // Nothing comes of what follows.
+    // Later bytes have no effect.
     pair.feed(b"more").unwrap();
     assert!(pair.received.is_empty());
 }

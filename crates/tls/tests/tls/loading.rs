@@ -194,7 +194,7 @@ fn a_certificate_of_version_1_is_served() {
     pair.handshake(usize::MAX).unwrap();
     pair.send(b"version\r\n", 5).unwrap();
     assert_eq!(pair.received, b"version\r\n");
-    // Its key is still looked at.
+    // The certificate's key is still looked at.
     let said = refusal(Settings {
         key: Some(files.path("server.key")),
         ..settings

@@ -29,7 +29,7 @@ const CONNECTIONS_FACTOR: f64 = 4.0;
 pub struct Input {
     /// The name of the number.
     pub name: String,
-    /// Its value with its unit.
+    /// The value of the number, with its unit.
     pub value: String,
     /// The source: an option, a file, or an assumption.
     pub source: String,

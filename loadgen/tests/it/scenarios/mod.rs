@@ -1,4 +1,4 @@
-//! What loadgen is held against: servers whose behaviour is known, each with what is true of it and what loadgen must
+//! The servers that loadgen is tested against: their behaviour is known, and each has its truth and what loadgen must
 //! say. [`crate::honesty`] checks each as a test, [`crate::truth`] prints them all as a table.
 //!
 //! ```text
@@ -99,7 +99,7 @@ fn run_mix(servers: &str, mix: &str, more: &[&str]) -> (i32, RunResult) {
     (exit, run_of(report))
 }
 
-/// As above, with gets only.
+/// Runs loadgen with gets only: exit code and report.
 fn run(servers: &str, more: &[&str]) -> (i32, RunResult) {
     run_mix(servers, "get", more)
 }

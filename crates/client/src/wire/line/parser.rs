@@ -39,7 +39,7 @@ pub enum Part<'a> {
     Data(DataPiece<'a>),
     /// A meta reply of one line.
     Status {
-        /// Its first word.
+        /// The first word of the reply.
         status: Status,
         /// The flags that came back.
         flags: ReplyFlags<'a>,

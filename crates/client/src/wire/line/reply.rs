@@ -35,7 +35,7 @@ pub enum Reply<'a> {
     Stat {
         /// Name of the statistic.
         name: &'a [u8],
-        /// Its value; may hold spaces.
+        /// The value of the statistic; it may hold spaces.
         value: &'a [u8],
     },
     /// Any of the three error lines.
