@@ -176,8 +176,8 @@ pub fn excess(measurement: &Measurement, verdict: &Verdict, slo: &Slo) -> f64 {
     }
 }
 
-/// Whether an objective that was missed would have been kept without the client's own lateness, or a worker was busy all
-/// the time.
+/// Whether an objective that was missed would have been kept without the client's own lateness, or a worker was busy
+/// all the time.
 #[must_use]
 pub fn explains(measurement: &Measurement, verdict: &Verdict, slo: &Slo) -> bool {
     let without = excess_of(&measurement.total.net, measurement, verdict, slo);
@@ -212,8 +212,8 @@ mod tests {
 
     const SECOND_NS: u64 = 1_000_000_000;
 
-    /// One second of a server that answers in 300 us, and one in 50 requests in 1 ms; each request is `own_ns` late because
-    /// of the client. Others had its CPU for a part of the time.
+    /// One second of a server that answers in 300 us, and one in 50 requests in 1 ms; each request is `own_ns` late
+    /// because of the client. Others had its CPU for a part of the time.
     fn measured(own_ns: impl Fn(u64) -> u64, delay_ns: u64, cpu_ns: u64) -> Measurement {
         let load = Load {
             rate: Some(10_000.0),

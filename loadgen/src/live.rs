@@ -123,8 +123,8 @@ impl Live {
 
 /// Erases from the cursor to the end of the line.
 const ERASE_REST: &str = "\x1b[K";
-/// A line of this length leaves the last column of the narrowest usual terminal free: a longer one would wrap, and its first
-/// part would stay when it is rewritten.
+/// A line of this length leaves the last column of the narrowest usual terminal free: a longer one would wrap, and its
+/// first part would stay when it is rewritten.
 const COLUMNS_MAX: usize = 79;
 
 /// As many of the parts as fit in a line, in their order; if the first part is too long, its beginning.

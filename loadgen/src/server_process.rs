@@ -1,9 +1,10 @@
-//! The server's process, from `/proc`: CPU time, time spent waiting for a CPU, and resident memory. CPU per request holds
-//! on a noisy machine where throughput does not.
+//! The server's process, from `/proc`: CPU time, time spent waiting for a CPU, and resident memory. CPU per request
+//! holds on a noisy machine where throughput does not.
 //!
 //! CPU time is the sum of the scheduler's nanoseconds over all threads (`/proc/PID/task/*/schedstat`). Where the kernel
-//! keeps none, or a thread ended meanwhile and took its count along, the 10 ms ticks of `/proc/PID/stat` serve; how long
-//! threads waited is then unknown. Only the ticks tell user from system time: they divide what the scheduler counts.
+//! keeps none, or a thread ended meanwhile and took its count along, the 10 ms ticks of `/proc/PID/stat` serve; how
+//! long threads waited is then unknown. Only the ticks tell user from system time: they divide what the scheduler
+//! counts.
 
 use crate::clock::parse_schedstat;
 use crate::error::{LoadError, Result};

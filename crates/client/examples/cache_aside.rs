@@ -41,7 +41,8 @@ fn get_or_fill(client: &Client, key: &str, compute: impl Fn() -> String) -> Resu
             Lease::Hit { item, .. } => return Ok(text(&item.value)),
             Lease::Won { token, .. } => {
                 let value = compute();
-                // Not stored if somebody has changed the key meanwhile: then the next reader fills it.
+                // The value is not stored if another client has changed the key meanwhile: then the next reader fills
+                // it.
                 client.fill(key, token, &value, TTL)?;
                 return Ok(value);
             }

@@ -1,4 +1,4 @@
-//! One answer to one request, whatever the protocol.
+//! One answer to one request, the same type for all protocols.
 //!
 //! ```text
 //!   text     STORED DELETED TOUCHED OK   END       VALUE ...   12        NOT_STORED  EXISTS  NOT_FOUND

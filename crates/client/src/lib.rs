@@ -39,7 +39,7 @@
 //!   reply is checked against the opaque number of its request too.
 //! - Everything a server sends is bounded: reply lines, values, statistics.
 //! - A time to live is rounded up, never down to 0, which would mean for ever.
-//! - A server that cannot be reached costs one connect timeout in each [`Config::retry_after`], not one for each request.
+//! - A server that cannot be reached costs one connect timeout in each [`Config::retry_after`], not one per request.
 //!
 //! # Features
 //!

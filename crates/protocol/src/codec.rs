@@ -1,4 +1,4 @@
-//! Which protocol a connection speaks: its first byte says so, once.
+//! The protocol of a connection, which its first byte decides once.
 
 /// First byte of a binary request packet.
 const BINARY_REQUEST_MAGIC: u8 = 0x80;

@@ -210,7 +210,8 @@ pub fn tls_error(out: &mut Vec<u8>, descriptor: i32, message: &str) {
     out.push(b'\n');
 }
 
-/// Appends the rest of a line of `type=slab_move`: a page goes from one slab class to another, or to the common pool, 0.
+/// Appends the rest of a line of `type=slab_move`: a page goes from one slab class to another, or to the common pool
+/// (class 0).
 pub fn slab_move(out: &mut Vec<u8>, source: u8, destination: u8) {
     field(out, b" type=slab_move src=", source);
     field(out, b" dst=", destination);

@@ -9,8 +9,8 @@
 //!     big endian, 16 bits each; a request is one datagram, a reply as many as it takes
 //! ```
 //!
-//! All replies to one request datagram are one message, numbered through: as the protocol says, and unlike memcached since
-//! 1.6, which numbers each value of a multi-get as a message of its own.
+//! All replies to one request datagram are one message, numbered through: as the protocol says, and unlike memcached
+//! since 1.6, which numbers each value of a multi-get as a message of its own.
 
 /// Bytes of the frame.
 pub const HEADER_BYTES: usize = 8;

@@ -12,7 +12,8 @@ pub enum Io {
     Epoll,
 }
 
-/// How large a reactor's queues and buffers are, and what moves bytes. One reactor per shard, so each number counts once per core.
+/// How large a reactor's queues and buffers are, and what moves bytes. One reactor per shard, so each number counts
+/// once per core.
 #[derive(Clone, Debug)]
 pub struct ReactorConfig {
     /// By what means bytes are moved.

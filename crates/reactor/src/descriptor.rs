@@ -1,7 +1,7 @@
 //! The descriptors that wake a reactor: an eventfd for the kernel to signal, a pipe for threads to write to.
 //!
-//! Threads get a pipe because an eventfd that is written to may not signal another one on the spot: the ring's signal to
-//! the parked executor would be put off to the next RCU grace period, some 15 ms (`eventfd_signal_allowed`).
+//! Threads get a pipe because an eventfd that is written to may not signal another eventfd on the spot: the ring's
+//! signal to the parked executor would be put off to the next RCU grace period, some 15 ms (`eventfd_signal_allowed`).
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 pub(crate) fn eventfd() -> io::Result<OwnedFd> {
     // SAFETY: no memory is passed.
     let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
-    // SAFETY: just created, nobody else owns it.
+    // SAFETY: the descriptor was just created; no other code owns it.
     unsafe { adopt(fd) }.ok_or_else(io::Error::last_os_error)
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     if result != 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: both were just created, nobody else owns them.
+    // SAFETY: both descriptors were just created; no other code owns them.
     let [read, write] = ends.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
     // SAFETY: sets a flag of an open descriptor.
     let result = unsafe { libc::fcntl(write.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
@@ -42,7 +42,7 @@ pub(crate) fn signal(fd: RawFd) {
 /// The descriptor that a system call or an accept returned; `None` if it is an error.
 ///
 /// # Safety
-/// `result` was returned by the kernel as a new descriptor of this process and nobody has taken it yet.
+/// `result` was returned by the kernel as a new descriptor of this process, and no code has taken it yet.
 pub(crate) unsafe fn adopt(result: i32) -> Option<OwnedFd> {
     // SAFETY: the caller's promise; negative results are errors.
     (result >= 0).then(|| unsafe { OwnedFd::from_raw_fd(result) })

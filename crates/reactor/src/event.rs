@@ -130,7 +130,8 @@ pub struct Chain {
     pub follow: Follow,
 }
 
-/// Finds a run by `base` and `link` of a [`Chain`]: where it begins, its length, and the link to the next, 0 at the end.
+/// Finds a run by `base` and `link` of a [`Chain`]: where it begins, its length, and the link to the next, 0 at the
+/// end.
 pub type Follow = unsafe fn(base: *const u8, link: u64) -> (*const u8, usize, u64);
 
 impl Run {
@@ -323,8 +324,8 @@ pub enum Event {
         /// The connection.
         token: Token,
     },
-    /// The send is under way still: mostly because the socket took only a part. The reactor sends the rest as the peer reads.
-    /// `SendDone` or `SendFailed` will end it; nothing else may be sent before.
+    /// The send is under way still: mostly because the socket took only a part. The reactor sends the rest as the peer
+    /// reads. `SendDone` or `SendFailed` will end it; nothing else may be sent before.
     SendBlocked {
         /// The connection.
         token: Token,
@@ -352,7 +353,8 @@ pub enum Event {
         /// The inserts of the send: their memory is the caller's again.
         inserts: Vec<Insert>,
     },
-    /// A datagram arrived: read it with [`crate::Reactor::datagram`], then [`crate::Reactor::recycle_datagram`] the buffer.
+    /// A datagram arrived: read it with [`crate::Reactor::datagram`], then [`crate::Reactor::recycle_datagram`] the
+    /// buffer.
     Datagram {
         /// The UDP socket.
         token: Token,

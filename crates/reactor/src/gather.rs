@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn splits_at_the_limit_of_bytes() {
-        // SAFETY: nobody follows the pointer, so a huge insert needs no huge memory.
+        // SAFETY: no code follows the pointer, so a huge insert needs no huge memory.
         let huge = unsafe { Insert::whole(0, std::ptr::dangling(), CHUNK_BYTES_MAX + 5, 0) };
         let outgoing = Outgoing {
             bytes: Vec::new(),

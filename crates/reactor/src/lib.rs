@@ -15,14 +15,15 @@
 //!                 nothing for a whole warm window: park(), asleep inside glommio
 //! ```
 //!
-//! Where io_uring is denied, the same operations are executed by `epoll`, below the same contract ([`Io`]), and [`runtime`]
-//! has an executor that needs no rings.
+//! Where io_uring is denied, the same operations are executed by `epoll`, below the same contract ([`Io`]), and
+//! [`runtime`] has an executor that needs no rings.
 //!
 //! Not here: protocol, connections and their limits. The reactor moves bytes and reports what the kernel said.
 //!
-//! Unsafe code is in `ring`, `epoll` and `executor` (system calls), `buffers`, `event`, `gather`, `send`, `datagram` and `descriptor`; `probe` reads a limit, `waker` names the ring, and `park` and
-//! `reactor` each take over one descriptor. What safe code can do through this crate cannot touch memory or descriptors that are not its own: an
-//! [`Insert`] is made by an unsafe function, a [`Stream`] owns its socket, listeners are shared, receive buffers know their reactor.
+//! Unsafe code is in `ring`, `epoll` and `executor` (system calls), `buffers`, `event`, `gather`, `send`, `datagram`
+//! and `descriptor`; `probe` reads a limit, `waker` names the ring, and `park` and `reactor` each take over one
+//! descriptor. Through this crate safe code cannot touch memory or descriptors that are not its own: an [`Insert`] is
+//! made by an unsafe function, a [`Stream`] owns its socket, listeners are shared, receive buffers know their reactor.
 //!
 //! A server that sends back what it receives, for one connection:
 //!

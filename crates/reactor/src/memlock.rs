@@ -1,5 +1,5 @@
-//! How much locked memory io_uring takes: rings, and buffers that are registered with them. Recent kernels (6.13) count it
-//! against RLIMIT_MEMLOCK, for all processes of a user together, unless the process has CAP_IPC_LOCK.
+//! How much locked memory io_uring takes: rings, and buffers that are registered with them. Recent kernels (6.13) count
+//! it against RLIMIT_MEMLOCK, for all processes of a user together, unless the process has CAP_IPC_LOCK.
 
 use crate::config::ReactorConfig;
 use crate::release::KernelRelease;

@@ -75,7 +75,8 @@ fn may_lock_without_limit() -> bool {
     capabilities.is_some_and(|capabilities| capabilities >> IPC_LOCK & 1 == 1)
 }
 
-/// Makes the other calls of io_uring once. A filter may allow to set a ring up and deny its use: glommio would panic later.
+/// Makes the other calls of io_uring once. A filter may allow to set a ring up and deny its use: glommio would panic
+/// later.
 fn try_calls(ring: &mut IoUring) -> Result<(), StartError> {
     let mut probe = Probe::new();
     patience::insist(|| ring.submitter().register_probe(&mut probe))

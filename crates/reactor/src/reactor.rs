@@ -242,9 +242,9 @@ impl Reactor {
     }
 
     /// Cancels what is outstanding for a stream and closes it, with the next turn, after the sends queued before. No
-    /// further event names its token, but for these: `Received` events of a turn that is already being looked at (recycle
-    /// their buffers), one `SendDone` or `SendFailed` if a send with inserts was in flight, and what was known before: that
-    /// a send is blocked, or has ended while the reactor parked.
+    /// further event names its token, but for these: `Received` events of a turn that is already being looked at
+    /// (recycle their buffers), one `SendDone` or `SendFailed` if a send with inserts was in flight, and what was known
+    /// before: that a send is blocked, or has ended while the reactor parked.
     pub fn close(&mut self, stream: Stream) {
         self.check(&stream);
         let token = stream.token;
@@ -263,7 +263,7 @@ impl Reactor {
     /// this reactor.
     ///
     /// # Errors
-    /// If the receive buffers, which the first socket asks for, cannot be had.
+    /// If the receive buffers, which the first socket needs, cannot be mapped.
     pub fn recv_datagrams(&mut self, fd: &Arc<OwnedFd>, token: Token) -> io::Result<()> {
         self.keep(fd);
         let buffers = (self.io, self.datagram_buffers);
@@ -422,9 +422,9 @@ impl Reactor {
         flushed
     }
 
-    /// Ends the sends that got no completion, now that the kernel has taken every one of them and all completions have been
-    /// looked at. Their events go before those of this turn, which begin at `first`: a connection's reply is out before its
-    /// next request is looked at.
+    /// Ends the sends that got no completion, now that the kernel has taken every one of them and all completions have
+    /// been looked at. Their events go before those of this turn, which begin at `first`: a connection's reply is out
+    /// before its next request is looked at.
     fn settle(&mut self, first: usize, events: &mut Vec<Event>) {
         let (pool, sent) = (&mut self.pool, &mut self.sent);
         self.sends.settle(|ended| {

@@ -69,7 +69,7 @@ struct Fixed {
     warm_window: Timespec,
     accept_retry: Timespec,
     datagram_header: libc::msghdr,
-    /// The bytes read from the waker's pipe; nobody looks at them.
+    /// The bytes read from the waker's pipe; they are ignored.
     wakes: [u8; 64],
 }
 

@@ -33,7 +33,7 @@ impl Runtime {
     /// glommio does not start where pinning is denied.
     ///
     /// # Errors
-    /// If glommio's rings cannot be had.
+    /// If glommio's rings cannot be set up.
     pub fn new(io: Io) -> io::Result<Runtime> {
         match io {
             Io::Uring => {
@@ -56,8 +56,8 @@ impl Runtime {
     }
 }
 
-/// Runs `task` beside the caller's. Glommio gives it `shares` of the time, of which the main task has 1000; the executor of
-/// this crate gives it a turn whenever the main task yields.
+/// Runs `task` beside the caller's. Glommio gives it `shares` of the time, of which the main task has 1000; the
+/// executor of this crate gives it a turn whenever the main task yields.
 pub fn spawn(name: &'static str, shares: usize, task: impl Future<Output = ()> + 'static) {
     let task = match executor::spawn(task) {
         Ok(()) => return,

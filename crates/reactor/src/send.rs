@@ -10,8 +10,8 @@
 //!   short or EAGAIN  -> the rest again without MSG_DONTWAIT: the kernel waits for room, a completion ends it
 //!   other error      -> failed
 //! ```
-//! A send that needs several calls (more than 256 pieces, or more than 1 GiB) waits from the beginning. If a turn could not
-//! submit everything, no send without a completion is known to be out: the caller is told that they are under way.
+//! A send that needs several calls (more than 256 pieces, or more than 1 GiB) waits from the beginning. If a turn could
+//! not submit everything, no send without a completion is known to be out: the caller is told that they are under way.
 //!
 //! Every send has an id, which its events and its completions name (`docs/design/006-sends.md`).
 

@@ -32,7 +32,7 @@ pub(crate) enum RecvPhase {
     Polled,
     /// The operation has been asked to end; with `resume` a receive starts again after that.
     Stopping { resume: bool },
-    /// The receive ended for want of buffers and waits for some; nothing is submitted.
+    /// The receive ended because there were no buffers, and waits for buffers; nothing is submitted.
     Dry,
 }
 

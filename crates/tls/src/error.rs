@@ -57,7 +57,8 @@ pub enum SessionError {
     Protocol(rustls::Error),
     /// The peer sends a message that never ends.
     TooLong,
-    /// So many records have been sent under one key that more would be unsafe; a TLS 1.2 client would have to connect again.
+    /// So many records have been sent under one key that more would be unsafe; a TLS 1.2 client would have to connect
+    /// again.
     Exhausted,
 }
 

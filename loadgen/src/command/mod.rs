@@ -162,7 +162,8 @@ fn check_answered(steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-/// A command of several measurements that ended early reports those it has, says so, and fails.
+/// Lets a command of several measurements that ended early report the measurements it has, say that it ended early, and
+/// fail.
 fn cut_short(error: &LoadError, headline: &mut String, exit: &mut Exit) {
     *headline = format!("CUT SHORT ({error}): {headline}");
     if *exit == Exit::Ok {

@@ -1,5 +1,5 @@
-//! The time series of a measurement. A request belongs to the window in which it was due, so the window of a stall shows
-//! it even if no reply came during it, and the replies after the last window count in those they were due in.
+//! The time series of a measurement. A request belongs to the window in which it was due, so the window of a stall
+//! shows it even if no reply came during it, and the replies after the last window count in those they were due in.
 //!
 //! Windows are kept as lists of cells (a value and how often it occurred) with positive and negative counts: the
 //! records of an interval count in its own window, and late requests are moved to the window in which they were due.

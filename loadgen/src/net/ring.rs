@@ -15,8 +15,8 @@
 //! The ring owns the bytes of a send until then, which is what makes its interface safe: [`Ring::queue_send`] swaps
 //! the caller's full buffer for an empty one.
 //!
-//! A connection that is given up is shut down, which ends its operations; when none is left ([`Ring::is_idle`]), its socket
-//! is taken out ([`Ring::detach`]) and another put in its place ([`Ring::attach`]).
+//! A connection that is given up is shut down, which ends its operations; when none is left ([`Ring::is_idle`]), its
+//! socket is taken out ([`Ring::detach`]) and another put in its place ([`Ring::attach`]).
 
 pub use super::buffers::Filled;
 use super::buffers::{BUFFERS, BufferRing, GROUP};

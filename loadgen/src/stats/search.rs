@@ -87,8 +87,8 @@ const RATE_MIN: f64 = 10.0;
 const BRACKET: f64 = 1.15;
 /// The first pair of probes near the edge lies this far to either side, as a logarithm: within the bracket ...
 const SPREAD_START: f64 = 0.05;
-/// ... later ones where the excess is a factor of two off 1: near enough for the fit, far enough to show a slope. But never
-/// closer than this share of the precision ...
+/// ... later ones where the excess is a factor of two off 1: near enough for the fit, far enough to show a slope. But
+/// never closer than this share of the precision ...
 const SPREAD_OF_PRECISION_MIN: f64 = 0.25;
 /// ... or farther than this.
 const SPREAD_MAX: f64 = 0.10;

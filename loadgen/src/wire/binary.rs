@@ -15,7 +15,7 @@ use corecached_client::wire::binary::{
     self, Malformed, Opcode, Part, Reply, ReplyParser, Status as WireStatus,
 };
 
-/// The opcode of a request with this verb; of a multi-get, that of each of its gets.
+/// The opcode of a request with this verb; for a multi-get, the opcode of each of its gets.
 fn opcode_of(verb: Verb) -> Opcode {
     match verb {
         Verb::Get | Verb::Gets | Verb::MetaGet => Opcode::Get,

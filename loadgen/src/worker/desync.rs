@@ -1,9 +1,9 @@
 //! Telling a shift from corruption, on one connection.
 //!
-//! Replies are matched to requests by their order. A reply that is lost (or sent twice) makes every later one look like a
-//! wrong answer to another request. A single value of another key may be either. A shift is consistent: the values that
-//! come belong to requests at one and the same distance, reply after reply, while a corrupting server soon answers the
-//! right key again, or keys at no constant distance.
+//! Replies are matched to requests by their order. A reply that is lost (or sent twice) makes every later one look like
+//! a wrong answer to another request. A single value of another key may be either. A shift is consistent: the values
+//! that come belong to requests at one and the same distance, reply after reply, while a corrupting server soon answers
+//! the right key again, or keys at no constant distance.
 //!
 //! ```text
 //!   asked   A B C D E          distance 1:  A gets B's value, B gets C's, C gets D's
@@ -20,8 +20,8 @@ const AGREEING: u32 = 3;
 /// many replies that speak of one key only, it is called corrupt.
 const SAME_KEY_MAX: u32 = 16;
 
-/// Distances at which a value's key was asked for: bit 0 for the request answered last (a reply came twice), bit `n` for
-/// the `n`-th request after the one it was taken for.
+/// Distances at which a value's key was asked for: bit 0 for the request answered last (a reply came twice), bit `n`
+/// for the `n`-th request after the one it was taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Distances(u64);
 

@@ -1,9 +1,10 @@
 //! Chooses the connection of a group that takes the next request.
 //!
 //! An open loop chooses as independent users would: each request goes to a connection that its schedule chose, whether
-//! that one is idle or busy. With Poisson arrivals the choice is random, each connection as likely as any other, so that
-//! each connection's requests are a Poisson process of their own; with uniform arrivals connections take turns, so that
-//! each connection's requests are evenly spaced, too. A closed loop (and the preload) fills connections that have room.
+//! that one is idle or busy. With Poisson arrivals the choice is random, each connection as likely as any other, so
+//! that each connection's requests are a Poisson process of their own; with uniform arrivals connections take turns, so
+//! that each connection's requests are evenly spaced, too. A closed loop (and the preload) fills connections that have
+//! room.
 
 use super::connection::Connection;
 use crate::net::ring::ConnectionId;

@@ -85,7 +85,7 @@ impl Workload {
         }))
     }
 
-    /// Verbs that may be sent because of another's reply, beside those of the mix.
+    /// Verbs that may be sent because of another request's reply, beside the verbs of the mix.
     #[must_use]
     pub fn recorded_verbs(&self) -> Vec<Verb> {
         let mix = &self.spec.mix;

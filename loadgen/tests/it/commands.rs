@@ -18,8 +18,8 @@ const SHORT: [&str; 6] = [
 
 type Statistics = dyn Fn(u64) -> String + Send + Sync;
 
-/// A server that stores nothing and says of itself what a test likes: `statistics` gets the number of times it was asked
-/// before. Its threads end with the test process.
+/// A server that stores nothing and says of itself what a test likes: `statistics` gets the number of times it was
+/// asked before. Its threads end with the test process.
 fn telling(statistics: impl Fn(u64) -> String + Send + Sync + 'static) -> String {
     serving(Duration::ZERO, statistics)
 }

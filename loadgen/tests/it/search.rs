@@ -4,9 +4,9 @@
 //!   connections -> a reader each -> one queue, in the order of arrival -> one worker, SERVICE for each -> replies
 //! ```
 //!
-//! With Poisson arrivals this is the queue M/D/1. The worker keeps a timeline: a reply is due SERVICE after the reply before
-//! it, or after its request came if that was later. A worker that wakes up late answers late and catches up, so the
-//! capacity does not depend on how well the machine sleeps.
+//! With Poisson arrivals this is the queue M/D/1. The worker keeps a timeline: a reply is due SERVICE after the reply
+//! before it, or after its request came if that was later. A worker that wakes up late answers late and catches up, so
+//! the capacity does not depend on how well the machine sleeps.
 
 use crate::support::{CALM_TRIES, ensure, json, when_calm_within};
 use loadgen::report::model::Body;
@@ -22,8 +22,8 @@ const SERVICE: Duration = Duration::from_micros(500);
 /// The objective: 90% of the requests are answered within this time.
 const LIMIT: Duration = Duration::from_millis(3);
 const QUANTILE: f64 = 0.9;
-/// How far the answer may be from the truth. The interval that the search is asked for is half as wide, and a reply that
-/// comes 0.2 ms late moves the edge by 1%.
+/// How far the answer may be from the truth. The interval that the search is asked for is half as wide, and a reply
+/// that comes 0.2 ms late moves the edge by 1%.
 const TOLERANCE: f64 = 0.1;
 
 /// A connection's side for replies, which its reader and the worker share.

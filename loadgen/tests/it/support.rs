@@ -117,8 +117,8 @@ pub(crate) const CALM_TRIES: u32 = 3;
 /// Tries on a machine that is never calm.
 const TRIES_MAX: u32 = 12;
 
-/// Runs a test of what is measured until it holds. Where threads were kept from their CPUs meanwhile, a measurement that is
-/// off says nothing, and it is tried again; on a calm machine it may be off twice.
+/// Runs a test of what is measured until it holds. Where threads were kept from their CPUs meanwhile, a measurement
+/// that is off says nothing, and it is tried again; on a calm machine it may be off twice.
 pub(crate) fn when_calm(test: impl Fn() -> Result<(), String>) {
     when_calm_within(TRIES_MAX, test);
 }

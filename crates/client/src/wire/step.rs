@@ -1,4 +1,4 @@
-//! How the parsers of a client hand out a stream of replies, whatever the protocol.
+//! How the client's parsers of all protocols hand out a stream of replies.
 
 /// The result of parsing the bytes at the start of a buffer: a part `P` of a reply, or a breach `E` of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -86,7 +86,7 @@ fn memcached() -> Option<PathBuf> {
     named.or_else(installed)
 }
 
-/// All servers that there are. A test that has none says so where `scripts/test` counts it.
+/// All servers that are available. A test without a server says so where `scripts/test` counts skipped tests.
 fn servers(test: &str) -> Vec<PathBuf> {
     let found: Vec<PathBuf> = [corecached(), memcached()].into_iter().flatten().collect();
     if found.is_empty() {

@@ -127,7 +127,7 @@ impl Opcode {
         )
     }
 
-    /// Whether the answer to a fetch carries the key, that of a miss too.
+    /// Whether the answer to a fetch carries the key, also on a miss.
     #[inline]
     #[must_use]
     pub const fn returns_key(self) -> bool {

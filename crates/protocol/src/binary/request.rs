@@ -10,7 +10,7 @@ pub enum BinaryRequest<'a> {
     Get {
         /// The key.
         key: &'a [u8],
-        /// Whether the reply carries the key, that of a miss too.
+        /// Whether the reply carries the key, also on a miss.
         with_key: bool,
         /// Whether a miss is not answered.
         quiet: bool,
@@ -21,7 +21,7 @@ pub enum BinaryRequest<'a> {
         key: &'a [u8],
         /// The new exptime.
         exptime: u32,
-        /// Whether the reply carries the key, that of a miss too.
+        /// Whether the reply carries the key, also on a miss.
         with_key: bool,
         /// Whether a miss is not answered.
         quiet: bool,

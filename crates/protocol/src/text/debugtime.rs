@@ -1,5 +1,5 @@
-//! `debugtime <seconds>`, `debugtime p`, `debugtime r`: the server's clock in a test's hand. memcached has the command in
-//! its debug build only.
+//! `debugtime <seconds>`, `debugtime p`, `debugtime r`: the server's clock in a test's hand. memcached has the command
+//! in its debug build only.
 
 use super::number::c_i64;
 use super::request::Request;

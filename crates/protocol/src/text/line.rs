@@ -30,8 +30,8 @@ const LEADING_SPACES_MAX: usize = 100;
 pub enum Parsed<'a> {
     /// Not a whole line yet: read more. [`parse_after`] need not search these bytes again.
     Incomplete,
-    /// Too long without a line end: close the connection without a reply, unless the rest is just arriving and there are no
-    /// more than [`LINE_BYTES_AT_ONCE_MAX`] bytes of it.
+    /// Too long without a line end: close the connection without a reply, unless the rest is just arriving and there
+    /// are no more than [`LINE_BYTES_AT_ONCE_MAX`] bytes of it.
     TooLong,
     /// One command line.
     Request {

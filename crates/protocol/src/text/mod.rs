@@ -8,8 +8,8 @@
 //!
 //! A line ends in `\n`, with or without a `\r` before it; its words are separated by spaces and nothing else. A line is
 //! parsed as a whole or not at all, nothing is copied, and nothing depends on what came before it on the connection.
-//! Meta commands share the line rules: [`mn`](Request::MetaNoop), which needs no key, is here, and the lines of the others go
-//! through to [`crate::meta`].
+//! Meta commands share the line rules: [`mn`](Request::MetaNoop), which needs no key, is here, and the lines of the
+//! others go through to [`crate::meta`].
 
 mod admin;
 mod arith;

@@ -9,8 +9,9 @@
 //!            whatever it tells is read, sent, accepted ---> completions
 //! ```
 //!
-//! So a turn reads all sockets that are ready, and the next one sends all replies: a request costs one read and one send, and
-//! its part of one wait. A send that fits its socket is done when its call returns and completes nothing, as with a ring.
+//! So a turn reads all sockets that are ready, and the next one sends all replies: a request costs one read and one
+//! send, and its part of one wait. A send that fits its socket is done when its call returns and completes nothing, as
+//! with a ring.
 //!
 //! The driver stands in for the kernel's side of a ring: buffers are lent to the driver (`supply`), the memory of a
 //! send is read until the send completes, doorbells and wakes are eventfds, the warm window is a timerfd. The eventfds

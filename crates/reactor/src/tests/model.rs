@@ -1,5 +1,5 @@
-//! A model of the reactor: random sends, receives, accepts, closes and parks, with sockets that hold little, peers that read
-//! late, too few receive buffers, and a kernel that now and then does not take what it is given.
+//! A model of the reactor: random sends, receives, accepts, closes and parks, with sockets that hold little, peers that
+//! read late, too few receive buffers, and a kernel that now and then does not take what it is given.
 //!
 //! Of each connection the model knows what a caller may know: which send is under way, by its id, and all bytes of the
 //! stream so far. Each event must be one that can follow, and each stream must arrive to the byte. `REACTOR_MODEL_SEED`

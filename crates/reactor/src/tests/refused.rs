@@ -1,4 +1,4 @@
-//! Sends that the kernel has not taken in their turn: they are not done, and nobody may take them for done.
+//! Sends that the kernel has not taken in their turn: they are not done, and must not be taken for done.
 
 use std::io::Read;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -71,7 +71,8 @@ fn a_turn_that_submits_a_part_ends_nothing() {
     }
 }
 
-/// A queue that is full is flushed in the middle of a tick. If that fails, too, entries wait outside the queue, in order.
+/// A queue that is full is flushed in the middle of a tick. If that fails, too, entries wait outside the queue, in
+/// order.
 #[test]
 fn what_does_not_fit_the_queue_is_under_way_as_well() {
     let mut reactor = reactor(&small());
@@ -171,8 +172,8 @@ fn a_dropped_stream_stays_open_as_long_as_its_reactor() {
     assert_eq!(peer.read(&mut [0]).unwrap(), 0, "it is closed");
 }
 
-/// Replies by UDP follow the same rule: what the kernel has taken is no longer counted, whatever the turn starts again, and what
-/// it has not taken still is, and keeps its buffer.
+/// Replies by UDP follow the same rule: what the kernel has taken is no longer counted, whatever the turn starts again,
+/// and what it has not taken still is, and keeps its buffer.
 #[test]
 fn datagrams_are_out_when_the_kernel_has_taken_them() {
     let mut reactor = reactor(&ReactorConfig {

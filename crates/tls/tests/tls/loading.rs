@@ -162,7 +162,7 @@ fn a_reload_is_for_new_connections() {
     assert_eq!(shown(&new), shown(&later));
 }
 
-/// A label is what somebody has written over a key; what it is, the content says.
+/// A key's label may be wrong: the contents decide the key's form.
 #[test]
 fn a_key_may_have_the_label_of_another_kind() {
     let files = Files::new();
@@ -178,7 +178,8 @@ fn a_key_may_have_the_label_of_another_kind() {
     }
 }
 
-/// OpenSSL's clients take certificates of X.509 version 1, and many home-made ones are; a client of rustls does not look here.
+/// OpenSSL's clients take certificates of X.509 version 1, and many home-made ones are; a client of rustls does not
+/// look here.
 #[test]
 fn a_certificate_of_version_1_is_served() {
     let files = Files::new();

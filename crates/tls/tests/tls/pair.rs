@@ -18,7 +18,7 @@ use crate::files::Files;
 
 pub(crate) const BOTH: &[&SupportedProtocolVersion] = &[&version::TLS13, &version::TLS12];
 
-/// A client that trusts the issuer of `files`; it shows `client.pem` if `shows` says so.
+/// A client that trusts the issuer of `files`, and shows `client.pem` with `shows`.
 pub(crate) fn client_config(
     files: &Files,
     versions: &[&'static SupportedProtocolVersion],

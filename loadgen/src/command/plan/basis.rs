@@ -10,7 +10,7 @@ use crate::workload::verb::Verb;
 use serde::Serialize;
 use std::path::Path;
 
-/// The keys of a workload that nobody has described: loadgen's own.
+/// The number of keys of a workload that is not described: loadgen's own default.
 const KEYS_USUAL: u64 = 100_000;
 /// The network of a node unless it is given: 10 Gbit/s.
 const NETWORK_USUAL: f64 = 10e9;

@@ -150,7 +150,8 @@ impl Parse for ReplyParser {
     }
 }
 
-/// The line at the start of `buf`, without its line end, and how many bytes it takes with it; `None` if it is not whole.
+/// The line at the start of `buf`, without its line end, and how many bytes it takes with it; `None` if it is not
+/// whole.
 #[inline]
 fn split_line(buf: &[u8]) -> Found<&[u8], Malformed> {
     let Some(newline) = find(b'\n', buf) else {
