@@ -4,8 +4,8 @@
 //! ms, over 1%. Close to the edge the expectation of the excess grows like a power of the rate. Unlike a percentile or
 //! its logarithm, the excess is measured without bias, however few requests lie above the limit. So the curve `exp(a +
 //! b ln rate)` is fitted to the probes near the edge (a generalized linear model with a logarithmic link and a variance
-//! in proportion to the mean, whose factor is taken from the scatter of the probes), and the edge is where the curve is
-//! 1. The interval is Fieller's: all rates at which the fitted curve is not told apart from 1.
+//! in proportion to the mean, whose factor is taken from the scatter of the probes), and the edge is where the curve
+//! equals one. The interval is Fieller's: all rates at which the fitted curve is not told apart from one.
 
 use super::student::two_sided;
 
