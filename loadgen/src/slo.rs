@@ -129,7 +129,7 @@ impl Condition {
     }
 
     fn excess(&self, facts: &Facts<'_>) -> f64 {
-        // Nothing was answered, so nothing was kept.
+        // No request was answered, so the objective was not kept.
         let Some(measured) = self.metric.value(facts) else {
             return EXCESS_MAX;
         };

@@ -29,7 +29,7 @@ pub(crate) const PEER_BYTES_MAX: usize = size_of::<libc::sockaddr_in6>();
 /// pages.
 const BUFFER_BYTES: u32 = 17 * 4096;
 const _: () = assert!(BUFFER_BYTES as usize > 65_535 + 16 + PEER_BYTES_MAX);
-/// A slot keeps the memory of so many packets for its next reply.
+/// A slot keeps the memory of at most this many packets for its next reply.
 const PACKETS_KEPT: usize = 64;
 
 const FLAGS_WAITING: i32 = libc::MSG_NOSIGNAL;
@@ -118,7 +118,7 @@ struct Slot {
     is_fresh: bool,
 }
 
-/// One datagram of a reply, as the kernel reads it; it stays in place while the kernel may.
+/// One datagram of a reply, as the kernel reads it. A packet stays in place while the kernel may read it.
 struct Packet {
     header: libc::msghdr,
     piece: libc::iovec,
@@ -240,7 +240,7 @@ impl Datagrams {
         }
     }
 
-    /// The socket of `token`, which is never forgotten.
+    /// The socket of `token`; sockets are never forgotten.
     fn descriptor(&self, token: Token) -> Option<RawFd> {
         let socket = self.sockets.iter().find(|it| it.token == token)?;
         Some(socket.fd)

@@ -302,7 +302,7 @@ pub enum Event {
         /// The bytes.
         buf: RecvBuf,
     },
-    /// The peer sends nothing more. Receiving has ended.
+    /// The peer has ended its stream. Receiving has ended.
     Eof {
         /// The connection.
         token: Token,

@@ -346,7 +346,7 @@ impl Slot {
         }
     }
 
-    /// The kernel has taken `bytes` more bytes. Returns `false` if `bytes` is 0 or more than there was left to send.
+    /// Notes that the kernel has taken `bytes` more bytes. `false` if `bytes` is 0 or more than there was left to send.
     fn note_sent(&mut self, bytes: usize) -> bool {
         if bytes == 0 || bytes > self.total_bytes - self.sent_bytes {
             return false;

@@ -67,7 +67,7 @@ fn search_queue(seed: u64) -> Found {
     .unwrap()
 }
 
-/// The same decisions as `loadgen search`, without its sockets.
+/// Makes the decisions of `loadgen search`, without its sockets.
 pub(crate) fn search_in_virtual_time() -> Row {
     let found: Vec<Found> = (0..SEARCHES).map(search_queue).collect();
     let holds = |found: &&Found| (found.interval.0..found.interval.1).contains(&TRUTH);

@@ -123,7 +123,8 @@ pub(crate) fn when_calm(test: impl Fn() -> Result<(), String>) {
     when_calm_within(TRIES_MAX, test);
 }
 
-/// As above, but with so many tries on a machine that is never calm, at least [`CALM_TRIES`]: for tests that take long.
+/// Like the function above, with a number of tries of its own on a machine that is never calm, at least [`CALM_TRIES`]:
+/// for tests that take long.
 pub(crate) fn when_calm_within(tries_max: u32, test: impl Fn() -> Result<(), String>) {
     let mut failures = 0;
     for _ in 0..tries_max {

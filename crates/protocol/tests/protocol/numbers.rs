@@ -1,6 +1,7 @@
 //! The grammar of every number that a client can send, field by field.
 //!
-//! What words 1.6.45 takes for a number depends on the field. Where `Tried` stands, the words were sent to a memcached
+//! The words that 1.6.45 takes for a number depend on the field. Where `Tried` stands, the words were sent to a
+//! memcached
 //! 1.6.45; where `Read` stands, the grammar is known by reading only.
 
 use corecached_protocol::text::{Parsed, parse};

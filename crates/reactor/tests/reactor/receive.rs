@@ -52,7 +52,7 @@ impl Collector {
                 }
             }
             Event::Eof { .. } => self.open -= 1,
-            // Nothing comes while all buffers are held: let go now and then.
+            // Nothing comes while all buffers are held: give one back now and then.
             Event::Tick => {
                 if let Some(buf) = self.held.pop_front() {
                     reactor.recycle(buf);
