@@ -1,13 +1,13 @@
 //! The meta commands, as a server reads them.
 
-use corecached_client::wire::meta::Command;
+use corecached_client::wire::meta::{BASE64_KEY_BYTES_MAX, Command};
 use corecached_protocol::meta::{
     Flags, KeyScratch, MetaKey, MetaRequest, OPAQUE_BYTES_MAX, WORDS_MAX, parse,
 };
 use corecached_protocol::reply;
 use corecached_protocol::text::VALUE_BYTES_MAX;
 
-use super::{assert_inside, check_key};
+use super::{assert_inside, check_key, is_sendable};
 
 /// Parses each line of `bytes` as a meta command.
 pub fn run(bytes: &[u8]) {
@@ -170,8 +170,11 @@ fn write<'o>(
     let mut scratch: KeyScratch = [0; _];
     let bytes = key.bytes(&mut scratch);
     let command = if key.is_base64() {
+        if bytes.len() > BASE64_KEY_BYTES_MAX {
+            return;
+        }
         base64(out, bytes)
-    } else if bytes.iter().any(u8::is_ascii_whitespace) {
+    } else if !is_sendable(bytes) {
         return;
     } else {
         plain(out, bytes)
