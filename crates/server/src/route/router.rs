@@ -264,7 +264,7 @@ impl Router {
     pub(crate) fn push_walk(&mut self, to: ShardId, step: WalkStep, dump: Dump, reply_to: ReplyTo) {
         let descriptor = self.descriptor;
         self.with_outbox(to, |outbox| {
-            outbox.push_walk(step, dump, reply_to, descriptor)
+            outbox.push_walk(step, dump, reply_to, descriptor);
         });
     }
 

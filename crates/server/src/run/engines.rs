@@ -214,7 +214,6 @@ fn engine_config(
         keeps_pages: config.prefault && config.threads == 1,
         segment_bytes: memory.map_or(SEGMENT_BYTES_MAX, Memory::segment_bytes) as usize,
         memory_file: memory.map(|memory| memory.part(shard)),
-        ..EngineConfig::default()
     }
 }
 

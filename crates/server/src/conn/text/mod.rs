@@ -54,31 +54,8 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
         }
         Request::Meta(request) => return meta::command(conn, &request, line, bytes, cx),
         Request::Store(store) => return store::store(conn, &store, &bytes[line..], line, cx),
-        Request::Touch {
-            key,
-            exptime,
-            noreply,
-        } => {
-            let deadline = deadline(exptime, cx);
-            change(conn, key, Change::Touch { deadline }, noreply, cx);
-        }
-        Request::Delete { key, noreply } => {
-            let delete = Change::Delete {
-                delete: Delete::default(),
-                command: "delete",
-            };
-            change(conn, key, delete, noreply, cx);
-        }
-        Request::Arith {
-            key,
-            incr,
-            delta,
-            noreply,
-        } => {
-            let op = if incr { ArithOp::Incr } else { ArithOp::Decr };
-            let extras = ArithExtras::default();
-            let arith = Arith { op, delta, extras };
-            change(conn, key, Change::Arith(arith), noreply, cx);
+        request @ (Request::Touch { .. } | Request::Delete { .. } | Request::Arith { .. }) => {
+            change_item(conn, &request, cx);
         }
         Request::Error {
             reply,
@@ -99,6 +76,36 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
         other => return admin::command(conn, &other, line, cx),
     }
     Step::Used(line)
+}
+
+/// Has an item touched, deleted or counted up or down.
+fn change_item(conn: &mut Conn, request: &Request<'_>, cx: &mut Cx<'_>) {
+    let (key, wanted, noreply) = match *request {
+        Request::Touch {
+            key,
+            exptime,
+            noreply,
+        } => {
+            let deadline = deadline(exptime, cx);
+            (key, Change::Touch { deadline }, noreply)
+        }
+        Request::Delete { key, noreply } => {
+            let (delete, command) = (Delete::default(), "delete");
+            (key, Change::Delete { delete, command }, noreply)
+        }
+        Request::Arith {
+            key,
+            incr,
+            delta,
+            noreply,
+        } => {
+            let op = if incr { ArithOp::Incr } else { ArithOp::Decr };
+            let extras = ArithExtras::default();
+            (key, Change::Arith(Arith { op, delta, extras }), noreply)
+        }
+        _ => return,
+    };
+    change(conn, key, wanted, noreply, cx);
 }
 
 /// `bytes` bytes of a line have come without its end.
