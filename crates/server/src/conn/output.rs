@@ -74,7 +74,8 @@ impl Conn {
     }
 
     /// Answers a get of another shard's key from that shard's memory. Returns false if the owner has to answer it:
-    /// operations of this connection on that shard may not have been run yet, or a watcher wants to see the get.
+    /// operations of this connection on that shard may not have been run yet, or a watcher wants to see the get. A
+    /// datagram is a connection of its own, which does not know what the datagrams before it have pushed.
     #[inline]
     fn read(&mut self, owner: ShardId, op: (&Op<'_>, &Style<'_>), cx: &mut Cx<'_>) -> bool {
         let Cx {
@@ -83,7 +84,8 @@ impl Conn {
             spare,
             ..
         } = cx;
-        if !access.observer.is_idle() || router.may_owe(owner, &self.pushed) {
+        let is_datagram = matches!(self.link, Link::Datagram { .. });
+        if is_datagram || !access.observer.is_idle() || router.may_owe(owner, &self.pushed) {
             return false;
         }
         let Some((reader, notes)) = router.reader(owner) else {

@@ -166,11 +166,7 @@ fn any_other_end_leaves_an_empty_cache() {
         fill(&server);
         end(server, signal);
         let server = file.start(shards, options);
-        assert!(
-            server.stderr_text().contains(why),
-            "{}",
-            server.stderr_text()
-        );
+        crate::faults::eventually("the reason is told", || server.stderr_text().contains(why));
         let mut client = server.connect();
         assert_eq!(client.stat("curr_items"), 0, "{why}");
         assert_eq!(client.ask("get flags"), "END");

@@ -184,8 +184,9 @@ fn above_the_limit_the_largest_are_closed_and_counted() {
         eventually("lines are within the limit", || {
             of_memory(&mut other, "conn_input") <= LIMIT
         });
-        let closed = other.stat("read_buf_oom");
-        assert!(closed >= HOGS as u64 - 8, "{closed} were closed");
+        eventually("most of them are closed", || {
+            other.stat("read_buf_oom") >= HOGS as u64 - 8
+        });
         drop(hogs);
         eventually("all is given back", || held(&mut other) < 64 << 10);
 
