@@ -20,6 +20,17 @@ pub(crate) enum Distribution {
     Uniform,
     /// Zipf, exponent `--zipf-exponent`; ranks are scattered over the key space.
     Zipf,
+    /// One key in a share `--hot-share` of all gets; in all other gets and in sets every key equally often.
+    Hot,
+}
+
+/// Commands of which protocol are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    /// `get` and `set`.
+    Text,
+    /// `mg` and `ms`.
+    Meta,
 }
 
 /// Closed-loop memcached client that measures the server's CPU time per request.
@@ -47,11 +58,14 @@ pub(crate) struct Args {
     /// Requests in one batch: in flight on each connection.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) depth: u32,
-    /// Keys in one get.
+    /// Keys in one get; more than one is for the text protocol only.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) multiget: u32,
+    /// Commands of which protocol are sent.
+    #[arg(long, value_enum, default_value_t = Protocol::Text)]
+    pub(crate) protocol: Protocol,
     /// Share of requests that are gets; the rest are sets.
-    #[arg(long, default_value_t = 0.95)]
+    #[arg(long, default_value_t = 0.95, value_parser = share)]
     pub(crate) get_ratio: f64,
     /// Number of keys.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
@@ -68,6 +82,9 @@ pub(crate) struct Args {
     /// Exponent of the Zipf distribution.
     #[arg(long, default_value_t = 0.99)]
     pub(crate) zipf_exponent: f64,
+    /// Share of gets that ask for the one key of `--distribution hot`.
+    #[arg(long, default_value_t = 0.5, value_parser = share)]
+    pub(crate) hot_share: f64,
     /// Measured seconds.
     #[arg(long, default_value_t = 3.0)]
     pub(crate) seconds: f64,
@@ -80,4 +97,12 @@ pub(crate) struct Args {
     /// Seed of the key choice.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&share) {
+        return Ok(share);
+    }
+    Err("a share lies between 0 and 1".to_owned())
 }

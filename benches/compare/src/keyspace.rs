@@ -5,11 +5,8 @@
 //! without keeping a copy of the data.
 
 use corecached_client::wire::Piece;
-use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
-use rand_distr::{Distribution as _, Zipf};
 
-use crate::args::{Args, Distribution};
+use crate::args::Args;
 
 /// Digits of the key's number at both ends of a value; fits the smallest value allowed.
 pub(crate) const MARK_BYTES: usize = 10;
@@ -114,49 +111,6 @@ pub(crate) fn mark(number: u32) -> [u8; MARK_BYTES] {
     digits
 }
 
-/// Draws key numbers and the choice between get and set.
-pub(crate) struct Choice {
-    rng: SmallRng,
-    keys: u32,
-    zipf: Option<Zipf<f64>>,
-    get_ratio: f64,
-}
-
-impl Choice {
-    pub(crate) fn new(args: &Args) -> std::io::Result<Self> {
-        let zipf = match args.distribution {
-            Distribution::Uniform => None,
-            Distribution::Zipf => Some(
-                Zipf::new(f64::from(args.keys), args.zipf_exponent)
-                    .map_err(std::io::Error::other)?,
-            ),
-        };
-        Ok(Self {
-            rng: SmallRng::seed_from_u64(args.seed),
-            keys: args.keys,
-            zipf,
-            get_ratio: args.get_ratio,
-        })
-    }
-
-    pub(crate) fn key(&mut self) -> u32 {
-        match &self.zipf {
-            None => self.rng.random_range(0..self.keys),
-            Some(zipf) => scatter(zipf.sample(&mut self.rng) as u64 - 1, self.keys),
-        }
-    }
-
-    pub(crate) fn is_get(&mut self) -> bool {
-        self.rng.random_bool(self.get_ratio)
-    }
-}
-
-/// Spreads neighbouring ranks over the key space; a prime above every `u32` keeps it one to one.
-fn scatter(rank: u64, keys: u32) -> u32 {
-    const PRIME: u128 = (1 << 61) - 1;
-    (u128::from(rank) * PRIME % u128::from(keys)) as u32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,15 +136,5 @@ mod tests {
         let mut value = Vec::new();
         keyspace().value(42).append(&mut value);
         assert_eq!(value, b"0000000042vvvvvvvvvv0000000042");
-    }
-
-    #[test]
-    fn scattering_is_one_to_one() {
-        let mut seen = vec![false; 1000];
-        for rank in 0..1000 {
-            let slot = &mut seen[scatter(rank, 1000) as usize];
-            assert!(!*slot);
-            *slot = true;
-        }
     }
 }

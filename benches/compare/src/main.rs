@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod choice;
 mod cpu;
 mod driver;
 mod keyspace;

@@ -4,13 +4,15 @@
 //!   VALUE <key> 0 <bytes>   the next key that was asked for: those before it are misses
 //!   data                    both marks, where the pieces overlap them
 //!   END, STORED             the reply that was expected
+//!   VA <bytes>              the next key that was asked for; data as above ends the reply
+//!   EN, HD                  a miss, a set
 //! ```
 
 use std::collections::VecDeque;
 use std::io;
 
 use corecached_client::wire::Carry;
-use corecached_client::wire::line::{Part, Reply, ReplyParser, ValueHeader};
+use corecached_client::wire::line::{Part, Reply, ReplyParser, Status, ValueHeader};
 
 use crate::keyspace::{Keyspace, MARK_BYTES, mark};
 use crate::requests::Expected;
@@ -82,9 +84,31 @@ impl Checks {
         expected: &mut VecDeque<Expected>,
     ) -> io::Result<()> {
         match (part, expected.front_mut()) {
-            (Part::Data(piece), _) => self.body(piece.bytes),
+            (Part::Data(piece), front) => {
+                let ends_reply = piece.last && matches!(front, Some(Expected::MetaValue(_)));
+                if ends_reply {
+                    expected.pop_front();
+                }
+                self.body(piece.bytes)
+            }
             (Part::Reply(Reply::Stored), Some(Expected::Stored)) => {
                 expected.pop_front();
+                Ok(())
+            }
+            (Part::Status { status, .. }, Some(front)) => {
+                let is_miss = match (status, front) {
+                    (Status::Hd, Expected::MetaStored) => false,
+                    (Status::En, Expected::MetaValue(_)) => true,
+                    _ => return Err(wrong(bytes)),
+                };
+                self.misses += u64::from(is_miss);
+                expected.pop_front();
+                Ok(())
+            }
+            (Part::MetaValue { value_bytes, .. }, Some(Expected::MetaValue(number)))
+                if *value_bytes == self.keyspace.value_bytes() =>
+            {
+                (self.number, self.at) = (*number, 0);
                 Ok(())
             }
             (Part::Reply(Reply::End), Some(Expected::Values(numbers))) => {
@@ -213,6 +237,29 @@ mod tests {
             let result = replies_24().feed(&bad, &mut expected);
             assert!(result.is_err() || !expected.is_empty(), "byte {at}");
         }
+    }
+
+    #[test]
+    fn meta_replies_pass_at_every_split_and_no_other_value() {
+        let stream = b"HD\r\nVA 24\r\n0000000007vvvv0000000007\r\nEN\r\nVA 24\r\n0000000008vvvv0000000008\r\n";
+        let numbers = |last| {
+            VecDeque::from([
+                Expected::MetaStored,
+                Expected::MetaValue(7),
+                Expected::MetaValue(9),
+                Expected::MetaValue(last),
+            ])
+        };
+        for split in 0..=stream.len() {
+            let (mut replies, mut expected) = (replies_24(), numbers(8));
+            replies.feed(&stream[..split], &mut expected).unwrap();
+            replies.feed(&stream[split..], &mut expected).unwrap();
+            assert!(expected.is_empty());
+            assert_eq!(replies.misses(), 1);
+        }
+        assert!(replies_24().feed(stream, &mut numbers(6)).is_err());
+        let mut expected = VecDeque::from([Expected::MetaStored]);
+        assert!(replies_24().feed(b"NS\r\n", &mut expected).is_err());
     }
 
     #[test]
