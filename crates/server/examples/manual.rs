@@ -12,7 +12,19 @@ use std::path::{Path, PathBuf};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-const BEHIND_THE_OPTIONS: &str = r#".SH SIGNALS
+const BEHIND_THE_OPTIONS: &str = r#".SH TOP
+.B corecached top
+.RI [ HOST:PORT ...]
+shows what servers are doing, memcached's too, until
+.B q
+is pressed;
+.B \-\-once
+prints one snapshot as text,
+.B \-\-interval
+takes seconds, and
+.B \-\-login
+a file with user:password.
+.SH SIGNALS
 .TP
 .B SIGTERM, SIGINT
 The server ends; replies that are due are sent first, for two seconds at most.

@@ -44,9 +44,14 @@ pub fn extended_options() -> &'static str {
     cli::extended_options()
 }
 
-/// Reads the command line and serves until a signal ends the process.
+/// Reads the command line and serves until a signal ends the process. With `top` as its first word, which is no
+/// option of memcached's, it shows what servers are doing instead.
 #[must_use]
 pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|word| word == "top") {
+        return corecached_top::main(arguments);
+    }
     process::end_on_panic();
     let config = match cli::parse_or_exit() {
         Ok(config) => config,

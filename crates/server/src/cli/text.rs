@@ -56,6 +56,8 @@ Extended options (-o name=value,name,...; switches have a form with no_, too):
 The environment variable MEMCACHED_PORT_FILENAME names a file that gets the
 ports it listens on. With -S, MEMCACHED_SASL_PWDB names a file with a line
 user:password for each user. SIGHUP reads password files again.
+
+`corecached top [HOST:PORT]...` shows what servers are doing; see its --help.
 ";
 
 /// The text of `-h`. Its first line is memcached's, since clients' test suites read the version from it.

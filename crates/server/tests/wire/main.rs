@@ -25,6 +25,7 @@
 //! process.rs          daemon, pid file, change of user, errors at the start
 //! shard_port.rs       clients that choose their shard
 //! skip.rs             tests that cannot run here
+//! top.rs              corecached top, which watches servers
 //! tls/                encrypted connections: certificates, versions, reload, limits
 //! udp.rs              datagrams
 //! uneven.rs           shards that are not used alike
@@ -63,6 +64,7 @@ mod statistics;
 mod stopwatch;
 mod streams;
 mod tls;
+mod top;
 mod transcript;
 mod tuning;
 mod udp;
