@@ -22,7 +22,7 @@ use crate::dialect::dump::Walked;
 use crate::dialect::value::PinCookie;
 use crate::ground::config::{BindingProtocol, Config, TlsKind};
 use crate::listen::{ListenerId, ListenerInfo, Transport};
-use crate::replies::Told;
+use crate::replies::{Spare, Told};
 use crate::route::control::Control;
 use crate::route::router::Router;
 use crate::run::{Built, build};
@@ -71,6 +71,7 @@ struct Server {
     shared: Arc<Shared>,
     owner: Owner<Core>,
     router: Router,
+    spare: Spare,
     conns: ConnTable,
 }
 
@@ -98,6 +99,7 @@ impl Server {
             shared,
             owner: parts.owner,
             router: parts.router,
+            spare: Spare::default(),
             conns: ConnTable::default(),
         }
     }
@@ -150,7 +152,7 @@ impl Server {
             router: &mut self.router,
             shared: &self.shared,
             net: self.shared.telemetry.of(SHARD.0),
-            spare: None,
+            spare: &mut self.spare,
             output_bytes_max: OUTPUT_BYTES_MAX,
             keys_left: KEYS_PER_TURN,
             has_long_turn: false,
@@ -169,12 +171,12 @@ impl Server {
             let conn = self.conn(id);
             if let Control::DescribeConns { reply_to, .. } = message {
                 // There is nothing to tell: the only connection is that of a test.
-                conn.fulfil(reply_to.seq, &mut None, Told::plain(&[]));
+                conn.fulfil(reply_to.seq, &mut Spare::default(), Told::plain(&[]));
                 if conn.gather_mut().is_some_and(|gather| {
                     gather.add_walked(Walked::default());
                     gather.done()
                 }) {
-                    conn.finish_gather(&shared, &mut None);
+                    conn.finish_gather(&shared, &mut Spare::default());
                 }
             }
         }

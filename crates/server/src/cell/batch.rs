@@ -28,11 +28,12 @@ use crate::dialect::dump::{self, Dump, Walked};
 use crate::dialect::{Style, answer};
 use crate::replies::{self, Told};
 
-/// Largest capacity of an arena that is kept for the next batch.
-const ARENA_BYTES_KEPT: usize = 256 * 1024;
-
-/// Most operations and answers whose memory is kept for the next batch: 200 KiB.
-const OPS_KEPT: usize = 1024;
+/// The memory that is kept for the next batch is that of the largest batch that goes by loan: 128 KiB of keys and
+/// values, and 100 KiB of operations and answers.
+const ARENA_BYTES_KEPT: usize = 128 * 1024;
+const OPS_KEPT: usize = 512;
+/// Operations, and bytes, for which a batch has room as soon as anything is in it.
+const ROOM_AT_ONCE: (usize, usize) = (8, 1024);
 
 /// Operations whose items are prefetched together.
 const PREFETCHED_OPS: usize = 16;
@@ -137,6 +138,7 @@ impl Batch {
         descriptor: RawFd,
     ) {
         let words = style.words();
+        self.prepare();
         self.arena.extend_from_slice(op.key);
         self.arena.extend_from_slice(words);
         let before = self.arena.len();
@@ -153,6 +155,18 @@ impl Batch {
             reply_to,
         };
         self.work.push(Packed { work, descriptor });
+    }
+
+    /// Gives a new batch its memory in a few pieces, so that it need not grow turn after turn.
+    #[inline]
+    fn prepare(&mut self) {
+        if self.work.capacity() == 0 {
+            let (ops, bytes) = ROOM_AT_ONCE;
+            self.work.reserve(ops);
+            self.answers.reserve(ops);
+            self.arena.reserve(bytes);
+            self.replies.bytes.reserve(bytes);
+        }
     }
 
     /// Adds an operation on the shard; `asker` is told when it is done.

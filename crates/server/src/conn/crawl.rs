@@ -293,10 +293,9 @@ fn walk(conn: &mut Conn, mut crawl: Box<Crawl>, cx: &mut Cx<'_>) {
         return;
     }
     let Cx { access, spare, .. } = cx;
-    let walked = conn.replies.write(
-        || spare.take().unwrap_or_default(),
-        |out| dump::step(access, &step, &dump, &mut out.bytes),
-    );
+    let walked = conn.replies.write(spare, |out| {
+        dump::step(access, &step, &dump, &mut out.bytes)
+    });
     crawl.go_on(walked);
     conn.phase = Phase::Crawl(crawl);
 }

@@ -4,6 +4,7 @@ use corecached_engine::KeyHash;
 
 use crate::cell::access::Access;
 use crate::ground::counters::NetCounters;
+use crate::replies::Spare;
 use crate::route::router::Router;
 use crate::shared::Shared;
 
@@ -17,8 +18,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) shared: &'a Shared,
     /// This shard's network counters.
     pub(crate) net: &'a NetCounters,
-    /// A buffer for replies that was used recently and is likely in the cache, if there is one.
-    pub(crate) spare: Option<Vec<u8>>,
+    /// Buffers for replies.
+    pub(crate) spare: &'a mut Spare,
     /// A connection with this many bytes to send executes nothing further.
     pub(crate) output_bytes_max: usize,
     /// Keys that gets of several keys may still look up in this turn of the connection.

@@ -328,6 +328,6 @@ fn ask_all(conn: &mut Conn, gather: Gather, cx: &mut Cx<'_>) {
         gather.add_part(part);
         gather.done()
     }) {
-        conn.finish_gather(cx.shared, &mut cx.spare);
+        conn.finish_gather(cx.shared, cx.spare);
     }
 }

@@ -19,7 +19,7 @@ use crate::cell::{ReplySeq, ReplyTo, ShardId};
 use crate::dialect::notice::Notice;
 use crate::dialect::{Style, answer, elsewhere};
 use crate::dialogue;
-use crate::replies::Told;
+use crate::replies::{Spare, Told};
 use crate::shared::Shared;
 
 use super::gather::Gather;
@@ -56,14 +56,11 @@ impl Conn {
         } else {
             let Cx { access, spare, .. } = cx;
             let shown = self.shown_at();
-            self.replies.write(
-                || spare.take().unwrap_or_default(),
-                |out| {
-                    let begun = out.bytes.len();
-                    answer(access, op, style, out);
-                    show(shown, &out.bytes[begun..]);
-                },
-            );
+            self.replies.write(spare, |out| {
+                let begun = out.bytes.len();
+                answer(access, op, style, out);
+                show(shown, &out.bytes[begun..]);
+            });
         }
     }
 
@@ -92,15 +89,12 @@ impl Conn {
             return false;
         };
         let shown = self.shown_at();
-        let read = self.replies.write(
-            || spare.take().unwrap_or_default(),
-            |out| {
-                let begun = out.bytes.len();
-                let read = elsewhere::read(reader, notes, access, op, out);
-                show(shown, &out.bytes[begun..]);
-                read
-            },
-        );
+        let read = self.replies.write(spare, |out| {
+            let begun = out.bytes.len();
+            let read = elsewhere::read(reader, notes, access, op, out);
+            show(shown, &out.bytes[begun..]);
+            read
+        });
         if read {
             router.has_read(owner);
         }
@@ -132,14 +126,11 @@ impl Conn {
     #[inline]
     pub(super) fn tell(&mut self, cx: &mut Cx<'_>, write: impl FnOnce(&mut Outgoing)) {
         let shown = self.shown_at();
-        self.replies.write(
-            || cx.spare.take().unwrap_or_default(),
-            |out| {
-                let begun = out.bytes.len();
-                write(out);
-                show(shown, &out.bytes[begun..]);
-            },
-        );
+        self.replies.write(cx.spare, |out| {
+            let begun = out.bytes.len();
+            write(out);
+            show(shown, &out.bytes[begun..]);
+        });
     }
 
     /// Appends the reply to a command that is not about a key.
@@ -148,10 +139,9 @@ impl Conn {
     }
 
     /// Puts a reply that has come from another shard in its place.
-    pub(crate) fn fulfil(&mut self, seq: ReplySeq, spare: &mut Option<Vec<u8>>, told: Told<'_>) {
+    pub(crate) fn fulfil(&mut self, seq: ReplySeq, spare: &mut Spare, told: Told<'_>) {
         show(self.shown_at(), told.bytes);
-        self.replies
-            .fulfil(seq, || spare.take().unwrap_or_default(), told);
+        self.replies.fulfil(seq, spare, told);
     }
 
     /// The broadcast under way, if there is one.
@@ -160,7 +150,7 @@ impl Conn {
     }
 
     /// Ends the broadcast under way, since all shards have done their part.
-    pub(crate) fn finish_gather(&mut self, shared: &Shared, spare: &mut Option<Vec<u8>>) {
+    pub(crate) fn finish_gather(&mut self, shared: &Shared, spare: &mut Spare) {
         let Some(mut gather) = self.gather.take() else {
             return;
         };

@@ -3,6 +3,8 @@
 use corecached_protocol::reply;
 use corecached_protocol::text::Streams;
 
+use crate::replies::Spare;
+
 use super::{Conn, Cx, Phase};
 
 /// Executes `watch`.
@@ -40,8 +42,9 @@ impl Conn {
         if let Phase::Watching(watcher) = &self.phase {
             let lines = watcher.take();
             if !lines.is_empty() {
-                self.replies
-                    .write(Vec::new, |out| out.bytes.extend_from_slice(&lines));
+                self.replies.write(&mut Spare::default(), |out| {
+                    out.bytes.extend_from_slice(&lines);
+                });
             }
         }
     }

@@ -55,8 +55,9 @@ const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
 const NOBODY: RawFd = -1;
 /// With this many notes of uses, a shard is told of them without waiting for an operation or the end of the window.
 const NOTES_MAX: usize = 32;
-/// Empty batches kept for use, for each other shard: one that is filled, and one whose replies are delivered.
-const SPARE_BATCHES: usize = 2;
+/// Empty batches kept for use, for each other shard: one that is filled, one whose replies are delivered, and two that
+/// were under way to a shard that had to wait for its CPU.
+const SPARE_BATCHES: usize = 4;
 /// Empty batches kept for use at least, for all other shards together.
 const SPARE_BATCHES_MIN: usize = 32;
 
@@ -155,7 +156,7 @@ impl Router {
             peers: queues.into_iter().zip(readers).map(peer).collect(),
             spare: Vec::with_capacity(spare_max),
             spare_max,
-            completed: Vec::new(),
+            completed: Vec::with_capacity(spare_max),
             congested: false,
             descriptor: NOBODY,
             seen: Vec::new(),

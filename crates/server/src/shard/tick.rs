@@ -144,6 +144,7 @@ impl Shard {
     async fn park(&mut self) -> io::Result<()> {
         if self.net.handle().try_sleep() {
             self.net.counters().parks.add(1);
+            self.net.warm.spare.rest();
             self.net.reactor.park().await?;
         }
         self.net.handle().awake();

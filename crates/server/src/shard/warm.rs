@@ -3,6 +3,7 @@
 use corecached_reactor::Reactor;
 
 use crate::conn::{LANDING_BYTES, Sealing};
+use crate::replies::Spare;
 
 /// Capacity in bytes above which buffers of encryption are freed after use.
 const BUFFER_BYTES_KEPT: usize = 64 * 1024;
@@ -10,8 +11,8 @@ const BUFFER_BYTES_KEPT: usize = 64 * 1024;
 /// The buffers of one shard.
 #[derive(Debug, Default)]
 pub(super) struct Warm {
-    /// A buffer for the next replies.
-    pub(super) spare: Option<Vec<u8>>,
+    /// Buffers for replies.
+    pub(super) spare: Spare,
     /// A buffer for decrypted bytes.
     pub(super) scratch: Vec<u8>,
     /// A buffer for bytes that are read without the ring; empty until the first large value.
@@ -24,8 +25,8 @@ impl Warm {
     /// Takes a buffer for the next replies from the reactor, if there is none.
     #[inline]
     pub(super) fn prepare(&mut self, reactor: &mut Reactor) {
-        if self.spare.is_none() {
-            self.spare = Some(reactor.take_buffer());
+        if self.spare.ready.is_none() {
+            self.spare.ready = Some(reactor.take_buffer());
         }
     }
 
@@ -61,6 +62,9 @@ impl Warm {
 
     /// Bytes of heap memory that the buffers hold.
     pub(super) fn held_bytes(&self) -> usize {
-        self.scratch.capacity() + self.landing.capacity() + self.sealing.stage.capacity()
+        self.scratch.capacity()
+            + self.landing.capacity()
+            + self.sealing.stage.capacity()
+            + self.spare.held_bytes()
     }
 }

@@ -44,7 +44,7 @@ impl Net {
             router: &mut self.router,
             shared: &self.shared,
             net: self.shared.telemetry.of(self.id.0),
-            spare: self.warm.spare.take(),
+            spare: &mut self.warm.spare,
             output_bytes_max: self.holding.output_bytes_max(),
             keys_left: KEYS_PER_TURN,
             has_long_turn: false,
@@ -54,7 +54,6 @@ impl Net {
             scratch: &mut self.warm.scratch,
         };
         let done = work(conn, buffers, &mut cx);
-        self.warm.spare = cx.spare.take();
         self.after_input(id);
         Some(done)
     }

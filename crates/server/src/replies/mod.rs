@@ -8,7 +8,8 @@
 //!   +-------------+  +---------+  +---------+  +---------+
 //! ```
 //!
-//! With nothing waiting (always so with one shard), a reply is written straight into `ready`.
+//! With nothing waiting (always so with one shard), a reply is written straight into `ready`. The buffers come from the
+//! shard ([`Spare`]); that of `side` goes back as soon as nothing waits, so an idle connection keeps none.
 
 use std::collections::VecDeque;
 
@@ -16,6 +17,10 @@ use corecached_reactor::{Insert, Outgoing};
 
 use crate::cell::ReplySeq;
 use crate::dialect::value::SEND_IN_PLACE_BYTES;
+
+mod spare;
+
+pub(crate) use spare::Spare;
 
 /// A reply that was made elsewhere: part of a buffer.
 #[derive(Debug)]
@@ -97,16 +102,16 @@ impl Estimate {
 }
 
 impl Replies {
-    /// Calls `write` with the buffer in which the next reply belongs. `fresh` gives a warm buffer if there is none yet.
+    /// Calls `write` with the buffer in which the next reply belongs.
     #[inline]
     pub(crate) fn write<R>(
         &mut self,
-        fresh: impl FnOnce() -> Vec<u8>,
+        spare: &mut Spare,
         write: impl FnOnce(&mut Outgoing) -> R,
     ) -> R {
         if self.waiting.is_empty() {
             if self.ready.bytes.capacity() == 0 {
-                self.ready.bytes = fresh();
+                self.ready.bytes = spare.take_ready();
             }
             let inserts = self.ready.inserts.len();
             let result = write(&mut self.ready);
@@ -115,10 +120,11 @@ impl Replies {
             }
             return result;
         }
-        self.write_behind(write)
+        self.write_behind(spare, write)
     }
 
-    fn write_behind<R>(&mut self, write: impl FnOnce(&mut Outgoing) -> R) -> R {
+    fn write_behind<R>(&mut self, spare: &mut Spare, write: impl FnOnce(&mut Outgoing) -> R) -> R {
+        self.prepare_side(spare);
         let (start, first_insert) = (self.side.bytes.len(), self.side.inserts.len());
         let result = write(&mut self.side);
         let (end, end_insert) = (self.side.bytes.len(), self.side.inserts.len());
@@ -146,6 +152,12 @@ impl Replies {
         result
     }
 
+    fn prepare_side(&mut self, spare: &mut Spare) {
+        if self.side.bytes.capacity() == 0 {
+            self.side.bytes = spare.take_side();
+        }
+    }
+
     /// Keeps a place for a reply that another shard will give, and returns the place.
     pub(crate) fn expect(&mut self) -> ReplySeq {
         let seq = self.first.wrapping_add(self.waiting.len() as u32);
@@ -154,14 +166,7 @@ impl Replies {
     }
 
     /// Puts an awaited reply in its place, and moves all replies that are complete now to the ready bytes.
-    ///
-    /// `fresh` gives a warm buffer if there is none yet.
-    pub(crate) fn fulfil(
-        &mut self,
-        seq: ReplySeq,
-        fresh: impl FnOnce() -> Vec<u8>,
-        told: Told<'_>,
-    ) {
+    pub(crate) fn fulfil(&mut self, seq: ReplySeq, spare: &mut Spare, told: Told<'_>) {
         let index = seq.0.wrapping_sub(self.first) as usize;
         debug_assert!(index < self.waiting.len(), "a reply nobody waits for");
         let inserted = inserted(told.inserts);
@@ -169,14 +174,15 @@ impl Replies {
         self.estimate.note(told.bytes.len() + inserted);
         if index == 0 {
             if self.ready.bytes.capacity() == 0 {
-                self.ready.bytes = fresh();
+                self.ready.bytes = spare.take_ready();
             }
             append(&mut self.ready, told);
             self.waiting.pop_front();
             self.first = self.first.wrapping_add(1);
-            self.advance();
+            self.advance(spare);
             return;
         }
+        self.prepare_side(spare);
         let (start, first_insert) = (self.side.bytes.len(), self.side.inserts.len());
         append(&mut self.side, told);
         if let Some(slot) = self.waiting.get_mut(index) {
@@ -190,7 +196,7 @@ impl Replies {
     }
 
     /// Moves ready slots from the front of the queue to `ready`.
-    fn advance(&mut self) {
+    fn advance(&mut self, spare: &mut Spare) {
         while let Some(&Slot::Ready {
             start,
             end,
@@ -208,11 +214,8 @@ impl Replies {
             self.first = self.first.wrapping_add(1);
         }
         if self.waiting.is_empty() {
-            // An idle connection keeps no buffer: drop the side buffer once it has grown beyond a few replies.
-            if self.side.bytes.capacity() > SIDE_BYTES_KEPT {
-                self.side.bytes = Vec::new();
-            }
-            self.side.bytes.clear();
+            // An idle connection keeps no buffer.
+            spare.give_side(std::mem::take(&mut self.side.bytes));
             self.side.inserts.clear();
             self.side.inserts.shrink_to(WAITING_KEPT);
             self.waiting.shrink_to(WAITING_KEPT);
@@ -277,8 +280,6 @@ impl Replies {
     }
 }
 
-/// A side buffer above this capacity is freed when it has emptied.
-const SIDE_BYTES_KEPT: usize = 256;
 /// Places in the order of replies, and values in the side buffer, for which memory is kept when they have emptied.
 const WAITING_KEPT: usize = 64;
 /// With each reply the estimate falls by this fraction: from 16 KiB to 100 bytes in 330 replies.
@@ -305,106 +306,4 @@ fn append(to: &mut Outgoing, told: Told<'_>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A small xorshift, seeded, so that a failure can be repeated.
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, n: u64) -> u64 {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            self.0 % n
-        }
-    }
-
-    /// Writes `text`, with an insert in its middle whose cookie is its place in the text.
-    fn write(out: &mut Outgoing, text: &str) {
-        out.bytes.extend_from_slice(text.as_bytes());
-        let at = out.bytes.len() - text.len() / 2;
-        let cookie = text.len() as u64;
-        // SAFETY: the insert is never sent, so its memory is never read.
-        let insert = unsafe { Insert::whole(at, std::ptr::null(), 1, cookie) };
-        out.inserts.push(insert);
-    }
-
-    /// The bytes with `<n>` at the place of each insert.
-    fn show(out: &Outgoing) -> String {
-        let mut shown = String::new();
-        let mut from = 0;
-        for insert in &out.inserts {
-            shown += std::str::from_utf8(&out.bytes[from..insert.at()]).expect("tests write text");
-            shown += &format!("<{}>", insert.cookie());
-            from = insert.at();
-        }
-        shown + std::str::from_utf8(&out.bytes[from..]).expect("tests write text")
-    }
-
-    #[test]
-    fn replies_leave_in_request_order_whatever_order_they_come_in() {
-        for seed in 1..200 {
-            let mut random = Random(seed);
-            let mut replies = Replies::default();
-            let (mut expected, mut sent) = (String::new(), String::new());
-            let mut awaited: Vec<(ReplySeq, String)> = Vec::new();
-            let alone = |text: &str| {
-                let mut out = Outgoing::default();
-                write(&mut out, text);
-                out
-            };
-            for request in 0..60 {
-                let text = format!("reply {request};").repeat(1 + random.below(3) as usize);
-                expected += &show(&alone(&text));
-                if random.below(2) == 0 {
-                    replies.write(Vec::new, |out| write(out, &text));
-                } else {
-                    awaited.push((replies.expect(), text));
-                }
-                while !awaited.is_empty() && random.below(3) == 0 {
-                    let (seq, text) =
-                        awaited.swap_remove(random.below(awaited.len() as u64) as usize);
-                    let mut reply = alone(&text);
-                    replies.fulfil(seq, Vec::new, Told::all(&mut reply));
-                }
-                if random.below(4) == 0 {
-                    sent += &show(&replies.take_ready());
-                }
-            }
-            for (seq, text) in awaited {
-                let mut reply = alone(&text);
-                replies.fulfil(seq, Vec::new, Told::all(&mut reply));
-            }
-            sent += &show(&replies.take_ready());
-            assert_eq!(sent, expected, "seed {seed}");
-            assert_eq!(
-                (replies.outstanding(), replies.queued_bytes()),
-                (0, 0),
-                "seed {seed}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_abandoned_names_every_insert_once() {
-        let mut replies = Replies::default();
-        replies.write(Vec::new, |out| write(out, "a"));
-        let first = replies.expect();
-        replies.write(Vec::new, |out| write(out, "bb"));
-        let second = replies.expect();
-        replies.write(Vec::new, |out| write(out, "ccc"));
-        let mut reply = Outgoing::default();
-        write(&mut reply, "dddd");
-        replies.fulfil(first, Vec::new, Told::all(&mut reply));
-        let mut lengths: Vec<u64> = replies
-            .abandon()
-            .iter()
-            .map(Insert::cookie)
-            .filter(|&cookie| cookie != 0)
-            .collect();
-        lengths.sort_unstable();
-        assert_eq!(lengths, [1, 2, 3, 4]);
-        assert_eq!(second, ReplySeq(1 + 1));
-    }
-}
+mod tests;

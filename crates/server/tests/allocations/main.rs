@@ -1,0 +1,169 @@
+//! In a steady state, gets and sets allocate nothing from the heap, whichever shard has their keys.
+//!
+//! ```text
+//!   this process                                    the same program once more, as the server
+//!   200 connections, pipelines  <-- loopback -->    corecached::main(), with an allocator that counts
+//!   "trace", "places"           --- stdin ------>   a thread that answers with the places that allocated
+//!                               <-- stdout ------
+//! ```
+//!
+//! Nothing is timed: a round is a pipeline on each connection, and all replies to it. Buffers grow until they fit the
+//! largest turn, and by chance a larger one may come later; so a few allocations in many requests are no failure. What
+//! glommio allocates for itself does not count: it does so for each sleep and each timer, whatever the requests.
+
+#![expect(clippy::unwrap_used, reason = "the whole program is a test")]
+
+mod counting;
+mod load;
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use load::{Clients, Mix};
+
+/// Set for the process that is the server.
+const SERVER: &str = "CORECACHED_COUNTED";
+/// Rounds until buffers have found their sizes.
+const WARM_ROUNDS: usize = 150;
+const ROUNDS: usize = 40;
+/// One allocation in so many requests is no failure. One in a turn, or in a pipeline, is one in 16 or fewer.
+const REQUESTS_PER_ALLOCATION: usize = 100;
+/// A shard without traffic for a moment gives its warm buffers back, and later takes as many anew.
+const PER_PARK: usize = 64;
+/// A server must answer this soon after its start, on a starved machine too.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+fn main() -> ExitCode {
+    if std::env::var_os(SERVER).is_some() {
+        thread::spawn(counting::answer_questions);
+        return corecached::main();
+    }
+    // The harness is ours, and knows one flag of Rust's: tools ask for the names of tests by it.
+    if std::env::args().any(|argument| argument == "--list") {
+        println!("steady_state_allocates_nothing: test");
+        return ExitCode::SUCCESS;
+    }
+    let mut failed = 0;
+    let mut passed = 0;
+    for shards in [1, 2, 16] {
+        let mixes = match shards {
+            1 => &[Mix::Mostly][..],
+            _ => &[Mix::Gets, Mix::Mostly, Mix::Sets, Mix::Hopping],
+        };
+        for &mix in mixes {
+            match steady(shards, mix) {
+                true => passed += 1,
+                false => failed += 1,
+            }
+        }
+    }
+    let verdict = if failed == 0 { "ok" } else { "FAILED" };
+    println!("\ntest result: {verdict}. {passed} passed; {failed} failed; 0 ignored");
+    ExitCode::from(u8::from(failed > 0))
+}
+
+/// Whether a steady state with this mix allocates nothing.
+fn steady(shards: usize, mix: Mix) -> bool {
+    let mut server = Server::start(shards);
+    let mut clients = Clients::new(server.address);
+    for _ in 0..WARM_ROUNDS {
+        clients.round(mix);
+    }
+    let parks = clients.parks();
+    server.ask("trace");
+    for _ in 0..ROUNDS {
+        clients.round(mix);
+    }
+    let (made, places) = server.ask("places");
+    let parks = clients.parks() - parks;
+    let requests = ROUNDS * load::CONNECTIONS * load::DEPTH;
+    let allowed = requests / REQUESTS_PER_ALLOCATION + parks * PER_PARK;
+    let verdict = if made <= allowed { "ok" } else { "FAILED" };
+    println!("test {mix:?} at {shards} shards ... {verdict}");
+    println!(
+        "     {made} allocations in {requests} requests and {parks} parks; {allowed} are no failure"
+    );
+    if made > allowed {
+        println!("{places}");
+    }
+    made <= allowed
+}
+
+/// The server process.
+struct Server {
+    child: Child,
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start(shards: usize) -> Server {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .and_then(|listener| listener.local_addr())
+            .unwrap()
+            .port();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .env(SERVER, "1")
+            .args(["-l", "127.0.0.1", "-U", "0", "-m", "256", "-p"])
+            .arg(port.to_string())
+            .args(["-t", &shards.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        if let Ok(io) = std::env::var("CORECACHED_IO") {
+            command.args(["-o", &format!("io={io}")]);
+        }
+        if rustix::process::geteuid().is_root() {
+            command.args(["-u", "root"]);
+        }
+        let mut child = command.spawn().unwrap();
+        let questions = child.stdin.take().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let server = Server {
+            child,
+            questions,
+            answers,
+            address,
+        };
+        server.wait();
+        server
+    }
+
+    fn wait(&self) {
+        let end = Instant::now() + START_TIMEOUT;
+        while TcpStream::connect(self.address).is_err() {
+            assert!(Instant::now() < end, "the server does not answer");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Asks, and returns how many allocations there have been since tracing began, and the places of most of them.
+    fn ask(&mut self, question: &str) -> (usize, String) {
+        writeln!(self.questions, "{question}").unwrap();
+        let line = self.line();
+        let (made, lines) = line.trim().split_once(' ').unwrap();
+        let lines: usize = lines.parse().unwrap();
+        (
+            made.parse().unwrap(),
+            (0..lines).map(|_| self.line()).collect(),
+        )
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        line
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
