@@ -20,6 +20,8 @@ shows what servers are doing, memcached's too, until
 is pressed;
 .B \-\-once
 prints one snapshot as text,
+.B \-\-page
+with ADDR:PORT serves a page with graphs of the last hour,
 .B \-\-interval
 takes seconds, and
 .B \-\-login

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) interval: Duration,
     /// One snapshot as text, in place of the screen.
     pub(crate) once: bool,
+    /// Where a page is served in place of the screen.
+    pub(crate) page: Option<SocketAddr>,
     /// User and password for servers with `-Y`.
     pub(crate) login: Option<(String, String)>,
 }
@@ -73,6 +76,14 @@ pub(crate) fn command() -> Command {
                 .help("Print one snapshot as text: a server, a name and a figure on each line"),
         )
         .arg(
+            Arg::new("page")
+                .long("page")
+                .value_name("ADDR:PORT")
+                .conflicts_with_all(["once", "interval"])
+                .value_parser(ValueParser::string())
+                .help("Serve a page with graphs of the last hour by HTTP"),
+        )
+        .arg(
             Arg::new("login")
                 .long("login")
                 .value_name("FILE")
@@ -94,6 +105,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Par
     let named = matches.get_many::<String>("servers");
     let servers = servers(named.into_iter().flatten())?;
     let interval = matches.get_one::<String>("interval");
+    let page = matches.get_one::<String>("page");
     let login = matches
         .get_one::<std::path::PathBuf>("login")
         .map(|path| login(path))
@@ -102,6 +114,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Par
         servers,
         interval: interval.map_or(Ok(Duration::from_secs(1)), |text| seconds(text))?,
         once: matches.get_flag("once"),
+        page: page.map(|text| page_address(text)).transpose()?,
         login,
     }))
 }
@@ -138,6 +151,15 @@ fn seconds(text: &str) -> Result<Duration, Refused> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
+fn page_address(text: &str) -> Result<SocketAddr, Refused> {
+    let refused = |_| {
+        Refused(format!(
+            "--page {text}: an address and a port are expected, as 127.0.0.1:8080"
+        ))
+    };
+    text.parse().map_err(refused)
+}
+
 /// The first line of a password file that is neither empty nor a comment.
 fn login(path: &Path) -> Result<(String, String), Refused> {
     let shown = path.display();
@@ -168,7 +190,13 @@ fn explain(error: &clap::Error) -> Refused {
             format!("there is no option {name}; corecached top --help lists them")
         }
         ErrorKind::InvalidValue => format!("{name} needs a value"),
-        ErrorKind::ArgumentConflict => format!("{name} is given twice"),
+        ErrorKind::ArgumentConflict => {
+            let prior = of(ContextKind::PriorArg);
+            match prior.split(' ').next().unwrap_or_default() {
+                prior if prior == name => format!("{name} is given twice"),
+                prior => format!("{name} and {prior} exclude each other"),
+            }
+        }
         ErrorKind::TooManyValues => format!("{name} takes no value"),
         _ => {
             let text = error.to_string();
@@ -226,6 +254,14 @@ mod tests {
             (&["--once=1"], "--once takes no value"),
             (&["--once", "--once"], "--once is given twice"),
             (
+                &["--page", "80"],
+                "--page 80: an address and a port are expected, as 127.0.0.1:8080",
+            ),
+            (
+                &["--page", "[::1]:80", "--once"],
+                "--page and --once exclude each other",
+            ),
+            (
                 &["-x"],
                 "there is no option -x; corecached top --help lists them",
             ),
@@ -246,7 +282,14 @@ mod tests {
     #[test]
     fn the_help_names_every_option() {
         let help = parsed(&["--help"]).unwrap_err();
-        for word in ["HOST:PORT", "--interval", "--once", "--login", "11211"] {
+        for word in [
+            "HOST:PORT",
+            "--interval",
+            "--once",
+            "--page",
+            "--login",
+            "11211",
+        ] {
             assert!(help.contains(word), "{word}: {help}");
         }
     }

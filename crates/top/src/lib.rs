@@ -9,7 +9,7 @@
 //!                 |      view.rs      two snapshots --> rates
 //!                 |            |
 //!                 |            v  Report, by a channel
-//!                 '--> screen/ (ratatui)    or    once.rs (`--once`)
+//!                 '--> screen/ (ratatui)    or    once.rs (`--once`)    or    page/ (`--page`: the last hour, by HTTP)
 //!                         units.rs: figures to text    escape.rs: text of servers to printable text
 //! ```
 //!
@@ -22,6 +22,7 @@ mod args;
 mod bounded;
 mod escape;
 mod once;
+mod page;
 mod screen;
 mod snapshot;
 mod station;
@@ -68,6 +69,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         } else {
             ExitCode::from(EXIT_FAILURE)
         };
+    }
+    if let Some(address) = options.page {
+        let why = page::run(&options, address);
+        complain(&format!("--page {address}: {why}"));
+        return ExitCode::from(EXIT_FAILURE);
     }
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         complain("this is no terminal; --once prints the figures as text");

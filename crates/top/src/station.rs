@@ -116,13 +116,12 @@ fn no_statistics() -> Error {
     Error::Config("the server has no statistics".to_owned())
 }
 
-/// Starts a thread for each server, which looks at it every interval and sends what it has found with the server's
+/// Starts a thread for each server, which looks at it every `interval` and sends what it has found with the server's
 /// number. The threads end when nobody receives any more.
-pub(crate) fn watch(options: &Options, looks: &SyncSender<(usize, Look)>) {
+pub(crate) fn watch(options: &Options, interval: Duration, looks: &SyncSender<(usize, Look)>) {
     for (number, address) in options.servers.iter().enumerate() {
         let mut station = Station::new(address.clone(), options);
         let looks = looks.clone();
-        let interval = options.interval;
         thread::spawn(move || {
             let mut due = Instant::now();
             while looks.send((number, station.look())).is_ok() {

@@ -25,7 +25,7 @@
 //! process.rs          daemon, pid file, change of user, errors at the start
 //! shard_port.rs       clients that choose their shard
 //! skip.rs             tests that cannot run here
-//! top.rs              corecached top, which watches servers
+//! top/                corecached top, which watches servers
 //! tls/                encrypted connections: certificates, versions, reload, limits
 //! udp.rs              datagrams
 //! uneven.rs           shards that are not used alike

@@ -40,7 +40,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         signal_hook::flag::register(signal, Arc::clone(&is_to_end))?;
     }
     let (sender, looks) = mpsc::sync_channel(options.servers.len());
-    station::watch(options, &sender);
+    station::watch(options, options.interval, &sender);
     let mut terminal = ratatui::try_init()?;
     thread::spawn(end_with_the_terminal);
     let shown = show(&mut terminal, App::new(options), &looks, &is_to_end);

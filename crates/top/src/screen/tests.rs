@@ -17,6 +17,7 @@ fn app(servers: &[&str]) -> App {
         servers: servers.iter().map(|text| text.parse().unwrap()).collect(),
         interval: Duration::from_secs(2),
         once: false,
+        page: None,
         login: None,
     })
 }

@@ -1,5 +1,7 @@
 //! `corecached top --once`: against the server itself, against a scripted memcached, and against what is no cache.
 
+mod page;
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
