@@ -11,6 +11,8 @@ const SIDE_BYTES: usize = 2 * 1024;
 const SIDE_BYTES_MAX: usize = 16 * 1024;
 /// Capacity of all side buffers that a shard keeps: those of the connections of one turn.
 const SIDES_BYTES_MAX: usize = 512 * 1024;
+/// What is kept of it by a shard without traffic.
+const RESTING_BYTES_MAX: usize = 64 * 1024;
 
 /// The empty buffers of one shard.
 #[derive(Debug, Default)]
@@ -54,8 +56,9 @@ impl Spare {
 
     /// Frees what a shard without traffic does not need.
     pub(crate) fn rest(&mut self) {
-        self.sides = Vec::new();
-        self.sides_bytes = 0;
+        while self.sides_bytes > RESTING_BYTES_MAX {
+            drop(self.take_side());
+        }
     }
 
     /// Bytes of heap memory that the side buffers hold.
@@ -86,6 +89,6 @@ mod tests {
         }
         assert_eq!(spare.sides_bytes, SIDES_BYTES_MAX);
         spare.rest();
-        assert_eq!(spare.held_bytes(), 0);
+        assert_eq!(spare.sides_bytes, RESTING_BYTES_MAX);
     }
 }

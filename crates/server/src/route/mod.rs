@@ -5,6 +5,7 @@
 //! router      operations to other shards and back, on a loan or in a batch
 //! peers       sets of shards: those with something to do
 //! pushed      which of a connection's operations may not have been run yet
+//! spare       empty batches, to be used again
 //! control     rare messages, from any thread
 //! ```
 
@@ -13,3 +14,4 @@ pub(crate) mod directory;
 pub(crate) mod peers;
 pub(crate) mod pushed;
 pub(crate) mod router;
+mod spare;

@@ -34,6 +34,7 @@ use crate::watch::Lines;
 use super::directory::{Directory, ShardHandle};
 use super::peers::PeerSet;
 use super::pushed::Pushed;
+use super::spare::Spares;
 
 use crate::cell::core::{Cells, Core};
 use crate::cell::{ConnId, ReplyTo, ShardId};
@@ -55,11 +56,6 @@ const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
 const NOBODY: RawFd = -1;
 /// With this many notes of uses, a shard is told of them without waiting for an operation or the end of the window.
 const NOTES_MAX: usize = 32;
-/// Empty batches kept for use, for each other shard: one that is filled, one whose replies are delivered, and two that
-/// were under way to a shard that had to wait for its CPU.
-const SPARE_BATCHES: usize = 4;
-/// Empty batches kept for use at least, for all other shards together.
-const SPARE_BATCHES_MIN: usize = 32;
 
 /// The ends of the queues between this shard and one other.
 pub(crate) struct PeerQueues {
@@ -88,8 +84,7 @@ pub(crate) struct Router {
     me: ShardId,
     /// By shard id; `None` for this shard itself.
     peers: Vec<Option<Peer>>,
-    spare: Vec<BoxedBatch>,
-    spare_max: usize,
+    spare: Spares,
     /// Batches whose replies are there, to be delivered to their connections.
     completed: Vec<BoxedBatch>,
     congested: bool,
@@ -149,14 +144,12 @@ impl Router {
                 run_before: 0,
             })
         };
-        let spare_max = SPARE_BATCHES_MIN.max(SPARE_BATCHES * queues.len());
         Router {
             me,
             sets: Sets::new(queues.len()),
             peers: queues.into_iter().zip(readers).map(peer).collect(),
-            spare: Vec::with_capacity(spare_max),
-            spare_max,
-            completed: Vec::with_capacity(spare_max),
+            spare: Spares::default(),
+            completed: Vec::new(),
             congested: false,
             descriptor: NOBODY,
             seen: Vec::new(),
@@ -294,10 +287,11 @@ impl Router {
     /// Bytes of heap memory held by operations that wait here and by batches that are kept for use.
     pub(crate) fn held_bytes(&self) -> usize {
         let outboxes = self.peers.iter().flatten().map(|peer| &peer.outbox);
-        let batches = outboxes.chain(&self.spare).chain(&self.completed);
+        let batches = outboxes.chain(&self.completed);
         let notes = self.peers.iter().flatten().map(|peer| &peer.notes);
         batches.map(|batch| batch.held_bytes()).sum::<usize>()
             + notes.map(ReadNotes::held_bytes).sum::<usize>()
+            + self.spare.held_bytes()
     }
 
     /// Whether there is another shard.
@@ -407,7 +401,7 @@ impl Router {
         ) {
             net.loans.add(1);
             peer.run_before = self.epoch + 1;
-            let empty = self.spare.pop().unwrap_or_default();
+            let empty = self.spare.take();
             self.completed
                 .push(std::mem::replace(&mut peer.outbox, empty));
         } else {
@@ -415,7 +409,7 @@ impl Router {
         }
         if sends && peer.under_way < QUEUE_BATCHES {
             net.messages.add(1);
-            peer.send(self.spare.pop().unwrap_or_default(), self.epoch);
+            peer.send(self.spare.take(), self.epoch);
             handle.sent_by(self.me);
             sets.awaited.insert(shard);
             rings = true;
@@ -454,10 +448,16 @@ impl Router {
         std::mem::take(&mut self.completed)
     }
 
+    /// Frees batches, since there is no traffic.
+    pub(crate) fn rest(&mut self) {
+        self.spare.rest();
+    }
+
     /// Takes delivered batches back, for use again.
     pub(crate) fn give_back(&mut self, mut batches: Vec<BoxedBatch>) {
-        let room = self.spare_max.saturating_sub(self.spare.len());
-        self.spare.extend(batches.drain(..).take(room));
+        for batch in batches.drain(..) {
+            self.spare.give(batch);
+        }
         if self.completed.is_empty() {
             self.completed = batches;
         }

@@ -145,6 +145,7 @@ impl Shard {
         if self.net.handle().try_sleep() {
             self.net.counters().parks.add(1);
             self.net.warm.spare.rest();
+            self.net.router.rest();
             self.net.reactor.park().await?;
         }
         self.net.handle().awake();

@@ -12,12 +12,12 @@ const PLACES_MAX: usize = 14;
 /// Frames of each.
 const FRAMES_MAX: usize = 7;
 /// Allocations whose place is looked at; later ones count as the server's own.
-const TRACES_MAX: usize = 4000;
+const TRACES_MAX: usize = 2000;
 
 static TRACES: AtomicBool = AtomicBool::new(false);
 /// Allocations since tracing began.
 static TRACED: AtomicUsize = AtomicUsize::new(0);
-static PLACES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static PLACES: Mutex<Vec<Backtrace>> = Mutex::new(Vec::new());
 
 thread_local! {
     /// Whether this thread's allocations do not count: those of the test itself.
@@ -35,7 +35,8 @@ fn note() {
     }
     if TRACED.fetch_add(1, Ordering::Relaxed) < TRACES_MAX {
         UNCOUNTED.set(true);
-        let place = Backtrace::force_capture().to_string();
+        // Names are looked up when they are asked for.
+        let place = Backtrace::force_capture();
         PLACES
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -76,7 +77,7 @@ pub(crate) fn answer_questions() {
         let unseen = TRACED.swap(0, Ordering::SeqCst).saturating_sub(found.len());
         let ours: Vec<String> = found
             .iter()
-            .map(|place| frames(place))
+            .map(|place| frames(&place.to_string()))
             .filter(|place| !place.starts_with(RUNTIME))
             .collect();
         let text = common_places(&ours);

@@ -8,8 +8,9 @@
 //! ```
 //!
 //! Nothing is timed: a round is a pipeline on each connection, and all replies to it. Buffers grow until they fit the
-//! largest turn, and by chance a larger one may come later; so a few allocations in many requests are no failure. What
-//! glommio allocates for itself does not count: it does so for each sleep and each timer, whatever the requests.
+//! largest turn. Where shards wait for CPUs, a larger one comes by chance now and then, so some rounds may be needed
+//! until hardly anything is allocated, and a few allocations in many requests are no failure. What glommio allocates
+//! for itself does not count: it does so for each sleep and each timer, whatever the requests.
 
 #![expect(clippy::unwrap_used, reason = "the whole program is a test")]
 
@@ -26,13 +27,15 @@ use load::{Clients, Mix};
 
 /// Set for the process that is the server.
 const SERVER: &str = "CORECACHED_COUNTED";
-/// Rounds until buffers have found their sizes.
-const WARM_ROUNDS: usize = 150;
+/// Rounds before each count.
+const WARM_ROUNDS: usize = 20;
+/// Rounds that are counted together, and how often before the test has failed.
 const ROUNDS: usize = 40;
-/// One allocation in so many requests is no failure. One in a turn, or in a pipeline, is one in 16 or fewer.
-const REQUESTS_PER_ALLOCATION: usize = 100;
+const ATTEMPTS: usize = 40;
+/// One allocation in so many requests is no failure. One in a turn, or in a pipeline, would be one in 16 or fewer.
+const REQUESTS_PER_ALLOCATION: usize = 400;
 /// A shard without traffic for a moment gives its warm buffers back, and later takes as many anew.
-const PER_PARK: usize = 64;
+const PER_PARK: usize = 16;
 /// A server must answer this soon after its start, on a starved machine too.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -41,55 +44,68 @@ fn main() -> ExitCode {
         thread::spawn(counting::answer_questions);
         return corecached::main();
     }
-    // The harness is ours, and knows one flag of Rust's: tools ask for the names of tests by it.
-    if std::env::args().any(|argument| argument == "--list") {
-        println!("steady_state_allocates_nothing: test");
-        return ExitCode::SUCCESS;
-    }
-    let mut failed = 0;
-    let mut passed = 0;
-    for shards in [1, 2, 16] {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let cases = [1, 2, 16].into_iter().flat_map(|shards| {
         let mixes = match shards {
             1 => &[Mix::Mostly][..],
             _ => &[Mix::Gets, Mix::Mostly, Mix::Sets, Mix::Hopping],
         };
-        for &mix in mixes {
-            match steady(shards, mix) {
-                true => passed += 1,
-                false => failed += 1,
-            }
-        }
+        mixes.iter().map(move |&mix| (shards, mix))
+    });
+    let cases = cases.filter(|&(shards, mix)| is_chosen(&name(shards, mix), &arguments));
+    // The harness is ours, and knows as much of Rust's as tools ask for.
+    if arguments.iter().any(|argument| argument == "--list") {
+        cases.for_each(|(shards, mix)| println!("{}: test", name(shards, mix)));
+        return ExitCode::SUCCESS;
     }
+    let results: Vec<bool> = cases.map(|(shards, mix)| steady(shards, mix)).collect();
+    let passed = results.iter().filter(|&&passed| passed).count();
+    let failed = results.len() - passed;
     let verdict = if failed == 0 { "ok" } else { "FAILED" };
     println!("\ntest result: {verdict}. {passed} passed; {failed} failed; 0 ignored");
     ExitCode::from(u8::from(failed > 0))
+}
+
+fn name(shards: usize, mix: Mix) -> String {
+    format!("{mix:?}_at_{shards}_shards").to_lowercase()
+}
+
+/// Whether the command line asks for the test: by a part of its name, or by no name.
+fn is_chosen(name: &str, arguments: &[String]) -> bool {
+    let mut parts = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with('-'));
+    let is_any = parts.clone().next().is_none();
+    is_any || parts.any(|part| name.contains(part.as_str()))
 }
 
 /// Whether a steady state with this mix allocates nothing.
 fn steady(shards: usize, mix: Mix) -> bool {
     let mut server = Server::start(shards);
     let mut clients = Clients::new(server.address);
-    for _ in 0..WARM_ROUNDS {
-        clients.round(mix);
+    let mut places = String::new();
+    for _ in 0..ATTEMPTS {
+        // While names of places were looked up, shards may have gone to sleep.
+        for _ in 0..WARM_ROUNDS {
+            clients.round(mix);
+        }
+        let parks = clients.parks();
+        server.ask("trace");
+        for _ in 0..ROUNDS {
+            clients.round(mix);
+        }
+        let made;
+        (made, places) = server.ask("places");
+        let parks = clients.parks() - parks;
+        let requests = ROUNDS * load::CONNECTIONS * load::DEPTH;
+        println!("     {made} allocations in {requests} requests and {parks} parks");
+        if made <= requests / REQUESTS_PER_ALLOCATION + parks * PER_PARK {
+            println!("test {} ... ok", name(shards, mix));
+            return true;
+        }
     }
-    let parks = clients.parks();
-    server.ask("trace");
-    for _ in 0..ROUNDS {
-        clients.round(mix);
-    }
-    let (made, places) = server.ask("places");
-    let parks = clients.parks() - parks;
-    let requests = ROUNDS * load::CONNECTIONS * load::DEPTH;
-    let allowed = requests / REQUESTS_PER_ALLOCATION + parks * PER_PARK;
-    let verdict = if made <= allowed { "ok" } else { "FAILED" };
-    println!("test {mix:?} at {shards} shards ... {verdict}");
-    println!(
-        "     {made} allocations in {requests} requests and {parks} parks; {allowed} are no failure"
-    );
-    if made > allowed {
-        println!("{places}");
-    }
-    made <= allowed
+    println!("{places}\ntest {} ... FAILED", name(shards, mix));
+    false
 }
 
 /// The server process.
