@@ -135,7 +135,7 @@ fn raise_memlock(shards: usize) -> Result<(), StartError> {
     }
 }
 
-fn memlock() -> Result<libc::rlimit, StartError> {
+pub(crate) fn memlock() -> Result<libc::rlimit, StartError> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,

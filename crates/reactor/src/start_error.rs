@@ -3,8 +3,11 @@
 use std::fmt;
 use std::io;
 
+use libc::RLIM_INFINITY;
+
 use crate::config::ReactorConfig;
 use crate::memlock;
+use crate::probe::memlock as memlock_limit;
 use crate::release::KernelRelease;
 
 /// A reason not to start. `Display` says what is wrong and how to mend it.
@@ -43,6 +46,8 @@ pub enum StartError {
     OutOfMemory {
         /// The limit of locked memory that suffices.
         needed_bytes: u64,
+        /// The limit of locked memory, if it is known and would suffice: other processes have used it up.
+        limit_bytes: Option<u64>,
     },
     /// No descriptor is left.
     OutOfDescriptors {
@@ -61,8 +66,11 @@ pub enum StartError {
 impl StartError {
     /// The error for memory that the kernel refused to one of `shards` shards.
     pub fn out_of_memory(shards: usize) -> StartError {
+        let needed_bytes = memlock::bytes_needed(shards, &ReactorConfig::default(), page_bytes());
+        let limit_bytes = memlock_limit().map(|limit| limit.rlim_cur).ok();
         StartError::OutOfMemory {
-            needed_bytes: memlock::bytes_needed(shards, &ReactorConfig::default(), page_bytes()),
+            needed_bytes,
+            limit_bytes: limit_bytes.filter(|limit| (needed_bytes..RLIM_INFINITY).contains(limit)),
         }
     }
 
@@ -144,7 +152,18 @@ impl fmt::Display for StartError {
                 f,
                 "the limit of locked memory cannot be read ({error}): where a seccomp filter denies prlimit64, allow it"
             ),
-            Self::OutOfMemory { needed_bytes } => write!(
+            Self::OutOfMemory {
+                needed_bytes,
+                limit_bytes: Some(limit_bytes),
+            } => write!(
+                f,
+                "the kernel refused memory for io_uring: all processes of this user together may lock {} KiB, of which {} KiB \
+                 are needed here, and other processes hold too much of the rest: end them, run this server as a user \
+                 of its own, or raise the limit (`ulimit -l`, `LimitMEMLOCK=infinity`, `docker run --ulimit memlock=-1`)",
+                limit_bytes / 1024,
+                needed_bytes / 1024,
+            ),
+            Self::OutOfMemory { needed_bytes, .. } => write!(
                 f,
                 "the kernel refused memory for io_uring: raise the limit of locked memory, which counts for all processes of \
                  this user together and of which {} KiB are needed here (`ulimit -l`, `LimitMEMLOCK=infinity`, `docker run \
@@ -266,5 +285,20 @@ mod tests {
         assert!(low.contains("64 KiB and 512 KiB are needed"), "{low}");
         assert!(low.contains("--ulimit memlock=-1"), "{low}");
         assert!(text(libc::EFAULT, Some(0), NEW).starts_with("cannot set up io_uring: "));
+    }
+
+    #[test]
+    fn memory_that_others_hold_is_told_from_a_low_limit() {
+        let refused = |limit_bytes| {
+            let error = StartError::OutOfMemory {
+                needed_bytes: 512 << 10,
+                limit_bytes,
+            };
+            error.to_string()
+        };
+        let by_others = refused(Some(8 << 20));
+        assert!(by_others.contains("may lock 8192 KiB, of which 512 KiB are needed here"));
+        assert!(by_others.contains("other processes"));
+        assert!(refused(None).contains("raise the limit of locked memory"));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! file      | page 0: mark | pages with items and the extents of the index, as they are                  |
-//! saved     layout, page table, directory of the index, clock, next cas unique: some 20 bytes for a kB of items
+//! saved     format version | layout, page table, directory of the index, clock, next cas unique: some 20 bytes for a kB of items
 //! ```
 //!
 //! Everything refers to memory by offsets in the segment, so nothing is moved or rebuilt. The mark ties the two
@@ -26,8 +26,9 @@ use crate::index::SavedIndex;
 use crate::item::State;
 use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId, SavedSlabs};
 
-/// The format version. It changes whenever the layout of items, pages or the index changes.
-const FORMAT: u32 = 10;
+/// The format version. It changes whenever the layout of items, pages, the index or the saved state changes. The saved
+/// state begins with it, so that every version can tell whether it understands the rest.
+const FORMAT: u32 = 11;
 /// Where the mark lies; page 0 holds nothing else.
 const MARK_AT: usize = 0;
 /// Bytes of the mark.
@@ -36,7 +37,6 @@ const MARK_BYTES: usize = 16;
 /// Settings that have to be the same in both processes.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Layout {
-    format: u32,
     segment_bytes: usize,
     page_bytes: usize,
     cas_bytes: usize,
@@ -58,6 +58,8 @@ struct Saved {
 /// Why a shard could not be restored.
 #[derive(Debug)]
 pub enum RestoreError {
+    /// The state was saved by a version with another format.
+    OtherVersion,
     /// The saved state cannot be read.
     Unreadable,
     /// The state was saved with settings that give another layout.
@@ -73,6 +75,7 @@ pub enum RestoreError {
 impl fmt::Display for RestoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::OtherVersion => f.write_str("the state was saved by another version of corecached"),
             Self::Unreadable => f.write_str("the saved state is unreadable"),
             Self::OtherLayout => f.write_str(
                 "it was saved with other settings (-C, -f, -n, -t, -o slab_sizes or slab_chunk_max)",
@@ -107,7 +110,8 @@ impl Engine {
             cas_next: self.cas.next(),
             census: self.contents.census.clone(),
         };
-        postcard::to_stdvec(&saved).expect("plain numbers always have a serialized form")
+        postcard::to_extend(&saved, FORMAT.to_le_bytes().to_vec())
+            .expect("plain numbers always have a serialized form")
     }
 
     /// A shard as it was when it was saved. The clock must go on from the time of the save, or from a later time.
@@ -120,6 +124,10 @@ impl Engine {
         budget: Arc<Budget>,
         saved: &[u8],
     ) -> Result<Self, RestoreError> {
+        let (format, saved) = saved.split_first_chunk().ok_or(RestoreError::Unreadable)?;
+        if u32::from_le_bytes(*format) != FORMAT {
+            return Err(RestoreError::OtherVersion);
+        }
         let saved: Saved = postcard::from_bytes(saved).map_err(|_| RestoreError::Unreadable)?;
         let mut engine = Self::new(config, budget).map_err(RestoreError::Io)?;
         if engine.layout() != saved.layout
@@ -171,7 +179,6 @@ impl Engine {
     fn layout(&self) -> Layout {
         let slabs = &self.contents.items.slabs;
         Layout {
-            format: FORMAT,
             segment_bytes: slabs.segment_bytes(),
             page_bytes: slabs.page_bytes(),
             cas_bytes: self.contents.items.cas_bytes,

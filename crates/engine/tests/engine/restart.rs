@@ -118,6 +118,23 @@ fn another_layout_is_refused() {
 }
 
 #[test]
+fn a_state_of_another_version_is_refused_and_stays_as_it_is() {
+    let config = on_file();
+    let state = saved(&config);
+    for change in [1, 255] {
+        let mut other = state.clone();
+        other[0] = other[0].wrapping_add(change);
+        // What follows may be anything in another version.
+        other.truncate(100);
+        let refused = Engine::restore(config.clone(), Budget::new(LIMIT), &other);
+        let error = refused.map(|_| ()).unwrap_err();
+        assert!(matches!(error, RestoreError::OtherVersion));
+        assert!(error.to_string().contains("another version"));
+    }
+    assert!(Engine::restore(config, Budget::new(LIMIT), &state).is_ok());
+}
+
+#[test]
 fn another_file_and_a_second_time_are_refused() {
     let config = on_file();
     let state = saved(&config);

@@ -238,6 +238,17 @@ fn files_of_the_version_before_are_known() {
 }
 
 #[test]
+fn a_state_of_a_later_version_is_known_by_its_mark() {
+    let place = Place::new("later");
+    place.save();
+    let mut meta = fs::read(place.meta()).expect("it is there");
+    meta[15] = b'9';
+    place.write(&place.meta(), &meta);
+    let why = place.reason();
+    assert!(why.contains("saved by another version"), "{why}");
+}
+
+#[test]
 fn links_directories_pipes_and_rights_are_refused() {
     let place = Place::new("rights");
     let (file, other) = (place.file(), place.0.join("other"));
