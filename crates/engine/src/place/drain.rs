@@ -12,6 +12,7 @@
 use super::{Memory, Placement};
 use crate::contents::{Cause, DYING_STEP};
 use crate::evict::{Gone, evict, policy, reclaim};
+use crate::index::Place;
 use crate::item::State;
 use crate::slab::{ChunkRef, NO_CLASS, PageId};
 
@@ -347,23 +348,11 @@ impl Memory<'_> {
         let Some(target) = self.target_for(class, first, purpose) else {
             return false;
         };
-        if chunk == first {
-            let place = self.contents.place_of(first);
-            let deadline = self.contents.items.item(first).deadline();
-            self.contents.items.note_deadline(target, deadline);
-            self.contents
-                .index
-                .replace(&mut self.contents.items.slabs, place, target);
-        }
+        let place = (chunk == first).then(|| self.contents.place_of(first));
         let copied = self.contents.items.move_chunk(chunk, target, first);
         self.effort.spend_copied(copied);
-        if chunk == first {
-            let head = self.contents.items.head(target);
-            let frequency = policy::moved(head.frequency());
-            self.contents
-                .items
-                .set_head(target, head.with_frequency(frequency));
-            self.contents.renew(target);
+        if let Some(place) = place {
+            self.link_copy(place, target);
         }
         self.contents.items.slabs.give(chunk);
         self.effort.spend(1);
@@ -372,6 +361,22 @@ impl Memory<'_> {
             false => self.telemetry.rescued_chunk(),
         }
         true
+    }
+}
+
+impl Memory<'_> {
+    /// Has the index refer to the copy of an item. Until then other threads read the item where it was: they must not
+    /// find a copy that is not whole.
+    fn link_copy(&mut self, place: Place, copy: ChunkRef) {
+        let deadline = self.contents.items.item(copy).deadline();
+        self.contents.items.note_deadline(copy, deadline);
+        let head = self.contents.items.head(copy);
+        let frequency = policy::moved(head.frequency());
+        let head = head.with_frequency(frequency);
+        self.contents.items.set_head(copy, head);
+        let slabs = &mut self.contents.items.slabs;
+        self.contents.index.replace(slabs, place, copy);
+        self.contents.renew(copy);
     }
 }
 
