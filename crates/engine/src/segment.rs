@@ -20,6 +20,8 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use corecached_mesh::step;
+
 use crate::api::{Piece, Space};
 use crate::config::MemoryFile;
 use crate::item::{TAIL_BYTES, tail_length};
@@ -229,6 +231,7 @@ impl Segment {
     /// Gives the memory behind `len` bytes at `at` back to the kernel; they read as zero afterwards.
     pub(crate) fn discard(&mut self, at: usize, len: usize) {
         self.check(at, len);
+        step::point();
         // SAFETY: `&mut self` excludes every borrow of these bytes.
         let discarded = unsafe { self.mapping.discard(at, len) };
         if !discarded {

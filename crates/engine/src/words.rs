@@ -14,6 +14,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
+use corecached_mesh::step;
+
 /// Bytes of a word.
 pub(crate) const WORD_BYTES: usize = 8;
 
@@ -24,6 +26,7 @@ pub(crate) const WORD_BYTES: usize = 8;
 /// The address is aligned and inside memory that stays mapped for `'a` and is accessed as this file's head says.
 #[inline]
 unsafe fn word<'a>(address: *mut u8) -> &'a AtomicU64 {
+    step::word();
     // SAFETY: aligned and mapped, says the caller; whatever races with it is an atomic access of the same size.
     unsafe { AtomicU64::from_ptr(address.cast()) }
 }

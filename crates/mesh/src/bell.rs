@@ -16,6 +16,7 @@
 //! itself (an `IORING_OP_MSG_RING`, an eventfd) is the caller's; it must wake a reader that is only about to sleep.
 
 use crate::pad::Padded;
+use crate::step;
 use crate::sync::{AtomicBool, Ordering, fence};
 
 /// Says whether the reader of some queues sleeps. One reader, any number of senders.
@@ -48,13 +49,16 @@ impl Bell {
     /// Reader: "I am about to sleep." Afterwards it must look at its queues once more and sleep only if all are empty;
     /// if one is not, it calls [`awake`](Self::awake) and goes on.
     pub fn announce_sleep(&self) {
+        step::point();
         self.asleep.store(true, Ordering::Relaxed);
+        step::point();
         // Orders the store above before the reader's last look at its queues; pairs with the fence in `needs_ring`.
         fence(Ordering::SeqCst);
     }
 
     /// Reader: "I am awake and will look at my queues before I sleep again." Called when it wakes, for whatever reason.
     pub fn awake(&self) {
+        step::point();
         self.asleep.store(false, Ordering::Relaxed);
     }
 
@@ -65,6 +69,7 @@ impl Bell {
     pub fn needs_ring(&self) -> bool {
         // Orders the caller's push before the load below; pairs with the fence in `announce_sleep`.
         fence(Ordering::SeqCst);
+        step::point();
         // The load keeps senders to an awake reader from taking the cache line from it.
         self.asleep.load(Ordering::Relaxed)
             && self

@@ -1,6 +1,7 @@
 //! The primitives that two cores share: a shard's ownership word, the queues between shards, and the doorbell question.
 //!
-//! Nothing here knows what a shard, a request or a ring is. Four independent parts:
+//! Nothing here knows what a shard, a request or a ring is. Four independent parts, and the places where a simulation
+//! may interrupt them ([`step`]):
 //!
 //! ```text
 //!   loan   loanable(value) -> (Owner, Arc<Loanable>)   who may touch the engine now: its owner, or one borrower
@@ -43,6 +44,7 @@ mod loan;
 mod pad;
 mod sequence;
 pub mod spsc;
+pub mod step;
 mod sync;
 
 pub use bell::Bell;

@@ -37,6 +37,7 @@
 use std::ops::{Deref, DerefMut};
 
 use crate::pad::Padded;
+use crate::step;
 use crate::sync::{Arc, AtomicU8, MutPtr, Ordering, UnsafeCell, relax};
 
 const PARKED: u8 = 0;
@@ -88,6 +89,7 @@ impl<T: Send> Loanable<T> {
     /// it. Costs one compare-and-swap and never waits. End the loan soon: the owner may be spinning (see
     /// [`Loan::is_wanted`]).
     pub fn try_borrow(&self) -> Option<Loan<'_, T>> {
+        step::point();
         self.word
             .compare_exchange(PARKED, LENT, Ordering::Acquire, Ordering::Relaxed)
             .ok()?;
@@ -108,6 +110,7 @@ impl<T: Send> Owner<T> {
     /// Begins the owner's turn. If the value is lent, forbids new loans and spins until the present one ends.
     pub fn resume(&mut self) -> Turn<'_, T> {
         let word = &self.shared.word;
+        step::point();
         let parked = word.compare_exchange(PARKED, RUNNING, Ordering::Acquire, Ordering::Relaxed);
         // RUNNING here means that a turn was leaked: `&mut self` says that no turn is held. The owner takes the leaked
         // one up.
@@ -131,6 +134,7 @@ impl<T> Owner<T> {
 /// The owner's way to RUNNING when the value is lent.
 #[cold]
 fn wait_for_loan(word: &AtomicU8) {
+    step::point();
     let mut found = word.fetch_or(WANTED, Ordering::Acquire);
     let mut round = 0;
     // The fetch_or itself may have come after the loan's end; it has then turned PARKED into WANTED.
@@ -144,6 +148,7 @@ fn wait_for_loan(word: &AtomicU8) {
         found == WANTED || found == PARKED,
         "a loan ended as {found}"
     );
+    step::point();
     word.store(RUNNING, Ordering::Relaxed);
 }
 
@@ -177,6 +182,7 @@ struct EndTurn<'a>(&'a AtomicU8);
 
 impl Drop for EndTurn<'_> {
     fn drop(&mut self) {
+        step::point();
         // A plain store: while the word is RUNNING, only the owner changes it.
         debug_assert_eq!(self.0.load(Ordering::Relaxed), RUNNING);
         self.0.store(PARKED, Ordering::Release);
@@ -188,6 +194,7 @@ struct EndLoan<'a>(&'a AtomicU8);
 
 impl Drop for EndLoan<'_> {
     fn drop(&mut self) {
+        step::point();
         // Not a store: the owner may set WANTED at this very moment, and that must survive.
         let before = self.0.fetch_and(!LENT, Ordering::Release);
         debug_assert!(before & LENT != 0, "a loan ended twice: {before}");

@@ -19,6 +19,7 @@
 //!
 //! A sequence has 64 bits: it does not wrap around while a reader is held up.
 
+use crate::step;
 use crate::sync::{AtomicU64, Ordering, fence};
 
 /// The sequence of some memory that one thread changes and others read. It is odd while the memory changes.
@@ -41,18 +42,21 @@ impl Sequence {
     /// Only one thread at a time changes what the sequence guards.
     #[inline]
     pub fn begin_change(&self) -> bool {
+        step::point();
         let now = self.0.load(Ordering::Relaxed);
         if now % 2 == 1 {
             return false;
         }
         self.0.store(now + 1, Ordering::Relaxed);
         fence(Ordering::Release);
+        step::point();
         true
     }
 
     /// Ends the change for which [`Self::begin_change`] has returned true.
     #[inline]
     pub fn end_change(&self) {
+        step::point();
         let now = self.0.load(Ordering::Relaxed);
         debug_assert_eq!(now % 2, 1, "a change that never began");
         self.0.store(now + 1, Ordering::Release);
@@ -61,6 +65,7 @@ impl Sequence {
     /// Begins a read; `None` while a change is under way.
     #[inline]
     pub fn begin(&self) -> Option<Begun> {
+        step::point();
         let now = self.0.load(Ordering::Acquire);
         now.is_multiple_of(2).then_some(Begun(now))
     }
@@ -68,6 +73,7 @@ impl Sequence {
     /// Whether everything read since `begun` is of one time: no change has begun meanwhile.
     #[inline]
     pub fn is_same(&self, begun: Begun) -> bool {
+        step::point();
         fence(Ordering::Acquire);
         self.0.load(Ordering::Relaxed) == begun.0
     }

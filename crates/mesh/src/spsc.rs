@@ -15,6 +15,7 @@
 use std::mem::MaybeUninit;
 
 use crate::pad::Padded;
+use crate::step;
 use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
 
 /// Makes a queue of at least `capacity` items, rounded up to a power of two (and to 1).
@@ -124,6 +125,7 @@ impl<T: Send> Producer<T> {
             (*slot).write(item);
         });
         self.tail = self.tail.wrapping_add(1);
+        step::point();
         self.ring.tail.store(self.tail, Ordering::Release);
         Ok(())
     }
@@ -135,12 +137,14 @@ impl<T> Producer<T> {
         if self.tail.wrapping_sub(self.head_seen) < slots {
             return false;
         }
+        step::point();
         self.head_seen = self.ring.head.load(Ordering::Acquire);
         self.tail.wrapping_sub(self.head_seen) == slots
     }
 
     /// Whether everything that was pushed has been popped. True stays true until the next push.
     pub fn is_empty(&self) -> bool {
+        step::point();
         self.ring.head.load(Ordering::Acquire) == self.tail
     }
 
@@ -164,6 +168,7 @@ impl<T: Send> Consumer<T> {
     /// The oldest item, if there is one.
     pub fn pop(&mut self) -> Option<T> {
         if self.head == self.tail_seen {
+            step::point();
             self.tail_seen = self.ring.tail.load(Ordering::Acquire);
             if self.head == self.tail_seen {
                 return None;
@@ -173,6 +178,7 @@ impl<T: Send> Consumer<T> {
         // its writing before this. The Producer keeps off the slot until the store below, and head moves past it.
         let item = unsafe { self.ring.take(self.head) };
         self.head = self.head.wrapping_add(1);
+        step::point();
         self.ring.head.store(self.head, Ordering::Release);
         Some(item)
     }
@@ -181,6 +187,7 @@ impl<T: Send> Consumer<T> {
 impl<T> Consumer<T> {
     /// Whether there is nothing to pop now. False stays false until the next pop.
     pub fn is_empty(&self) -> bool {
+        step::point();
         self.head == self.tail_seen && self.ring.tail.load(Ordering::Acquire) == self.head
     }
 

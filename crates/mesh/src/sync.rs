@@ -57,6 +57,7 @@ mod plain {
 /// One wait of a spinning thread between two looks. In the first rounds it pauses, later it lets other threads run:
 /// with more shards than CPUs, the thread that is waited for may be off its CPU.
 pub(crate) fn relax(round: u32) {
+    crate::step::wait();
     const PAUSES: u32 = 128;
     #[cfg(loom)]
     {

@@ -16,7 +16,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use corecached_mesh::{Begun, Sequence};
+use corecached_mesh::{Begun, Sequence, step};
 
 use super::leaf::{LEAF_BYTES, LEAF_WORDS, Leaf};
 use super::table::{BLOCK_BYTES, BLOCK_LEAVES, LEAVES_MAX};
@@ -129,6 +129,7 @@ impl Directory {
     pub(super) fn publish(&mut self, leaves: usize) {
         let changes = self.shown.shape.load(Ordering::Relaxed) >> LEAVES_BITS;
         let shape = (changes + 1) << LEAVES_BITS | leaves as u64;
+        step::point();
         self.shown.shape.store(shape, Ordering::Release);
     }
 
@@ -171,6 +172,7 @@ impl DirectoryView {
 
     #[inline]
     fn shape(&self) -> u64 {
+        step::point();
         self.shown.shape.load(Ordering::Relaxed)
     }
 

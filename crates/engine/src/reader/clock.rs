@@ -15,6 +15,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use corecached_mesh::step;
+
 use crate::clock::Clock;
 use crate::item::ACCESS_MODULUS;
 use crate::types::{Deadline, Seconds};
@@ -63,9 +65,11 @@ impl ShownClock {
         let stamp = u64::from(self.clock.stamp());
         let distance = self.clock.since_flush().unwrap_or(NO_FLUSH);
         let stamps = stamp | u64::from(distance) << FLUSH_SHIFT;
+        step::point();
         self.words.stamps.store(stamps, Ordering::Release);
         let pending = self.clock.pending().unwrap_or(NEVER);
         let times = u64::from(self.clock.now().0) | u64::from(pending) << PENDING_SHIFT;
+        step::point();
         self.words.times.store(times, Ordering::Release);
     }
 
@@ -133,7 +137,9 @@ impl ClockView {
     /// before.
     #[inline]
     pub(crate) fn life(&self, deadline: Deadline, last_access: u32, now: Seconds) -> Life {
+        step::point();
         let times = self.0.times.load(Ordering::Acquire);
+        step::point();
         let stamps = self.0.stamps.load(Ordering::Relaxed);
         let (shown, pending) = (times as u32, (times >> PENDING_SHIFT) as u32);
         let now = now.0.max(shown);

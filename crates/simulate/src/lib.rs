@@ -1,0 +1,213 @@
+//! Runs threads that share memory on one thread of the kernel, by turns that a seed decides: who runs, after which step
+//! another goes on, who is slow, who stands still for long. The same seed gives the same run.
+//!
+//! ```text
+//! thread 0   ##.....####.........#....       # runs: from one step (corecached_mesh::step) to another
+//! thread 1   ..###......#####.....###
+//! thread 2   .....#.............#....        slow
+//! ```
+//!
+//! Threads are coroutines, so a change of threads costs some nanoseconds, and a million steps take less than a second.
+//! All steps of all threads are in one order: what the reorderings of a memory model allow besides, loom checks
+//! (`crates/mesh/tests/mesh`).
+//!
+//! Without the feature `simulate` the code of the shards has no steps, and this crate is empty.
+#![cfg(feature = "simulate")]
+
+mod chance;
+mod rng;
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
+
+use corecached_mesh::step::{self, Step};
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+
+use self::chance::{Chance, Pace};
+pub use self::rng::Rng;
+
+/// A simulated thread.
+pub type Thread = Box<dyn FnOnce()>;
+
+/// What a thread panics with.
+type Panic = Box<dyn std::any::Any + Send>;
+
+/// The way back from a thread to the scheduler.
+type Way = Yielder<(), ()>;
+
+thread_local! {
+    /// Whether the running thread is to be interrupted, asked at each step.
+    static CHANCES: RefCell<Option<Chances>> = const { RefCell::new(None) };
+    static STEPS: Cell<u64> = const { Cell::new(0) };
+    /// How the running thread gets back to the scheduler; null outside of threads.
+    static WAY: Cell<*const Way> = const { Cell::new(ptr::null()) };
+}
+
+/// How many steps pass from one interruption to the next, by their kind.
+#[derive(Debug)]
+struct Chances {
+    rng: Rng,
+    protocol: Chance,
+    word: Chance,
+}
+
+/// What a run was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Steps of all threads.
+    pub steps: u64,
+    /// How often another thread went on, or the same one again.
+    pub turns: u64,
+    /// A hash of who ran up to which step: two runs with the same are the same.
+    pub trace: u64,
+}
+
+/// The number of steps since [`run`] began: the time of the simulation.
+#[must_use]
+pub fn steps() -> u64 {
+    STEPS.get()
+}
+
+/// The running thread lets others go on.
+pub fn pause() {
+    on_step(Step::Wait);
+}
+
+fn on_step(step: Step) {
+    // A thread that panics takes all others with it.
+    if std::thread::panicking() || WAY.get().is_null() {
+        return;
+    }
+    STEPS.set(STEPS.get() + 1);
+    let is_over = CHANCES.with_borrow_mut(|chances| {
+        let chances = chances.as_mut().expect("a thread runs");
+        match step {
+            Step::Protocol => chances.protocol.passes(&mut chances.rng),
+            Step::Word => chances.word.passes(&mut chances.rng),
+            Step::Wait => true,
+        }
+    });
+    if is_over {
+        let way = WAY.get();
+        // SAFETY: it is that of the coroutine that runs: its first action sets it, and so does the end of each `suspend`
+        // below. A coroutine has its yielder for as long as it runs.
+        unsafe { (*way).suspend(()) };
+        WAY.set(way);
+    }
+}
+
+/// Runs the threads until all have ended.
+///
+/// # Panics
+///
+/// If a thread panics, with its message; and if they have not ended after `steps_max` steps: then some of them wait for
+/// each other.
+pub fn run(seed: u64, steps_max: u64, threads: Vec<Thread>) -> Report {
+    let mut rng = Rng::new(seed);
+    let mut pace = Pace::new(&mut rng, threads.len());
+    CHANCES.set(Some(Chances {
+        protocol: Chance::one_in(rng.one_of(&[1, 2, 5, 20, 100])),
+        word: Chance::one_in(rng.one_of(&[3, 20, 100, 1000, 10_000])),
+        rng: Rng::new(rng.number()),
+    }));
+    STEPS.set(0);
+    let mut threads: Vec<_> = threads.into_iter().map(coroutine).collect();
+    step::install(Some(on_step));
+    let mut report = Report {
+        steps: 0,
+        turns: 0,
+        trace: 0,
+    };
+    while let Some(next) = pace.next(&mut rng) {
+        let turn = catch_unwind(AssertUnwindSafe(|| threads[next].resume(())));
+        WAY.set(ptr::null());
+        let turn = match turn {
+            Ok(_) if STEPS.get() > steps_max => {
+                Err(Box::new("the threads do not come to an end") as Panic)
+            }
+            turn => turn,
+        };
+        match turn {
+            Ok(CoroutineResult::Yield(())) => pace.rests(&mut rng, next),
+            Ok(CoroutineResult::Return(())) => pace.ends(next),
+            Err(panic) => {
+                step::install(None);
+                // What the others hold is of no use any more, and they are not to be run again.
+                threads.into_iter().for_each(std::mem::forget);
+                resume_unwind(panic);
+            }
+        }
+        report.turns += 1;
+        let mixed =
+            (report.trace ^ STEPS.get() << 8 ^ next as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        report.trace = mixed ^ mixed >> 32;
+    }
+    step::install(None);
+    report.steps = STEPS.get();
+    report
+}
+
+fn coroutine(thread: Thread) -> Coroutine<(), (), ()> {
+    Coroutine::new(move |way: &Way, ()| {
+        WAY.set(way);
+        thread();
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// A load and a store with a step between them: each of two threads may lose what the other has added.
+    fn count(seed: u64) -> (u32, Report) {
+        let number = Rc::new(Cell::new(0));
+        let thread = || -> Thread {
+            let number = Rc::clone(&number);
+            Box::new(move || {
+                for _ in 0..10 {
+                    let before = number.get();
+                    step::point();
+                    number.set(before + 1);
+                }
+            })
+        };
+        let report = run(seed, 1000, vec![thread(), thread()]);
+        (number.get(), report)
+    }
+
+    #[test]
+    fn a_seed_is_a_run_and_others_are_others() {
+        let runs: Vec<_> = (0..50).map(count).collect();
+        assert!(runs.iter().any(|run| run.0 < 20), "nothing was interrupted");
+        assert!(runs.iter().any(|run| run.0 == 20), "all was interrupted");
+        assert_eq!(runs, (0..50).map(count).collect::<Vec<_>>());
+        assert_ne!(runs[0].1.trace, runs[1].1.trace);
+    }
+
+    #[test]
+    #[should_panic(expected = "do not come to an end")]
+    fn threads_that_wait_for_ever_are_found() {
+        let waiter = || -> Thread {
+            Box::new(|| {
+                while steps() < u64::MAX {
+                    pause();
+                }
+            })
+        };
+        run(1, 10_000, vec![waiter(), waiter()]);
+    }
+
+    #[test]
+    #[should_panic(expected = "this one")]
+    fn a_panic_of_a_thread_is_that_of_the_run() {
+        let other: Thread = Box::new(|| (0..100).for_each(|_| pause()));
+        let one: Thread = Box::new(|| {
+            pause();
+            panic!("this one");
+        });
+        run(1, 10_000, vec![other, one]);
+    }
+}
