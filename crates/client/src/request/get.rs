@@ -21,6 +21,12 @@ pub struct Item {
 }
 
 impl Item {
+    /// The value as text; `None` if it is not UTF-8.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.value).ok()
+    }
+
     pub(crate) fn of(hit: Hit) -> Self {
         Item {
             value: hit.value,
