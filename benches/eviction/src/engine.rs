@@ -66,6 +66,18 @@ impl EngineCache {
         &self.engine
     }
 
+    /// Hash of a key.
+    pub fn hash(&self, key: u64) -> u64 {
+        self.hasher.hash(&key_name(key)).0
+    }
+
+    /// When the item of a key dies; 0 for never.
+    pub fn deadline(&mut self, key: u64, now: u32) -> u32 {
+        let key = key_name(key);
+        let hash = self.hasher.hash(&key);
+        self.engine.observe(&key, hash, Seconds(now)).deadline.0
+    }
+
     /// One round of upkeep, as the server does it ten times a second.
     pub fn upkeep(&mut self, now: u32) {
         self.engine.maintain(Seconds(now));

@@ -7,6 +7,7 @@
 //!    +--> memcached   a real memcached, read through over a Unix socket
 //!    +--> model       reference policies over plain lists, with the bytes of items that the engine held
 //!    +--> bound       what no cache can avoid, and what one that knows the future would miss
+//!    +--> estimate    what `stats mrc` would say of the engine at other sizes, beside the truth
 //!    |
 //! report     table, CSV and plot of miss ratios
 //! ```
@@ -16,6 +17,7 @@
 
 pub mod bound;
 pub mod engine;
+pub mod estimate;
 pub mod memcached;
 pub mod model;
 pub mod plot;

@@ -3,10 +3,16 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use corecached_eviction::estimate;
 use corecached_eviction::run::{Options, run};
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
+    let options = Options::parse();
+    let done = match options.estimate {
+        true => estimate::run(&options),
+        false => run(&options),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("corecached-eviction: {error}");

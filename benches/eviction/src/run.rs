@@ -66,6 +66,15 @@ pub struct Options {
     /// Streams served at the same time
     #[arg(long, default_value_t = 2)]
     pub jobs: usize,
+    /// Shows what `stats mrc` would say of engines of other sizes, beside such engines, and nothing else
+    #[arg(long)]
+    pub estimate: bool,
+    /// With --estimate: a file of keys, one a line, in the order in which they are asked for
+    #[arg(long)]
+    pub trace: Vec<PathBuf>,
+    /// Length of each value of a --trace
+    #[arg(long, default_value_t = 4000)]
+    pub value_bytes: u32,
     /// Small numbers, to see that everything works
     #[arg(long)]
     pub quick: bool,

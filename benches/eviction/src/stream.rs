@@ -197,6 +197,13 @@ pub const STREAMS: [Spec; 21] = [
     },
 ];
 
+/// Further streams for the estimate of miss ratios.
+pub const ESTIMATED: [Spec; 3] = [
+    zipf("zipf 0.8", 0.8),
+    zipf("zipf 0.99", 0.99),
+    zipf("zipf 1.1 alone", 1.1),
+];
+
 /// Spreads numbers over 64 bits, one to one (the finaliser of splitmix64).
 pub fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -87,6 +87,8 @@ pub const MEMLIMIT_FAILED: &[u8] = b"MEMLIMIT_ADJUST_FAILED out of bounds or una
 pub const STATS_DETAIL_USAGE: &[u8] = b"CLIENT_ERROR usage: stats detail on|off|dump\r\n";
 /// `stats detail` with `-X`.
 pub const STATS_DETAIL_DISABLED: &[u8] = b"CLIENT_ERROR stats detail not allowed\r\n";
+/// `stats hotkeys` with `-X`.
+pub const STATS_HOTKEYS_DISABLED: &[u8] = b"CLIENT_ERROR stats hotkeys not allowed\r\n";
 /// `stats cachedump` with too few words.
 pub const CACHEDUMP_SHORT: &[u8] = b"CLIENT_ERROR bad command line\r\n";
 /// `stats cachedump` of a slab class that cannot exist.

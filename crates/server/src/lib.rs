@@ -13,6 +13,7 @@ mod dialect;
 mod dialogue;
 mod error;
 mod ground;
+mod insight;
 mod listen;
 mod memory;
 mod memory_file;

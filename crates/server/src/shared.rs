@@ -15,6 +15,7 @@ use crate::cell::core::Cells;
 use crate::crawler::Crawler;
 use crate::ground::Ground;
 use crate::ground::counters::Telemetry;
+use crate::insight::Insight;
 use crate::memory::{Memory, Neighbours};
 use crate::process::Reloads;
 use crate::route::directory::Directory;
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) telemetry: Telemetry,
     /// Crawls and dumps.
     pub(crate) crawler: Crawler,
+    /// The estimate of `stats mrc`.
+    pub(crate) insight: Insight,
     /// The watchers, and `stats detail`.
     pub(crate) watch: Arc<Watch>,
     /// The files that SIGHUP reads again.
@@ -58,6 +61,7 @@ impl Shared {
         self.telemetry.reset();
         self.crawler.reset();
         self.watch.reset();
+        self.insight.reset();
     }
 
     /// Ends the process: every shard sends its remaining replies, closes its connections and returns.

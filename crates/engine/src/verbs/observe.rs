@@ -29,6 +29,8 @@ pub struct Observed {
     pub value_bytes: usize,
     /// The deadline.
     pub deadline: Deadline,
+    /// Bytes of header, key and value, as `bytes` counts them; 0 without a live item.
+    pub item_bytes: usize,
 }
 
 impl Engine {
@@ -41,6 +43,7 @@ impl Engine {
             class_id: 0,
             value_bytes: 0,
             deadline: Deadline::NEVER,
+            item_bytes: 0,
         };
         let Some((_, chunk)) = self.contents.find(key, hash) else {
             return observed;
@@ -55,6 +58,7 @@ impl Engine {
             observed.class_id = self.contents.shown_class(self.class_of(chunk));
             observed.value_bytes = item.value_bytes();
             observed.deadline = item.deadline();
+            observed.item_bytes = item.requested_bytes();
         }
         observed
     }

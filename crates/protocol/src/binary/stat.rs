@@ -16,6 +16,10 @@ pub(super) fn parse<'a>(packet: &Packet<'a>) -> Option<BinaryRequest<'a>> {
         b"items" => StatsRequest::Items,
         b"slabs" => StatsRequest::Slabs,
         b"sizes" => StatsRequest::Sizes,
+        b"hotkeys" => StatsRequest::HotKeys { reset: false },
+        b"hotkeys reset" => StatsRequest::HotKeys { reset: true },
+        b"mrc" => StatsRequest::Mrc { reset: false },
+        b"mrc reset" => StatsRequest::Mrc { reset: true },
         other => detail(other).map_or(StatsRequest::Other(other), StatsRequest::Detail),
     };
     Some(BinaryRequest::Stat(stats))

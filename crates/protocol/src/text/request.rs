@@ -264,6 +264,16 @@ pub enum StatsRequest<'a> {
     Slabs,
     /// `stats sizes`.
     Sizes,
+    /// `stats hotkeys`, our own.
+    HotKeys {
+        /// Whether the counts begin anew.
+        reset: bool,
+    },
+    /// `stats mrc`, our own.
+    Mrc {
+        /// Whether the counts begin anew.
+        reset: bool,
+    },
     /// Any other word: subcommands of the server's own, or `ERROR`.
     Other(&'a [u8]),
 }

@@ -33,6 +33,12 @@ pub(super) fn parse(rest: &[u8]) -> Request<'_> {
             b"items" => StatsRequest::Items,
             b"slabs" => StatsRequest::Slabs,
             b"sizes" => StatsRequest::Sizes,
+            b"hotkeys" => StatsRequest::HotKeys {
+                reset: words.next() == Some(b"reset"),
+            },
+            b"mrc" => StatsRequest::Mrc {
+                reset: words.next() == Some(b"reset"),
+            },
             other => StatsRequest::Other(other),
         }
     };

@@ -246,6 +246,11 @@ fn statistics_and_authentication() {
         ("detail", StatsRequest::Other(b"detail")),
         ("conns", StatsRequest::Other(b"conns")),
         ("sett", StatsRequest::Other(b"sett")),
+        ("hotkeys", StatsRequest::HotKeys { reset: false }),
+        ("hotkeys reset", StatsRequest::HotKeys { reset: true }),
+        ("hotkeys now", StatsRequest::Other(b"hotkeys now")),
+        ("mrc", StatsRequest::Mrc { reset: false }),
+        ("mrc reset", StatsRequest::Mrc { reset: true }),
     ] {
         let bytes = rendered(|out| render::keyed(out, Opcode::Stat, OPAQUE, key.as_bytes(), 0));
         check(&bytes, 0, 0x10, BinaryRequest::Stat(stats));

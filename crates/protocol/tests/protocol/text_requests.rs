@@ -132,6 +132,8 @@ fn stats_meaning(stats: StatsRequest<'_>) -> Meaning {
         StatsRequest::Items => StatsRequest::Items,
         StatsRequest::Slabs => StatsRequest::Slabs,
         StatsRequest::Sizes => StatsRequest::Sizes,
+        StatsRequest::HotKeys { reset } => StatsRequest::HotKeys { reset },
+        StatsRequest::Mrc { reset } => StatsRequest::Mrc { reset },
     })
 }
 
@@ -507,6 +509,11 @@ fn stats() {
         ("slabs", StatsRequest::Slabs),
         ("sizes", StatsRequest::Sizes),
         ("sizes x", StatsRequest::Sizes),
+        ("hotkeys", StatsRequest::HotKeys { reset: false }),
+        ("hotkeys reset", StatsRequest::HotKeys { reset: true }),
+        ("hotkeys rese", StatsRequest::HotKeys { reset: false }),
+        ("mrc", StatsRequest::Mrc { reset: false }),
+        ("mrc reset", StatsRequest::Mrc { reset: true }),
         ("detail on", StatsRequest::Detail(DetailMode::On)),
         ("detail off", StatsRequest::Detail(DetailMode::Off)),
         ("det d", StatsRequest::Detail(DetailMode::Dump)),

@@ -15,11 +15,12 @@
 
 use std::os::fd::RawFd;
 
-use corecached_engine::{KeyHash, ReadNotes};
+use corecached_engine::KeyHash;
 use corecached_reactor::Outgoing;
 
 use super::access::Access;
 use super::execute::{execute, run_on_shard};
+use super::notes::Notes;
 use super::op::{Op, ShardOp, Verb};
 use super::outcome::Part;
 use super::walk::WalkStep;
@@ -104,8 +105,8 @@ pub(crate) struct Batch {
     answers: Vec<Answer>,
     /// Number of operations that ask for memory for large values.
     asking: usize,
-    /// Notes of the items of the shard that the origin has read before.
-    pub(crate) notes: ReadNotes,
+    /// Notes of the gets of the shard's keys that the origin has answered before.
+    pub(crate) notes: Notes,
     /// The epoch in which the batch was sent: the number of the emptying of the origin's outboxes.
     pub(crate) epoch: u64,
 }
@@ -235,9 +236,7 @@ impl Batch {
 
     /// Runs every operation, in order, and keeps the answers.
     pub(crate) fn run(&mut self, access: &mut Access<'_>) {
-        if !self.notes.is_empty() {
-            access.engine.note_reads(&self.notes, access.now);
-        }
+        self.notes.tell(access.engine, access.observer, access.now);
         let mut at = 0;
         for index in 0..self.work.len() {
             if index % PREFETCHED_OPS == 0 {
@@ -358,7 +357,6 @@ impl Batch {
     }
 
     fn clear(&mut self) {
-        self.notes.clear();
         self.work.clear();
         self.work.shrink_to(OPS_KEPT);
         self.asking = 0;

@@ -3,6 +3,7 @@
 //! ```text
 //!   Op      --> execute      --+--> engine --> Outcome                    (apply.rs)
 //!                              +--> the same, with log and counts by prefix  (observed.rs)
+//!                              +--> either of them, and a sample             (sampled.rs)
 //!   ShardOp --> run_on_shard -----> engine --> Part
 //! ```
 
@@ -13,11 +14,21 @@ use super::apply::{apply, look_up};
 use super::observed::observed;
 use super::op::{Op, ShardOp, Verb};
 use super::outcome::{Outcome, Part};
-use super::{ShardReport, stage};
+use super::sampled::sampled;
+use super::{HotKeysReport, ShardReport, stage};
 
 /// Runs an operation on a key.
 #[inline]
 pub(crate) fn execute<'e>(access: &'e mut Access<'_>, op: &Op<'_>) -> Outcome<'e> {
+    if access.observer.sampler.wants(op.hash.0) {
+        return sampled(access, op);
+    }
+    run(access, op)
+}
+
+/// Runs an operation on a key that is not sampled, or has been.
+#[inline]
+pub(super) fn run<'e>(access: &'e mut Access<'_>, op: &Op<'_>) -> Outcome<'e> {
     if !access.observer.is_idle() {
         return observed(access, op);
     }
@@ -35,6 +46,9 @@ pub(crate) fn run_on_shard(access: &mut Access<'_>, op: &ShardOp<'_>) -> Part {
         ShardOp::ResetStats => {
             access.engine.reset_stats();
             access.observer.reset();
+        }
+        ShardOp::HotKeys { reset } => {
+            return Part::HotKeys(Box::new(HotKeysReport::of(access, reset)));
         }
         ShardOp::Report => {
             let report = ShardReport::of(access.shard, access.engine);

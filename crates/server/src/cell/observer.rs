@@ -1,9 +1,11 @@
 //! The events of a shard that are recorded while somebody watches: lines for watchers, counts of `stats detail`. They
-//! come from outcomes (`observed.rs`) and from the engine's own events.
+//! come from outcomes (`observed.rs`) and from the engine's own events. And the sampler of `stats hotkeys` and `stats
+//! mrc`, which sees one operation in many (`sampled.rs`).
 
 use std::sync::Arc;
 
 use corecached_engine::{Engine, EngineEvent, Observed, Presence};
+use corecached_insight::Sampler;
 use corecached_protocol::event::{self, GetStatus};
 use corecached_protocol::text::Streams;
 
@@ -14,6 +16,8 @@ use crate::watch::{DETAIL, EventLog, LOOKUPS, Lines, PrefixCounts, PrefixRows, P
 #[derive(Debug)]
 pub(crate) struct Observer {
     wanted: u16,
+    /// The operations that are sampled.
+    pub(crate) sampler: Sampler,
     /// The shard's log.
     pub(crate) log: EventLog,
     prefixes: Prefixes,
@@ -21,9 +25,10 @@ pub(crate) struct Observer {
 
 impl Observer {
     /// An observer that records nothing yet.
-    pub(crate) fn new(watch: Arc<Watch>) -> Observer {
+    pub(crate) fn new(watch: Arc<Watch>, sampler: Sampler) -> Observer {
         Observer {
             wanted: 0,
+            sampler,
             log: EventLog::new(watch),
             prefixes: Prefixes::default(),
         }
@@ -97,6 +102,9 @@ impl Observer {
     /// `stats reset`: sets the counts to zero.
     pub(crate) fn reset(&mut self) {
         self.prefixes.clear();
+        if let Some(hot_keys) = self.sampler.hot_keys() {
+            hot_keys.clear();
+        }
     }
 
     /// Logs a lookup, or the look at the item that a change begins with.

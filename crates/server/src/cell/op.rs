@@ -106,6 +106,11 @@ pub(crate) enum ShardOp<'a> {
     ResetStats,
     /// A copy of the shard's statistics, for `stats` and its subcommands.
     Report,
+    /// A copy of the shard's counts of hot keys, for `stats hotkeys`.
+    HotKeys {
+        /// Whether the counts begin anew.
+        reset: bool,
+    },
     /// A copy of the shard's counts of some prefixes, for `stats detail dump`.
     Prefixes {
         /// The first of these numbers.
@@ -225,6 +230,7 @@ impl<'a> ShardOp<'a> {
             ShardOp::FlushAll { at } => ShardOp::FlushAll { at },
             ShardOp::ResetStats => ShardOp::ResetStats,
             ShardOp::Report => ShardOp::Report,
+            ShardOp::HotKeys { reset } => ShardOp::HotKeys { reset },
             ShardOp::Prefixes { from } => ShardOp::Prefixes { from },
             ShardOp::Reassign {
                 source,

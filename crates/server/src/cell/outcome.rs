@@ -4,7 +4,7 @@
 //! ```text
 //! Op       -> Outcome   Hit Miss OutOfMemory            a lookup; the item is seen through `HitView`
 //!                       Changed: Stored Refused Deleted Counted Touched
-//! ShardOp  -> Part      Done Report Prefixes Reassigned Granted
+//! ShardOp  -> Part      Done Report HotKeys Prefixes Reassigned Granted
 //! ```
 //!
 //! An item that was found is described through [`HitView`], either by the engine's own [`Hit`] or by facts that were
@@ -18,7 +18,7 @@ use corecached_engine::{
 };
 
 use super::op::Refusal;
-use super::{ShardId, ShardReport};
+use super::{HotKeysReport, ShardId, ShardReport};
 use crate::watch::PrefixRows;
 
 /// The result of an operation on a key.
@@ -218,6 +218,8 @@ pub(crate) enum Part {
     Done,
     /// The shard's statistics.
     Report(Box<ShardReport>),
+    /// The shard's counts of hot keys.
+    HotKeys(Box<HotKeysReport>),
     /// The shard's counts of some prefixes.
     Prefixes(Box<PrefixRows>),
     /// The result of `slabs reassign`.

@@ -241,6 +241,14 @@ fn connection_and_shard_options() {
 }
 
 #[test]
+fn insight_can_be_switched_off() {
+    check(&["-o", "no_hotkeys,no_mrc"], |config| {
+        config.hot_keys = false;
+        config.estimates = false;
+    });
+}
+
+#[test]
 fn memory_options() {
     check(&["-m", "1024"], |config| {
         config.memory_limit_bytes = 1 << 30;

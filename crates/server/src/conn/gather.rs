@@ -9,7 +9,7 @@ use crate::cell::execute::run_on_shard;
 use crate::cell::op::ShardOp;
 use crate::cell::outcome::Part;
 use crate::cell::walk::Place;
-use crate::cell::{Pairs, ReplySeq, ShardReport};
+use crate::cell::{HotKeysReport, Pairs, ReplySeq, ShardReport};
 use crate::dialect::Style;
 use crate::dialect::dump::Walked;
 use crate::dialect::notice::Notice;
@@ -43,6 +43,11 @@ pub(crate) enum GatherKind {
     Shards,
     /// `stats memory`.
     Memory,
+    /// `stats hotkeys`.
+    HotKeys {
+        /// Whether the counts begin anew.
+        reset: bool,
+    },
     /// One step of a walk, on one shard.
     Walk,
     /// A step of `stats detail dump`: the counts of the prefixes from this number on.
@@ -66,6 +71,7 @@ impl GatherKind {
             GatherKind::Flush { at } => ShardOp::FlushAll { at },
             GatherKind::Reset => ShardOp::ResetStats,
             GatherKind::Prefixes { from } => ShardOp::Prefixes { from },
+            GatherKind::HotKeys { reset } => ShardOp::HotKeys { reset },
             GatherKind::Reassign {
                 source,
                 destination,
@@ -93,6 +99,7 @@ pub(crate) struct Gather {
     /// The result of a step of a walk.
     walked: Option<Walked>,
     prefixes: PrefixRows,
+    hot_keys: Vec<HotKeysReport>,
     reassigned: Vec<ReassignOutcome>,
 }
 
@@ -119,6 +126,7 @@ impl Gather {
             reports: (0..shards).map(|_| None).collect(),
             walked: None,
             prefixes: PrefixRows::default(),
+            hot_keys: Vec::new(),
             reassigned: Vec::new(),
         }
     }
@@ -142,6 +150,7 @@ impl Gather {
                 self.reports[shard] = Some(report);
             }
             Part::Prefixes(rows) => self.prefixes.add(&rows),
+            Part::HotKeys(report) => self.hot_keys.push(*report),
             Part::Reassigned(outcome) => self.reassigned.push(outcome),
             // `Done` carries nothing to keep, and `Granted` never answers a broadcast.
             Part::Done | Part::Granted(_) => {}
@@ -168,7 +177,8 @@ impl Gather {
         let reports = self.reports.len() * size_of::<ShardReport>();
         let classes = self.reports.iter().flatten();
         let classes: usize = classes.map(|report| report.classes.capacity()).sum();
-        size_of::<Gather>() + reports + classes * size_of::<ClassStats>()
+        let hot_keys = self.hot_keys.iter().map(HotKeysReport::held_bytes);
+        size_of::<Gather>() + reports + classes * size_of::<ClassStats>() + hot_keys.sum::<usize>()
     }
 
     /// Appends the reply, once every shard has answered.
@@ -181,6 +191,10 @@ impl Gather {
             GatherKind::Reassign { .. } => {
                 return self.style.notice(Notice::Reassigned(&self.reassigned), out);
             }
+            GatherKind::HotKeys { reset: true } => {
+                return self.style.notice(Notice::CountersReset, out);
+            }
+            GatherKind::HotKeys { reset: false } => stats::hot_keys::render(shared, &self.hot_keys),
             GatherKind::General => stats::general::render(shared, &reports),
             GatherKind::Items => stats::items::render(shared, &reports),
             GatherKind::Slabs => stats::slabs::render(&reports),
@@ -204,6 +218,7 @@ pub(super) fn flush_all(
     }
     let at = exptime::flush_at(delay, cx.access.now.0, cx.shared.ground.clock.unix_origin())
         .map(Seconds);
+    cx.shared.insight.flush(at, cx.access.now);
     broadcast(conn, GatherKind::Flush { at }, style, cx);
 }
 
@@ -250,6 +265,18 @@ pub(super) fn stats(
             return conn.notice(style, Notice::DetailTurned, cx);
         }
         StatsRequest::Cachedump { class, limit } => return cachedump(conn, class, limit, cx),
+        StatsRequest::HotKeys { .. } if !cx.shared.ground.config.dump_enabled => {
+            return conn.notice(style, Notice::HotKeysRefused, cx);
+        }
+        StatsRequest::HotKeys { reset } => GatherKind::HotKeys { reset },
+        StatsRequest::Mrc { reset: true } => {
+            cx.shared.insight.reset();
+            return conn.notice(style, Notice::CountersReset, cx);
+        }
+        StatsRequest::Mrc { reset: false } => {
+            let pairs = stats::mrc::render(cx.shared);
+            return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
+        }
         StatsRequest::Other(b"shards") => GatherKind::Shards,
         StatsRequest::Other(b"memory") => GatherKind::Memory,
         StatsRequest::Other(_) => return conn.notice(style, Notice::NoSuchStatistics, cx),

@@ -151,7 +151,7 @@ pub(super) fn notice(head: Head, notice: Notice<'_>, out: &mut Vec<u8>) {
         Notice::LongStatistic { name, value_bytes } => {
             reply::stat_begin(out, head, name, value_bytes);
         }
-        Notice::NoSuchStatistics | Notice::DetailRefused => {
+        Notice::NoSuchStatistics | Notice::DetailRefused | Notice::HotKeysRefused => {
             reply::error(out, head, Status::NotFound);
         }
         // The command exists only in text.

@@ -10,14 +10,14 @@
 //! A lookup is left to the owner if it changes the item, or shows when and whether the item was used: that is known for
 //! certain only to the owner, once all notes of uses have come.
 
-use corecached_engine::{
-    Fetch, MetaFetch, Read, ReadFacts, ReadNotes, Recache, SharedReader, Wanted,
-};
+use corecached_engine::{Fetch, MetaFetch, Read, ReadFacts, Recache, SharedReader, Wanted};
 use corecached_reactor::Outgoing;
 
 use super::{Style, ThenValue, value};
 use crate::cell::access::Access;
+use crate::cell::notes::Notes;
 use crate::cell::op::{Op, Verb};
+use crate::cell::sampled;
 
 /// Whether an operation is a lookup that can be answered without the owner, as far as the request tells.
 #[inline]
@@ -42,7 +42,7 @@ pub(crate) fn may_read(op: &Op<'_>, style: &Style<'_>) -> bool {
 #[inline]
 pub(crate) fn read(
     reader: &SharedReader,
-    notes: &mut ReadNotes,
+    notes: &mut Notes,
     access: &mut Access<'_>,
     (op, style): (&Op<'_>, &Style<'_>),
     out: &mut Outgoing,
@@ -67,11 +67,15 @@ pub(crate) fn read(
         Read::Hit(facts) => {
             out.bytes.extend_from_slice(end);
             access.engine.count_read_hit(facts.class);
-            notes.add(facts.class, facts.note.filter(|_| is_use(op)));
+            sampled::read_elsewhere(access, notes, op, Some(&facts));
+            notes
+                .reads
+                .add(facts.class, facts.note.filter(|_| is_use(op)));
         }
         Read::Miss if creates(op) => return false,
         Read::Miss => {
             access.engine.count_read_miss();
+            sampled::read_elsewhere(access, notes, op, None);
             style.miss(op, &mut out.bytes);
         }
         Read::Ask => return false,

@@ -33,6 +33,8 @@ pub(crate) enum Notice<'a> {
     DetailTurned,
     /// `stats detail` is not allowed.
     DetailRefused,
+    /// `stats hotkeys` is not allowed.
+    HotKeysRefused,
     /// The results of `slabs reassign` on all shards.
     Reassigned(&'a [ReassignOutcome]),
 }

@@ -82,6 +82,7 @@ pub(super) fn notice(notice: Notice<'_>, out: &mut Vec<u8>) {
         Notice::StatisticsEnd => reply::END,
         Notice::NoSuchStatistics => reply::ERROR,
         Notice::DetailRefused => reply::STATS_DETAIL_DISABLED,
+        Notice::HotKeysRefused => reply::STATS_HOTKEYS_DISABLED,
         Notice::Reassigned(shards) => reassigned(shards),
         Notice::LongStatistic { .. } => return,
     };

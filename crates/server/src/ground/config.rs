@@ -159,6 +159,10 @@ pub(crate) struct Config {
     pub(crate) debugtime: bool,
     /// `-o track_sizes`. Whether `stats sizes` counts.
     pub(crate) track_sizes: bool,
+    /// `-o no_hotkeys`, our own, turns it off. Whether `stats hotkeys` counts.
+    pub(crate) hot_keys: bool,
+    /// `-o no_mrc`, our own, turns it off. Whether `stats mrc` estimates.
+    pub(crate) estimates: bool,
     /// `-o watcher_logbuf_size`, in bytes.
     pub(crate) watcher_logbuf_bytes: u64,
     /// `-o worker_logbuf_size`, in bytes.
@@ -261,6 +265,8 @@ impl Default for Config {
             detail_enabled: false,
             debugtime: false,
             track_sizes: false,
+            hot_keys: true,
+            estimates: true,
             watcher_logbuf_bytes: 256 * 1024,
             worker_logbuf_bytes: 64 * 1024,
             authentication: Authentication::None,

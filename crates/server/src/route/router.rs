@@ -17,13 +17,14 @@
 
 use std::os::fd::RawFd;
 
-use corecached_engine::{KeyHash, ReadNotes, Seconds, SharedReader, StagedTicket};
+use corecached_engine::{KeyHash, Seconds, SharedReader, StagedTicket};
 use corecached_mesh::Loanable;
 use corecached_mesh::spsc::{Consumer, Producer};
 use corecached_reactor::Reactor;
 
 use crate::cell::access::Access;
 use crate::cell::batch::{Batch, BoxedBatch};
+use crate::cell::notes::Notes;
 use crate::cell::op::{Op, ShardOp};
 use crate::cell::walk::WalkStep;
 use crate::dialect::Style;
@@ -74,7 +75,7 @@ struct Peer {
     /// Looks items up in the other shard's memory; `None` if that is not possible.
     reader: Option<SharedReader>,
     /// Notes of reads that the other shard has not been told of yet.
-    notes: ReadNotes,
+    notes: Notes,
     /// All operations pushed to the other shard in epochs before this one have been run.
     run_before: u64,
 }
@@ -140,7 +141,7 @@ impl Router {
                 queues,
                 under_way: 0,
                 reader: reader.clone(),
-                notes: ReadNotes::default(),
+                notes: Notes::default(),
                 run_before: 0,
             })
         };
@@ -179,7 +180,7 @@ impl Router {
 
     /// The reader of another shard's memory, and the notes of the items that it has used.
     #[inline]
-    pub(crate) fn reader(&mut self, shard: ShardId) -> Option<(&SharedReader, &mut ReadNotes)> {
+    pub(crate) fn reader(&mut self, shard: ShardId) -> Option<(&SharedReader, &mut Notes)> {
         let peer = self.peers[usize::from(shard.0)].as_mut()?;
         Some((peer.reader.as_ref()?, &mut peer.notes))
     }
@@ -290,7 +291,7 @@ impl Router {
         let batches = outboxes.chain(&self.completed);
         let notes = self.peers.iter().flatten().map(|peer| &peer.notes);
         batches.map(|batch| batch.held_bytes()).sum::<usize>()
-            + notes.map(ReadNotes::held_bytes).sum::<usize>()
+            + notes.map(Notes::held_bytes).sum::<usize>()
             + self.spare.held_bytes()
     }
 
@@ -493,8 +494,7 @@ impl Peer {
             now,
             descriptor: NOBODY,
         };
-        access.engine.note_reads(&self.notes, now);
-        self.notes.clear();
+        self.notes.tell(access.engine, access.observer, now);
         while let Some(mut earlier) = core.inbound[usize::from(me.0)].pop() {
             earlier.run(&mut access);
             self.under_way -= 1;
@@ -513,8 +513,8 @@ impl Peer {
         let Some(mut loan) = core.try_borrow() else {
             return false;
         };
-        loan.engine.note_reads(&self.notes, now);
-        self.notes.clear();
+        let core: &mut Core = &mut loan;
+        self.notes.tell(&mut core.engine, &mut core.observer, now);
         true
     }
 

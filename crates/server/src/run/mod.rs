@@ -23,6 +23,7 @@ use crate::error::StartError;
 use crate::ground::Ground;
 use crate::ground::config::Config;
 use crate::ground::counters::Telemetry;
+use crate::insight::Insight;
 use crate::listen::{self, ListenerInfo, Listeners};
 use crate::memory::Memory as SharedMemory;
 use crate::memory_file::Memory;
@@ -148,10 +149,12 @@ pub(crate) fn build(
     let watch = Arc::new(Watch::new(&config));
     let (mut owners, mut cores, mut routers) = (Vec::new(), Vec::new(), Vec::new());
     let readers: Vec<_> = engines.iter().map(Engine::reader).collect();
-    for (engine, wires) in engines.into_iter().zip(wires(shards)) {
+    let (insight, samplers) = Insight::new(&config, hasher.seed());
+    let engines = engines.into_iter().zip(samplers);
+    for ((engine, sampler), wires) in engines.zip(wires(shards)) {
         let (owner, core) = loanable(Core {
             engine,
-            observer: Observer::new(Arc::clone(&watch)),
+            observer: Observer::new(Arc::clone(&watch), sampler),
             inbound: wires.inbound,
         });
         owners.push(owner);
@@ -165,6 +168,7 @@ pub(crate) fn build(
         admission: Admission::new(listeners, auth, tls, config.conn_limit, shards),
         telemetry: Telemetry::new(shards),
         crawler: Crawler::default(),
+        insight,
         watch,
         ground: Ground::new(config, clock, hasher),
         reloads: Reloads::default(),

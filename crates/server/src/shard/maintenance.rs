@@ -1,5 +1,5 @@
 //! Upkeep of a shard's engine: the background sweep of expired items, moves of pages between classes, memory given
-//! back. If many items are dead, `reaper.rs` reclaims them before the sweep comes to them.
+//! back; and samples of requests go to the estimator (`survey.rs`). If many items are dead, `reaper.rs` reclaims them before the sweep comes to them.
 //!
 //! Upkeep is a task of the shard's own executor. With glommio it has a queue with few shares and works in slices. It
 //! never holds the engine across an await. It borrows the engine as another shard would; since it runs on the owner's
@@ -16,6 +16,7 @@ use corecached_reactor::runtime;
 use crate::route::control::Control;
 use crate::shared::Shared;
 
+use super::survey::Survey;
 use super::windows::Windows;
 use crate::cell::ShardId;
 use crate::memory::pages::{Pages, REST, SLICE};
@@ -52,14 +53,17 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
         let mut upkeep = Upkeep::default();
         let mut pages = Pages::new(shared.route.len());
         let mut chores = Chores::default();
+        let mut survey = Survey::default();
         while !shared.ground.is_stopping() {
             let is_idle = !windows.take_traffic();
             let is_quiet = is_idle && !pages.is_busy();
             let round = Instant::now() + if is_quiet { IDLE_ROUND } else { ROUND };
             upkeep.begin(&shared, id);
+            survey.begin(&shared, id);
             while let Some(left) = time_until(round) {
                 pages.take(&shared.neighbours(), id);
-                let has_more = trim(&shared, id) | upkeep.slice(&shared, id);
+                let has_more =
+                    trim(&shared, id) | upkeep.slice(&shared, id) | survey.slice(&shared, id);
                 match pages
                     .wait()
                     .into_iter()

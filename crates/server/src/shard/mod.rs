@@ -19,6 +19,7 @@ mod reaper;
 mod refresh;
 mod senders;
 mod spare_time;
+mod survey;
 mod tick;
 mod warm;
 mod windows;

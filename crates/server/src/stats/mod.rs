@@ -1,9 +1,11 @@
 //! The replies to `stats` and its subcommands. Names, order and meaning are memcached's; statistics of our own are in
-//! `stats shards` and `stats memory`.
+//! `stats shards`, `stats memory`, `stats hotkeys` and `stats mrc`.
 
 pub(crate) mod general;
+pub(crate) mod hot_keys;
 pub(crate) mod items;
 pub(crate) mod memory;
+pub(crate) mod mrc;
 pub(crate) mod settings;
 pub(crate) mod shards;
 pub(crate) mod slabs;

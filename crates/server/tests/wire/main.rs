@@ -5,6 +5,7 @@
 //! transcripts/*.txt   what is sent and what must come back, readable by hand
 //! transcript/         parses and plays them: whole, byte by byte, pipelined
 //! played.rs           one test per transcript, number of shards and way of playing
+//! insight.rs          hot keys, miss ratios at other sizes
 //! keys.rs             gets of many keys: order, duplicates, misses
 //! listeners.rs        addresses of -l with facts of their own
 //! auth.rs             authentication, on every protocol and transport
@@ -49,6 +50,7 @@ mod dump;
 mod ends;
 mod expiry;
 mod faults;
+mod insight;
 mod keys;
 mod large;
 mod lines;

@@ -1,0 +1,123 @@
+//! What the server knows of its requests as a whole: the estimate of miss ratios at other sizes, for `stats mrc`.
+//!
+//! ```text
+//!   shards' samplers (cell/sampled.rs) --> upkeep of each shard (shard/survey.rs) --try_lock--> Estimator
+//!   flush_all, stats mrc ------------------------------------------------------------ lock ---> Estimator
+//! ```
+//!
+//! There is one estimator for all shards, behind a lock that nobody holds for longer than some samples. The upkeep goes
+//! on with something else if the lock is taken, and requests for keys know nothing of it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+use corecached_engine::Seconds;
+use corecached_insight::{Curve, Estimator, Memory, Sampler};
+
+use crate::cell::ShardId;
+use crate::ground::config::Config;
+
+/// The estimate of miss ratios, and how much memory all of this takes.
+#[derive(Debug)]
+pub(crate) struct Insight {
+    /// `None` with `-o no_mrc`.
+    survey: Option<Mutex<Whole>>,
+    held_bytes: u64,
+}
+
+/// The estimator, with what it has to know of all shards.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    /// The estimator.
+    pub(crate) estimator: Estimator,
+    /// The memory of each shard.
+    memory: Vec<Memory>,
+    /// When all items die, if a flush is pending.
+    flush_at: Option<Seconds>,
+}
+
+impl Insight {
+    /// The state for a server with these settings, and a sampler for each shard.
+    pub(crate) fn new(config: &Config, seed: u64) -> (Insight, Vec<Sampler>) {
+        let seeds = (0..config.threads as u64).map(|shard| (seed >> 7).wrapping_add(shard) as u32);
+        let sampler = |seed| Sampler::new(seed, config.hot_keys, config.estimates);
+        let samplers: Vec<Sampler> = seeds.map(sampler).collect();
+        let survey = config.estimates.then(|| Whole {
+            estimator: Estimator::new(config.threads),
+            memory: vec![Memory::default(); config.threads],
+            flush_at: None,
+        });
+        let estimator_bytes = survey
+            .as_ref()
+            .map_or(0, |whole| whole.estimator.held_bytes());
+        let sampler_bytes: usize = samplers.iter().map(Sampler::held_bytes).sum();
+        let insight = Insight {
+            survey: survey.map(Mutex::new),
+            held_bytes: (estimator_bytes + sampler_bytes) as u64,
+        };
+        (insight, samplers)
+    }
+
+    /// Bytes of heap memory that samplers and estimator take, from the start on.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.held_bytes
+    }
+
+    /// The estimator, if there is one and nobody else has it.
+    pub(crate) fn try_survey(&self) -> Option<MutexGuard<'_, Whole>> {
+        match self.survey.as_ref()?.try_lock() {
+            Ok(whole) => Some(whole),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    fn survey(&self) -> Option<MutexGuard<'_, Whole>> {
+        let survey = self.survey.as_ref()?;
+        Some(survey.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The estimated miss ratios; `None` with `-o no_mrc`.
+    pub(crate) fn curve(&self) -> Option<Curve> {
+        self.survey().map(|whole| whole.estimator.curve())
+    }
+
+    /// Sets the counts of the estimate to zero.
+    pub(crate) fn reset(&self) {
+        if let Some(mut whole) = self.survey() {
+            whole.estimator.reset();
+        }
+    }
+
+    /// Notes that all items die at `at`; `None` is now.
+    pub(crate) fn flush(&self, at: Option<Seconds>, now: Seconds) {
+        if let Some(mut whole) = self.survey() {
+            whole.flush_at = Some(at.unwrap_or(now));
+            whole.flush_if_due(now);
+        }
+    }
+}
+
+impl Whole {
+    /// Takes over how much memory a shard uses.
+    pub(crate) fn set_memory(&mut self, shard: ShardId, limit_bytes: u64, memory: Memory) {
+        self.memory[usize::from(shard.0)] = memory;
+        let mut sum = Memory {
+            limit_bytes,
+            ..Memory::default()
+        };
+        for one in &self.memory {
+            sum.charged_bytes += one.charged_bytes;
+            sum.free_bytes += one.free_bytes;
+            sum.item_bytes += one.item_bytes;
+        }
+        self.estimator.set_memory(&sum);
+    }
+
+    /// Lets all items die if a flush is due.
+    pub(crate) fn flush_if_due(&mut self, now: Seconds) {
+        if self.flush_at.is_some_and(|at| at <= now) {
+            self.flush_at = None;
+            self.estimator.flush();
+        }
+    }
+}
