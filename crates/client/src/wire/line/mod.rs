@@ -12,6 +12,7 @@
 //! values or statistics; each meta request by a status, or a value with its data. So a pipelining client needs to
 //! remember no more than the order of its requests.
 
+mod common;
 mod data_block;
 mod flags;
 mod parser;

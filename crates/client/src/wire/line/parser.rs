@@ -1,6 +1,7 @@
 //! A stream of reply lines and values, cut anywhere.
 
 use super::Status;
+use super::common;
 use super::data_block::ValueBlock;
 use super::flags::ReplyFlags;
 use super::reply::{Reply, ValueHeader};
@@ -83,12 +84,27 @@ impl ReplyParser {
     }
 
     /// The next part of the replies, which `buf` begins with.
-    #[inline]
+    // Parts are taken apart where they are made, without being moved: a third of the instructions otherwise.
+    #[inline(always)]
     pub fn next<'a>(&mut self, buf: &'a [u8]) -> Step<'a> {
-        match self.value.next(buf) {
-            Some(piece) => Step::of(piece, |piece| Ok(Part::Data(piece))),
-            None => Step::of(split_line(buf), |line| self.part(line)),
+        if let Some(piece) = self.value.next(buf) {
+            return Step::of(piece, |piece| Ok(Part::Data(piece)));
         }
+        let Some((consumed, part)) = common::line(buf) else {
+            return self.next_general(buf);
+        };
+        if let Part::Value(ValueHeader { value_bytes, .. }) | Part::MetaValue { value_bytes, .. } =
+            part
+        {
+            self.value = ValueBlock::of(value_bytes);
+        }
+        Step::Part { consumed, part }
+    }
+
+    /// The next line, whatever it is.
+    #[inline(never)]
+    pub(super) fn next_general<'a>(&mut self, buf: &'a [u8]) -> Step<'a> {
+        Step::of(split_line(buf), |line| self.part(line))
     }
 
     #[inline]
@@ -144,7 +160,7 @@ impl Parse for ReplyParser {
     type Part<'a> = Part<'a>;
     type Malformed = Malformed;
 
-    #[inline]
+    #[inline(always)]
     fn next<'a>(&mut self, buf: &'a [u8]) -> Step<'a> {
         ReplyParser::next(self, buf)
     }
