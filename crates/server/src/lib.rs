@@ -23,6 +23,8 @@ mod route;
 mod run;
 mod shard;
 mod shared;
+#[cfg(feature = "simulate")]
+pub mod simulated;
 mod stats;
 mod tls;
 #[cfg(any(test, fuzzing))]

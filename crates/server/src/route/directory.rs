@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use corecached_engine::KeyHash;
-use corecached_mesh::Bell;
+use corecached_mesh::{Bell, step};
 use corecached_reactor::{DoorbellTarget, Waker};
 
 use crate::cell::ShardId;
@@ -139,6 +139,7 @@ impl ShardHandle {
     /// look at this peer's queue.
     pub(crate) fn sent_by(&self, peer: ShardId) {
         let (word, bit) = PeerSet::place_of(peer);
+        step::point();
         self.senders[word].fetch_or(bit, Ordering::Release);
     }
 
@@ -146,6 +147,7 @@ impl ShardHandle {
     #[inline]
     pub(crate) fn take_senders(&self, into: &mut PeerSet) {
         for (index, word) in self.senders.iter().enumerate() {
+            step::point();
             if word.load(Ordering::Relaxed) != 0 {
                 into.add_word(index, word.swap(0, Ordering::Acquire));
             }
@@ -155,6 +157,7 @@ impl ShardHandle {
     /// To be called by a peer after pushing a batch: returns whether the shard sleeps, so that the caller has to ring.
     #[must_use = "whoever gets true must ring, or the shard sleeps on"]
     pub(crate) fn notify(&self) -> bool {
+        step::point();
         self.has_mail.store(true, Ordering::Release);
         self.bell.needs_ring()
     }

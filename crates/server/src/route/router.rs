@@ -20,7 +20,7 @@ use std::os::fd::RawFd;
 use corecached_engine::{KeyHash, Seconds, SharedReader, StagedTicket};
 use corecached_mesh::Loanable;
 use corecached_mesh::spsc::{Consumer, Producer};
-use corecached_reactor::Reactor;
+use corecached_reactor::DoorbellTarget;
 
 use crate::cell::access::Access;
 use crate::cell::batch::{Batch, BoxedBatch};
@@ -340,13 +340,13 @@ impl Router {
     }
 
     /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down. At the end
-    /// of a warm window, all shards are told of the reads of their items.
+    /// of a warm window, all shards are told of the reads of their items. `ring` rings a doorbell.
     pub(crate) fn flush(
         &mut self,
         (cells, route): (&Cells, &Directory),
         net: &NetCounters,
         now: Seconds,
-        reactor: &mut Reactor,
+        mut ring: impl FnMut(&DoorbellTarget),
         ends_window: bool,
     ) {
         self.congested = false;
@@ -365,7 +365,7 @@ impl Router {
                 && let Some(doorbell) = handle.doorbell()
             {
                 net.doorbells.add(1);
-                reactor.doorbell(doorbell);
+                ring(doorbell);
             }
         }
         self.epoch += 1;

@@ -3,7 +3,7 @@
 
 use std::mem::take;
 
-use corecached_reactor::Insert;
+use corecached_reactor::{DoorbellTarget, Insert};
 
 use crate::cell::batch::Delivery;
 use crate::cell::core::Core;
@@ -26,9 +26,9 @@ impl Net {
         }
         let Shared { cells, route, .. } = &*self.shared;
         let counters = self.shared.telemetry.of(self.id.0);
-        let reactor = &mut self.reactor;
+        let ring = |doorbell: &DoorbellTarget| self.reactor.doorbell(doorbell);
         self.router
-            .flush((cells, route), counters, self.now, reactor, ends_window);
+            .flush((cells, route), counters, self.now, ring, ends_window);
         self.router.collect();
         let mut completed = self.router.take_completed();
         for batch in &mut completed {

@@ -42,7 +42,8 @@ pub(crate) const ABSENT: State = State {
 /// An item that was found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
-    pub(crate) write: u64,
+    /// `None` if the value was not read.
+    pub(crate) write: Option<u64>,
     /// Length of the value; 0 for numbers.
     pub(crate) len: usize,
     pub(crate) flags: u32,
@@ -53,7 +54,8 @@ pub(crate) struct Seen {
 impl State {
     pub(crate) fn is(&self, seen: &Seen) -> bool {
         self.is_present
-            && (self.write, self.len, self.flags) == (seen.write, seen.len, seen.flags)
+            && seen.write.is_none_or(|write| write == self.write)
+            && (self.len, self.flags) == (seen.len, seen.flags)
             && self.deadline == seen.deadline
             && self.cas.is_none_or(|cas| cas == seen.cas)
     }
@@ -74,6 +76,8 @@ struct Clock {
     now: u32,
     /// When a delayed flush is due.
     pending: Option<u32>,
+    /// The same of a flush whose time the engine is being told.
+    falling: Option<u32>,
     /// How often `pending` was set or put aside.
     flushes: u64,
     /// What was written before this time is dead; the same, once the engine has surely been told.
@@ -123,7 +127,7 @@ impl Model {
         clock.now = clock.now.max(now.0);
         if let Some(due) = clock.pending.filter(|&due| due <= clock.now) {
             clock.dead_before = due;
-            clock.pending = None;
+            clock.falling = clock.pending.take();
         }
     }
 
@@ -131,6 +135,7 @@ impl Model {
     pub(crate) fn knows_time(&mut self, shard: usize) {
         let clock = &mut self.clocks[shard];
         clock.surely_dead_before = clock.dead_before;
+        clock.falling = None;
     }
 
     /// A delayed flush begins to replace the pending one.
@@ -219,8 +224,7 @@ impl Model {
             now: now.0,
             least: self.keys[key].least,
             dead_before: clock.surely_dead_before,
-            due: clock
-                .pending
+            due: (clock.pending.or(clock.falling))
                 .filter(|&due| due <= now.0)
                 .map(|due| (due, clock.flushes)),
         }

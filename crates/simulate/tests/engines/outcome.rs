@@ -104,7 +104,25 @@ pub(crate) fn seen_value(
     let write = value::write_of(key, value).unwrap_or_else(|wrong| panic!("key {key}: {wrong}"));
     let len = if is_number(key) { 0 } else { value.len() };
     Seen {
-        write,
+        write: Some(write),
+        len,
+        flags,
+        deadline,
+        cas,
+    }
+}
+
+/// An item whose value was not asked for.
+pub(crate) fn seen_facts(
+    key: usize,
+    value_bytes: usize,
+    flags: u32,
+    deadline: Deadline,
+    cas: u64,
+) -> Seen {
+    let len = if is_number(key) { 0 } else { value_bytes };
+    Seen {
+        write: None,
         len,
         flags,
         deadline,

@@ -18,7 +18,7 @@ use corecached_engine::{Deadline, Read, ReadFacts, ReadNotes, Seconds, StoreMode
 use corecached_simulate::{Rng, pause};
 
 use crate::core::{Core, Message, Op, Reply, Verb};
-use crate::outcome::seen_value;
+use crate::outcome::{seen_facts, seen_value};
 use crate::value::{NUMBERS, is_number};
 use crate::world::{CoreOwner, Link, UNDER_WAY_MAX, World};
 
@@ -194,10 +194,14 @@ impl Worker {
         let begun = world.model.borrow().begin_read(key, shard, now);
         let mut out = b"before".to_vec();
         let mut tries = 0;
+        let wanted = match self.rng.one_in(5) {
+            true => Wanted::Facts,
+            false => Wanted::Value,
+        };
         let begin = |_: &ReadFacts, out: &mut Vec<u8>| {
             tries += 1;
             out.push(b' ');
-            Wanted::Value
+            wanted
         };
         let name = &world.keys[key];
         let read =
@@ -208,8 +212,14 @@ impl Worker {
         match read {
             Read::Hit(facts) => {
                 let value = out.strip_prefix(b"before ").expect("what was there stays");
-                assert_eq!(value.len(), facts.value_bytes);
-                let seen = seen_value(key, value, facts.client_flags, facts.deadline, facts.cas);
+                let (flags, deadline, cas) = (facts.client_flags, facts.deadline, facts.cas);
+                let seen = match wanted {
+                    Wanted::Value => {
+                        assert_eq!(value.len(), facts.value_bytes);
+                        seen_value(key, value, flags, deadline, cas)
+                    }
+                    _ => seen_facts(key, facts.value_bytes, flags, deadline, cas),
+                };
                 world.model.borrow_mut().reader_found(&begun, shard, &seen);
                 world.counts(|seldom| seldom.read_hits += 1);
                 self.elsewhere[shard].notes.add(facts.class, facts.note);

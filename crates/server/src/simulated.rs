@@ -1,0 +1,258 @@
+//! A server of many shards without sockets, rings and a clock that ticks, for `crates/simulate`: each shard is served by
+//! a thread of the caller's, which hands it what clients send and takes what they get.
+//!
+//! ```text
+//!   arrivals --> Conn --> engine, another shard's memory, or Router --loan or queue--> other shards
+//!                  ^                                          |
+//!   replies <------+-------------- deliver <------------------+
+//! ```
+//!
+//! The turn is that of `shard/tick.rs`, except for the reactor's part and the upkeep: a send takes all replies at once.
+
+use std::fs::File;
+use std::mem::take;
+use std::sync::Arc;
+
+use corecached_engine::Seconds;
+use corecached_mesh::Owner;
+use corecached_reactor::{Insert, Stream};
+
+use crate::cell::batch::Delivery;
+use crate::cell::core::Core;
+use crate::cell::op::ShardOp;
+use crate::cell::outcome::Part;
+use crate::cell::{ConnId, ReplyTo, ShardId};
+use crate::conn::{Conn, ConnTable, Cx, Gather, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
+use crate::dialect::value::PinCookie;
+use crate::ground::config::{BindingProtocol, Config, TlsKind};
+use crate::listen::{ListenerId, ListenerInfo, Transport};
+use crate::replies::{Spare, Told};
+use crate::route::router::Router;
+use crate::run::build;
+use crate::shared::Shared;
+
+const LISTENER: ListenerId = ListenerId(0);
+
+/// The shards of a fresh server with so much memory.
+///
+/// # Panics
+/// If there is no address space for them.
+#[must_use]
+pub fn start(shards: usize, memory_limit_bytes: u64) -> Vec<Shard> {
+    let config = Config {
+        threads: shards,
+        memory_limit_bytes,
+        ..Config::default()
+    };
+    let listener = ListenerInfo {
+        transport: Transport::Tcp,
+        protocol: BindingProtocol::Auto,
+        tls: TlsKind::None,
+        tag: None,
+        by_source_port: false,
+    };
+    let built = build(config, None, vec![listener]).unwrap_or_else(|error| panic!("{error}"));
+    let shared = built.shared;
+    shared.ground.clock.pause(true);
+    let shard = |parts: crate::shard::ShardParts| Shard {
+        id: parts.id,
+        owner: parts.owner,
+        net: Net {
+            id: parts.id,
+            now: shared.ground.clock.now(),
+            shared: Arc::clone(&shared),
+            router: parts.router,
+            conns: ConnTable::default(),
+            open: Vec::new(),
+            spare: Spare::default(),
+        },
+    };
+    built.parts.into_iter().map(shard).collect()
+}
+
+/// One shard.
+pub struct Shard {
+    id: ShardId,
+    // Dropped before the engine, whose memory replies may lie in.
+    net: Net,
+    owner: Owner<Core>,
+}
+
+/// Everything but the engine.
+struct Net {
+    id: ShardId,
+    now: Seconds,
+    shared: Arc<Shared>,
+    router: Router,
+    conns: ConnTable,
+    open: Vec<ConnId>,
+    spare: Spare,
+}
+
+impl Shard {
+    /// Opens a connection, and returns its number: 0, 1 and so on.
+    ///
+    /// # Panics
+    /// If there is no `/dev/null`, which takes the place of the socket.
+    pub fn connect(&mut self) -> usize {
+        let socket = File::open("/dev/null").expect("there is a /dev/null");
+        let link = Link::Socket(Stream::unattached(socket.into()));
+        let now = self.net.now;
+        let new = |id| Conn::new(link, id, LISTENER, true, None, now);
+        self.net.open.push(self.net.conns.insert(new));
+        self.net.open.len() - 1
+    }
+
+    /// One turn: `arrivals` are bytes by connections that have sent something. Returns the replies by connection.
+    pub fn turn(
+        &mut self,
+        arrivals: &[(usize, Vec<u8>)],
+        ends_window: bool,
+    ) -> Vec<(usize, Vec<u8>)> {
+        let net = &mut self.net;
+        net.now = net.shared.ground.clock.now();
+        {
+            let mut turn = self.owner.resume();
+            let core: &mut Core = &mut turn;
+            core.observer.sync(&mut core.engine);
+            let handle = net.shared.route.shard(self.id);
+            net.router.serve(handle, core, net.now);
+            for (conn, bytes) in arrivals {
+                net.with_conn(net.open[*conn], core, |conn, cx| {
+                    conn.receive_plain(bytes, cx);
+                });
+            }
+            for number in 0..net.open.len() {
+                let id = net.open[number];
+                if net.conn(id).can_resume() {
+                    net.with_conn(id, core, Conn::resume);
+                }
+            }
+            core.observer.take(&mut core.engine);
+        }
+        net.exchange(ends_window);
+        let replies: Vec<_> = (0..net.open.len())
+            .map(|number| net.take_replies(number))
+            .collect();
+        let (replies, pins): (Vec<_>, Vec<_>) = replies.into_iter().unzip();
+        net.unpin(&mut self.owner, pins.into_iter().flatten());
+        let replies = replies.into_iter().enumerate();
+        replies.filter(|(_, bytes)| !bytes.is_empty()).collect()
+    }
+
+    /// Sets the clock of all shards forward.
+    pub fn pass_time(&self, seconds: u32) {
+        self.net.shared.ground.clock.set_forward(i64::from(seconds));
+    }
+
+    /// Whether nothing of this shard's connections waits on another shard.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.net.router.is_idle()
+    }
+
+    /// Panics unless the shard's engine is sound.
+    pub fn check_integrity(&mut self) {
+        self.owner.resume().engine.check_integrity();
+    }
+}
+
+impl Net {
+    fn conn(&mut self, id: ConnId) -> &mut Conn {
+        self.conns.get_mut(id).expect("no connection is closed")
+    }
+
+    fn with_conn(
+        &mut self,
+        id: ConnId,
+        core: &mut Core,
+        work: impl FnOnce(&mut Conn, &mut Cx<'_>),
+    ) {
+        let conn = self.conns.get_mut(id).expect("no connection is closed");
+        self.router.push_for(conn.raw_fd());
+        let mut cx = Cx {
+            access: core.access(self.id, self.now, conn.raw_fd()),
+            router: &mut self.router,
+            shared: &self.shared,
+            net: self.shared.telemetry.of(self.id.0),
+            spare: &mut self.spare,
+            output_bytes_max: OUTPUT_BYTES_MAX,
+            keys_left: KEYS_PER_TURN,
+            has_long_turn: false,
+        };
+        work(conn, &mut cx);
+    }
+
+    /// As `shard/deliver.rs` does it.
+    fn exchange(&mut self, ends_window: bool) {
+        let Shared { cells, route, .. } = &*self.shared;
+        let counters = self.shared.telemetry.of(self.id.0);
+        // Nobody sleeps.
+        let ring = |_: &_| ();
+        self.router
+            .flush((cells, route), counters, self.now, ring, ends_window);
+        self.router.collect();
+        let mut completed = self.router.take_completed();
+        for batch in &mut completed {
+            batch.deliver(|delivery| self.deliver(delivery));
+        }
+        self.router.give_back(completed);
+    }
+
+    fn deliver(&mut self, delivery: Delivery<'_>) {
+        match delivery {
+            Delivery::Told { to, told } => self.tell(to, told),
+            Delivery::Part {
+                to,
+                part: Part::Granted(grant),
+            } => self.conn(to).granted(*grant),
+            Delivery::Part { to, part } => self.part_done(to, |gather| gather.add_part(part)),
+            Delivery::Walked { to, lines, walked } => {
+                self.tell(to, Told::plain(lines));
+                self.part_done(to.conn, |gather| gather.add_walked(walked));
+            }
+        }
+    }
+
+    fn tell(&mut self, to: ReplyTo, told: Told<'_>) {
+        let conn = self
+            .conns
+            .get_mut(to.conn)
+            .expect("no connection is closed");
+        conn.fulfil(to.seq, &mut self.spare, told);
+    }
+
+    fn part_done(&mut self, to: ConnId, add: impl FnOnce(&mut Gather)) {
+        let conn = self.conns.get_mut(to).expect("no connection is closed");
+        let gather = conn.gather_mut().expect("it waits for all parts");
+        add(gather);
+        if gather.done() {
+            conn.finish_gather(&self.shared, &mut self.spare);
+        }
+    }
+
+    /// The replies of a connection, and the values that were sent from slab memory.
+    fn take_replies(&mut self, number: usize) -> (Vec<u8>, Vec<Insert>) {
+        let (mut bytes, mut inserts) = (Vec::new(), Vec::new());
+        let id = self.open[number];
+        while let Some(mut outgoing) = self.conn(id).take_output() {
+            outgoing
+                .pieces()
+                .for_each(|piece| bytes.extend_from_slice(piece));
+            inserts.extend(take(&mut outgoing.inserts));
+        }
+        (bytes, inserts)
+    }
+
+    fn unpin(&mut self, owner: &mut Owner<Core>, inserts: impl Iterator<Item = Insert>) {
+        for PinCookie { shard, pin } in inserts.filter_map(PinCookie::of) {
+            if shard == self.id {
+                owner.resume().engine.unpin(pin);
+            } else {
+                let pin = pin.into_bits();
+                self.router
+                    .push_shard_op(shard, &ShardOp::Unpin { pin }, None);
+            }
+        }
+    }
+}

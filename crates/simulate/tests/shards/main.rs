@@ -1,0 +1,137 @@
+//! The server's shards without sockets, on one thread, in an order that a seed decides: clients send pipelines over
+//! connections of all shards, and what they get is compared with what they have sent.
+//!
+//! ```text
+//! client    pipelines of requests, replies in their order
+//! history   which value a get may have found, given what was sent and answered before
+//! ```
+//!
+//! `CORECACHED_SEED` is the first seed, and `CORECACHED_SIMULATION_STEPS` says after how many steps no further world
+//! begins (default: 10 million). docs/design/005-direct-reads.md says what was found so.
+
+mod client;
+mod history;
+
+use std::cell::{Cell, RefCell};
+use std::panic::catch_unwind;
+use std::rc::Rc;
+
+use corecached::simulated::{self, Shard};
+use corecached_simulate::{Report, Rng, Thread, pause, run};
+
+use crate::client::Client;
+use crate::history::History;
+
+const STEPS: u64 = 10_000_000;
+/// Steps after which clients send no more.
+const WORLD_STEPS: u64 = 300_000;
+/// Steps within which everything has to be answered.
+const WORLD_STEPS_MAX: u64 = 40 * WORLD_STEPS;
+const MEMORY_BYTES: u64 = 256 << 20;
+
+/// What all threads of a world share.
+struct World {
+    history: RefCell<History>,
+    /// Connections that still wait for replies, or may send more.
+    open: Cell<usize>,
+}
+
+/// The thread of a shard, with its clients.
+fn serve(world: &World, mut shard: Shard, mut clients: Vec<Client>, mut rng: Rng) -> Shard {
+    let rests = rng.one_of(&[1, 10, 100]);
+    for _ in &clients {
+        shard.connect();
+    }
+    while world.open.get() > 0 {
+        let mut arrivals = Vec::new();
+        for (number, client) in clients.iter_mut().enumerate() {
+            let is_over = corecached_simulate::steps() >= WORLD_STEPS;
+            let bytes = client.send(&mut world.history.borrow_mut(), &mut rng, is_over);
+            if !bytes.is_empty() {
+                arrivals.push((number, bytes));
+            }
+        }
+        for (number, bytes) in shard.turn(&arrivals, rng.one_in(4)) {
+            clients[number].receive(&mut world.history.borrow_mut(), &bytes);
+        }
+        let done = clients
+            .iter_mut()
+            .map(Client::has_just_ended)
+            .filter(|&ended| ended)
+            .count();
+        world.open.set(world.open.get() - done);
+        if rng.one_in(200) {
+            shard.pass_time(1);
+        }
+        for _ in 0..=rng.below(rests) {
+            pause();
+        }
+    }
+    shard
+}
+
+/// Runs the world of a seed. Returns how many requests were answered, too.
+fn simulate(seed: u64) -> (Report, usize) {
+    let mut rng = Rng::new(seed);
+    let shards = rng.one_of(&[2, 2, 3, 4, 8, 16]);
+    let each = rng.one_of(&[1, 2, 4]);
+    println!("seed {seed}: {shards} shards, {each} connections each");
+    let world = Rc::new(World {
+        history: RefCell::default(),
+        open: Cell::new(shards * each),
+    });
+    let served = Rc::new(RefCell::new(Vec::new()));
+    let threads = simulated::start(shards, MEMORY_BYTES)
+        .into_iter()
+        .enumerate();
+    let threads = threads.map(|(number, shard)| -> Thread {
+        let (world, served) = (Rc::clone(&world), Rc::clone(&served));
+        let clients = (0..each).map(|client| Client::new(number * each + client));
+        let (clients, rng) = (clients.collect(), Rng::new(rng.number()));
+        Box::new(move || {
+            let shard = serve(&world, shard, clients, rng);
+            served.borrow_mut().push(shard);
+        })
+    });
+    let threads = threads.collect();
+    let report = run(rng.number(), WORLD_STEPS_MAX, threads);
+    for shard in served.borrow_mut().iter_mut() {
+        shard.check_integrity();
+    }
+    let answered = world.history.borrow().check();
+    (report, answered)
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    let text = std::env::var(name).ok();
+    text.map_or(default, |text| text.parse().expect("a number"))
+}
+
+#[test]
+fn clients_of_all_shards_see_one_map() {
+    let first = setting("CORECACHED_SEED", 1);
+    let most = setting("CORECACHED_SIMULATION_STEPS", STEPS);
+    let (mut steps, mut answered) = (0, 0);
+    for seed in first.. {
+        let Ok((report, answers)) = catch_unwind(|| simulate(seed)) else {
+            panic!(
+                "seed {seed} fails, {} steps after the first. Again: CORECACHED_SEED={seed} \
+                 CORECACHED_SIMULATION_STEPS=1 cargo test -p corecached-simulate --features server --profile checked \
+                 --test shards",
+                steps + corecached_simulate::steps()
+            );
+        };
+        steps += report.steps;
+        answered += answers;
+        if steps >= most {
+            break;
+        }
+    }
+    println!("{steps} steps, {answered} requests answered");
+    assert!(answered > 100);
+}
+
+#[test]
+fn a_seed_is_one_world() {
+    assert_eq!(simulate(3), simulate(3));
+}
