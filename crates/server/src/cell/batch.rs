@@ -29,10 +29,9 @@ use crate::dialect::dump::{self, Dump, Walked};
 use crate::dialect::{Style, answer};
 use crate::replies::{self, Told};
 
-/// The memory that is kept for the next batch is that of the largest batch that goes by loan: 128 KiB of keys and
-/// values, and 100 KiB of operations and answers.
-const ARENA_BYTES_KEPT: usize = 128 * 1024;
-const OPS_KEPT: usize = 512;
+/// The most memory that is kept for the next batch: of keys and values, and (in all 200 KiB) of operations and answers.
+const ARENA_BYTES_KEPT: usize = 256 * 1024;
+const OPS_KEPT: usize = 1024;
 /// Operations, and bytes, for which a batch has room as soon as anything is in it.
 const ROOM_AT_ONCE: (usize, usize) = (8, 1024);
 

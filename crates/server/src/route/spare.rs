@@ -5,10 +5,10 @@
 
 use crate::cell::batch::BoxedBatch;
 
-/// Memory of the batches that a shard keeps: some 200 that have carried small values.
-const SPARE_BYTES_MAX: usize = 1024 * 1024;
+/// Memory of the batches that a shard keeps: some 800 that have carried a few small values, or ten as large as can be.
+const SPARE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// What is kept of it by a shard without traffic.
-const RESTING_BYTES_MAX: usize = 128 * 1024;
+const RESTING_BYTES_MAX: usize = 512 * 1024;
 
 /// The empty batches of one shard, the last one used recently.
 #[derive(Debug, Default)]
