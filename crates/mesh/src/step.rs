@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Without the feature `simulate`, which no release has, all functions here are empty. With it they call what
-//! [`install`] was given on this thread. `crates/simulate` runs many shards on one thread so.
+//! `install` was given on this thread. `crates/simulate` runs many shards on one thread so.
 
 /// What comes next on this thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,9 +30,6 @@ pub use self::rng::Rng;
 /// A simulated thread.
 pub type Thread = Box<dyn FnOnce()>;
 
-/// What a thread panics with.
-type Panic = Box<dyn std::any::Any + Send>;
-
 /// The way back from a thread to the scheduler.
 type Way = Yielder<(), ()>;
 
@@ -122,21 +119,17 @@ pub fn run(seed: u64, steps_max: u64, threads: Vec<Thread>) -> Report {
     while let Some(next) = pace.next(&mut rng) {
         let turn = catch_unwind(AssertUnwindSafe(|| threads[next].resume(())));
         WAY.set(ptr::null());
-        let turn = match turn {
-            Ok(_) if STEPS.get() > steps_max => {
-                Err(Box::new("the threads do not come to an end") as Panic)
-            }
-            turn => turn,
-        };
         match turn {
             Ok(CoroutineResult::Yield(())) => pace.rests(&mut rng, next),
             Ok(CoroutineResult::Return(())) => pace.ends(next),
             Err(panic) => {
-                step::install(None);
-                // What the others hold is of no use any more, and they are not to be run again.
-                threads.into_iter().for_each(std::mem::forget);
+                forget(threads);
                 resume_unwind(panic);
             }
+        }
+        if STEPS.get() > steps_max {
+            forget(threads);
+            panic!("the threads do not come to an end");
         }
         report.turns += 1;
         let mixed =
@@ -146,6 +139,12 @@ pub fn run(seed: u64, steps_max: u64, threads: Vec<Thread>) -> Report {
     step::install(None);
     report.steps = STEPS.get();
     report
+}
+
+/// What the threads hold is of no use any more, and they are not to be run again, not even to end.
+fn forget(threads: Vec<Coroutine<(), (), ()>>) {
+    step::install(None);
+    threads.into_iter().for_each(std::mem::forget);
 }
 
 fn coroutine(thread: Thread) -> Coroutine<(), (), ()> {
