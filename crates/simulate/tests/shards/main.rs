@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `CORECACHED_SEED` is the first seed, and `CORECACHED_SIMULATION_STEPS` says after how many steps no further world
-//! begins (default: 10 million). docs/design/005-direct-reads.md says what was found so.
+//! begins (default: 40 million). docs/design/005-direct-reads.md says what was found so.
 
 mod client;
 mod history;
@@ -22,7 +22,7 @@ use corecached_simulate::{Report, Rng, Thread, pause, run};
 use crate::client::Client;
 use crate::history::History;
 
-const STEPS: u64 = 10_000_000;
+const STEPS: u64 = 40_000_000;
 /// Steps after which clients send no more.
 const WORLD_STEPS: u64 = 300_000;
 /// Steps within which everything has to be answered.
