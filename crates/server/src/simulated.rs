@@ -191,8 +191,7 @@ impl Net {
         let ring = |_: &_| ();
         self.router
             .flush((cells, route), counters, self.now, ring, ends_window);
-        self.router.collect();
-        let mut completed = self.router.take_completed();
+        let mut completed = self.router.collect();
         for batch in &mut completed {
             batch.deliver(|delivery| self.deliver(delivery));
         }

@@ -426,8 +426,9 @@ impl Router {
         rings
     }
 
-    /// Collects the batches that have come back.
-    pub(crate) fn collect(&mut self) {
+    /// Takes the batches that have come back, and those that were run here, whose replies are to be delivered. They go
+    /// to [`Router::give_back`] afterwards.
+    pub(crate) fn collect(&mut self) -> Vec<BoxedBatch> {
         self.sets.now.extend(&self.sets.awaited);
         while let Some(shard) = self.sets.now.pop() {
             let Some(peer) = &mut self.peers[usize::from(shard.0)] else {
@@ -442,10 +443,6 @@ impl Router {
                 self.sets.awaited.remove(shard);
             }
         }
-    }
-
-    /// Takes the batches whose replies are to be delivered.
-    pub(crate) fn take_completed(&mut self) -> Vec<BoxedBatch> {
         std::mem::take(&mut self.completed)
     }
 

@@ -29,8 +29,7 @@ impl Net {
         let ring = |doorbell: &DoorbellTarget| self.reactor.doorbell(doorbell);
         self.router
             .flush((cells, route), counters, self.now, ring, ends_window);
-        self.router.collect();
-        let mut completed = self.router.take_completed();
+        let mut completed = self.router.collect();
         for batch in &mut completed {
             batch.deliver(|delivery| self.deliver(delivery));
         }
