@@ -14,7 +14,8 @@ use corecached_tls::{Certificates, ClientAuth, Session};
 use tracing::info;
 
 use crate::error::StartError;
-use crate::ground::config::{Config, TlsKind};
+use crate::ground::config::Config;
+use crate::ground::listeners::TlsKind;
 use crate::listen::ListenerInfo;
 
 /// The certificates in force, for all shards.

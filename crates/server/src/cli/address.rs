@@ -6,10 +6,11 @@
 //!   host     IPv4 | '[' IPv6 ']' | IPv6 without port | name | '*'
 //! ```
 
-use crate::ground::config::{BindingProtocol, ListenAddress, Port, TlsKind};
+use crate::ground::listeners::{BindingProtocol, ListenAddress, Port, TlsKind};
 
+use super::error::CliError;
 use super::number::leading_integer;
-use super::{CliError, unsupported};
+use super::unsupported;
 
 /// Longest name of a tag.
 const TAG_BYTES_MAX: usize = 8;
@@ -215,7 +216,7 @@ mod tests {
         ] {
             assert_eq!(
                 parse_list(text).unwrap_err().code,
-                super::super::EXIT_USAGE,
+                super::super::error::EXIT_USAGE,
                 "{text}"
             );
         }

@@ -3,11 +3,14 @@
 use clap::ArgMatches;
 use std::path::PathBuf;
 
-use crate::ground::config::{BindingProtocol, ListenAddress, Pinning, Port, TlsKind};
+use crate::ground::cpus::Pinning;
 use crate::ground::cpus::{self, THREADS_MAX};
+use crate::ground::listeners::{BindingProtocol, ListenAddress, Port, TlsKind};
 
+use super::draft::Draft;
+use super::error::CliError;
 use super::number::{leading_float, leading_integer, size_in_bytes};
-use super::{CliError, Draft, address, auth, extended};
+use super::{address, auth, extended};
 
 /// memcached warns above this number of threads.
 const THREADS_ADVISED: usize = 64;

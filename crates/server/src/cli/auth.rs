@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use clap::ArgMatches;
 
-use super::{CliError, Draft};
+use super::draft::Draft;
+use super::error::CliError;
 use crate::auth::check_mechanisms;
 use crate::ground::config::Authentication;
-use crate::ground::config::{BindingProtocol, Config, Port};
+use crate::ground::config::Config;
+use crate::ground::listeners::{BindingProtocol, Port};
 
 /// Applies the two options, after the options on sockets.
 pub(super) fn apply(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {

@@ -1,6 +1,8 @@
 //! Conditions between several options.
 
-use super::{CliError, Draft, ssl};
+use super::draft::Draft;
+use super::error::CliError;
+use super::ssl;
 use crate::ground::config::{Config, SLAB_PAGE_BYTES};
 
 /// Bounds of `-I`.

@@ -2,8 +2,9 @@
 //! on, is refused; the other sub-options only tune it: they are read and have no effect, as in memcached without
 //! `ext_path`.
 
+use super::error::CliError;
 use super::number::leading_float;
-use super::{CliError, unsupported};
+use super::unsupported;
 
 /// The sub-option that turns the storage on.
 const PATH: &str = "ext_path";

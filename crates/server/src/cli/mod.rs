@@ -1,7 +1,7 @@
 //! The command line: memcached's letters, long names, defaults, messages and exit codes.
 //!
 //! ```text
-//!   argv --options.rs (clap)--> matches --apply.rs, extended.rs (-o), address.rs (-l)--> draft --check.rs--> Config
+//!   argv --options.rs (clap)--> matches --apply.rs, extended/ (-o), address.rs (-l)--> draft --check.rs--> Config
 //!                                  '-- -h, -V, -i: text.rs, printed, exit 0
 //! ```
 //!
@@ -15,9 +15,10 @@ mod address;
 mod apply;
 mod auth;
 mod check;
+mod draft;
+mod error;
 mod extended;
 mod flash;
-
 mod number;
 mod options;
 mod ssl;
@@ -28,48 +29,13 @@ mod unsupported;
 mod tests;
 
 use std::ffi::OsString;
-use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::ground::config::Config;
 use auth::SaslEnvironment;
-
-/// Exit code of most bad values, as memcached's.
-const EXIT_FAILURE: u8 = 1;
-/// Exit code of the other bad values: EX_USAGE of sysexits.h.
-const EXIT_USAGE: u8 = 64;
-
-/// An error of the command line, with which the server does not start.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct CliError {
-    message: String,
-    code: u8,
-}
-
-impl CliError {
-    fn failure(message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self {
-            message,
-            code: EXIT_FAILURE,
-        }
-    }
-
-    fn usage(message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self {
-            message,
-            code: EXIT_USAGE,
-        }
-    }
-}
-
-impl fmt::Display for CliError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
+use draft::Draft;
+use error::CliError;
 
 /// The options as clap knows them.
 pub(crate) fn command() -> clap::Command {
@@ -88,22 +54,6 @@ enum Request {
     Run(Box<Draft>),
     /// Print this text and end.
     Print(String),
-}
-
-/// Settings in the making, with messages about them.
-#[derive(Debug, Default)]
-struct Draft {
-    config: Config,
-    /// Messages that the user should see in any case.
-    warnings: Vec<String>,
-    /// Messages about options that have no effect here; printed with `-v`.
-    notes: Vec<String>,
-}
-
-impl Draft {
-    fn note(&mut self, note: impl Into<String>) {
-        self.notes.push(note.into());
-    }
 }
 
 /// The settings of this process's command line and environment, or the code to exit with. All messages have been

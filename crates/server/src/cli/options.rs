@@ -3,7 +3,8 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
-use super::{CliError, text};
+use super::error::CliError;
+use super::text;
 
 const SOCKETS: &str = "Where it listens";
 const CONNECTIONS: &str = "Connections and shards";

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use corecached_tls::{KeyFormat, MinVersion, VerifyMode, parse_ciphers};
 
-use crate::ground::config::{Config, TlsKind};
+use crate::ground::config::Config;
+use crate::ground::listeners::TlsKind;
 
+use super::draft::Draft;
+use super::error::CliError;
 use super::number::{leading_integer, whole_u32};
-use super::{CliError, Draft};
 
 type Setter = fn(&mut Draft, &str) -> Result<(), CliError>;
 

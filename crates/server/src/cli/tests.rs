@@ -5,8 +5,10 @@ mod documented;
 mod extended;
 mod ssl;
 
+use super::error::EXIT_USAGE;
 use super::*;
-use crate::ground::config::{BindingProtocol, ListenAddress, Pinning, Port};
+use crate::ground::cpus::Pinning;
+use crate::ground::listeners::{BindingProtocol, ListenAddress, Port};
 
 fn try_draft(args: &[&str]) -> Result<Draft, CliError> {
     let argv = std::iter::once("corecached").chain(args.iter().copied());

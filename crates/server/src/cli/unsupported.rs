@@ -1,6 +1,6 @@
 //! Features that memcached has and this program does not have. Their options are refused.
 
-use super::CliError;
+use super::error::CliError;
 
 /// Sub-options of `-o` by the beginning of their names, and the feature that they belong to.
 const FAMILIES: [(&str, &str); 1] = [("proxy_", "the proxy")];

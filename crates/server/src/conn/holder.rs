@@ -12,7 +12,7 @@ use crate::cell::access::Access;
 use crate::cell::op::{Refusal, ShardOp};
 use crate::cell::outcome::Grant;
 use crate::cell::{ConnId, ShardId};
-use crate::memory::pages::{Loan, lend};
+use crate::memory::give::{Loan, lend};
 use crate::route::router::Router;
 
 use super::Cx;

@@ -67,7 +67,7 @@ pub(crate) use table::{ConnTable, Totals};
 pub(crate) use tls::{Sealing, Secure};
 
 use crate::cell::ConnId;
-use crate::ground::config::BindingProtocol;
+use crate::ground::listeners::BindingProtocol;
 use crate::listen::ListenerId;
 use crate::replies::Replies;
 use crate::route::pushed::Pushed;

@@ -12,6 +12,17 @@ use super::cgroup;
 /// Most shards. Shards are numbered by 16 bits; this many are more than any machine has CPUs today.
 pub(crate) const THREADS_MAX: usize = 1024;
 
+/// Whether each shard is kept on a CPU of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pinning {
+    /// Each shard has a CPU of its own if there are as many CPUs that no other server has claimed.
+    IfFree,
+    /// `--cpus`: shards run on the listed CPUs, whatever other servers run there.
+    Listed,
+    /// `-o no_pin`: shards are never kept on a CPU.
+    Never,
+}
+
 /// The CPUs that this process may run on, in ascending order.
 pub(crate) fn allowed() -> Vec<usize> {
     // SAFETY: cpu_set_t is an array of integers, for which all zeroes are a value: the empty set.

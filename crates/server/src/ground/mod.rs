@@ -2,11 +2,11 @@
 //! shards or connections.
 //!
 //! ```text
-//! config ssl   settings of the command line
-//! tuning       settings that commands change
-//! cpus cgroup  CPUs and memory that the machine gives
-//! clock        the server's seconds
-//! counters     counters of the network side
+//! config listeners ssl   settings of the command line
+//! tuning                 settings that commands change
+//! cpus cgroup            CPUs and memory that the machine gives
+//! clock                  the server's seconds
+//! counters               counters of the network side
 //! ```
 
 pub(crate) mod cgroup;
@@ -14,6 +14,7 @@ pub(crate) mod clock;
 pub(crate) mod config;
 pub(crate) mod counters;
 pub(crate) mod cpus;
+pub(crate) mod listeners;
 pub(crate) mod ssl;
 pub(crate) mod tuning;
 

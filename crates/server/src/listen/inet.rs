@@ -11,7 +11,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tracing::{info, warn};
 
 use crate::error::StartError;
-use crate::ground::config::{Config, ListenAddress, Port};
+use crate::ground::config::Config;
+use crate::ground::listeners::{ListenAddress, Port};
 use crate::process;
 
 use super::info::{ListenerInfo, Transport};

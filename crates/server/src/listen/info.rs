@@ -1,6 +1,7 @@
 //! The properties that connections inherit from the address that they came in by.
 
-use crate::ground::config::{BindingProtocol, Config, ListenAddress, TlsKind};
+use crate::ground::config::Config;
+use crate::ground::listeners::{BindingProtocol, ListenAddress, TlsKind};
 
 /// The number of a listening address, the same on every shard: its place in `Shared::listeners`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,8 @@ use std::sync::Arc;
 use socket2::{SockAddr, SockRef, Type};
 
 use crate::error::StartError;
-use crate::ground::config::{Config, ListenAddress};
+use crate::ground::config::Config;
+use crate::ground::listeners::ListenAddress;
 
 use super::info::{ListenerInfo, Transport};
 use super::{Group, message};

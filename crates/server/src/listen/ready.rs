@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::ground::config::{Config, Port, TlsKind};
+use crate::ground::config::Config;
+use crate::ground::listeners::{Port, TlsKind};
 
 use super::{Listeners, Transport};
 

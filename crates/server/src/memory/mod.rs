@@ -4,16 +4,20 @@
 //! ```text
 //! notice    numbers that a shard publishes about its engine's memory
 //! turnover  how soon a shard needs its memory anew, computed from these numbers over time
+//! want      the worth of one page more to a shard
+//! give      pages are emptied for another shard
 //! pages     pages go from a shard to the one that needs them more
 //! uploads   memory that half-sent values may claim together
 //! conns     heap memory that connections hold
 //! ```
 
 pub(crate) mod conns;
+pub(crate) mod give;
 pub(crate) mod notice;
 pub(crate) mod pages;
 mod turnover;
 pub(crate) mod uploads;
+mod want;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

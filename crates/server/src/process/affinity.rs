@@ -19,7 +19,8 @@ use std::sync::Once;
 
 use tracing::info;
 
-use crate::ground::config::{Config, Pinning};
+use crate::ground::config::Config;
+use crate::ground::cpus::Pinning;
 
 use super::fatal::say;
 

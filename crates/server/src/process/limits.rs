@@ -4,7 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use crate::error::StartError;
-use crate::ground::config::{Config, Port};
+use crate::ground::config::Config;
+use crate::ground::listeners::Port;
 
 use super::fatal::say;
 

@@ -14,7 +14,7 @@ use crate::cell::ShardId;
 use crate::error::StartError;
 use crate::ground::clock::Clock;
 use crate::ground::config::Config;
-use crate::memory::pages::reserve_bytes;
+use crate::memory::give::reserve_bytes;
 use crate::memory_file::{self, Memory, Owners, Saved};
 use crate::shared::Shared;
 

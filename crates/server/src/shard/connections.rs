@@ -14,7 +14,7 @@ use crate::cell::walk::Place;
 use crate::conn::{Conn, Link, Secure};
 use crate::dialect::dump::Walked;
 use crate::dialect::notice::Notice;
-use crate::ground::config::TlsKind;
+use crate::ground::listeners::TlsKind;
 use crate::listen::ListenerId;
 use crate::replies::Told;
 use crate::route::control::Control;

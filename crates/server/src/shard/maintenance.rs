@@ -20,7 +20,8 @@ use crate::shared::Shared;
 use super::survey::Survey;
 use super::windows::Windows;
 use crate::cell::ShardId;
-use crate::memory::pages::{Pages, REST, SLICE};
+use crate::memory::give::{REST, SLICE};
+use crate::memory::pages::Pages;
 
 /// Time between two rounds of upkeep while there is traffic.
 const ROUND: Duration = Duration::from_millis(100);

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::ground::config::Authentication;
-use crate::ground::config::{Config, SLAB_PAGE_BYTES, TlsKind};
+use crate::ground::config::{Config, SLAB_PAGE_BYTES};
+use crate::ground::listeners::TlsKind;
 use crate::ground::tuning::Tuning;
 use crate::shared::Shared;
 

@@ -1,0 +1,43 @@
+//! An error of the command line: its message, and the code with which the process exits.
+
+use std::fmt;
+
+/// Exit code of most bad values, as memcached's.
+pub(super) const EXIT_FAILURE: u8 = 1;
+/// Exit code of the other bad values: EX_USAGE of sysexits.h.
+pub(super) const EXIT_USAGE: u8 = 64;
+
+/// An error of the command line, with which the server does not start.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct CliError {
+    /// What is wrong, for standard error.
+    pub(super) message: String,
+    /// The code to exit with.
+    pub(super) code: u8,
+}
+
+impl CliError {
+    /// An error like most: a bad value.
+    pub(super) fn failure(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            message,
+            code: EXIT_FAILURE,
+        }
+    }
+
+    /// An error for which memcached has a code of its own.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            message,
+            code: EXIT_USAGE,
+        }
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

@@ -1,0 +1,49 @@
+//! `-o` of sockets and connections.
+
+use corecached_reactor::Io;
+
+use crate::cli::error::CliError;
+use crate::cli::number::{leading_integer, whole_u32};
+use crate::ground::config::Config;
+
+use super::values::{unparsable, unsigned};
+
+pub(super) fn shard_port(config: &mut Config, text: &str) -> Result<(), CliError> {
+    match leading_integer(text) {
+        Some(port @ 1..=65535) => config.shard_port = port as u16,
+        _ => return Err(CliError::failure("shard_port must be between 1 and 65535")),
+    }
+    Ok(())
+}
+
+pub(super) fn io(config: &mut Config, text: &str) -> Result<(), CliError> {
+    config.io = match text {
+        "auto" => None,
+        "uring" => Some(Io::Uring),
+        "epoll" => Some(Io::Epoll),
+        _ => return Err(CliError::failure("io must be auto, uring or epoll")),
+    };
+    Ok(())
+}
+
+pub(super) fn sock_cookie_id(config: &mut Config, text: &str) -> Result<(), CliError> {
+    config.socket_mark = unsigned("sock_cookie_id", text)?;
+    Ok(())
+}
+
+pub(super) fn idle_timeout(config: &mut Config, text: &str) -> Result<(), CliError> {
+    config.idle_timeout_seconds = unsigned("idle_timeout", text)?;
+    Ok(())
+}
+
+pub(super) fn read_buf_mem_limit(config: &mut Config, text: &str) -> Result<(), CliError> {
+    let megabytes = whole_u32(text).ok_or_else(|| unparsable("read_buf_mem_limit"))?;
+    config.read_buf_mem_limit_bytes = u64::from(megabytes) << 20;
+    Ok(())
+}
+
+pub(super) fn conn_mem_limit(config: &mut Config, text: &str) -> Result<(), CliError> {
+    let megabytes = whole_u32(text).ok_or_else(|| unparsable("conn_mem_limit"))?;
+    config.conn_mem_limit_bytes = u64::from(megabytes) << 20;
+    Ok(())
+}

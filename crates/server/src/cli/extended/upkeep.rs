@@ -1,0 +1,42 @@
+//! `-o` of work in the background, none of which has an effect here.
+
+use crate::cli::error::CliError;
+use crate::cli::number::{leading_integer, whole_u32};
+use crate::ground::config::Config;
+
+use super::values::unsigned;
+
+pub(super) fn lru_crawler_sleep(config: &mut Config, text: &str) -> Result<(), CliError> {
+    match leading_integer(text) {
+        Some(microseconds @ 0..=1_000_000) => config.lru_crawler_sleep = microseconds as u32,
+        _ => {
+            return Err(CliError::failure(
+                "LRU crawler sleep must be between 0 and 1 second",
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn lru_crawler_tocrawl(config: &mut Config, text: &str) -> Result<(), CliError> {
+    config.lru_crawler_tocrawl = whole_u32(text)
+        .ok_or_else(|| CliError::failure("lru_crawler_tocrawl takes a numeric 32bit value"))?;
+    Ok(())
+}
+
+pub(super) fn tail_repair_time(config: &mut Config, text: &str) -> Result<(), CliError> {
+    let seconds = unsigned("tail_repair_time", text)?;
+    if seconds < 10 {
+        return Err(CliError::failure(
+            "Cannot set tail_repair_time to less than 10 seconds",
+        ));
+    }
+    config.tail_repair_time = seconds;
+    Ok(())
+}
+
+pub(super) fn temporary_ttl(config: &mut Config, text: &str) -> Result<(), CliError> {
+    config.temporary_ttl = unsigned("temporary_ttl", text)?;
+    config.temp_lru = true;
+    Ok(())
+}
