@@ -4,14 +4,13 @@
 //!   stations --looks, every INTERVAL--> Board (one for each server: the figures of now, and an hour of points)
 //!                                         |
 //!   browser --GET /---------------> page.html
-//!           --GET /top.json?server=N------'       http.rs: one request, one answer
+//!           --GET /top.json?server=N------'       corecached-http: one request, one answer
 //! ```
 //!
 //! The history is a ring of fixed size here, not in the browser: whoever opens the page sees the last hour at once.
 
 mod board;
 mod history;
-mod http;
 mod json;
 
 use std::io::{self, Write};
@@ -24,10 +23,15 @@ use crate::args::Options;
 use crate::escape::printable;
 use crate::station;
 use board::Board;
-use http::Answer;
+use corecached_http::{Answer, Request, serve};
 
 /// The page, with everything in it.
 const PAGE: &str = include_str!("page.html");
+
+/// The page may load what it has in itself, and ask this server; nothing else, whatever a key is called.
+const POLICY: &str = "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; \
+                      script-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'\r\n";
 
 /// Time between two looks, and two points of the history.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -41,10 +45,7 @@ struct Shown {
 /// Serves the page until the process ends; returns why it cannot.
 pub(crate) fn run(options: &Options, address: SocketAddr) -> io::Error {
     match listen(options, address) {
-        Ok((listener, shown)) => http::serve(
-            &listener,
-            &Arc::new(move |target: &str| shown.answer(target)),
-        ),
+        Ok((listener, shown)) => serve(&listener, |request| shown.answer(request)),
         Err(error) => error,
     }
 }
@@ -86,26 +87,25 @@ fn unix_seconds() -> u64 {
 }
 
 impl Shown {
-    /// The answer to a GET of `target`, which is a path and perhaps a query.
-    fn answer(&self, target: &str) -> Option<Answer> {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        match path {
-            "/" => Some(Answer {
-                kind: "text/html; charset=utf-8",
-                body: PAGE.to_owned(),
-            }),
-            "/top.json" => {
-                let number = match query.strip_prefix("server=") {
-                    Some(number) => number.parse::<usize>().ok()?,
-                    None => 0,
-                };
-                let body = lock(&self.boards).get(number)?.json(&self.names);
-                Some(Answer {
-                    kind: "application/json",
-                    body,
-                })
-            }
-            _ => None,
-        }
+    fn answer(&self, request: &Request<'_>) -> Answer {
+        let answer = match request.path() {
+            "/" => Answer::ok("text/html; charset=utf-8", PAGE),
+            "/top.json" => match self.figures(request.target) {
+                Some(json) => Answer::ok("application/json", json),
+                None => Answer::refusal("404 Not Found", "No server has that number."),
+            },
+            _ => Answer::refusal("404 Not Found", "There is only the page, which is /."),
+        };
+        answer.with_headers(POLICY)
+    }
+
+    /// The figures of the server that the query of a target names, or of the first.
+    fn figures(&self, target: &str) -> Option<String> {
+        let (_, query) = target.split_once('?').unwrap_or((target, ""));
+        let number = match query.strip_prefix("server=") {
+            Some(number) => number.parse::<usize>().ok()?,
+            None => 0,
+        };
+        Some(lock(&self.boards).get(number)?.json(&self.names))
     }
 }
