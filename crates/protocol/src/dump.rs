@@ -1,4 +1,5 @@
-//! Lines of the commands that show what is in the cache: `lru_crawler metadump` and `mgdump`, `stats cachedump`.
+//! Lines of the commands that show what is in the cache: `lru_crawler metadump` and `mgdump`, `stats cachedump`, `stats
+//! detail dump`.
 
 use crate::reply::{CRLF, number};
 use crate::{meta, uri};
@@ -70,6 +71,17 @@ pub fn cachedump_line(out: &mut Vec<u8>, key: &[u8], value_bytes: usize, exptime
     out.extend_from_slice(b" s]\r\n");
 }
 
+/// Appends a line of `stats detail dump`; `counts` are those of get, hit, set and del.
+pub fn prefix_line(out: &mut Vec<u8>, prefix: &[u8], counts: [u64; 4]) {
+    out.extend_from_slice(b"PREFIX ");
+    out.extend_from_slice(prefix);
+    for (name, count) in [" get ", " hit ", " set ", " del "].into_iter().zip(counts) {
+        out.extend_from_slice(name.as_bytes());
+        number(out, count);
+    }
+    out.extend_from_slice(CRLF);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,13 +109,15 @@ mod tests {
         mgdump_line(&mut out, b"key", false);
         mgdump_line(&mut out, b"\0\x01 ", true);
         cachedump_line(&mut out, b"key", 12, 0);
+        prefix_line(&mut out, b"user", [4, 3, 2, 1]);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "key=a%20b exp=-1 la=1700000000 cas=7 fetch=yes cls=3 size=90 flags=5 \n\
              key=a%20b exp=1700000100 la=1700000000 cas=7 fetch=no cls=3 size=90 flags=5 \n\
              mg key\r\n\
              mg AAEg b\r\n\
-             ITEM key [12 b; 0 s]\r\n"
+             ITEM key [12 b; 0 s]\r\n\
+             PREFIX user get 4 hit 3 set 2 del 1\r\n"
         );
     }
 }

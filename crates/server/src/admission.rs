@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::auth::Auth;
-use crate::cell::ShardId;
+use crate::ids::ShardId;
 use crate::listen::{ListenerId, ListenerInfo};
 use crate::tls::Tls;
 

@@ -13,8 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use corecached_engine::Seconds;
 use corecached_insight::{Curve, Estimator, Memory, Sampler};
 
-use crate::cell::ShardId;
 use crate::ground::config::Config;
+use crate::ids::ShardId;
 
 /// The estimate of miss ratios, and how much memory all of this takes.
 #[derive(Debug)]

@@ -11,11 +11,11 @@
 use std::sync::Arc;
 
 use crate::admission::Admission;
-use crate::cell::core::Cells;
 use crate::crawler::Crawler;
 use crate::ground::Ground;
 use crate::ground::counters::Telemetry;
 use crate::insight::Insight;
+use crate::lending::core::Cells;
 use crate::memory::{Memory, Neighbours};
 use crate::process::Reloads;
 use crate::route::directory::Directory;

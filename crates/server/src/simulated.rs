@@ -17,15 +17,15 @@ use corecached_engine::Seconds;
 use corecached_mesh::Owner;
 use corecached_reactor::{Insert, Stream};
 
-use crate::cell::batch::Delivery;
-use crate::cell::core::Core;
 use crate::cell::op::ShardOp;
 use crate::cell::outcome::Part;
-use crate::cell::{ConnId, ReplyTo, ShardId};
 use crate::conn::{Conn, ConnTable, Cx, Gather, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
 use crate::dialect::value::PinCookie;
 use crate::ground::config::Config;
 use crate::ground::listeners::{BindingProtocol, TlsKind};
+use crate::ids::{ConnId, ReplyTo, ShardId};
+use crate::lending::batch::Delivery;
+use crate::lending::core::Core;
 use crate::listen::{ListenerId, ListenerInfo, Transport};
 use crate::replies::{Spare, Told};
 use crate::route::router::Router;

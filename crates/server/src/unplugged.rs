@@ -17,14 +17,13 @@ use corecached_mesh::Owner;
 use corecached_protocol::udp;
 use corecached_reactor::{Insert, Stream};
 
-use crate::cell::ConnId;
-use crate::cell::ShardId;
-use crate::cell::core::Core;
 use crate::conn::{Conn, ConnTable, Cx, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
 use crate::dialect::dump::Walked;
 use crate::dialect::value::PinCookie;
 use crate::ground::config::Config;
 use crate::ground::listeners::{BindingProtocol, TlsKind};
+use crate::ids::{ConnId, ShardId};
+use crate::lending::core::Core;
 use crate::listen::{ListenerId, ListenerInfo, Transport};
 use crate::replies::{Spare, Told};
 use crate::route::control::Control;

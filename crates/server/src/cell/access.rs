@@ -4,8 +4,8 @@ use std::os::fd::RawFd;
 
 use corecached_engine::{Engine, Seconds};
 
-use super::ShardId;
 use super::observer::Observer;
+use crate::ids::ShardId;
 
 /// Exclusive access to a shard: the owner's turn, or a loan.
 pub(crate) struct Access<'a> {

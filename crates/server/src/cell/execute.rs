@@ -10,12 +10,12 @@
 use corecached_engine::Pin;
 
 use super::access::Access;
-use super::apply::{apply, look_up};
-use super::observed::observed;
-use super::op::{Op, ShardOp, Verb};
+use super::observed::run;
+use super::op::{Op, ShardOp};
 use super::outcome::{Outcome, Part};
+use super::report::{HotKeysReport, ShardReport};
 use super::sampled::sampled;
-use super::{HotKeysReport, ShardReport, stage};
+use super::stage;
 
 /// Runs an operation on a key.
 #[inline]
@@ -24,18 +24,6 @@ pub(crate) fn execute<'e>(access: &'e mut Access<'_>, op: &Op<'_>) -> Outcome<'e
         return sampled(access, op);
     }
     run(access, op)
-}
-
-/// Runs an operation on a key that is not sampled, or has been.
-#[inline]
-pub(super) fn run<'e>(access: &'e mut Access<'_>, op: &Op<'_>) -> Outcome<'e> {
-    if !access.observer.is_idle() {
-        return observed(access, op);
-    }
-    match &op.verb {
-        Verb::Get(fetch) => look_up(access.engine, op, *fetch, access.now),
-        Verb::Change(change) => Outcome::Changed(apply(access.engine, op, change, access.now)),
-    }
 }
 
 /// Runs an operation on a whole shard.

@@ -2,24 +2,18 @@
 //! lines.
 //!
 //! ```text
-//! ids               names of shards, connections and replies
 //! op      outcome   operations on a cell, and their results
 //! execute  apply    run an operation with `access` to the engine and return its outcome
 //! observed observer run it while somebody watches, and keep the lines and counts
 //! sampled           run it, and note it for `stats hotkeys` and `stats mrc`
 //! stage    walk     steps of work that takes longer
-//! batch             the operations of one tick for another cell, and their answers
 //! notes             gets of a shard's keys that other shards have answered
-//! core              the engine with its inbound queues: the part that is lent
 //! report pairs      the statistics of a cell, and the names and values that are told of them
 //! ```
 
 pub(crate) mod access;
 mod apply;
-pub(crate) mod batch;
-pub(crate) mod core;
 pub(crate) mod execute;
-pub(crate) mod ids;
 pub(crate) mod notes;
 mod observed;
 pub(crate) mod observer;
@@ -31,7 +25,7 @@ pub(crate) mod sampled;
 mod stage;
 pub(crate) mod walk;
 
-pub(crate) use ids::{ConnId, ReplySeq, ReplyTo, ShardId};
+pub(crate) use crate::ids::{ConnId, ReplySeq, ReplyTo, ShardId};
+pub(crate) use crate::lending::{batch, core};
 pub(crate) use pairs::Pairs;
-pub(crate) use report::ShardReport;
-pub(crate) use sampled::HotKeysReport;
+pub(crate) use report::{HotKeysReport, ShardReport};

@@ -19,9 +19,21 @@ use super::apply::{apply, look_up};
 use super::op::{Change, Op, Refusal, Verb};
 use super::outcome::{Changed, Outcome};
 
+/// Runs an operation on a key that is not sampled, or has been.
+#[inline]
+pub(super) fn run<'e>(access: &'e mut Access<'_>, op: &Op<'_>) -> Outcome<'e> {
+    if !access.observer.is_idle() {
+        return observed(access, op);
+    }
+    match &op.verb {
+        Verb::Get(fetch) => look_up(access.engine, op, *fetch, access.now),
+        Verb::Change(change) => Outcome::Changed(apply(access.engine, op, change, access.now)),
+    }
+}
+
 /// Runs an operation under observation.
 #[cold]
-pub(super) fn observed<'e>(access: &'e mut Access<'_>, op: &Op<'_>) -> Outcome<'e> {
+fn observed<'e>(access: &'e mut Access<'_>, op: &Op<'_>) -> Outcome<'e> {
     // The outcome of a lookup borrows the engine, so events of the engine cannot be collected after it: those of the
     // last lookup are collected now.
     access.observer.collect(access.engine);

@@ -18,7 +18,8 @@ use corecached_engine::{
 };
 
 use super::op::Refusal;
-use super::{HotKeysReport, ShardId, ShardReport};
+use super::report::{HotKeysReport, ShardReport};
+use crate::ids::ShardId;
 use crate::watch::PrefixRows;
 
 /// The result of an operation on a key.

@@ -1,7 +1,7 @@
 //! Runs an operation that is sampled, and notes it for `stats hotkeys` and `stats mrc`.
 //!
 //! ```text
-//!   Op --> Sampler::wants --no--> run (execute.rs)
+//!   Op --> Sampler::wants --no--> run (observed.rs)
 //!             | yes
 //!             +--> hot keys: the key is counted
 //!             +--> estimate: a get is noted as it will turn out, a change as the item is afterwards --> buffer
@@ -16,50 +16,14 @@ use corecached_engine::{
     ArithOutcome, Deadline, DeleteOutcome, Fetch, MetaFetch, Observed, Presence, ReadFacts,
     Seconds, StoreMode, StoreOutcome, TouchOutcome,
 };
-use corecached_insight::{Access as Sample, HotKey, Kind};
+use corecached_insight::{Access as Sample, Kind};
 
 use super::access::Access;
-use super::execute::run;
 use super::notes::Notes;
+use super::observed::run;
 use super::observer::Observer;
 use super::op::{Change, Op, Verb};
 use super::outcome::{Changed, Outcome};
-
-/// A copy of one shard's counts of hot keys.
-#[derive(Debug, Default)]
-pub(crate) struct HotKeysReport {
-    /// Requests counted.
-    pub(crate) requests: u64,
-    /// Most requests that a key without a counter can have had.
-    pub(crate) unseen: u64,
-    /// The keys that have a counter.
-    pub(crate) keys: Vec<HotKey>,
-}
-
-impl HotKeysReport {
-    /// The counts of a shard as they are now; empty where hot keys are not counted.
-    pub(crate) fn of(access: &mut Access<'_>, reset: bool) -> HotKeysReport {
-        let Some(hot_keys) = access.observer.sampler.hot_keys() else {
-            return HotKeysReport::default();
-        };
-        let keys = hot_keys.keys(access.now.0);
-        let report = HotKeysReport {
-            requests: hot_keys.requests(),
-            unseen: hot_keys.unseen(),
-            keys,
-        };
-        if reset {
-            hot_keys.clear();
-        }
-        report
-    }
-
-    /// Bytes of heap memory held.
-    pub(crate) fn held_bytes(&self) -> usize {
-        let keys = self.keys.iter().map(|key| key.key.capacity());
-        self.keys.capacity() * size_of::<HotKey>() + keys.sum::<usize>()
-    }
-}
 
 /// Runs an operation for which [`corecached_insight::Sampler::wants`] has returned true.
 #[cold]

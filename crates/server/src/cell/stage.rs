@@ -12,10 +12,10 @@
 
 use corecached_engine::{Reserve, Room, Staged, StagedTicket, StoreOutcome};
 
-use super::ShardId;
 use super::access::Access;
 use super::op::Refusal;
 use super::outcome::Grant;
+use crate::ids::ShardId;
 
 /// Bytes that are asked for at the beginning of a value: they bring its first chunk.
 const FIRST_BYTES: usize = 1;

@@ -8,14 +8,16 @@
 //! | prefixes of `stats detail` | the number of a prefix | all shards at once: their counts are added up |
 
 use corecached_engine::{PageCursor, WalkCursor};
+use corecached_protocol::dump as dump_line;
 use corecached_protocol::reply;
 use corecached_protocol::text::{CrawlTarget, CrawlerRequest};
 
+use crate::cell::Pairs;
 use crate::cell::walk::{Place, WalkStep};
-use crate::cell::{Pairs, ShardId};
+use crate::dialect::Style;
 use crate::dialect::dump::{self, Dump, DumpForm, Sizes, Walked};
 use crate::dialect::notice::Notice;
-use crate::dialect::{Style, prefix_lines};
+use crate::ids::ShardId;
 use crate::route::control::Control;
 use crate::shared::Shared;
 use crate::watch::PrefixRows;
@@ -129,7 +131,10 @@ impl Crawl {
 
     /// Takes in the counts of a step over prefixes.
     pub(super) fn add_prefixes(&mut self, rows: &PrefixRows, shared: &Shared) {
-        prefix_lines(&shared.watch.prefixes_named(rows), &mut self.lines);
+        for (prefix, counts) in shared.watch.prefixes_named(rows) {
+            let counts = [counts.get, counts.hit, counts.set, counts.del];
+            dump_line::prefix_line(&mut self.lines, &prefix, counts);
+        }
     }
 
     /// Whether the walk answers a `stats` command.

@@ -11,7 +11,7 @@ use corecached_engine::{Reserve, Room, Staged, StagedTicket, StoreOutcome};
 use crate::cell::access::Access;
 use crate::cell::op::{Refusal, ShardOp};
 use crate::cell::outcome::Grant;
-use crate::cell::{ConnId, ShardId};
+use crate::ids::{ConnId, ShardId};
 use crate::memory::give::{Loan, lend};
 use crate::route::router::Router;
 

@@ -66,8 +66,8 @@ pub(crate) use secure::HandshakeTurn;
 pub(crate) use table::{ConnTable, Totals};
 pub(crate) use tls::{Sealing, Secure};
 
-use crate::cell::ConnId;
 use crate::ground::listeners::BindingProtocol;
+use crate::ids::ConnId;
 use crate::listen::ListenerId;
 use crate::replies::Replies;
 use crate::route::pushed::Pushed;

@@ -1,7 +1,7 @@
 //! The connections of one shard, by index and generation: a completion that arrives late for a closed connection names
 //! an old generation and finds nothing.
 
-use crate::cell::ConnId;
+use crate::ids::ConnId;
 
 use super::{Conn, Held};
 

@@ -23,7 +23,7 @@ use super::direct::DirectRead;
 use super::holder::{Holder, Supply, Wanted};
 use super::window::Window;
 use super::{Conn, Cx, Phase};
-use crate::cell::ConnId;
+use crate::ids::ConnId;
 
 /// Size of the first window, in bytes; a window is at least a chunk.
 const WINDOW_BYTES_MIN: usize = 32 * 1024;

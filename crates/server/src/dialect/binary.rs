@@ -4,8 +4,8 @@
 use corecached_engine::{ArithOutcome, DeleteOutcome, StoreOutcome};
 use corecached_protocol::binary::{Head, Opcode, Status, reply};
 
-use super::ThenValue;
 use super::notice::Notice;
+use super::value::ThenValue;
 use crate::cell::Pairs;
 use crate::cell::op::Refusal;
 use crate::cell::outcome::{Changed, HitView};

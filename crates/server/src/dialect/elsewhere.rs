@@ -13,7 +13,8 @@
 use corecached_engine::{Fetch, MetaFetch, Read, ReadFacts, Recache, SharedReader, Wanted};
 use corecached_reactor::Outgoing;
 
-use super::{Style, ThenValue, value};
+use super::style::Style;
+use super::value::{self, ThenValue};
 use crate::cell::access::Access;
 use crate::cell::notes::Notes;
 use crate::cell::op::{Op, Verb};

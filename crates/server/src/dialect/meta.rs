@@ -8,7 +8,7 @@ use corecached_protocol::meta::Flags;
 use corecached_protocol::meta::reply::{self as meta, Key, Status};
 use corecached_protocol::reply;
 
-use super::ThenValue;
+use super::value::ThenValue;
 use crate::cell::op::Refusal;
 use crate::cell::outcome::{Changed, HitView};
 

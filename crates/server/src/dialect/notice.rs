@@ -3,7 +3,6 @@
 
 use corecached_engine::ReassignOutcome;
 
-use super::{Style, binary, text};
 use crate::cell::Pairs;
 
 /// The outcome of a command that does not concern one key.
@@ -37,22 +36,4 @@ pub(crate) enum Notice<'a> {
     HotKeysRefused,
     /// The results of `slabs reassign` on all shards.
     Reassigned(&'a [ReassignOutcome]),
-}
-
-impl Style<'_> {
-    /// Appends a notice.
-    pub(crate) fn notice(&self, notice: Notice<'_>, out: &mut Vec<u8>) {
-        match self {
-            Style::Text { .. } => text::notice(notice, out),
-            Style::Binary(head) => binary::notice(*head, notice, out),
-            // There are no such meta commands.
-            Style::Meta(_) | Style::None => {}
-        }
-    }
-
-    /// Appends statistics that are complete.
-    pub(crate) fn statistics(&self, pairs: &Pairs, out: &mut Vec<u8>) {
-        self.notice(Notice::Statistics(pairs), out);
-        self.notice(Notice::StatisticsEnd, out);
-    }
 }

@@ -3,12 +3,11 @@
 use corecached_engine::{ArithOutcome, DeleteOutcome, ReassignOutcome, StoreOutcome, TouchOutcome};
 use corecached_protocol::reply;
 
-use super::ThenValue;
 use super::notice::Notice;
+use super::value::ThenValue;
 use crate::cell::Pairs;
 use crate::cell::op::Refusal;
 use crate::cell::outcome::{Changed, HitView};
-use crate::watch::Named;
 
 /// Appends the line before the value of a hit.
 #[inline]
@@ -93,24 +92,6 @@ pub(super) fn notice(notice: Notice<'_>, out: &mut Vec<u8>) {
 fn statistics(pairs: &Pairs, out: &mut Vec<u8>) {
     for (name, value) in pairs.iter() {
         reply::stat_line(out, name, value);
-    }
-}
-
-/// Appends lines of `stats detail dump`.
-pub(crate) fn prefix_lines(prefixes: &[Named], out: &mut Vec<u8>) {
-    for (prefix, counts) in prefixes {
-        out.extend_from_slice(b"PREFIX ");
-        out.extend_from_slice(prefix);
-        for (name, count) in [
-            (" get ", counts.get),
-            (" hit ", counts.hit),
-            (" set ", counts.set),
-            (" del ", counts.del),
-        ] {
-            out.extend_from_slice(name.as_bytes());
-            reply::number(out, count);
-        }
-        out.extend_from_slice(reply::CRLF);
     }
 }
 

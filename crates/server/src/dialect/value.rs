@@ -3,8 +3,8 @@
 use corecached_engine::{Hit, ItemHandle, Pin, next_piece};
 use corecached_reactor::{Chain, Insert, Outgoing, Run};
 
-use crate::cell::ShardId;
 use crate::cell::access::Access;
+use crate::ids::ShardId;
 
 /// Values of at least this size are sent from slab memory instead of being copied; docs/benchmarks.md has the
 /// measurement.
@@ -17,6 +17,10 @@ const COPIED_BYTES_MAX: usize = 256 * 1024;
 /// Values smaller than this are always copied: they are not much larger than the record of a value that is sent in
 /// place.
 const SEND_IN_PLACE_BYTES_MIN: usize = 512;
+
+/// The value follows, and then these bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ThenValue(pub(crate) &'static [u8]);
 
 /// Whether a value is sent from slab memory, if `buffered_bytes` bytes are in the buffer before it.
 #[inline]

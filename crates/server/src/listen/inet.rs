@@ -15,8 +15,8 @@ use crate::ground::config::Config;
 use crate::ground::listeners::{ListenAddress, Port};
 use crate::process;
 
+use super::group::{Group, message};
 use super::info::{ListenerInfo, Transport};
-use super::{Group, message};
 
 /// The time that a busy port is given to become free, and the pause between two tries.
 const BUSY_PORT_PATIENCE: Duration = Duration::from_secs(1);

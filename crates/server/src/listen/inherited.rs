@@ -21,8 +21,8 @@ use crate::error::StartError;
 use crate::ground::config::Config;
 use crate::ground::listeners::ListenAddress;
 
+use super::group::{Group, message};
 use super::info::{ListenerInfo, Transport};
-use super::{Group, message};
 
 /// The sockets that were handed over, by descriptor; empty without a supervisor that hands sockets over.
 pub(super) fn groups(config: &Config, shards: usize) -> Result<Vec<Group>, StartError> {

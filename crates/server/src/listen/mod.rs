@@ -25,6 +25,7 @@
 //! `Shared::listeners` tells which protocols the connection may speak.
 
 mod end;
+mod group;
 mod inet;
 mod info;
 mod inherited;
@@ -37,7 +38,6 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,6 +48,7 @@ use crate::error::StartError;
 use crate::ground::config::Config;
 use crate::process;
 
+use group::{Group, message};
 pub(crate) use info::{ListenerId, ListenerInfo, Transport};
 pub(crate) use names::{local_address, peer, peer_address};
 
@@ -55,17 +56,6 @@ pub(crate) use names::{local_address, peer, peer_address};
 #[derive(Debug)]
 pub(crate) struct Listeners {
     groups: Vec<Group>,
-}
-
-/// The sockets of one address, by shard.
-#[derive(Debug)]
-struct Group {
-    sockets: Vec<Arc<OwnedFd>>,
-    /// The address, with the port that it got; a unix socket has none.
-    address: Option<SocketAddr>,
-    info: ListenerInfo,
-    /// Whether a supervisor opened the sockets, and keeps them open.
-    is_inherited: bool,
 }
 
 impl Listeners {
@@ -152,10 +142,6 @@ pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartErr
             .map_err(|error| message(format!("-o shard_port: cannot attach a program: {error}")))?;
     }
     Ok(listeners)
-}
-
-fn message(text: impl Into<String>) -> StartError {
-    StartError::System(text.into())
 }
 
 /// Writes the ports to `file` for the process that started the server. It writes `file.lck` first, so that no half of

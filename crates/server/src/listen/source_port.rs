@@ -7,7 +7,7 @@
 use std::io;
 use std::os::fd::AsRawFd;
 
-use super::Group;
+use super::group::Group;
 
 /// Offsets from this number on are counted from the network header (linux/filter.h: SKF_NET_OFF).
 const NETWORK_HEADER: u32 = (-0x10_0000_i32) as u32;

@@ -13,8 +13,8 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::error::StartError;
 use crate::ground::config::Config;
 
+use super::group::{Group, message};
 use super::info::ListenerInfo;
-use super::{Group, message};
 
 /// Held by code that changes the process's umask, so that only one thread does so at a time (tests bind several sockets
 /// at once).

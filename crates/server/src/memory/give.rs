@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use corecached_engine::{Engine, IDLE_FOR_EVER, Release};
 
-use crate::cell::ShardId;
 use crate::cell::access::Access;
 use crate::ground::config::Config;
+use crate::ids::ShardId;
 
 use super::Neighbours;
 use super::notice::Notice;

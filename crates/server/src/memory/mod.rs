@@ -24,10 +24,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use corecached_engine::Budget;
 
-use crate::cell::ShardId;
-use crate::cell::core::Cells;
 use crate::ground::Ground;
 use crate::ground::counters::Telemetry;
+use crate::ids::ShardId;
+use crate::lending::core::Cells;
 
 use conns::ConnMemory;
 use notice::Notice;

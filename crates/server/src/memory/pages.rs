@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use corecached_engine::{Release, Vitals};
 
-use crate::cell::ShardId;
+use crate::ids::ShardId;
 
 use super::Neighbours;
 use super::give::{REST, SLICE, give_step, idle_byte_ms, reserve_of};

@@ -10,10 +10,10 @@ use std::thread::{self, ScopedJoinHandle};
 use corecached_engine::{Budget, Engine, EngineConfig, KeyHasher};
 use tracing::info;
 
-use crate::cell::ShardId;
 use crate::error::StartError;
 use crate::ground::clock::Clock;
 use crate::ground::config::Config;
+use crate::ids::ShardId;
 use crate::memory::give::reserve_bytes;
 use crate::memory_file::{self, Memory, Owners, Saved};
 use crate::shared::Shared;

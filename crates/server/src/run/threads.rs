@@ -19,8 +19,8 @@ use corecached_reactor::runtime::Runtime;
 use corecached_reactor::{Io, Reactor, ReactorConfig};
 
 use super::prefault;
-use crate::cell::ShardId;
 use crate::error::StartError;
+use crate::ids::ShardId;
 use crate::process::{self, Cpus};
 use crate::route::directory::Links;
 use crate::shard::{Shard, ShardParts};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use corecached_protocol::event::CloseReason;
 
 use super::Net;
-use crate::cell::core::Core;
+use crate::lending::core::Core;
 
 /// Connections taken in in one turn, some 3 us each.
 const ARRIVALS_PER_TURN: usize = 64;

@@ -9,7 +9,6 @@ use corecached_protocol::text::Streams;
 use corecached_reactor::{IN_DOUBT, SendId};
 use tracing::{debug, error, warn};
 
-use crate::cell::ConnId;
 use crate::cell::walk::Place;
 use crate::conn::{Conn, Link, Secure};
 use crate::dialect::dump::Walked;
@@ -23,8 +22,8 @@ use crate::tls::Tls;
 use super::Net;
 use super::describe::describe;
 use super::lists::Newcomer;
-use crate::cell::ShardId;
-use crate::cell::core::Core;
+use crate::ids::{ConnId, ShardId};
+use crate::lending::core::Core;
 
 /// Time that the process, at its end, gives clients to take their replies.
 const DRAIN_MAX: Duration = Duration::from_secs(2);

@@ -14,13 +14,13 @@ use corecached_protocol::{Codec, reply, udp};
 use corecached_reactor::{DatagramBuf, Outgoing, Token};
 use tracing::{debug, error, warn};
 
-use crate::cell::ConnId;
 use crate::conn::{Conn, Link};
+use crate::ids::ConnId;
 use crate::listen::{ListenerId, Transport};
 
 use super::Net;
 use super::senders::Sender;
-use crate::cell::core::Core;
+use crate::lending::core::Core;
 
 impl Net {
     /// A datagram has come.

@@ -5,13 +5,13 @@ use std::mem::take;
 
 use corecached_reactor::{DoorbellTarget, Insert};
 
-use crate::cell::batch::Delivery;
-use crate::cell::core::Core;
 use crate::cell::op::ShardOp;
 use crate::cell::outcome::{Grant, Part};
-use crate::cell::{ConnId, ReplyTo};
 use crate::conn::Gather;
 use crate::dialect::value::PinCookie;
+use crate::ids::{ConnId, ReplyTo};
+use crate::lending::batch::Delivery;
+use crate::lending::core::Core;
 use crate::replies::Told;
 
 use crate::shared::Shared;

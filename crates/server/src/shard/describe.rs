@@ -3,8 +3,9 @@
 use corecached_engine::Seconds;
 
 use super::gate::Listener;
-use crate::cell::{Pairs, ShardId};
+use crate::cell::Pairs;
 use crate::conn::{Conn, ConnTable};
+use crate::ids::ShardId;
 use crate::listen::{self, Transport};
 use crate::shared::Shared;
 

@@ -6,7 +6,7 @@
 //! message in memory.
 
 use super::Net;
-use crate::cell::core::Core;
+use crate::lending::core::Core;
 
 /// Handshakes that go on in one turn of the loop.
 const HANDSHAKES_PER_TURN: usize = 2;

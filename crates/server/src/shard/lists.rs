@@ -15,8 +15,8 @@
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
-use crate::cell::{ConnId, ReplyTo};
 use crate::conn::{Conn, Listed};
+use crate::ids::{ConnId, ReplyTo};
 use crate::listen::ListenerId;
 
 /// A connection that has come.

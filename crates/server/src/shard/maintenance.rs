@@ -19,7 +19,7 @@ use crate::shared::Shared;
 
 use super::survey::Survey;
 use super::windows::Windows;
-use crate::cell::ShardId;
+use crate::ids::ShardId;
 use crate::memory::give::{REST, SLICE};
 use crate::memory::pages::Pages;
 

@@ -33,10 +33,10 @@ use corecached_engine::Seconds;
 use corecached_mesh::Owner;
 use corecached_reactor::{Event, Reactor};
 
-use crate::cell::ShardId;
-use crate::cell::core::Core;
 use crate::conn::ConnTable;
 use crate::ground::counters::NetCounters;
+use crate::ids::ShardId;
+use crate::lending::core::Core;
 use crate::route::directory::ShardHandle;
 use crate::route::router::Router;
 use crate::shared::Shared;

@@ -15,12 +15,11 @@ use std::thread;
 
 use corecached_protocol::reply;
 
-use crate::cell::ShardId;
 use crate::route::control::Control;
 use crate::shared::Shared;
 
 use super::Net;
-use crate::cell::ReplyTo;
+use crate::ids::{ReplyTo, ShardId};
 use crate::replies::Told;
 
 impl Net {

@@ -9,7 +9,7 @@
 
 use corecached_insight::{Access, Memory, Turn};
 
-use crate::cell::ShardId;
+use crate::ids::ShardId;
 use crate::shared::Shared;
 
 /// Samples that are taken at a time: some 30 us of the estimator's work.

@@ -10,11 +10,11 @@
 
 use corecached_reactor::Reactor;
 
-use crate::cell::ConnId;
 use crate::conn::{Conn, Cx, KEYS_PER_TURN};
+use crate::ids::ConnId;
 
 use super::Net;
-use crate::cell::core::Core;
+use crate::lending::core::Core;
 
 /// The buffers that hold the bytes that a connection works on.
 pub(super) struct Buffers<'a> {

@@ -22,9 +22,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use corecached_protocol::event;
 use corecached_protocol::text::Streams;
 
-use crate::cell::ConnId;
-use crate::cell::ShardId;
 use crate::ground::config::Config;
+use crate::ids::{ConnId, ShardId};
 
 pub(crate) use log::{EventLog, Lines};
 pub(crate) use prefixes::{Named, PREFIXES_PER_STEP, PrefixCounts, PrefixRows, Prefixes};

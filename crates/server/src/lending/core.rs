@@ -7,10 +7,10 @@ use corecached_engine::{Engine, Seconds};
 use corecached_mesh::Loanable;
 use corecached_mesh::spsc::Consumer;
 
-use super::ShardId;
-use super::access::Access;
 use super::batch::BoxedBatch;
-use super::observer::Observer;
+use crate::cell::access::Access;
+use crate::cell::observer::Observer;
+use crate::ids::ShardId;
 
 /// A shard's engine with its inbound queues, behind the ownership word.
 ///

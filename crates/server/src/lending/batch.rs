@@ -18,15 +18,16 @@ use std::os::fd::RawFd;
 use corecached_engine::KeyHash;
 use corecached_reactor::Outgoing;
 
-use super::access::Access;
-use super::execute::{execute, run_on_shard};
-use super::notes::Notes;
-use super::op::{Op, ShardOp, Verb};
-use super::outcome::Part;
-use super::walk::WalkStep;
-use super::{ConnId, ReplyTo};
+use crate::cell::access::Access;
+use crate::cell::execute::{execute, run_on_shard};
+use crate::cell::notes::Notes;
+use crate::cell::op::{Op, ShardOp, Verb};
+use crate::cell::outcome::Part;
+use crate::cell::walk::WalkStep;
+use crate::dialect::answer::answer;
 use crate::dialect::dump::{self, Dump, Walked};
-use crate::dialect::{Style, answer};
+use crate::dialect::style::Style;
+use crate::ids::{ConnId, ReplyTo};
 use crate::replies::{self, Told};
 
 /// The most memory that is kept for the next batch: of keys and values, and (in all 200 KiB) of operations and answers.
