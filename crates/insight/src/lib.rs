@@ -22,6 +22,6 @@ mod index;
 mod mrc;
 mod sampler;
 
-pub use hot::{HotKey, HotKeys, KeyShare, Shares, merge};
+pub use hot::{HotKey, HotKeys, KEY_BYTES_MAX, KeyShare, Shares, merge};
 pub use mrc::{Curve, Estimator, FACTORS, Memory, Point, Turn};
 pub use sampler::{Access, BUFFERED_MAX, Interval, Kind, Sampler};

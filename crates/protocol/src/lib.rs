@@ -8,8 +8,8 @@
 //!   datagram -> udp::request ... udp::frame -> datagrams
 //! ```
 //!
-//! The client's side of the wire is `corecached-client`'s `wire`; it uses the words, numbers, opcodes and base64 of
-//! this crate, so that none of the grammar is there twice.
+//! The client's side of the wire is `corecached-client`'s `wire`; it uses the words, numbers, headers, opcodes and
+//! base64 of this crate, so that none of the grammar is there twice.
 //!
 //! Nothing here knows a socket, an executor, a clock or the engine. The reference is memcached 1.6.45; where an older
 //! release answers differently, the newer text is used. `docs/protocol.md` lists every command and the known

@@ -9,33 +9,48 @@ pub const COMPATIBILITY_VERSION: &str = "1.6.45";
 /// Line end of every reply line.
 pub const CRLF: &[u8] = b"\r\n";
 
-/// The item was stored.
-pub const STORED: &[u8] = b"STORED\r\n";
-/// The condition of add, replace, append or prepend did not hold.
-pub const NOT_STORED: &[u8] = b"NOT_STORED\r\n";
-/// The cas unique differs.
-pub const EXISTS: &[u8] = b"EXISTS\r\n";
-/// No such item.
-pub const NOT_FOUND: &[u8] = b"NOT_FOUND\r\n";
-/// The item was deleted.
-pub const DELETED: &[u8] = b"DELETED\r\n";
-/// The item has its new deadline.
-pub const TOUCHED: &[u8] = b"TOUCHED\r\n";
-/// Done.
-pub const OK: &[u8] = b"OK\r\n";
+/// Declares the replies of one word: as the line that a server sends, and in [`word`] as a client reads it.
+macro_rules! one_word_replies {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        $($(#[$doc])* pub const $name: &[u8] = concat!(stringify!($name), "\r\n").as_bytes();)*
+
+        /// Replies of one word, without their line end.
+        pub mod word {
+            $($(#[$doc])* pub const $name: &[u8] = stringify!($name).as_bytes();)*
+        }
+    };
+}
+
+one_word_replies! {
+    /// The item was stored.
+    STORED,
+    /// The condition of add, replace, append or prepend did not hold.
+    NOT_STORED,
+    /// The cas unique differs.
+    EXISTS,
+    /// No such item.
+    NOT_FOUND,
+    /// The item was deleted.
+    DELETED,
+    /// The item has its new deadline.
+    TOUCHED,
+    /// Done.
+    OK,
+    /// End of a retrieval or of statistics.
+    END,
+    /// Statistics were reset.
+    RESET,
+    /// Answer to `mn`.
+    MN,
+    /// Unknown command.
+    ERROR,
+}
+
 /// `refresh_certs` on a server without TLS.
 pub const TLS_DISABLED: &[u8] = b"Error TLS not enabled\r\n";
-/// End of a retrieval or of statistics.
-pub const END: &[u8] = b"END\r\n";
-/// Statistics were reset.
-pub const RESET: &[u8] = b"RESET\r\n";
-/// Answer to `mn`.
-pub const MN: &[u8] = b"MN\r\n";
 /// Answer to `version`.
 pub const VERSION: &[u8] = b"VERSION 1.6.45\r\n";
 
-/// Unknown command.
-pub const ERROR: &[u8] = b"ERROR\r\n";
 /// Malformed command line.
 pub const BAD_FORMAT: &[u8] = b"CLIENT_ERROR bad command line format\r\n";
 /// The data block does not end in a line end.
@@ -236,6 +251,14 @@ mod tests {
         assert_eq!(
             written(|out| stat_number(out, format!("{}:age", 3), -1)),
             "STAT 3:age -1\r\n"
+        );
+    }
+
+    #[test]
+    fn replies_of_one_word() {
+        assert_eq!(
+            (NOT_STORED, word::NOT_STORED),
+            (&b"NOT_STORED\r\n"[..], &b"NOT_STORED"[..])
         );
     }
 

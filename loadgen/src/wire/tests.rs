@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::workload::WorkloadSpec;
+use corecached_client::wire::binary::{Head, Header, REPLY_MAGIC};
 use std::sync::Arc;
 
 /// Writes down the events that it is told.
@@ -190,16 +191,16 @@ fn meta_replies_mix_with_text_and_quiet_gets_end_with_mn() {
 }
 
 fn binary_reply(opcode: u8, key: &[u8], extras: &[u8], status: u16, value: &[u8]) -> Vec<u8> {
-    let mut out = vec![0x81, opcode];
-    out.extend_from_slice(&(key.len() as u16).to_be_bytes());
-    out.extend_from_slice(&[extras.len() as u8, 0]);
-    out.extend_from_slice(&status.to_be_bytes());
-    out.extend_from_slice(&((key.len() + extras.len() + value.len()) as u32).to_be_bytes());
-    out.extend_from_slice(&[0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 5]);
-    out.extend_from_slice(extras);
-    out.extend_from_slice(key);
-    out.extend_from_slice(value);
-    out
+    let header = Header {
+        magic: REPLY_MAGIC,
+        head: Head { opcode, opaque: 7 },
+        status,
+        extras_bytes: extras.len() as u8,
+        key_bytes: key.len() as u16,
+        body_bytes: (extras.len() + key.len() + value.len()) as u32,
+        cas: 5,
+    };
+    [&header.bytes(), extras, key, value].concat()
 }
 
 #[test]

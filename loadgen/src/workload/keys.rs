@@ -2,6 +2,7 @@
 
 use super::verb::KeySpace;
 use crate::units::{parse_count, parse_share};
+use corecached_client::KEY_BYTES_MAX;
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use rand_distr::{Distribution, Zipf};
@@ -176,9 +177,6 @@ impl KeySampler {
         KeyId(number)
     }
 }
-
-/// The longest key memcached takes.
-pub const KEY_BYTES_MAX: usize = 250;
 
 /// How key numbers become bytes: the prefix, a letter for the key space, then the number padded with zeros.
 #[derive(Debug, Clone)]

@@ -12,6 +12,7 @@ use crate::answer::Answer;
 use crate::error::{Error, Result};
 use crate::wire::binary;
 use crate::wire::text::{self, StoreVerb};
+use corecached_protocol::binary::MECHANISM_PLAIN;
 use std::fmt;
 
 /// Authenticates a connection of a line protocol, against a server with a password file (`-Y`).
@@ -72,7 +73,7 @@ impl Request for SaslPlain<'_> {
         }
         let token = format!("\0{}\0{}", self.user, self.password);
         let (opcode, opaque) = (binary::Opcode::SaslAuth, frame.opaque());
-        binary::with_value(frame.out(), opcode, opaque, b"PLAIN", 0, &token);
+        binary::with_value(frame.out(), opcode, opaque, MECHANISM_PLAIN, 0, &token);
         Ok(Shape::One)
     }
 

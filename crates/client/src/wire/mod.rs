@@ -14,7 +14,7 @@
 //! its bytes. [`Carry`] feeds a parser from separate receive buffers, and copies only the parts that lie across the end
 //! of a buffer.
 //!
-//! The grammar that both sides of the wire share (words, numbers, opcodes, base64) is `corecached_protocol`'s.
+//! The grammar that both sides of the wire share (words, numbers, headers, opcodes, base64) is `corecached_protocol`'s.
 
 pub mod binary;
 mod carry;

@@ -13,8 +13,8 @@ use corecached_protocol::text::StoreRequest;
 
 pub use corecached_protocol::text::StoreVerb;
 
-/// Longest value that a line can announce: its length and two bytes more are a signed 32-bit number.
-pub const VALUE_BYTES_MAX: usize = i32::MAX as usize - 2;
+/// Longest value that a line can announce.
+pub const VALUE_BYTES_MAX: usize = corecached_protocol::text::VALUE_BYTES_MAX as usize;
 
 /// The arguments of a storage command besides key and value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! A stream of replies means the same however it is cut: to the session, and to a parser that is fed by a carry.
 
 use corecached_client::request::{Arith, Delete, Get, GetMany, Stats, Store, StoreVerb, Touch};
+use corecached_client::wire::binary::{Head, Header, REPLY_MAGIC};
 use corecached_client::wire::line::{Part, ReplyParser};
 use corecached_client::wire::{Carry, binary};
 use corecached_client::{Answer, Protocol, Session};
@@ -133,14 +134,16 @@ fn meta_at_all_cuts() {
 }
 
 fn packet(opcode: u8, opaque: u32, status: u16, extras: &[u8], value: &[u8]) -> Vec<u8> {
-    let mut out = vec![0x81, opcode, 0, 0, extras.len() as u8, 0];
-    out.extend_from_slice(&status.to_be_bytes());
-    out.extend_from_slice(&((extras.len() + value.len()) as u32).to_be_bytes());
-    out.extend_from_slice(&opaque.to_be_bytes());
-    out.extend_from_slice(&9u64.to_be_bytes());
-    out.extend_from_slice(extras);
-    out.extend_from_slice(value);
-    out
+    let header = Header {
+        magic: REPLY_MAGIC,
+        head: Head { opcode, opaque },
+        status,
+        extras_bytes: extras.len() as u8,
+        key_bytes: 0,
+        body_bytes: (extras.len() + value.len()) as u32,
+        cas: 9,
+    };
+    [&header.bytes(), extras, value].concat()
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Keys `n0` and `n1` hold numbers only, so that the padding that DECR may leave never gets into other values.
 
 use crate::Choices;
+use corecached_protocol::binary::{ArithExtras, Head, Header, REQUEST_MAGIC, StoreExtras};
 
 const KEYS: [&[u8]; 7] = [
     b"k0",
@@ -65,12 +66,19 @@ impl Request {
             Cas::Is(cas) => cas,
             Cas::OfKey => cas_of_key,
         };
-        out.extend_from_slice(&[0x80, self.opcode]);
-        out.extend_from_slice(&(self.key.len() as u16).to_be_bytes());
-        out.extend_from_slice(&[self.extras.len() as u8, 0, 0, 0]);
-        out.extend_from_slice(&(body as u32).to_be_bytes());
-        out.extend_from_slice(&opaque.to_be_bytes());
-        out.extend_from_slice(&cas.to_be_bytes());
+        let header = Header {
+            magic: REQUEST_MAGIC,
+            head: Head {
+                opcode: self.opcode,
+                opaque,
+            },
+            status: 0,
+            extras_bytes: self.extras.len() as u8,
+            key_bytes: self.key.len() as u16,
+            body_bytes: body as u32,
+            cas,
+        };
+        out.extend_from_slice(&header.bytes());
         for part in [&self.extras, &self.key, &self.value] {
             out.extend_from_slice(part);
         }
@@ -181,9 +189,12 @@ fn store(choices: &mut Choices<'_>) -> Request {
     let opcode = opcode(choices, &[0x01, 0x02, 0x03, 0x11, 0x12, 0x13]);
     let client_flags = [0, 7, u32::MAX][choices.below(3)];
     let exptime = [0u32, 0, 1000][choices.below(3)];
-    let extras = [client_flags.to_be_bytes(), exptime.to_be_bytes()].concat();
+    let extras = StoreExtras {
+        client_flags,
+        exptime,
+    };
     let (value, cas) = (value(choices), cas(choices));
-    Request::new(opcode, choices.of(&KEYS), &extras, &value, cas)
+    Request::new(opcode, choices.of(&KEYS), &extras.bytes(), &value, cas)
 }
 
 fn arith(choices: &mut Choices<'_>) -> Request {
@@ -193,14 +204,16 @@ fn arith(choices: &mut Choices<'_>) -> Request {
     } else {
         choices.of(&NUMBER_KEYS)
     };
-    let delta = [1, 5, 1000, u64::MAX][choices.below(4)].to_be_bytes();
-    let initial = [0u64, 10, 99][choices.below(3)].to_be_bytes();
+    let delta = [1, 5, 1000, u64::MAX][choices.below(4)];
+    let initial = [0u64, 10, 99][choices.below(3)];
     // Without creation where the value would be a number under a key that others are put behind.
     let create = key != b"k0" && !choices.one_in(3);
-    let exptime = if create { 0u32 } else { u32::MAX }.to_be_bytes();
-    let extras = [&delta[..], &initial, &exptime].concat();
+    let extras = ArithExtras {
+        delta,
+        create: create.then_some((initial, 0)),
+    };
     let cas = cas(choices);
-    Request::new(opcode, key, &extras, b"", cas)
+    Request::new(opcode, key, &extras.bytes(), b"", cas)
 }
 
 /// Sets a key that holds numbers to one, or to what almost is one.

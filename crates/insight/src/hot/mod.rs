@@ -11,6 +11,7 @@ mod merge;
 mod summary;
 
 pub use merge::{KeyShare, Shares, merge};
+pub use summary::KEY_BYTES_MAX;
 
 use summary::Summary;
 

@@ -17,7 +17,7 @@ use crate::index::Index;
 /// Keys with a counter.
 const COUNTERS: usize = 512;
 /// Bytes of the longest key.
-const KEY_BYTES_MAX: usize = 250;
+pub const KEY_BYTES_MAX: usize = 250;
 
 /// A key and its counts.
 #[derive(Clone, Copy, Debug)]

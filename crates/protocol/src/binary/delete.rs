@@ -1,6 +1,6 @@
 //! DELETE(Q): a key.
 
-use super::header::Packet;
+use super::packet::Packet;
 use super::request::BinaryRequest;
 
 /// Parses a deletion.

@@ -1,6 +1,6 @@
 //! FLUSH(Q): nothing, or delay(4).
 
-use super::header::Packet;
+use super::packet::Packet;
 use super::request::BinaryRequest;
 
 /// Parses a flush.

@@ -1,7 +1,7 @@
 //! GET(Q), GETK(Q): a key. GAT(Q), GATK(Q), TOUCH: exptime(4) and a key.
 
-use super::header::Packet;
 use super::opcode::Opcode;
+use super::packet::Packet;
 use super::request::BinaryRequest;
 
 /// Parses a fetch.

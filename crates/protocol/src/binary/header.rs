@@ -1,20 +1,9 @@
-//! From buffered bytes to one packet.
-
-use super::opcode::Opcode;
-use super::request::BinaryRequest;
-use super::status::Status;
-use super::{arith, delete, flush, get, sasl, simple, stat, store};
-use crate::KEY_BYTES_MAX;
+//! The 24 bytes that every packet begins with, of requests and of replies: read and written here only.
+//!
+//! The picture is at the head of [`binary`](super).
 
 /// Bytes of a header.
 pub const HEADER_BYTES: usize = 24;
-
-/// Longest body; an item is never larger.
-pub const BODY_BYTES_MAX: u32 = 1 << 30;
-
-/// The most bytes that are needed before a packet is understood: the length of the extras has one byte, and that of the
-/// key, which is checked first, is at most 250.
-const _: () = assert!(HEADER_BYTES + u8::MAX as usize + KEY_BYTES_MAX < 1024);
 
 /// First byte of a request.
 pub const REQUEST_MAGIC: u8 = 0x80;
@@ -31,192 +20,117 @@ pub struct Head {
     pub opaque: u32,
 }
 
-/// The result of parsing the bytes at the start of a buffer.
+/// A header. Nothing about it is checked; the data type is not looked at and is sent as 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parsed<'a> {
-    /// Not a packet up to its value yet: read more.
-    Incomplete,
-    /// Not a packet at all: close the connection without a reply.
-    NotAPacket,
-    /// A packet up to its value.
-    Packet {
-        /// Bytes of header, extras and key. A value or bytes to swallow follow them.
-        consumed: usize,
-        /// The part that the reply repeats.
-        head: Head,
-        /// The request of the packet.
-        request: BinaryRequest<'a>,
-    },
-}
-
-/// A packet whose lengths fit together, as the parsers of the opcodes see it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Packet<'a> {
-    pub(super) opcode: Opcode,
-    pub(super) cas: u64,
-    pub(super) extras: &'a [u8],
-    pub(super) key: &'a [u8],
-    pub(super) value_bytes: u32,
-}
-
-/// The fields of a header that matter; datatype and vbucket are not looked at.
-struct Header {
-    magic: u8,
-    head: Head,
-    key_bytes: usize,
-    extras_bytes: usize,
-    body_bytes: u32,
-    cas: u64,
+pub struct Header {
+    /// [`REQUEST_MAGIC`] or [`REPLY_MAGIC`].
+    pub magic: u8,
+    /// The part that a reply repeats.
+    pub head: Head,
+    /// The code of a [`Status`](super::Status) in a reply; in a request it means nothing.
+    pub status: u16,
+    /// Length of the extras.
+    pub extras_bytes: u8,
+    /// Length of the key.
+    pub key_bytes: u16,
+    /// Length of extras, key and value together.
+    pub body_bytes: u32,
+    /// Cas unique.
+    pub cas: u64,
 }
 
 impl Header {
+    /// The header in these bytes.
     #[inline]
-    fn of(bytes: &[u8; HEADER_BYTES]) -> Self {
-        let [
-            magic,
-            opcode,
-            k0,
-            k1,
-            extras,
-            _,
-            _,
-            _,
-            b0,
-            b1,
-            b2,
-            b3,
-            o0,
-            o1,
-            o2,
-            o3,
-            cas @ ..,
-        ] = *bytes;
+    #[must_use]
+    pub const fn of(bytes: &[u8; HEADER_BYTES]) -> Self {
+        let &[magic, opcode, k0, k1, extras, _, s0, s1, ref rest @ ..] = bytes;
+        let &[b0, b1, b2, b3, o0, o1, o2, o3, ref cas @ ..] = rest;
         Header {
             magic,
             head: Head {
                 opcode,
                 opaque: u32::from_be_bytes([o0, o1, o2, o3]),
             },
-            key_bytes: usize::from(u16::from_be_bytes([k0, k1])),
-            extras_bytes: usize::from(extras),
+            status: u16::from_be_bytes([s0, s1]),
+            extras_bytes: extras,
+            key_bytes: u16::from_be_bytes([k0, k1]),
             body_bytes: u32::from_be_bytes([b0, b1, b2, b3]),
-            cas: u64::from_be_bytes(cas),
+            cas: u64::from_be_bytes(*cas),
         }
     }
 
-    /// The error in the lengths of the header, if any. Such an error closes the connection, since the start of the next
-    /// packet is in doubt.
-    fn error(&self) -> Option<Status> {
-        if self.key_bytes + self.extras_bytes > self.body_bytes as usize {
-            Some(Status::UnknownCommand)
-        } else if self.body_bytes > BODY_BYTES_MAX || self.key_bytes > KEY_BYTES_MAX {
-            Some(Status::Invalid)
-        } else {
-            None
-        }
+    /// The bytes of this header.
+    #[inline]
+    #[must_use]
+    pub fn bytes(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        bytes[0] = self.magic;
+        bytes[1] = self.head.opcode;
+        bytes[2..4].copy_from_slice(&self.key_bytes.to_be_bytes());
+        bytes[4] = self.extras_bytes;
+        bytes[6..8].copy_from_slice(&self.status.to_be_bytes());
+        bytes[8..12].copy_from_slice(&self.body_bytes.to_be_bytes());
+        bytes[12..16].copy_from_slice(&self.head.opaque.to_be_bytes());
+        bytes[16..].copy_from_slice(&self.cas.to_be_bytes());
+        bytes
+    }
+
+    /// Length of extras and key together, which the value comes after.
+    #[inline]
+    #[must_use]
+    pub fn bytes_before_value(&self) -> usize {
+        usize::from(self.extras_bytes) + usize::from(self.key_bytes)
+    }
+
+    /// Length of the value; `None` if extras and key alone are longer than the body.
+    #[inline]
+    #[must_use]
+    pub fn value_bytes(&self) -> Option<u32> {
+        self.body_bytes
+            .checked_sub(self.bytes_before_value() as u32)
     }
 }
 
-/// Parses the packet at the start of `buf`, up to its value.
-#[inline]
-#[must_use]
-pub fn parse(buf: &[u8]) -> Parsed<'_> {
-    let Some(bytes) = buf.first_chunk() else {
-        return match buf.first() {
-            Some(&first) if first != REQUEST_MAGIC => Parsed::NotAPacket,
-            _ => Parsed::Incomplete,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BYTES: [u8; HEADER_BYTES] = [
+        0x81, 0x0d, 1, 2, 3, 0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+    ];
+
+    #[test]
+    fn each_field_is_read_from_its_bytes() {
+        let header = Header {
+            magic: REPLY_MAGIC,
+            head: Head {
+                opcode: 0x0d,
+                opaque: 0x0a0b_0c0d,
+            },
+            status: 0x0405,
+            extras_bytes: 3,
+            key_bytes: 0x0102,
+            body_bytes: 0x0607_0809,
+            cas: 0x0e0f_1011_1213_1415,
         };
-    };
-    let header = Header::of(bytes);
-    if header.magic != REQUEST_MAGIC {
-        return Parsed::NotAPacket;
+        assert_eq!(Header::of(&BYTES), header);
+        assert_eq!(header.bytes(), BYTES);
     }
-    let head = header.head;
-    let answer = |consumed, request| Parsed::Packet {
-        consumed,
-        head,
-        request,
-    };
-    if let Some(status) = header.error() {
-        return answer(
-            HEADER_BYTES,
-            BinaryRequest::Error {
-                status,
-                swallow: 0,
-                close: true,
-            },
-        );
-    }
-    let Some(opcode) = Opcode::from_byte(head.opcode) else {
-        let swallow = header.body_bytes as usize;
-        return answer(
-            HEADER_BYTES,
-            BinaryRequest::Error {
-                status: Status::UnknownCommand,
-                swallow,
-                close: false,
-            },
-        );
-    };
-    let Some(rest) = buf[HEADER_BYTES..].get(..header.extras_bytes + header.key_bytes) else {
-        return Parsed::Incomplete;
-    };
-    let (extras, key) = rest.split_at(header.extras_bytes);
-    let value_bytes = header.body_bytes - rest.len() as u32;
-    let packet = Packet {
-        opcode,
-        cas: header.cas,
-        extras,
-        key,
-        value_bytes,
-    };
-    let request = request(&packet).unwrap_or(BinaryRequest::Error {
-        status: Status::Invalid,
-        swallow: 0,
-        close: true,
-    });
-    answer(HEADER_BYTES + rest.len(), request)
-}
 
-/// The bytes where the key of the packet at the start of `buf` should be, for a look ahead: only their presence is
-/// checked.
-#[inline]
-#[must_use]
-pub fn first_key(buf: &[u8]) -> Option<&[u8]> {
-    let header = Header::of(buf.first_chunk()?);
-    let start = HEADER_BYTES + header.extras_bytes;
-    buf.get(start..start + header.key_bytes)
-        .filter(|key| !key.is_empty())
-}
-
-/// The request of a packet; `None` if its lengths are not those of its opcode.
-#[inline]
-fn request<'a>(packet: &Packet<'a>) -> Option<BinaryRequest<'a>> {
-    use Opcode as O;
-    match packet.opcode {
-        O::Get | O::GetQ | O::GetK | O::GetKQ => get::parse_get(packet),
-        O::Gat | O::GatQ | O::GatK | O::GatKQ | O::Touch => get::parse_touch(packet),
-        O::Set | O::SetQ | O::Add | O::AddQ | O::Replace | O::ReplaceQ => {
-            store::parse_store(packet)
+    #[test]
+    fn a_value_is_what_extras_and_key_leave_of_the_body() {
+        let mut header = Header::of(&BYTES);
+        assert_eq!(header.bytes_before_value(), 3 + 0x0102);
+        for (body_bytes, value_bytes) in [
+            (u32::MAX, Some(u32::MAX - 0x0105)),
+            (0x0106, Some(1)),
+            (0x0105, Some(0)),
+            (0x0104, None),
+            (0, None),
+        ] {
+            header.body_bytes = body_bytes;
+            assert_eq!(header.value_bytes(), value_bytes);
         }
-        O::Append | O::AppendQ | O::Prepend | O::PrependQ => store::parse_concat(packet),
-        O::Delete | O::DeleteQ => delete::parse(packet),
-        O::Incr | O::IncrQ | O::Decr | O::DecrQ => arith::parse(packet),
-        O::Flush | O::FlushQ => flush::parse(packet),
-        O::Noop | O::Version | O::Quit | O::QuitQ => simple::parse(packet),
-        O::Stat => stat::parse(packet),
-        O::SaslList | O::SaslAuth | O::SaslStep => sasl::parse(packet),
-    }
-}
-
-impl Packet<'_> {
-    /// Whether the packet has neither key nor value.
-    pub(super) fn is_bare(&self) -> bool {
-        self.key.is_empty() && self.value_bytes == 0
-    }
-
-    /// Whether the packet has a key and no value.
-    pub(super) fn is_keyed(&self) -> bool {
-        !self.key.is_empty() && self.value_bytes == 0
     }
 }

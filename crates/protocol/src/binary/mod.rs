@@ -11,6 +11,8 @@
 //! [`parse`] takes a packet up to its value, so that a value may come in any pieces. The request of a packet is a
 //! [`BinaryRequest`]; the part that the reply repeats (opcode as sent, and opaque) is its [`Head`]. Quiet opcodes have
 //! no requests of their own: they set a flag.
+//!
+//! [`Header`], [`StoreExtras`] and [`ArithExtras`] are the layouts that both sides of the wire read and write.
 
 mod arith;
 mod delete;
@@ -18,6 +20,7 @@ mod flush;
 mod get;
 mod header;
 mod opcode;
+mod packet;
 pub mod reply;
 mod request;
 mod sasl;
@@ -26,11 +29,11 @@ mod stat;
 mod status;
 mod store;
 
-pub use arith::CREATE_NOTHING;
-pub use header::{
-    BODY_BYTES_MAX, HEADER_BYTES, Head, Parsed, REPLY_MAGIC, REQUEST_MAGIC, first_key, parse,
-};
+pub use arith::ArithExtras;
+pub use header::{HEADER_BYTES, Head, Header, REPLY_MAGIC, REQUEST_MAGIC};
 pub use opcode::Opcode;
+pub use packet::{BODY_BYTES_MAX, Parsed, first_key, parse};
 pub use request::{BinaryRequest, BinaryStore};
-pub use sasl::MECHANISM_BYTES_MAX;
+pub use sasl::{MECHANISM_BYTES_MAX, MECHANISM_PLAIN};
 pub use status::Status;
+pub use store::StoreExtras;

@@ -1,6 +1,6 @@
 //! Reply packets. Each function appends one, or the part of one before its value, to `out`.
 
-use super::header::{HEADER_BYTES, Head, REPLY_MAGIC};
+use super::header::{Head, Header, REPLY_MAGIC};
 use super::status::Status;
 
 /// Answer to a successful SASL authentication.
@@ -138,14 +138,14 @@ pub fn stat_begin(out: &mut Vec<u8>, head: Head, name: &[u8], value_bytes: usize
 fn header(out: &mut Vec<u8>, head: Head, status: Status, lengths: &Lengths, cas: u64) {
     let body_bytes = usize::from(lengths.extras) + lengths.key + lengths.value;
     debug_assert!(lengths.key <= usize::from(u16::MAX) && u32::try_from(body_bytes).is_ok());
-    let mut bytes = [0; HEADER_BYTES];
-    bytes[0] = REPLY_MAGIC;
-    bytes[1] = head.opcode;
-    bytes[2..4].copy_from_slice(&(lengths.key as u16).to_be_bytes());
-    bytes[4] = lengths.extras;
-    bytes[6..8].copy_from_slice(&(status as u16).to_be_bytes());
-    bytes[8..12].copy_from_slice(&(body_bytes as u32).to_be_bytes());
-    bytes[12..16].copy_from_slice(&head.opaque.to_be_bytes());
-    bytes[16..].copy_from_slice(&cas.to_be_bytes());
-    out.extend_from_slice(&bytes);
+    let header = Header {
+        magic: REPLY_MAGIC,
+        head,
+        status: status as u16,
+        extras_bytes: lengths.extras,
+        key_bytes: lengths.key as u16,
+        body_bytes: body_bytes as u32,
+        cas,
+    };
+    out.extend_from_slice(&header.bytes());
 }

@@ -1,8 +1,11 @@
 //! SASL list: nothing. SASL auth, SASL step: the name of a mechanism as the key, a message as the value.
 
-use super::header::Packet;
 use super::opcode::Opcode;
+use super::packet::Packet;
 use super::request::BinaryRequest;
+
+/// The mechanism that sends a user's name and password as they are (RFC 4616).
+pub const MECHANISM_PLAIN: &[u8] = b"PLAIN";
 
 /// Longest name of a mechanism.
 pub const MECHANISM_BYTES_MAX: usize = 32;

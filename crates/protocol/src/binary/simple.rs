@@ -1,7 +1,7 @@
 //! NOOP, VERSION, QUIT(Q): a header and nothing else.
 
-use super::header::Packet;
 use super::opcode::Opcode;
+use super::packet::Packet;
 use super::request::BinaryRequest;
 
 /// Parses a packet without a body.

@@ -1,6 +1,6 @@
 //! STAT: nothing, or the name of a subcommand as the key.
 
-use super::header::Packet;
+use super::packet::Packet;
 use super::request::BinaryRequest;
 use crate::text::{DetailMode, StatsRequest};
 

@@ -31,6 +31,17 @@ pub struct Flag<'a> {
     pub argument: &'a [u8],
 }
 
+impl<'a> Flag<'a> {
+    /// The flags in the words of a command or a reply.
+    #[inline]
+    pub fn in_words(words: &'a [u8]) -> impl Iterator<Item = Self> + Clone + use<'a> {
+        Words::new(words).map(|word| Flag {
+            letter: word[0],
+            argument: &word[1..],
+        })
+    }
+}
+
 /// The flags of one command. No letter occurs twice, and every argument that must be a number is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flags<'a> {
@@ -108,10 +119,7 @@ impl<'a> Flags<'a> {
     /// The flags in the order they were sent.
     #[inline]
     pub fn in_order(&self) -> impl Iterator<Item = Flag<'a>> + Clone + use<'a> {
-        Words::new(self.words).map(|word| Flag {
-            letter: word[0],
-            argument: &word[1..],
-        })
+        Flag::in_words(self.words)
     }
 
     /// Whether the command has the flag.

@@ -46,6 +46,20 @@ impl Status {
             Status::Nf => b"NF",
         }
     }
+
+    /// The status with this word.
+    #[inline]
+    #[must_use]
+    pub const fn from_word(word: &[u8; 2]) -> Option<Status> {
+        Some(match word {
+            b"HD" => Status::Hd,
+            b"EN" => Status::En,
+            b"NS" => Status::Ns,
+            b"EX" => Status::Ex,
+            b"NF" => Status::Nf,
+            _ => return None,
+        })
+    }
 }
 
 /// A reply line that is being written.

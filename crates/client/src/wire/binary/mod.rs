@@ -11,4 +11,6 @@ mod render;
 pub use parser::{Malformed, Part, REPLY_BODY_BYTES_MAX, Reply, ReplyParser, Step};
 pub use render::{arith, bare, flush, keyed, store, touch, with_value};
 
-pub use corecached_protocol::binary::{HEADER_BYTES, Head, Opcode, Status};
+pub use corecached_protocol::binary::{
+    HEADER_BYTES, Head, Header, Opcode, REPLY_MAGIC, REQUEST_MAGIC, Status,
+};

@@ -2,7 +2,7 @@
 
 use crate::wire::step::Found;
 use crate::wire::{DataPiece, Parse};
-use corecached_protocol::binary::{HEADER_BYTES, Head, Opcode, REPLY_MAGIC, Status};
+use corecached_protocol::binary::{HEADER_BYTES, Head, Header, Opcode, REPLY_MAGIC, Status};
 
 /// Longest body of a reply that is not a hit of a fetch; those come in pieces and have no limit.
 pub const REPLY_BODY_BYTES_MAX: usize = 1 << 20;
@@ -95,63 +95,21 @@ impl std::fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// The fields of a reply's header.
-struct Header {
-    head: Head,
-    status: u16,
-    extras_bytes: usize,
-    key_bytes: usize,
-    body_bytes: usize,
-    cas: u64,
+/// A reply's header with the length of its value, or how they break the protocol.
+#[inline]
+fn header(bytes: &[u8; HEADER_BYTES]) -> Result<(Header, usize), Malformed> {
+    let header = Header::of(bytes);
+    if header.magic != REPLY_MAGIC {
+        return Err(Malformed::Magic);
+    }
+    let value_bytes = header.value_bytes().ok_or(Malformed::Lengths)?;
+    Ok((header, value_bytes as usize))
 }
 
-impl Header {
-    #[inline]
-    fn of(bytes: &[u8; HEADER_BYTES]) -> Result<Self, Malformed> {
-        let [
-            magic,
-            opcode,
-            k0,
-            k1,
-            extras,
-            _,
-            s0,
-            s1,
-            b0,
-            b1,
-            b2,
-            b3,
-            o0,
-            o1,
-            o2,
-            o3,
-            cas @ ..,
-        ] = *bytes;
-        let header = Header {
-            head: Head {
-                opcode,
-                opaque: u32::from_be_bytes([o0, o1, o2, o3]),
-            },
-            status: u16::from_be_bytes([s0, s1]),
-            extras_bytes: usize::from(extras),
-            key_bytes: usize::from(u16::from_be_bytes([k0, k1])),
-            body_bytes: u32::from_be_bytes([b0, b1, b2, b3]) as usize,
-            cas: u64::from_be_bytes(cas),
-        };
-        if magic != REPLY_MAGIC {
-            Err(Malformed::Magic)
-        } else if header.extras_bytes + header.key_bytes > header.body_bytes {
-            Err(Malformed::Lengths)
-        } else {
-            Ok(header)
-        }
-    }
-
-    #[inline]
-    fn is_hit(&self) -> bool {
-        self.status == Status::Ok as u16
-            && Opcode::from_byte(self.head.opcode).is_some_and(Opcode::is_fetch)
-    }
+#[inline]
+fn is_hit(header: &Header) -> bool {
+    header.status == Status::Ok as u16
+        && Opcode::from_byte(header.head.opcode).is_some_and(Opcode::is_fetch)
 }
 
 impl ReplyParser {
@@ -175,9 +133,9 @@ impl ReplyParser {
             };
         };
         let body = &buf[HEADER_BYTES..];
-        let found = Header::of(bytes).and_then(|header| {
-            if header.is_hit() {
-                self.hit(&header, body)
+        let found = header(bytes).and_then(|(header, value_bytes)| {
+            if is_hit(&header) {
+                self.hit(&header, value_bytes, body)
             } else {
                 reply(&header, body)
             }
@@ -202,14 +160,18 @@ impl ReplyParser {
     }
 
     #[inline]
-    fn hit<'a>(&mut self, header: &Header, body: &'a [u8]) -> Found<Part<'a>, Malformed> {
-        let before_value = header.extras_bytes + header.key_bytes;
+    fn hit<'a>(
+        &mut self,
+        header: &Header,
+        value_bytes: usize,
+        body: &'a [u8],
+    ) -> Found<Part<'a>, Malformed> {
+        let before_value = header.bytes_before_value();
         let Some(bytes) = body.get(..before_value) else {
             return Ok(None);
         };
-        let (extras, key) = bytes.split_at(header.extras_bytes);
+        let (extras, key) = bytes.split_at(usize::from(header.extras_bytes));
         let client_flags = u32::from_be_bytes(extras.try_into().map_err(|_| Malformed::Lengths)?);
-        let value_bytes = header.body_bytes - before_value;
         self.left = value_bytes;
         let part = Part::Hit {
             head: header.head,
@@ -223,14 +185,15 @@ impl ReplyParser {
 }
 
 fn reply<'a>(header: &Header, body: &'a [u8]) -> Found<Part<'a>, Malformed> {
-    if header.body_bytes > REPLY_BODY_BYTES_MAX {
+    let body_bytes = header.body_bytes as usize;
+    if body_bytes > REPLY_BODY_BYTES_MAX {
         return Err(Malformed::BodyTooLong);
     }
-    let Some(body) = body.get(..header.body_bytes) else {
+    let Some(body) = body.get(..body_bytes) else {
         return Ok(None);
     };
-    let (extras, rest) = body.split_at(header.extras_bytes);
-    let (key, value) = rest.split_at(header.key_bytes);
+    let (extras, rest) = body.split_at(usize::from(header.extras_bytes));
+    let (key, value) = rest.split_at(usize::from(header.key_bytes));
     let status = Status::from_code(header.status).ok_or(header.status);
     let reply = Reply {
         head: header.head,

@@ -2,7 +2,7 @@
 
 use crate::KEY_BYTES_MAX;
 use crate::wire::Piece;
-use corecached_protocol::binary::{CREATE_NOTHING, HEADER_BYTES, Opcode, REQUEST_MAGIC};
+use corecached_protocol::binary::{ArithExtras, Head, Header, Opcode, REQUEST_MAGIC, StoreExtras};
 
 /// A packet with a key and nothing else: GET and its kin, DELETE (with the cas unique to compare with, or 0), STAT.
 #[inline]
@@ -26,10 +26,11 @@ pub fn store(
     (client_flags, exptime, cas): (u32, u32, u64),
     value: impl Piece,
 ) {
-    let mut extras = [0; 8];
-    extras[..4].copy_from_slice(&client_flags.to_be_bytes());
-    extras[4..].copy_from_slice(&exptime.to_be_bytes());
-    packet(out, opcode, opaque, cas, &extras, key, value);
+    let extras = StoreExtras {
+        client_flags,
+        exptime,
+    };
+    packet(out, opcode, opaque, cas, &extras.bytes(), key, value);
 }
 
 /// APPEND, PREPEND and their quiet forms; SASL auth and SASL step with the mechanism as the key.
@@ -55,12 +56,8 @@ pub fn arith(
     delta: u64,
     create: Option<(u64, u32)>,
 ) {
-    let (initial, exptime) = create.unwrap_or((0, CREATE_NOTHING));
-    let mut extras = [0; 20];
-    extras[..8].copy_from_slice(&delta.to_be_bytes());
-    extras[8..16].copy_from_slice(&initial.to_be_bytes());
-    extras[16..].copy_from_slice(&exptime.to_be_bytes());
-    packet(out, opcode, opaque, 0, &extras, key, b"");
+    let extras = ArithExtras { delta, create };
+    packet(out, opcode, opaque, 0, &extras.bytes(), key, b"");
 }
 
 /// FLUSH and FLUSHQ.
@@ -93,15 +90,19 @@ fn packet(
         key.length()
     );
     let body_bytes = extras.len() + key.length() + value.length();
-    let mut header = [0; HEADER_BYTES];
-    header[0] = REQUEST_MAGIC;
-    header[1] = opcode as u8;
-    header[2..4].copy_from_slice(&(key.length() as u16).to_be_bytes());
-    header[4] = extras.len() as u8;
-    header[8..12].copy_from_slice(&(body_bytes as u32).to_be_bytes());
-    header[12..16].copy_from_slice(&opaque.to_be_bytes());
-    header[16..].copy_from_slice(&cas.to_be_bytes());
-    out.extend_from_slice(&header);
+    let header = Header {
+        magic: REQUEST_MAGIC,
+        head: Head {
+            opcode: opcode as u8,
+            opaque,
+        },
+        status: 0,
+        extras_bytes: extras.len() as u8,
+        key_bytes: key.length() as u16,
+        body_bytes: body_bytes as u32,
+        cas,
+    };
+    out.extend_from_slice(&header.bytes());
     out.extend_from_slice(extras);
     key.append(out);
     value.append(out);

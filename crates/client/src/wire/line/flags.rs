@@ -6,7 +6,6 @@
 //! ```
 
 use super::Flag;
-use corecached_protocol::text::Words;
 use corecached_protocol::text::number::{c_i64, c_u64};
 
 /// Flags of a reply in the order they came.
@@ -19,10 +18,7 @@ impl<'a> ReplyFlags<'a> {
     /// The flags.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Flag<'a>> + Clone + use<'a> {
-        Words::new(self.words).map(|word| Flag {
-            letter: word[0],
-            argument: &word[1..],
-        })
+        Flag::in_words(self.words)
     }
 
     /// The argument of a flag, if it came back.

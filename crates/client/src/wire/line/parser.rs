@@ -115,20 +115,17 @@ impl ReplyParser {
             [a, b, b' ', words @ ..] => ([*a, *b], words),
             _ => return Ok(Part::Reply(Reply::of(line))),
         };
-        let status = match &word {
-            b"HD" => Status::Hd,
-            b"EN" => Status::En,
-            b"NS" => Status::Ns,
-            b"EX" => Status::Ex,
-            b"NF" => Status::Nf,
-            b"VA" => return self.meta_value(words),
-            b"ME" => return Ok(Part::Debug(words)),
-            _ => return Ok(Part::Reply(Reply::of(line))),
-        };
-        Ok(Part::Status {
-            status,
-            flags: ReplyFlags { words },
-        })
+        match &word {
+            b"VA" => self.meta_value(words),
+            b"ME" => Ok(Part::Debug(words)),
+            word => Ok(match Status::from_word(word) {
+                Some(status) => Part::Status {
+                    status,
+                    flags: ReplyFlags { words },
+                },
+                None => Part::Reply(Reply::of(line)),
+            }),
+        }
     }
 
     #[inline]

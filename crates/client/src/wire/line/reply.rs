@@ -1,5 +1,6 @@
 //! Reply lines.
 
+use corecached_protocol::reply::word;
 use corecached_protocol::scan::find;
 use corecached_protocol::text::Words;
 use corecached_protocol::text::number::{c_u32, c_u64};
@@ -84,17 +85,17 @@ impl<'a> Reply<'a> {
     #[inline]
     pub(crate) fn of(line: &'a [u8]) -> Self {
         match line {
-            b"END" => Reply::End,
-            b"STORED" => Reply::Stored,
-            b"NOT_STORED" => Reply::NotStored,
-            b"EXISTS" => Reply::Exists,
-            b"NOT_FOUND" => Reply::NotFound,
-            b"DELETED" => Reply::Deleted,
-            b"TOUCHED" => Reply::Touched,
-            b"OK" => Reply::Ok,
-            b"RESET" => Reply::Reset,
-            b"MN" => Reply::MetaNoop,
-            b"ERROR" => Reply::Error {
+            word::END => Reply::End,
+            word::STORED => Reply::Stored,
+            word::NOT_STORED => Reply::NotStored,
+            word::EXISTS => Reply::Exists,
+            word::NOT_FOUND => Reply::NotFound,
+            word::DELETED => Reply::Deleted,
+            word::TOUCHED => Reply::Touched,
+            word::OK => Reply::Ok,
+            word::RESET => Reply::Reset,
+            word::MN => Reply::MetaNoop,
+            word::ERROR => Reply::Error {
                 kind: ErrorKind::Command,
                 message: b"",
             },
@@ -109,15 +110,15 @@ impl<'a> Reply<'a> {
         let Some(space) = find(b' ', line) else {
             return Reply::Other(line);
         };
-        let (word, rest) = (&line[..space], &line[space + 1..]);
+        let (first, rest) = (&line[..space], &line[space + 1..]);
         let error = |kind| Reply::Error {
             kind,
             message: rest,
         };
-        match word {
+        match first {
             b"STAT" => Self::stat(rest).unwrap_or(Reply::Other(line)),
             b"VERSION" => Reply::Version(rest),
-            b"ERROR" => error(ErrorKind::Command),
+            word::ERROR => error(ErrorKind::Command),
             b"CLIENT_ERROR" => error(ErrorKind::Client),
             b"SERVER_ERROR" | b"SERVER_ERROR:" => error(ErrorKind::Server),
             _ => Reply::Other(line),
