@@ -4,7 +4,7 @@
 use corecached_engine::{Fetch, KeyHash};
 use corecached_protocol::reply;
 
-use super::steps::Step;
+use super::step::Step;
 use super::{Conn, Cx, text};
 use crate::cell::op::{Op, Verb};
 use crate::dialect::Style;
@@ -40,7 +40,7 @@ pub(super) fn run<'b>(
     next: impl Fn(&Conn, &'b [u8], &Cx<'_>) -> Option<Get<'b>>,
     cx: &mut Cx<'_>,
 ) -> Step {
-    let hash = Conn::hash(cx, first.key);
+    let hash = cx.hash(first.key);
     if first.bytes == bytes.len() {
         answer(conn, &first, hash, cx);
         return Step::Used(first.bytes);
@@ -53,7 +53,7 @@ pub(super) fn run<'b>(
     while count < LOOKAHEAD
         && let Some(get) = next(conn, &bytes[used..], cx)
     {
-        let hash = Conn::hash(cx, get.key);
+        let hash = cx.hash(get.key);
         cx.prefetch(hash);
         ahead[count] = Some((get, hash));
         count += 1;

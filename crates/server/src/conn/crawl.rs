@@ -1,5 +1,5 @@
-//! A walk over all items that a connection has asked for. It goes shard after shard, step after step, as the
-//! connection's output drains. Lists of connections and of prefixes may be long too and are told in the same way.
+//! A walk over all items that a connection has asked for: how far it has come. It goes shard after shard, step after
+//! step (`walk.rs`), as the connection's output drains. Lists of connections and of prefixes may be long too and are told in the same way.
 //!
 //! | of | where the walk is | a step is taken by |
 //! | --- | --- | --- |
@@ -10,27 +10,16 @@
 use corecached_engine::{PageCursor, WalkCursor};
 use corecached_protocol::dump as dump_line;
 use corecached_protocol::reply;
-use corecached_protocol::text::{CrawlTarget, CrawlerRequest};
 
-use crate::cell::Pairs;
 use crate::cell::walk::{Place, WalkStep};
 use crate::dialect::Style;
-use crate::dialect::dump::{self, Dump, DumpForm, Sizes, Walked};
-use crate::dialect::notice::Notice;
+use crate::dialect::dump::{Dump, DumpForm, Sizes, Walked};
 use crate::ids::ShardId;
-use crate::route::control::Control;
 use crate::shared::Shared;
 use crate::watch::PrefixRows;
 
-use super::gather::{self, Gather};
-use super::{Conn, Cx, Phase, Stop};
-
 /// Most bytes that `stats cachedump` answers.
 const CACHEDUMP_BYTES_MAX: usize = 2 << 20;
-/// Sizes of `stats sizes` told in a step.
-const SIZES_PER_STEP: usize = 256;
-/// Bytes told in a step of a statistic that may be megabytes long.
-const TOLD_BYTES_MAX: usize = 64 * 1024;
 
 /// Memory of an entry of [`Sizes`]: its key, its count, and its part of a tree node that is two thirds full.
 const SIZE_NODE_BYTES: usize = 24;
@@ -71,31 +60,46 @@ impl CrawlKind {
 /// A walk under way.
 #[derive(Debug)]
 pub(super) struct Crawl {
-    kind: CrawlKind,
-    classes: u64,
+    pub(super) kind: CrawlKind,
+    pub(super) classes: u64,
     /// The shard being walked.
-    shard: ShardId,
-    place: Place,
+    pub(super) shard: ShardId,
+    pub(super) place: Place,
     /// Bytes of all lines produced so far.
-    bytes: usize,
-    sizes: Sizes,
+    pub(super) bytes: usize,
+    pub(super) sizes: Sizes,
     /// Lines of prefixes that are not told yet. In binary all lines are one value, whose length comes first.
-    lines: Vec<u8>,
+    pub(super) lines: Vec<u8>,
     /// Bytes of `lines` that are told.
-    told: usize,
+    pub(super) told: usize,
     /// Whether all the lines that were wanted are there.
-    is_full: bool,
+    pub(super) is_full: bool,
 }
 
 impl Crawl {
-    fn step(&self) -> WalkStep {
+    /// A walk of which nothing is done yet.
+    pub(super) fn new(kind: CrawlKind, classes: u64) -> Crawl {
+        Crawl {
+            kind,
+            classes,
+            shard: ShardId(0),
+            place: kind.start(),
+            bytes: 0,
+            sizes: Sizes::new(),
+            lines: Vec::new(),
+            told: 0,
+            is_full: false,
+        }
+    }
+
+    pub(super) fn step(&self) -> WalkStep {
         WalkStep {
             place: self.place,
             classes: self.classes,
         }
     }
 
-    fn dump(&self, shared: &Shared) -> Dump {
+    pub(super) fn dump(&self, shared: &Shared) -> Dump {
         Dump {
             form: match self.kind {
                 CrawlKind::Metadump => DumpForm::Metadump,
@@ -150,7 +154,7 @@ impl Crawl {
         size_of::<Crawl>() + self.lines.capacity() + self.sizes.len() * SIZE_NODE_BYTES
     }
 
-    fn is_done(&self, shared: &Shared) -> bool {
+    pub(super) fn is_done(&self, shared: &Shared) -> bool {
         self.is_full || usize::from(self.shard.0) == shared.route.len()
     }
 
@@ -165,221 +169,4 @@ impl Crawl {
             shared.crawler.end();
         }
     }
-}
-
-/// Begins `lru_crawler metadump` or `mgdump`.
-pub(super) fn dump(conn: &mut Conn, request: CrawlerRequest, cx: &mut Cx<'_>) {
-    let (kind, target, disabled, pipelined) = match request {
-        CrawlerRequest::Metadump(target) => (
-            CrawlKind::Metadump,
-            target,
-            reply::METADUMP_DISABLED,
-            reply::METADUMP_PIPELINED,
-        ),
-        CrawlerRequest::Mgdump(target) => (
-            CrawlKind::Mgdump,
-            target,
-            reply::MGDUMP_DISABLED,
-            reply::MGDUMP_PIPELINED,
-        ),
-        _ => return,
-    };
-    let refusal = if !cx.shared.ground.tuning.lru_crawler.is_on() {
-        reply::CRAWLER_DISABLED
-    } else if !cx.shared.ground.config.dump_enabled {
-        disabled
-    } else if conn.owes_replies() {
-        pipelined
-    } else if let Err(refusal) = check_target(target) {
-        refusal
-    } else if !cx.shared.crawler.begin() {
-        reply::CRAWLER_BUSY
-    } else {
-        conn.say(reply::OK, cx);
-        return begin(conn, kind, target.classes(), cx);
-    };
-    conn.say(refusal, cx);
-}
-
-/// Makes all shards look for dead items; returns false if a crawl or a dump is running.
-fn begin_crawl(shared: &Shared) -> bool {
-    let Shared { crawler, route, .. } = shared;
-    crawler.crawl(route.len(), || route.call_for_crawl())
-}
-
-/// `lru_crawler crawl`; returns the reply.
-pub(super) fn crawl(target: CrawlTarget, cx: &Cx<'_>) -> &'static [u8] {
-    if !cx.shared.ground.tuning.lru_crawler.is_on() {
-        return reply::CRAWLER_DISABLED;
-    }
-    match check_target(target) {
-        Err(refusal) => refusal,
-        Ok(()) if target == CrawlTarget::Hash => reply::CRAWLER_UNKNOWN,
-        Ok(()) if begin_crawl(cx.shared) => reply::OK,
-        Ok(()) => reply::CRAWLER_BUSY,
-    }
-}
-
-fn check_target(target: CrawlTarget) -> Result<(), &'static [u8]> {
-    match target {
-        CrawlTarget::BadClass => Err(reply::CRAWLER_BAD_CLASS),
-        CrawlTarget::Classes(0) => Err(reply::CRAWLER_NOTHING),
-        CrawlTarget::Classes(_) | CrawlTarget::Hash => Ok(()),
-    }
-}
-
-/// Begins a walk. Its first step is taken when the connection goes on.
-pub(super) fn begin(conn: &mut Conn, kind: CrawlKind, classes: u64, cx: &Cx<'_>) {
-    debug_assert!(cx.shared.route.len() > 0, "there is a shard to walk");
-    conn.phase = Phase::Crawl(Box::new(Crawl {
-        kind,
-        classes,
-        shard: ShardId(0),
-        place: kind.start(),
-        bytes: 0,
-        sizes: Sizes::new(),
-        lines: Vec::new(),
-        told: 0,
-        is_full: false,
-    }));
-}
-
-/// Takes the next step of the connection's walk.
-pub(super) fn resume(conn: &mut Conn, cx: &mut Cx<'_>) -> Stop {
-    let Phase::Crawl(mut crawl) = std::mem::take(&mut conn.phase) else {
-        return Stop::Dry;
-    };
-    if let CrawlKind::Detail(Style::Text { .. }) = crawl.kind {
-        conn.say(&crawl.lines, cx);
-        crawl.lines.clear();
-    }
-    if crawl.is_done(cx.shared) {
-        let is_over = finish(conn, &mut crawl, cx);
-        if is_over {
-            return Stop::Dry;
-        }
-        conn.phase = Phase::Crawl(crawl);
-        return Stop::Later;
-    }
-    match crawl.kind {
-        CrawlKind::Conns(style) => {
-            ask_for_conns(conn, &crawl, style, cx);
-            conn.phase = Phase::Crawl(crawl);
-        }
-        CrawlKind::Detail(_) => {
-            let from = number(crawl.place);
-            // In a server of one shard, the outcome is taken in before `prefixes` returns.
-            conn.phase = Phase::Crawl(crawl);
-            gather::prefixes(conn, from, cx);
-        }
-        _ => walk(conn, crawl, cx),
-    }
-    match conn.gather {
-        Some(_) => Stop::Paused,
-        None => Stop::Later,
-    }
-}
-
-fn number(place: Place) -> u32 {
-    match place {
-        Place::Number(number) => number,
-        Place::Items(_) | Place::Pages(_) => 0,
-    }
-}
-
-/// Takes a step over items.
-fn walk(conn: &mut Conn, mut crawl: Box<Crawl>, cx: &mut Cx<'_>) {
-    let (step, dump) = (crawl.step(), crawl.dump(cx.shared));
-    if crawl.shard != cx.access.shard {
-        let reply_to = conn.expect_reply();
-        cx.router.push_walk(crawl.shard, step, dump, reply_to);
-        conn.gather = Some(Box::new(Gather::walk()));
-        conn.phase = Phase::Crawl(crawl);
-        return;
-    }
-    let Cx { access, spare, .. } = cx;
-    let walked = conn.replies.write(spare, |out| {
-        dump::step(access, &step, &dump, &mut out.bytes)
-    });
-    crawl.go_on(walked);
-    conn.phase = Phase::Crawl(crawl);
-}
-
-/// Takes a step over connections. The shard's network side is asked by message, since it is borrowed at this moment.
-fn ask_for_conns(conn: &mut Conn, crawl: &Crawl, style: Style<'static>, cx: &Cx<'_>) {
-    let reply_to = conn.expect_reply();
-    conn.gather = Some(Box::new(Gather::walk()));
-    cx.shared
-        .route
-        .shard(crawl.shard)
-        .post(Control::DescribeConns {
-            origin: cx.access.shard,
-            reply_to,
-            from: number(crawl.place),
-            style,
-        });
-}
-
-/// Everything has been walked: tells the end of the reply, or a part of the end if it is long. Returns whether all of
-/// it is told.
-fn finish(conn: &mut Conn, crawl: &mut Crawl, cx: &mut Cx<'_>) -> bool {
-    match crawl.kind {
-        CrawlKind::Metadump | CrawlKind::Cachedump { .. } => {
-            crawl.abandon(cx.shared);
-            conn.say(reply::END, cx);
-        }
-        CrawlKind::Mgdump => {
-            crawl.abandon(cx.shared);
-            conn.say(corecached_protocol::meta::reply::EN, cx);
-        }
-        CrawlKind::Sizes(style) => {
-            let mut pairs = Pairs::default();
-            for _ in 0..SIZES_PER_STEP {
-                let Some((size, count)) = crawl.sizes.pop_first() else {
-                    break;
-                };
-                pairs.number(&size.to_string(), count);
-            }
-            conn.notice(style, Notice::Statistics(&pairs), cx);
-            if !crawl.sizes.is_empty() {
-                return false;
-            }
-            conn.notice(style, Notice::StatisticsEnd, cx);
-        }
-        CrawlKind::Conns(style) => conn.notice(style, Notice::StatisticsEnd, cx),
-        CrawlKind::Detail(style) => return tell_prefixes(conn, crawl, style, cx),
-    }
-    true
-}
-
-/// Ends `stats detail dump`. In binary its lines are one value, under the name that memcached gives it.
-fn tell_prefixes(
-    conn: &mut Conn,
-    crawl: &mut Crawl,
-    style: Style<'static>,
-    cx: &mut Cx<'_>,
-) -> bool {
-    if matches!(style, Style::Binary(_)) {
-        let begins = crawl.told == 0;
-        if begins {
-            crawl.lines.extend_from_slice(reply::END);
-        }
-        let end = crawl.lines.len().min(crawl.told + TOLD_BYTES_MAX);
-        conn.tell(cx, |out| {
-            if begins {
-                let begin = Notice::LongStatistic {
-                    name: b"detailed",
-                    value_bytes: crawl.lines.len(),
-                };
-                style.notice(begin, &mut out.bytes);
-            }
-            out.bytes.extend_from_slice(&crawl.lines[crawl.told..end]);
-        });
-        crawl.told = end;
-        if end < crawl.lines.len() {
-            return false;
-        }
-    }
-    conn.notice(style, Notice::StatisticsEnd, cx);
-    true
 }

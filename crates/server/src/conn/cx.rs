@@ -37,6 +37,12 @@ impl Cx<'_> {
         std::mem::take(&mut self.has_long_turn)
     }
 
+    /// The hash of a key.
+    #[inline]
+    pub(super) fn hash(&self, key: &[u8]) -> KeyHash {
+        self.shared.ground.hasher.hash(key)
+    }
+
     /// Prefetches the bucket of a key that will be looked up soon, whichever shard owns it.
     #[inline]
     pub(super) fn prefetch(&self, hash: KeyHash) {

@@ -14,11 +14,9 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use super::window::Filled;
+use super::window::{DirectRead, Filled};
 use super::{Conn, Cx, Link, Phase};
 
-/// Values of at least this size are read straight into slab memory.
-const DIRECT_BYTES_MIN: usize = 64 * 1024;
 /// Bytes read for one connection in one turn at most, give or take a window: about as many as a socket takes of a reply
 /// at once (`net.ipv4.tcp_wmem` ends at 4 MiB, bookkeeping included). A value of 4 MiB took five turns with a quarter
 /// of this bound, and takes three or four.
@@ -35,30 +33,7 @@ pub(crate) enum Arrival {
     End,
 }
 
-/// Result of one read.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct DirectRead {
-    /// Bytes that there was room for.
-    pub(super) room: usize,
-    /// Bytes that came.
-    pub(super) filled: Filled,
-}
-
-/// A value of `value_bytes` bytes begins.
-pub(super) fn expect(conn: &mut Conn, value_bytes: usize) {
-    let has_socket = matches!(conn.link, Link::Socket(_));
-    if has_socket && value_bytes >= DIRECT_BYTES_MIN {
-        conn.reads.expect_large();
-    }
-}
-
 impl Conn {
-    /// Whether the connection's socket is to be polled and read by [`Conn::read_directly`].
-    pub(super) fn wants_direct(&self) -> bool {
-        // This is asked between inputs: while a secure connection works on one, it does not know that it is secure.
-        self.reads.are_direct() && !self.is_secure()
-    }
-
     /// Reads the bytes that the socket has, up to a limit, and works on them. `landing` is a buffer for bytes that
     /// belong to no large value.
     ///
@@ -124,11 +99,6 @@ impl Conn {
             self.receive_plain(&landing[..read.filled.behind], cx);
         }
         Ok(read)
-    }
-
-    /// Whether the next read would be of a value that has no memory yet.
-    pub(super) fn needs_room(&self) -> bool {
-        self.input.is_empty() && matches!(&self.phase, Phase::Value(upload) if upload.needs_room())
     }
 }
 

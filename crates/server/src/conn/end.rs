@@ -25,11 +25,6 @@ impl Conn {
         self.course = Course::Closing;
     }
 
-    /// Whether the connection is to be closed once its replies are sent.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.course == Course::Closing
-    }
-
     /// Whether all replies are there that the connection will ever have.
     pub(crate) fn is_answered(&self) -> bool {
         self.is_closing() && self.gather.is_none() && self.replies.outstanding() == 0

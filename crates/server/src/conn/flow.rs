@@ -13,18 +13,15 @@
 use corecached_protocol::text::LINE_BYTES_AT_ONCE_MAX;
 
 use super::course::Course;
+use super::course::Stop;
 use super::output::OUTPUT_BYTES_MAX;
-use super::reads::Reading;
-use super::steps::Step;
-use super::{Conn, Cx, Phase, Stop};
+use super::step::Step;
+use super::{Conn, Cx, Phase};
 
 /// A connection pauses with this many replies outstanding at other shards or queued behind those.
 const OUTSTANDING_MAX: usize = 512;
 /// A line without an end is waited for in this many turns, which are a warm window apart.
 const TURNS_WITHOUT_END_MAX: u8 = 3;
-/// With this many bytes of input waiting to be parsed, the socket is no longer read.
-const INPUT_BYTES_MAX: usize = 64 * 1024;
-
 impl Conn {
     /// Whether no further request may be executed for now.
     pub(super) fn is_paused(&self) -> bool {
@@ -89,22 +86,6 @@ impl Conn {
         match cx.router.has_peers() {
             true => self.replies.room(cx.output_bytes_max, wanted),
             false => wanted,
-        }
-    }
-
-    /// Whether the connection has received more requests than it may keep waiting. A long line that is not complete yet
-    /// does not count: the parser bounds it.
-    pub(crate) fn input_is_full(&self) -> bool {
-        self.course == Course::Stalled && self.input.len() > INPUT_BYTES_MAX
-    }
-
-    /// How the socket should be read from now on; `None` leaves the socket unread.
-    pub(super) fn wanted_reading(&self) -> Option<Reading> {
-        match self.wants_direct() {
-            _ if self.input_is_full() => None,
-            true if self.course == Course::Stalled && self.needs_room() => None,
-            true => Some(Reading::Polled),
-            false => Some(Reading::On),
         }
     }
 }

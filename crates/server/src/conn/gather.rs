@@ -1,28 +1,18 @@
-//! Commands that concern every shard. They are sent to all shards and answered when the last shard has done its part.
-//! Until then the connection executes nothing further, so that later commands on it see the effect.
+//! A command that concerns every shard, while the shards do their parts: their answers, and the reply that these
+//! become.
 
 use corecached_engine::{ClassStats, ReassignOutcome, Seconds};
-use corecached_protocol::text::{DetailMode, StatsRequest};
-use corecached_protocol::{exptime, reply};
 
-use crate::cell::execute::run_on_shard;
 use crate::cell::op::ShardOp;
 use crate::cell::outcome::Part;
-use crate::cell::walk::Place;
-use crate::cell::{HotKeysReport, Pairs, ShardReport};
+use crate::cell::{HotKeysReport, ShardReport};
 use crate::dialect::Style;
 use crate::dialect::dump::Walked;
 use crate::dialect::notice::Notice;
 use crate::ids::ReplySeq;
 use crate::shared::Shared;
 use crate::stats;
-use crate::watch::{PREFIXES_PER_STEP, PrefixRows};
-
-use super::crawl::{self, CrawlKind};
-use super::{Conn, Cx};
-
-/// The source that stands for any class in `slabs reassign`.
-const ANY_CLASS: i32 = -1;
+use crate::watch::PrefixRows;
 
 /// The command or step that is gathered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +57,7 @@ pub(crate) enum GatherKind {
 
 impl GatherKind {
     /// The operation that every shard is asked for.
-    fn op(self) -> ShardOp<'static> {
+    pub(super) fn op(self) -> ShardOp<'static> {
         match self {
             GatherKind::Flush { at } => ShardOp::FlushAll { at },
             GatherKind::Reset => ShardOp::ResetStats,
@@ -88,7 +78,7 @@ impl GatherKind {
 /// A broadcast under way.
 #[derive(Debug)]
 pub(crate) struct Gather {
-    kind: GatherKind,
+    pub(super) kind: GatherKind,
     /// The place of the reply; `None` for `noreply`.
     seq: Option<ReplySeq>,
     /// How the outcome is told.
@@ -113,7 +103,8 @@ impl Gather {
         }
     }
 
-    fn new(
+    /// Waits for the parts of `shards` shards.
+    pub(super) fn new(
         kind: GatherKind,
         seq: Option<ReplySeq>,
         style: Style<'static>,
@@ -203,159 +194,5 @@ impl Gather {
             GatherKind::Memory => stats::memory::render(shared, &reports),
         };
         self.style.statistics(&pairs, out);
-    }
-}
-
-/// `flush_all`.
-pub(super) fn flush_all(
-    conn: &mut Conn,
-    delay: Option<i64>,
-    style: Style<'static>,
-    cx: &mut Cx<'_>,
-) {
-    cx.shared.telemetry.flushed();
-    if !cx.shared.ground.config.flush_enabled {
-        return conn.notice(style, Notice::FlushRefused, cx);
-    }
-    let at = exptime::flush_at(delay, cx.access.now.0, cx.shared.ground.clock.unix_origin())
-        .map(Seconds);
-    cx.shared.insight.flush(at, cx.access.now);
-    broadcast(conn, GatherKind::Flush { at }, style, cx);
-}
-
-/// `stats` and its subcommands.
-pub(super) fn stats(
-    conn: &mut Conn,
-    request: StatsRequest<'_>,
-    style: Style<'static>,
-    cx: &mut Cx<'_>,
-) {
-    let kind = match request {
-        StatsRequest::General => GatherKind::General,
-        StatsRequest::Reset => {
-            cx.shared.reset_statistics();
-            GatherKind::Reset
-        }
-        StatsRequest::Items => GatherKind::Items,
-        StatsRequest::Slabs => GatherKind::Slabs,
-        StatsRequest::Conns => return crawl::begin(conn, CrawlKind::Conns(style), 0, cx),
-        StatsRequest::Settings => {
-            let pairs = stats::settings::render(cx.shared);
-            return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
-        }
-        StatsRequest::Sizes if cx.shared.ground.config.track_sizes => {
-            return crawl::begin(conn, CrawlKind::Sizes(style), u64::MAX, cx);
-        }
-        StatsRequest::Sizes => {
-            let mut pairs = Pairs::default();
-            pairs.text("sizes_status", "disabled");
-            return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
-        }
-        StatsRequest::Detail(_) if !cx.shared.ground.config.dump_enabled => {
-            return conn.notice(style, Notice::DetailRefused, cx);
-        }
-        StatsRequest::Detail(DetailMode::Dump) => {
-            return crawl::begin(conn, CrawlKind::Detail(style), 0, cx);
-        }
-        StatsRequest::Detail(mode) => {
-            let on = mode == DetailMode::On;
-            cx.shared.ground.tuning.detail.turn(on);
-            cx.shared.watch.count_prefixes(on);
-            // The requests that follow in the same pipeline are counted, or not counted, as this command says.
-            cx.access.observer.sync(cx.access.engine);
-            return conn.notice(style, Notice::DetailTurned, cx);
-        }
-        StatsRequest::Cachedump { class, limit } => return cachedump(conn, class, limit, cx),
-        StatsRequest::HotKeys { .. } if !cx.shared.ground.config.dump_enabled => {
-            return conn.notice(style, Notice::HotKeysRefused, cx);
-        }
-        StatsRequest::HotKeys { reset } => GatherKind::HotKeys { reset },
-        StatsRequest::Mrc { reset: true } => {
-            cx.shared.insight.reset();
-            return conn.notice(style, Notice::CountersReset, cx);
-        }
-        StatsRequest::Mrc { reset: false } => {
-            let pairs = stats::mrc::render(cx.shared);
-            return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
-        }
-        StatsRequest::Other(b"shards") => GatherKind::Shards,
-        StatsRequest::Other(b"memory") => GatherKind::Memory,
-        StatsRequest::Other(_) => return conn.notice(style, Notice::NoSuchStatistics, cx),
-    };
-    broadcast(conn, kind, style, cx);
-}
-
-fn cachedump(conn: &mut Conn, class: u32, limit: u32, cx: &mut Cx<'_>) {
-    if !cx.shared.ground.config.dump_enabled {
-        return conn.say(reply::CACHEDUMP_DISABLED, cx);
-    }
-    let kind = CrawlKind::Cachedump {
-        limit: match limit {
-            0 => u32::MAX,
-            limit => limit,
-        },
-    };
-    crawl::begin(conn, kind, 1 << class, cx);
-}
-
-/// `slabs reassign`: each shard whose source class has a page to spare moves one page.
-pub(super) fn reassign(
-    conn: &mut Conn,
-    (source, destination): (i32, i32),
-    style: Style<'static>,
-    cx: &mut Cx<'_>,
-) {
-    let class = |id: i32| u8::try_from(id).ok();
-    let kind = match (source, class(source), class(destination)) {
-        (_, _, None) => None,
-        (ANY_CLASS, _, Some(destination)) => Some((None, destination)),
-        (_, None, _) => None,
-        (_, source, Some(destination)) => Some((source, destination)),
-    };
-    let Some((source, destination)) = kind else {
-        let bad = [ReassignOutcome::BadClass];
-        return conn.notice(style, Notice::Reassigned(&bad), cx);
-    };
-    let kind = GatherKind::Reassign {
-        source,
-        destination,
-    };
-    broadcast(conn, kind, style, cx);
-}
-
-fn broadcast(conn: &mut Conn, kind: GatherKind, style: Style<'static>, cx: &mut Cx<'_>) {
-    let seq = (!style.is_none()).then(|| conn.expect_reply().seq);
-    let gather = Gather::new(kind, seq, style, cx.shared.route.len());
-    ask_all(conn, gather, cx);
-}
-
-/// A step of `stats detail dump`. Its outcome is taken in by the walk that the connection is in.
-pub(super) fn prefixes(conn: &mut Conn, from: u32, cx: &mut Cx<'_>) {
-    let next = from + PREFIXES_PER_STEP as u32;
-    let kind = GatherKind::Prefixes { from };
-    let mut gather = Gather::new(kind, None, Style::None, cx.shared.route.len());
-    gather.add_walked(Walked {
-        place: Some(Place::Number(next)),
-        is_full: next >= cx.shared.watch.prefixes(),
-        ..Walked::default()
-    });
-    ask_all(conn, gather, cx);
-}
-
-/// Asks every shard for its part; the connection's own shard gives its part at once.
-fn ask_all(conn: &mut Conn, gather: Gather, cx: &mut Cx<'_>) {
-    let op = gather.kind.op();
-    conn.gather = Some(Box::new(gather));
-    for shard in cx.shared.route.ids() {
-        if shard != cx.access.shard {
-            cx.router.push_shard_op(shard, &op, Some(conn.id));
-        }
-    }
-    let part = run_on_shard(&mut cx.access, &op);
-    if conn.gather_mut().is_some_and(|gather| {
-        gather.add_part(part);
-        gather.done()
-    }) {
-        conn.finish_gather(cx.shared, cx.spare);
     }
 }

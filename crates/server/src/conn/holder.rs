@@ -15,7 +15,7 @@ use crate::ids::{ConnId, ShardId};
 use crate::memory::give::{Loan, lend};
 use crate::route::router::Router;
 
-use super::Cx;
+use super::cx::Cx;
 use super::window::Window;
 
 /// Larger values are received into the memory of the shard that owns their key, since the bytes copied in one go have

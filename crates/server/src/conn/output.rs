@@ -200,11 +200,6 @@ impl Conn {
         }
     }
 
-    /// Whether the last replies are not sent yet, since the peer does not read.
-    pub(super) fn send_is_under_way(&self) -> bool {
-        self.sending.is_under_way()
-    }
-
     /// The socket took only a part of the last replies; the rest waits for the peer to read.
     pub(crate) fn send_blocked(&mut self, send: SendId) -> Result<(), InDoubt> {
         self.sending.blocked(send)

@@ -13,7 +13,7 @@ use corecached_protocol::reply;
 use corecached_protocol::text::VALUE_BYTES_MAX;
 
 use super::course::Admittance;
-use super::steps::Step;
+use super::step::Step;
 use super::{Conn, Cx, Phase};
 
 /// A line has at least this many bytes before its `\n`, or the connection is closed.

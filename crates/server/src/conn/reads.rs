@@ -9,7 +9,7 @@
 
 use corecached_reactor::Stream;
 
-use super::{Conn, Link};
+use super::link::Link;
 
 /// Reads made directly (`direct.rs`) after a large value until the next large value begins.
 const DIRECT_READS_MAX: u8 = 32;
@@ -45,7 +45,8 @@ pub(crate) enum Turning<'a> {
 /// How the socket is read.
 #[derive(Debug)]
 pub(crate) struct Reads {
-    reading: Reading,
+    /// Whether the socket is being read.
+    pub(super) reading: Reading,
     /// Reads that are made directly before the connection returns to receives, unless one of them brings a large value.
     direct_left: u8,
 }
@@ -91,28 +92,5 @@ impl Reads {
     /// Whether large values are expected.
     pub(super) fn are_direct(&self) -> bool {
         self.direct_left > 0
-    }
-}
-
-impl Conn {
-    /// The change that the socket needs now. The caller makes it.
-    pub(crate) fn next_reading(&mut self) -> Turning<'_> {
-        let wanted = self.wanted_reading();
-        match (self.reads.reading, wanted) {
-            (Reading::On, Some(Reading::On)) => Turning::Stays,
-            (Reading::On, _) => {
-                self.reads.reading = Reading::Stopping;
-                Turning::Stops
-            }
-            (Reading::Off, Some(wanted)) if !self.is_closing() => {
-                self.reads.reading = wanted;
-                match (&self.link, wanted) {
-                    (Link::Datagram { .. }, _) => Turning::Stays,
-                    (Link::Socket(stream), Reading::Polled) => Turning::Polls(stream),
-                    (Link::Socket(stream), _) => Turning::Receives(stream),
-                }
-            }
-            _ => Turning::Stays,
-        }
     }
 }

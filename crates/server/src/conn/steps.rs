@@ -3,22 +3,10 @@
 
 use corecached_protocol::Codec;
 
-use super::upload::{self, Progress};
-use super::{Conn, Cx, Phase, Stop, binary, crawl, password, text};
-
-/// Result of a step.
-pub(super) enum Step {
-    /// This many bytes are used up.
-    Used(usize),
-    /// This many bytes of several requests are used up.
-    UsedRun { bytes: usize, requests: u32 },
-    /// This many bytes are used up, and the loop stops for now.
-    UsedAll(usize, Stop),
-    /// The rest of the input is the beginning of a request.
-    Incomplete,
-    /// The connection is to be closed.
-    Close,
-}
+use super::course::Stop;
+use super::step::Step;
+use super::upload::Progress;
+use super::{Conn, Cx, Phase, binary, password, storing, text, walk};
 
 /// Works on `bytes` until they are used up or it is time to stop. Returns how many bytes were used and why it stopped.
 pub(super) fn consume(
@@ -75,7 +63,7 @@ fn step(conn: &mut Conn, codec: Codec, rest: &[u8], cx: &mut Cx<'_>) -> Step {
         Phase::Swallow(_) => swallow(conn, rest),
         Phase::Keys(_) => text::go_on_with_keys(conn, rest, cx),
         Phase::Watching(_) => Step::UsedAll(rest.len(), Stop::Dry),
-        Phase::Crawl(_) => match crawl::resume(conn, cx) {
+        Phase::Crawl(_) => match walk::resume(conn, cx) {
             Stop::Dry => Step::Used(0),
             stop => Step::UsedAll(0, stop),
         },
@@ -84,7 +72,7 @@ fn step(conn: &mut Conn, codec: Codec, rest: &[u8], cx: &mut Cx<'_>) -> Step {
 
 /// Works on more bytes of a large value.
 fn value(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
-    match upload::go_on(conn, bytes, cx) {
+    match storing::go_on(conn, bytes, cx) {
         (used, Progress::Incomplete) => Step::UsedAll(used, Stop::Dry),
         (used, Progress::Waits) => Step::UsedAll(used, Stop::Later),
         (used, Progress::Awaits) => Step::UsedAll(used, Stop::Paused),

@@ -1,4 +1,5 @@
-//! A large value on its way in: it goes to slab memory piece by piece as it arrives, and is linked when it is whole.
+//! A large value on its way in: it goes to slab memory piece by piece as it arrives, and is linked when it is whole
+//! (`storing.rs`).
 //!
 //! Its memory is asked for in windows. The more of the value has come, the larger the window is; so a value whose rest
 //! never comes holds at most twice the memory of what has come. Bytes that have already been received are copied into
@@ -10,19 +11,16 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use corecached_protocol::reply::BAD_DATA_CHUNK;
-
 use crate::cell::access::Access;
-use crate::cell::op::{Change, Refusal};
+use crate::cell::op::Refusal;
 use crate::cell::outcome::Grant;
 use crate::memory::uploads::Claim;
 use crate::route::router::Router;
 
-use super::announced::{self, Announced};
-use super::direct::DirectRead;
+use super::announced::Announced;
+use super::cx::Cx;
 use super::holder::{Holder, Supply, Wanted};
-use super::window::Window;
-use super::{Conn, Cx, Phase};
+use super::window::{DirectRead, Window};
 use crate::ids::ConnId;
 
 /// Size of the first window, in bytes; a window is at least a chunk.
@@ -38,7 +36,7 @@ const CLAIM_WAIT_MS: u64 = 500;
 #[derive(Debug)]
 pub(super) struct Upload {
     /// The holder of the value's memory.
-    holder: Holder,
+    pub(super) holder: Holder,
     /// The upload's claim to the memory for values on their way in, and since when it waits for that memory.
     claim: Option<Claim>,
     waits_since_ms: Option<u64>,
@@ -46,13 +44,13 @@ pub(super) struct Upload {
     window: Window,
     /// Until when the upload waits for memory, since there was none when it was last asked for.
     waits: Option<Until>,
-    key: Box<[u8]>,
+    pub(super) key: Box<[u8]>,
     /// Words of the request that the reply needs.
-    words: Box<[u8]>,
+    pub(super) words: Box<[u8]>,
     /// The command, with key, value and words kept elsewhere.
-    announced: Announced<'static>,
+    pub(super) announced: Announced<'static>,
     /// Bytes of the value that have not come yet.
-    missing: usize,
+    pub(super) missing: usize,
     /// Bytes of the line end that have come.
     line_end: usize,
     /// Whether the bytes of the line end were the right ones.
@@ -130,7 +128,7 @@ impl Upload {
     }
 
     /// Takes in the answer of the shard that owns the key.
-    fn granted(&mut self, grant: Grant) {
+    pub(super) fn granted(&mut self, grant: Grant) {
         self.holder.granted(grant, &mut self.window);
     }
 
@@ -200,7 +198,12 @@ impl Upload {
     /// Takes the bytes at the head of `bytes` that it can use; returns their number.
     ///
     /// The bytes of the line end are used up even if they are wrong, as in memcached.
-    fn feed(&mut self, bytes: &[u8], conn: ConnId, cx: &mut Cx<'_>) -> (usize, Progress) {
+    pub(super) fn feed(
+        &mut self,
+        bytes: &[u8],
+        conn: ConnId,
+        cx: &mut Cx<'_>,
+    ) -> (usize, Progress) {
         let mut used = 0;
         loop {
             if self.needs_room() {
@@ -232,95 +235,8 @@ impl Upload {
         (used, progress)
     }
 
-    /// Links the value, here or at the shard that owns the key.
-    fn finish(self, conn: &mut Conn, cx: &mut Cx<'_>) {
-        let announced = self.announced.with(&self.key, &self.words);
-        let owner = cx.shared.route.owner_of(announced.hash);
-        let staged = match self.holder {
-            Holder::Own(staged) if owner == cx.access.shard => {
-                cx.access.engine.leave_staged(staged)
-            }
-            Holder::Own(staged) => {
-                conn.note_pushed(owner, cx);
-                let reply_to = (!announced.style.is_none()).then(|| conn.expect_reply());
-                let op = announced.op(announced.store(&[]));
-                let pieces = cx.access.engine.staged_value(&staged);
-                cx.router
-                    .push_pieces(owner, &op, &announced.style, pieces, reply_to);
-                return cx.access.engine.abort(staged);
-            }
-            Holder::Owner(_, staged)
-            | Holder::Refusing {
-                staged: Some(staged),
-                ..
-            } => staged,
-            Holder::New(_) | Holder::Refusing { staged: None, .. } | Holder::Asked => {
-                debug_assert!(false, "a value without memory is whole");
-                return;
-            }
-        };
-        let commit = Change::Commit {
-            staged,
-            mode: announced.mode,
-            extras: announced.extras,
-            value_bytes: announced.value_bytes,
-        };
-        announced.submit(commit, conn, cx);
-    }
-
-    /// Refuses the value, and drops the bytes of it that are still to come.
-    fn give_up(self, why: Refusal, conn: &mut Conn, cx: &mut Cx<'_>) {
-        let announced = self.announced.with(&self.key, &self.words);
-        announced::refuse(conn, &announced, self.missing, why, cx);
-        self.holder.abort(&mut cx.access, cx.router);
-    }
-
     /// Gives the memory back.
     pub(super) fn abort(self, access: &mut Access<'_>, router: &mut Router) {
         self.holder.abort(access, router);
-    }
-}
-
-/// Takes more bytes of a large value; returns how many were used up and whether more is awaited.
-pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, Progress) {
-    let Phase::Value(upload) = &mut conn.phase else {
-        return (0, Progress::Complete);
-    };
-    let (used, progress) = upload.feed(bytes, conn.id, cx);
-    if matches!(
-        progress,
-        Progress::Incomplete | Progress::Waits | Progress::Awaits
-    ) {
-        return (used, progress);
-    }
-    if let Phase::Value(upload) = std::mem::take(&mut conn.phase) {
-        match progress {
-            Progress::Complete => upload.finish(conn, cx),
-            Progress::Refused(why) => upload.give_up(why, conn, cx),
-            _ => {
-                let announced = &upload.announced;
-                if announced.reports_malformed || !announced.style.is_none() {
-                    conn.say(BAD_DATA_CHUNK, cx);
-                }
-                upload.abort(&mut cx.access, cx.router);
-            }
-        }
-    }
-    (used, progress)
-}
-
-impl Conn {
-    /// Takes in another shard's answer to the request for memory for the value that is being received.
-    pub(crate) fn granted(&mut self, grant: Grant) {
-        let Phase::Value(upload) = &mut self.phase else {
-            debug_assert!(false, "a connection that waits for memory stays so");
-            return;
-        };
-        upload.granted(grant);
-        // A connection without kept input can only read, unless its peer has sent its last byte.
-        let may_read = self.input.is_empty() && !self.reads.have_ended();
-        if may_read && !upload.needs_room() {
-            self.course.unstall();
-        }
     }
 }

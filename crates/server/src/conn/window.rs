@@ -35,6 +35,15 @@ impl Filled {
     }
 }
 
+/// Result of one read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DirectRead {
+    /// Bytes that there was room for.
+    pub(super) room: usize,
+    /// Bytes that came.
+    pub(super) filled: Filled,
+}
+
 /// Memory that is to be filled.
 #[derive(Debug, Default)]
 pub(super) struct Window {

@@ -18,8 +18,9 @@ use crate::dialect::Style;
 use crate::dialogue;
 
 use super::ahead::{self, Get};
-use super::steps::Step;
-use super::{Conn, Cx, Stop, gather};
+use super::course::Stop;
+use super::step::Step;
+use super::{Conn, Cx, broadcast, statistics};
 
 /// Works on one packet, which `bytes` begins with.
 pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
@@ -62,9 +63,9 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
         }
         BinaryRequest::Arith { .. } => arith(conn, head, &request, cx),
         BinaryRequest::Flush { exptime, .. } => {
-            gather::flush_all(conn, exptime.map(i64::from), Style::Binary(head), cx);
+            broadcast::flush_all(conn, exptime.map(i64::from), Style::Binary(head), cx);
         }
-        BinaryRequest::Stat(stats) => gather::stats(conn, stats, Style::Binary(head), cx),
+        BinaryRequest::Stat(stats) => statistics::stats(conn, stats, Style::Binary(head), cx),
         BinaryRequest::Noop => conn.tell(cx, |out| reply::done(&mut out.bytes, head, 0)),
         BinaryRequest::Version => conn.tell(cx, |out| {
             let version = COMPATIBILITY_VERSION.as_bytes();
@@ -132,7 +133,7 @@ fn deadline(exptime: u32, cx: &Cx<'_>) -> Deadline {
 
 #[inline]
 fn keyed(conn: &mut Conn, head: Head, key: &[u8], verb: Verb<'_>, cx: &mut Cx<'_>) {
-    let hash = Conn::hash(cx, key);
+    let hash = cx.hash(key);
     conn.submit(&Op { key, hash, verb }, &Style::Binary(head), cx);
 }
 

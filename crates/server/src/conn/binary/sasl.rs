@@ -14,7 +14,7 @@ use corecached_protocol::binary::{
 
 use crate::auth::plain;
 use crate::conn::course::Admittance;
-use crate::conn::steps::Step;
+use crate::conn::step::Step;
 use crate::conn::{Conn, Cx};
 
 use super::fail;

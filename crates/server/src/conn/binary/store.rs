@@ -5,8 +5,9 @@ use corecached_protocol::binary::{BinaryStore, Head, Opcode};
 use corecached_protocol::text::StoreVerb;
 
 use crate::cell::op::Refusal;
-use crate::conn::announced::{self, Announced, Taken};
-use crate::conn::steps::Step;
+use crate::conn::announced::Announced;
+use crate::conn::step::Step;
+use crate::conn::storing::{self, Taken};
 use crate::conn::{Conn, Cx};
 use crate::dialect::Style;
 
@@ -23,7 +24,7 @@ pub(super) fn store(
 ) -> Step {
     let announced = Announced {
         key: request.key,
-        hash: Conn::hash(cx, request.key),
+        hash: cx.hash(request.key),
         mode: mode(head, request, cx.shared.ground.config.cas_enabled),
         client_flags: request.client_flags,
         deadline: deadline(request.exptime, cx),
@@ -41,10 +42,10 @@ pub(super) fn store(
     ) {
         // This differs from an append whose result becomes too large: that is "Not stored.".
         let missing = announced.value_bytes;
-        announced::refuse(conn, &announced, missing, Refusal::TooLarge, cx);
+        storing::refuse(conn, &announced, missing, Refusal::TooLarge, cx);
         return Step::Used(used);
     }
-    match announced::take(conn, &announced, data, cx) {
+    match storing::take(conn, &announced, data, cx) {
         Taken::Done(value) => Step::Used(used + value),
         Taken::Begun => Step::Used(used),
         Taken::Incomplete => Step::Incomplete,

@@ -4,8 +4,8 @@ use corecached_protocol::event::CloseReason;
 use corecached_protocol::reply;
 use corecached_protocol::text::{Request, ShutdownMode};
 
-use crate::conn::steps::Step;
-use crate::conn::{Conn, Cx, gather, watch};
+use crate::conn::step::Step;
+use crate::conn::{Conn, Cx, broadcast, statistics, watch};
 use crate::dialect::Style;
 use crate::route::control::Control;
 
@@ -32,9 +32,9 @@ pub(super) fn command(
         }
         Request::FlushAll { exptime, noreply } => {
             let delay = exptime.map(i64::from);
-            gather::flush_all(conn, delay, Style::text_unless(noreply), cx);
+            broadcast::flush_all(conn, delay, Style::text_unless(noreply), cx);
         }
-        Request::Stats(stats) => gather::stats(conn, stats, Style::TEXT, cx),
+        Request::Stats(stats) => statistics::stats(conn, stats, Style::TEXT, cx),
         Request::CacheMemlimit { megabytes, noreply } => {
             let line = set_memory_limit(megabytes, cx);
             say_unless(conn, noreply, line, cx);

@@ -7,7 +7,7 @@
 //!               |- portion -| left      |end          then each portion is got, and its bytes are used up
 //! ```
 
-use corecached_engine::{Deadline, Fetch, KeyHash};
+use corecached_engine::{Fetch, KeyHash};
 use corecached_protocol::meta::MetaRequest;
 use corecached_protocol::reply;
 use corecached_protocol::text::{
@@ -16,32 +16,13 @@ use corecached_protocol::text::{
 
 use crate::cell::op::{Op, Verb};
 use crate::conn::ahead::{Get, LOOKAHEAD};
-use crate::conn::steps::Step;
-use crate::conn::{Conn, Cx, Phase, Stop};
+use crate::conn::course::Stop;
+use crate::conn::key_run::{KeyRun, ManyStyle};
+use crate::conn::step::Step;
+use crate::conn::{Conn, Cx, Phase};
 use crate::dialect::Style;
 
 use super::{log_request, meta};
-
-/// A get of many keys that is answered in several turns. The rest of its line stands at the beginning of the input.
-#[derive(Debug)]
-pub(in crate::conn) struct KeyRun {
-    /// Bytes of keys left, and of the line end behind them.
-    left: usize,
-    line_end: usize,
-    /// The check of the keys of a long line, until it is over. One key that is too long spoils the whole line, so
-    /// nothing may be answered before the check ends.
-    check: Option<KeyCheck>,
-    style: ManyStyle,
-}
-
-/// How each of many keys is got.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ManyStyle {
-    /// Whether hits carry their cas unique.
-    pub(super) with_cas: bool,
-    /// The new deadline of hits.
-    pub(super) touch: Option<Deadline>,
-}
 
 /// The get of one key, classic or meta, that `bytes` begins with, if it does.
 #[inline]
@@ -165,7 +146,7 @@ fn get_many(conn: &mut Conn, mut keys: Keys<'_>, style: ManyStyle, cx: &mut Cx<'
         let mut count = 0;
         let room = conn.reply_room(LOOKAHEAD, cx);
         for (slot, key) in ahead[..room].iter_mut().zip(&mut keys) {
-            *slot = (key, Conn::hash(cx, key));
+            *slot = (key, cx.hash(key));
             cx.prefetch(slot.1);
             count += 1;
         }

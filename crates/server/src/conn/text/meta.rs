@@ -15,7 +15,8 @@ use corecached_protocol::meta::{
 
 use crate::cell::op::{Change, Op, Verb};
 use crate::conn::ahead::{self, Get};
-use crate::conn::announced::{self, Announced, Taken};
+use crate::conn::announced::Announced;
+use crate::conn::storing::{self, Taken};
 use crate::conn::{Conn, Cx};
 use crate::dialect::{MetaStyle, Style};
 
@@ -75,7 +76,7 @@ fn submit(
 ) {
     let mut scratch = [0; KEY_BYTES_MAX];
     let key = key.bytes(&mut scratch);
-    let hash = Conn::hash(cx, key);
+    let hash = cx.hash(key);
     conn.submit(&Op { key, hash, verb }, &Style::Meta(style), cx);
 }
 
@@ -178,7 +179,7 @@ fn store(
     };
     let announced = Announced {
         key,
-        hash: Conn::hash(cx, key),
+        hash: cx.hash(key),
         mode,
         client_flags: request.flags.client_flags(),
         deadline: if extras.create {
@@ -188,11 +189,11 @@ fn store(
         },
         extras,
         value_bytes: request.value_bytes as usize,
-        line_end: announced::LINE_END,
+        line_end: storing::LINE_END,
         style: Style::Meta(style),
         reports_malformed: true,
     };
-    match announced::take(conn, &announced, data, cx) {
+    match storing::take(conn, &announced, data, cx) {
         Taken::Done(used) => Step::Used(line + used),
         Taken::Begun => Step::Used(line),
         Taken::Incomplete => Step::Incomplete,

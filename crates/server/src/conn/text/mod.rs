@@ -16,11 +16,12 @@ use crate::dialect::Style;
 use crate::dialogue;
 
 use super::ahead::{self, Get};
-use super::steps::Step;
-use super::{Conn, Cx, Stop};
-use get::ManyStyle;
+use super::course::Stop;
+use super::key_run::ManyStyle;
+use super::step::Step;
+use super::{Conn, Cx};
 
-pub(super) use get::{KeyRun, go_on as go_on_with_keys};
+pub(super) use get::go_on as go_on_with_keys;
 pub(super) use meta::fetch;
 
 /// Works on one command, which `bytes` begins with.
@@ -179,7 +180,7 @@ fn deadline(exptime: i32, cx: &Cx<'_>) -> Deadline {
 fn change(conn: &mut Conn, key: &[u8], change: Change<'_>, noreply: bool, cx: &mut Cx<'_>) {
     let op = Op {
         key,
-        hash: Conn::hash(cx, key),
+        hash: cx.hash(key),
         verb: Verb::Change(change),
     };
     conn.submit(&op, &Style::text_unless(noreply), cx);

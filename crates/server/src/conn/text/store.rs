@@ -3,8 +3,9 @@
 use corecached_engine::{StoreExtras, StoreMode};
 use corecached_protocol::text::{StoreRequest, StoreVerb};
 
-use crate::conn::announced::{self, Announced, Taken};
-use crate::conn::steps::Step;
+use crate::conn::announced::Announced;
+use crate::conn::step::Step;
+use crate::conn::storing::{self, Taken};
 use crate::conn::{Conn, Cx};
 use crate::dialect::Style;
 
@@ -20,17 +21,17 @@ pub(super) fn store(
 ) -> Step {
     let announced = Announced {
         key: request.key,
-        hash: Conn::hash(cx, request.key),
+        hash: cx.hash(request.key),
         mode: store_mode(request),
         client_flags: request.client_flags,
         deadline: deadline(request.exptime, cx),
         extras: StoreExtras::default(),
         value_bytes: request.value_bytes as usize,
-        line_end: announced::LINE_END,
+        line_end: storing::LINE_END,
         style: Style::text_unless(request.noreply),
         reports_malformed: false,
     };
-    match announced::take(conn, &announced, data, cx) {
+    match storing::take(conn, &announced, data, cx) {
         Taken::Done(used) => Step::Used(line + used),
         Taken::Begun => Step::Used(line),
         Taken::Incomplete => Step::Incomplete,

@@ -3,7 +3,7 @@
 use corecached_protocol::reply;
 use corecached_protocol::text::{CrawlerRequest, DebugTime, LruRequest, SlabsRequest};
 
-use crate::conn::{Conn, Cx, crawl, gather};
+use crate::conn::{Conn, Cx, broadcast, walk};
 use crate::dialect::Style;
 
 use super::say_unless;
@@ -19,7 +19,7 @@ pub(super) fn slabs(conn: &mut Conn, request: SlabsRequest, noreply: bool, cx: &
             return say_unless(conn, noreply, reply::BAD_FORMAT, cx);
         }
         SlabsRequest::Reassign(Some(classes)) => {
-            return gather::reassign(conn, classes, Style::text_unless(noreply), cx);
+            return broadcast::reassign(conn, classes, Style::text_unless(noreply), cx);
         }
         SlabsRequest::Automove(level) => tuning.slab_automove.set(level),
         SlabsRequest::AutomoveRatio(ratio) => tuning.slab_automove_ratio.set(ratio),
@@ -83,9 +83,9 @@ pub(super) fn lru_crawler(
             tuning.lru_crawler_tocrawl.set(items);
             reply::OK
         }
-        CrawlerRequest::Crawl(target) => crawl::crawl(target, cx),
+        CrawlerRequest::Crawl(target) => walk::crawl(target, cx),
         CrawlerRequest::Metadump(_) | CrawlerRequest::Mgdump(_) => {
-            return crawl::dump(conn, request, cx);
+            return walk::dump(conn, request, cx);
         }
     };
     say_unless(conn, noreply, line, cx);

@@ -1,0 +1,98 @@
+//! Commands that concern every shard. They are sent to all shards and answered when the last shard has done its part.
+//! Until then the connection executes nothing further, so that later commands on it see the effect.
+
+use corecached_engine::{ReassignOutcome, Seconds};
+use corecached_protocol::exptime;
+
+use crate::cell::execute::run_on_shard;
+use crate::cell::walk::Place;
+use crate::dialect::Style;
+use crate::dialect::dump::Walked;
+use crate::dialect::notice::Notice;
+use crate::watch::PREFIXES_PER_STEP;
+
+use super::gather::{Gather, GatherKind};
+use super::{Conn, Cx};
+
+/// The source that stands for any class in `slabs reassign`.
+const ANY_CLASS: i32 = -1;
+
+/// `flush_all`.
+pub(super) fn flush_all(
+    conn: &mut Conn,
+    delay: Option<i64>,
+    style: Style<'static>,
+    cx: &mut Cx<'_>,
+) {
+    cx.shared.telemetry.flushed();
+    if !cx.shared.ground.config.flush_enabled {
+        return conn.notice(style, Notice::FlushRefused, cx);
+    }
+    let at = exptime::flush_at(delay, cx.access.now.0, cx.shared.ground.clock.unix_origin())
+        .map(Seconds);
+    cx.shared.insight.flush(at, cx.access.now);
+    broadcast(conn, GatherKind::Flush { at }, style, cx);
+}
+
+/// `slabs reassign`: each shard whose source class has a page to spare moves one page.
+pub(super) fn reassign(
+    conn: &mut Conn,
+    (source, destination): (i32, i32),
+    style: Style<'static>,
+    cx: &mut Cx<'_>,
+) {
+    let class = |id: i32| u8::try_from(id).ok();
+    let kind = match (source, class(source), class(destination)) {
+        (_, _, None) => None,
+        (ANY_CLASS, _, Some(destination)) => Some((None, destination)),
+        (_, None, _) => None,
+        (_, source, Some(destination)) => Some((source, destination)),
+    };
+    let Some((source, destination)) = kind else {
+        let bad = [ReassignOutcome::BadClass];
+        return conn.notice(style, Notice::Reassigned(&bad), cx);
+    };
+    let kind = GatherKind::Reassign {
+        source,
+        destination,
+    };
+    broadcast(conn, kind, style, cx);
+}
+
+/// Asks every shard for its part of `kind`.
+pub(super) fn broadcast(conn: &mut Conn, kind: GatherKind, style: Style<'static>, cx: &mut Cx<'_>) {
+    let seq = (!style.is_none()).then(|| conn.expect_reply().seq);
+    let gather = Gather::new(kind, seq, style, cx.shared.route.len());
+    ask_all(conn, gather, cx);
+}
+
+/// A step of `stats detail dump`. Its outcome is taken in by the walk that the connection is in.
+pub(super) fn prefixes(conn: &mut Conn, from: u32, cx: &mut Cx<'_>) {
+    let next = from + PREFIXES_PER_STEP as u32;
+    let kind = GatherKind::Prefixes { from };
+    let mut gather = Gather::new(kind, None, Style::None, cx.shared.route.len());
+    gather.add_walked(Walked {
+        place: Some(Place::Number(next)),
+        is_full: next >= cx.shared.watch.prefixes(),
+        ..Walked::default()
+    });
+    ask_all(conn, gather, cx);
+}
+
+/// Asks every shard for its part; the connection's own shard gives its part at once.
+fn ask_all(conn: &mut Conn, gather: Gather, cx: &mut Cx<'_>) {
+    let op = gather.kind.op();
+    conn.gather = Some(Box::new(gather));
+    for shard in cx.shared.route.ids() {
+        if shard != cx.access.shard {
+            cx.router.push_shard_op(shard, &op, Some(conn.id));
+        }
+    }
+    let part = run_on_shard(&mut cx.access, &op);
+    if conn.gather_mut().is_some_and(|gather| {
+        gather.add_part(part);
+        gather.done()
+    }) {
+        conn.finish_gather(cx.shared, cx.spare);
+    }
+}

@@ -1,0 +1,88 @@
+//! `stats` and its subcommands: some are answered at once, some by all shards, and some by a walk.
+
+use corecached_protocol::reply;
+use corecached_protocol::text::{DetailMode, StatsRequest};
+
+use crate::cell::Pairs;
+use crate::dialect::Style;
+use crate::dialect::notice::Notice;
+use crate::stats;
+
+use super::crawl::CrawlKind;
+use super::gather::GatherKind;
+use super::{Conn, Cx, broadcast, walk};
+
+/// `stats` and its subcommands.
+pub(super) fn stats(
+    conn: &mut Conn,
+    request: StatsRequest<'_>,
+    style: Style<'static>,
+    cx: &mut Cx<'_>,
+) {
+    let kind = match request {
+        StatsRequest::General => GatherKind::General,
+        StatsRequest::Reset => {
+            cx.shared.reset_statistics();
+            GatherKind::Reset
+        }
+        StatsRequest::Items => GatherKind::Items,
+        StatsRequest::Slabs => GatherKind::Slabs,
+        StatsRequest::Conns => return walk::begin(conn, CrawlKind::Conns(style), 0, cx),
+        StatsRequest::Settings => {
+            let pairs = stats::settings::render(cx.shared);
+            return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
+        }
+        StatsRequest::Sizes if cx.shared.ground.config.track_sizes => {
+            return walk::begin(conn, CrawlKind::Sizes(style), u64::MAX, cx);
+        }
+        StatsRequest::Sizes => {
+            let mut pairs = Pairs::default();
+            pairs.text("sizes_status", "disabled");
+            return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
+        }
+        StatsRequest::Detail(_) if !cx.shared.ground.config.dump_enabled => {
+            return conn.notice(style, Notice::DetailRefused, cx);
+        }
+        StatsRequest::Detail(DetailMode::Dump) => {
+            return walk::begin(conn, CrawlKind::Detail(style), 0, cx);
+        }
+        StatsRequest::Detail(mode) => {
+            let on = mode == DetailMode::On;
+            cx.shared.ground.tuning.detail.turn(on);
+            cx.shared.watch.count_prefixes(on);
+            // The requests that follow in the same pipeline are counted, or not counted, as this command says.
+            cx.access.observer.sync(cx.access.engine);
+            return conn.notice(style, Notice::DetailTurned, cx);
+        }
+        StatsRequest::Cachedump { class, limit } => return cachedump(conn, class, limit, cx),
+        StatsRequest::HotKeys { .. } if !cx.shared.ground.config.dump_enabled => {
+            return conn.notice(style, Notice::HotKeysRefused, cx);
+        }
+        StatsRequest::HotKeys { reset } => GatherKind::HotKeys { reset },
+        StatsRequest::Mrc { reset: true } => {
+            cx.shared.insight.reset();
+            return conn.notice(style, Notice::CountersReset, cx);
+        }
+        StatsRequest::Mrc { reset: false } => {
+            let pairs = stats::mrc::render(cx.shared);
+            return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
+        }
+        StatsRequest::Other(b"shards") => GatherKind::Shards,
+        StatsRequest::Other(b"memory") => GatherKind::Memory,
+        StatsRequest::Other(_) => return conn.notice(style, Notice::NoSuchStatistics, cx),
+    };
+    broadcast::broadcast(conn, kind, style, cx);
+}
+
+fn cachedump(conn: &mut Conn, class: u32, limit: u32, cx: &mut Cx<'_>) {
+    if !cx.shared.ground.config.dump_enabled {
+        return conn.say(reply::CACHEDUMP_DISABLED, cx);
+    }
+    let kind = CrawlKind::Cachedump {
+        limit: match limit {
+            0 => u32::MAX,
+            limit => limit,
+        },
+    };
+    walk::begin(conn, kind, 1 << class, cx);
+}
