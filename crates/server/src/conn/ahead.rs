@@ -5,9 +5,9 @@ use corecached_engine::{Fetch, KeyHash};
 use corecached_protocol::reply;
 
 use super::step::Step;
-use super::{Conn, Cx, text};
+use super::{Conn, Cx};
 use crate::cell::op::{Op, Verb};
-use crate::dialect::Style;
+use crate::dialect::{Style, ask};
 
 /// Keys that are hashed and prefetched together: enough to overlap their cache misses, few enough for the line buffers.
 pub(super) const LOOKAHEAD: usize = 16;
@@ -75,7 +75,7 @@ pub(super) fn run<'b>(
 #[inline]
 fn answer(conn: &mut Conn, get: &Get<'_>, hash: KeyHash, cx: &mut Cx<'_>) {
     let fetch = match &get.style {
-        Style::Meta(style) => text::fetch(style, cx),
+        Style::Meta(style) => ask::meta::fetch(style, cx.times()),
         _ => Fetch::Count,
     };
     let op = Op {

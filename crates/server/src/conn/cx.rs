@@ -3,6 +3,7 @@
 use corecached_engine::KeyHash;
 
 use crate::cell::access::Access;
+use crate::dialect::ask::Times;
 use crate::ground::counters::NetCounters;
 use crate::replies::Spare;
 use crate::route::router::Router;
@@ -35,6 +36,15 @@ impl Cx<'_> {
     /// Whether something long may be done now. Returns true only once in a turn.
     pub(super) fn take_long_turn(&mut self) -> bool {
         std::mem::take(&mut self.has_long_turn)
+    }
+
+    /// The time of the requests of this turn.
+    #[inline]
+    pub(super) fn times(&self) -> Times {
+        Times {
+            now: self.access.now,
+            unix_origin: self.shared.ground.clock.unix_origin(),
+        }
     }
 
     /// The hash of a key.

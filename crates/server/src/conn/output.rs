@@ -122,6 +122,13 @@ impl Conn {
         self.tell(cx, |out| out.bytes.extend_from_slice(bytes));
     }
 
+    /// Appends reply bytes made here, unless the request asks for no reply.
+    pub(super) fn say_unless(&mut self, noreply: bool, bytes: &[u8], cx: &mut Cx<'_>) {
+        if !noreply {
+            self.say(bytes, cx);
+        }
+    }
+
     /// Appends a reply made here by `write`.
     #[inline]
     pub(super) fn tell(&mut self, cx: &mut Cx<'_>, write: impl FnOnce(&mut Outgoing)) {

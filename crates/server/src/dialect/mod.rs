@@ -1,4 +1,5 @@
-//! Protocols write outcomes: there is one file for each protocol, and outcomes become bytes nowhere else.
+//! What protocols mean: requests become operations (`ask/`), and outcomes become bytes, in a file for each protocol and
+//! nowhere else.
 //!
 //! ```text
 //!   request --> Op ------> execute --> Outcome --+--> text      what comes before a value, or all of the reply
@@ -10,10 +11,11 @@
 //!   notice  replies to commands that are not about a key       dump   lines about items that a walk passes
 //! ```
 //!
-//! The crate `protocol` turns bytes into requests; a connection turns requests into operations (`conn/text`,
-//! `conn/binary`).
+//! The crate `protocol` turns bytes into requests and knows no item. A connection goes through its input request by
+//! request (`conn/text`, `conn/binary`).
 
 pub(crate) mod answer;
+pub(crate) mod ask;
 mod binary;
 pub(crate) mod dump;
 pub(crate) mod elsewhere;

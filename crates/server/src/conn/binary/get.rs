@@ -6,7 +6,7 @@ use crate::conn::ahead::Get;
 use crate::conn::{Conn, Cx};
 use crate::dialect::Style;
 
-use super::log_request;
+use super::answer::log_request;
 
 /// The get that `bytes` begins with, if it begins with one.
 pub(super) fn next<'b>(conn: &Conn, bytes: &'b [u8], _: &Cx<'_>) -> Option<Get<'b>> {

@@ -1,26 +1,24 @@
 //! The binary protocol: parsed packets become operations. Where outcomes become packets (`dialect/binary.rs`) it is
 //! decided which packets are answered, and how; packets that no shard is asked about are answered here.
 
+mod answer;
 mod get;
 mod sasl;
 mod store;
 
-use corecached_engine::{Arith, ArithExtras, ArithOp, Deadline, Delete, Fetch};
-use corecached_protocol::binary::{self, BinaryRequest, Head, Opcode, Parsed, Status, reply};
+use corecached_engine::{Delete, Fetch};
+use corecached_protocol::binary::{self, BinaryRequest, Head, Parsed, Status, reply};
 use corecached_protocol::event::CloseReason;
-use corecached_protocol::exptime;
 use corecached_protocol::reply::COMPATIBILITY_VERSION;
 
-use tracing::debug;
-
 use crate::cell::op::{Change, Op, Verb};
-use crate::dialect::Style;
-use crate::dialogue;
+use crate::dialect::{Style, ask};
 
 use super::ahead::{self, Get};
 use super::course::Stop;
 use super::step::Step;
 use super::{Conn, Cx, broadcast, statistics};
+use answer::{fail, log_request};
 
 /// Works on one packet, which `bytes` begins with.
 pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
@@ -46,7 +44,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             return ahead::run(conn, first, bytes, get::next, cx);
         }
         BinaryRequest::GetAndTouch { key, exptime, .. } | BinaryRequest::Touch { key, exptime } => {
-            let fetch = Fetch::Touch(deadline(exptime, cx));
+            let fetch = Fetch::Touch(cx.times().deadline(exptime));
             keyed(conn, head, key, Verb::Get(fetch), cx);
         }
         BinaryRequest::Store(store) => {
@@ -54,7 +52,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
         }
         BinaryRequest::Delete { key, cas, .. } => {
             let delete = Delete {
-                compare: compare(cas),
+                compare: ask::binary::compare(cas),
                 ..Delete::default()
             };
             let command = "delete";
@@ -95,42 +93,6 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     Step::Used(used)
 }
 
-/// `-vv` shows every request.
-#[inline]
-fn log_request(conn: &Conn, head: Head) {
-    if dialogue::is_shown() {
-        debug!(
-            "<{} binary {:?} opaque {:#x}",
-            conn.raw_fd(),
-            Opcode::from_byte(head.opcode),
-            head.opaque
-        );
-    }
-}
-
-/// Answers with an error; closes the connection if the stream cannot be trusted after this error.
-fn fail(
-    conn: &mut Conn,
-    head: Head,
-    status: Status,
-    used: usize,
-    close: bool,
-    cx: &mut Cx<'_>,
-) -> Step {
-    conn.tell(cx, |out| reply::error(&mut out.bytes, head, status));
-    if close { Step::Close } else { Step::Used(used) }
-}
-
-/// The deadline that an exptime means. It is unsigned here: a number that would be negative in text is a date far
-/// ahead.
-fn deadline(exptime: u32, cx: &Cx<'_>) -> Deadline {
-    Deadline(exptime::deadline(
-        i64::from(exptime),
-        cx.access.now.0,
-        cx.shared.ground.clock.unix_origin(),
-    ))
-}
-
 #[inline]
 fn keyed(conn: &mut Conn, head: Head, key: &[u8], verb: Verb<'_>, cx: &mut Cx<'_>) {
     let hash = cx.hash(key);
@@ -138,28 +100,7 @@ fn keyed(conn: &mut Conn, head: Head, key: &[u8], verb: Verb<'_>, cx: &mut Cx<'_
 }
 
 fn arith(conn: &mut Conn, head: Head, request: &BinaryRequest<'_>, cx: &mut Cx<'_>) {
-    let BinaryRequest::Arith {
-        key,
-        incr,
-        delta,
-        create,
-        cas,
-        ..
-    } = *request
-    else {
-        return;
-    };
-    let extras = ArithExtras {
-        compare: compare(cas),
-        create: create.map(|(initial, exptime)| (initial, deadline(exptime, cx))),
-        ..ArithExtras::default()
-    };
-    let op = if incr { ArithOp::Incr } else { ArithOp::Decr };
-    let arith = Arith { op, delta, extras };
-    keyed(conn, head, key, Verb::Change(Change::Arith(arith)), cx);
-}
-
-/// The cas unique of a header, if the packet asks to compare it.
-fn compare(cas: u64) -> Option<u64> {
-    (cas != 0).then_some(cas)
+    if let Some((key, arith)) = ask::binary::arith(request, cx.times()) {
+        keyed(conn, head, key, Verb::Change(Change::Arith(arith)), cx);
+    }
 }

@@ -17,7 +17,7 @@ use crate::conn::course::Admittance;
 use crate::conn::step::Step;
 use crate::conn::{Conn, Cx};
 
-use super::fail;
+use super::answer::fail;
 
 /// Longest message; a longer one is answered as if there were no memory for it.
 const MESSAGE_BYTES_MAX: usize = 4096;

@@ -9,7 +9,7 @@ use crate::conn::{Conn, Cx, broadcast, statistics, watch};
 use crate::dialect::Style;
 use crate::route::control::Control;
 
-use super::{say_unless, tune};
+use super::tune;
 
 /// Bounds of `cache_memlimit`, in MiB.
 const MEMLIMIT_MEGABYTES: std::ops::RangeInclusive<u32> = 8..=1_000_000_000;
@@ -28,7 +28,7 @@ pub(super) fn command(
             cx.shared.ground.set_verbosity(level as u8);
             crate::process::set_verbosity(level as u8);
             cx.shared.watch.show_lookups(level > 2);
-            say_unless(conn, noreply, reply::OK, cx);
+            conn.say_unless(noreply, reply::OK, cx);
         }
         Request::FlushAll { exptime, noreply } => {
             let delay = exptime.map(i64::from);
@@ -37,7 +37,7 @@ pub(super) fn command(
         Request::Stats(stats) => statistics::stats(conn, stats, Style::TEXT, cx),
         Request::CacheMemlimit { megabytes, noreply } => {
             let line = set_memory_limit(megabytes, cx);
-            say_unless(conn, noreply, line, cx);
+            conn.say_unless(noreply, line, cx);
         }
         Request::RefreshCerts { noreply } => {
             refresh_certificates(conn, noreply, cx);
@@ -64,7 +64,7 @@ fn unreachable_request(conn: &mut Conn, cx: &mut Cx<'_>) {
 /// comes when they are read.
 fn refresh_certificates(conn: &mut Conn, noreply: bool, cx: &mut Cx<'_>) {
     if cx.shared.admission.tls.is_none() {
-        return say_unless(conn, noreply, reply::TLS_DISABLED, cx);
+        return conn.say_unless(noreply, reply::TLS_DISABLED, cx);
     }
     let reply_to = (!noreply).then(|| conn.expect_reply());
     let own = cx.shared.route.shard(cx.access.shard);
@@ -98,7 +98,7 @@ fn shutdown(
         ShutdownMode::Now => return end_process(conn, libc::SIGINT),
         ShutdownMode::Graceful => return end_process(conn, libc::SIGUSR1),
     };
-    say_unless(conn, noreply, refusal, cx);
+    conn.say_unless(noreply, refusal, cx);
     Step::Used(line)
 }
 

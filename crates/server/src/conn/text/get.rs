@@ -20,9 +20,8 @@ use crate::conn::course::Stop;
 use crate::conn::key_run::{KeyRun, ManyStyle};
 use crate::conn::step::Step;
 use crate::conn::{Conn, Cx, Phase};
-use crate::dialect::Style;
-
-use super::{log_request, meta};
+use crate::dialect::{Style, ask};
+use crate::dialogue;
 
 /// The get of one key, classic or meta, that `bytes` begins with, if it does.
 #[inline]
@@ -33,12 +32,12 @@ pub(super) fn next<'b>(conn: &Conn, bytes: &'b [u8], cx: &Cx<'_>) -> Option<Get<
     let (key, style) = match request {
         Request::Get { keys, with_cas } => (keys.single()?, Style::Text { with_cas }),
         Request::Meta(MetaRequest::Get(get)) => {
-            let style = meta::get_style(&get, cx);
+            let style = ask::meta::get_style(&get, cx.times());
             (get.key.as_sent()?, Style::Meta(style))
         }
         _ => return None,
     };
-    log_request(conn, &bytes[..consumed]);
+    dialogue::request(conn.raw_fd(), &bytes[..consumed]);
     Some(Get::new(key, style, consumed))
 }
 

@@ -6,13 +6,11 @@ mod meta;
 mod store;
 mod tune;
 
-use corecached_engine::{Arith, ArithExtras, ArithOp, Deadline, Delete};
 use corecached_protocol::event::CloseReason;
-use corecached_protocol::exptime;
 use corecached_protocol::text::{self, Parsed, Request};
 
-use crate::cell::op::{Change, Op, Verb};
-use crate::dialect::Style;
+use crate::cell::op::{Op, Verb};
+use crate::dialect::{Style, ask};
 use crate::dialogue;
 
 use super::ahead::{self, Get};
@@ -22,7 +20,6 @@ use super::step::Step;
 use super::{Conn, Cx};
 
 pub(super) use get::go_on as go_on_with_keys;
-pub(super) use meta::fetch;
 
 /// Works on one command, which `bytes` begins with.
 pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
@@ -37,7 +34,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     if is_long_work(&request) && !cx.take_long_turn() {
         return Step::UsedAll(0, Stop::Later);
     }
-    log_request(conn, &bytes[..line]);
+    dialogue::request(conn.raw_fd(), &bytes[..line]);
     match request {
         Request::Get { keys, with_cas } => match keys.single() {
             Some(key) => {
@@ -56,7 +53,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
         Request::Meta(request) => return meta::command(conn, &request, line, bytes, cx),
         Request::Store(store) => return store::store(conn, &store, &bytes[line..], line, cx),
         request @ (Request::Touch { .. } | Request::Delete { .. } | Request::Arith { .. }) => {
-            change_item(conn, &request, cx);
+            change(conn, &request, cx);
         }
         Request::Error {
             reply,
@@ -64,7 +61,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             noreply,
             close,
         } => {
-            say_unless(conn, noreply, reply, cx);
+            conn.say_unless(noreply, reply, cx);
             if close {
                 return Step::Close;
             }
@@ -77,36 +74,6 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
         other => return admin::command(conn, &other, line, cx),
     }
     Step::Used(line)
-}
-
-/// Has an item touched, deleted or counted up or down.
-fn change_item(conn: &mut Conn, request: &Request<'_>, cx: &mut Cx<'_>) {
-    let (key, wanted, noreply) = match *request {
-        Request::Touch {
-            key,
-            exptime,
-            noreply,
-        } => {
-            let deadline = deadline(exptime, cx);
-            (key, Change::Touch { deadline }, noreply)
-        }
-        Request::Delete { key, noreply } => {
-            let (delete, command) = (Delete::default(), "delete");
-            (key, Change::Delete { delete, command }, noreply)
-        }
-        Request::Arith {
-            key,
-            incr,
-            delta,
-            noreply,
-        } => {
-            let op = if incr { ArithOp::Incr } else { ArithOp::Decr };
-            let extras = ArithExtras::default();
-            (key, Change::Arith(Arith { op, delta, extras }), noreply)
-        }
-        _ => return,
-    };
-    change(conn, key, wanted, noreply, cx);
 }
 
 /// `bytes` bytes of a line have come without its end.
@@ -126,7 +93,7 @@ fn get_of_many(conn: &mut Conn, request: &Request<'_>, line: &[u8], cx: &mut Cx<
             ref keys,
             with_cas,
         } => {
-            let touch = Some(deadline(exptime, cx));
+            let touch = Some(cx.times().deadline(exptime));
             let style = ManyStyle { with_cas, touch };
             get::many(conn, keys.clone(), style, line, cx)
         }
@@ -135,7 +102,7 @@ fn get_of_many(conn: &mut Conn, request: &Request<'_>, line: &[u8], cx: &mut Cx<
             exptime,
             with_cas,
         } => {
-            let touch = exptime.map(|exptime| deadline(exptime, cx));
+            let touch = exptime.map(|exptime| cx.times().deadline(exptime));
             let style = ManyStyle { with_cas, touch };
             get::long(conn, keys, style, line)
         }
@@ -156,28 +123,11 @@ fn is_long_work(request: &Request<'_>) -> bool {
     )
 }
 
-/// `-vv` shows every request, as memcached does: `<30 get key`.
-#[inline]
-fn log_request(conn: &Conn, line: &[u8]) {
-    dialogue::request(conn.raw_fd(), line);
-}
-
-fn say_unless(conn: &mut Conn, noreply: bool, line: &[u8], cx: &mut Cx<'_>) {
-    if !noreply {
-        conn.say(line, cx);
-    }
-}
-
-fn deadline(exptime: i32, cx: &Cx<'_>) -> Deadline {
-    Deadline(exptime::deadline(
-        i64::from(exptime),
-        cx.access.now.0,
-        cx.shared.ground.clock.unix_origin(),
-    ))
-}
-
-#[inline]
-fn change(conn: &mut Conn, key: &[u8], change: Change<'_>, noreply: bool, cx: &mut Cx<'_>) {
+/// Has an item touched, deleted or counted up or down.
+fn change(conn: &mut Conn, request: &Request<'_>, cx: &mut Cx<'_>) {
+    let Some((key, change, noreply)) = ask::text::change(request, cx.times()) else {
+        return;
+    };
     let op = Op {
         key,
         hash: cx.hash(key),

@@ -1,15 +1,13 @@
 //! The six storage commands.
 
-use corecached_engine::{StoreExtras, StoreMode};
-use corecached_protocol::text::{StoreRequest, StoreVerb};
+use corecached_engine::StoreExtras;
+use corecached_protocol::text::StoreRequest;
 
 use crate::conn::announced::Announced;
 use crate::conn::step::Step;
 use crate::conn::storing::{self, Taken};
 use crate::conn::{Conn, Cx};
-use crate::dialect::Style;
-
-use super::deadline;
+use crate::dialect::{Style, ask};
 
 /// Executes a storage command; `data` are the bytes received behind its line.
 pub(super) fn store(
@@ -22,9 +20,9 @@ pub(super) fn store(
     let announced = Announced {
         key: request.key,
         hash: cx.hash(request.key),
-        mode: store_mode(request),
+        mode: ask::text::store_mode(request),
         client_flags: request.client_flags,
-        deadline: deadline(request.exptime, cx),
+        deadline: cx.times().deadline(request.exptime),
         extras: StoreExtras::default(),
         value_bytes: request.value_bytes as usize,
         line_end: storing::LINE_END,
@@ -35,16 +33,5 @@ pub(super) fn store(
         Taken::Done(used) => Step::Used(line + used),
         Taken::Begun => Step::Used(line),
         Taken::Incomplete => Step::Incomplete,
-    }
-}
-
-fn store_mode(request: &StoreRequest<'_>) -> StoreMode {
-    match request.verb {
-        StoreVerb::Set => StoreMode::Set,
-        StoreVerb::Add => StoreMode::Add,
-        StoreVerb::Replace => StoreMode::Replace,
-        StoreVerb::Append => StoreMode::Append,
-        StoreVerb::Prepend => StoreMode::Prepend,
-        StoreVerb::Cas => StoreMode::Cas(request.cas),
     }
 }

@@ -6,17 +6,15 @@ use corecached_protocol::text::{CrawlerRequest, DebugTime, LruRequest, SlabsRequ
 use crate::conn::{Conn, Cx, broadcast, walk};
 use crate::dialect::Style;
 
-use super::say_unless;
-
 /// `slabs`.
 pub(super) fn slabs(conn: &mut Conn, request: SlabsRequest, noreply: bool, cx: &mut Cx<'_>) {
     let tuning = &cx.shared.ground.tuning;
     match request {
         SlabsRequest::Reassign(_) if !cx.shared.ground.config.slab_reassign => {
-            return say_unless(conn, noreply, reply::REASSIGN_DISABLED, cx);
+            return conn.say_unless(noreply, reply::REASSIGN_DISABLED, cx);
         }
         SlabsRequest::Reassign(None) => {
-            return say_unless(conn, noreply, reply::BAD_FORMAT, cx);
+            return conn.say_unless(noreply, reply::BAD_FORMAT, cx);
         }
         SlabsRequest::Reassign(Some(classes)) => {
             return broadcast::reassign(conn, classes, Style::text_unless(noreply), cx);
@@ -26,7 +24,7 @@ pub(super) fn slabs(conn: &mut Conn, request: SlabsRequest, noreply: bool, cx: &
         SlabsRequest::AutomoveFreeRatio(ratio) => tuning.slab_automove_freeratio.set(ratio),
         SlabsRequest::AutomoveWindow(seconds) => tuning.slab_automove_window.set(seconds),
     }
-    say_unless(conn, noreply, reply::OK, cx);
+    conn.say_unless(noreply, reply::OK, cx);
 }
 
 /// `lru`.
@@ -45,7 +43,7 @@ pub(super) fn lru(conn: &mut Conn, request: LruRequest, noreply: bool, cx: &mut 
             tuning.warm_max_factor.set(warm_factor);
         }
         _ if !cx.shared.ground.config.lru_maintainer => {
-            return say_unless(conn, noreply, reply::ERROR, cx);
+            return conn.say_unless(noreply, reply::ERROR, cx);
         }
         LruRequest::Segmented(on) => {
             tuning.lru_segmented.turn(on);
@@ -57,7 +55,7 @@ pub(super) fn lru(conn: &mut Conn, request: LruRequest, noreply: bool, cx: &mut 
             }
         }
     }
-    say_unless(conn, noreply, reply::OK, cx);
+    conn.say_unless(noreply, reply::OK, cx);
 }
 
 /// `lru_crawler`.
@@ -88,7 +86,7 @@ pub(super) fn lru_crawler(
             return walk::dump(conn, request, cx);
         }
     };
-    say_unless(conn, noreply, line, cx);
+    conn.say_unless(noreply, line, cx);
 }
 
 /// `debugtime`.
@@ -96,12 +94,12 @@ pub(super) fn debugtime(conn: &mut Conn, time: DebugTime, noreply: bool, cx: &mu
     let clock = &cx.shared.ground.clock;
     match time {
         _ if !cx.shared.ground.config.debugtime => {
-            return say_unless(conn, noreply, reply::ERROR, cx);
+            return conn.say_unless(noreply, reply::ERROR, cx);
         }
-        DebugTime::Unknown => return say_unless(conn, noreply, reply::ERROR, cx),
+        DebugTime::Unknown => return conn.say_unless(noreply, reply::ERROR, cx),
         DebugTime::Pause => clock.pause(true),
         DebugTime::Resume => clock.pause(false),
         DebugTime::Forward(seconds) => clock.set_forward(seconds),
     }
-    say_unless(conn, noreply, reply::OK, cx);
+    conn.say_unless(noreply, reply::OK, cx);
 }
