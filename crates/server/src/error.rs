@@ -63,7 +63,8 @@ impl fmt::Display for StartError {
             StartError::Memory(error) => {
                 write!(
                     f,
-                    "cannot reserve address space for the cache ({error}): is `ulimit -v` set, or vm.overcommit_memory 2?"
+                    "cannot reserve address space for the cache ({error}): lower -m, raise `ulimit -v`, or set \
+                     vm.overcommit_memory to 0"
                 )
             }
             StartError::Thread { threads, why } => write!(

@@ -30,7 +30,7 @@ pub(crate) fn check_mechanisms(path: &Path) -> Result<(), String> {
     let allowed = text.lines().find_map(mechanisms);
     match allowed {
         Some(list) if !allows_plain(list) => Err(format!(
-            "{}: mech_list has no PLAIN, which is the only SASL mechanism of corecached",
+            "{}: mech_list has no PLAIN, which is the only SASL mechanism of corecached: add it",
             file.display()
         )),
         _ => Ok(()),

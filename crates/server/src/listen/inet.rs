@@ -256,7 +256,7 @@ fn socket(config: &Config, transport: Transport, address: SocketAddr) -> io::Res
     if config.socket_mark != 0
         && let Err(error) = socket.set_mark(config.socket_mark)
     {
-        warn!("-o sock_cookie_id has no effect: {error}");
+        warn!("-o sock_cookie_id has no effect ({error}): SO_MARK needs root or CAP_NET_ADMIN");
     }
     Ok(socket)
 }

@@ -28,7 +28,7 @@ use super::info::{ListenerInfo, Transport};
 pub(super) fn groups(config: &Config, shards: usize) -> Result<Vec<Group>, StartError> {
     let descriptors = sd_notify::listen_fds().map_err(|error| {
         message(format!(
-            "cannot use the sockets that were handed over (LISTEN_FDS): {error}"
+            "cannot use the sockets that were handed over ({error}): mend or unset LISTEN_FDS"
         ))
     })?;
     descriptors
@@ -86,13 +86,13 @@ fn kind(socket: &OwnedFd) -> io::Result<(Transport, SockAddr)> {
         (Type::DGRAM, false) => Transport::Udp,
         _ => {
             return Err(io::Error::other(
-                "it is neither TCP nor UDP nor a unix stream",
+                "it is neither TCP nor UDP nor a unix stream; name such a socket in the unit",
             ));
         }
     };
     if transport != Transport::Udp && !socket.is_listener()? {
         return Err(io::Error::other(
-            "it is a connection, not a listening socket (Accept=no in the unit)",
+            "it is a connection, not a listening socket; set Accept=no in the unit",
         ));
     }
     Ok((transport, address))

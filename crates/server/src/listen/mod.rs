@@ -130,7 +130,7 @@ pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartErr
             .listen(config.backlog)
             .map_err(|error| {
                 message(format!(
-                    "cannot listen with a backlog of {}: {error}",
+                    "cannot listen with a backlog of {}: {error}; choose another with -b",
                     config.backlog
                 ))
             })?;
@@ -139,7 +139,7 @@ pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartErr
     let groups = listeners.groups.iter();
     for group in groups.filter(|group| group.info.by_source_port) {
         source_port::attach(group, shards)
-            .map_err(|error| message(format!("-o shard_port: cannot attach a program: {error}")))?;
+            .map_err(|error| message(format!("-o shard_port: cannot attach a program to the sockets: {error}; leave the option out if a filter denies it")))?;
     }
     Ok(listeners)
 }

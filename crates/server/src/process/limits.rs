@@ -113,7 +113,8 @@ pub(super) fn raise_core() -> Result<(), StartError> {
     limit.rlim_cur = limit.rlim_max;
     if limit.rlim_cur == 0 || set(libc::RLIMIT_CORE, &limit).is_err() {
         return Err(StartError::System(
-            "failed to ensure corefile creation: the hard limit on core files is 0 (ulimit -Hc)"
+            "failed to ensure corefile creation: the hard limit on core files is 0; \
+             raise it (ulimit -Hc, LimitCORE= of the unit) or leave -r out"
                 .into(),
         ));
     }

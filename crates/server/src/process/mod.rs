@@ -80,7 +80,7 @@ pub(crate) fn started(
     {
         // An administrator who asks for locked memory is told this without `-v`, too.
         say(format_args!(
-            "warning: -k invalid, mlockall() failed: {error}"
+            "warning: -k invalid, mlockall() failed: {error}; raise the limit on locked memory (ulimit -l, LimitMEMLOCK= of the unit)"
         ));
     }
     if let Some(user) = user_to_become(config)? {

@@ -26,7 +26,7 @@ pub(super) fn block() -> Result<(), StartError> {
     if result != 0 {
         let error = io::Error::from_raw_os_error(result);
         return Err(StartError::Message(format!(
-            "cannot block signals: {error}"
+            "cannot block signals ({error}): allow rt_sigprocmask where a seccomp filter denies it"
         )));
     }
     // SAFETY: SIG_IGN runs no code of ours. Writes to closed connections then fail with EPIPE.
@@ -45,7 +45,7 @@ pub(crate) fn wait_for_signal(reloads: &Reloads) -> &'static str {
             // Waiting is denied: nobody could end this process in an orderly way.
             let error = io::Error::from_raw_os_error(result);
             fail(format_args!(
-                "cannot wait for signals (rt_sigtimedwait): {error}"
+                "cannot wait for signals ({error}): allow rt_sigtimedwait where a seccomp filter denies it"
             ));
         }
         if signal != RELOADING {

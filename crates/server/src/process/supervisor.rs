@@ -24,7 +24,7 @@ pub(crate) fn tell_stopping() {
 fn tell(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         say(format_args!(
-            "warning: cannot tell the supervisor (NOTIFY_SOCKET): {error}"
+            "warning: the supervisor cannot be told how the server is doing ({error}): check NOTIFY_SOCKET"
         ));
     }
 }

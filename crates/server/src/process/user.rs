@@ -195,7 +195,7 @@ pub(super) fn become_user(user: &User, coredumps: bool) -> Result<(), StartError
     // SAFETY: setuid takes a number. It must fail: otherwise the rights are not gone.
     if user.uid != 0 && unsafe { libc::setuid(0) } == 0 {
         return Err(StartError::System(
-            "could give up root but take it back again: not going on like this".into(),
+            "root's rights came back after they had been given up, so the server does not start: start it as a user without them".into(),
         ));
     }
     if coredumps {

@@ -138,7 +138,9 @@ pub(crate) fn save(shared: &Shared, memory: &mut Memory) {
         Some((core.engine.save(mark), core.engine.page_bytes()))
     });
     let Some(states) = states.into_iter().collect::<Option<Vec<_>>>() else {
-        return eprintln!("-e: the items cannot be saved: a shard is still running");
+        return eprintln!(
+            "-e: the items cannot be saved, and the next start is empty: a shard is still running"
+        );
     };
     let page_bytes = states.first().map_or(0, |&(_, page_bytes)| page_bytes);
     let shards = states.into_iter().map(|(state, _)| state).collect();
@@ -151,7 +153,9 @@ pub(crate) fn save(shared: &Shared, memory: &mut Memory) {
     };
     match memory.save(&saved) {
         Ok(()) => info!("the items are saved for the next start"),
-        Err(error) => crate::process::say(format_args!("-e: the items cannot be saved: {error}")),
+        Err(error) => crate::process::say(format_args!(
+            "-e: the items cannot be saved, and the next start is empty: {error}"
+        )),
     }
 }
 

@@ -117,7 +117,7 @@ impl Net {
         // The reactor tries again by itself after a while.
         warn!(
             listener = listener.0,
-            "cannot accept: {}",
+            "cannot accept connections, tries again in a while: {}",
             std::io::Error::from_raw_os_error(errno)
         );
         self.counters().listen_disabled.add(1);
@@ -195,7 +195,7 @@ impl Net {
     fn stream_in_doubt(&mut self, id: ConnId) {
         error!(
             shard = self.id.0,
-            "a connection is closed: its replies do not add up"
+            "a connection is closed, as it is not known which of its replies were sent"
         );
         self.counters().streams_in_doubt.add(1);
         self.doom(id);

@@ -58,7 +58,7 @@ impl Net {
     pub(super) fn datagrams_failed(&self, listener: ListenerId, errno: i32) {
         warn!(
             listener = listener.0,
-            "no more datagrams are received: {}",
+            "this UDP socket receives nothing more until a restart: {}",
             std::io::Error::from_raw_os_error(errno)
         );
     }
@@ -107,7 +107,9 @@ impl Net {
         let bytes = reply.len();
         let wire_bytes = bytes + udp::datagrams(bytes) * udp::HEADER_BYTES;
         if !self.datagrams.allows(sender, wire_bytes, self.now) {
-            debug!("a reply over the limit of udp_rate is dropped");
+            debug!(
+                "a reply is dropped: its network has had its bytes of this second (-o udp_rate)"
+            );
             return false;
         }
         let mut framed = self.reactor.take_buffer();
@@ -126,7 +128,7 @@ impl Net {
             }
             let (fd, token) = (&listener.fd, listener.token());
             if let Err(error) = self.reactor.recv_datagrams(fd, token) {
-                error!("cannot receive datagrams: {error}");
+                error!("this UDP socket receives nothing until a restart: {error}");
             }
             let net = self.shared.telemetry.of(self.id.0);
             self.shared.admission.moved_in(self.id);

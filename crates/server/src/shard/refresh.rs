@@ -51,7 +51,9 @@ impl Net {
         let reading = move || read(&shared, id, waiting);
         let thread = thread::Builder::new().name("certificates".into());
         if let Err(error) = thread.spawn(reading.clone()) {
-            tracing::warn!("certificates are read on a shard: no thread: {error}");
+            tracing::warn!(
+                "certificates are read on a shard, as no thread can be started for that: {error}"
+            );
             reading();
         }
     }
