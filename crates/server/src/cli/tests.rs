@@ -3,6 +3,8 @@
 mod auth;
 mod documented;
 mod extended;
+mod memory;
+mod sockets;
 mod ssl;
 
 use super::error::EXIT_USAGE;
@@ -103,74 +105,6 @@ fn values_may_be_attached_or_apart() {
 }
 
 #[test]
-fn socket_options() {
-    check(&["-p", "-1"], |config| config.tcp_port = Port::Ephemeral);
-    check(&["-p", "0"], |config| config.tcp_port = Port::Off);
-    check(&["-p 0"], |config| config.tcp_port = Port::Off);
-    check(&["-U", "0"], |_| {});
-    check(&["-b", "4096"], |config| config.backlog = 4096);
-    check(&["--listen-backlog=1"], |config| config.backlog = 1);
-    check(&["-a", "0770", "--unix-mask=666"], |config| {
-        config.unix_mask = 0o666;
-    });
-    check(&["-l", "10.0.0.1,[::1]:5", "--listen=*"], |config| {
-        config.listen = vec![
-            ListenAddress::host("10.0.0.1"),
-            ListenAddress {
-                port: Some(Port::Fixed(5)),
-                ..ListenAddress::host("::1")
-            },
-            ListenAddress {
-                host: None,
-                ..ListenAddress::host("")
-            },
-        ];
-        config.listen_text = Some("10.0.0.1,[::1]:5,*".into());
-    });
-    refused(&["-p", "65536"], 64, "ERROR: Invalid port number 65536.");
-    refused(&["-p", "abc"], 64, "ERROR: Invalid port number abc.");
-    refused(
-        &["-a", "999"],
-        64,
-        "Invalid unix socket mask 999: it is an octal mode up to 777",
-    );
-    refused(&["-b", "x"], 1, "Invalid listen backlog: x");
-}
-
-#[test]
-fn the_udp_port_is_that_of_tcp_unless_that_is_given() {
-    check(&["-U", "5001"], |config| {
-        config.udp_port = Port::Fixed(5001);
-        config.tcp_port = Port::Fixed(5001);
-    });
-    check(&["--udp-port=-1"], |config| {
-        config.udp_port = Port::Ephemeral;
-        config.tcp_port = Port::Ephemeral;
-    });
-    check(&["-U5001", "-p", "5000"], |config| {
-        config.udp_port = Port::Fixed(5001);
-        config.tcp_port = Port::Fixed(5000);
-    });
-    check(&["-p", "0", "-U", "5001"], |config| {
-        config.udp_port = Port::Fixed(5001);
-        config.tcp_port = Port::Off;
-    });
-    check(&["-o", "udp_reply_max=0,udp_rate=1000"], |config| {
-        config.udp_limits.reply_bytes_max = 0;
-        config.udp_limits.bytes_per_second = 1000;
-    });
-    refused(&["-U", "65536"], 64, "ERROR: Invalid port number 65536.");
-}
-
-#[test]
-fn a_unix_socket_changes_no_other_setting() {
-    // `listen::bind` opens no other sockets then.
-    check(&["-s", "/run/c.sock"], |config| {
-        config.unix_socket = Some("/run/c.sock".into());
-    });
-}
-
-#[test]
 fn connection_and_shard_options() {
     check(&["-c", "20000"], |config| config.conn_limit = 20000);
     check(&["--conn-limit=7"], |config| config.conn_limit = 7);
@@ -248,78 +182,6 @@ fn insight_can_be_switched_off() {
         config.hot_keys = false;
         config.estimates = false;
     });
-}
-
-#[test]
-fn memory_options() {
-    check(&["-m", "1024"], |config| {
-        config.memory_limit_bytes = 1 << 30;
-    });
-    check(&["--memory-limit=100m"], |config| {
-        config.memory_limit_bytes = 100 << 20;
-    });
-    check(&["-M"], |config| config.evictions = false);
-    check(&["--disable-evictions"], |config| config.evictions = false);
-    check(&["-f", "1.08"], |config| config.growth_factor = Some(1.08));
-    check(&["--slab-growth-factor=2"], |config| {
-        config.growth_factor = Some(2.0);
-    });
-    check(&["-n", "64"], |config| config.chunk_size_min = Some(64));
-    check(&["--slab-min-size=5"], |config| {
-        config.chunk_size_min = Some(5);
-    });
-    check(&["-C"], |config| config.cas_enabled = false);
-    check(&["--disable-cas"], |config| config.cas_enabled = false);
-    check(&["-L"], |config| config.large_pages = true);
-    check(&["--enable-largepages"], |config| config.large_pages = true);
-    check(&["-o", "prefault"], |config| config.prefault = true);
-    check(&["--memory-file=/mnt/items"], |config| {
-        config.memory_file = Some("/mnt/items".into());
-    });
-    check(&["-k"], |config| config.lock_memory = true);
-    check(&["--lock-memory"], |config| config.lock_memory = true);
-    check(&["-I", "2m"], |config| config.item_size_max = 2 << 20);
-    check(&["--max-item-size=512k"], |config| {
-        config.item_size_max = 512 << 10;
-    });
-    check(&["-m4096", "-I1g"], |config| {
-        (config.memory_limit_bytes, config.item_size_max) = (4 << 30, 1 << 30);
-    });
-    refused(&["-f", "1"], 1, "Factor must be greater than 1");
-    refused(&["-n", "0"], 1, "Chunk size must be greater than 0");
-    refused(&["-m", "x"], 64, "Invalid memory limit: x");
-    refused(
-        &["-m", "1"],
-        64,
-        "Cannot set item size limit higher than 1/2 of memory max.",
-    );
-    refused(
-        &["-I", "64m"],
-        64,
-        "Cannot set item size limit higher than 1/2 of memory max.",
-    );
-    refused(
-        &["-m8192", "-I", "1025m"],
-        64,
-        "Cannot set item size limit higher than a gigabyte.",
-    );
-    for tiny in ["1000", "abc", "1", "-5k"] {
-        refused(
-            &["-I", tiny],
-            64,
-            "Item max size cannot be less than 1024 bytes.",
-        );
-    }
-    refused(
-        &["-I", "1500"],
-        64,
-        "slab_chunk_max (bytes: 524288) cannot be larger than -I (item_size_max 1500)",
-    );
-    refused(
-        &["-I", "1500k"],
-        64,
-        "-I (item_size_max: 1536000) must be evenly divisible by slab_chunk_max (bytes: 524288)",
-    );
 }
 
 #[test]
