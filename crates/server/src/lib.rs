@@ -19,6 +19,7 @@ mod lending;
 mod listen;
 mod memory;
 mod memory_file;
+mod metrics;
 mod process;
 mod replies;
 mod route;

@@ -3,6 +3,7 @@
 //! ```text
 //!   stats/*.rs -> Pairs --+-> text     STAT <name> <value>\r\n ... END\r\n      (dialect/text.rs)
 //!                         +-> binary   a packet for each, then an empty one     (dialect/binary.rs)
+//!                         +-> metrics  families and samples                     (metrics/)
 //! ```
 
 use std::ops::Range;

@@ -14,6 +14,8 @@ Extended options (-o name=value,name,...; switches have a form with no_, too):
                          they wait until there is room
   shard_port=<n>         port where the source port chooses the shard, for
                          shard-aware clients (default: none)
+  metrics=<addr:port>    metrics for Prometheus at /metrics and /healthz by HTTP;
+                         a port alone is one of 127.0.0.1 (default: none)
   udp_reply_max=<n>      bytes of the largest reply by UDP to another machine
                          (default: 65536; 0: no limit)
   udp_rate=<n>           bytes a second by UDP from each shard to one network

@@ -6,6 +6,7 @@
 //! "no effect".
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use corecached_reactor::Io;
@@ -29,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) tcp_port: Port,
     /// `-o shard_port`, our own. The port of shard-aware clients, on the same addresses; 0 = none.
     pub(crate) shard_port: u16,
+    /// `-o metrics`, our own. Where metrics and health are told by HTTP.
+    pub(crate) metrics: Option<SocketAddr>,
     /// `-U`. The UDP port of all addresses that do not name their own.
     pub(crate) udp_port: Port,
     /// Limits on replies that leave the machine by UDP.
@@ -206,6 +209,7 @@ impl Default for Config {
         Self {
             tcp_port: Port::Fixed(DEFAULT_PORT),
             shard_port: 0,
+            metrics: None,
             udp_port: Port::Off,
             udp_limits: UdpLimits::default(),
             unix_socket: None,

@@ -166,23 +166,33 @@ fn resolve(listen: &ListenAddress) -> Result<Vec<IpAddr>, StartError> {
 
 /// The error of an address that cannot be listened on, with the remedy.
 fn explain(transport: Transport, ip: IpAddr, port: Option<u16>, error: &io::Error) -> StartError {
-    let port = port.unwrap_or(0);
-    let at = SocketAddr::new(ip, port);
-    let (name, letter) = match transport {
-        Transport::Udp => ("UDP", 'U'),
-        _ => ("TCP", 'p'),
+    let at = SocketAddr::new(ip, port.unwrap_or(0));
+    let (name, option, addresses) = match transport {
+        Transport::Udp => ("UDP", "-U", "-l"),
+        _ => ("TCP", "-p", "-l"),
     };
+    explain_at(name, at, (option, addresses), error)
+}
+
+/// The same of the address `at`. The port is called `name`; the two options choose it and its address.
+pub(super) fn explain_at(
+    name: &str,
+    at: SocketAddr,
+    (port_option, address_option): (&str, &str),
+    error: &io::Error,
+) -> StartError {
+    let (ip, port) = (at.ip(), at.port());
     let failed = format!("failed to listen on {name} port {port}");
     message(match error.raw_os_error() {
         Some(libc::EADDRINUSE) => format!(
             "{failed}: {at} is in use by another process; \
-             stop that one (ss -lntup 'sport = :{port}' shows it) or choose another port with -{letter}"
+             stop that one (ss -lntup 'sport = :{port}' shows it) or choose another port with {port_option}"
         ),
         Some(libc::EACCES) => format!(
             "{failed}: {at} needs root or CAP_NET_BIND_SERVICE, as all ports below net.ipv4.ip_unprivileged_port_start do"
         ),
         Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT) => {
-            format!("{failed}: this machine does not have the address {ip}; check -l")
+            format!("{failed}: this machine does not have the address {ip}; check {address_option}")
         }
         Some(libc::EMFILE | libc::ENFILE) => {
             format!("{failed}: too few file descriptors ({error}); raise ulimit -n")
@@ -220,10 +230,15 @@ fn bind_all(
 /// A server that was killed holds its port until the kernel has taken its rings down, some tenths of a second later. An
 /// administrator who starts it again at once should not have to know that.
 fn claim(config: &Config, transport: Transport, address: SocketAddr) -> io::Result<()> {
+    // The socket is closed at once.
+    patiently(|| socket(config, transport, address)?.bind(&address.into()))
+}
+
+/// Tries again for a while if the port is busy.
+pub(super) fn patiently<T>(bind: impl Fn() -> io::Result<T>) -> io::Result<T> {
     let begun = Instant::now();
     loop {
-        // The socket is closed at once.
-        match socket(config, transport, address)?.bind(&address.into()) {
+        match bind() {
             Err(error) if is_busy(&error) && begun.elapsed() < BUSY_PORT_PATIENCE => {
                 thread::sleep(BUSY_PORT_PAUSE);
             }

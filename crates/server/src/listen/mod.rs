@@ -29,6 +29,7 @@ mod group;
 mod inet;
 mod info;
 mod inherited;
+mod metrics;
 mod names;
 mod ready;
 mod source_port;
@@ -50,6 +51,7 @@ use crate::process;
 
 use group::{Group, message};
 pub(crate) use info::{ListenerId, ListenerInfo, Transport};
+pub(crate) use metrics::bind_metrics;
 pub(crate) use names::{local_address, peer, peer_address};
 
 /// All listening sockets of the server.

@@ -26,6 +26,9 @@ impl Listeners {
             };
             places.push(place);
         }
+        if let Some(address) = config.metrics {
+            places.push(format!("metrics {address}"));
+        }
         let places = match places.is_empty() {
             true => "nowhere".to_owned(),
             false => places.join(", "),

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use corecached_http::CONNECTIONS_MAX;
+
 use crate::error::StartError;
 use crate::ground::config::Config;
 use crate::ground::listeners::Port;
@@ -22,6 +24,10 @@ const SHARD_DESCRIPTORS: u64 = 1 // companion ring
     + 1 // its claim on a CPU
     + 2 // connections over the limit, until they are refused
     + 4; // room
+/// Descriptors of `-o metrics`.
+const METRICS_DESCRIPTORS: u64 = 1 // the listening socket
+    + CONNECTIONS_MAX as u64
+    + 1; // a connection that takes another's place
 
 /// Number of descriptors that the server needs besides those of connections and listening sockets.
 pub(crate) fn reserved_descriptors(shards: usize) -> u64 {
@@ -33,7 +39,9 @@ pub(crate) fn reserved_descriptors(shards: usize) -> u64 {
 fn descriptors_needed(config: &Config) -> u64 {
     let ports = 1 + u64::from(config.shard_port != 0) + u64::from(config.udp_port != Port::Off);
     let addresses = 2 * ports * config.listen.len() as u64;
+    let metrics = config.metrics.map_or(0, |_| METRICS_DESCRIPTORS);
     u64::from(config.conn_limit)
+        + metrics
         + addresses * config.threads as u64
         + reserved_descriptors(config.threads)
 }

@@ -1,10 +1,12 @@
 //! Messages of the control plane: rare, between threads of any kind, through a locked inbox.
 
 use std::os::fd::OwnedFd;
+use std::sync::mpsc::Sender;
 
 use crate::cell::ConnId;
 use crate::cell::ReplyTo;
 use crate::cell::ShardId;
+use crate::cell::ShardReport;
 use crate::dialect::Style;
 use crate::listen::ListenerId;
 
@@ -56,6 +58,11 @@ pub(crate) enum Control {
     },
     /// A connection has closed somewhere: accept again, if accepting had stopped.
     RoomForConnections,
+    /// Tell the statistics of your engine.
+    Report {
+        /// Where they are waited for.
+        answer: Sender<ShardReport>,
+    },
     /// A second has passed: time for the network side's chores.
     Second,
 }

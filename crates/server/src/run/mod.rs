@@ -27,6 +27,7 @@ use crate::lending::core::{Cells, Core};
 use crate::listen::{self, ListenerInfo, Listeners};
 use crate::memory::Memory as SharedMemory;
 use crate::memory_file::Memory;
+use crate::metrics;
 use crate::process::{self, Cpus, Reloads};
 use crate::route::directory::Directory;
 use crate::route::router::{PeerQueues, QUEUE_BATCHES, Router};
@@ -47,6 +48,7 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     // This is done before the ports are bound, and as root: perhaps only root may read the key.
     let tls = process::as_root_or_user(&config, || Tls::load(&config))?.map(Arc::new);
     let listeners = listen::bind(&config, shards)?;
+    let metrics = listen::bind_metrics(&config)?;
     process::shut_at_failure(listeners.stream_descriptors());
     let Built {
         shared,
@@ -61,6 +63,9 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     reload_certificates(&shared);
     // The CPUs are claimed until the end.
     let cpus = Cpus::choose(&shared.ground.config);
+    if let Some(listener) = metrics {
+        metrics::start(listener, &shared)?;
+    }
     let threads = threads::start(&shared, parts, &cpus)?;
     process::started(&shared.ground.config, |file| {
         listen::write_port_file(file, &listeners)

@@ -9,6 +9,7 @@ use corecached_protocol::text::Streams;
 use corecached_reactor::{IN_DOUBT, SendId};
 use tracing::{debug, error, warn};
 
+use crate::cell::ShardReport;
 use crate::cell::walk::Place;
 use crate::conn::{Conn, Link, Secure};
 use crate::dialect::dump::Walked;
@@ -268,9 +269,23 @@ impl Net {
         }
     }
 
-    /// Reads the control inbox.
-    pub(super) fn handle_control(&mut self) {
-        for message in self.handle().take_control() {
+    /// Takes what is in the control inbox, and answers those messages for which the engine has to be held.
+    pub(super) fn take_messages(&self, core: &Core) -> Vec<Control> {
+        let mut messages = self.handle().take_control();
+        messages.retain(|message| {
+            let Control::Report { answer } = message else {
+                return true;
+            };
+            // Nobody waits any more when the process is ending.
+            let _ = answer.send(ShardReport::of(self.id, &core.engine));
+            false
+        });
+        messages
+    }
+
+    /// Does what the other messages ask for.
+    pub(super) fn handle_control(&mut self, messages: Vec<Control>) {
+        for message in messages {
             match message {
                 Control::Adopt { fd, listener } => {
                     self.counters().adopted.add(1);
@@ -328,8 +343,8 @@ impl Net {
                     self.certificates_refreshed(reply_to, &line);
                 }
                 Control::RoomForConnections => self.accept_again(),
-                // The next turn looks at its clock anyway.
-                Control::Second => {}
+                // It has been answered; and the next turn looks at its clock anyway.
+                Control::Report { .. } | Control::Second => {}
             }
         }
     }

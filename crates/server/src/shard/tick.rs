@@ -157,7 +157,7 @@ impl Shard {
         let net = &mut self.net;
         net.now = net.shared.ground.clock.now();
         net.counters().ticks.add(1);
-        let seen;
+        let (seen, messages);
         {
             let mut turn = self.owner.resume();
             let core: &mut Core = &mut turn;
@@ -185,8 +185,9 @@ impl Shard {
                 .memory
                 .notice(net.id)
                 .tell_evicted(core.engine.evicted_bytes());
+            messages = net.take_messages(core);
         }
-        net.handle_control();
+        net.handle_control(messages);
         net.close_idle();
         net.exchange(ends_window);
         net.publish(seen);

@@ -20,6 +20,7 @@
 //! faults/             limits, slow and broken clients, signals, full memory
 //! lines.rs            lines longer than a receive buffer
 //! large.rs            values that are read right into slab memory
+//! metrics/            the port of -o metrics
 //! concurrent.rs       several clients on the same keys
 //! reads.rs            gets that one core answers from another's memory
 //! recache.rs          who fetches an item anew: one of many clients
@@ -55,6 +56,7 @@ mod keys;
 mod large;
 mod lines;
 mod listeners;
+mod metrics;
 mod played;
 mod process;
 mod reads;

@@ -61,7 +61,7 @@ const SWITCHES: [(&str, Switch); 25] = [
 
 /// Sub-options with a value, and memcached's message when the value is missing; the message is empty if it may be
 /// missing.
-const VALUES: [(&str, &str, Setter); 26] = [
+const VALUES: [(&str, &str, Setter); 27] = [
     (
         "hashpower",
         "Missing numeric argument for hashpower",
@@ -133,6 +133,7 @@ const VALUES: [(&str, &str, Setter); 26] = [
         "Missing shard_port argument",
         network::shard_port,
     ),
+    ("metrics", "Missing metrics argument", network::metrics),
     ("eviction", "Missing eviction argument", memory::eviction),
     ("io", "Missing io argument", network::io),
     (

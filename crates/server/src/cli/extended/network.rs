@@ -1,5 +1,7 @@
 //! `-o` of sockets and connections.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use corecached_reactor::Io;
 
 use crate::cli::error::CliError;
@@ -13,6 +15,21 @@ pub(super) fn shard_port(config: &mut Config, text: &str) -> Result<(), CliError
         Some(port @ 1..=65535) => config.shard_port = port as u16,
         _ => return Err(CliError::failure("shard_port must be between 1 and 65535")),
     }
+    Ok(())
+}
+
+/// A port of the loopback address, or an address and a port.
+pub(super) fn metrics(config: &mut Config, text: &str) -> Result<(), CliError> {
+    let address = match text.parse::<u16>() {
+        Ok(port) => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        Err(_) => text.parse(),
+    };
+    let address = address.ok().filter(|address| address.port() != 0);
+    config.metrics = Some(address.ok_or_else(|| {
+        CliError::failure(format!(
+            "metrics takes a port, or an address with a port, such as 9150, 10.0.0.5:9150 or [::1]:9150, not \"{text}\""
+        ))
+    })?);
     Ok(())
 }
 

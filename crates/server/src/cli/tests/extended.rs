@@ -5,7 +5,7 @@ use corecached_reactor::Io;
 use super::{check, refused};
 
 /// Sub-options that need a value, and the message without one.
-const MISSING: [(&str, &str); 23] = [
+const MISSING: [(&str, &str); 24] = [
     ("hashpower", "Missing numeric argument for hashpower"),
     (
         "slab_automove_ratio",
@@ -29,6 +29,7 @@ const MISSING: [(&str, &str); 23] = [
     ("temporary_ttl", "Missing temporary_ttl argument"),
     ("idle_timeout", "Missing numeric argument for idle_timeout"),
     ("shard_port", "Missing shard_port argument"),
+    ("metrics", "Missing metrics argument"),
     ("eviction", "Missing eviction argument"),
     ("io", "Missing io argument"),
     (
@@ -158,6 +159,35 @@ const INCONSISTENT: [(&str, &str); 8] = [
         "-I (item_size_max: 1048576) must be evenly divisible by slab_chunk_max (bytes: 3072)",
     ),
 ];
+
+#[test]
+fn metrics_are_at_an_address_with_a_port() {
+    for (value, address) in [
+        ("9150", "127.0.0.1:9150"),
+        ("10.0.0.5:9150", "10.0.0.5:9150"),
+        ("[::1]:65535", "[::1]:65535"),
+        ("0.0.0.0:1", "0.0.0.0:1"),
+    ] {
+        check(&["-o", &format!("metrics={value}")], |config| {
+            config.metrics = Some(address.parse().unwrap());
+        });
+    }
+    for value in [
+        "0",
+        "127.0.0.1:0",
+        "65536",
+        "127.0.0.1",
+        "::1:9150",
+        "localhost:9150",
+        "x",
+        "",
+    ] {
+        let message = format!(
+            "metrics takes a port, or an address with a port, such as 9150, 10.0.0.5:9150 or [::1]:9150, not \"{value}\""
+        );
+        refused(&["-o", &format!("metrics={value}")], 1, &message);
+    }
+}
 
 #[test]
 fn extended_switches() {
