@@ -38,6 +38,19 @@ def test_names_agree(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_metrics_are_where_probes_and_annotations_look(path):
+    (workload,) = [document for document in documents(path) if document["kind"] == "StatefulSet"]
+    template = workload["spec"]["template"]
+    (container,) = template["spec"]["containers"]
+    (port,) = [port["containerPort"] for port in container["ports"] if port["name"] == "metrics"]
+    assert container["args"][container["args"].index("-o") + 1] == f"metrics=0.0.0.0:{port}"
+    assert template["metadata"]["annotations"]["prometheus.io/port"] == str(port)
+    for probe in container["readinessProbe"], container["livenessProbe"]:
+        assert probe["httpGet"] == {"path": "/healthz", "port": "metrics"}
+        assert probe["timeoutSeconds"] > 1
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_memory_fits(path):
     """-m, 12 MiB, 4 MiB for each shard and conn_mem_limit (256 MiB) are within the limit: docs/sizing.md."""
     (workload,) = [document for document in documents(path) if document["kind"] == "StatefulSet"]
