@@ -26,7 +26,7 @@ impl Sender {
 
 /// The UDP side of a shard.
 pub(super) struct Datagrams {
-    /// The senders, by the slot of a [`Link::Datagram`].
+    /// The senders, by the slot of a [`Link::Datagram`](crate::conn::Link::Datagram).
     senders: Vec<Sender>,
     free: Vec<u32>,
     allowance: Allowance,

@@ -1,17 +1,25 @@
 //! UDP: requests of one datagram, replies of one message whatever its size and wherever its parts come from.
 
+mod sockets;
+
 use std::collections::BTreeMap;
+
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+
 use std::time::Duration;
 
 use crate::client::{Client, pattern, set_request};
+
 use crate::server::{Server, command, free_port};
+
 use crate::watch::field;
 
 /// No reply takes longer, on a busy machine either.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(180);
+
 /// Bytes of the frame, and of the reply in each full datagram.
 const HEADER: usize = 8;
+
 const PAYLOAD: usize = 1392;
 
 struct Udp {
@@ -268,124 +276,6 @@ fn replies_that_would_fill_memory_are_refused() {
 }
 
 #[test]
-fn its_sockets_are_told_of() {
-    let (server, mut udp) = start(2, &[]);
-    let port = udp.port();
-    let mut client = server.connect();
-    assert_eq!(client.stats("settings")["udpport"], port.to_string());
-    let conns = client.stats("conns");
-    let sockets: Vec<&String> = conns
-        .keys()
-        .filter_map(|name| name.strip_suffix(":UDP"))
-        .map(|fd| &conns[&format!("{fd}:addr")])
-        .collect();
-    assert_eq!(
-        sockets,
-        vec![&format!("udp:127.0.0.1:{port}"); sockets.len()]
-    );
-    assert!(!sockets.is_empty());
-    let states = conns.values().filter(|state| *state == "conn_read").count();
-    assert!(states >= sockets.len(), "{conns:?}");
-    // Each is a connection; the requests on it are none.
-    let connections = client.stat("curr_connections");
-    assert_eq!(connections, 1 + sockets.len() as u64);
-    let total = client.stat("total_connections");
-    for _ in 0..50 {
-        udp.ask("get a\r\n");
-    }
-    assert_eq!(client.stat("curr_connections"), connections);
-    assert_eq!(client.stat("total_connections"), total);
-    assert!(udp.ask("stats\r\n").contains("\r\nSTAT curr_connections "));
-    assert!(udp.ask("stats conns\r\n").ends_with("END\r\n"));
-    if !server.is_old_memcached {
-        // A datagram is answered once, so it cannot watch.
-        let refused = "WATCHER_FAILED failed to add log watcher\r\n";
-        assert_eq!(udp.ask("watch mutations\r\n"), refused);
-    }
-}
-
-#[test]
-fn several_addresses_and_both_families() {
-    let (second, v6, port) = (free_port(), free_port(), free_port());
-    // An address with a port of its own has it for UDP, too.
-    let list = format!("127.0.0.2:{second};[::1]:{v6};[::1]");
-    let text = port.to_string();
-    let _server = Server::start(2, &["-l", &list, "-U", &text]);
-    for address in [
-        format!("127.0.0.1:{port}"),
-        format!("127.0.0.2:{second}"),
-        format!("[::1]:{v6}"),
-        format!("[::1]:{port}"),
-    ] {
-        let mut udp = Udp::connect(address.parse().unwrap());
-        assert_eq!(udp.ask("get a\r\n"), "END\r\n", "{address}");
-    }
-}
-
-#[test]
-fn the_kernel_may_choose_the_ports() {
-    let file = std::env::temp_dir().join(format!("corecached-ports-{}", std::process::id()));
-    let mut child = command()
-        .args(["-t", "2", "-l", "127.0.0.1,[::1]", "-p", "-1", "-U", "-1"])
-        .env("MEMCACHED_PORT_FILENAME", &file)
-        .spawn()
-        .unwrap();
-    let end = std::time::Instant::now() + REPLY_TIMEOUT;
-    let text = loop {
-        if let Ok(text) = std::fs::read_to_string(&file) {
-            break text;
-        }
-        assert!(std::time::Instant::now() < end, "no port file");
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    let port = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
-        line.unwrap_or_else(|| panic!("{name} in {text}"))
-            .parse::<u16>()
-            .unwrap()
-    };
-    let mut udp = Udp::connect(([127, 0, 0, 1], port("UDP INET: ")).into());
-    assert_eq!(udp.ask("get a\r\n"), "END\r\n");
-    let mut udp = Udp::connect(([0, 0, 0, 0, 0, 0, 0, 1], port("UDP INET6: ")).into());
-    assert_eq!(udp.ask("get a\r\n"), "END\r\n");
-    Client::connect(([127, 0, 0, 1], port("TCP INET: ")).into()).ask("version");
-    Client::connect(([0, 0, 0, 0, 0, 0, 0, 1], port("TCP INET6: ")).into()).ask("version");
-    child.kill().unwrap();
-    child.wait().unwrap();
-    std::fs::remove_file(&file).unwrap();
-}
-
-#[test]
-fn a_busy_udp_port_is_named() {
-    let (server, udp) = start(1, &[]);
-    if server.is_old_memcached {
-        return;
-    }
-    let port = udp.port().to_string();
-    let tcp = free_port().to_string();
-    let second = command()
-        .args(["-l", "127.0.0.1", "-p", &tcp, "-U", &port])
-        .output()
-        .unwrap();
-    assert!(!second.status.success());
-    let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(
-        said.contains(&format!("failed to listen on UDP port {port}")),
-        "{said}"
-    );
-}
-
-#[test]
-fn without_the_option_there_is_no_udp() {
-    let server = Server::start(1, &[]);
-    let mut udp = Udp::connect(server.address());
-    udp.send("get a\r\n");
-    // The kernel says that nobody is there.
-    let error = udp.socket.recv(&mut [0; 10]).unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
-}
-
-#[test]
 fn each_datagram_chooses_its_protocol() {
     /// A packet with extras, key and value.
     fn packet(opcode: u8, extras: &[u8], key: &str, value: &str) -> Vec<u8> {
@@ -420,74 +310,6 @@ fn each_datagram_chooses_its_protocol() {
         // Half a packet is not answered, and does not hurt.
         udp.send(&packet(0x01, &[0; 8], "half", "value")[..30]);
         assert_eq!(udp.ask("get half\r\n"), "END\r\n");
-    }
-}
-
-#[test]
-fn there_is_no_udp_beside_authentication() {
-    let port = free_port().to_string();
-    for option in [&["-S"][..], &["-Y", "/dev/null"]] {
-        let ended = command()
-            .args(["-l", "127.0.0.1", "-p", &port, "-U", &port])
-            .args(option)
-            .output()
-            .unwrap();
-        assert!(!ended.status.success(), "{option:?}");
-        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-        assert!(said.contains("UDP"), "{said}");
-    }
-}
-
-#[test]
-fn meta_commands_are_answered() {
-    for shards in [1, 4] {
-        let (server, mut udp) = start(shards, &[]);
-        for key in ["a", "b", "c", "d"] {
-            assert_eq!(udp.ask(format!("mg {key} v\r\n")), "EN\r\n");
-            let stored = udp.ask(format!("ms {key} 5 T0 F7 O12\r\nvalue\r\n"));
-            assert_eq!(stored, "HD O12\r\n");
-            let hit = udp.ask(format!("mg {key} v f t Oab k\r\n"));
-            assert_eq!(hit, format!("VA 5 f7 t-1 Oab k{key}\r\nvalue\r\n"));
-            assert_eq!(udp.ask(format!("mg {key} s\r\n")), "HD s5\r\n");
-            if !server.is_old_memcached {
-                let missed = udp.ask(format!("mg {key}x v O9 k\r\n"));
-                assert_eq!(missed, format!("EN O9 k{key}x\r\n"));
-            }
-            assert_eq!(udp.ask(format!("ma {key}n N0 J41 v\r\n")), "VA 2\r\n41\r\n");
-            assert_eq!(udp.ask(format!("ma {key}n v\r\n")), "VA 2\r\n42\r\n");
-            assert_eq!(udp.ask(format!("md {key}n\r\n")), "HD\r\n");
-            assert_eq!(udp.ask(format!("md {key}n O1\r\n")), "NF O1\r\n");
-        }
-        assert_eq!(udp.ask("mn\r\n"), "MN\r\n");
-        if !server.is_old_memcached {
-            let refused = "CLIENT_ERROR bad command line format\r\n";
-            assert_eq!(udp.ask("mg\r\n"), refused);
-        }
-    }
-}
-
-#[test]
-fn quiet_meta_commands_are_silent() {
-    for shards in [1, 4] {
-        let (server, mut udp) = start(shards, &[]);
-        let mut client = server.connect();
-        client.set("b", "value");
-        // Datagrams of nothing but what is hidden have no answer at all.
-        for request in ["mg a v q\r\n", "ms c 1 q\r\nx\r\n", "md c q\r\n"] {
-            udp.send(request);
-        }
-        let id = udp.send("mn\r\n");
-        assert_eq!(udp.message(), (id, b"MN\r\n".to_vec()));
-        // A get of many keys as clients send it: the opaques say which of them were hits, the end that it is one.
-        if server.is_old_memcached {
-            return;
-        }
-        let reply = udp.ask("mg a v q O1\r\nmg b v q O2\r\nmg c v q O3\r\nmg b v q k\r\nmn\r\n");
-        assert_eq!(reply, "VA 5 O2\r\nvalue\r\nVA 5 kb\r\nvalue\r\nMN\r\n");
-        // Errors are never hidden, nor is the miss of a delete.
-        assert_eq!(udp.ask("md a q\r\nmn\r\n"), "NF\r\nMN\r\n");
-        let reply = udp.ask("mg b v v q\r\nmn\r\n");
-        assert_eq!(reply, "CLIENT_ERROR duplicate flag\r\nMN\r\n");
     }
 }
 

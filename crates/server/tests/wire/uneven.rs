@@ -1,5 +1,7 @@
 //! Shards that are not used alike: memory goes where the data is, and stays where it is used.
 
+mod large;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,8 +16,10 @@ use crate::stopwatch::Stopwatch;
 
 /// Bytes of a value.
 const VALUE_BYTES: usize = 1000;
+
 /// Keys in one request.
 const BATCH: usize = 50;
+
 /// Waiting longer than this for memory to move is a failure, on a busy machine, too.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -225,159 +229,6 @@ fn a_scan_on_one_shard_leaves_the_others_their_hits() {
     assert!(share > 0.98, "{share:.4}: {shares:.3?}");
 }
 
-/// A set request in text, meta or binary, and whether its reply says that the value is stored.
-fn set_by(client: &mut Client, protocol: usize, key: &str, value: &[u8]) -> Result<(), String> {
-    match protocol {
-        0 => match client.set(key, value) {
-            reply if reply == "STORED" => Ok(()),
-            reply => Err(reply),
-        },
-        1 => {
-            client.send(format!("ms {key} {}\r\n", value.len()));
-            client.send(value);
-            match client.ask("") {
-                reply if reply == "HD" => Ok(()),
-                reply => Err(reply),
-            }
-        }
-        _ => {
-            let body = 8 + key.len() + value.len();
-            let mut head = vec![0x80, 1, 0, key.len() as u8, 8, 0, 0, 0];
-            head.extend((body as u32).to_be_bytes());
-            head.extend([0; 20]);
-            client.send([&head, key.as_bytes()].concat());
-            client.send(value);
-            let reply = client.bytes(24);
-            let body = client
-                .bytes(u32::from_be_bytes([reply[8], reply[9], reply[10], reply[11]]) as usize);
-            match reply[6..8] {
-                [0, 0] => Ok(()),
-                _ => Err(String::from_utf8_lossy(&body).into_owned()),
-            }
-        }
-    }
-}
-
-/// Half of the memory is as much as `-I` may be: more than one shard has, of its own, among four.
-#[test]
-fn a_value_larger_than_its_shards_part_is_stored_at_the_first_attempt() {
-    let server = Server::start_with_seed(4, &["-m", "64", "-I", "32m"]);
-    let mut cache = Cache::around(server, 4);
-    if cache.server.is_old_memcached {
-        return;
-    }
-    cache.fill();
-    let begun = Instant::now();
-    for (round, bytes) in [15_500_000, 17_500_000, 33_000_000].into_iter().enumerate() {
-        let value = pattern(round as u64, bytes);
-        for shard in 0..4 {
-            for protocol in 0..3 {
-                let key = cache
-                    .keys_of(shard, &format!("large-{round}-{protocol}"), 1)
-                    .remove(0);
-                let mut client = cache.server.connect();
-                let outcome = set_by(&mut client, protocol, &key, &value);
-                assert_eq!(outcome, Ok(()), "{bytes} bytes, {key}: {}", cache.state());
-                let found = cache.client.get(&key);
-                assert!(found.as_ref() == Some(&value), "{bytes} bytes, {key}");
-            }
-        }
-    }
-    println!("{:?}: {}", begun.elapsed(), cache.state());
-    assert_eq!(cache.client.stat("store_no_memory"), 0);
-    let items = cache.client.stats_list("items");
-    let refused = items
-        .iter()
-        .filter(|(name, value)| name.ends_with(":outofmemory") && value != "0");
-    assert_eq!(refused.count(), 0, "{items:?}");
-}
-
-/// Two at once are more than there is: who comes too late is refused, and both connections go on. Neither waits for ever
-/// because it sees the other's shard at work.
-#[test]
-fn two_values_larger_than_all_memory_end_both() {
-    let server = Server::start_with_seed(4, &["-m", "64", "-I", "32m"]);
-    let mut cache = Cache::around(server, 4);
-    if cache.server.is_old_memcached {
-        return;
-    }
-    cache.fill();
-    let value = pattern(9, 33_000_000);
-    let keys = [0, 3].map(|shard| cache.keys_of(shard, "both", 1).remove(0));
-    for _ in 0..20 {
-        store_both(&mut cache, &keys, &value);
-    }
-}
-
-fn store_both(cache: &mut Cache, keys: &[String; 2], value: &[u8]) {
-    let replies: Vec<String> = thread::scope(|scope| {
-        let stores = keys.each_ref().map(|key| {
-            let server = &cache.server;
-            scope.spawn(move || {
-                let mut client = server.connect();
-                let reply = client.set(key, value);
-                assert_eq!(client.ask("mn"), "MN");
-                reply
-            })
-        });
-        stores.map(|store| store.join().unwrap()).to_vec()
-    });
-    let is_right =
-        |reply: &String| reply == "STORED" || reply == "SERVER_ERROR out of memory storing object";
-    assert!(replies.iter().all(is_right), "{replies:?}");
-    assert_eq!(cache.client.set(&keys[0], value), "STORED");
-}
-
-/// Others lend the pages at once, not lap by lap.
-#[test]
-fn values_larger_than_a_shards_part_take_no_longer_than_in_one_shard() {
-    let value = pattern(1, 31_000_000);
-    let time = |shards: usize| {
-        let server = Server::start_with_seed(shards, &["-m", "64", "-I", "32m"]);
-        let mut cache = Cache::around(server, shards);
-        cache.fill();
-        let watch = Stopwatch::start(&cache.server);
-        for number in 0..30 {
-            let bytes = 9_000_000 + number * 7_000_000 % 22_000_000;
-            let reply = cache
-                .client
-                .set(&format!("large-{number}"), &value[..bytes]);
-            assert_eq!(reply, "STORED", "{bytes} bytes");
-        }
-        let elapsed = watch.elapsed();
-        println!("{shards} shards: {elapsed:?}, {}", cache.state());
-        elapsed
-    };
-    let (one, four) = (time(1), time(4));
-    // Three times and less; when they waited in vain it was fifty times.
-    assert!(
-        four < 10 * one + Duration::from_secs(5),
-        "{four:?}, {one:?} with one shard"
-    );
-}
-
-/// Nothing is evicted with `-M`, in no shard.
-#[test]
-fn without_evictions_a_value_that_does_not_fit_is_refused_at_once() {
-    let server = Server::start_with_seed(4, &["-m", "64", "-I", "32m", "-M"]);
-    let mut cache = Cache::around(server, 4);
-    if cache.server.is_old_memcached {
-        return;
-    }
-    let small: Vec<String> = (0..45_000)
-        .map(|number| format!("small-{number}"))
-        .collect();
-    cache.store(&small, 0);
-    let before = cache.client.stat("curr_items");
-    let value = pattern(1, 33_000_000);
-    for shard in 0..4 {
-        let key = cache.keys_of(shard, "large", 1).remove(0);
-        let reply = cache.client.set(&key, &value);
-        assert_eq!(reply, "SERVER_ERROR out of memory storing object");
-    }
-    assert_eq!(cache.client.stat("curr_items"), before);
-}
-
 #[test]
 fn memory_follows_the_data_to_one_shard() {
     let mut cache = Cache::start(4);
@@ -390,28 +241,6 @@ fn memory_follows_the_data_to_one_shard() {
     cache.settle(&keys);
     let held = cache.by_shard("memory_bytes")[2];
     assert!(held > 40_000_000, "{held} bytes");
-}
-
-/// A shard that has nothing but its reserve cannot evict its way to more.
-#[test]
-fn a_large_value_finds_room_in_a_shard_that_came_late() {
-    let mut cache = Cache::start(4);
-    if cache.server.is_old_memcached {
-        return;
-    }
-    for shard in [0, 1, 3] {
-        let keys = cache.keys_of(shard, "early", 22_000);
-        cache.store(&keys, 0);
-    }
-    let key = cache.keys_of(2, "late", 1).remove(0);
-    let value = pattern(2, 6_000_000);
-    assert_eq!(
-        cache.client.set(&key, &value),
-        "STORED",
-        "{}",
-        cache.state()
-    );
-    assert!(cache.client.get(&key) == Some(value));
 }
 
 #[test]
