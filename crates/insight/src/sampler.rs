@@ -166,13 +166,13 @@ impl Sampler {
         if self.has_room() {
             self.waiting.push_back(access);
         } else {
-            self.lose();
+            self.lose(1);
         }
     }
 
-    /// Counts a sample that found no room.
-    pub fn lose(&mut self) {
-        self.lost += 1;
+    /// Counts samples that found no room.
+    pub fn lose(&mut self, samples: u64) {
+        self.lost += samples;
     }
 
     /// The hot keys, if they are wanted.

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   ground      settings, clock                     memory      the limit, numbers that shards publish
-//!   cells       every shard's engine                admission   addresses, -c, passwords, certificates
-//!   route       every shard's bell and inbox        telemetry   counters of the network side
+//!   cells       every shard's engine, and           admission   addresses, -c, passwords, certificates
+//!   readers       readers of its memory             telemetry   counters of the network side
+//!   route       every shard's bell and inbox
 //! ```
 //!
 //! Nothing here is locked on the request path: the control inbox of a shard is for rare messages.
@@ -11,6 +12,7 @@
 use std::sync::Arc;
 
 use crate::admission::Admission;
+use crate::cell::readers::Readers;
 use crate::crawler::Crawler;
 use crate::ground::Ground;
 use crate::ground::counters::Telemetry;
@@ -27,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) ground: Ground,
     /// Every shard's engine.
     pub(crate) cells: Cells,
+    /// Readers of every shard's memory.
+    pub(crate) readers: Readers,
     /// The way to every shard.
     pub(crate) route: Directory,
     /// The memory limit, and each shard's use of it.

@@ -279,6 +279,7 @@ impl SharedReader {
             let address = self.address(bucket.chunk(slot));
             self.segment.prefetch(address);
             self.segment.prefetch(address + LINE_BYTES);
+            self.segment.prefetch(address + 2 * LINE_BYTES);
         }
     }
 }

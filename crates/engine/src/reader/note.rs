@@ -49,7 +49,7 @@ pub struct ReadNotes {
 }
 
 /// Largest number of notes of used items. For further items within the same few milliseconds only the hits are counted.
-const USED_MAX: usize = 256;
+const USED_MAX: usize = 512;
 
 impl ReadNotes {
     /// Counts an item of this class that was found; `used` is the note for its engine, if the item is to be marked as

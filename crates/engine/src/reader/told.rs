@@ -17,6 +17,9 @@ use crate::reader::{ReadNotes, SharedReader};
 use crate::slab::ChunkRef;
 use crate::types::Seconds;
 
+/// Notes whose items are prefetched together.
+const NOTES_AHEAD: usize = 16;
+
 impl Engine {
     /// A reader of this shard for other threads; `None` for a shard in a file, whose pages may vanish under a reader.
     #[must_use]
@@ -49,10 +52,18 @@ impl Engine {
     /// have done. The statistics show these reads with the shards of the reading threads.
     pub fn note_reads(&mut self, notes: &ReadNotes, now: Seconds) {
         self.contents.clock.advance(now);
-        for note in &notes.used {
-            let slabs = &self.contents.items.slabs;
-            if let Some(chunk) = self.contents.index.noted(slabs, note) {
-                self.contents.note_read(chunk);
+        for ahead in notes.used.chunks(NOTES_AHEAD) {
+            for note in ahead {
+                self.prefetch(note.hash());
+            }
+            for note in ahead {
+                self.prefetch_item(note.hash());
+            }
+            for note in ahead {
+                let slabs = &self.contents.items.slabs;
+                if let Some(chunk) = self.contents.index.noted(slabs, note) {
+                    self.contents.note_read(chunk);
+                }
             }
         }
         for (class, &hits) in notes.hits.iter().enumerate().filter(|(_, hits)| **hits > 0) {

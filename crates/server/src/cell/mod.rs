@@ -7,7 +7,8 @@
 //! observed observer run it while somebody watches, and keep the lines and counts
 //! sampled           run it, and note it for `stats hotkeys` and `stats mrc`
 //! stage    walk     steps of work that takes longer
-//! notes             gets of a shard's keys that other shards have answered
+//! readers reads     gets answered from other shards' memory, and the log of them
+//! notes             what a shard is told of gets of its keys that other shards have answered
 //! report pairs      the statistics of a cell, and the names and values that are told of them
 //! ```
 
@@ -20,12 +21,13 @@ pub(crate) mod observer;
 pub(crate) mod op;
 pub(crate) mod outcome;
 mod pairs;
+pub(crate) mod readers;
+pub(crate) mod reads;
 mod report;
 pub(crate) mod sampled;
 mod stage;
 pub(crate) mod walk;
 
 pub(crate) use crate::ids::{ConnId, ReplySeq, ReplyTo, ShardId};
-pub(crate) use crate::lending::{batch, core};
 pub(crate) use pairs::Pairs;
 pub(crate) use report::{HotKeysReport, ShardReport};

@@ -9,8 +9,8 @@ use corecached_insight::Access as Sample;
 
 use super::observer::Observer;
 
-/// Most samples for one shard; further ones are lost until it has been told.
-const SAMPLES_MAX: usize = 128;
+/// Most samples for one shard, twice as many as a log has; further ones are lost until the shard has been told.
+const SAMPLES_MAX: usize = 256;
 
 /// Notes for one shard.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub(crate) struct Notes {
     /// Uses of items.
     pub(crate) reads: ReadNotes,
     samples: Vec<Sample>,
+    /// Samples that found no room since the shard was last told.
+    lost: u64,
 }
 
 impl Notes {
@@ -27,19 +29,13 @@ impl Notes {
         self.reads.is_empty() && self.samples.is_empty()
     }
 
-    /// The longer of both lists.
-    #[inline]
-    pub(crate) fn used(&self) -> usize {
-        self.reads.used().max(self.samples.len())
-    }
-
-    /// Adds a sample; returns false if there is no room.
-    pub(crate) fn add_sample(&mut self, sample: Sample) -> bool {
-        let has_room = self.samples.len() < SAMPLES_MAX;
-        if has_room {
+    /// Adds a sample, or counts it as lost if there is no room.
+    pub(crate) fn add_sample(&mut self, sample: Sample) {
+        if self.samples.len() < SAMPLES_MAX {
             self.samples.push(sample);
+        } else {
+            self.lost += 1;
         }
-        has_room
     }
 
     /// Tells the shard, and forgets.
@@ -51,6 +47,7 @@ impl Notes {
         for &sample in &self.samples {
             observer.sampler.keep(sample);
         }
+        observer.sampler.lose(self.lost);
         self.clear();
     }
 
@@ -58,6 +55,7 @@ impl Notes {
     pub(crate) fn clear(&mut self) {
         self.reads.clear();
         self.samples.clear();
+        self.lost = 0;
     }
 
     /// Bytes of heap memory.

@@ -6,7 +6,7 @@
 //!             +--> hot keys: the key is counted
 //!             +--> estimate: a get is noted as it will turn out, a change as the item is afterwards --> buffer
 //!
-//!   a get that was answered from another shard's memory --> read_elsewhere --> notes for that shard --> its buffer
+//!   a get that was answered from another shard's memory --> read_elsewhere --> log of reads --> that shard's buffer
 //! ```
 //!
 //! A sampled operation looks its key up once more. The samples in the buffer are taken by the shard's upkeep
@@ -18,12 +18,13 @@ use corecached_engine::{
 };
 use corecached_insight::{Access as Sample, Kind};
 
+use super::ShardId;
 use super::access::Access;
-use super::notes::Notes;
 use super::observed::run;
 use super::observer::Observer;
 use super::op::{Change, Op, Verb};
 use super::outcome::{Changed, Outcome};
+use super::reads::ReadLog;
 
 /// Runs an operation for which [`corecached_insight::Sampler::wants`] has returned true.
 #[cold]
@@ -33,7 +34,7 @@ pub(super) fn sampled<'e>(access: &'e mut Access<'_>, op: &Op<'_>) -> Outcome<'e
         return run(access, op);
     }
     if !access.observer.sampler.has_room() {
-        access.observer.sampler.lose();
+        access.observer.sampler.lose(1);
         return run(access, op);
     }
     let Verb::Change(change) = &op.verb else {
@@ -54,23 +55,24 @@ pub(super) fn sampled<'e>(access: &'e mut Access<'_>, op: &Op<'_>) -> Outcome<'e
     Outcome::Changed(changed)
 }
 
-/// Notes a get that was answered from another shard's memory, if it is sampled. `found` is the item.
+/// Logs a get that was answered from the memory of another shard, its owner, if it is sampled. `found` is the item.
 #[inline]
 pub(crate) fn read_elsewhere(
     access: &mut Access<'_>,
-    notes: &mut Notes,
+    log: (&mut ReadLog, ShardId),
     op: &Op<'_>,
     found: Option<&ReadFacts>,
 ) {
     if access.observer.sampler.wants(op.hash.0) {
         let item = found.map(|facts| (facts.item_bytes, facts.deadline));
-        note_read((access.observer, notes), op, item, access.now);
+        note_read(access.observer, log, op, item, access.now);
     }
 }
 
 #[cold]
 fn note_read(
-    (observer, notes): (&mut Observer, &mut Notes),
+    observer: &mut Observer,
+    (log, owner): (&mut ReadLog, ShardId),
     op: &Op<'_>,
     item: Option<(usize, Deadline)>,
     now: Seconds,
@@ -79,9 +81,7 @@ fn note_read(
     if observer.sampler.wants_access(op.hash.0) {
         let kind = item.map_or(Kind::Miss, |_| Kind::Hit);
         let item = item.unwrap_or((0, Deadline::NEVER));
-        if !notes.add_sample(sample(op, kind, item, now)) {
-            observer.sampler.lose();
-        }
+        log.add_sample(owner, sample(op, kind, item, now));
     }
 }
 

@@ -1,4 +1,5 @@
-//! Runs of single-key gets in a pipeline: their buckets and then their items are prefetched together, so that their
+//! Runs of single-key gets in a pipeline: the leaves of the index, the buckets
+//! and then the items are prefetched together, so that their
 //! cache misses overlap.
 
 use corecached_engine::{Fetch, KeyHash};
@@ -48,18 +49,21 @@ pub(super) fn run<'b>(
     // An empty place of the array costs the write of a word, not a copy of a get.
     let mut ahead = [None; LOOKAHEAD];
     ahead[0] = Some((first, hash));
-    cx.prefetch(hash);
+    cx.prefetch_leaf(hash);
     let (mut used, mut count) = (first.bytes, 1);
     while count < LOOKAHEAD
         && let Some(get) = next(conn, &bytes[used..], cx)
     {
         let hash = cx.hash(get.key);
-        cx.prefetch(hash);
+        cx.prefetch_leaf(hash);
         ahead[count] = Some((get, hash));
         count += 1;
         used += get.bytes;
     }
     let ahead = &ahead[..count];
+    for (_, hash) in ahead.iter().flatten() {
+        cx.prefetch_bucket(*hash);
+    }
     for (_, hash) in ahead.iter().flatten() {
         cx.prefetch_item(*hash);
     }

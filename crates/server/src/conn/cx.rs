@@ -53,14 +53,23 @@ impl Cx<'_> {
         self.shared.ground.hasher.hash(key)
     }
 
-    /// Prefetches the bucket of a key that will be looked up soon, whichever shard owns it.
+    /// Prefetches the leaf of a key that will be looked up soon, whichever shard owns it.
     #[inline]
-    pub(super) fn prefetch(&self, hash: KeyHash) {
+    pub(super) fn prefetch_leaf(&self, hash: KeyHash) {
         let owner = self.shared.route.owner_of(hash);
-        if owner == self.access.shard {
-            self.access.engine.prefetch(hash);
-        } else {
-            self.router.prefetch(owner, hash);
+        if let Some(reader) = self.shared.readers.of(owner) {
+            reader.prefetch_leaf(hash);
+        }
+    }
+
+    /// Prefetches the bucket of a key whose leaf has been prefetched.
+    #[inline]
+    pub(super) fn prefetch_bucket(&self, hash: KeyHash) {
+        let owner = self.shared.route.owner_of(hash);
+        match self.shared.readers.of(owner) {
+            Some(reader) => reader.prefetch(hash),
+            None if owner == self.access.shard => self.access.engine.prefetch(hash),
+            None => {}
         }
     }
 
@@ -68,10 +77,10 @@ impl Cx<'_> {
     #[inline]
     pub(super) fn prefetch_item(&self, hash: KeyHash) {
         let owner = self.shared.route.owner_of(hash);
-        if owner == self.access.shard {
-            self.access.engine.prefetch_item(hash);
-        } else {
-            self.router.prefetch_item(owner, hash);
+        match self.shared.readers.of(owner) {
+            Some(reader) => reader.prefetch_item(hash),
+            None if owner == self.access.shard => self.access.engine.prefetch_item(hash),
+            None => {}
         }
     }
 }

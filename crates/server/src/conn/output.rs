@@ -48,6 +48,9 @@ impl Conn {
             if elsewhere::may_read(op, style) && self.read(owner, (op, style), cx) {
                 return;
             }
+            if self.run_at_once(owner, (op, style), cx) {
+                return;
+            }
             self.note_pushed(owner, cx);
             let reply_to = (!style.is_none()).then(|| self.expect_reply());
             cx.router.push(owner, op, style, reply_to);
@@ -78,6 +81,7 @@ impl Conn {
         let Cx {
             access,
             router,
+            shared,
             spare,
             ..
         } = cx;
@@ -85,20 +89,49 @@ impl Conn {
         if is_datagram || !access.observer.is_idle() || router.may_owe(owner, &self.pushed) {
             return false;
         }
-        let Some((reader, notes)) = router.reader(owner) else {
+        let Some(reader) = shared.readers.of(owner) else {
             return false;
         };
+        let log = router.log();
         let shown = self.shown_at();
-        let read = self.replies.write(spare, |out| {
+        self.replies.write(spare, |out| {
             let begun = out.bytes.len();
-            let read = elsewhere::read(reader, notes, access, op, out);
+            let read = elsewhere::read((reader, owner), log, access, op, out);
             show(shown, &out.bytes[begun..]);
             read
-        });
-        if read {
-            router.has_read(owner);
-        }
-        read
+        })
+    }
+
+    /// Runs an operation on another shard's engine now, if that can be borrowed and nothing waits for it. Returns false
+    /// if the operation has to be pushed.
+    #[inline]
+    fn run_at_once(
+        &mut self,
+        owner: ShardId,
+        (op, style): (&Op<'_>, &Style<'_>),
+        cx: &mut Cx<'_>,
+    ) -> bool {
+        let Cx {
+            access,
+            router,
+            shared,
+            net,
+            spare,
+            ..
+        } = cx;
+        let (shown, replies) = (self.shown_at(), &mut self.replies);
+        let way = (&shared.cells, *net);
+        router.run_at_once(owner, op, way, access.now, |access| {
+            if style.is_none() {
+                execute(access, op);
+                return;
+            }
+            replies.write(spare, |out| {
+                let begun = out.bytes.len();
+                answer(access, op, style, out);
+                show(shown, &out.bytes[begun..]);
+            });
+        })
     }
 
     /// The descriptor to name, if the replies of the connection are shown (`-vv`).

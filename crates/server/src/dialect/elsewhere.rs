@@ -2,7 +2,7 @@
 //! and nothing waits for it.
 //!
 //! ```text
-//!   Op --> may it be read? --> SharedReader::read --+-- hit, miss --> reply, counted here; a note for the owner
+//!   Op --> may it be read? --> SharedReader::read --+-- hit, miss --> reply, counted here; logged for the owner
 //!            | no                                   +-- ask ---+
 //!            +-------------------------------------------------+--> to the owner, as any other operation
 //! ```
@@ -15,9 +15,10 @@ use corecached_reactor::Outgoing;
 
 use super::style::Style;
 use super::value::{self, ThenValue};
+use crate::cell::ShardId;
 use crate::cell::access::Access;
-use crate::cell::notes::Notes;
 use crate::cell::op::{Op, Verb};
+use crate::cell::reads::{LoggedRead, ReadLog};
 use crate::cell::sampled;
 
 /// Whether an operation is a lookup that can be answered without the owner, as far as the request tells.
@@ -39,11 +40,11 @@ pub(crate) fn may_read(op: &Op<'_>, style: &Style<'_>) -> bool {
 /// Answers a lookup for which [`may_read`] is true. Returns false, and appends nothing, if the owner has to be asked
 /// after all.
 ///
-/// The lookup is counted by this shard's engine, and the use of the item is noted for the owner.
+/// The lookup is counted by this shard's engine, and the use of the item is logged for the owner.
 #[inline]
 pub(crate) fn read(
-    reader: &SharedReader,
-    notes: &mut Notes,
+    (reader, owner): (&SharedReader, ShardId),
+    log: &mut ReadLog,
     access: &mut Access<'_>,
     (op, style): (&Op<'_>, &Style<'_>),
     out: &mut Outgoing,
@@ -68,15 +69,17 @@ pub(crate) fn read(
         Read::Hit(facts) => {
             out.bytes.extend_from_slice(end);
             access.engine.count_read_hit(facts.class);
-            sampled::read_elsewhere(access, notes, op, Some(&facts));
-            notes
-                .reads
-                .add(facts.class, facts.note.filter(|_| is_use(op)));
+            sampled::read_elsewhere(access, (log, owner), op, Some(&facts));
+            log.add(LoggedRead {
+                owner,
+                class: facts.class,
+                note: facts.note.filter(|_| is_use(op)),
+            });
         }
         Read::Miss if creates(op) => return false,
         Read::Miss => {
             access.engine.count_read_miss();
-            sampled::read_elsewhere(access, notes, op, None);
+            sampled::read_elsewhere(access, (log, owner), op, None);
             style.miss(op, &mut out.bytes);
         }
         Read::Ask => return false,

@@ -27,6 +27,13 @@ impl PeerSet {
         self.0[word] |= bit;
     }
 
+    /// Whether a shard is in the set.
+    #[inline]
+    pub(crate) fn contains(&self, shard: ShardId) -> bool {
+        let (word, bit) = Self::place_of(shard);
+        self.0[word] & bit != 0
+    }
+
     /// Takes a shard out; returns whether it was in the set.
     #[inline]
     pub(crate) fn remove(&mut self, shard: ShardId) -> bool {
@@ -85,6 +92,7 @@ mod tests {
             set.insert(ShardId(shard));
         }
         assert!(set.remove(ShardId(7)) && !set.remove(ShardId(7)));
+        assert!(set.contains(ShardId(129)) && !set.contains(ShardId(7)));
         more.insert(ShardId(64));
         more.insert(ShardId(100));
         set.extend(&more);

@@ -1,5 +1,5 @@
-//! The way from one shard to the others: an outbox for each, emptied once a tick by a loan or, failing that, by a
-//! message.
+//! The way from one shard to the others: on a loan at once, or by an outbox for each, emptied once a tick by a loan or,
+//! failing that, by a message.
 //!
 //! ```text
 //!  tick of shard A                         shard B
@@ -8,153 +8,91 @@
 //!                                               B runs it in its next tick and pushes the batch back
 //! ```
 //!
+//! If nothing waits for B, and B's engine can be borrowed at this very moment, an operation is run at once: its reply
+//! is written in its place, and nothing is copied.
+//!
 //! Gets read the other shard's memory instead (`dialect/elsewhere.rs`). Notes of these reads, from which the other
-//! engine learns that its items were used, go the same way, before the operations that follow. If no operations follow,
-//! the notes go now and then.
+//! engine learns that its items were used, go the same way, before lookups that follow. If none follow, the notes go
+//! now and then.
 //!
 //! Order: a borrower first runs its own messages that are still queued at B, so that one connection's operations on one
 //! key take effect in the order they were sent.
 
 use std::os::fd::RawFd;
 
-use corecached_engine::{KeyHash, Seconds, SharedReader, StagedTicket};
-use corecached_mesh::Loanable;
-use corecached_mesh::spsc::{Consumer, Producer};
+use corecached_engine::{Seconds, StagedTicket};
 use corecached_reactor::DoorbellTarget;
 
 use crate::cell::access::Access;
-use crate::cell::batch::{Batch, BoxedBatch};
 use crate::cell::notes::Notes;
-use crate::cell::op::{Op, ShardOp};
+use crate::cell::op::{Op, ShardOp, Verb};
+use crate::cell::reads::ReadLog;
 use crate::cell::walk::WalkStep;
 use crate::dialect::Style;
 use crate::dialect::dump::Dump;
 use crate::ground::counters::NetCounters;
+use crate::lending::batch::{Batch, BoxedBatch};
 use crate::watch::Lines;
 
 use super::directory::{Directory, ShardHandle};
-use super::peers::PeerSet;
+use super::peer::{LOAN_BYTES_MAX, Leavings, Lender, NOBODY, Peer};
 use super::pushed::Pushed;
+use super::sets::Sets;
 use super::spare::Spares;
 
-use crate::cell::core::{Cells, Core};
 use crate::cell::{ConnId, ReplyTo, ShardId};
+use crate::lending::core::{Cells, Core};
 
 /// Batches that may be under way from one shard to another; further ones wait in the outbox.
 pub(crate) const QUEUE_BATCHES: usize = 16;
-/// An outbox with more operations goes by message, so that a loan stays short (some 50 us at 100 ns for an operation).
-const LOAN_OPS_MAX: usize = 512;
-/// An outbox with more bytes of values goes by message, since they are copied under the loan.
-const LOAN_BYTES_MAX: usize = 128 * 1024;
-/// An outbox with more requests for the memory of large values goes by message: each may take eight chunks, and evict
-/// for them.
-const LOAN_ASKING_MAX: usize = 2;
 /// With this many operations waiting for one shard, connections stop adding to them.
 const OUTBOX_OPS_MAX: usize = 4096;
 /// With this many bytes of values waiting for one shard, connections stop adding to them.
 const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Stands for operations of no connection.
-const NOBODY: RawFd = -1;
-/// With this many notes of uses, a shard is told of them without waiting for an operation or the end of the window.
-const NOTES_MAX: usize = 32;
+/// Reads are told to their shards after this many warm windows (16 ms), if the log is not full before.
+const LOG_WINDOWS: u32 = 8;
 
-/// The ends of the queues between this shard and one other.
-pub(crate) struct PeerQueues {
-    /// Our requests to the other shard.
-    pub(crate) requests: Producer<BoxedBatch>,
-    /// Our batches, executed, on their way back.
-    pub(crate) replies: Consumer<BoxedBatch>,
-    /// The other shard's batches, executed by us, on their way back to it.
-    pub(crate) answers: Producer<BoxedBatch>,
-}
-
-struct Peer {
-    outbox: BoxedBatch,
-    queues: PeerQueues,
-    under_way: usize,
-    /// Looks items up in the other shard's memory; `None` if that is not possible.
-    reader: Option<SharedReader>,
-    /// Notes of reads that the other shard has not been told of yet.
-    notes: Notes,
-    /// All operations pushed to the other shard in epochs before this one have been run.
-    run_before: u64,
-}
+pub(crate) use super::peer::PeerQueues;
 
 /// The queues and outboxes through which one shard reaches the others.
 pub(crate) struct Router {
     me: ShardId,
-    /// By shard id; `None` for this shard itself.
-    peers: Vec<Option<Peer>>,
-    spare: Spares,
-    /// Batches whose replies are there, to be delivered to their connections.
-    completed: Vec<BoxedBatch>,
+    sets: Sets,
+    /// Reads of other shards' items that have not been sorted out yet.
+    log: ReadLog,
+    /// Warm windows since the shards were last told of reads.
+    windows: u32,
+    /// Whether the shards are to be told of reads without waiting for the end of a window.
+    tells: bool,
     congested: bool,
     /// The connection whose operations are being pushed; logs name it.
     descriptor: RawFd,
-    /// Lines for watchers, written under loans and to be published.
-    seen: Vec<Lines>,
     /// The number of the next emptying of the outboxes.
     epoch: u64,
-    sets: Sets,
-}
-
-/// The shards for which there is something to do, one set for each thing.
-struct Sets {
-    /// Shards whose outbox is not empty.
-    loaded: PeerSet,
-    /// Shards whose batches have been run here: they are owed a bell.
-    owed: PeerSet,
-    /// Shards that have not been told of the reads of their items.
-    noted: PeerSet,
-    /// Shards among `noted` for which there are many notes.
-    much_noted: PeerSet,
-    /// Shards to which batches of ours are on their way.
-    awaited: PeerSet,
-    /// A scratch set: the shards that are being served in this turn.
-    now: PeerSet,
-}
-
-impl Sets {
-    fn new(shards: usize) -> Sets {
-        let none = || PeerSet::new(shards);
-        Sets {
-            loaded: none(),
-            owed: none(),
-            noted: none(),
-            much_noted: none(),
-            awaited: none(),
-            now: none(),
-        }
-    }
+    /// By shard id; `None` for this shard itself.
+    peers: Vec<Option<Peer>>,
+    spare: Spares,
+    leavings: Leavings,
 }
 
 impl Router {
-    /// A router for shard `me`. `readers` are the readers of all shards' memory, by shard id.
-    pub(crate) fn new(
-        me: ShardId,
-        queues: Vec<Option<PeerQueues>>,
-        readers: &[Option<SharedReader>],
-    ) -> Router {
-        let peer = |(queues, reader): (Option<PeerQueues>, &Option<SharedReader>)| {
-            queues.map(|queues| Peer {
-                outbox: Box::default(),
-                queues,
-                under_way: 0,
-                reader: reader.clone(),
-                notes: Notes::default(),
-                run_before: 0,
-            })
-        };
+    /// A router for shard `me`, with the queues to each shard by its id.
+    pub(crate) fn new(me: ShardId, queues: Vec<Option<PeerQueues>>) -> Router {
         Router {
             me,
             sets: Sets::new(queues.len()),
-            peers: queues.into_iter().zip(readers).map(peer).collect(),
-            spare: Spares::default(),
-            completed: Vec::new(),
+            log: ReadLog::new(),
+            windows: 0,
+            tells: false,
             congested: false,
             descriptor: NOBODY,
-            seen: Vec::new(),
             epoch: 0,
+            peers: queues
+                .into_iter()
+                .map(|queues| queues.map(Peer::new))
+                .collect(),
+            spare: Spares::default(),
+            leavings: Leavings::default(),
         }
     }
 
@@ -164,51 +102,93 @@ impl Router {
         self.epoch
     }
 
-    #[inline]
-    fn peer(&self, shard: ShardId) -> Option<&Peer> {
-        self.peers[usize::from(shard.0)].as_ref()
-    }
-
     /// Whether operations of a connection on another shard may not have been run yet.
     #[inline]
     pub(crate) fn may_owe(&self, shard: ShardId, pushed: &Pushed) -> bool {
-        self.peer(shard).is_some_and(|peer| {
-            let owes = !peer.outbox.is_empty() || peer.under_way > 0;
-            owes && pushed.is_after(shard, peer.run_before)
-        })
+        let owes = self.sets.loaded.contains(shard) || self.sets.awaited.contains(shard);
+        let peer = || self.peers[usize::from(shard.0)].as_ref();
+        owes && peer().is_some_and(|peer| pushed.is_after(shard, peer.run_before))
     }
 
-    /// The reader of another shard's memory, and the notes of the items that it has used.
+    /// The log of reads of other shards' items, with room for one more.
     #[inline]
-    pub(crate) fn reader(&mut self, shard: ShardId) -> Option<(&SharedReader, &mut Notes)> {
-        let peer = self.peers[usize::from(shard.0)].as_mut()?;
-        Some((peer.reader.as_ref()?, &mut peer.notes))
+    pub(crate) fn log(&mut self) -> &mut ReadLog {
+        if self.log.is_full() {
+            self.sort_reads();
+            self.tells = true;
+        }
+        &mut self.log
     }
 
-    /// Notes that an item of another shard was read.
-    #[inline]
-    pub(crate) fn has_read(&mut self, shard: ShardId) {
-        self.sets.noted.insert(shard);
-        let notes = self.peer(shard).map_or(0, |peer| peer.notes.used());
-        if notes >= NOTES_MAX {
-            self.sets.much_noted.insert(shard);
+    /// Sorts the log out: each shard's reads to its notes.
+    #[cold]
+    fn sort_reads(&mut self) {
+        for read in self.log.drain_reads() {
+            if let Some(peer) = &mut self.peers[usize::from(read.owner.0)] {
+                peer.notes.reads.add(read.class, read.note);
+                self.sets.noted.insert(read.owner);
+            }
+        }
+        self.sort_samples();
+    }
+
+    fn sort_samples(&mut self) {
+        for (owner, sample) in self.log.drain_samples() {
+            if let Some(peer) = &mut self.peers[usize::from(owner.0)] {
+                peer.notes.add_sample(sample);
+                self.sets.noted.insert(owner);
+            }
         }
     }
 
-    /// Prefetches the bucket of another shard's key.
+    /// Sees to it that a shard is told, before an operation on it, of the reads that the operation's outcome depends on.
     #[inline]
-    pub(crate) fn prefetch(&self, shard: ShardId, hash: KeyHash) {
-        if let Some(reader) = self.peer(shard).and_then(|peer| peer.reader.as_ref()) {
-            reader.prefetch(hash);
+    fn prepare(&mut self, op: &Op<'_>) {
+        // A lookup may show when and whether its item was used. The estimate of `stats mrc` has to learn of a miss
+        // before it learns of the store that the miss has led to.
+        if matches!(op.verb, Verb::Get(_)) {
+            self.sort_reads();
+        } else if self.log.has_samples() {
+            self.sort_samples();
         }
     }
 
-    /// Prefetches the item of another shard's key whose bucket has been prefetched.
+    /// Runs an operation on another shard at once, by `run`, if no other operation waits for that shard and its engine
+    /// can be borrowed. Returns false, and does nothing, otherwise.
     #[inline]
-    pub(crate) fn prefetch_item(&self, shard: ShardId, hash: KeyHash) {
-        if let Some(reader) = self.peer(shard).and_then(|peer| peer.reader.as_ref()) {
-            reader.prefetch_item(hash);
+    pub(crate) fn run_at_once(
+        &mut self,
+        to: ShardId,
+        op: &Op<'_>,
+        (cells, net): (&Cells, &NetCounters),
+        now: Seconds,
+        run: impl FnOnce(&mut Access<'_>),
+    ) -> bool {
+        if self.sets.loaded.contains(to) || op.verb.value().len() > LOAN_BYTES_MAX {
+            return false;
         }
+        self.prepare(op);
+        let Some(peer) = &mut self.peers[usize::from(to.0)] else {
+            return false;
+        };
+        let lender = Lender {
+            core: cells.of(to),
+            shard: to,
+            borrower: self.me,
+            now,
+        };
+        let descriptor = self.descriptor;
+        let has_run = peer.borrow(lender, &mut self.leavings, |_, access| {
+            access.descriptor = descriptor;
+            run(access);
+        });
+        if has_run {
+            net.loans.add(1);
+            net.remote_ops.add(1);
+            peer.run_before = self.epoch;
+            self.sets.noted.remove(to);
+        }
+        has_run
     }
 
     /// Sets the connection for which operations are pushed from now on.
@@ -219,7 +199,7 @@ impl Router {
 
     /// Takes the lines for watchers that were written under loans.
     pub(crate) fn take_seen(&mut self) -> Vec<Lines> {
-        std::mem::take(&mut self.seen)
+        std::mem::take(&mut self.leavings.seen)
     }
 
     /// Adds an operation for another shard.
@@ -230,6 +210,7 @@ impl Router {
         style: &Style<'_>,
         reply_to: Option<ReplyTo>,
     ) {
+        self.prepare(op);
         let descriptor = self.descriptor;
         self.with_outbox(to, |outbox| outbox.push(op, style, reply_to, descriptor));
     }
@@ -243,6 +224,7 @@ impl Router {
         pieces: impl Iterator<Item = &'v [u8]>,
         reply_to: Option<ReplyTo>,
     ) {
+        self.prepare(op);
         let descriptor = self.descriptor;
         self.with_outbox(to, |outbox| {
             outbox.push_pieces(op, style, pieces, reply_to, descriptor);
@@ -288,10 +270,11 @@ impl Router {
     /// Bytes of heap memory held by operations that wait here and by batches that are kept for use.
     pub(crate) fn held_bytes(&self) -> usize {
         let outboxes = self.peers.iter().flatten().map(|peer| &peer.outbox);
-        let batches = outboxes.chain(&self.completed);
+        let batches = outboxes.chain(&self.leavings.completed);
         let notes = self.peers.iter().flatten().map(|peer| &peer.notes);
         batches.map(|batch| batch.held_bytes()).sum::<usize>()
             + notes.map(Notes::held_bytes).sum::<usize>()
+            + self.log.held_bytes()
             + self.spare.held_bytes()
     }
 
@@ -339,8 +322,8 @@ impl Router {
         }
     }
 
-    /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down. At the end
-    /// of a warm window, all shards are told of the reads of their items. `ring` rings a doorbell.
+    /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down. Every few
+    /// warm windows, all shards are told of the reads of their items. `ring` rings a doorbell.
     pub(crate) fn flush(
         &mut self,
         (cells, route): (&Cells, &Directory),
@@ -350,17 +333,22 @@ impl Router {
         ends_window: bool,
     ) {
         self.congested = false;
+        let tells = self.tells_now(ends_window);
         let sets = &mut self.sets;
         sets.now.extend(&sets.owed);
         sets.now.extend(&sets.loaded);
-        let noted = match ends_window {
-            true => &sets.noted,
-            false => &sets.much_noted,
-        };
-        sets.now.extend(noted);
+        if tells {
+            sets.now.extend(&sets.noted);
+        }
         while let Some(shard) = self.sets.now.pop() {
-            let (core, handle) = (cells.of(shard), route.shard(shard));
-            if self.flush_to(shard, (core, handle), net, now, ends_window)
+            let handle = route.shard(shard);
+            let lender = Lender {
+                core: cells.of(shard),
+                shard,
+                borrower: self.me,
+                now,
+            };
+            if self.flush_to(lender, handle, net, tells)
                 && handle.notify()
                 && let Some(doorbell) = handle.doorbell()
             {
@@ -371,16 +359,28 @@ impl Router {
         self.epoch += 1;
     }
 
+    /// Whether the shards are to be told of reads now. If so, the log has been sorted out.
+    fn tells_now(&mut self, ends_window: bool) -> bool {
+        self.windows += u32::from(ends_window);
+        if self.windows < LOG_WINDOWS && !self.tells {
+            return false;
+        }
+        self.windows = 0;
+        self.tells = false;
+        self.sort_reads();
+        true
+    }
+
     /// Moves one outbox on, with the notes of reads. Returns whether the shard is to be told that a batch has been
     /// pushed.
     fn flush_to(
         &mut self,
-        shard: ShardId,
-        (core, handle): (&Loanable<Core>, &ShardHandle),
+        lender: Lender<'_>,
+        handle: &ShardHandle,
         net: &NetCounters,
-        now: Seconds,
-        ends_window: bool,
+        tells: bool,
     ) -> bool {
+        let shard = lender.shard;
         let Some(peer) = &mut self.peers[usize::from(shard.0)] else {
             return false;
         };
@@ -389,22 +389,14 @@ impl Router {
         let ops = peer.outbox.len() as u64;
         let mut sends = false;
         if ops == 0 {
-            let is_due = ends_window || peer.notes.used() >= NOTES_MAX;
             // Notes can wait, but not for ever.
-            sends = is_due && !peer.tell(core, now) && ends_window;
-        } else if peer.try_loan(
-            core,
-            shard,
-            self.me,
-            now,
-            &mut self.completed,
-            &mut self.seen,
-        ) {
+            sends = tells && !peer.tell(lender);
+        } else if peer.try_loan(lender, &mut self.leavings) {
             net.loans.add(1);
             peer.run_before = self.epoch + 1;
             let empty = self.spare.take();
-            self.completed
-                .push(std::mem::replace(&mut peer.outbox, empty));
+            let done = std::mem::replace(&mut peer.outbox, empty);
+            self.leavings.completed.push(done);
         } else {
             sends = true;
         }
@@ -421,7 +413,6 @@ impl Router {
         }
         if peer.notes.is_empty() {
             sets.noted.remove(shard);
-            sets.much_noted.remove(shard);
         }
         rings
     }
@@ -437,13 +428,13 @@ impl Router {
             while let Some(batch) = peer.queues.replies.pop() {
                 peer.under_way -= 1;
                 peer.run_before = peer.run_before.max(batch.epoch + 1);
-                self.completed.push(batch);
+                self.leavings.completed.push(batch);
             }
             if peer.under_way == 0 {
                 self.sets.awaited.remove(shard);
             }
         }
-        std::mem::take(&mut self.completed)
+        std::mem::take(&mut self.leavings.completed)
     }
 
     /// Frees batches, since there is no traffic.
@@ -456,73 +447,8 @@ impl Router {
         for batch in batches.drain(..) {
             self.spare.give(batch);
         }
-        if self.completed.is_empty() {
-            self.completed = batches;
-        }
-    }
-}
-
-impl Peer {
-    /// Runs the outbox on the other shard's engine, if that can be borrowed.
-    fn try_loan(
-        &mut self,
-        core: &Loanable<Core>,
-        shard: ShardId,
-        me: ShardId,
-        now: Seconds,
-        completed: &mut Vec<BoxedBatch>,
-        seen: &mut Vec<Lines>,
-    ) -> bool {
-        if self.outbox.len() > LOAN_OPS_MAX
-            || self.outbox.arena_bytes() > LOAN_BYTES_MAX
-            || self.outbox.asking() > LOAN_ASKING_MAX
-        {
-            return false;
-        }
-        let Some(mut loan) = core.try_borrow() else {
-            return false;
-        };
-        let core: &mut Core = &mut loan;
-        core.observer.sync(&mut core.engine);
-        let mut access = Access {
-            engine: &mut core.engine,
-            observer: &mut core.observer,
-            shard,
-            now,
-            descriptor: NOBODY,
-        };
-        self.notes.tell(access.engine, access.observer, now);
-        while let Some(mut earlier) = core.inbound[usize::from(me.0)].pop() {
-            earlier.run(&mut access);
-            self.under_way -= 1;
-            completed.push(earlier);
-        }
-        self.outbox.run(&mut access);
-        seen.extend(core.observer.take(&mut core.engine));
-        true
-    }
-
-    /// Tells the other shard's engine of the reads of its items; returns false if it cannot be borrowed.
-    fn tell(&mut self, core: &Loanable<Core>, now: Seconds) -> bool {
-        if self.notes.is_empty() {
-            return true;
-        }
-        let Some(mut loan) = core.try_borrow() else {
-            return false;
-        };
-        let core: &mut Core = &mut loan;
-        self.notes.tell(&mut core.engine, &mut core.observer, now);
-        true
-    }
-
-    fn send(&mut self, empty: BoxedBatch, epoch: u64) {
-        let mut batch = std::mem::replace(&mut self.outbox, empty);
-        batch.epoch = epoch;
-        std::mem::swap(&mut batch.notes, &mut self.notes);
-        match self.queues.requests.push(batch) {
-            Ok(()) => self.under_way += 1,
-            // Cannot happen: the queue holds QUEUE_BATCHES. Were it full, the batch would simply wait.
-            Err(batch) => self.outbox = batch,
+        if self.leavings.completed.is_empty() {
+            self.leavings.completed = batches;
         }
     }
 }

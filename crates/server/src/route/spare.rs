@@ -3,7 +3,7 @@
 //! A shard with a CPU of its own needs two for each other shard. Where shards wait for CPUs, as many batches as the
 //! queues hold may be under way, and all come back at once: what is kept is bounded by its memory, not by its number.
 
-use crate::cell::batch::BoxedBatch;
+use crate::lending::batch::BoxedBatch;
 
 /// Memory of the batches that a shard keeps: some 800 that have carried a few small values, or ten as large as can be.
 const SPARE_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -15,6 +15,7 @@ use tracing::info;
 use crate::admission::Admission;
 use crate::auth::Auth;
 use crate::cell::observer::Observer;
+use crate::cell::readers::Readers;
 use crate::crawler::Crawler;
 use crate::error::StartError;
 use crate::ground::Ground;
@@ -153,7 +154,7 @@ pub(crate) fn build(
     } = make_engines(&config)?;
     let watch = Arc::new(Watch::new(&config));
     let (mut owners, mut cores, mut routers) = (Vec::new(), Vec::new(), Vec::new());
-    let readers: Vec<_> = engines.iter().map(Engine::reader).collect();
+    let readers = Readers::new(engines.iter().map(Engine::reader));
     let (insight, samplers) = Insight::new(&config, hasher.seed());
     let engines = engines.into_iter().zip(samplers);
     for ((engine, sampler), wires) in engines.zip(wires(shards)) {
@@ -164,10 +165,11 @@ pub(crate) fn build(
         });
         owners.push(owner);
         cores.push(core);
-        routers.push(Router::new(wires.id, wires.peers, &readers));
+        routers.push(Router::new(wires.id, wires.peers));
     }
     let shared = Arc::new(Shared {
         cells: Cells::new(cores),
+        readers,
         route: Directory::new(shards),
         memory: SharedMemory::new(budget, shards),
         admission: Admission::new(listeners, auth, tls, config.conn_limit, shards),

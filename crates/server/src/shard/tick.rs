@@ -18,7 +18,6 @@
 use std::io;
 use std::time::Duration;
 
-use corecached_engine::KeyHash;
 use corecached_protocol::{Codec, binary, udp};
 use corecached_reactor::{Event, RecvBuf, runtime};
 
@@ -31,7 +30,7 @@ use crate::watch::Lines;
 use super::gate::listener_id;
 use super::lists::Newcomer;
 use super::{Net, Shard};
-use crate::cell::core::Core;
+use crate::lending::core::Core;
 
 /// At the end of the process: time between two looks at clients that still have replies to take.
 const DRAIN_POLL: Duration = Duration::from_millis(1);
@@ -168,10 +167,7 @@ impl Shard {
             net.unpin_sealed(core);
             let mut events = self.events.drain(..);
             while !events.as_slice().is_empty() {
-                net.prefetch(
-                    &events.as_slice()[..events.len().min(PREFETCHED_EVENTS)],
-                    core,
-                );
+                net.prefetch(&events.as_slice()[..events.len().min(PREFETCHED_EVENTS)]);
                 for event in events.by_ref().take(PREFETCHED_EVENTS) {
                     net.handle_event(event, core);
                 }
@@ -213,13 +209,14 @@ impl Net {
         !self.lists.has_resting() && self.may_wait()
     }
 
-    /// Prefetches the buckets, then the items, that the requests in `events` will look up. With one request from each
+    /// Prefetches the leaves, buckets and items that the requests in `events` will look up. With one request from each
     /// of many connections, their cache misses overlap as those of one pipeline do.
-    fn prefetch(&self, events: &[Event], core: &Core) {
+    fn prefetch(&self, events: &[Event]) {
         if events.len() < 2 {
             return;
         }
-        let mut hashes = [KeyHash(0); PREFETCHED_EVENTS];
+        let readers = &self.shared.readers;
+        let mut ahead = [None; PREFETCHED_EVENTS];
         let mut count = 0;
         for event in events {
             let bytes = match event {
@@ -234,14 +231,18 @@ impl Net {
                 continue;
             };
             let hash = self.shared.ground.hasher.hash(key);
-            if self.shared.route.owner_of(hash) == self.id {
-                core.engine.prefetch(hash);
-                hashes[count] = hash;
+            if let Some(reader) = readers.of(self.shared.route.owner_of(hash)) {
+                reader.prefetch_leaf(hash);
+                ahead[count] = Some((reader, hash));
                 count += 1;
             }
         }
-        for &hash in &hashes[..count] {
-            core.engine.prefetch_item(hash);
+        let ahead = || ahead[..count].iter().flatten();
+        for (reader, hash) in ahead() {
+            reader.prefetch(*hash);
+        }
+        for (reader, hash) in ahead() {
+            reader.prefetch_item(*hash);
         }
     }
 

@@ -146,10 +146,13 @@ fn get_many(conn: &mut Conn, mut keys: Keys<'_>, style: ManyStyle, cx: &mut Cx<'
         let room = conn.reply_room(LOOKAHEAD, cx);
         for (slot, key) in ahead[..room].iter_mut().zip(&mut keys) {
             *slot = (key, cx.hash(key));
-            cx.prefetch(slot.1);
+            cx.prefetch_leaf(slot.1);
             count += 1;
         }
         let ahead = &ahead[..count];
+        for &(_, hash) in ahead {
+            cx.prefetch_bucket(hash);
+        }
         for &(_, hash) in ahead {
             cx.prefetch_item(hash);
         }
