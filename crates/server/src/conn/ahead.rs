@@ -1,6 +1,5 @@
-//! Runs of single-key gets in a pipeline: the leaves of the index, the buckets
-//! and then the items are prefetched together, so that their
-//! cache misses overlap.
+//! Runs of single-key gets in a pipeline: the leaves of the index, the buckets and then the items are prefetched
+//! together, so that their cache misses overlap.
 
 use corecached_engine::{Fetch, KeyHash};
 use corecached_protocol::reply;

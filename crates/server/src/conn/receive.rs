@@ -14,7 +14,7 @@ const RECORD_HEAD_BYTES: usize = 5;
 
 /// Whether `bytes` begin as a connection that speaks TLS: with a record of type 22, major version 3. No text command
 /// begins so.
-pub(super) fn may_be_client_hello(bytes: &[u8]) -> bool {
+fn may_be_client_hello(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(RECORD_HEAD_BYTES)];
     matches!(head, [22] | [22, 3, ..]) && !head.ends_with(b"\n")
 }
