@@ -13,7 +13,7 @@ use corecached_reactor::Token;
 pub(crate) struct ShardId(pub(crate) u16);
 
 /// Names a connection of one shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ConnId {
     /// The connection's place in the table.
     pub(crate) index: u32,

@@ -15,6 +15,7 @@ mod error;
 mod ground;
 mod ids;
 mod insight;
+mod latency;
 mod lending;
 mod listen;
 mod memory;

@@ -17,6 +17,7 @@ use crate::crawler::Crawler;
 use crate::ground::Ground;
 use crate::ground::counters::Telemetry;
 use crate::insight::Insight;
+use crate::latency::Latency;
 use crate::lending::core::Cells;
 use crate::memory::{Memory, Neighbours};
 use crate::process::Reloads;
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) admission: Admission,
     /// The counters.
     pub(crate) telemetry: Telemetry,
+    /// How long commands take.
+    pub(crate) latency: Latency,
     /// Crawls and dumps.
     pub(crate) crawler: Crawler,
     /// The estimate of `stats mrc`.
@@ -66,6 +69,7 @@ impl Shared {
         self.crawler.reset();
         self.watch.reset();
         self.insight.reset();
+        self.latency.reset();
     }
 
     /// Ends the process: every shard sends its remaining replies, closes its connections and returns.

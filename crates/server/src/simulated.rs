@@ -24,6 +24,7 @@ use crate::dialect::value::PinCookie;
 use crate::ground::config::Config;
 use crate::ground::listeners::{BindingProtocol, TlsKind};
 use crate::ids::{ConnId, ReplyTo, ShardId};
+use crate::latency::Tally;
 use crate::lending::batch::Delivery;
 use crate::lending::core::Core;
 use crate::listen::{ListenerId, ListenerInfo, Transport};
@@ -177,6 +178,7 @@ impl Net {
             shared: &self.shared,
             net: self.shared.telemetry.of(self.id.0),
             spare: &mut self.spare,
+            tally: Tally::default(),
             output_bytes_max: OUTPUT_BYTES_MAX,
             keys_left: KEYS_PER_TURN,
             has_long_turn: false,

@@ -23,6 +23,7 @@ use crate::dialect::value::PinCookie;
 use crate::ground::config::Config;
 use crate::ground::listeners::{BindingProtocol, TlsKind};
 use crate::ids::{ConnId, ShardId};
+use crate::latency::Tally;
 use crate::lending::core::Core;
 use crate::listen::{ListenerId, ListenerInfo, Transport};
 use crate::replies::{Spare, Told};
@@ -156,6 +157,7 @@ impl Server {
             shared: &self.shared,
             net: self.shared.telemetry.of(SHARD.0),
             spare: &mut self.spare,
+            tally: Tally::default(),
             output_bytes_max: OUTPUT_BYTES_MAX,
             keys_left: KEYS_PER_TURN,
             has_long_turn: false,

@@ -20,6 +20,8 @@ pub(super) fn parse<'a>(packet: &Packet<'a>) -> Option<BinaryRequest<'a>> {
         b"hotkeys reset" => StatsRequest::HotKeys { reset: true },
         b"mrc" => StatsRequest::Mrc { reset: false },
         b"mrc reset" => StatsRequest::Mrc { reset: true },
+        b"latency" => StatsRequest::Latency { reset: false },
+        b"latency reset" => StatsRequest::Latency { reset: true },
         other => detail(other).map_or(StatsRequest::Other(other), StatsRequest::Detail),
     };
     Some(BinaryRequest::Stat(stats))

@@ -274,6 +274,11 @@ pub enum StatsRequest<'a> {
         /// Whether the counts begin anew.
         reset: bool,
     },
+    /// `stats latency`, our own.
+    Latency {
+        /// Whether the counts begin anew.
+        reset: bool,
+    },
     /// Any other word: subcommands of the server's own, or `ERROR`.
     Other(&'a [u8]),
 }

@@ -39,6 +39,9 @@ pub(super) fn parse(rest: &[u8]) -> Request<'_> {
             b"mrc" => StatsRequest::Mrc {
                 reset: words.next() == Some(b"reset"),
             },
+            b"latency" => StatsRequest::Latency {
+                reset: words.next() == Some(b"reset"),
+            },
             other => StatsRequest::Other(other),
         }
     };

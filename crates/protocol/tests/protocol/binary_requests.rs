@@ -251,6 +251,8 @@ fn statistics_and_authentication() {
         ("hotkeys now", StatsRequest::Other(b"hotkeys now")),
         ("mrc", StatsRequest::Mrc { reset: false }),
         ("mrc reset", StatsRequest::Mrc { reset: true }),
+        ("latency", StatsRequest::Latency { reset: false }),
+        ("latency reset", StatsRequest::Latency { reset: true }),
     ] {
         let bytes = rendered(|out| render::keyed(out, Opcode::Stat, OPAQUE, key.as_bytes(), 0));
         check(&bytes, 0, 0x10, BinaryRequest::Stat(stats));

@@ -134,6 +134,7 @@ fn stats_meaning(stats: StatsRequest<'_>) -> Meaning {
         StatsRequest::Sizes => StatsRequest::Sizes,
         StatsRequest::HotKeys { reset } => StatsRequest::HotKeys { reset },
         StatsRequest::Mrc { reset } => StatsRequest::Mrc { reset },
+        StatsRequest::Latency { reset } => StatsRequest::Latency { reset },
     })
 }
 
@@ -514,6 +515,8 @@ fn stats() {
         ("hotkeys rese", StatsRequest::HotKeys { reset: false }),
         ("mrc", StatsRequest::Mrc { reset: false }),
         ("mrc reset", StatsRequest::Mrc { reset: true }),
+        ("latency", StatsRequest::Latency { reset: false }),
+        ("latency reset", StatsRequest::Latency { reset: true }),
         ("detail on", StatsRequest::Detail(DetailMode::On)),
         ("detail off", StatsRequest::Detail(DetailMode::Off)),
         ("det d", StatsRequest::Detail(DetailMode::Dump)),

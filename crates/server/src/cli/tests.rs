@@ -178,9 +178,10 @@ fn connection_and_shard_options() {
 
 #[test]
 fn insight_can_be_switched_off() {
-    check(&["-o", "no_hotkeys,no_mrc"], |config| {
+    check(&["-o", "no_hotkeys,no_mrc,no_latency"], |config| {
         config.hot_keys = false;
         config.estimates = false;
+        config.latency = false;
     });
 }
 

@@ -8,6 +8,7 @@ use super::step::Step;
 use super::{Conn, Cx};
 use crate::cell::op::{Op, Verb};
 use crate::dialect::{Style, ask};
+use crate::latency::Kind;
 
 /// Keys that are hashed and prefetched together: enough to overlap their cache misses, few enough for the line buffers.
 pub(super) const LOOKAHEAD: usize = 16;
@@ -42,6 +43,7 @@ pub(super) fn run<'b>(
 ) -> Step {
     let hash = cx.hash(first.key);
     if first.bytes == bytes.len() {
+        cx.tally.count(Kind::Get, 1, first.key);
         answer(conn, &first, hash, cx);
         return Step::Used(first.bytes);
     }
@@ -60,6 +62,7 @@ pub(super) fn run<'b>(
         used += get.bytes;
     }
     let ahead = &ahead[..count];
+    cx.tally.count(Kind::Get, count as u32, first.key);
     for (_, hash) in ahead.iter().flatten() {
         cx.prefetch_bucket(*hash);
     }

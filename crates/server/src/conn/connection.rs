@@ -8,6 +8,7 @@ use corecached_protocol::Codec;
 use corecached_reactor::Outgoing;
 
 use crate::ids::ConnId;
+use crate::latency::Place;
 use crate::listen::ListenerId;
 use crate::replies::{self, Replies};
 use crate::route::pushed::Pushed;
@@ -88,6 +89,8 @@ pub(crate) struct Conn {
     pub(crate) counted: Held,
     /// The shard's lists that the connection is in.
     pub(crate) listed: Listed,
+    /// Where its commands are measured.
+    pub(crate) measured: Place,
 }
 
 impl Conn {
@@ -125,6 +128,7 @@ impl Conn {
             parting: Parting::default(),
             counted: Held::default(),
             listed: Listed::default(),
+            measured: Place::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use corecached_engine::KeyHash;
 use crate::cell::access::Access;
 use crate::dialect::ask::Times;
 use crate::ground::counters::NetCounters;
+use crate::latency::Tally;
 use crate::replies::Spare;
 use crate::route::router::Router;
 use crate::shared::Shared;
@@ -21,6 +22,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) net: &'a NetCounters,
     /// Buffers for replies.
     pub(crate) spare: &'a mut Spare,
+    /// Counts the commands that the connection executes.
+    pub(crate) tally: Tally<'a>,
     /// A connection with this many bytes to send executes nothing further.
     pub(crate) output_bytes_max: usize,
     /// Keys that gets of several keys may still look up in this turn of the connection.

@@ -5,6 +5,8 @@
 pub(super) struct Input {
     bytes: Vec<u8>,
     used: usize,
+    /// Bytes that were used up and dropped before, a number that wraps around.
+    dropped: u32,
 }
 
 /// Facts about a line whose end has not come.
@@ -36,9 +38,16 @@ impl Input {
     pub(super) fn keep(&mut self, bytes: &[u8]) {
         if self.used > 0 && self.used >= self.bytes.len() / 2 {
             self.bytes.drain(..self.used);
+            self.dropped = self.dropped.wrapping_add(self.used as u32);
             self.used = 0;
         }
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Where the kept bytes begin and end, in numbers that wrap around. They begin anew when nothing is kept.
+    pub(super) fn span(&self) -> (u32, u32) {
+        let begin = self.dropped.wrapping_add(self.used as u32);
+        (begin, begin.wrapping_add(self.len() as u32))
     }
 
     /// Takes the buffer, so that it can be read while the connection changes.

@@ -3,6 +3,8 @@
 use corecached_engine::Deadline;
 use corecached_protocol::text::KeyCheck;
 
+use crate::latency::Kind;
+
 /// A get of many keys that is answered in several turns. The rest of its line stands at the beginning of the input.
 #[derive(Debug)]
 pub(super) struct KeyRun {
@@ -24,4 +26,14 @@ pub(super) struct ManyStyle {
     pub(super) with_cas: bool,
     /// The new deadline of hits.
     pub(super) touch: Option<Deadline>,
+}
+
+impl ManyStyle {
+    /// The kind of the command.
+    pub(super) fn kind(&self) -> Kind {
+        match self.touch {
+            Some(_) => Kind::Touch,
+            None => Kind::Get,
+        }
+    }
 }

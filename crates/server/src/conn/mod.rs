@@ -20,7 +20,7 @@
 //! ahead storing statistics walk     runs of gets; values; commands of all shards; walks over all items; the log that
 //!   broadcast watch                   takes a connection for good
 //! output flow reading secure end    what a connection does: replies; when it goes on, is read and ends; its memory;
-//!   measure state table               `stats conns`
+//!   measure state table timed         `stats conns`, `stats latency`
 //! connection                        what a connection is: its state, and what it is in the middle of
 //! upload key_run crawl gather       what it can be in the middle of
 //!   announced holder window
@@ -61,6 +61,7 @@ mod steps;
 mod storing;
 mod table;
 mod text;
+mod timed;
 mod tls;
 mod upload;
 mod walk;

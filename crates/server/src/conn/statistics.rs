@@ -67,6 +67,14 @@ pub(super) fn stats(
             let pairs = stats::mrc::render(cx.shared);
             return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
         }
+        StatsRequest::Latency { reset: true } => {
+            cx.shared.latency.reset();
+            return conn.notice(style, Notice::CountersReset, cx);
+        }
+        StatsRequest::Latency { reset: false } => {
+            let pairs = stats::latency::render(cx.shared);
+            return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
+        }
         StatsRequest::Other(b"shards") => GatherKind::Shards,
         StatsRequest::Other(b"memory") => GatherKind::Memory,
         StatsRequest::Other(_) => return conn.notice(style, Notice::NoSuchStatistics, cx),

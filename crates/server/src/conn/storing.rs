@@ -12,6 +12,7 @@ use corecached_protocol::reply::{BAD_DATA_CHUNK, CRLF};
 
 use crate::cell::op::{Change, Refusal};
 use crate::cell::outcome::Grant;
+use crate::latency::Kind;
 
 use super::announced::Announced;
 use super::holder::{COPIED_BYTES_MAX, Holder};
@@ -96,6 +97,7 @@ pub(super) fn refuse(
 /// Runs `change` on the command's key; the outcome is told as the command asks for.
 #[inline]
 fn submit(announced: &Announced<'_>, change: Change<'_>, conn: &mut Conn, cx: &mut Cx<'_>) {
+    cx.tally.count(Kind::Set, 1, announced.key);
     conn.submit(&announced.op(change), &announced.style, cx);
 }
 
@@ -117,6 +119,7 @@ pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, P
             Progress::Refused(why) => give_up(*upload, why, conn, cx),
             _ => {
                 let announced = &upload.announced;
+                cx.tally.count(Kind::Set, 1, &upload.key);
                 if announced.reports_malformed || !announced.style.is_none() {
                     conn.say(BAD_DATA_CHUNK, cx);
                 }
@@ -134,6 +137,7 @@ fn finish(upload: Upload, conn: &mut Conn, cx: &mut Cx<'_>) {
     let staged = match upload.holder {
         Holder::Own(staged) if owner == cx.access.shard => cx.access.engine.leave_staged(staged),
         Holder::Own(staged) => {
+            cx.tally.count(Kind::Set, 1, announced.key);
             conn.note_pushed(owner, cx);
             let reply_to = (!announced.style.is_none()).then(|| conn.expect_reply());
             let op = announced.op(announced.store(&[]));

@@ -63,6 +63,14 @@ impl Clock {
         1000 * u64::from(self.at(time.tv_sec).0) + milliseconds
     }
 
+    /// Nanoseconds of a clock that is good for the difference of two readings only; `debugtime` does not change it. A
+    /// reading takes some 20 ns.
+    #[inline]
+    pub(crate) fn precise_ns() -> u64 {
+        let time = read(libc::CLOCK_MONOTONIC);
+        1_000_000_000 * time.tv_sec as u64 + time.tv_nsec as u64
+    }
+
     /// Now. A coarse clock is enough: memcached's own clock ticks once a second.
     #[inline]
     pub(crate) fn now(&self) -> Seconds {
@@ -123,12 +131,17 @@ fn monotonic() -> i64 {
 }
 
 fn coarse() -> libc::timespec {
+    read(libc::CLOCK_MONOTONIC_COARSE)
+}
+
+#[inline]
+fn read(clock: libc::clockid_t) -> libc::timespec {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     // SAFETY: `time` is a valid timespec for the kernel to fill in; the clock id is one every supported kernel has.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut time) };
+    unsafe { libc::clock_gettime(clock, &mut time) };
     time
 }
 

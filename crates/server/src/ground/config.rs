@@ -167,6 +167,10 @@ pub(crate) struct Config {
     pub(crate) hot_keys: bool,
     /// `-o no_mrc`, our own, turns it off. Whether `stats mrc` estimates.
     pub(crate) estimates: bool,
+    /// `-o no_latency`, our own, turns it off. Whether `stats latency` counts.
+    pub(crate) latency: bool,
+    /// `-o slow_us`, our own. From this many microseconds on a command is logged as slow; 0 = never.
+    pub(crate) slow_us: u32,
     /// `-o watcher_logbuf_size`, in bytes.
     pub(crate) watcher_logbuf_bytes: u64,
     /// `-o worker_logbuf_size`, in bytes.
@@ -198,6 +202,11 @@ impl Config {
     /// The interface by which bytes are moved, once it has been decided on.
     pub(crate) fn driver(&self) -> Io {
         self.io.unwrap_or_default()
+    }
+
+    /// Whether it is measured how long commands take. The slow log needs that, too.
+    pub(crate) fn measures_latency(&self) -> bool {
+        self.latency || self.slow_us > 0
     }
 }
 
@@ -272,6 +281,8 @@ impl Default for Config {
             track_sizes: false,
             hot_keys: true,
             estimates: true,
+            latency: true,
+            slow_us: 0,
             watcher_logbuf_bytes: 256 * 1024,
             worker_logbuf_bytes: 64 * 1024,
             authentication: Authentication::None,

@@ -310,6 +310,7 @@ pub(super) const MEMORY: Rows = rows! {
     "conn_pools" Gauge "corecached_connection_memory_bytes" [purpose = "pools"];
     "watchers" Gauge "corecached_watchers_bytes" "Bytes of lines that wait for watchers.";
     "insight" Gauge "corecached_insight_bytes" "Bytes of stats hotkeys and stats mrc.";
+    "latency" Gauge "corecached_latency_bytes" "Bytes of the buckets of stats latency.";
     "conn_mem_closed" Counter "corecached_connections_closed_for_memory_total" "Connections closed because of -o conn_mem_limit.";
     "N:payload" Gauge "corecached_shard_memory_bytes" "Bytes of the shard's part of the memory limit, by purpose." [purpose = "payload"];
     "N:headers" Gauge "corecached_shard_memory_bytes" [purpose = "headers"];

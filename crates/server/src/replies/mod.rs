@@ -165,6 +165,12 @@ impl Replies {
         ReplySeq(seq)
     }
 
+    /// The places of the first reply that is not ready, and of the next reply from another shard.
+    pub(crate) fn span(&self) -> (u32, u32) {
+        let next = self.first.wrapping_add(self.waiting.len() as u32);
+        (self.first, next)
+    }
+
     /// Puts an awaited reply in its place, and moves all replies that are complete now to the ready bytes.
     pub(crate) fn fulfil(&mut self, seq: ReplySeq, spare: &mut Spare, told: Told<'_>) {
         let index = seq.0.wrapping_sub(self.first) as usize;

@@ -23,6 +23,7 @@ use crate::ground::config::Config;
 use crate::ground::counters::Telemetry;
 use crate::ids::ShardId;
 use crate::insight::Insight;
+use crate::latency::Latency;
 use crate::lending::batch::BoxedBatch;
 use crate::lending::core::{Cells, Core};
 use crate::listen::{self, ListenerInfo, Listeners};
@@ -174,6 +175,7 @@ pub(crate) fn build(
         memory: SharedMemory::new(budget, shards),
         admission: Admission::new(listeners, auth, tls, config.conn_limit, shards),
         telemetry: Telemetry::new(shards),
+        latency: Latency::new(shards, config.measures_latency()),
         crawler: Crawler::default(),
         insight,
         watch,

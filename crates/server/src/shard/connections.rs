@@ -167,6 +167,7 @@ impl Net {
         {
             self.stream_in_doubt(id);
         }
+        self.measure_blocked(id);
         // From now on the bytes being sent count as the connection's memory.
         self.conns.count(id);
     }
@@ -180,6 +181,7 @@ impl Net {
             return self.stream_in_doubt(id);
         }
         conn.take_watched();
+        self.measure_unblocked(id);
         self.after_input(id);
     }
 
@@ -244,6 +246,8 @@ impl Net {
             return;
         };
         self.note_closed(&mut conn);
+        self.meter
+            .closed(&mut conn.measured, id, &self.shared.latency);
         let mut access = core.access(self.id, self.now, conn.raw_fd());
         let unsent = conn.abandon(&mut access, &mut self.router, &self.shared);
         self.unpin(unsent, core);

@@ -15,6 +15,7 @@ mod holding;
 mod idle;
 mod lists;
 mod maintenance;
+mod measure;
 mod reaper;
 mod refresh;
 mod senders;
@@ -36,6 +37,7 @@ use corecached_reactor::{Event, Reactor};
 use crate::conn::ConnTable;
 use crate::ground::counters::NetCounters;
 use crate::ids::ShardId;
+use crate::latency::Meter;
 use crate::lending::core::Core;
 use crate::route::directory::ShardHandle;
 use crate::route::router::Router;
@@ -99,6 +101,8 @@ struct Net {
     warm: Warm,
     /// Events of the network side, for watchers.
     log: EventLog,
+    /// Measures how long commands take.
+    meter: Meter,
     /// Signals to the shard's other tasks.
     windows: Windows,
     now: Seconds,
@@ -112,7 +116,9 @@ impl Shard {
         let allowance = Allowance::of(&shared.ground.config, now);
         let windows = Windows::default();
         let idle_timeout = shared.ground.config.idle_timeout_seconds;
+        let slow_us = shared.ground.config.slow_us;
         let net = Net {
+            meter: Meter::new(parts.id, shared.latency.is_on(), slow_us),
             id: parts.id,
             log: EventLog::new(Arc::clone(&shared.watch)),
             shared,

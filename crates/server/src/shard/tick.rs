@@ -19,7 +19,7 @@ use std::io;
 use std::time::Duration;
 
 use corecached_protocol::{Codec, binary, udp};
-use corecached_reactor::{Event, RecvBuf, runtime};
+use corecached_reactor::{Event, Outgoing, RecvBuf, runtime};
 
 use crate::cell::ConnId;
 use crate::conn::{Arrival, HandshakeTurn, Turning};
@@ -60,7 +60,7 @@ impl Shard {
         let mut idle_windows = 0;
         loop {
             let may_wait = self.net.may_wait() && !self.reaper.wants_turn();
-            let wait = may_wait && self.net.handle().try_sleep();
+            let wait = may_wait && !self.net.measures_sends() && self.net.handle().try_sleep();
             self.reaper.worked();
             let turned = self.net.reactor.turn(wait, &mut self.events);
             if wait {
@@ -68,6 +68,7 @@ impl Shard {
             }
             self.net.handle().awake();
             turned?;
+            self.net.turn_begins();
             let pace = self.pace(&mut busy, &mut idle_windows);
             if pace != Pace::Run {
                 self.net.lists.end_rest();
@@ -130,6 +131,7 @@ impl Shard {
             let now = self.net.shared.ground.clock.now();
             self.reaper
                 .work(&mut self.owner.resume().engine, now, slice);
+            self.net.turn_begins();
         }
     }
 
@@ -145,6 +147,7 @@ impl Shard {
             self.net.counters().parks.add(1);
             self.net.warm.spare.rest();
             self.net.router.rest();
+            self.net.meter.rest();
             self.net.reactor.park().await?;
         }
         self.net.handle().awake();
@@ -164,6 +167,9 @@ impl Shard {
             net.log.sync();
             let handle = net.shared.route.shard(net.id);
             net.router.serve(handle, core, net.now);
+            if net.router.has_peers() {
+                net.mark();
+            }
             net.unpin_sealed(core);
             let mut events = self.events.drain(..);
             while !events.as_slice().is_empty() {
@@ -185,6 +191,7 @@ impl Shard {
         }
         net.handle_control(messages);
         net.close_idle();
+        net.mark_exchange();
         net.exchange(ends_window);
         net.publish(seen);
         net.send_replies();
@@ -356,6 +363,9 @@ impl Net {
     /// Begins one send for each connection that has replies.
     fn send_replies(&mut self) {
         let mut list = self.lists.take_to_send();
+        if !list.is_empty() {
+            self.mark_sends();
+        }
         for id in list.drain(..) {
             let Some(conn) = self.conns.get_mut(id) else {
                 continue;
@@ -363,6 +373,7 @@ impl Net {
             conn.listed.to_send = false;
             if conn.is_datagram() {
                 if conn.is_answered() {
+                    self.measure(id, Some(0));
                     self.answer(id);
                 }
                 continue;
@@ -375,6 +386,7 @@ impl Net {
                     counters.bytes_written.add(outgoing.len() as u64);
                 })
             };
+            let bytes = outgoing.as_ref().map(Outgoing::len);
             if let Some(outgoing) = outgoing {
                 conn.send(outgoing, &mut self.reactor);
                 if conn.is_closing() || conn.has_more_to_seal() {
@@ -385,6 +397,7 @@ impl Net {
             } else if conn.is_finished() {
                 self.lists.dooms(id);
             }
+            self.measure(id, bytes);
             self.conns.count(id);
         }
         self.lists.give_back(list);

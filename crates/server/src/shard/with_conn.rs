@@ -37,6 +37,7 @@ impl Net {
         work: impl FnOnce(&mut Conn, Buffers<'_>, &mut Cx<'_>) -> T,
     ) -> Option<T> {
         let conn = self.conns.get_mut(id)?;
+        let arrival = self.meter.arrival(conn.measured, &conn.facts());
         self.warm.prepare(&mut self.reactor);
         self.router.push_for(conn.raw_fd());
         let mut cx = Cx {
@@ -45,6 +46,7 @@ impl Net {
             shared: &self.shared,
             net: self.shared.telemetry.of(self.id.0),
             spare: &mut self.warm.spare,
+            tally: self.meter.tally(),
             output_bytes_max: self.holding.output_bytes_max(),
             keys_left: KEYS_PER_TURN,
             has_long_turn: false,
@@ -54,6 +56,13 @@ impl Net {
             scratch: &mut self.warm.scratch,
         };
         let done = work(conn, buffers, &mut cx);
+        let counts = cx.tally.counts();
+        let (mut place, facts) = (conn.measured, conn.facts());
+        self.meter.worked(&mut place, (arrival, &facts), &counts);
+        conn.measured = place;
+        if self.meter.is_window_full() {
+            self.mark();
+        }
         self.after_input(id);
         Some(done)
     }

@@ -45,6 +45,7 @@ fn conn_pairs(pairs: &mut Pairs, shared: &Shared) {
     pairs.number("conn_pools", sum(|memory| &memory.pools));
     pairs.number("watchers", shared.watch.held_bytes());
     pairs.number("insight", shared.insight.held_bytes());
+    pairs.number("latency", shared.latency.held_bytes());
     pairs.number("conn_mem_closed", shared.telemetry.closed_for_memory());
 }
 

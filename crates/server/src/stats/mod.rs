@@ -1,9 +1,10 @@
 //! The replies to `stats` and its subcommands. Names, order and meaning are memcached's; statistics of our own are in
-//! `stats shards`, `stats memory`, `stats hotkeys` and `stats mrc`.
+//! `stats shards`, `stats memory`, `stats hotkeys`, `stats mrc` and `stats latency`.
 
 pub(crate) mod general;
 pub(crate) mod hot_keys;
 pub(crate) mod items;
+pub(crate) mod latency;
 pub(crate) mod memory;
 pub(crate) mod mrc;
 pub(crate) mod settings;

@@ -19,6 +19,7 @@
 //! ends/               the process ends whole: panics, denied system calls, ports that are free afterwards
 //! faults/             limits, slow and broken clients, signals, full memory
 //! lines.rs            lines longer than a receive buffer
+//! latency.rs          how long commands take
 //! large.rs            values that are read right into slab memory
 //! metrics/            the port of -o metrics
 //! concurrent.rs       several clients on the same keys
@@ -54,6 +55,7 @@ mod faults;
 mod insight;
 mod keys;
 mod large;
+mod latency;
 mod lines;
 mod listeners;
 mod metrics;

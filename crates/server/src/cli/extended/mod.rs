@@ -20,7 +20,7 @@ type Switch = fn(&mut Config);
 type Setter = fn(&mut Config, &str) -> Result<(), CliError>;
 
 /// Sub-options that need no value; a value that is given is ignored.
-const SWITCHES: [(&str, Switch); 25] = [
+const SWITCHES: [(&str, Switch); 26] = [
     ("maxconns_fast", |config| config.maxconns_fast = true),
     ("no_maxconns_fast", |config| config.maxconns_fast = false),
     ("no_hashexpand", |config| config.hash_expand = false),
@@ -43,6 +43,7 @@ const SWITCHES: [(&str, Switch); 25] = [
     ("track_sizes", |config| config.track_sizes = true),
     ("no_hotkeys", |config| config.hot_keys = false),
     ("no_mrc", |config| config.estimates = false),
+    ("no_latency", |config| config.latency = false),
     ("no_chunked_items", |config| {
         config.slab_chunk_max = SLAB_PAGE_BYTES;
     }),

@@ -1,6 +1,6 @@
 //! Replies that packets of every kind may get, and what `-vv` shows of packets.
 
-use corecached_protocol::binary::{Head, Opcode, Status, reply};
+use corecached_protocol::binary::{BinaryRequest, Head, Opcode, Status, reply};
 use tracing::debug;
 
 use crate::conn::step::Step;
@@ -29,6 +29,27 @@ pub(super) fn fail(
     close: bool,
     cx: &mut Cx<'_>,
 ) -> Step {
+    cx.tally.count_other();
     conn.tell(cx, |out| reply::error(&mut out.bytes, head, status));
     if close { Step::Close } else { Step::Used(used) }
+}
+
+/// Counts the command for `stats latency`, unless that is done where its key or its error is at hand.
+pub(super) fn count_other(request: &BinaryRequest<'_>, cx: &mut Cx<'_>) {
+    let is_counted_elsewhere = matches!(
+        request,
+        BinaryRequest::Get { .. }
+            | BinaryRequest::GetAndTouch { .. }
+            | BinaryRequest::Touch { .. }
+            | BinaryRequest::Store(_)
+            | BinaryRequest::Delete { .. }
+            | BinaryRequest::Arith { .. }
+            | BinaryRequest::Error { .. }
+            | BinaryRequest::SaslList
+            | BinaryRequest::SaslAuth { .. }
+            | BinaryRequest::SaslStep { .. }
+    );
+    if !is_counted_elsewhere {
+        cx.tally.count_other();
+    }
 }

@@ -13,12 +13,13 @@ use corecached_protocol::reply::COMPATIBILITY_VERSION;
 
 use crate::cell::op::{Change, Op, Verb};
 use crate::dialect::{Style, ask};
+use crate::latency::Kind;
 
 use super::ahead::{self, Get};
 use super::course::Stop;
 use super::step::Step;
 use super::{Conn, Cx, broadcast, statistics};
-use answer::{fail, log_request};
+use answer::{count_other, fail, log_request};
 
 /// Works on one packet, which `bytes` begins with.
 pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
@@ -38,6 +39,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     if !conn.is_admitted() && !sasl::is_open(head, &request) {
         return fail(conn, head, Status::AuthError, used, true, cx);
     }
+    count_other(&request, cx);
     match request {
         BinaryRequest::Get { key, .. } => {
             let first = Get::new(key, Style::Binary(head), used);
@@ -96,6 +98,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
 #[inline]
 fn keyed(conn: &mut Conn, head: Head, key: &[u8], verb: Verb<'_>, cx: &mut Cx<'_>) {
     let hash = cx.hash(key);
+    cx.tally.count(Kind::of(&verb), 1, key);
     conn.submit(&Op { key, hash, verb }, &Style::Binary(head), cx);
 }
 

@@ -82,6 +82,7 @@ pub(super) fn command(
         BinaryRequest::SaslAuth { .. } => begin(conn, mechanism, message, cx),
         _ => go_on(conn, message, cx),
     };
+    cx.tally.count_other();
     conn.tell(cx, |out| match status {
         Status::Ok => reply::body(&mut out.bytes, head, status, reply::AUTHENTICATED),
         status => reply::error(&mut out.bytes, head, status),
@@ -96,6 +97,7 @@ fn list(conn: &mut Conn, head: Head, used: usize, cx: &mut Cx<'_>) -> Step {
     if conn.is_admitted() {
         conn.admittance = Admittance::Stranger;
     }
+    cx.tally.count_other();
     conn.tell(cx, |out| {
         reply::body(&mut out.bytes, head, Status::Ok, plain::MECHANISM);
     });

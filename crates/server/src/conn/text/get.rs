@@ -49,8 +49,11 @@ pub(super) fn many(
     line: &[u8],
     cx: &mut Cx<'_>,
 ) -> Step {
+    let mut behind = keys.clone();
     let left = get_many(conn, keys, style, cx);
     if left == 0 {
+        cx.tally
+            .count(style.kind(), 1, behind.next().unwrap_or_default());
         conn.say(reply::END, cx);
         return Step::Used(line.len());
     }
@@ -91,6 +94,7 @@ pub(in crate::conn) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> 
     if let Some(check) = &mut run.check {
         match check.step(text, KEYS_BYTES_AT_ONCE_MAX) {
             Checked::Bad => {
+                cx.tally.count_other();
                 conn.say(reply::BAD_FORMAT, cx);
                 return Step::Used(line);
             }
@@ -103,6 +107,9 @@ pub(in crate::conn) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> 
     let (now, behind) = text.split_at(portion(text));
     let left = behind.len() + get_many(conn, Keys::resume(now), run.style, cx);
     if left == 0 {
+        let mut keys = Keys::resume(now);
+        cx.tally
+            .count(run.style.kind(), 1, keys.next().unwrap_or_default());
         conn.say(reply::END, cx);
         return Step::Used(line);
     }

@@ -12,6 +12,7 @@ use crate::conn::storing::{self, Taken};
 use crate::conn::{Conn, Cx};
 use crate::dialect::ask::meta::{arith, delete, fetch, get_style, mode, style};
 use crate::dialect::{MetaStyle, Style};
+use crate::latency::Kind;
 
 use super::get;
 
@@ -53,6 +54,7 @@ pub(super) fn command(
             submit(conn, &debug.key, verb, style, cx);
         }
         MetaRequest::Error { reply, swallow } => {
+            cx.tally.count_other();
             conn.say(reply, cx);
             conn.swallow(*swallow);
         }
@@ -70,6 +72,7 @@ fn submit(
     let mut scratch = [0; KEY_BYTES_MAX];
     let key = key.bytes(&mut scratch);
     let hash = cx.hash(key);
+    cx.tally.count(Kind::of(&verb), 1, key);
     conn.submit(&Op { key, hash, verb }, &Style::Meta(style), cx);
 }
 

@@ -12,6 +12,7 @@ use corecached_protocol::text::{self, Parsed, Request};
 use crate::cell::op::{Op, Verb};
 use crate::dialect::{Style, ask};
 use crate::dialogue;
+use crate::latency::Kind;
 
 use super::ahead::{self, Get};
 use super::course::Stop;
@@ -61,6 +62,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             noreply,
             close,
         } => {
+            cx.tally.count_other();
             conn.say_unless(noreply, reply, cx);
             if close {
                 return Step::Close;
@@ -68,10 +70,14 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             conn.swallow(swallow);
         }
         Request::Quit => {
+            cx.tally.count_other();
             conn.parting.reason = Some(CloseReason::Normal);
             return Step::Close;
         }
-        other => return admin::command(conn, &other, line, cx),
+        other => {
+            cx.tally.count_other();
+            return admin::command(conn, &other, line, cx);
+        }
     }
     Step::Used(line)
 }
@@ -133,5 +139,6 @@ fn change(conn: &mut Conn, request: &Request<'_>, cx: &mut Cx<'_>) {
         hash: cx.hash(key),
         verb: Verb::Change(change),
     };
+    cx.tally.count(Kind::of(&op.verb), 1, key);
     conn.submit(&op, &Style::text_unless(noreply), cx);
 }

@@ -26,14 +26,14 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A snapshot of one server: the text, and whether the status was 0.
-fn once(address: SocketAddr) -> (String, bool) {
+pub(crate) fn once(address: SocketAddr) -> (String, bool) {
     let output = top(&["--once", "--interval", "0.2", &address.to_string()]);
     assert_eq!(text(&output.stderr), "");
     (text(&output.stdout), output.status.success())
 }
 
 /// The figure of a name, of whichever server.
-fn figure<'a>(snapshot: &'a str, name: &str) -> &'a str {
+pub(crate) fn figure<'a>(snapshot: &'a str, name: &str) -> &'a str {
     let mut lines = snapshot.lines().map(|line| line.splitn(3, ' '));
     lines
         .find_map(|mut words| (words.nth(1) == Some(name)).then(|| words.next()).flatten())

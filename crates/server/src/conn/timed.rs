@@ -1,0 +1,20 @@
+//! The facts about a connection by which its commands are measured (`latency/`).
+
+use crate::latency::Facts;
+
+use super::Conn;
+use super::course::Course;
+
+impl Conn {
+    /// The facts as they are now.
+    #[inline]
+    pub(crate) fn facts(&self) -> Facts {
+        Facts {
+            keeps_work: self.course == Course::Stalled,
+            input: self.input.span(),
+            replies: self.replies.span(),
+            awaits: self.replies.outstanding() > 0 || self.has_more_to_seal(),
+            is_sending: self.send_is_under_way() || self.replies.has_ready(),
+        }
+    }
+}

@@ -1,0 +1,473 @@
+//! Measures the commands of one shard. It is told when the network loop passes from one part of a turn to the next, and
+//! which commands were executed between two such marks; it never reads a clock.
+//!
+//! ```text
+//!   turn returns   window   window   ...   own work ends      sends begin       kernel has taken the sends
+//!     received      begun    begun           executed            mark              mark + estimate
+//!        |- queue --|- execution -|------ another shard --------|---- sending ------|
+//!        |------------------------------ total --------------------------------------|
+//! ```
+//!
+//! A connection with executed commands has a slot, until their replies are sent. All commands in it have the same
+//! marks, so a slot costs one addition for each stage, whatever the depth of the pipeline. The kernel sends within the
+//! call that also waits for the next events, so its end says nothing: in one turn of [`MEASURED_ONE_IN`] the loop does
+//! not wait, and the time that this call takes for each send is the estimate for the turns that follow. A send that the
+//! kernel reports as blocked is measured until it is done.
+
+use std::collections::HashMap;
+
+use crate::ids::{ConnId, ShardId};
+
+use super::slot::{Facts, Kept, Slot, Times};
+use super::tally::{Counts, KeyNote, Tally};
+use super::{Kind, Latency, Stage};
+
+/// Commands after which a window ends, with those of the connection that is at work. So a window takes some 10 us.
+const WINDOW_COMMANDS: u32 = 32;
+/// Most windows of a turn; the last one takes the rest.
+const WINDOWS_MAX: usize = 256;
+/// One turn of so many does not wait in the kernel, so that its sends are measured.
+const MEASURED_ONE_IN: u32 = 64;
+/// The estimate moves by this part of its distance to a measurement.
+const ESTIMATE_PART: i64 = 4;
+/// Slots for which memory is kept while there is no traffic.
+const SLOTS_KEPT: usize = 256;
+
+/// Where a connection's commands are in its shard's meter.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    /// Number of the slot, from 1 on.
+    slot: u32,
+    /// Number of the last send among those of its turn, from 1 on.
+    given: u32,
+}
+
+/// A send of the last turn.
+#[derive(Clone, Copy, Debug)]
+struct Given {
+    conn: ConnId,
+    counts: Counts,
+    times: Times,
+    /// When the kernel is taken to have had it.
+    sent: u64,
+    bytes: usize,
+}
+
+/// Commands of a connection that took too long, together.
+#[cfg_attr(not(test), expect(dead_code, reason = "nobody is told yet"))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slow {
+    /// The kind of the first command.
+    pub(crate) kind: Kind,
+    /// The key of the first command that has one.
+    pub(crate) key: KeyNote,
+    /// Number of commands.
+    pub(crate) commands: u32,
+    /// How long they took.
+    pub(crate) times: Times,
+    /// Bytes of the send that their replies were in.
+    pub(crate) bytes: usize,
+}
+
+/// Measures the commands of one shard.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    shard: ShardId,
+    is_on: bool,
+    /// From this time on a command is slow.
+    slow_ns: u64,
+    /// When the turn returned from the kernel.
+    received: u64,
+    /// When the windows of the turn began, and when its sends did.
+    marks: Vec<u64>,
+    /// Commands of the window.
+    window: u32,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// The sends of the last turn that has sent anything.
+    given: Vec<Given>,
+    /// The sends that the kernel could not take at once.
+    blocked: HashMap<ConnId, (Given, KeyNote)>,
+    /// Estimated nanoseconds until the kernel has taken a send.
+    per_send: u64,
+    sends: u32,
+    /// Turns with sends until the next one that is measured.
+    countdown: u32,
+    /// When the measured turn entered the kernel.
+    entered: Option<u64>,
+    /// The first key of the connection that is at work; then of each slot, and of each send. Unused without a slow log.
+    first_key: KeyNote,
+    slot_keys: Vec<KeyNote>,
+    given_keys: Vec<KeyNote>,
+}
+
+impl Meter {
+    /// The meter of a shard. Commands that take `slow_us` microseconds are slow; with 0, none is.
+    pub(crate) fn new(shard: ShardId, is_on: bool, slow_us: u32) -> Meter {
+        Meter {
+            shard,
+            is_on,
+            slow_ns: match slow_us {
+                0 => u64::MAX,
+                us => u64::from(us) * 1000,
+            },
+            received: 0,
+            marks: Vec::with_capacity(WINDOWS_MAX + 1),
+            window: 0,
+            slots: Vec::new(),
+            free: Vec::new(),
+            given: Vec::new(),
+            blocked: HashMap::new(),
+            per_send: 0,
+            sends: 0,
+            countdown: 0,
+            entered: None,
+            first_key: KeyNote::default(),
+            slot_keys: Vec::new(),
+            given_keys: Vec::new(),
+        }
+    }
+
+    /// Whether anything is measured, so that clocks have to be read.
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    fn logs_slow(&self) -> bool {
+        self.slow_ns != u64::MAX
+    }
+
+    /// Whether the loop should not wait in the kernel, so that the sends of this turn can be measured.
+    #[inline]
+    pub(crate) fn wants_measure(&self) -> bool {
+        self.is_on && self.sends > 0 && self.countdown == 0
+    }
+
+    /// The turn whose sends are measured enters the kernel.
+    pub(crate) fn enters(&mut self, now: u64) {
+        self.entered = Some(now);
+    }
+
+    /// A turn begins: the kernel has returned.
+    #[inline]
+    pub(crate) fn returned(&mut self, now: u64) {
+        if self.sends > 0 {
+            self.countdown = self.countdown.saturating_sub(1);
+            if let Some(entered) = self.entered.take() {
+                self.measured(now.saturating_sub(entered));
+            }
+            self.sends = 0;
+        }
+        self.received = now;
+        self.marks.clear();
+        self.marks.push(now);
+        self.window = 0;
+    }
+
+    fn measured(&mut self, ns: u64) {
+        let one = ns / u64::from(self.sends.max(1));
+        let away = (one as i64).wrapping_sub(self.per_send as i64);
+        self.per_send = match self.per_send {
+            0 => one,
+            estimate => estimate.saturating_add_signed(away / ESTIMATE_PART),
+        };
+        self.countdown = MEASURED_ONE_IN - 1;
+    }
+
+    /// A window ends, and another one begins.
+    pub(crate) fn mark(&mut self, now: u64) {
+        if self.marks.len() < WINDOWS_MAX {
+            self.marks.push(now);
+        }
+        self.window = 0;
+    }
+
+    /// Whether the window has enough commands.
+    #[inline]
+    pub(crate) fn is_window_full(&self) -> bool {
+        self.window >= WINDOW_COMMANDS
+    }
+
+    /// The last mark.
+    #[inline]
+    fn begun(&self) -> u64 {
+        self.marks.last().copied().unwrap_or(self.received)
+    }
+
+    /// The end of the window that began at `begun` in this turn.
+    fn end_of(&self, begun: u64) -> u64 {
+        let later = self.marks.partition_point(|&mark| mark <= begun);
+        self.marks.get(later).copied().unwrap_or(self.begun())
+    }
+
+    /// A count of the commands that a connection executes.
+    #[inline]
+    pub(crate) fn tally(&mut self) -> Tally<'_> {
+        let logs_slow = self.logs_slow();
+        if logs_slow {
+            self.first_key = KeyNote::default();
+        }
+        Tally {
+            first_key: logs_slow.then_some(&mut self.first_key),
+            ..Tally::default()
+        }
+    }
+
+    /// When the input was received that a connection is going to work on.
+    #[inline]
+    pub(crate) fn arrival(&self, place: Place, facts: &Facts) -> u64 {
+        let kept = match facts.keeps_work {
+            true => self.slot(place).and_then(|slot| slot.kept),
+            false => None,
+        };
+        kept.map_or(self.received, |kept| kept.since)
+    }
+
+    fn slot(&self, place: Place) -> Option<&Slot> {
+        self.slots.get((place.slot as usize).checked_sub(1)?)
+    }
+
+    fn slot_mut(&mut self, place: Place) -> Option<&mut Slot> {
+        self.slots.get_mut((place.slot as usize).checked_sub(1)?)
+    }
+
+    /// A connection has worked on input that had been received at `arrival`.
+    #[inline]
+    pub(crate) fn worked(
+        &mut self,
+        place: &mut Place,
+        (arrival, facts): (u64, &Facts),
+        counts: &Counts,
+    ) {
+        let commands = counts.all();
+        if !self.is_on || (commands == 0 && !facts.keeps_work && place.slot == 0) {
+            return;
+        }
+        self.window = self.window.saturating_add(commands);
+        if place.slot == 0 {
+            self.take_slot(place);
+        }
+        let (begun, received, first_key) =
+            (self.begun(), self.received, self.first_key_if_wanted());
+        let index = place.slot as usize - 1;
+        let slot = &mut self.slots[index];
+        if commands > 0 {
+            if slot.counts == Counts::default() {
+                *slot = Slot {
+                    received: arrival,
+                    begun,
+                    until: facts.replies.1,
+                    kept: slot.kept,
+                    ..Slot::default()
+                };
+                if let Some(first_key) = first_key {
+                    self.slot_keys[index] = first_key;
+                }
+            }
+            slot.counts.add(counts);
+            slot.waited |= facts.awaits;
+        }
+        slot.kept = facts
+            .keeps_work
+            .then(|| Kept::after(slot.kept, facts, received));
+        if slot.kept.is_none() && slot.counts == Counts::default() {
+            self.give_slot(place);
+        }
+    }
+
+    fn first_key_if_wanted(&self) -> Option<KeyNote> {
+        self.logs_slow().then_some(self.first_key)
+    }
+
+    fn take_slot(&mut self, place: &mut Place) {
+        place.slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            if self.logs_slow() {
+                self.slot_keys.push(KeyNote::default());
+            }
+            self.slots.len() as u32
+        });
+    }
+
+    fn give_slot(&mut self, place: &mut Place) {
+        if let Some(slot) = self.slot_mut(*place) {
+            *slot = Slot::default();
+            self.free.push(place.slot);
+        }
+        place.slot = 0;
+    }
+
+    /// The own work of the turn is done, and its sends begin.
+    #[inline]
+    pub(crate) fn sends(&mut self, now: u64, latency: &Latency) {
+        latency.sync(self.shard);
+        self.marks.push(now);
+        self.given.clear();
+        self.given_keys.clear();
+    }
+
+    /// The replies of a connection have been given to the kernel as one send of `sent` bytes, or there is none. Returns
+    /// its commands if they are answered, and slow.
+    #[inline]
+    pub(crate) fn sent(
+        &mut self,
+        place: &mut Place,
+        (conn, facts, sent): (ConnId, &Facts, Option<usize>),
+        latency: &Latency,
+    ) -> Option<Slow> {
+        if !self.is_on {
+            return None;
+        }
+        self.sends += u32::from(sent.is_some());
+        let slot = *self.slot(*place).filter(|slot| slot.counts.all() > 0)?;
+        let has_passed = (facts.replies.0.wrapping_sub(slot.until) as i32) >= 0;
+        let is_answered = match sent {
+            Some(_) => !facts.awaits || has_passed,
+            None => !facts.awaits && !facts.is_sending,
+        };
+        let executed = match slot.executed {
+            0 => self.end_of(slot.begun),
+            executed => executed,
+        };
+        if !is_answered {
+            if let Some(slot) = self.slot_mut(*place) {
+                slot.executed = executed;
+            }
+            return None;
+        }
+        let estimate = match sent {
+            Some(_) => self.per_send * u64::from(self.sends),
+            None => 0,
+        };
+        let times = self.times(&Slot { executed, ..slot }, estimate);
+        self.count(&slot.counts, &times, latency);
+        let given = Given {
+            conn,
+            counts: slot.counts,
+            times,
+            sent: self.begun() + estimate,
+            bytes: sent.unwrap_or(0),
+        };
+        if sent.is_some() {
+            self.given.push(given);
+            place.given = self.given.len() as u32;
+        }
+        let slow = self.logs_slow().then(|| {
+            let key = self.slot_keys[place.slot as usize - 1];
+            if sent.is_some() {
+                self.given_keys.push(key);
+            }
+            slow(&given, key)
+        });
+        self.empty(place);
+        slow.filter(|_| times.total >= self.slow_ns)
+    }
+
+    /// Forgets the commands of a slot, which are answered.
+    fn empty(&mut self, place: &mut Place) {
+        match self.slot_mut(*place) {
+            Some(slot) if slot.kept.is_some() => slot.counts = Counts::default(),
+            _ => self.give_slot(place),
+        }
+    }
+
+    /// The times of a slot whose replies are being sent.
+    fn times(&self, slot: &Slot, estimate: u64) -> Times {
+        let now = self.begun();
+        let behind = now.saturating_sub(slot.executed);
+        Times {
+            queue: slot.begun.saturating_sub(slot.received),
+            execution: slot.executed.saturating_sub(slot.begun),
+            other_shard: slot.waited.then_some(behind),
+            sending: estimate + if slot.waited { 0 } else { behind },
+            total: now.saturating_sub(slot.received) + estimate,
+        }
+    }
+
+    fn count(&self, counts: &Counts, times: &Times, latency: &Latency) {
+        let buckets = latency.of(self.shard);
+        for (kind, commands) in counts.kinds() {
+            let stages = buckets.of(kind);
+            for (stage, ns) in times.by_stage() {
+                stages[stage as usize].add(ns, commands);
+            }
+        }
+    }
+
+    /// The kernel could not take the last send of a connection at once.
+    pub(crate) fn blocked(&mut self, place: Place, conn: ConnId) {
+        let Some(index) = (place.given as usize).checked_sub(1) else {
+            return;
+        };
+        if let Some(given) = self.given.get(index).filter(|given| given.conn == conn) {
+            let key = self.given_keys.get(index).copied().unwrap_or_default();
+            self.blocked.insert(conn, (*given, key));
+        }
+    }
+
+    /// A send is done. If it was blocked, it took until now. Returns its commands if that has made them slow.
+    pub(crate) fn unblocked(&mut self, conn: ConnId, latency: &Latency) -> Option<Slow> {
+        if self.blocked.is_empty() {
+            return None;
+        }
+        let (mut given, key) = self.blocked.remove(&conn)?;
+        let was = given.times;
+        let longer = self.received.saturating_sub(given.sent);
+        let is = &mut given.times;
+        (is.sending, is.total) = (was.sending + longer, was.total + longer);
+        latency.sync(self.shard);
+        let buckets = latency.of(self.shard);
+        for (kind, commands) in given.counts.kinds() {
+            let stages = buckets.of(kind);
+            for (stage, was, is) in [
+                (Stage::Sending, was.sending, given.times.sending),
+                (Stage::Total, was.total, given.times.total),
+            ] {
+                stages[stage as usize].replace(was, is, commands);
+            }
+        }
+        let has_become_slow = was.total < self.slow_ns && given.times.total >= self.slow_ns;
+        has_become_slow.then(|| slow(&given, key))
+    }
+
+    /// A connection has ended; replies that are not sent will never be.
+    pub(crate) fn closed(&mut self, place: &mut Place, conn: ConnId, latency: &Latency) {
+        self.blocked.remove(&conn);
+        let Some(slot) = self.slot(*place).copied() else {
+            return;
+        };
+        if slot.counts.all() > 0 {
+            let executed = match slot.executed {
+                0 => self.begun(),
+                executed => executed,
+            };
+            let times = self.times(&Slot { executed, ..slot }, 0);
+            latency.sync(self.shard);
+            self.count(&slot.counts, &times, latency);
+        }
+        self.give_slot(place);
+    }
+
+    /// Frees what a shard without traffic does not need.
+    pub(crate) fn rest(&mut self) {
+        if self.free.len() == self.slots.len() && self.slots.capacity() > SLOTS_KEPT {
+            (self.slots, self.free) = (Vec::new(), Vec::new());
+            (self.slot_keys, self.given_keys) = (Vec::new(), Vec::new());
+            self.given = Vec::new();
+        }
+    }
+}
+
+fn slow(given: &Given, key: KeyNote) -> Slow {
+    Slow {
+        kind: key.kind().unwrap_or(Kind::Other),
+        key,
+        commands: given.counts.all(),
+        times: given.times,
+        bytes: given.bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests;

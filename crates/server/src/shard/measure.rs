@@ -1,0 +1,77 @@
+//! Where the network loop tells the meter how far its turn is: the only readings of a precise clock on the request path,
+//! two or three in a turn (`latency/meter.rs`).
+
+use crate::ground::clock::Clock;
+use crate::ids::ConnId;
+
+use super::Net;
+
+impl Net {
+    /// Whether the loop should not wait in the kernel, so that the sends of the turn are measured.
+    #[inline]
+    pub(super) fn measures_sends(&mut self) -> bool {
+        let measures = self.meter.wants_measure();
+        if measures {
+            self.meter.enters(Clock::precise_ns());
+        }
+        measures
+    }
+
+    /// The kernel has returned, and a turn begins.
+    #[inline]
+    pub(super) fn turn_begins(&mut self) {
+        if self.meter.is_on() {
+            self.meter.returned(Clock::precise_ns());
+        }
+    }
+
+    /// One part of the turn ends, and the next begins.
+    #[inline]
+    pub(super) fn mark(&mut self) {
+        if self.meter.is_on() {
+            self.meter.mark(Clock::precise_ns());
+        }
+    }
+
+    /// The operations of the turn go to the other shards now, if there are any.
+    #[inline]
+    pub(super) fn mark_exchange(&mut self) {
+        if !self.router.may_sleep() {
+            self.mark();
+        }
+    }
+
+    /// The sends of the turn begin.
+    #[inline]
+    pub(super) fn mark_sends(&mut self) {
+        if self.meter.is_on() {
+            self.meter.sends(Clock::precise_ns(), &self.shared.latency);
+        }
+    }
+
+    /// A connection's replies have been given to the kernel as one send of `bytes` bytes; `None` if there was nothing to
+    /// send.
+    #[inline]
+    pub(super) fn measure(&mut self, id: ConnId, bytes: Option<usize>) {
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
+        let facts = conn.facts();
+        let sent = (id, &facts, bytes);
+        let _slow = self
+            .meter
+            .sent(&mut conn.measured, sent, &self.shared.latency);
+    }
+
+    /// The kernel could not take a connection's last send at once.
+    pub(super) fn measure_blocked(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(id) {
+            self.meter.blocked(conn.measured, id);
+        }
+    }
+
+    /// The kernel has taken a connection's last send.
+    pub(super) fn measure_unblocked(&mut self, id: ConnId) {
+        let _slow = self.meter.unblocked(id, &self.shared.latency);
+    }
+}
