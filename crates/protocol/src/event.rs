@@ -153,6 +153,42 @@ pub fn deleted(out: &mut Vec<u8>, key: &[u8], command: &str, class_id: u8, value
     end(out, value_bytes);
 }
 
+/// The fields of a line of `type=slow`: commands that a connection sent together, and that took long. Times are in
+/// microseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct SlowCommands<'a> {
+    /// The client.
+    pub peer: &'a Peer,
+    /// The kind of the first command.
+    pub kind: &'static str,
+    /// The key of the first command that has one; empty if none has.
+    pub key: &'a [u8],
+    /// Number of commands.
+    pub commands: u32,
+    /// The parts of the time, with their names.
+    pub stages: &'a [(&'static str, u64)],
+    /// All of the time.
+    pub total_us: u64,
+    /// Bytes of the send that the replies were in.
+    pub bytes: usize,
+}
+
+/// Appends the rest of a line of `type=slow`.
+pub fn slow(out: &mut Vec<u8>, slow: &SlowCommands<'_>) {
+    word(out, b" type=slow cmd=", slow.kind);
+    text(out, b" key=");
+    uri::encode(out, slow.key);
+    field(out, b" commands=", slow.commands);
+    for (stage, us) in slow.stages {
+        word(out, b" ", stage);
+        field(out, b"_us=", *us);
+    }
+    field(out, b" total_us=", slow.total_us);
+    addresses(out, slow.peer);
+    field(out, b" cfd=", slow.peer.descriptor);
+    end(out, slow.bytes);
+}
+
 /// A connection, as lines show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {

@@ -11,7 +11,7 @@ pub struct Streams(u16);
 /// The words of `watch` in the order in which memcached compares them: a client's word means the first of these that
 /// begins with it. The streams of raw commands and of the proxy exist for their names only: memcached without its proxy
 /// writes nothing to them either.
-const WORDS: [(&str, Streams); 10] = [
+const WORDS: [(&str, Streams); 11] = [
     ("rawcmds", Streams::NOTHING),
     ("evictions", Streams::EVICTIONS),
     ("fetchers", Streams::FETCHERS),
@@ -22,6 +22,8 @@ const WORDS: [(&str, Streams); 10] = [
     ("proxyevents", Streams::NOTHING),
     ("proxyuser", Streams::NOTHING),
     ("deletions", Streams::DELETIONS),
+    // Our own, and the last, so that it takes no beginning of a word from memcached's.
+    ("slow", Streams::SLOW),
 ];
 
 impl Streams {
@@ -39,6 +41,9 @@ impl Streams {
     pub const DELETIONS: Streams = Streams(1 << 4);
     /// The server's own work: `type=lru_crawler`, `type=slab_move`.
     pub const SYSEVENTS: Streams = Streams(1 << 5);
+
+    /// Commands that took long, our own: `type=slow`.
+    pub const SLOW: Streams = Streams(1 << 6);
 
     /// The set as a number, for an atomic.
     #[must_use]

@@ -54,7 +54,6 @@ struct Given {
 }
 
 /// Commands of a connection that took too long, together.
-#[cfg_attr(not(test), expect(dead_code, reason = "nobody is told yet"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slow {
     /// The kind of the first command.

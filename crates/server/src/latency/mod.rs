@@ -24,7 +24,7 @@ use crate::ids::ShardId;
 
 pub(crate) use buckets::Durations;
 use buckets::Live;
-pub(crate) use meter::{Meter, Place};
+pub(crate) use meter::{Meter, Place, Slow};
 pub(crate) use slot::Facts;
 pub(crate) use tally::Tally;
 

@@ -51,7 +51,6 @@ impl Default for KeyNote {
 }
 
 impl KeyNote {
-    #[cfg_attr(not(test), expect(dead_code, reason = "nobody is told yet"))]
     /// The key; empty for a command without a key.
     pub(crate) fn key(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]

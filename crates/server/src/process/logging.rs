@@ -6,11 +6,29 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::{Layer, Registry, fmt};
 
-static LEVEL: OnceLock<Handle<LevelFilter, Registry>> = OnceLock::new();
+/// The target of messages that are written whatever the level is: `-o slow_us` has asked for them.
+pub(crate) const SLOW_LOG: &str = "slow";
+
+static LEVEL: OnceLock<Handle<Threshold, Registry>> = OnceLock::new();
+
+/// Lets messages up to a level pass, and those of the slow log.
+#[derive(Clone, Copy, Debug)]
+struct Threshold(LevelFilter);
+
+impl<S: Subscriber> Layer<S> for Threshold {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        metadata.target() == SLOW_LOG || metadata.level() <= &self.0
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.0.max(LevelFilter::WARN))
+    }
+}
 
 /// The number of `-v`. Every request looks at it; asking the subscriber took a seventh of a pipelined get.
 static VERBOSITY: AtomicU8 = AtomicU8::new(0);
@@ -34,7 +52,7 @@ fn level(verbosity: u8) -> LevelFilter {
 /// Starts to write events to stderr. A second call only sets the level.
 pub(super) fn start(verbosity: u8) {
     VERBOSITY.store(verbosity, Ordering::Relaxed);
-    let (filter, handle) = reload::Layer::new(level(verbosity));
+    let (filter, handle) = reload::Layer::new(Threshold(level(verbosity)));
     let output = fmt::layer()
         .with_writer(io::stderr)
         // A message that cannot be written is lost: the complaint about it would panic if stderr is closed.
@@ -54,6 +72,6 @@ pub(crate) fn set_verbosity(verbosity: u8) {
     VERBOSITY.store(verbosity, Ordering::Relaxed);
     if let Some(handle) = LEVEL.get() {
         // This fails only if the subscriber is gone, and then there is nothing to set.
-        let _ = handle.modify(|filter| *filter = level(verbosity));
+        let _ = handle.modify(|filter| *filter = Threshold(level(verbosity)));
     }
 }

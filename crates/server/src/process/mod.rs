@@ -32,7 +32,7 @@ mod user;
 pub(crate) use affinity::{Cpus, pin};
 pub(crate) use fatal::{catching, end_on_panic, fail, say, shut_at_failure};
 pub(crate) use limits::{Usage, reserved_descriptors, usage};
-pub(crate) use logging::{set_verbosity, shows_dialogue};
+pub(crate) use logging::{SLOW_LOG, set_verbosity, shows_dialogue};
 pub(crate) use reload::Reloads;
 pub(crate) use signals::{GRACEFUL, is_to_end, raise, wait_for_signal};
 pub(crate) use slice::ask_for_short_slice;

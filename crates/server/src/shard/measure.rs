@@ -58,9 +58,10 @@ impl Net {
         };
         let facts = conn.facts();
         let sent = (id, &facts, bytes);
-        let _slow = self
-            .meter
-            .sent(&mut conn.measured, sent, &self.shared.latency);
+        let place = &mut conn.measured;
+        if let Some(slow) = self.meter.sent(place, sent, &self.shared.latency) {
+            self.tell_slow(id, &slow);
+        }
     }
 
     /// The kernel could not take a connection's last send at once.
@@ -72,6 +73,8 @@ impl Net {
 
     /// The kernel has taken a connection's last send.
     pub(super) fn measure_unblocked(&mut self, id: ConnId) {
-        let _slow = self.meter.unblocked(id, &self.shared.latency);
+        if let Some(slow) = self.meter.unblocked(id, &self.shared.latency) {
+            self.tell_slow(id, &slow);
+        }
     }
 }

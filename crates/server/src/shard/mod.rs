@@ -19,6 +19,7 @@ mod measure;
 mod reaper;
 mod refresh;
 mod senders;
+mod slow;
 mod spare_time;
 mod survey;
 mod tick;
@@ -51,6 +52,7 @@ use idle::Idle;
 use lists::{Lists, Refreshes};
 use reaper::Reaper;
 use senders::Datagrams;
+use slow::SlowLines;
 use warm::Warm;
 use windows::Windows;
 
@@ -103,6 +105,8 @@ struct Net {
     log: EventLog,
     /// Measures how long commands take.
     meter: Meter,
+    /// Messages about slow commands.
+    slow_lines: SlowLines,
     /// Signals to the shard's other tasks.
     windows: Windows,
     now: Seconds,
@@ -132,6 +136,7 @@ impl Shard {
             datagrams: Datagrams::new(allowance),
             refreshes: Refreshes::default(),
             warm: Warm::default(),
+            slow_lines: SlowLines::new(now),
             windows: windows.clone(),
             now,
             stopping_since: None,

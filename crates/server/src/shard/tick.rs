@@ -195,6 +195,7 @@ impl Shard {
         net.exchange(ends_window);
         net.publish(seen);
         net.send_replies();
+        net.publish_slow();
         net.watch_conn_memory();
         net.check_stopping();
     }
@@ -357,6 +358,14 @@ impl Net {
                     .shard(shard)
                     .post(Control::Watched { conn });
             });
+        }
+    }
+
+    /// Shows watchers the lines about commands that the sends of this tick have found slow.
+    #[inline]
+    fn publish_slow(&mut self) {
+        if self.log.has_lines() {
+            self.publish(None);
         }
     }
 

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use crate::auth::binary_stats;
 use crate::client::{Client, pattern, write_until_blocked};
+use crate::faults::eventually;
 use crate::server::Server;
 use crate::top::{figure, once};
+use crate::watch::field;
 
 const KINDS: [&str; 6] = ["get", "set", "delete", "arith", "touch", "other"];
 
@@ -176,4 +178,62 @@ fn it_can_be_switched_off() {
         stats,
         [("latency_status".to_owned(), "disabled".to_owned())]
     );
+}
+
+/// With a limit of a microsecond, every command is slow.
+#[test]
+fn slow_commands_are_told_to_watchers_and_to_the_log() {
+    for shards in [1, 4] {
+        let server = Server::start(shards, &["-o", "slow_us=1"]);
+        let mut watcher = server.connect();
+        assert_eq!(watcher.ask("watch slow"), "OK");
+        let mut client = server.connect();
+        for number in 0..50 {
+            let key = format!("key%{number}");
+            assert_eq!(client.set(&key, "x"), "STORED");
+            let line = watcher.log_line();
+            assert_eq!(field(&line, "type"), "slow");
+            assert_eq!(field(&line, "cmd"), "set");
+            assert_eq!(field(&line, "key"), format!("key%25{number}"));
+            assert_eq!(field(&line, "commands"), "1");
+            assert_eq!(field(&line, "size"), "8");
+            assert_eq!(
+                (field(&line, "rip"), field(&line, "transport")),
+                ("127.0.0.1", "tcp")
+            );
+            let us = |name: &str| field(&line, name).parse::<u64>().unwrap();
+            let stages = ["queue_us", "execution_us", "other_shard_us", "sending_us"].map(us);
+            let sum: u64 = stages.iter().sum();
+            // Each is rounded down.
+            assert!((sum..sum + 4).contains(&us("total_us")), "{line}");
+        }
+        client.send("get key%1\r\nget key%2\r\nget key%3\r\n");
+        for _ in 0..3 {
+            assert_eq!(client.values().len(), 1);
+        }
+        let mut gets = 0;
+        while gets < 3 {
+            let line = watcher.log_line();
+            assert_eq!(field(&line, "key"), format!("key%25{}", gets + 1));
+            gets += field(&line, "commands").parse::<u32>().unwrap();
+        }
+        eventually("the log tells it, too", || {
+            server.stderr_text().contains("key=\"key%250\"")
+        });
+        let log = server.stderr_text();
+        assert!(log.contains("total_us="), "{log}");
+    }
+}
+
+#[test]
+fn without_a_limit_nothing_is_slow() {
+    let server = Server::start(2, &["-vv", "-o", "slow_us=0"]);
+    let mut watcher = server.connect();
+    assert_eq!(watcher.ask("watch slow deletions"), "OK");
+    let mut client = server.connect();
+    commands(&mut client, true);
+    for _ in 0..40 {
+        assert_eq!(field(&watcher.log_line(), "type"), "deleted");
+    }
+    assert!(!server.stderr_text().contains("total_us"));
 }

@@ -62,7 +62,7 @@ const SWITCHES: [(&str, Switch); 26] = [
 
 /// Sub-options with a value, and memcached's message when the value is missing; the message is empty if it may be
 /// missing.
-const VALUES: [(&str, &str, Setter); 27] = [
+const VALUES: [(&str, &str, Setter); 28] = [
     (
         "hashpower",
         "Missing numeric argument for hashpower",
@@ -147,6 +147,10 @@ const VALUES: [(&str, &str, Setter); 27] = [
     ),
     ("udp_rate", "Missing udp_rate argument", |config, text| {
         config.udp_limits.bytes_per_second = unsigned("udp_rate", text)?;
+        Ok(())
+    }),
+    ("slow_us", "Missing slow_us argument", |config, text| {
+        config.slow_us = unsigned("slow_us", text)?;
         Ok(())
     }),
     (
