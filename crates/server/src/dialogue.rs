@@ -12,23 +12,16 @@
 //! A reply from another shard is shown when it comes, even if that is after a later reply of the connection. Bytes that
 //! are not printable ASCII are escaped, so that no client writes to anybody's terminal.
 
-use std::fmt::Arguments;
-use std::io::{self, Write};
 use std::os::fd::RawFd;
 
 use corecached_engine::Presence;
 
-use crate::process::shows_dialogue;
+use crate::process::{show as say, shows_dialogue};
 
 /// Whether requests and replies are shown.
 #[inline]
 pub(crate) fn is_shown() -> bool {
     shows_dialogue()
-}
-
-/// Writes a line whose loss harms nobody, since stderr may be closed.
-fn say(line: Arguments<'_>) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// Shows a request, if requests are shown.

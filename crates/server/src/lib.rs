@@ -67,7 +67,7 @@ pub fn main() -> ExitCode {
     match run::run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            process::say(format_args!("corecached: {error}"));
+            process::say_error(format_args!("corecached: {error}"));
             ExitCode::from(error.exit_code())
         }
     }

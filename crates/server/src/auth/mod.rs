@@ -86,7 +86,7 @@ fn read(path: &Path, format: Format) -> Result<Users, String> {
     };
     let users = users.map_err(|why| format!("malformed password file {name}: {why}"))?;
     for warning in users.warnings() {
-        crate::process::say(format_args!("WARNING: password file {name}: {warning}"));
+        crate::process::say_warning(format_args!("WARNING: password file {name}: {warning}"));
     }
     Ok(users)
 }

@@ -81,15 +81,18 @@ pub(crate) fn parse_or_exit() -> Result<Config, ExitCode> {
             Err(ExitCode::SUCCESS)
         }
         Err(error) => {
-            crate::process::say(&error);
+            crate::process::say_error(&error);
             Err(ExitCode::from(error.code))
         }
     }
 }
 
 fn say_about(draft: &Draft) {
+    if draft.config.log_json {
+        crate::process::write_json();
+    }
     for warning in &draft.warnings {
-        crate::process::say(warning);
+        crate::process::say_warning(warning);
     }
     if draft.config.verbosity > 0 {
         for note in &draft.notes {

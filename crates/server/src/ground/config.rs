@@ -169,6 +169,8 @@ pub(crate) struct Config {
     pub(crate) estimates: bool,
     /// `-o no_latency`, our own, turns it off. Whether `stats latency` counts.
     pub(crate) latency: bool,
+    /// `-o log=json`, our own. Whether lines on stderr are JSON objects.
+    pub(crate) log_json: bool,
     /// `-o slow_us`, our own. From this many microseconds on a command is logged as slow; 0 = never.
     pub(crate) slow_us: u32,
     /// `-o watcher_logbuf_size`, in bytes.
@@ -283,6 +285,7 @@ impl Default for Config {
             estimates: true,
             latency: true,
             slow_us: 0,
+            log_json: false,
             watcher_logbuf_bytes: 256 * 1024,
             worker_logbuf_bytes: 64 * 1024,
             authentication: Authentication::None,

@@ -89,7 +89,7 @@ fn address_groups(
         return Err(error);
     }
     for error in busy {
-        process::say(format_args!("warning: {error}"));
+        process::say_warning(format_args!("warning: {error}"));
     }
     Ok(())
 }

@@ -121,7 +121,7 @@ pub(crate) fn bind(config: &Config, shards: usize) -> Result<Listeners, StartErr
         None => inet::groups(config, shards)?,
     };
     if groups.is_empty() {
-        process::say(
+        process::say_warning(
             "warning: there is nothing to listen on: -p 0 turns TCP off, -U a port turns UDP on, and -s names a unix socket",
         );
     }

@@ -96,7 +96,7 @@ impl Memory {
         lock(&meta, meta_path)?;
         judge(&file, Some(&meta))?;
         if let Some(warning) = vet::warning(path) {
-            eprintln!("{warning}");
+            crate::process::say_warning(warning);
         }
         Ok(Memory {
             path: path.to_owned(),

@@ -22,7 +22,7 @@ use tracing::info;
 use crate::ground::config::Config;
 use crate::ground::cpus::Pinning;
 
-use super::fatal::say;
+use super::logging::say_warning as say;
 
 /// The CPUs of this server's shards, claimed as long as this value lives.
 #[derive(Debug, Default)]

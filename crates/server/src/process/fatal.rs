@@ -14,13 +14,14 @@ use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::Cell;
 use std::fmt::Display;
-use std::io::{self, Write};
 use std::os::fd::RawFd;
 use std::panic::{self, PanicHookInfo};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+
+use super::logging::say_error;
 
 /// The exit status: EX_SOFTWARE of sysexits.h.
 const STATUS: libc::c_int = 70;
@@ -53,7 +54,7 @@ pub(crate) fn shut_at_failure(listening: Vec<RawFd>) {
 /// Ends the process, because it cannot go on; `what` is the reason.
 pub(crate) fn fail(what: impl Display) -> ! {
     begin(PATIENCE);
-    say(format_args!(
+    say_error(format_args!(
         "corecached: {what}; ending with status {STATUS}"
     ));
     end()
@@ -78,13 +79,6 @@ fn text_of(payload: &(dyn Any + Send)) -> &str {
     text.unwrap_or("no message")
 }
 
-/// Writes a line to stderr. A stderr that is closed or full is no reason to end (`eprintln!` would panic).
-pub(crate) fn say(line: impl Display) {
-    let mut line = line.to_string();
-    line.push('\n');
-    let _ = io::stderr().write_all(line.as_bytes());
-}
-
 fn panicked(info: &PanicHookInfo<'_>) {
     // A thread that is on its way out has no thread-locals any more, and nobody catches its panic.
     if IS_CAUGHT.try_with(Cell::get).unwrap_or(false) {
@@ -97,9 +91,9 @@ fn panicked(info: &PanicHookInfo<'_>) {
     } else {
         PATIENCE
     });
-    say(describe(info, has_backtrace));
+    say_error(describe(info, has_backtrace));
     if has_backtrace {
-        say(backtrace);
+        say_error(backtrace);
     }
     end()
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use super::fatal::say;
+use super::logging::say_warning as say;
 
 /// Writes this process's id to `file`. It writes `file.tmp` first, so that nobody reads half of the file. It reports a
 /// failure, and a file that names a process that still runs.

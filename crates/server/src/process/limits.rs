@@ -9,7 +9,7 @@ use crate::error::StartError;
 use crate::ground::config::Config;
 use crate::ground::listeners::Port;
 
-use super::fatal::say;
+use super::logging::say_warning as say;
 
 /// Descriptors of the process as a whole: a sum, with some to spare.
 const PROCESS_DESCRIPTORS: u64 = 3 // standard streams

@@ -1,18 +1,29 @@
 //! Messages on stderr, and their level: `-v` sets the level at the start, the command `verbosity` while the server
-//! runs.
+//! runs. With `-o log=json` each line is a JSON object.
+//!
+//! ```text
+//!   tracing's macros --> Threshold --+--> fmt's layer, or JsonLines --> stderr
+//!   say, say_warning, ... (always) --+--> as it is, or JsonLine ------> stderr
+//! ```
 
-use std::io;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use tracing::level_filters::LevelFilter;
-use tracing::{Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::{Layer, Registry, fmt};
 
+use super::json::JsonLine;
+
 /// The target of messages that are written whatever the level is: `-o slow_us` has asked for them.
 pub(crate) const SLOW_LOG: &str = "slow";
+
+/// Whether each line is a JSON object.
+static AS_JSON: AtomicBool = AtomicBool::new(false);
 
 static LEVEL: OnceLock<Handle<Threshold, Registry>> = OnceLock::new();
 
@@ -28,6 +39,55 @@ impl<S: Subscriber> Layer<S> for Threshold {
     fn max_level_hint(&self) -> Option<LevelFilter> {
         Some(self.0.max(LevelFilter::WARN))
     }
+}
+
+/// Writes events as JSON.
+struct JsonLines;
+
+impl<S: Subscriber> Layer<S> for JsonLines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut line = JsonLine::begin(event.metadata().level());
+        event.record(&mut line);
+        write(&line.end());
+    }
+}
+
+/// Has all lines from now on written as JSON. Lines before that, about the command line, are text.
+pub(crate) fn write_json() {
+    AS_JSON.store(true, Ordering::Relaxed);
+}
+
+/// Writes a message that is shown whatever the level is.
+pub(crate) fn say(message: impl Display) {
+    tell(Level::INFO, message);
+}
+
+/// As [`say`], for what an administrator should change.
+pub(crate) fn say_warning(message: impl Display) {
+    tell(Level::WARN, message);
+}
+
+/// As [`say`], for the reason why the process ends.
+pub(crate) fn say_error(message: impl Display) {
+    tell(Level::ERROR, message);
+}
+
+/// Writes a message of `-vv`.
+pub(crate) fn show(message: impl Display) {
+    tell(Level::DEBUG, message);
+}
+
+fn tell(level: Level, message: impl Display) {
+    if AS_JSON.load(Ordering::Relaxed) {
+        write(&JsonLine::begin(level).message(message).end());
+    } else {
+        write(&format!("{message}\n"));
+    }
+}
+
+/// A stderr that is closed or full is no reason to end (`eprintln!` would panic).
+fn write(line: &str) {
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// The number of `-v`. Every request looks at it; asking the subscriber took a seventh of a pipelined get.
@@ -53,18 +113,25 @@ fn level(verbosity: u8) -> LevelFilter {
 pub(super) fn start(verbosity: u8) {
     VERBOSITY.store(verbosity, Ordering::Relaxed);
     let (filter, handle) = reload::Layer::new(Threshold(level(verbosity)));
-    let output = fmt::layer()
-        .with_writer(io::stderr)
-        // A message that cannot be written is lost: the complaint about it would panic if stderr is closed.
-        .log_internal_errors(false)
-        .with_target(false)
-        .compact();
+    let output: Box<dyn Layer<Registry> + Send + Sync> = match AS_JSON.load(Ordering::Relaxed) {
+        true => Box::new(JsonLines),
+        false => Box::new(text()),
+    };
     let subscriber = Registry::default().with(filter.and_then(output));
     match tracing::subscriber::set_global_default(subscriber) {
         // Nothing else sets LEVEL: there is one global subscriber, and it is ours.
         Ok(()) => drop(LEVEL.set(handle)),
         Err(_) => set_verbosity(verbosity),
     }
+}
+
+fn text() -> impl Layer<Registry> {
+    fmt::layer()
+        .with_writer(io::stderr)
+        // A message that cannot be written is lost: the complaint about it would panic if stderr is closed.
+        .log_internal_errors(false)
+        .with_target(false)
+        .compact()
 }
 
 /// Changes the level of messages.

@@ -20,6 +20,7 @@ mod affinity;
 mod daemon;
 mod fatal;
 mod files;
+mod json;
 mod limits;
 mod logging;
 mod mask;
@@ -30,9 +31,11 @@ mod supervisor;
 mod user;
 
 pub(crate) use affinity::{Cpus, pin};
-pub(crate) use fatal::{catching, end_on_panic, fail, say, shut_at_failure};
+pub(crate) use fatal::{catching, end_on_panic, fail, shut_at_failure};
 pub(crate) use limits::{Usage, reserved_descriptors, usage};
-pub(crate) use logging::{SLOW_LOG, set_verbosity, shows_dialogue};
+pub(crate) use logging::{
+    SLOW_LOG, say, say_error, say_warning, set_verbosity, show, shows_dialogue, write_json,
+};
 pub(crate) use reload::Reloads;
 pub(crate) use signals::{GRACEFUL, is_to_end, raise, wait_for_signal};
 pub(crate) use slice::ask_for_short_slice;
@@ -79,7 +82,7 @@ pub(crate) fn started(
         && let Err(error) = limits::lock_memory()
     {
         // An administrator who asks for locked memory is told this without `-v`, too.
-        say(format_args!(
+        say_warning(format_args!(
             "warning: -k invalid, mlockall() failed: {error}; raise the limit on locked memory (ulimit -l, LimitMEMLOCK= of the unit)"
         ));
     }
@@ -90,7 +93,7 @@ pub(crate) fn started(
         && config.unix_socket.is_none()
         && let Err(error) = write_ports(file)
     {
-        say(format_args!(
+        say_warning(format_args!(
             "Failed to write \"{}\": {error}",
             file.display()
         ));

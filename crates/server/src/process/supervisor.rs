@@ -8,7 +8,7 @@
 
 use sd_notify::NotifyState;
 
-use super::fatal::say;
+use super::logging::say_warning as say;
 
 /// Tells the supervisor that the server serves.
 pub(crate) fn tell_ready() {

@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use crate::error::StartError;
 use crate::ground::config::Config;
 
-use super::fatal::say;
+use super::logging::say_warning as say;
 
 /// The user to become if none is given.
 const DEFAULT_USER: &str = "nobody";

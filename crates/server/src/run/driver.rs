@@ -27,7 +27,7 @@ pub(crate) fn choose(config: &mut Config) -> Result<(), StartError> {
         None => match probe_for_certain(shards) {
             Ok(_) => Io::Uring,
             Err(error) if error.leaves_epoll() => {
-                process::say(format_args!(
+                process::say_warning(format_args!(
                     "corecached: going on with epoll, {PRICE}: {error}"
                 ));
                 Io::Epoll

@@ -73,7 +73,7 @@ pub(crate) fn make(config: &Config) -> Result<Engines, StartError> {
         }
         Err(why) => {
             // This is reported without `-v`, too: an administrator who asks for a warm restart wants to know.
-            crate::process::say(format_args!(
+            crate::process::say_warning(format_args!(
                 "-e {}: the cache is empty: {why}",
                 path.display()
             ));
@@ -138,8 +138,8 @@ pub(crate) fn save(shared: &Shared, memory: &mut Memory) {
         Some((core.engine.save(mark), core.engine.page_bytes()))
     });
     let Some(states) = states.into_iter().collect::<Option<Vec<_>>>() else {
-        return eprintln!(
-            "-e: the items cannot be saved, and the next start is empty: a shard is still running"
+        return crate::process::say_error(
+            "-e: the items cannot be saved, and the next start is empty: a shard is still running",
         );
     };
     let page_bytes = states.first().map_or(0, |&(_, page_bytes)| page_bytes);
@@ -153,9 +153,11 @@ pub(crate) fn save(shared: &Shared, memory: &mut Memory) {
     };
     match memory.save(&saved) {
         Ok(()) => info!("the items are saved for the next start"),
-        Err(error) => crate::process::say(format_args!(
-            "-e: the items cannot be saved, and the next start is empty: {error}"
-        )),
+        Err(error) => {
+            crate::process::say_error(format_args!(
+                "-e: the items cannot be saved, and the next start is empty: {error}"
+            ));
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! insight.rs          hot keys, miss ratios at other sizes
 //! keys.rs             gets of many keys: order, duplicates, misses
 //! listeners.rs        addresses of -l with facts of their own
+//! log.rs              lines on standard error as JSON
 //! auth.rs             authentication, on every protocol and transport
 //! statistics.rs       the names, order and meaning of the statistics
 //! stopwatch.rs        time that is not the machine's
@@ -58,6 +59,7 @@ mod large;
 mod latency;
 mod lines;
 mod listeners;
+mod log;
 mod metrics;
 mod played;
 mod process;

@@ -62,7 +62,7 @@ const SWITCHES: [(&str, Switch); 26] = [
 
 /// Sub-options with a value, and memcached's message when the value is missing; the message is empty if it may be
 /// missing.
-const VALUES: [(&str, &str, Setter); 28] = [
+const VALUES: [(&str, &str, Setter); 29] = [
     (
         "hashpower",
         "Missing numeric argument for hashpower",
@@ -137,6 +137,14 @@ const VALUES: [(&str, &str, Setter); 28] = [
     ("metrics", "Missing metrics argument", network::metrics),
     ("eviction", "Missing eviction argument", memory::eviction),
     ("io", "Missing io argument", network::io),
+    ("log", "Missing log argument", |config, text| {
+        config.log_json = match text {
+            "text" => false,
+            "json" => true,
+            _ => return Err(CliError::failure("log must be text or json")),
+        };
+        Ok(())
+    }),
     (
         "udp_reply_max",
         "Missing udp_reply_max argument",

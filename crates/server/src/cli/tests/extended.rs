@@ -5,7 +5,7 @@ use corecached_reactor::Io;
 use super::{check, refused};
 
 /// Sub-options that need a value, and the message without one.
-const MISSING: [(&str, &str); 25] = [
+const MISSING: [(&str, &str); 26] = [
     ("hashpower", "Missing numeric argument for hashpower"),
     (
         "slab_automove_ratio",
@@ -32,6 +32,7 @@ const MISSING: [(&str, &str); 25] = [
     ("metrics", "Missing metrics argument"),
     ("eviction", "Missing eviction argument"),
     ("io", "Missing io argument"),
+    ("log", "Missing log argument"),
     ("slow_us", "Missing slow_us argument"),
     (
         "watcher_logbuf_size",
@@ -46,7 +47,8 @@ const MISSING: [(&str, &str); 25] = [
 ];
 
 /// Values that are refused one by one: exit code 1.
-const BAD: [(&str, &str); 29] = [
+const BAD: [(&str, &str); 30] = [
+    ("log=xml", "log must be text or json"),
     ("slow_us=-1", "slow_us must be between 0 and 4294967295"),
     ("io=aio", "io must be auto, uring or epoll"),
     (

@@ -44,7 +44,7 @@ fn case() {
         }
         _ => unreachable!("no such case"),
     }
-    say("it goes on");
+    crate::process::say("it goes on");
 }
 
 fn is_true() -> bool {
