@@ -16,6 +16,9 @@ use corecached_insight::{Curve, Estimator, Memory, Sampler};
 use crate::ground::config::Config;
 use crate::ids::ShardId;
 
+/// Every key that a client can send can be a hot key.
+const _: () = assert!(corecached_insight::KEY_BYTES_MAX == corecached_protocol::KEY_BYTES_MAX);
+
 /// The estimate of miss ratios, and how much memory all of this takes.
 #[derive(Debug)]
 pub(crate) struct Insight {

@@ -1,7 +1,7 @@
 //! SASL PLAIN (RFC 4616): one message, `[authorization identity] NUL user NUL password`.
 
 /// The name of the mechanism.
-pub(crate) const MECHANISM: &[u8] = b"PLAIN";
+pub(crate) use corecached_protocol::binary::MECHANISM_PLAIN as MECHANISM;
 
 /// User and password of a message. `None` if it is not a message of PLAIN.
 ///

@@ -10,10 +10,11 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use corecached_client::wire::binary::{self, Head, Header, Opcode, REQUEST_MAGIC};
 use corecached_protocol::text::COMMANDS;
 use rustix::process::Signal;
 
-use crate::client::Client;
+use crate::client::{Client, written};
 use crate::server::{Server, command, free_port};
 use crate::unix_socket::Server as UnixServer;
 
@@ -227,20 +228,30 @@ pub(crate) fn packet(opcode: u8) -> Vec<u8> {
         0x07 | 0x08 | 0x0a | 0x0b | 0x10 | 0x17 | 0x18 | 0x20 => b"",
         _ => b"target",
     };
-    let mut packet = vec![0x80, opcode, 0, key.len() as u8, extras as u8, 0, 0, 0];
-    let body = extras + key.len() + value.len();
-    packet.extend_from_slice(&(body as u32).to_be_bytes());
-    packet.extend_from_slice(b"mark\0\0\0\0\0\0\0\0");
-    packet.extend_from_slice(&vec![0; extras]);
-    packet.extend_from_slice(key);
-    packet.extend_from_slice(value);
-    packet
+    let header = Header {
+        magic: REQUEST_MAGIC,
+        head: Head {
+            opcode,
+            opaque: u32::from_be_bytes(*b"mark"),
+        },
+        status: 0,
+        extras_bytes: extras as u8,
+        key_bytes: key.len() as u16,
+        body_bytes: (extras + key.len() + value.len()) as u32,
+        cas: 0,
+    };
+    [&header.bytes(), &vec![0; extras][..], key, value].concat()
+}
+
+/// An authentication of ann by SASL PLAIN.
+pub(crate) fn sasl_plain(password: &str) -> Vec<u8> {
+    let message = format!("\0ann\0{password}");
+    written(|out| binary::with_value(out, Opcode::SaslAuth, 0, b"PLAIN", 0, &message))
 }
 
 #[test]
 fn nothing_is_done_for_binary_clients_before_they_authenticate() {
     const OPEN: [u8; 4] = [0x0b, 0x20, 0x21, 0x22];
-    const PLAIN: &[u8] = b"\x80\x21\0\x05\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0\0\0\0\0\0PLAIN";
     for shards in [1, 4] {
         let passwords = Passwords::new(&format!("sasl-{shards}"), "ann:secret\n");
         let (server, socket) = start(shards, &passwords, true);
@@ -257,10 +268,11 @@ fn nothing_is_done_for_binary_clients_before_they_authenticate() {
         }
         // With a wrong and then the right password on one connection.
         let mut client = server.connect();
-        client.send([PLAIN, b"\0ann\0wrong!"].concat());
-        assert_eq!(client.bytes(24 + 13)[7], 0x20);
-        client.send([PLAIN, b"\0ann\0secret"].concat());
-        assert!(client.bytes(24 + 13).ends_with(b"Authenticated"));
+        client.send(sasl_plain("wrong!"));
+        let refused = client.packet();
+        assert_eq!((refused.status, refused.value.len()), (0x20, 13));
+        client.send(sasl_plain("secret"));
+        assert_eq!(client.packet().value, b"Authenticated");
         let stats = binary_stats(&mut client, b"");
         let number = |name: &str| {
             let pair = stats.iter().find(|(key, _)| key == name);
@@ -282,22 +294,16 @@ fn nothing_is_done_for_binary_clients_before_they_authenticate() {
 
 /// The statistics of STAT with this key.
 pub(crate) fn binary_stats(client: &mut Client, key: &[u8]) -> Vec<(String, String)> {
-    let mut request = vec![0; 24];
-    (request[0], request[1], request[3], request[11]) =
-        (0x80, 0x10, key.len() as u8, key.len() as u8);
-    request.extend_from_slice(key);
-    client.send(request);
+    client.send(written(|out| binary::keyed(out, Opcode::Stat, 0, key, 0)));
+    let text = |bytes| String::from_utf8(bytes).expect("text");
     let mut stats = Vec::new();
     loop {
-        let header = client.bytes(24);
-        assert_eq!((&header[..2], header[7]), (&[0x81, 0x10][..], 0));
-        let (key, body) = (usize::from(header[3]), [header[10], header[11]]);
-        let text = client.bytes(usize::from(u16::from_be_bytes(body)));
-        if text.is_empty() {
+        let reply = client.packet();
+        assert_eq!((reply.opcode, reply.status), (Opcode::Stat as u8, 0));
+        if reply.key.is_empty() && reply.value.is_empty() {
             return stats;
         }
-        let text = String::from_utf8(text).expect("text");
-        stats.push((text[..key].to_owned(), text[key..].to_owned()));
+        stats.push((text(reply.key), text(reply.value)));
     }
 }
 

@@ -1,12 +1,16 @@
-//! A blocking client that keeps no secrets: raw bytes out, lines and values in, and a time limit on
-//! every wait so that a stalled server fails a test rather than hanging it.
+//! A blocking client that keeps no secrets: raw bytes out and in where a test is about bytes, requests and replies by
+//! `corecached-client` elsewhere, and a time limit on every wait so that a stalled server fails a test rather than hanging
+//! it.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use corecached_client::wire::text::{self, Store, StoreVerb};
 use rustix::net::sockopt::set_socket_linger;
+
+use crate::replies::{self, MetaValue, Packet, Value};
 
 /// No reply takes longer, on a busy machine either.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(180);
@@ -18,15 +22,6 @@ const BUFFER_BYTES: usize = 64 * 1024;
 pub(crate) struct Client {
     stream: TcpStream,
     reader: BufReader<TcpStream>,
-}
-
-/// One `VALUE` of a reply.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Value {
-    pub(crate) key: String,
-    pub(crate) flags: u32,
-    pub(crate) data: Vec<u8>,
-    pub(crate) cas: Option<u64>,
 }
 
 impl Client {
@@ -149,38 +144,22 @@ impl Client {
 
     /// The values of one get, up to `END`.
     pub(crate) fn values(&mut self) -> Vec<Value> {
-        let mut values = Vec::new();
-        loop {
-            let line = self.line();
-            if line == "END" {
-                return values;
-            }
-            values.push(self.value(&line));
-        }
+        replies::values(&mut self.reader)
     }
 
-    /// One value, whose `VALUE` line is `header`.
-    pub(crate) fn value(&mut self, header: &str) -> Value {
-        let words: Vec<&str> = header.split(' ').collect();
-        assert!(
-            words[0] == "VALUE" && (4..=5).contains(&words.len()),
-            "{header}"
-        );
-        let length: usize = words[3].parse().expect("a length");
-        let mut data = self.bytes(length + 2);
-        assert_eq!(&data[length..], b"\r\n", "end of value");
-        data.truncate(length);
-        Value {
-            key: words[1].to_owned(),
-            flags: words[2].parse().expect("client flags"),
-            data,
-            cas: words.get(4).map(|cas| cas.parse().expect("a cas unique")),
-        }
+    /// The value that answers a meta command.
+    pub(crate) fn meta_value(&mut self) -> MetaValue {
+        replies::meta_value(&mut self.reader)
+    }
+
+    /// The next reply of the binary protocol.
+    pub(crate) fn packet(&mut self) -> Packet {
+        replies::packet(&mut self.reader)
     }
 
     /// The data of one key.
     pub(crate) fn get(&mut self, key: &str) -> Option<Vec<u8>> {
-        self.send(format!("get {key}\r\n"));
+        self.send(written(|out| text::get(out, key)));
         let mut values = self.values();
         assert!(values.len() <= 1 && values.iter().all(|value| value.key == key));
         values.pop().map(|value| value.data)
@@ -188,26 +167,15 @@ impl Client {
 
     /// The data and cas unique of one key.
     pub(crate) fn gets(&mut self, key: &str) -> Option<(Vec<u8>, u64)> {
-        self.send(format!("gets {key}\r\n"));
+        self.send(written(|out| text::gets(out, key)));
         let value = self.values().pop()?;
         Some((value.data, value.cas.expect("gets gives a cas unique")))
     }
 
     /// Names and values of `stats <arguments>`, in order.
     pub(crate) fn stats_list(&mut self, arguments: &str) -> Vec<(String, String)> {
-        self.send(format!("stats {arguments}").trim_end().to_owned() + "\r\n");
-        let mut list = Vec::new();
-        loop {
-            let line = self.line();
-            if line == "END" {
-                return list;
-            }
-            let rest = line
-                .strip_prefix("STAT ")
-                .unwrap_or_else(|| panic!("{line}"));
-            let (name, value) = rest.split_once(' ').unwrap_or((rest, ""));
-            list.push((name.to_owned(), value.to_owned()));
-        }
+        self.send(written(|out| text::stats(out, arguments.as_bytes())));
+        replies::stats(&mut self.reader)
     }
 
     /// `stats <arguments>` by name.
@@ -240,12 +208,17 @@ impl Client {
     }
 }
 
+/// The bytes of a request that `write` appends.
+pub(crate) fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut request = Vec::new();
+    write(&mut request);
+    request
+}
+
 /// The bytes of a set.
 pub(crate) fn set_request(key: &str, data: &[u8]) -> Vec<u8> {
-    let mut request = format!("set {key} 0 0 {}\r\n", data.len()).into_bytes();
-    request.extend_from_slice(data);
-    request.extend_from_slice(b"\r\n");
-    request
+    let set = Store::new(StoreVerb::Set);
+    written(|out| text::store(out, key, &set, data))
 }
 
 /// `length` bytes that differ by place and by `seed`, without line ends.

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use corecached_client::wire::binary::{self, Opcode};
 use corecached_engine::KeyHasher;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::auth::binary_stats;
-use crate::client::{Client, set_request};
+use crate::client::{Client, set_request, written};
 use crate::faults::eventually;
 use crate::server::Server;
 
@@ -78,26 +79,12 @@ fn a_key_with_a_third_of_the_requests_is_found_first() {
             for _ in 0..8 {
                 assert_eq!(client.ask(&format!("mg {HOT}")), "HD");
             }
-            let mut binary = server.connect();
+            let mut client = server.connect();
             for _ in 0..8 {
-                let mut get = vec![
-                    0x80,
-                    0,
-                    0,
-                    HOT.len() as u8,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    HOT.len() as u8,
-                ];
-                get.resize(24, 0);
-                get.extend(HOT.as_bytes());
-                binary.send(get);
-                assert!(binary.bytes(24 + 4 + 5).ends_with(b"value"));
+                client.send(written(|out| {
+                    binary::keyed(out, Opcode::Get, 0, HOT, 0);
+                }));
+                assert_eq!(client.packet().value, b"value");
             }
         }
         // 20 of 60, beside the one set.

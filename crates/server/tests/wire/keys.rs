@@ -2,7 +2,8 @@
 
 use std::thread;
 
-use crate::client::{Client, Value, pattern, set_request};
+use crate::client::{Client, pattern, set_request};
+use crate::replies::Value;
 use crate::server::Server;
 
 const SHARDS: usize = 4;

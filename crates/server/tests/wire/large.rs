@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
+use corecached_client::wire::binary::{self, Opcode};
+
 use crate::client::{Client, pattern, set_request};
 use crate::faults::eventually;
 use crate::server::Server;
@@ -210,46 +212,28 @@ fn who_ends_in_the_middle_of_a_value_gets_what_was_asked_before() {
     }
 }
 
-/// A binary request.
-fn packet(opcode: u8, extras: &[u8], key: &[u8], value: &[u8]) -> Vec<u8> {
-    let mut packet = vec![0x80, opcode];
-    packet.extend((key.len() as u16).to_be_bytes());
-    packet.extend([extras.len() as u8, 0, 0, 0]);
-    packet.extend(((extras.len() + key.len() + value.len()) as u32).to_be_bytes());
-    packet.extend([0; 12]);
-    for part in [extras, key, value] {
-        packet.extend(part);
-    }
-    packet
-}
-
 #[test]
 fn binary_values_end_without_a_line() {
-    const SET: u8 = 1;
-    const NOOP: u8 = 10;
-    const GET: u8 = 0;
     for shards in [1, 4] {
         let server = Server::start(shards, &["-m", "64"]);
         let mut client = server.connect();
         for round in 0..8 {
             let data = pattern(round, VALUE_BYTES);
-            let mut request = packet(SET, &[0; 8], b"k", &data);
+            let mut request = Vec::new();
+            binary::store(&mut request, Opcode::Set, 0, b"k", (0, 0, 0), &data);
             let end = request.len();
-            request.extend(packet(NOOP, &[], b"", b""));
-            request.extend(packet(GET, &[], b"k", b""));
+            binary::bare(&mut request, Opcode::Noop, 0);
+            binary::keyed(&mut request, Opcode::Get, 0, b"k", 0);
             let cuts = [vec![end - 1, end, end + 1], vec![end / 2], vec![]];
             send_cut(&mut client, &request, &cuts[round as usize % 3]);
-            for opcode in [SET, NOOP] {
-                let head = client.bytes(24);
-                assert_eq!(
-                    (head[0], head[1], &head[6..12]),
-                    (0x81, opcode, &[0; 6][..])
-                );
+            for opcode in [Opcode::Set, Opcode::Noop] {
+                let reply = client.packet();
+                assert_eq!((reply.opcode, reply.status), (opcode as u8, 0));
+                assert_eq!((reply.extras, reply.key, reply.value), Default::default());
             }
-            let head = client.bytes(24);
-            assert_eq!(head[1], GET);
-            let value = client.bytes(4 + VALUE_BYTES);
-            assert!(value[4..] == data, "round {round}");
+            let hit = client.packet();
+            assert_eq!((hit.opcode, hit.extras.len()), (Opcode::Get as u8, 4));
+            assert!(hit.value == data, "round {round}");
         }
     }
 }

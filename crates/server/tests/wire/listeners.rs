@@ -1,17 +1,17 @@
 //! Addresses of `-l` with facts of their own, which connections keep on whatever shard they end up.
 
-use crate::client::Client;
+use corecached_client::wire::binary::{self, Opcode};
+
+use crate::client::{Client, written};
 use crate::server::{Server, free_port};
 
 /// A text command of this server's first bytes; binary connections close on it.
 const TEXT: &[u8] = b"version\r\n";
+
 /// A binary VERSION: no byte of it ends a line.
-const BINARY: [u8; 24] = {
-    let mut header = [0; 24];
-    header[0] = 0x80;
-    header[1] = 0x0b;
-    header
-};
+fn binary_version() -> Vec<u8> {
+    written(|out| binary::bare(out, Opcode::Version, 0))
+}
 
 fn at(port: u16) -> Client {
     Client::connect(([127, 0, 0, 1], port).into())
@@ -29,7 +29,7 @@ fn each_address_has_its_own_protocol() {
     }
     for _ in 0..16 {
         let mut client = at(ascii);
-        client.send(BINARY);
+        client.send(binary_version());
         client.send("\r\n");
         assert_eq!(client.line(), "ERROR");
         assert_eq!(client.ask("version"), "VERSION 1.6.45");
@@ -47,7 +47,7 @@ fn the_protocol_of_all_addresses_can_be_set() {
     let server = Server::start(2, &["-B", "ascii"]);
     let mut client = server.connect();
     assert_eq!(client.stats("settings")["binding_protocol"], "ascii");
-    client.send(BINARY);
+    client.send(binary_version());
     client.send("\r\n");
     assert_eq!(client.line(), "ERROR");
 }

@@ -25,6 +25,7 @@
 //! metrics/            the port of -o metrics
 //! concurrent.rs       several clients on the same keys
 //! reads.rs            gets that one core answers from another's memory
+//! replies.rs          replies that a stream brings, by the parsers of the client
 //! recache.rs          who fetches an item anew: one of many clients
 //! process.rs          daemon, pid file, change of user, errors at the start
 //! shard_port.rs       clients that choose their shard
@@ -65,6 +66,7 @@ mod played;
 mod process;
 mod reads;
 mod recache;
+mod replies;
 mod server;
 mod shard_port;
 mod skip;

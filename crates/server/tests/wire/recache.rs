@@ -6,6 +6,7 @@ use std::sync::{Barrier, Mutex};
 use std::thread;
 
 use crate::client::Client;
+use crate::replies::MetaValue;
 use crate::server::Server;
 
 const CLIENTS: usize = 12;
@@ -24,12 +25,8 @@ fn ask_all(client: &mut Client, number: usize, flags: &str) -> BTreeMap<usize, A
         .collect();
     client.send(requests);
     let answers = order.into_iter().map(|key| {
-        let line = client.line();
-        let rest = line.strip_prefix("VA ").unwrap_or_else(|| panic!("{line}"));
-        let (length, flags) = rest.split_once(' ').unwrap_or((rest, ""));
-        let value = client.bytes(length.parse::<usize>().unwrap() + 2);
-        let value = String::from_utf8(value).unwrap();
-        (key, (value.trim_end().to_owned(), flags.to_owned()))
+        let MetaValue { data, flags } = client.meta_value();
+        (key, (String::from_utf8(data).unwrap(), flags))
     });
     answers.collect()
 }

@@ -8,9 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use corecached_client::wire::binary::{self, Opcode};
+use corecached_client::wire::text;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::client::Client;
+use crate::client::{Client, written};
+use crate::replies;
 use crate::stopwatch::scheduled;
 
 /// First port of the range the tests use. It lies below the ports that Linux gives to outgoing
@@ -265,22 +268,24 @@ pub(crate) fn free_port() -> u16 {
 
 /// The answer to a request for the version, in whichever protocol there is one.
 fn ask_version(address: SocketAddr) -> Option<String> {
-    ask(address, b"version\r\n").or_else(|| {
-        let packet = b"\x80\x0b\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-        let answer = ask(address, packet)?;
-        Some(format!("VERSION {}", answer.get(24..)?))
-    })
+    let answer = ask(address, &written(text::version)).or_else(|| {
+        let answer = ask(
+            address,
+            &written(|out| binary::bare(out, Opcode::Version, 0)),
+        )?;
+        let version = replies::packet(&mut &answer[..]).value;
+        Some([&b"VERSION "[..], &version].concat())
+    });
+    answer.map(|answer| String::from_utf8_lossy(&answer).into_owned())
 }
 
-fn ask(address: SocketAddr, request: &[u8]) -> Option<String> {
+fn ask(address: SocketAddr, request: &[u8]) -> Option<Vec<u8>> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(START_TIMEOUT)).ok()?;
     stream.write_all(request).ok()?;
     let mut answer = [0; 64];
     let length = stream.read(&mut answer).ok()?;
-    // One byte, one char: lengths in it stay what they are.
-    let text = answer[..length].iter().copied().map(char::from).collect();
-    (length > 0).then_some(text)
+    (length > 0).then(|| answer[..length].to_vec())
 }
 
 /// Keeps what the server prints, so that a failed test can show it.

@@ -8,7 +8,10 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use std::time::Duration;
 
-use crate::client::{Client, pattern, set_request};
+use corecached_client::wire::binary::{self, Opcode};
+
+use crate::client::{Client, pattern, set_request, written};
+use crate::replies::{self, Packet};
 
 use crate::server::{Server, command, free_port};
 
@@ -79,6 +82,15 @@ impl Udp {
                 return (id, pieces.into_values().flatten().collect());
             }
         }
+    }
+
+    /// The next message, which must be one packet, with its id.
+    fn packet(&self) -> (u16, Packet) {
+        let (id, reply) = self.message();
+        let mut rest = &reply[..];
+        let packet = replies::packet(&mut rest);
+        assert_eq!(rest, b"", "behind the packet");
+        (id, packet)
     }
 
     fn ask(&mut self, request: impl AsRef<[u8]>) -> String {
@@ -277,38 +289,37 @@ fn replies_that_would_fill_memory_are_refused() {
 
 #[test]
 fn each_datagram_chooses_its_protocol() {
-    /// A packet with extras, key and value.
-    fn packet(opcode: u8, extras: &[u8], key: &str, value: &str) -> Vec<u8> {
-        let body = extras.len() + key.len() + value.len();
-        let mut packet = vec![0x80, opcode, 0, key.len() as u8, extras.len() as u8];
-        packet.extend([0, 0, 0, 0, 0, 0, body as u8, 1, 2, 3, 4]);
-        packet.extend([0; 8]);
-        packet.extend_from_slice(extras);
-        packet.extend_from_slice(key.as_bytes());
-        packet.extend_from_slice(value.as_bytes());
-        packet
-    }
+    const OPAQUE: u32 = 0x0102_0304;
+    let set = |key: &str| {
+        written(|out| binary::store(out, Opcode::Set, OPAQUE, key, (0, 0, 0), b"value"))
+    };
     for shards in [1, 4] {
         let (_server, mut udp) = start(shards, &[]);
         for key in ["a", "b", "c", "d"] {
-            udp.send(packet(0x01, &[0; 8], key, "value"));
-            let (_, reply) = udp.message();
-            assert_eq!(reply.len(), 24);
-            assert_eq!(reply[..8], [0x81, 0x01, 0, 0, 0, 0, 0, 0]);
+            udp.send(set(key));
+            let (_, reply) = udp.packet();
+            assert_eq!((reply.opcode, reply.status), (Opcode::Set as u8, 0));
+            assert_eq!((reply.extras, reply.key, reply.value), Default::default());
             let hit = format!("VALUE {key} 0 5\r\nvalue\r\nEND\r\n");
             assert_eq!(udp.ask(format!("get {key}\r\n")), hit);
             // A quiet miss is silent; the NOOP behind it answers.
-            udp.send([packet(0x09, &[], "miss", ""), packet(0x0a, &[], "", "")].concat());
-            let (_, reply) = udp.message();
-            assert_eq!((reply.len(), reply[1]), (24, 0x0a));
-            udp.send(packet(0x09, &[], "miss", ""));
-            udp.send(packet(0x00, &[], key, ""));
-            let (id, reply) = udp.message();
+            let quiet_miss = written(|out| binary::keyed(out, Opcode::GetQ, OPAQUE, b"miss", 0));
+            let noop = written(|out| binary::bare(out, Opcode::Noop, OPAQUE));
+            udp.send([&quiet_miss[..], &noop].concat());
+            let (_, reply) = udp.packet();
+            assert_eq!(reply.opcode, Opcode::Noop as u8);
+            assert_eq!((reply.extras, reply.key, reply.value), Default::default());
+            udp.send(quiet_miss);
+            udp.send(written(|out| {
+                binary::keyed(out, Opcode::Get, OPAQUE, key, 0);
+            }));
+            let (id, reply) = udp.packet();
             assert_eq!(id, udp.next_id);
-            assert!(reply.ends_with(b"value") && reply.len() == 24 + 4 + 5);
+            assert_eq!((reply.extras.len(), &reply.key[..]), (4, &b""[..]));
+            assert_eq!(reply.value, b"value");
         }
         // Half a packet is not answered, and does not hurt.
-        udp.send(&packet(0x01, &[0; 8], "half", "value")[..30]);
+        udp.send(&set("half")[..30]);
         assert_eq!(udp.ask("get half\r\n"), "END\r\n");
     }
 }

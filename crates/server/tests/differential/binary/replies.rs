@@ -1,8 +1,8 @@
-//! A stream of reply packets, read in the simplest way there is: what is checked must not be checked by itself.
+//! A stream of reply packets that can be compared.
+
+use corecached_client::wire::binary::{Part, ReplyParser, Status, Step};
 
 use crate::cas::CasPairs;
-
-const HEADER_BYTES: usize = 24;
 
 /// One reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,28 +34,49 @@ impl Packet {
 /// # Panics
 /// If they are not whole.
 pub(super) fn packets(mut rest: &[u8]) -> Vec<Packet> {
-    let mut packets = Vec::new();
+    let (mut packets, mut parser) = (Vec::<Packet>::new(), ReplyParser::new());
+    let mut value_left = 0;
     while !rest.is_empty() {
-        let (header, after) = rest.split_at(HEADER_BYTES);
-        let number = |at: usize, bytes: usize| {
-            let field = header[at..at + bytes].iter();
-            field.fold(0u64, |number, &byte| number << 8 | u64::from(byte))
+        let Step::Part { consumed, part } = parser.next(rest) else {
+            panic!("no reply: {}", rest[..rest.len().min(300)].escape_ascii());
         };
-        assert_eq!(header[0], 0x81, "no reply: {}", header.escape_ascii());
-        let (body, after) = after.split_at(number(8, 4) as usize);
-        let (extras, body) = body.split_at(number(4, 1) as usize);
-        let (key, value) = body.split_at(number(2, 2) as usize);
-        packets.push(Packet {
-            opcode: header[1],
-            status: number(6, 2) as u16,
-            opaque: number(12, 4) as u32,
-            extras: extras.to_vec(),
-            key: key.to_vec(),
-            value: value.to_vec(),
-            cas: number(16, 8),
-        });
-        rest = after;
+        rest = &rest[consumed..];
+        match part {
+            Part::Hit {
+                head,
+                key,
+                client_flags,
+                value_bytes,
+                cas,
+            } => {
+                value_left = value_bytes;
+                packets.push(Packet {
+                    opcode: head.opcode,
+                    status: Status::Ok as u16,
+                    opaque: head.opaque,
+                    extras: client_flags.to_be_bytes().to_vec(),
+                    key: key.to_vec(),
+                    value: Vec::new(),
+                    cas,
+                });
+            }
+            Part::Data(piece) => {
+                value_left -= piece.bytes.len();
+                let packet = packets.last_mut().expect("a value has a header");
+                packet.value.extend_from_slice(piece.bytes);
+            }
+            Part::Reply(reply) => packets.push(Packet {
+                opcode: reply.head.opcode,
+                status: reply.status.map_or_else(|code| code, |known| known as u16),
+                opaque: reply.head.opaque,
+                extras: reply.extras.to_vec(),
+                key: reply.key.to_vec(),
+                value: reply.value.to_vec(),
+                cas: reply.cas,
+            }),
+        }
     }
+    assert_eq!(value_left, 0, "the last value is not whole");
     packets
 }
 

@@ -1,5 +1,7 @@
 //! A stream of replies as units that can be compared.
 
+use corecached_client::wire::line::{Part, ReplyParser, Step};
+
 use crate::cas::CasPairs;
 use crate::lines::Needed;
 
@@ -32,31 +34,31 @@ impl Unit {
 ///
 /// # Panics
 /// If the replies are not well formed.
-pub(super) fn units(mut rest: &[u8]) -> Vec<Unit> {
-    let mut units = Vec::new();
-    while !rest.is_empty() {
-        let end = rest.windows(2).position(|two| two == b"\r\n");
-        let (line, after) = rest.split_at(end.expect("a line has an end") + 2);
-        let mut unit = Unit {
-            line: line.to_vec(),
-            data: None,
-        };
-        rest = after;
-        if line.starts_with(b"VA ") {
-            let length = number(unit.words()[1]).expect("a length") as usize;
-            let end = rest.get(length..length + 2);
-            assert_eq!(
-                end,
-                Some(&b"\r\n"[..]),
-                "{}: {}",
-                line.escape_ascii(),
-                rest[..rest.len().min(300)].escape_ascii()
-            );
-            unit.data = Some(rest[..length].to_vec());
-            rest = &rest[length + 2..];
+pub(super) fn units(replies: &[u8]) -> Vec<Unit> {
+    let (mut units, mut at, mut parser) = (Vec::<Unit>::new(), 0, ReplyParser::new());
+    let mut whole = true;
+    while let Step::Part { consumed, part } = parser.next(&replies[at..]) {
+        match part {
+            Part::Data(piece) => {
+                whole = piece.last;
+                let data = units.last_mut().and_then(|unit| unit.data.as_mut());
+                data.expect("a value has a line")
+                    .extend_from_slice(piece.bytes);
+            }
+            _ => {
+                let has_value = matches!(part, Part::MetaValue { .. });
+                whole = !has_value;
+                units.push(Unit {
+                    line: replies[at..at + consumed].to_vec(),
+                    data: has_value.then(Vec::new),
+                });
+            }
         }
-        units.push(unit);
+        at += consumed;
     }
+    let rest = &replies[at..];
+    let shown = rest[..rest.len().min(300)].escape_ascii();
+    assert!(rest.is_empty() && whole, "not a reply: {shown}");
     units
 }
 

@@ -4,7 +4,10 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::client::{Client, pattern, set_request};
+use corecached_client::wire::binary::{self, Opcode};
+use corecached_client::wire::text;
+
+use crate::client::{Client, pattern, set_request, written};
 use crate::server::Server;
 
 use super::{assert_served_promptly, eventually};
@@ -105,24 +108,6 @@ fn large_values_wait_for_each_other() {
     }
 }
 
-/// A TOUCH, GAT or the like of the binary protocol: key and new TTL.
-fn binary_touch(opcode: u8, key: &str, ttl: u32) -> Vec<u8> {
-    let mut packet = vec![0x80, opcode, 0, key.len() as u8, 4, 0, 0, 0];
-    packet.extend((4 + key.len() as u32).to_be_bytes());
-    packet.extend([0; 12]);
-    packet.extend(ttl.to_be_bytes());
-    packet.extend(key.as_bytes());
-    packet
-}
-
-/// Status and body of a reply in binary.
-fn binary_reply(client: &mut Client) -> (u16, Vec<u8>) {
-    let head = client.bytes(24);
-    let status = u16::from_be_bytes([head[6], head[7]]);
-    let length = u32::from_be_bytes([head[8], head[9], head[10], head[11]]);
-    (status, client.bytes(length as usize))
-}
-
 #[test]
 fn a_full_cache_does_not_deny_what_it_has() {
     for shards in [1, 2] {
@@ -143,15 +128,17 @@ fn a_full_cache_does_not_deny_what_it_has() {
         for &number in stored.iter().step_by(29) {
             let (key, length) = (format!("key{number}"), value_bytes(number));
             assert_eq!(client.ask(&format!("touch {key} 1000")), "TOUCHED");
-            let header = client.ask(&format!("gat 2000 {key}"));
-            assert_eq!(client.value(&header).data.len(), length);
-            assert_eq!(client.line(), "END");
+            client.send(written(|out| text::gat(out, 2000, [&key])));
+            let lengths: Vec<usize> = client.values().iter().map(|it| it.data.len()).collect();
+            assert_eq!(lengths, [length]);
             let meta = client.ask(&format!("mg {key} T3000 s"));
             assert_eq!(meta, format!("HD s{length}"));
-            for opcode in [0x1c, 0x1d, 0x23] {
-                binary.send(binary_touch(opcode, &key, 100));
-                let (status, body) = binary_reply(&mut binary);
-                assert_eq!(status, 0, "opcode {opcode:#x}: {body:?}");
+            for opcode in [Opcode::Touch, Opcode::Gat, Opcode::GatK] {
+                binary.send(written(|out| {
+                    binary::touch(out, opcode, 0, &key, 100);
+                }));
+                let reply = binary.packet();
+                assert_eq!(reply.status, 0, "{opcode:?}: {reply:?}");
             }
             // What has to grow says what it lacks, if it does.
             let appended = client.ask(&format!("append {key} 0 0 3\r\nabc"));

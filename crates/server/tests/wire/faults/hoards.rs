@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use corecached_client::wire::binary::{self, Opcode};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
 use super::{assert_served_promptly, eventually};
-use crate::client::{Client, pattern, write_until_blocked};
+use crate::client::{Client, pattern, write_until_blocked, written};
 use crate::server::Server;
 
 /// Values that are copied into replies, if only just.
@@ -49,10 +50,7 @@ fn settled_bytes(server: &Server) -> u64 {
 
 /// Binary requests for `key`: GETKQ, which is answered if it hits.
 fn getkq(key: &str, count: usize) -> Vec<u8> {
-    let mut packet = vec![0x80, 0x0d, 0, key.len() as u8, 0, 0, 0, 0];
-    packet.extend([0, 0, 0, key.len() as u8]);
-    packet.extend([0; 12]);
-    packet.extend(key.bytes());
+    let packet = written(|out| binary::keyed(out, Opcode::GetKQ, 0, key, 0));
     packet.repeat(count)
 }
 

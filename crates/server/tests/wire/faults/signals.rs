@@ -39,11 +39,9 @@ fn replies_on_their_way_are_delivered_first() {
         client.set("big", &value);
         client.send("get big\r\n".repeat(GETS));
         // The first reply has begun: the server has the requests.
-        let header = client.line();
+        assert!(client.peek().unwrap().is_some(), "it has not closed");
         server.signal(signal);
         if !server.is_old_memcached {
-            assert!(client.value(&header).data == value);
-            assert_eq!(client.line(), "END");
             assert_whole_replies(&mut client, &value);
         }
         assert_eq!(server.wait_for_exit(EXIT_TIMEOUT).code(), Some(0));

@@ -1,12 +1,13 @@
 //! A server and the way to it.
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
+use crate::replies;
 use crate::server::Server;
 use crate::tls::Encrypted;
 use crate::unix_socket;
@@ -88,18 +89,12 @@ impl Link {
         let mut wire = self.connect();
         wire.write_all(b"stats shards\r\n").unwrap();
         wire.flush().unwrap();
-        let mut text = String::new();
-        let mut byte = [0];
-        while !text.ends_with("END\r\n") {
-            wire.read_exact(&mut byte).unwrap();
-            text.push(char::from(byte[0]));
-        }
-        let counts = text.lines().filter_map(|line| {
-            let (name, count) = line.strip_prefix("STAT ")?.split_once(' ')?;
-            name.ends_with("streams_in_doubt")
-                .then(|| count.parse::<u64>().unwrap())
-        });
+        let stats = replies::stats(&mut BufReader::new(wire));
+        let counts = stats
+            .iter()
+            .filter(|(name, _)| name.ends_with("streams_in_doubt"));
         counts
+            .map(|(_, count)| count.parse::<u64>().unwrap())
             .reduce(|sum, count| sum + count)
             .expect("it is reported")
     }

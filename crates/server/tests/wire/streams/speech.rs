@@ -1,5 +1,9 @@
 //! A get of many keys in each protocol, and the reply that it must have.
 
+use corecached_client::wire::binary::{self, Head, Header, Opcode, REPLY_MAGIC};
+use corecached_client::wire::meta::Command;
+use corecached_client::wire::text;
+
 use super::values::{Values, name};
 
 /// What a client speaks.
@@ -16,9 +20,6 @@ pub(super) enum Protocol {
 /// All of them.
 pub(super) const PROTOCOLS: [Protocol; 3] = [Protocol::Text, Protocol::Meta, Protocol::Binary];
 
-const GETKQ: u8 = 0x0d;
-const NOOP: u8 = 0x0a;
-
 /// A part of a reply.
 pub(super) enum Piece {
     Bytes(Vec<u8>),
@@ -33,17 +34,15 @@ impl Protocol {
         match self {
             Protocol::Text => {
                 let names: Vec<String> = names.collect();
-                out.extend_from_slice(format!("get {}\r\n", names.join(" ")).as_bytes());
+                text::multi_get(out, &names);
             }
             Protocol::Meta => {
-                names.for_each(|name| {
-                    out.extend_from_slice(format!("mg {name} k v\r\n").as_bytes());
-                });
-                out.extend_from_slice(b"mn\r\n");
+                names.for_each(|name| Command::get(out, &name).letter(b'k').letter(b'v').end());
+                text::meta_noop(out);
             }
             Protocol::Binary => {
-                names.for_each(|name| out.extend(packet(0x80, GETKQ, name.as_bytes(), 0, 0)));
-                out.extend(packet(0x80, NOOP, b"", 0, 0));
+                names.for_each(|name| binary::keyed(out, Opcode::GetKQ, 0, &name, 0));
+                binary::bare(out, Opcode::Noop, 0);
             }
         }
     }
@@ -56,7 +55,10 @@ impl Protocol {
             let (head, tail) = match self {
                 Protocol::Text => (format!("VALUE {name} 0 {length}\r\n").into_bytes(), "\r\n"),
                 Protocol::Meta => (format!("VA {length} k{name}\r\n").into_bytes(), "\r\n"),
-                Protocol::Binary => (packet(0x81, GETKQ, name.as_bytes(), 4, length), ""),
+                Protocol::Binary => (
+                    reply_packet(Opcode::GetKQ, &[0; 4], name.as_bytes(), length),
+                    "",
+                ),
             };
             pieces.push(Piece::Bytes(head));
             pieces.push(Piece::Value(key));
@@ -65,20 +67,25 @@ impl Protocol {
         pieces.push(Piece::Bytes(match self {
             Protocol::Text => b"END\r\n".to_vec(),
             Protocol::Meta => b"MN\r\n".to_vec(),
-            Protocol::Binary => packet(0x81, NOOP, b"", 0, 0),
+            Protocol::Binary => reply_packet(Opcode::Noop, b"", b"", 0),
         }));
         pieces
     }
 }
 
-/// A packet without its value: the header, `extras` bytes of 0 (the client flags), and the key.
-fn packet(magic: u8, opcode: u8, key: &[u8], extras: u8, value_bytes: usize) -> Vec<u8> {
-    let mut packet = vec![0; 24];
-    (packet[0], packet[1], packet[4]) = (magic, opcode, extras);
-    packet[2..4].copy_from_slice(&(key.len() as u16).to_be_bytes());
-    let body = usize::from(extras) + key.len() + value_bytes;
-    packet[8..12].copy_from_slice(&(body as u32).to_be_bytes());
-    packet.resize(24 + usize::from(extras), 0);
-    packet.extend_from_slice(key);
-    packet
+/// A reply without its value: the header, the client flags, which are 0, and the key.
+fn reply_packet(opcode: Opcode, extras: &[u8], key: &[u8], value_bytes: usize) -> Vec<u8> {
+    let header = Header {
+        magic: REPLY_MAGIC,
+        head: Head {
+            opcode: opcode as u8,
+            opaque: 0,
+        },
+        status: 0,
+        extras_bytes: extras.len() as u8,
+        key_bytes: key.len() as u16,
+        body_bytes: (extras.len() + key.len() + value_bytes) as u32,
+        cas: 0,
+    };
+    [&header.bytes(), extras, key].concat()
 }

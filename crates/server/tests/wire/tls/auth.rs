@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 
 use super::{TlsClient, TlsServer};
-use crate::auth::{Passwords, TEXT_COMMANDS, packet};
+use crate::auth::{Passwords, TEXT_COMMANDS, packet, sasl_plain};
 
 /// All lines up to the end of the connection.
 fn lines(client: &mut TlsClient) -> Vec<String> {
@@ -59,7 +59,6 @@ fn text_clients_authenticate_by_passwords() {
 #[test]
 fn binary_clients_authenticate_by_sasl() {
     const OPEN: [u8; 4] = [0x0b, 0x20, 0x21, 0x22];
-    const PLAIN: &[u8] = b"\x80\x21\0\x05\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0\0\0\0\0\0PLAIN";
     for shards in [1, 4] {
         let passwords = Passwords::new(&format!("tls-sasl-{shards}"), "ann:secret\n");
         let environment = [("MEMCACHED_SASL_PWDB", passwords.path())];
@@ -75,21 +74,22 @@ fn binary_clients_authenticate_by_sasl() {
             let _ = client.end();
         }
         let mut client = tls.connect();
-        client.send([PLAIN, b"\0ann\0wrong!"].concat());
-        assert_eq!(client.bytes(24 + 13)[7], 0x20);
-        client.send([PLAIN, b"\0ann\0secret"].concat());
-        assert!(client.bytes(24 + 13).ends_with(b"Authenticated"));
+        client.send(sasl_plain("wrong!"));
+        let refused = client.packet();
+        assert_eq!((refused.status, refused.value.len()), (0x20, 13));
+        client.send(sasl_plain("secret"));
+        assert_eq!(client.packet().value, b"Authenticated");
         // A get that finds nothing, an add, and a get with its flags and value.
-        for (opcode, status, body) in [
-            (0x00, 1, &b"Not found"[..]),
-            (0x02, 0, b""),
-            (0x00, 0, b"\0\0\0\0xx"),
+        for (opcode, status, extras, value) in [
+            (0x00, 1, &b""[..], &b"Not found"[..]),
+            (0x02, 0, b"", b""),
+            (0x00, 0, &[0; 4], b"xx"),
         ] {
             client.send(packet(opcode));
-            let header = client.bytes(24);
-            assert_eq!((header[0], header[1], header[7]), (0x81, opcode, status));
-            assert_eq!(usize::from(header[11]), body.len());
-            assert_eq!(client.bytes(body.len()), body);
+            let reply = client.packet();
+            assert_eq!((reply.opcode, reply.status), (opcode, status));
+            assert_eq!((&reply.extras[..], &reply.value[..]), (extras, value));
+            assert_eq!(reply.key, b"");
         }
     }
 }

@@ -5,7 +5,11 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use corecached_client::wire::text;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
+
+use crate::client::written;
+use crate::replies::{self, Packet};
 
 const REPLY_TIMEOUT: Duration = Duration::from_secs(180);
 
@@ -105,6 +109,11 @@ impl TlsClient {
         bytes
     }
 
+    /// The next reply of the binary protocol.
+    pub(super) fn packet(&mut self) -> Packet {
+        replies::packet(&mut self.stream)
+    }
+
     pub(super) fn try_ask(&mut self, line: &str) -> io::Result<String> {
         self.try_send(format!("{line}\r\n"))?;
         self.try_line()
@@ -116,17 +125,13 @@ impl TlsClient {
 
     /// The data of one `VALUE` and its line end.
     pub(super) fn value(&mut self, key: &str) -> Vec<u8> {
-        let header = self.line();
-        let length = header
-            .strip_prefix(&format!("VALUE {key} 0 "))
-            .unwrap_or_else(|| panic!("{header}"));
-        let mut data = self.bytes(length.parse::<usize>().unwrap() + 2);
-        assert_eq!(data.split_off(data.len() - 2), b"\r\n");
-        data
+        let value = replies::value(&mut self.stream).expect("a hit");
+        assert_eq!((&value.key[..], value.flags, value.cas), (key, 0, None));
+        value.data
     }
 
     pub(super) fn get(&mut self, key: &str) -> Vec<u8> {
-        self.send(format!("get {key}\r\n"));
+        self.send(written(|out| text::get(out, key)));
         let data = self.value(key);
         assert_eq!(self.line(), "END");
         data

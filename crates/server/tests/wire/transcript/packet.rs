@@ -7,13 +7,14 @@
 //! b> 0x1b k=a bodylen=9                                 opcodes by number, lengths that lie
 //! ```
 
-use corecached_protocol::binary::Opcode;
+use corecached_client::wire::binary::{
+    HEADER_BYTES, Head, Header, Opcode, REPLY_MAGIC, REQUEST_MAGIC,
+};
 
 use super::text::{self, Piece, Text};
 
-/// First byte of a request and of a reply.
-const REQUEST: u8 = 0x80;
-const REPLY: u8 = 0x81;
+/// Bytes of the cas unique, which a header ends with.
+const CAS_BYTES: usize = 8;
 
 /// What the words have said so far.
 struct Words {
@@ -34,7 +35,7 @@ struct Words {
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn request(source: &str) -> Result<Text, String> {
-    Ok(parse(source)?.packet(REQUEST))
+    Ok(parse(source)?.packet(REQUEST_MAGIC))
 }
 
 /// Parses a reply.
@@ -42,7 +43,7 @@ pub(crate) fn request(source: &str) -> Result<Text, String> {
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn reply(source: &str) -> Result<Text, String> {
-    Ok(parse(source)?.packet(REPLY))
+    Ok(parse(source)?.packet(REPLY_MAGIC))
 }
 
 fn parse(source: &str) -> Result<Words, String> {
@@ -51,7 +52,7 @@ fn parse(source: &str) -> Result<Words, String> {
         opcode: opcode(words.next().ok_or("no opcode")?)?,
         status: 0,
         opaque: 0,
-        cas: Piece::Literal(vec![0; 8]),
+        cas: Piece::Literal(vec![0; CAS_BYTES]),
         extras: Vec::new(),
         key: Vec::new(),
         value: None,
@@ -119,15 +120,21 @@ impl Words {
         });
         let value_bytes: usize = value.iter().map(piece_bytes).sum();
         let body_bytes = self.extras.len() + self.key.len() + value_bytes;
-        let mut head = vec![magic, self.opcode];
-        let key_bytes = self.key_bytes.unwrap_or(self.key.len() as u16);
-        head.extend_from_slice(&key_bytes.to_be_bytes());
-        head.push(self.extras_bytes.unwrap_or(self.extras.len() as u8));
-        head.push(0);
-        head.extend_from_slice(&self.status.to_be_bytes());
-        head.extend_from_slice(&self.body_bytes.unwrap_or(body_bytes as u32).to_be_bytes());
-        head.extend_from_slice(&self.opaque.to_be_bytes());
-        let mut packet = vec![Piece::Literal(head)];
+        let header = Header {
+            magic,
+            head: Head {
+                opcode: self.opcode,
+                opaque: self.opaque,
+            },
+            status: self.status,
+            extras_bytes: self.extras_bytes.unwrap_or(self.extras.len() as u8),
+            key_bytes: self.key_bytes.unwrap_or(self.key.len() as u16),
+            body_bytes: self.body_bytes.unwrap_or(body_bytes as u32),
+            cas: 0,
+        };
+        // The cas unique may be any, or a captured one.
+        let before_cas = &header.bytes()[..HEADER_BYTES - CAS_BYTES];
+        let mut packet = vec![Piece::Literal(before_cas.to_vec())];
         let body = [Piece::Literal([self.extras, self.key].concat())];
         for piece in [self.cas].into_iter().chain(body).chain(value) {
             match piece {
@@ -152,7 +159,10 @@ fn cas(value: &str) -> Result<Piece, String> {
         let number: u64 = number(value)?;
         return Ok(Piece::Literal(number.to_be_bytes().to_vec()));
     }
-    Ok(Piece::Bytes((value != "any").then(|| value.to_owned()), 8))
+    Ok(Piece::Bytes(
+        (value != "any").then(|| value.to_owned()),
+        CAS_BYTES,
+    ))
 }
 
 fn literal(source: &str) -> Result<Vec<u8>, String> {
@@ -172,7 +182,7 @@ fn number<T: TryFrom<u64>>(source: &str) -> Result<T, String> {
     T::try_from(number).map_err(|_| "too large".to_owned())
 }
 
-/// The texts of errors, as memcached has them.
+/// The texts of errors as memcached has them: those of the server are what is tested.
 fn status_text(status: u16) -> &'static str {
     match status {
         0x01 => "Not found",

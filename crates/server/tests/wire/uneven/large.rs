@@ -1,6 +1,10 @@
 //! Values that are larger than the memory of the shard that owns their key.
 
+use corecached_client::wire::binary::{self, Opcode};
+use corecached_client::wire::meta::Command;
+
 use super::*;
+use crate::client::written;
 
 /// A set request in text, meta or binary, and whether its reply says that the value is stored.
 fn set_by(client: &mut Client, protocol: usize, key: &str, value: &[u8]) -> Result<(), String> {
@@ -10,7 +14,7 @@ fn set_by(client: &mut Client, protocol: usize, key: &str, value: &[u8]) -> Resu
             reply => Err(reply),
         },
         1 => {
-            client.send(format!("ms {key} {}\r\n", value.len()));
+            client.send(written(|out| Command::set(out, key, value.len()).end()));
             client.send(value);
             match client.ask("") {
                 reply if reply == "HD" => Ok(()),
@@ -18,18 +22,14 @@ fn set_by(client: &mut Client, protocol: usize, key: &str, value: &[u8]) -> Resu
             }
         }
         _ => {
-            let body = 8 + key.len() + value.len();
-            let mut head = vec![0x80, 1, 0, key.len() as u8, 8, 0, 0, 0];
-            head.extend((body as u32).to_be_bytes());
-            head.extend([0; 20]);
-            client.send([&head, key.as_bytes()].concat());
+            let request = written(|out| binary::store(out, Opcode::Set, 0, key, (0, 0, 0), value));
+            let (head, value) = request.split_at(request.len() - value.len());
+            client.send(head);
             client.send(value);
-            let reply = client.bytes(24);
-            let body = client
-                .bytes(u32::from_be_bytes([reply[8], reply[9], reply[10], reply[11]]) as usize);
-            match reply[6..8] {
-                [0, 0] => Ok(()),
-                _ => Err(String::from_utf8_lossy(&body).into_owned()),
+            let reply = client.packet();
+            match reply.status {
+                0 => Ok(()),
+                _ => Err(String::from_utf8_lossy(&reply.value).into_owned()),
             }
         }
     }

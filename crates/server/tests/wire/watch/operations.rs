@@ -1,6 +1,9 @@
 //! Which operation shows in which stream, and how.
 
+use corecached_client::wire::binary::{self, Opcode};
+
 use super::*;
+use crate::client::written;
 
 /// One client, whose operations run one after the other, on keys of all shards.
 fn each_operation_shows_in_its_streams(shards: usize) {
@@ -102,27 +105,10 @@ fn whatever_stores_is_a_mutation() {
             // INCR that creates, by 1 from 7.
             let mut binary = server.connect();
             let name = format!("b{number}");
-            let mut packet = vec![
-                0x80,
-                5,
-                0,
-                name.len() as u8,
-                20,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                20 + name.len() as u8,
-            ];
-            packet.extend([0; 12]);
-            packet.extend(1_u64.to_be_bytes());
-            packet.extend(7_u64.to_be_bytes());
-            packet.extend(0_u32.to_be_bytes());
-            packet.extend(name.as_bytes());
-            binary.send(&packet);
-            binary.bytes(24 + 8);
+            binary.send(written(|out| {
+                binary::arith(out, Opcode::Incr, 0, &name, 1, Some((7, 0)));
+            }));
+            assert_eq!(binary.packet().value, 7_u64.to_be_bytes());
             let line = event(&mutations.log_line());
             assert!(
                 line.starts_with(&format!("type=item_store key={name} status=stored cmd=add")),
