@@ -1,35 +1,20 @@
 //! In a steady state no operation allocates from the heap.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use corecached_engine::{
     Arith, ArithExtras, ArithOp, Budget, Deadline, Delete, Engine, EngineConfig, Fetch, KeyHasher,
     Reserve, Room, Seconds, Space, Store, StoreExtras, StoreMode, StoreOutcome,
 };
+use corecached_testing::TellingAllocator;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: TellingAllocator =
+    TellingAllocator::new(|| ALLOCATIONS.with(|count| count.set(count.get() + 1)));
 
 const HASHER: KeyHasher = KeyHasher::new(3);
 const KEYS: u64 = 40_000;

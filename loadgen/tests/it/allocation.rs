@@ -3,6 +3,7 @@
 //! The allocator of this test binary counts the allocations of one thread, named by its kernel thread id.
 
 use crate::support::Memcached;
+use corecached_testing::TellingAllocator;
 use loadgen::fleet::{Fleet, FleetConfig, Load};
 use loadgen::host::allowed_cpus;
 use loadgen::target::{Endpoint, Router};
@@ -10,12 +11,13 @@ use loadgen::wire::Protocol;
 use loadgen::worker::arrivals::ArrivalKind;
 use loadgen::worker::phase::WaitPolicy;
 use loadgen::workload::{Workload, WorkloadSpec};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::time::Duration;
 
-struct Counting;
+#[global_allocator]
+static ALLOCATOR: TellingAllocator = TellingAllocator::new(note);
 
+/// The kernel's id of the thread whose allocations count; 0 for none.
 static WATCHED: AtomicI32 = AtomicI32::new(0);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
@@ -25,29 +27,6 @@ fn note() {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
     }
 }
-
-// SAFETY: all calls go on to the system's allocator; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: the caller's contract is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's contract is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        note();
-        // SAFETY: the caller's contract is passed on.
-        unsafe { System.realloc(pointer, layout, bytes) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// The kernel's id of the worker that this test started: the newest thread called `worker-0`.
 fn worker_thread() -> i32 {

@@ -1,11 +1,12 @@
 //! The allocator of the server, which remembers where it was called from, and the thread that tells of it.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use corecached_testing::TellingAllocator;
 
 /// Places that are told of when the test fails.
 const PLACES_MAX: usize = 14;
@@ -27,8 +28,10 @@ thread_local! {
 /// How places in glommio begin.
 const RUNTIME: &str = "glommio-";
 
-struct Counting;
+#[global_allocator]
+static ALLOCATOR: TellingAllocator = TellingAllocator::new(note);
 
+/// Remembers the place of an allocation, while somebody asks. What this allocates itself is not counted.
 fn note() {
     if !TRACES.load(Ordering::Relaxed) || UNCOUNTED.get() {
         return;
@@ -44,29 +47,6 @@ fn note() {
         UNCOUNTED.set(false);
     }
 }
-
-// SAFETY: every call goes to the system's allocator unchanged. What counting allocates is not counted itself.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        note();
-        // SAFETY: the caller keeps the contract of `realloc`.
-        unsafe { System.realloc(pointer, layout, bytes) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// In the server: "trace" begins to look where it allocates; any other line ends that and asks what was found.
 pub(crate) fn answer_questions() {
