@@ -161,11 +161,20 @@ pub enum StoreOutcome {
 
 /// Why a value is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum StoreRefusal {
     /// The item would be larger than `item_size_max`.
     TooLarge,
     /// There is no memory for the value, and nothing may be evicted.
     OutOfMemory,
+}
+
+impl From<StoreRefusal> for StoreOutcome {
+    fn from(why: StoreRefusal) -> Self {
+        match why {
+            StoreRefusal::TooLarge => StoreOutcome::TooLarge,
+            StoreRefusal::OutOfMemory => StoreOutcome::OutOfMemory,
+        }
+    }
 }
 
 impl StoreOutcome {

@@ -35,19 +35,19 @@ const DISCARDED_PER_UNIT: usize = 2 << 10;
 #[derive(Debug)]
 pub(crate) struct Effort {
     units: u64,
-    /// Slots moved, with those that did not make up a unit when the call began.
+    /// Slots that were moved, and what counts as much, with those that did not make up a unit when the call began.
     slots: u64,
     /// Units that were spent when the present share of [`CALL_WORK`] began.
     begun: u64,
 }
 
 impl Effort {
-    /// The effort of a call that begins now; the index has moved so many slots since its creation.
+    /// The effort of a call that begins now, when the index has done so much work on slots since its creation.
     #[inline]
-    pub(crate) fn new(moved_slots: u64) -> Self {
+    pub(crate) fn new(slot_work: u64) -> Self {
         Self {
             units: 0,
-            slots: moved_slots % (1 << SLOTS_SHIFT),
+            slots: slot_work % (1 << SLOTS_SHIFT),
             begun: 0,
         }
     }
@@ -85,7 +85,7 @@ impl Effort {
         self.units += units;
     }
 
-    /// Counts slots of the index that were moved.
+    /// Counts work on slots of the index: one for each slot that was moved.
     #[inline]
     pub(crate) fn spend_slots(&mut self, slots: u64) {
         self.slots += slots;

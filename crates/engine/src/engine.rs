@@ -91,7 +91,7 @@ impl Engine {
     /// Runs a call with an effort of its own, and counts it.
     #[inline]
     pub(crate) fn spending<T>(&mut self, call: impl FnOnce(&mut Self, &mut Effort) -> T) -> T {
-        let mut effort = Effort::new(self.contents.index.moved_slots());
+        let mut effort = Effort::new(self.contents.index.slot_work());
         let outcome = call(self, &mut effort);
         self.telemetry.spent(&effort);
         outcome

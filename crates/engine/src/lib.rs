@@ -94,8 +94,8 @@ mod words;
 
 pub use api::{
     Arith, ArithExtras, ArithOp, ArithOutcome, Create, Delete, DeleteOutcome, Fetch, MetaFetch,
-    Piece, ReapProgress, Recache, Refusal, Release, Reserve, Room, Space, Store, StoreExtras,
-    StoreMode, StoreOutcome, SweepProgress, TouchOutcome,
+    Piece, ReapProgress, Recache, Release, Reserve, Room, Space, Store, StoreExtras, StoreMode,
+    StoreOutcome, StoreRefusal, SweepProgress, TouchOutcome,
 };
 pub use budget::Budget;
 pub use config::{EngineConfig, MemoryFile};

@@ -225,9 +225,9 @@ impl Contents {
         effort: &mut Effort,
         change: impl FnOnce(&mut Index, &mut Items) -> T,
     ) -> T {
-        let before = self.index.moved_slots();
+        let before = self.index.slot_work();
         let outcome = change(&mut self.index, &mut self.items);
-        effort.spend_slots(self.index.moved_slots() - before);
+        effort.spend_slots(self.index.slot_work() - before);
         outcome
     }
 

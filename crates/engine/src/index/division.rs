@@ -100,7 +100,7 @@ impl Table {
         leaf.visit_slots(slabs, first..first + STEP, |slot, entry| {
             let goes = hasher.hash(items.item(entry.chunk).key()).0 as u32 & bit != 0;
             self.division.set(slot, goes);
-            self.moved_slots += LOOK;
+            self.slot_work += LOOK;
         });
         let next = first + STEP;
         leaf.visit_slots(slabs, next..next + STEP, |_, entry| {

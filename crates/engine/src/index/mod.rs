@@ -116,10 +116,10 @@ impl Index {
         self.tables().map(Table::leaves).sum()
     }
 
-    /// Number of slots that growth, splits and merges have filled. Slots of splits count three times, since their items
-    /// are looked at.
-    pub(crate) fn moved_slots(&self) -> u64 {
-        self.tables().map(Table::moved_slots).sum()
+    /// Work on slots so far: one for each that growth, a split or a merge has filled, and two more for each whose item a
+    /// split has looked at.
+    pub(crate) fn slot_work(&self) -> u64 {
+        self.tables().map(Table::slot_work).sum()
     }
 
     /// Number of slots.

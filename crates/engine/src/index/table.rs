@@ -89,8 +89,8 @@ pub(crate) struct Table {
     pub(super) items: usize,
     pub(super) extents: u64,
     pub(super) version: u64,
-    /// Number of slots filled by growth, splits and merges; slots of splits count three times.
-    pub(super) moved_slots: u64,
+    /// As [`Self::slot_work`] gives it.
+    pub(super) slot_work: u64,
     scratch: Vec<Entry>,
     pub(super) division: Division,
     pub(super) hasher: TableHasher,
@@ -146,7 +146,7 @@ impl Table {
             items: 0,
             extents: 0,
             version: 0,
-            moved_slots: 0,
+            slot_work: 0,
             scratch: Vec::with_capacity(2 * LEAF_ITEMS_MAX),
             division: Division::NONE,
             hasher,
@@ -176,10 +176,10 @@ impl Table {
         self.leaves
     }
 
-    /// Number of slots that growth, splits and merges have filled. Slots of splits count three times, since their items
-    /// are looked at.
-    pub(crate) fn moved_slots(&self) -> u64 {
-        self.moved_slots
+    /// Work on slots so far: one for each that growth, a split or a merge has filled, and two more for each whose item a
+    /// split has looked at.
+    pub(crate) fn slot_work(&self) -> u64 {
+        self.slot_work
     }
 
     /// Number of slots.
@@ -395,7 +395,7 @@ impl Table {
         count: usize,
         entries: &[Entry],
     ) {
-        self.moved_slots += entries.len() as u64;
+        self.slot_work += entries.len() as u64;
         self.division.forget(leaf);
         self.directory.change(leaf, |leaf| {
             for extent in extents.take(count) {
@@ -424,14 +424,14 @@ impl Table {
         extended
     }
 
-    /// Splits the next leaf, unless there is no memory for it. `spare` are unused chunks of [`INDEX_CLASS`]; chunks
-    /// that are not needed are freed.
+    /// Splits the next leaf, unless there is no memory for it. `unused` are chunks of [`INDEX_CLASS`]; those that are
+    /// not needed are freed.
     pub(crate) fn split(
         &mut self,
         items: &mut Items,
-        spare: impl Iterator<Item = ChunkRef> + Clone,
+        unused: impl Iterator<Item = ChunkRef> + Clone,
     ) {
-        self.extents += spare.clone().count() as u64;
+        self.extents += unused.clone().count() as u64;
         while self.divide(items) {}
         let (_, source) = self.next_split();
         let mut scratch = std::mem::take(&mut self.scratch);
@@ -445,16 +445,16 @@ impl Table {
         );
         let missing =
             (keep_extents + take_extents).saturating_sub(self.leaf(source).extent_count());
-        if missing > spare.clone().count()
+        if missing > unused.clone().count()
             || self.leaves >= LEAVES_MAX
             || !self.extend_directory(slabs)
         {
-            self.free_extents(slabs, spare);
+            self.free_extents(slabs, unused);
         } else {
             let new = self.leaves;
             let changes = [source, new].map(|leaf| self.directory.begin_change(leaf));
             let (extents, len) = self.directory.change(source, Leaf::take_extents);
-            let mut extents = extents[..len].iter().copied().chain(spare);
+            let mut extents = extents[..len].iter().copied().chain(unused);
             self.set_leaves(new + 1);
             let displaces = self.leaf(source).displaces();
             self.directory

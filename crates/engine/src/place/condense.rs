@@ -112,16 +112,16 @@ impl Memory<'_> {
 
     fn is_index_sparse(&self) -> bool {
         let pages = u64::from(self.contents.items.slabs.page_count(INDEX_CLASS));
-        let spare = pages.saturating_sub(self.index_pages_wanted());
-        spare >= PAGES_MIN.max(pages / PAGES_SHARE)
+        let unneeded = pages.saturating_sub(self.index_pages_wanted());
+        unneeded >= PAGES_MIN.max(pages / PAGES_SHARE)
     }
 
     /// Chooses pages with no more chunks in use than the average, as long as the other pages have room for these
     /// chunks.
     fn choose_sparse_pages(&mut self, mut id: PageId) {
         let pages = u64::from(self.contents.items.slabs.page_count(INDEX_CLASS));
-        let spare = pages.saturating_sub(self.index_pages_wanted());
-        let chosen_max = spare.min(PAGES_MAX as u64) as usize;
+        let unneeded = pages.saturating_sub(self.index_pages_wanted());
+        let chosen_max = unneeded.min(PAGES_MAX as u64) as usize;
         let slabs = &mut self.contents.items.slabs;
         let average = slabs.used_chunks(INDEX_CLASS).div_ceil(pages.max(1));
         for _ in 0..CHOOSING_STEP {

@@ -166,7 +166,7 @@ impl Memory<'_> {
 
     /// Gives up the emptying of a page that holds a part of a large value that is stored now: the page was chosen
     /// before the value was whole, and the value is not to be evicted for that.
-    pub(crate) fn spare(&mut self, first: ChunkRef) {
+    pub(crate) fn stop_drain_of(&mut self, first: ChunkRef) {
         let Some(page) = self.placement.drain.as_ref().map(|drain| drain.page) else {
             return;
         };

@@ -127,13 +127,13 @@ impl Memory<'_> {
         let missing = self.contents.change_index(self.effort, |index, items| {
             index.table_mut(which).missing_extents(items)
         });
-        let mut spare = [ChunkRef::NULL; SPLIT_EXTENTS];
-        for extent in spare.iter_mut().take(missing) {
+        let mut unused = [ChunkRef::NULL; SPLIT_EXTENTS];
+        for extent in unused.iter_mut().take(missing) {
             *extent = self.allocate(INDEX_CLASS).unwrap_or(ChunkRef::NULL);
         }
-        let spare = spare.into_iter().filter(|extent| !extent.is_null());
+        let unused = unused.into_iter().filter(|extent| !extent.is_null());
         self.contents.change_index(self.effort, |index, items| {
-            index.table_mut(which).split(items, spare);
+            index.table_mut(which).split(items, unused);
         });
     }
 

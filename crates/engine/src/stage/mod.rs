@@ -17,7 +17,7 @@ pub use self::staged::{Staged, StagedTicket};
 
 pub(crate) use self::staged::{PATIENCE, Receiving};
 
-use crate::api::{Reserve, Room, Space, StoreOutcome};
+use crate::api::{Reserve, Room, Space, StoreRefusal};
 use crate::effort::{CALL_WORK, Effort};
 use crate::engine::Engine;
 use crate::item::{Fields, Marks, State, TAIL_BYTES};
@@ -31,12 +31,12 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`StoreOutcome::TooLarge`] or [`StoreOutcome::OutOfMemory`]: the caller tells the shard that owns the key by
-    /// [`Self::refuse_store`], which counts it.
-    pub fn reserve(&mut self, reserve: &Reserve<'_>, now: Seconds) -> Result<Staged, StoreOutcome> {
+    /// The reason why the value is refused: the caller tells the shard that owns the key by [`Self::refuse_store`],
+    /// which counts it.
+    pub fn reserve(&mut self, reserve: &Reserve<'_>, now: Seconds) -> Result<Staged, StoreRefusal> {
         self.contents.clock.advance(now);
         if self.is_too_large(reserve.key.len(), reserve.value_bytes, reserve.client_flags) {
-            return Err(StoreOutcome::TooLarge);
+            return Err(StoreRefusal::TooLarge);
         }
         let fields = Fields {
             key: reserve.key,
@@ -63,7 +63,7 @@ impl Engine {
                 false => None,
             }
         });
-        staged.ok_or(StoreOutcome::OutOfMemory)
+        staged.ok_or(StoreRefusal::OutOfMemory)
     }
 
     /// Allocates and writes everything but the value.

@@ -6,7 +6,7 @@
 //! ```
 
 use super::store::Decision;
-use crate::api::{Refusal, StoreExtras, StoreMode, StoreOutcome};
+use crate::api::{StoreExtras, StoreMode, StoreOutcome, StoreRefusal};
 use crate::effort::Effort;
 use crate::engine::Engine;
 use crate::stage::Staged;
@@ -54,7 +54,7 @@ impl Engine {
             engine.link_staged(staged, key, extras.new_cas, seen.dead(), effort)
         });
         if outcome == StoreOutcome::OutOfMemory {
-            self.refuse_store(Refusal::OutOfMemory);
+            self.refuse_store(StoreRefusal::OutOfMemory);
             if mode == StoreMode::Set || extras.drops_old {
                 self.drop_old(key, hash, now);
             }
@@ -83,7 +83,7 @@ impl Engine {
             memory.prepare_probation(class, hash);
         }
         self.end_staged(&staged);
-        self.memory(effort).spare(first);
+        self.memory(effort).stop_drain_of(first);
         let cas = self.cas.or_next(new_cas);
         self.contents.items.set_cas(first, cas);
         self.link(first, key, hash, dead, effort);

@@ -9,7 +9,7 @@
 //! ```
 
 use super::Seen;
-use crate::api::{Refusal, Store, StoreExtras, StoreMode, StoreOutcome};
+use crate::api::{Store, StoreExtras, StoreMode, StoreOutcome, StoreRefusal};
 use crate::contents::Contents;
 use crate::effort::Effort;
 use crate::engine::Engine;
@@ -35,7 +35,7 @@ impl Engine {
         self.contents.clock.advance(now);
         let drops_old = store.mode == StoreMode::Set || store.extras.drops_old;
         if self.is_too_large(store.key.len(), store.value.len(), store.client_flags) {
-            self.refuse_store(Refusal::TooLarge);
+            self.refuse_store(StoreRefusal::TooLarge);
             if drops_old {
                 self.drop_old(store.key, store.hash, now);
             }
@@ -73,7 +73,7 @@ impl Engine {
             }
         };
         if outcome == StoreOutcome::OutOfMemory {
-            self.refuse_store(Refusal::OutOfMemory);
+            self.refuse_store(StoreRefusal::OutOfMemory);
             if drops_old && !is_joining {
                 self.drop_old(store.key, store.hash, now);
             }
@@ -99,10 +99,10 @@ impl Engine {
 
     /// Counts a value that is refused. If the value would have replaced an item, [`Self::drop_old`] deletes that item.
     #[cold]
-    pub fn refuse_store(&mut self, why: Refusal) {
+    pub fn refuse_store(&mut self, why: StoreRefusal) {
         match why {
-            Refusal::TooLarge => self.telemetry.refused_too_large(),
-            Refusal::OutOfMemory => {
+            StoreRefusal::TooLarge => self.telemetry.refused_too_large(),
+            StoreRefusal::OutOfMemory => {
                 self.telemetry.refused_no_memory();
                 // Nearly all values that arrive in pieces are chains.
                 self.telemetry

@@ -44,7 +44,7 @@ fn receive(engine: &mut Engine, key: &[u8], value_bytes: usize, now: Seconds) ->
     };
     let mut staged = match engine.reserve(&reserve, now) {
         Ok(staged) => staged,
-        Err(outcome) => return outcome,
+        Err(why) => return why.into(),
     };
     let mut spaces: Vec<Space> = Vec::new();
     while staged.missing_bytes() > 0 {

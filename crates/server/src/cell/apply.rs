@@ -2,7 +2,7 @@
 
 use corecached_engine::{Engine, Fetch, Lookup, Seconds, Store, StoreOutcome};
 
-use super::op::{Change, Op, Refusal};
+use super::op::{Change, Op};
 use super::outcome::{Changed, Outcome};
 
 /// Looks an item up.
@@ -58,10 +58,7 @@ pub(super) fn apply(
             None => StoreOutcome::OutOfMemory,
         }),
         Change::Refuse { drops_old, why, .. } => {
-            engine.refuse_store(match why {
-                Refusal::TooLarge => corecached_engine::Refusal::TooLarge,
-                Refusal::NoMemory => corecached_engine::Refusal::OutOfMemory,
-            });
+            engine.refuse_store(why);
             if drops_old {
                 engine.drop_old(key, hash, now);
             }

@@ -10,13 +10,14 @@
 
 use corecached_engine::{
     ArithOutcome, Deadline, DeleteOutcome, Observed, Presence, StoreMode, StoreOutcome,
+    StoreRefusal,
 };
 use corecached_protocol::event::{self, ItemStore, StoreStatus};
 use corecached_protocol::text::Streams;
 
 use super::access::Access;
 use super::apply::{apply, look_up};
-use super::op::{Change, Op, Refusal, Verb};
+use super::op::{Change, Op, Verb};
 use super::outcome::{Changed, Outcome};
 
 /// Runs an operation on a key that is not sampled, or has been.
@@ -95,8 +96,8 @@ fn log_change(
         ) => log_store(access, op, mode, value_bytes, store_status(outcome)),
         (Change::Refuse { mode, .. }, Changed::Refused(why)) => {
             let status = match why {
-                Refusal::TooLarge => StoreStatus::TooLarge,
-                Refusal::NoMemory => StoreStatus::NoMemory,
+                StoreRefusal::TooLarge => StoreStatus::TooLarge,
+                StoreRefusal::OutOfMemory => StoreStatus::NoMemory,
             };
             log_store(access, op, mode, 0, status);
         }

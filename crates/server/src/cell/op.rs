@@ -10,7 +10,8 @@
 //! the reply goes and how it is written.
 
 use corecached_engine::{
-    Arith, Deadline, Delete, Fetch, KeyHash, Reserve, Seconds, StagedTicket, StoreExtras, StoreMode,
+    Arith, Deadline, Delete, Fetch, KeyHash, Reserve, Seconds, StagedTicket, StoreExtras,
+    StoreMode, StoreRefusal,
 };
 
 /// An operation on one key.
@@ -67,7 +68,7 @@ pub(crate) enum Change<'a> {
         /// Whether the old value is dropped, as by `set`.
         drops_old: bool,
         /// Why the value is refused.
-        why: Refusal,
+        why: StoreRefusal,
     },
     /// `delete`.
     Delete {
@@ -83,15 +84,6 @@ pub(crate) enum Change<'a> {
         /// The new deadline.
         deadline: Deadline,
     },
-}
-
-/// Why a storage command was refused before its value was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// The item would be larger than `-I`.
-    TooLarge,
-    /// There is no memory for the item.
-    NoMemory,
 }
 
 /// An operation on a shard.

@@ -14,10 +14,9 @@
 
 use corecached_engine::{
     ArithOutcome, Deadline, DeleteOutcome, Hit, ReadFacts, ReassignOutcome, Space, StagedTicket,
-    StoreOutcome, TouchOutcome,
+    StoreOutcome, StoreRefusal, TouchOutcome,
 };
 
-use super::op::Refusal;
 use super::report::{HotKeysReport, ShardReport};
 use crate::ids::ShardId;
 use crate::watch::PrefixRows;
@@ -41,7 +40,7 @@ pub(crate) enum Changed {
     /// Result of a storage command.
     Stored(StoreOutcome),
     /// The value of a storage command was not taken.
-    Refused(Refusal),
+    Refused(StoreRefusal),
     /// Result of a `delete`.
     Deleted(DeleteOutcome),
     /// Result of `incr` or `decr`.
@@ -239,5 +238,5 @@ pub(crate) struct Grant {
     /// Memory for the next bytes of the value; empty if other items have to make room first, or if memory is refused.
     pub(crate) spaces: Vec<Space>,
     /// Why there will be no more memory.
-    pub(crate) refusal: Option<Refusal>,
+    pub(crate) refusal: Option<StoreRefusal>,
 }

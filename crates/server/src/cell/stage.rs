@@ -10,10 +10,9 @@
 //!
 //! Until the value is whole nobody else refers to those chunks, so the owner goes on with everything else.
 
-use corecached_engine::{Reserve, Room, Staged, StagedTicket, StoreOutcome};
+use corecached_engine::{Reserve, Room, Staged, StagedTicket, StoreRefusal};
 
 use super::access::Access;
-use super::op::Refusal;
 use super::outcome::Grant;
 use crate::ids::ShardId;
 
@@ -24,7 +23,7 @@ const FIRST_BYTES: usize = 1;
 pub(super) fn begin(access: &mut Access<'_>, reserve: &Reserve<'_>) -> Grant {
     match access.engine.reserve(reserve, access.now) {
         Ok(staged) => give(access, staged, FIRST_BYTES),
-        Err(outcome) => refused(access.shard, Refusal::of(&outcome)),
+        Err(why) => refused(access.shard, why),
     }
 }
 
@@ -32,12 +31,12 @@ pub(super) fn begin(access: &mut Access<'_>, reserve: &Reserve<'_>) -> Grant {
 pub(super) fn grow(access: &mut Access<'_>, staged: StagedTicket, bytes: usize) -> Grant {
     match access.engine.take_staged(staged) {
         Some(staged) => give(access, staged, bytes),
-        None => refused(access.shard, Refusal::NoMemory),
+        None => refused(access.shard, StoreRefusal::OutOfMemory),
     }
 }
 
 /// The answer that there is no memory, and no value to go on with.
-fn refused(shard: ShardId, why: Refusal) -> Grant {
+fn refused(shard: ShardId, why: StoreRefusal) -> Grant {
     Grant {
         shard,
         staged: None,
@@ -53,16 +52,6 @@ fn give(access: &mut Access<'_>, mut staged: Staged, bytes: usize) -> Grant {
         shard: access.shard,
         staged: Some(access.engine.leave_staged(staged)),
         spaces,
-        refusal: (room == Room::OutOfMemory).then_some(Refusal::NoMemory),
-    }
-}
-
-impl Refusal {
-    /// The reason why the engine does not take a value.
-    pub(crate) fn of(outcome: &StoreOutcome) -> Refusal {
-        match outcome {
-            StoreOutcome::TooLarge => Refusal::TooLarge,
-            _ => Refusal::NoMemory,
-        }
+        refusal: (room == Room::OutOfMemory).then_some(StoreRefusal::OutOfMemory),
     }
 }

@@ -6,10 +6,10 @@
 //! | another one, up to 64 KiB | this shard's memory, and is copied into a message at its end |
 //! | another one, larger | the owner's memory, which is asked for by message, window by window (`cell/stage.rs`) |
 
-use corecached_engine::{Reserve, Room, Staged, StagedTicket, StoreOutcome};
+use corecached_engine::{Reserve, Room, Staged, StagedTicket, StoreRefusal};
 
 use crate::cell::access::Access;
-use crate::cell::op::{Refusal, ShardOp};
+use crate::cell::op::ShardOp;
 use crate::cell::outcome::Grant;
 use crate::ids::{ConnId, ShardId};
 use crate::memory::give::{Loan, lend};
@@ -38,7 +38,7 @@ pub(super) enum Holder {
         /// The value, unless its first memory was refused.
         staged: Option<StagedTicket>,
         /// Why the memory was refused.
-        why: Refusal,
+        why: StoreRefusal,
     },
     /// The shard that owns the key; it has been asked for memory and has not answered yet.
     Asked,
@@ -69,7 +69,7 @@ pub(super) enum Supply {
     /// The shard that owns the key has been asked.
     Awaited,
     /// There is no memory.
-    Refused(Refusal),
+    Refused(StoreRefusal),
 }
 
 impl<'a> Wanted<'a> {
@@ -78,7 +78,7 @@ impl<'a> Wanted<'a> {
         match lend(&mut cx.access, &cx.shared.neighbours(), shard, self.lacking) {
             Loan::Given => Supply::Later,
             Loan::Busy => Supply::Busy,
-            Loan::Nothing => Supply::Refused(Refusal::NoMemory),
+            Loan::Nothing => Supply::Refused(StoreRefusal::OutOfMemory),
         }
     }
 
@@ -115,8 +115,8 @@ impl Holder {
                         *self = Holder::Own(staged);
                         self.ask(wanted, window, cx)
                     }
-                    Err(StoreOutcome::OutOfMemory) => wanted.borrow(own, cx),
-                    Err(outcome) => Supply::Refused(Refusal::of(&outcome)),
+                    Err(StoreRefusal::OutOfMemory) => wanted.borrow(own, cx),
+                    Err(why) => Supply::Refused(why),
                 }
             }
             Holder::Own(staged) => {
@@ -130,8 +130,8 @@ impl Holder {
             &mut Holder::New(shard) => self.ask_owner(shard, None, wanted, cx),
             &mut Holder::Owner(shard, staged) => self.ask_owner(shard, Some(staged), wanted, cx),
             &mut Holder::Refusing { shard, staged, why } => match why {
-                Refusal::TooLarge => Supply::Refused(why),
-                Refusal::NoMemory => match wanted.borrow(shard, cx) {
+                StoreRefusal::TooLarge => Supply::Refused(why),
+                StoreRefusal::OutOfMemory => match wanted.borrow(shard, cx) {
                     Supply::Later => self.ask_owner(shard, staged, wanted, cx),
                     otherwise => otherwise,
                 },

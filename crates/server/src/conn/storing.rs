@@ -7,10 +7,10 @@
 //!                               anything else -------------> Upload (`upload.rs`), or there is no memory: dropped
 //! ```
 
-use corecached_engine::StoreMode;
+use corecached_engine::{StoreMode, StoreRefusal};
 use corecached_protocol::reply::{BAD_DATA_CHUNK, CRLF};
 
-use crate::cell::op::{Change, Refusal};
+use crate::cell::op::Change;
 use crate::cell::outcome::Grant;
 use crate::latency::Kind;
 
@@ -81,7 +81,7 @@ pub(super) fn refuse(
     conn: &mut Conn,
     announced: &Announced<'_>,
     missing: usize,
-    why: Refusal,
+    why: StoreRefusal,
     cx: &mut Cx<'_>,
 ) {
     let mode = announced.mode;
@@ -166,7 +166,7 @@ fn finish(upload: Upload, conn: &mut Conn, cx: &mut Cx<'_>) {
 }
 
 /// Refuses a value, and drops the bytes of it that are still to come.
-fn give_up(upload: Upload, why: Refusal, conn: &mut Conn, cx: &mut Cx<'_>) {
+fn give_up(upload: Upload, why: StoreRefusal, conn: &mut Conn, cx: &mut Cx<'_>) {
     let announced = upload.announced.with(&upload.key, &upload.words);
     refuse(conn, &announced, upload.missing, why, cx);
     upload.holder.abort(&mut cx.access, cx.router);

@@ -8,11 +8,11 @@
 //! The memory comes from the connection's own shard or from the key's (`holder.rs`), so that half-sent values are
 //! bounded by `-m` like everything else. All half-sent values together have only a share of `-m` (`memory/uploads.rs`).
 
+use corecached_engine::StoreRefusal;
 use std::io;
 use std::os::fd::BorrowedFd;
 
 use crate::cell::access::Access;
-use crate::cell::op::Refusal;
 use crate::cell::outcome::Grant;
 use crate::memory::uploads::Claim;
 use crate::route::router::Router;
@@ -81,7 +81,7 @@ pub(super) enum Progress {
     /// The shard that owns the key has been asked for memory.
     Awaits,
     /// There is no memory for more of the value, or the value is too large.
-    Refused(Refusal),
+    Refused(StoreRefusal),
 }
 
 impl Upload {
@@ -147,7 +147,7 @@ impl Upload {
         let since = *self.waits_since_ms.get_or_insert(now);
         match now.saturating_sub(since) < CLAIM_WAIT_MS {
             true => Supply::Busy,
-            false => Supply::Refused(Refusal::NoMemory),
+            false => Supply::Refused(StoreRefusal::OutOfMemory),
         }
     }
 

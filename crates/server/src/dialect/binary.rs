@@ -1,13 +1,12 @@
 //! Outcomes as packets. A quiet opcode is not answered in the ordinary case: a store or a deletion that is done, a
 //! fetch that found nothing. All other outcomes are answered.
 
-use corecached_engine::{ArithOutcome, DeleteOutcome, StoreOutcome};
+use corecached_engine::{ArithOutcome, DeleteOutcome, StoreOutcome, StoreRefusal};
 use corecached_protocol::binary::{Head, Opcode, Status, reply};
 
 use super::notice::Notice;
 use super::value::ThenValue;
 use crate::cell::Pairs;
-use crate::cell::op::Refusal;
 use crate::cell::outcome::{Changed, HitView};
 
 const NO_MEMORY_STORING: &[u8] = b"Out of memory allocating item";
@@ -87,10 +86,10 @@ fn stored(head: Head, outcome: &StoreOutcome, out: &mut Vec<u8>) {
 }
 
 /// Appends the reply to a storage packet whose value was not taken.
-fn refused(head: Head, why: Refusal, out: &mut Vec<u8>) {
+fn refused(head: Head, why: StoreRefusal, out: &mut Vec<u8>) {
     match why {
-        Refusal::TooLarge => reply::error(out, head, Status::TooLarge),
-        Refusal::NoMemory => no_memory(head, NO_MEMORY_STORING, out),
+        StoreRefusal::TooLarge => reply::error(out, head, Status::TooLarge),
+        StoreRefusal::OutOfMemory => no_memory(head, NO_MEMORY_STORING, out),
     }
 }
 

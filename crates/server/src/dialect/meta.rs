@@ -9,7 +9,6 @@ use corecached_protocol::meta::reply::{self as meta, Key, Status};
 use corecached_protocol::reply;
 
 use super::value::ThenValue;
-use crate::cell::op::Refusal;
 use crate::cell::outcome::{Changed, HitView};
 
 /// The wishes of a meta command for its reply.
@@ -151,8 +150,7 @@ pub(super) fn changed(
 ) {
     match changed {
         Changed::Stored(outcome) => stored(key, style, outcome, out),
-        Changed::Refused(Refusal::TooLarge) => stored(key, style, &StoreOutcome::TooLarge, out),
-        Changed::Refused(Refusal::NoMemory) => stored(key, style, &StoreOutcome::OutOfMemory, out),
+        Changed::Refused(why) => stored(key, style, &StoreOutcome::from(*why), out),
         Changed::Deleted(outcome) => deleted(key, style, outcome, out),
         Changed::Counted(outcome) => counted(key, style, outcome, now, out),
         // No meta command touches an item without a lookup.

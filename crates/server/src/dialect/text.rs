@@ -1,12 +1,13 @@
 //! Outcomes as classic text.
 
-use corecached_engine::{ArithOutcome, DeleteOutcome, ReassignOutcome, StoreOutcome, TouchOutcome};
+use corecached_engine::{
+    ArithOutcome, DeleteOutcome, ReassignOutcome, StoreOutcome, StoreRefusal, TouchOutcome,
+};
 use corecached_protocol::reply;
 
 use super::notice::Notice;
 use super::value::ThenValue;
 use crate::cell::Pairs;
-use crate::cell::op::Refusal;
 use crate::cell::outcome::{Changed, HitView};
 
 /// Appends the line before the value of a hit.
@@ -22,8 +23,8 @@ pub(super) fn hit(key: &[u8], hit: &impl HitView, with_cas: bool, out: &mut Vec<
 pub(super) fn changed(changed: &Changed, out: &mut Vec<u8>) {
     let line = match changed {
         Changed::Stored(outcome) => stored(outcome),
-        Changed::Refused(Refusal::TooLarge) => reply::TOO_LARGE,
-        Changed::Refused(Refusal::NoMemory) => reply::OUT_OF_MEMORY_STORING,
+        Changed::Refused(StoreRefusal::TooLarge) => reply::TOO_LARGE,
+        Changed::Refused(StoreRefusal::OutOfMemory) => reply::OUT_OF_MEMORY_STORING,
         Changed::Deleted(outcome) => deleted(outcome),
         Changed::Counted(outcome) => return counted(outcome, out),
         Changed::Touched(outcome) => touched(outcome),

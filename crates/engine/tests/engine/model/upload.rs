@@ -1,6 +1,8 @@
 //! Values that arrive in pieces.
 
-use corecached_engine::{Reserve, Room, Seconds, Space, Store, StoreMode, StoreOutcome};
+use corecached_engine::{
+    Reserve, Room, Seconds, Space, Store, StoreMode, StoreOutcome, StoreRefusal,
+};
 
 use crate::support::hash;
 
@@ -36,15 +38,10 @@ impl Model {
                 mode,
                 extras,
             }),
-            Err(StoreOutcome::TooLarge) => assert!(self.too_large(&key, value.len(), flags)),
-            Err(outcome) => {
-                assert_eq!(outcome, StoreOutcome::OutOfMemory);
-                assert!(
-                    !self.config.evictions_enabled
-                        || !self.uploads.is_empty()
-                        || !self.pins.is_empty()
-                );
-            }
+            Err(StoreRefusal::TooLarge) => assert!(self.too_large(&key, value.len(), flags)),
+            Err(StoreRefusal::OutOfMemory) => assert!(
+                !self.config.evictions_enabled || !self.uploads.is_empty() || !self.pins.is_empty()
+            ),
         }
     }
 

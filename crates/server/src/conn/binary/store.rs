@@ -1,8 +1,8 @@
 //! SET, ADD, REPLACE, APPEND, PREPEND and their quiet forms.
 
+use corecached_engine::StoreRefusal;
 use corecached_protocol::binary::{BinaryStore, Head};
 
-use crate::cell::op::Refusal;
 use crate::conn::announced::Announced;
 use crate::conn::step::Step;
 use crate::conn::storing::{self, Taken};
@@ -39,7 +39,7 @@ pub(super) fn store(
     ) {
         // This differs from an append whose result becomes too large: that is "Not stored.".
         let missing = announced.value_bytes;
-        storing::refuse(conn, &announced, missing, Refusal::TooLarge, cx);
+        storing::refuse(conn, &announced, missing, StoreRefusal::TooLarge, cx);
         return Step::Used(used);
     }
     match storing::take(conn, &announced, data, cx) {
