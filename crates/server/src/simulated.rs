@@ -18,7 +18,7 @@ use corecached_mesh::Owner;
 use corecached_reactor::{Insert, Stream};
 
 use crate::cell::op::ShardOp;
-use crate::cell::outcome::Part;
+use crate::cell::outcome::ShardOutcome;
 use crate::conn::{Conn, ConnTable, Cx, Gather, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
 use crate::dialect::value::PinCookie;
 use crate::ground::config::Config;
@@ -204,14 +204,16 @@ impl Net {
     fn deliver(&mut self, delivery: Delivery<'_>) {
         match delivery {
             Delivery::Told { to, told } => self.tell(to, told),
-            Delivery::Part {
+            Delivery::ShardOutcome {
                 to,
-                part: Part::Granted(grant),
+                outcome: ShardOutcome::Granted(grant),
             } => self.conn(to).granted(*grant),
-            Delivery::Part { to, part } => self.part_done(to, |gather| gather.add_part(part)),
+            Delivery::ShardOutcome { to, outcome } => {
+                self.shard_done(to, |gather| gather.add_outcome(outcome));
+            }
             Delivery::Walked { to, lines, walked } => {
                 self.tell(to, Told::plain(lines));
-                self.part_done(to.conn, |gather| gather.add_walked(walked));
+                self.shard_done(to.conn, |gather| gather.add_walked(walked));
             }
         }
     }
@@ -224,7 +226,7 @@ impl Net {
         conn.fulfil(to.seq, &mut self.spare, told);
     }
 
-    fn part_done(&mut self, to: ConnId, add: impl FnOnce(&mut Gather)) {
+    fn shard_done(&mut self, to: ConnId, add: impl FnOnce(&mut Gather)) {
         let conn = self.conns.get_mut(to).expect("no connection is closed");
         let gather = conn.gather_mut().expect("it waits for all parts");
         add(gather);

@@ -22,7 +22,7 @@ use crate::types::KeyHash;
 const BUCKET_BYTES: usize = 8;
 const BUCKETS: usize = 32;
 /// Chunks of fingerprints for a leaf.
-const PARTS: usize = 3;
+const CHUNKS_PER_LEAF: usize = 3;
 /// References in one chunk of the directory.
 const BLOCK_SLOTS: usize = 64;
 /// Chunks of fingerprints that one step frees, besides one chunk of the directory.
@@ -51,7 +51,7 @@ fn fingerprint(hash: KeyHash) -> u8 {
 
 /// The place in the directory of the chunk for a hash.
 fn slot(leaf: usize, hash: KeyHash) -> usize {
-    leaf * PARTS + (hash.0 >> 45) as usize % PARTS
+    leaf * CHUNKS_PER_LEAF + (hash.0 >> 45) as usize % CHUNKS_PER_LEAF
 }
 
 fn bucket(hash: KeyHash) -> usize {
@@ -170,7 +170,8 @@ impl Ghosts {
     /// Whether a whole block belongs to leaves that are no longer there.
     #[inline]
     pub(crate) fn has_spare_block(&self, leaves: usize) -> bool {
-        self.blocks.len() * BLOCK_SLOTS >= leaves * PARTS + BLOCK_SLOTS && !self.blocks.is_empty()
+        self.blocks.len() * BLOCK_SLOTS >= leaves * CHUNKS_PER_LEAF + BLOCK_SLOTS
+            && !self.blocks.is_empty()
     }
 
     /// Frees chunks of leaves that are no longer there, from the last on, in a bounded step; returns how many.
@@ -180,7 +181,7 @@ impl Ghosts {
         };
         let first = last * BLOCK_SLOTS;
         let mut freed = 0;
-        for slot in ((leaves * PARTS).max(first)..first + BLOCK_SLOTS).rev() {
+        for slot in ((leaves * CHUNKS_PER_LEAF).max(first)..first + BLOCK_SLOTS).rev() {
             let extent = self.extent(slabs, slot);
             if !extent.is_null() {
                 self.set_extent(slabs, slot, ChunkRef::NULL);
@@ -304,8 +305,8 @@ mod tests {
     fn the_place_of_a_fingerprint_says_how_long_ago_its_item_went() {
         let mut slabs = slabs();
         let leaves = 20;
-        let slots: Vec<(usize, u64)> = (0..leaves * PARTS)
-            .map(|slot| (slot / PARTS, (slot % PARTS) as u64))
+        let slots: Vec<(usize, u64)> = (0..leaves * CHUNKS_PER_LEAF)
+            .map(|slot| (slot / CHUNKS_PER_LEAF, (slot % CHUNKS_PER_LEAF) as u64))
             .collect();
         let mut ghosts = with_slots(&mut slabs, &slots);
         let hash_of = |number: u64| KeyHash(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));

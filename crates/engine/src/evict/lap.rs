@@ -4,22 +4,22 @@
 //! the class stay long; where the hot set changes, the hand goes round quickly. An item that comes back within a lap
 //! would have been found if it had been in the rest of the class and not on probation.
 
-/// Parts of a lap that are measured one by one.
-const PARTS: u64 = 8;
+/// Sections of a lap that are measured one by one.
+const SECTIONS: u64 = 8;
 
 /// Measures how many evictions a round of the hand of one class takes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lap {
-    /// Chunks that the hand has passed in the part under way.
+    /// Chunks that the hand has passed in the section under way.
     passed: u64,
-    /// When this part began, in evictions.
+    /// When this section began, in evictions.
     began: u64,
-    /// Evictions in a lap, estimated from the parts before; later parts count more.
+    /// Evictions in a lap, estimated from the sections before; later ones count more.
     length: u64,
 }
 
 impl Default for Lap {
-    /// Before the first part has ended nothing is known, so a lap has no end.
+    /// Before the first section has ended nothing is known, so a lap has no end.
     fn default() -> Self {
         Self {
             passed: 0,
@@ -34,7 +34,7 @@ impl Lap {
     #[inline]
     pub(crate) fn advance(&mut self, chunks: u64, now: u64) {
         self.passed += 1;
-        if self.passed * PARTS >= chunks {
+        if self.passed * SECTIONS >= chunks {
             let length = (now - self.began) * chunks / self.passed;
             self.length = match self.length {
                 u64::MAX => length,

@@ -27,9 +27,9 @@ const DRAIN_WORK_MIN: u64 = 30;
 /// Chunks that the eviction hand looks at before a page is taken instead.
 pub(super) const LOOKS_MAX: usize = 256;
 
-/// Which part of an item a chunk is for.
+/// What a chunk is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum ChunkRole {
     /// The first chunk of an item, or a part of the index: items of the chunk's class are evicted for it.
     First,
     /// A later chunk of a chain: other chains are evicted for it, whatever else has chunks of this class.
@@ -60,16 +60,16 @@ impl Memory<'_> {
     /// A chunk of `class`, or a somewhat larger one if the size is rare. Evicts if need be and allowed.
     #[inline]
     pub(crate) fn allocate(&mut self, class: u8) -> Option<ChunkRef> {
-        self.allocate_for(class, Part::First)
+        self.allocate_for(class, ChunkRole::First)
     }
 
     /// A later chunk of a chain: of `class`, or a larger one.
     pub(crate) fn allocate_later(&mut self, class: u8) -> Option<ChunkRef> {
-        self.allocate_for(class, Part::Later)
+        self.allocate_for(class, ChunkRole::Later)
     }
 
     #[inline]
-    fn allocate_for(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
+    fn allocate_for(&mut self, class: u8, role: ChunkRole) -> Option<ChunkRef> {
         if self.placement.is_draining() {
             self.pay_for_drain(self.contents.items.slabs.sizes.chunk_bytes(class));
         }
@@ -77,14 +77,14 @@ impl Memory<'_> {
             .items
             .slabs
             .take(class)
-            .or_else(|| self.allocate_slow(class, part))
+            .or_else(|| self.allocate_slow(class, role))
     }
 
     #[cold]
-    fn allocate_slow(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
+    fn allocate_slow(&mut self, class: u8, role: ChunkRole) -> Option<ChunkRef> {
         let chunk = self
-            .allocate_briefly(class, part, Urgency::Now)
-            .or_else(|| self.allocate_at_last(class, part));
+            .allocate_briefly(class, role, Urgency::Now)
+            .or_else(|| self.allocate_at_last(class, role));
         if chunk.is_none() {
             self.telemetry.chunk_refused(class);
             self.placement.pressure.note_refused();
@@ -109,7 +109,7 @@ impl Memory<'_> {
             0 => Urgency::Now,
             _ => Urgency::CanWait,
         };
-        chunk = chunk.or_else(|| self.allocate_briefly(class, Part::Later, urgency));
+        chunk = chunk.or_else(|| self.allocate_briefly(class, ChunkRole::Later, urgency));
         if chunk.is_none() {
             if urgency == Urgency::CanWait && self.start_emptying() {
                 let work = self.effort.left().max(DRAIN_WORK_MIN);
@@ -124,7 +124,7 @@ impl Memory<'_> {
                     None => Allocated::Later,
                 };
             }
-            chunk = self.allocate_at_last(class, Part::Later);
+            chunk = self.allocate_at_last(class, ChunkRole::Later);
         }
         chunk.map_or(Allocated::OutOfMemory, Allocated::Chunk)
     }
@@ -135,7 +135,12 @@ impl Memory<'_> {
     /// Memory that has been written before comes first, beginning with the newest: chunks of the class, pages of the
     /// pool, chunks of dying chains. A page that was never touched costs a fault for each 4 KiB, as much as receiving
     /// the bytes.
-    fn allocate_briefly(&mut self, class: u8, part: Part, urgency: Urgency) -> Option<ChunkRef> {
+    fn allocate_briefly(
+        &mut self,
+        class: u8,
+        role: ChunkRole,
+        urgency: Urgency,
+    ) -> Option<ChunkRef> {
         let keep = self.pool_reserve();
         if class == INDEX_CLASS
             && self.stop_condensing()
@@ -158,7 +163,7 @@ impl Memory<'_> {
             return Some(chunk);
         }
         self.telemetry.page_shortage();
-        self.evict_for(class, part, urgency)
+        self.evict_for(class, role, urgency)
     }
 
     /// Sees to it that a chunk of `class` is free, if that is possible without evicting anything.
@@ -191,17 +196,17 @@ impl Memory<'_> {
         }
     }
 
-    fn evict_for(&mut self, class: u8, part: Part, urgency: Urgency) -> Option<ChunkRef> {
-        let host = match part {
-            Part::First => self.host_of(class),
-            Part::Later => class,
+    fn evict_for(&mut self, class: u8, role: ChunkRole, urgency: Urgency) -> Option<ChunkRef> {
+        let host = match role {
+            ChunkRole::First => self.host_of(class),
+            ChunkRole::Later => class,
         };
         if self.effort.left() > 0 {
             self.refill_pool(host);
         }
         if host != INDEX_CLASS {
             self.relieve(host);
-            if let Some(chunk) = self.evict_until_free(host, part, urgency) {
+            if let Some(chunk) = self.evict_until_free(host, role, urgency) {
                 return Some(chunk);
             }
         }
@@ -217,8 +222,13 @@ impl Memory<'_> {
         self.take_larger(class)
     }
 
-    fn evict_until_free(&mut self, class: u8, part: Part, urgency: Urgency) -> Option<ChunkRef> {
-        let victims = self.victims_for(class, part);
+    fn evict_until_free(
+        &mut self,
+        class: u8,
+        role: ChunkRole,
+        urgency: Urgency,
+    ) -> Option<ChunkRef> {
+        let victims = self.victims_for(class, role);
         let mut chunk = self.contents.items.slabs.take(class);
         for _ in 0..EVICTIONS_MAX {
             if chunk.is_some() {
@@ -233,24 +243,24 @@ impl Memory<'_> {
                 return None;
             }
             self.note_pressure(class, used_chunks);
-            chunk = (self.contents.items.slabs.take(class)).or_else(|| self.take_left(class, part));
+            chunk = (self.contents.items.slabs.take(class)).or_else(|| self.take_left(class, role));
         }
         chunk
     }
 
     /// A larger chunk that an evicted chain has left and that another chain can use.
-    pub(super) fn take_left(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
-        match part {
-            Part::First => None,
-            Part::Later => self.take_larger_tail(class),
+    pub(super) fn take_left(&mut self, class: u8, role: ChunkRole) -> Option<ChunkRef> {
+        match role {
+            ChunkRole::First => None,
+            ChunkRole::Later => self.take_larger_tail(class),
         }
     }
 
     /// The class of the items that are evicted for a chunk.
-    pub(super) fn victims_for(&self, class: u8, part: Part) -> u8 {
-        match part {
-            Part::First => class,
-            Part::Later => self.contents.items.slabs.sizes.top(),
+    pub(super) fn victims_for(&self, class: u8, role: ChunkRole) -> u8 {
+        match role {
+            ChunkRole::First => class,
+            ChunkRole::Later => self.contents.items.slabs.sizes.top(),
         }
     }
 

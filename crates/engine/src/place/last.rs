@@ -9,7 +9,7 @@
 //! ```
 
 use super::Memory;
-use super::allocate::{DRAIN_STEP, EVICTIONS_MAX, Part};
+use super::allocate::{ChunkRole, DRAIN_STEP, EVICTIONS_MAX};
 use crate::contents::Moment;
 use crate::evict::LOOKS_PER_UNIT;
 use crate::slab::{ChunkRef, INDEX_CLASS};
@@ -41,7 +41,7 @@ pub(super) struct Vain {
 impl Memory<'_> {
     /// Empties a page at once or, failing that, looks everywhere for something to evict.
     #[cold]
-    pub(super) fn allocate_at_last(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
+    pub(super) fn allocate_at_last(&mut self, class: u8, role: ChunkRole) -> Option<ChunkRef> {
         if class == INDEX_CLASS {
             return None;
         }
@@ -58,7 +58,7 @@ impl Memory<'_> {
         {
             return Some(chunk);
         }
-        self.search_for(class, part)
+        self.search_for(class, role)
     }
 
     /// Called when the class has nothing to evict and the pool is empty: empties a page at once.
@@ -86,8 +86,8 @@ impl Memory<'_> {
     }
 
     /// Called when no page can be taken as a whole: looks everywhere for something to evict.
-    fn search_for(&mut self, class: u8, part: Part) -> Option<ChunkRef> {
-        let victims = self.victims_for(class, part);
+    fn search_for(&mut self, class: u8, role: ChunkRole) -> Option<ChunkRef> {
+        let victims = self.victims_for(class, role);
         let slabs = &self.contents.items.slabs;
         let chunks = u64::from(slabs.page_count(victims)) * slabs.chunks_per_page(victims) as u64;
         let work_max = match self.victims.are_allowed() {
@@ -108,7 +108,7 @@ impl Memory<'_> {
                 return None;
             }
             self.contents.free_dying(DYING_MAX, self.effort);
-            let chunk = (self.take_or_add(class, 0)).or_else(|| self.take_left(class, part));
+            let chunk = (self.take_or_add(class, 0)).or_else(|| self.take_left(class, role));
             if chunk.is_some() {
                 return chunk;
             }

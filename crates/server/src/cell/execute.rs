@@ -4,7 +4,7 @@
 //!   Op      --> execute      --+--> engine --> Outcome                    (apply.rs)
 //!                              +--> the same, with log and counts by prefix  (observed.rs)
 //!                              +--> either of them, and a sample             (sampled.rs)
-//!   ShardOp --> run_on_shard -----> engine --> Part
+//!   ShardOp --> run_on_shard -----> engine --> ShardOutcome
 //! ```
 
 use corecached_engine::Pin;
@@ -12,7 +12,7 @@ use corecached_engine::Pin;
 use super::access::Access;
 use super::observed::run;
 use super::op::{Op, ShardOp};
-use super::outcome::{Outcome, Part};
+use super::outcome::{Outcome, ShardOutcome};
 use super::report::{HotKeysReport, ShardReport};
 use super::sampled::sampled;
 use super::stage;
@@ -27,7 +27,7 @@ pub(crate) fn execute<'e>(access: &'e mut Access<'_>, op: &Op<'_>) -> Outcome<'e
 }
 
 /// Runs an operation on a whole shard.
-pub(crate) fn run_on_shard(access: &mut Access<'_>, op: &ShardOp<'_>) -> Part {
+pub(crate) fn run_on_shard(access: &mut Access<'_>, op: &ShardOp<'_>) -> ShardOutcome {
     let now = access.now;
     match *op {
         ShardOp::FlushAll { at } => access.engine.flush_all(at, now),
@@ -36,14 +36,14 @@ pub(crate) fn run_on_shard(access: &mut Access<'_>, op: &ShardOp<'_>) -> Part {
             access.observer.reset();
         }
         ShardOp::HotKeys { reset } => {
-            return Part::HotKeys(Box::new(HotKeysReport::of(access, reset)));
+            return ShardOutcome::HotKeys(Box::new(HotKeysReport::of(access, reset)));
         }
         ShardOp::Report => {
             let report = ShardReport::of(access.shard, access.engine);
-            return Part::Report(Box::new(report));
+            return ShardOutcome::Report(Box::new(report));
         }
         ShardOp::Prefixes { from } => {
-            return Part::Prefixes(Box::new(access.observer.prefixes(from)));
+            return ShardOutcome::Prefixes(Box::new(access.observer.prefixes(from)));
         }
         ShardOp::Reassign {
             source,
@@ -51,11 +51,13 @@ pub(crate) fn run_on_shard(access: &mut Access<'_>, op: &ShardOp<'_>) -> Part {
         } => {
             let outcome = access.engine.reassign(source, destination, now);
             access.observer.collect(access.engine);
-            return Part::Reassigned(outcome);
+            return ShardOutcome::Reassigned(outcome);
         }
-        ShardOp::Begin(reserve) => return Part::Granted(Box::new(stage::begin(access, &reserve))),
+        ShardOp::Begin(reserve) => {
+            return ShardOutcome::Granted(Box::new(stage::begin(access, &reserve)));
+        }
         ShardOp::Grow { staged, bytes } => {
-            return Part::Granted(Box::new(stage::grow(access, staged, bytes)));
+            return ShardOutcome::Granted(Box::new(stage::grow(access, staged, bytes)));
         }
         ShardOp::Abort { staged } => {
             if let Some(staged) = access.engine.take_staged(staged) {
@@ -68,5 +70,5 @@ pub(crate) fn run_on_shard(access: &mut Access<'_>, op: &ShardOp<'_>) -> Part {
             access.engine.unpin(unsafe { Pin::from_bits(pin) });
         }
     }
-    Part::Done
+    ShardOutcome::Done
 }

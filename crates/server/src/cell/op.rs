@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Op        on one key     execute         -> Outcome     on the shard that owns the key
-//! ShardOp   on a shard     run_on_shard    -> Part        on one shard, or on each of them
+//! ShardOp   on a shard     run_on_shard    -> ShardOutcome        on one shard, or on each of them
 //! ```
 //!
 //! Operations that run at once borrow their bytes from the receive buffer; operations that travel to another shard

@@ -4,7 +4,7 @@
 //! ```text
 //! Op       -> Outcome   Hit Miss OutOfMemory            a lookup; the item is seen through `HitView`
 //!                       Changed: Stored Refused Deleted Counted Touched
-//! ShardOp  -> Part      Done Report HotKeys Prefixes Reassigned Granted
+//! ShardOp  -> ShardOutcome   Done Report HotKeys Prefixes Reassigned Granted
 //! ```
 //!
 //! An item that was found is described through [`HitView`], either by the engine's own [`Hit`] or by facts that were
@@ -213,7 +213,7 @@ impl HitView for ReadFacts {
 
 /// The answer of a shard to an operation on it.
 #[derive(Debug)]
-pub(crate) enum Part {
+pub(crate) enum ShardOutcome {
     /// The operation is done; there is nothing else to report.
     Done,
     /// The shard's statistics.

@@ -88,9 +88,9 @@ fn ask_all(conn: &mut Conn, gather: Gather, cx: &mut Cx<'_>) {
             cx.router.push_shard_op(shard, &op, Some(conn.id));
         }
     }
-    let part = run_on_shard(&mut cx.access, &op);
+    let outcome = run_on_shard(&mut cx.access, &op);
     if conn.gather_mut().is_some_and(|gather| {
-        gather.add_part(part);
+        gather.add_outcome(outcome);
         gather.done()
     }) {
         conn.finish_gather(cx.shared, cx.spare);

@@ -4,7 +4,7 @@
 use corecached_engine::{ClassStats, ReassignOutcome, Seconds};
 
 use crate::cell::op::ShardOp;
-use crate::cell::outcome::Part;
+use crate::cell::outcome::ShardOutcome;
 use crate::cell::{HotKeysReport, ShardReport};
 use crate::dialect::Style;
 use crate::dialect::dump::Walked;
@@ -135,17 +135,17 @@ impl Gather {
     }
 
     /// Keeps the answer of a shard.
-    pub(crate) fn add_part(&mut self, part: Part) {
-        match part {
-            Part::Report(report) => {
+    pub(crate) fn add_outcome(&mut self, outcome: ShardOutcome) {
+        match outcome {
+            ShardOutcome::Report(report) => {
                 let shard = usize::from(report.shard.0);
                 self.reports[shard] = Some(report);
             }
-            Part::Prefixes(rows) => self.prefixes.add(&rows),
-            Part::HotKeys(report) => self.hot_keys.push(*report),
-            Part::Reassigned(outcome) => self.reassigned.push(outcome),
+            ShardOutcome::Prefixes(rows) => self.prefixes.add(&rows),
+            ShardOutcome::HotKeys(report) => self.hot_keys.push(*report),
+            ShardOutcome::Reassigned(outcome) => self.reassigned.push(outcome),
             // `Done` carries nothing to keep, and `Granted` never answers a broadcast.
-            Part::Done | Part::Granted(_) => {}
+            ShardOutcome::Done | ShardOutcome::Granted(_) => {}
         }
     }
 

@@ -4,7 +4,7 @@
 //!   origin                          owner, or the origin under a loan            origin
 //!   push --> work, arena ---------> run: each operation -> its answer --------> deliver --> connections
 //!                                        Told    bytes of a reply, in `replies`
-//!                                        Part    a shard's answer to an operation on a shard
+//!                                        ShardOutcome   the outcome of an operation on a shard
 //!                                        Walked  a step of a walk, and lines in `replies`
 //! ```
 //!
@@ -22,7 +22,7 @@ use crate::cell::access::Access;
 use crate::cell::execute::{execute, run_on_shard};
 use crate::cell::notes::Notes;
 use crate::cell::op::{Op, ShardOp, Verb};
-use crate::cell::outcome::Part;
+use crate::cell::outcome::ShardOutcome;
 use crate::cell::walk::WalkStep;
 use crate::dialect::answer::answer;
 use crate::dialect::dump::{self, Dump, Walked};
@@ -84,7 +84,7 @@ enum Answer {
         end_insert: usize,
     },
     /// A shard has done its part.
-    Part { to: ConnId, part: Part },
+    ShardOutcome { to: ConnId, outcome: ShardOutcome },
     /// A step of a walk; its lines end at this byte.
     Walked {
         to: ReplyTo,
@@ -288,8 +288,8 @@ impl Batch {
                 key_bytes,
                 asker,
             } => {
-                let part = run_on_shard(access, &op.with_key(&bytes[..*key_bytes]));
-                let answer = asker.map(|to| Answer::Part { to, part });
+                let outcome = run_on_shard(access, &op.with_key(&bytes[..*key_bytes]));
+                let answer = asker.map(|to| Answer::ShardOutcome { to, outcome });
                 self.answers.extend(answer);
                 *key_bytes
             }
@@ -345,7 +345,7 @@ impl Batch {
                     };
                     Delivery::Told { to, told }
                 }
-                Answer::Part { to, part } => Delivery::Part { to, part },
+                Answer::ShardOutcome { to, outcome } => Delivery::ShardOutcome { to, outcome },
                 Answer::Walked { to, end, walked } => {
                     begin = end;
                     let (lines, walked) = (&bytes[base..end], *walked);
@@ -380,11 +380,11 @@ pub(crate) enum Delivery<'a> {
         told: Told<'a>,
     },
     /// The shard's answer to an operation on it.
-    Part {
+    ShardOutcome {
         /// The connection that has asked.
         to: ConnId,
         /// The answer.
-        part: Part,
+        outcome: ShardOutcome,
     },
     /// A step of a walk.
     Walked {

@@ -333,7 +333,7 @@ impl Net {
                         place: next.map(Place::Number),
                         ..Walked::default()
                     };
-                    self.part_done(reply_to.conn, |gather| gather.add_walked(walked));
+                    self.shard_done(reply_to.conn, |gather| gather.add_walked(walked));
                     self.after_input(reply_to.conn);
                 }
                 Control::Watched { conn: id } => {

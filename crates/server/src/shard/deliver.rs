@@ -6,7 +6,7 @@ use std::mem::take;
 use corecached_reactor::{DoorbellTarget, Insert};
 
 use crate::cell::op::ShardOp;
-use crate::cell::outcome::{Grant, Part};
+use crate::cell::outcome::{Grant, ShardOutcome};
 use crate::conn::Gather;
 use crate::dialect::value::PinCookie;
 use crate::ids::{ConnId, ReplyTo};
@@ -42,16 +42,16 @@ impl Net {
                 self.deliver_told(to, told);
                 self.after_input(to.conn);
             }
-            Delivery::Part { to, part } => {
-                match part {
-                    Part::Granted(grant) => self.granted(to, *grant),
-                    part => self.part_done(to, |gather| gather.add_part(part)),
+            Delivery::ShardOutcome { to, outcome } => {
+                match outcome {
+                    ShardOutcome::Granted(grant) => self.granted(to, *grant),
+                    outcome => self.shard_done(to, |gather| gather.add_outcome(outcome)),
                 }
                 self.after_input(to);
             }
             Delivery::Walked { to, lines, walked } => {
                 self.deliver_told(to, Told::plain(lines));
-                self.part_done(to.conn, |gather| gather.add_walked(walked));
+                self.shard_done(to.conn, |gather| gather.add_walked(walked));
                 self.after_input(to.conn);
             }
         }
@@ -81,7 +81,7 @@ impl Net {
     }
 
     /// Notes that a shard has done its part of a connection's broadcast.
-    pub(super) fn part_done(&mut self, to: ConnId, add: impl FnOnce(&mut Gather)) {
+    pub(super) fn shard_done(&mut self, to: ConnId, add: impl FnOnce(&mut Gather)) {
         let Some(conn) = self.conns.get_mut(to) else {
             return;
         };

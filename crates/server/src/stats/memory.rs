@@ -15,12 +15,12 @@ pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
     pairs.number("limit_maxbytes", shared.memory.budget.limit_bytes());
     pairs.number("uploads_claimed", shared.memory.uploads.claimed_bytes());
     let sum = |part: fn(&MemoryReport) -> u64| reports.iter().map(|it| part(&it.memory)).sum();
-    for (name, part) in PARTS {
+    for (name, part) in ROWS {
         pairs.number(name, sum(part));
     }
     conn_pairs(&mut pairs, shared);
     for report in reports {
-        for (name, part) in PARTS {
+        for (name, part) in ROWS {
             let name = format!("{}:{name}", report.shard.0);
             pairs.number(&name, part(&report.memory));
         }
@@ -49,10 +49,10 @@ fn conn_pairs(pairs: &mut Pairs, shared: &Shared) {
     pairs.number("conn_mem_closed", shared.telemetry.closed_for_memory());
 }
 
-type Part = (&'static str, fn(&MemoryReport) -> u64);
+type Row = (&'static str, fn(&MemoryReport) -> u64);
 
-/// The parts, which add up to `total`; prefaulted memory counts only once it is used.
-const PARTS: [Part; 8] = [
+/// The rows before `total` add up to it; prefaulted memory counts only once it is used.
+const ROWS: [Row; 8] = [
     ("payload", |memory| memory.payload_bytes),
     ("headers", |memory| memory.header_bytes),
     ("index", |memory| memory.index_bytes),
