@@ -254,7 +254,7 @@ fn finish(
         b: b.steps,
         violations,
     };
-    let mut exit = exit(&result, !failures.is_empty(), options.output.strict);
+    let mut exit = exit(&result, &failures, options.output.strict);
     let mut headline = format!("{failures}{}", headline(&result));
     if let Some(error) = ended_by {
         cut_short(&error, &mut headline, &mut exit);
@@ -279,17 +279,17 @@ fn finish(
     Ok(exit)
 }
 
-fn exit(result: &CompareResult, failed: bool, strict: bool) -> Exit {
+fn exit(result: &CompareResult, failures: &str, strict: bool) -> Exit {
     let exit = steps_exit(&result.violations, &result.a);
     if let Some(exit) = exit.or_else(|| steps_exit(&result.violations, &result.b)) {
         return exit;
     }
     let is_worse = |metric: &Comparison| metric.answer == Difference::Worse;
-    match (failed, strict && limited(result) > 0) {
-        (true, _) => Exit::SloMissed,
-        (false, true) => Exit::Strict,
-        (false, false) if result.metrics.iter().any(is_worse) => Exit::Worse,
-        (false, false) => Exit::Ok,
+    match (failures.is_empty(), strict && limited(result) > 0) {
+        (false, _) => Exit::SloMissed,
+        (true, true) => Exit::Strict,
+        (true, false) if result.metrics.iter().any(is_worse) => Exit::Worse,
+        (true, false) => Exit::Ok,
     }
 }
 

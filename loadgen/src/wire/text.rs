@@ -3,7 +3,7 @@
 use super::Request;
 use crate::workload::Workload;
 use crate::workload::verb::Verb;
-use corecached_client::wire::text::{self, Store, StoreVerb};
+use corecached_client::wire::text::{self, ReplyMode, Store, StoreVerb};
 
 /// Appends the request. Meta verbs are rendered by [`super::meta`].
 pub fn render(workload: &Workload, request: &Request<'_>, out: &mut Vec<u8>) {
@@ -12,12 +12,12 @@ pub fn render(workload: &Workload, request: &Request<'_>, out: &mut Vec<u8>) {
     match request.verb {
         Verb::Get => text::get(out, key),
         Verb::Gets => text::gets(out, key),
-        Verb::Delete => text::delete(out, key, false),
+        Verb::Delete => text::delete(out, key, ReplyMode::Reply),
         Verb::MultiGet => text::multi_get(out, request.key_pieces(workload)),
         Verb::Gat => text::gat(out, exptime, [key]),
-        Verb::Touch => text::touch(out, key, exptime, false),
-        Verb::Incr => text::incr(out, key, 1, false),
-        Verb::Decr => text::decr(out, key, 1, false),
+        Verb::Touch => text::touch(out, key, exptime, ReplyMode::Reply),
+        Verb::Incr => text::incr(out, key, 1, ReplyMode::Reply),
+        Verb::Decr => text::decr(out, key, 1, ReplyMode::Reply),
         Verb::Set => store(StoreVerb::Set, workload, request, out),
         Verb::Add => store(StoreVerb::Add, workload, request, out),
         Verb::Replace => store(StoreVerb::Replace, workload, request, out),

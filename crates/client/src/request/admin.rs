@@ -5,6 +5,7 @@ use super::{Request, Shape, misplaced};
 use crate::Protocol;
 use crate::answer::Answer;
 use crate::error::{Error, Result};
+use crate::wire::text::ReplyMode;
 use crate::wire::{binary, text};
 
 /// Invalidates everything, now or after some seconds.
@@ -27,7 +28,7 @@ impl Request for Flush {
             Protocol::Text | Protocol::Meta => {
                 let delay = self.delay_s.map(i32::try_from).transpose();
                 let delay = delay.map_err(|_| Error::Unsupported("so long a delay"))?;
-                text::flush_all(frame.out(), delay, false);
+                text::flush_all(frame.out(), delay, ReplyMode::Reply);
             }
             Protocol::Binary => {
                 binary::flush(frame.out(), binary::Opcode::Flush, opaque, self.delay_s);

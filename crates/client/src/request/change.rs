@@ -5,6 +5,7 @@ use super::{Request, Shape, misplaced};
 use crate::answer::Answer;
 use crate::error::{Error, Result};
 use crate::wire::meta::Flag;
+use crate::wire::text::ReplyMode;
 use crate::wire::{binary, text};
 use crate::{Protocol, Ttl};
 
@@ -33,7 +34,7 @@ impl Request for Delete<'_> {
         frame.check(self.key)?;
         let opaque = frame.opaque();
         match frame.protocol() {
-            Protocol::Text => text::delete(frame.out(), self.key, false),
+            Protocol::Text => text::delete(frame.out(), self.key, ReplyMode::Reply),
             Protocol::Meta => frame.meta(Meta::Delete, self.key, opaque)?.end(),
             Protocol::Binary => {
                 binary::keyed(frame.out(), binary::Opcode::Delete, opaque, self.key, 0);
@@ -76,7 +77,7 @@ impl Request for Touch<'_> {
         frame.check(self.key)?;
         let (opaque, exptime) = (frame.opaque(), self.ttl.wire());
         match frame.protocol() {
-            Protocol::Text => text::touch(frame.out(), self.key, exptime, false),
+            Protocol::Text => text::touch(frame.out(), self.key, exptime, ReplyMode::Reply),
             Protocol::Meta => frame
                 .meta(Meta::Get, self.key, opaque)?
                 .number(b'T', exptime)
@@ -173,8 +174,12 @@ impl Request for Arith<'_> {
             (Protocol::Text, _) if self.create.is_some() => {
                 return Err(Error::Unsupported("incr or decr that creates"));
             }
-            (Protocol::Text, true) => text::incr(frame.out(), self.key, self.delta, false),
-            (Protocol::Text, false) => text::decr(frame.out(), self.key, self.delta, false),
+            (Protocol::Text, true) => {
+                text::incr(frame.out(), self.key, self.delta, ReplyMode::Reply)
+            }
+            (Protocol::Text, false) => {
+                text::decr(frame.out(), self.key, self.delta, ReplyMode::Reply)
+            }
             (Protocol::Meta, _) => self.write_meta(frame)?,
             (Protocol::Binary, is_incr) => {
                 let opcode = if is_incr {

@@ -45,6 +45,27 @@ impl Store {
     }
 }
 
+/// Whether a request is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReplyMode {
+    /// The request is answered.
+    Reply,
+    /// The request says `noreply`: only some errors are answered.
+    Noreply,
+}
+
+impl ReplyMode {
+    /// [`ReplyMode::Noreply`] if `noreply` holds.
+    #[must_use]
+    pub const fn noreply_if(noreply: bool) -> Self {
+        if noreply {
+            ReplyMode::Noreply
+        } else {
+            ReplyMode::Reply
+        }
+    }
+}
+
 impl From<&StoreRequest<'_>> for Store {
     fn from(request: &StoreRequest<'_>) -> Self {
         Store {
@@ -122,45 +143,45 @@ pub fn store_line(out: &mut Vec<u8>, key: impl Piece, store: &Store, value_bytes
         out.push(b' ');
         number(out, store.cas);
     }
-    end(out, store.noreply);
+    end(out, ReplyMode::noreply_if(store.noreply));
 }
 
 /// `touch <key> <exptime>`.
 #[inline]
-pub fn touch(out: &mut Vec<u8>, key: impl Piece, exptime: i32, noreply: bool) {
+pub fn touch(out: &mut Vec<u8>, key: impl Piece, exptime: i32, reply: ReplyMode) {
     word_and_key(out, b"touch", key);
     out.push(b' ');
     number(out, exptime);
-    end(out, noreply);
+    end(out, reply);
 }
 
 /// `delete <key>`.
 #[inline]
-pub fn delete(out: &mut Vec<u8>, key: impl Piece, noreply: bool) {
+pub fn delete(out: &mut Vec<u8>, key: impl Piece, reply: ReplyMode) {
     word_and_key(out, b"delete", key);
-    end(out, noreply);
+    end(out, reply);
 }
 
 /// `incr <key> <delta>`.
 #[inline]
-pub fn incr(out: &mut Vec<u8>, key: impl Piece, delta: u64, noreply: bool) {
-    arith(out, b"incr", key, delta, noreply);
+pub fn incr(out: &mut Vec<u8>, key: impl Piece, delta: u64, reply: ReplyMode) {
+    arith(out, b"incr", key, delta, reply);
 }
 
 /// `decr <key> <delta>`.
 #[inline]
-pub fn decr(out: &mut Vec<u8>, key: impl Piece, delta: u64, noreply: bool) {
-    arith(out, b"decr", key, delta, noreply);
+pub fn decr(out: &mut Vec<u8>, key: impl Piece, delta: u64, reply: ReplyMode) {
+    arith(out, b"decr", key, delta, reply);
 }
 
 /// `flush_all [<delay>]`.
-pub fn flush_all(out: &mut Vec<u8>, delay: Option<i32>, noreply: bool) {
+pub fn flush_all(out: &mut Vec<u8>, delay: Option<i32>, reply: ReplyMode) {
     out.extend_from_slice(b"flush_all");
     if let Some(delay) = delay {
         out.push(b' ');
         number(out, delay);
     }
-    end(out, noreply);
+    end(out, reply);
 }
 
 /// `stats [<subcommand>]`.
@@ -174,10 +195,10 @@ pub fn stats(out: &mut Vec<u8>, subcommand: &[u8]) {
 }
 
 /// `verbosity <level>`.
-pub fn verbosity(out: &mut Vec<u8>, level: u32, noreply: bool) {
+pub fn verbosity(out: &mut Vec<u8>, level: u32, reply: ReplyMode) {
     out.extend_from_slice(b"verbosity ");
     number(out, level);
-    end(out, noreply);
+    end(out, reply);
 }
 
 /// `version`.
@@ -196,11 +217,11 @@ pub fn quit(out: &mut Vec<u8>) {
 }
 
 #[inline]
-fn arith(out: &mut Vec<u8>, word: &[u8], key: impl Piece, delta: u64, noreply: bool) {
+fn arith(out: &mut Vec<u8>, word: &[u8], key: impl Piece, delta: u64, reply: ReplyMode) {
     word_and_key(out, word, key);
     out.push(b' ');
     number(out, delta);
-    end(out, noreply);
+    end(out, reply);
 }
 
 #[inline]
@@ -221,6 +242,9 @@ fn word_and_key(out: &mut Vec<u8>, word: &[u8], key: impl Piece) {
 }
 
 #[inline]
-fn end(out: &mut Vec<u8>, noreply: bool) {
-    out.extend_from_slice(if noreply { b" noreply\r\n" } else { CRLF });
+fn end(out: &mut Vec<u8>, reply: ReplyMode) {
+    out.extend_from_slice(match reply {
+        ReplyMode::Reply => CRLF,
+        ReplyMode::Noreply => b" noreply\r\n",
+    });
 }

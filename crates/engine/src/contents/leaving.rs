@@ -8,6 +8,7 @@
 
 use super::Contents;
 use crate::effort::Effort;
+use crate::index::Removal;
 use crate::slab::ChunkRef;
 use crate::types::KeyHash;
 
@@ -92,7 +93,7 @@ impl Contents {
         let place = self.place_with(hash, chunk);
         self.note_unlinked(chunk);
         self.change_index(effort, |index, items| {
-            index.remove(&mut items.slabs, place, true);
+            index.remove(&mut items.slabs, place, Removal::OneOfMany);
         });
         self.dispose(chunk, effort);
     }

@@ -22,7 +22,7 @@ pub(crate) use self::leaving::{Cause, Leaving};
 
 use crate::effort::Effort;
 use crate::evict::policy;
-use crate::index::{Index, Place};
+use crate::index::{Index, Place, Removal};
 use crate::item::{Fields, GROWTH_BYTES, Head, Item, Items, State};
 use crate::pin::Pins;
 use crate::reader::clock::ShownClock;
@@ -235,7 +235,7 @@ impl Contents {
     pub(crate) fn unlink(&mut self, place: Place, chunk: ChunkRef, effort: &mut Effort) {
         self.note_unlinked(chunk);
         self.change_index(effort, |index, items| {
-            index.remove(&mut items.slabs, place, false);
+            index.remove(&mut items.slabs, place, Removal::Single);
         });
         self.dispose(chunk, effort);
     }

@@ -34,7 +34,7 @@ pub(crate) use self::second::SecretKey;
 use self::second::TableHasher;
 use self::span::Span;
 pub(crate) use self::span::{SPAN_END, position_of};
-pub(crate) use self::table::{Place, SPLIT_EXTENTS, Table, tag_of};
+pub(crate) use self::table::{Place, Removal, SPLIT_EXTENTS, Table, tag_of};
 pub(crate) use self::view::{BucketView, IndexView, LeafView};
 use crate::item::Items;
 use crate::slab::{ChunkRef, Slabs};
@@ -264,11 +264,10 @@ impl Index {
         self.usual.directory.end_change(change);
     }
 
-    /// Takes an item out, and gives back memory that is no longer needed: with `many` removals to follow, only when
-    /// half of the leaf's extents would suffice, since rebuilding the leaf costs as much as some forty removals.
+    /// Takes an item out, and gives back memory that is no longer needed.
     #[inline]
-    pub(crate) fn remove(&mut self, slabs: &mut Slabs, place: Place, many: bool) {
-        self.table_mut(place.which()).remove(slabs, place, many);
+    pub(crate) fn remove(&mut self, slabs: &mut Slabs, place: Place, removal: Removal) {
+        self.table_mut(place.which()).remove(slabs, place, removal);
     }
 
     /// Makes an item's slot refer to another chunk.

@@ -77,6 +77,15 @@ impl Place {
     }
 }
 
+/// When a removal makes a leaf smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// As soon as the leaf needs an extent less.
+    Single,
+    /// When half of the leaf's extents would suffice, since rebuilding the leaf costs as much as some forty removals.
+    OneOfMany,
+}
+
 /// One table of the index: leaves found by linear hashing, which are split and merged one at a time.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -276,10 +285,9 @@ impl Table {
         self.version += 1;
     }
 
-    /// Takes an item out, and gives back memory that is no longer needed: with `many` removals to follow, only when
-    /// half of the leaf's extents would suffice, since rebuilding the leaf costs as much as some forty removals.
+    /// Takes an item out, and gives back memory that is no longer needed.
     #[inline]
-    pub(crate) fn remove(&mut self, slabs: &mut Slabs, place: Place, many: bool) {
+    pub(crate) fn remove(&mut self, slabs: &mut Slabs, place: Place, removal: Removal) {
         let leaf = place.leaf();
         let change = self.directory.begin_change(leaf);
         self.directory
@@ -287,7 +295,11 @@ impl Table {
         self.items -= 1;
         self.version += 1;
         let shrunk = self.leaf(leaf);
-        if shrunk.has_spare_extent() && (!many || shrunk.is_half_spare()) {
+        let shrinks = match removal {
+            Removal::Single => shrunk.has_spare_extent(),
+            Removal::OneOfMany => shrunk.has_spare_extent() && shrunk.is_half_spare(),
+        };
+        if shrinks {
             self.resize(slabs, leaf, None);
         }
         self.directory.end_change(change);

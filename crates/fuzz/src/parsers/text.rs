@@ -1,6 +1,6 @@
 //! The classic text protocol, as a server reads it.
 
-use corecached_client::wire::text::{self as render, Store};
+use corecached_client::wire::text::{self as render, ReplyMode, Store};
 use corecached_protocol::reply;
 use corecached_protocol::text::{
     LINE_BYTES_MAX, LINE_BYTES_UNTERMINATED_MAX, Parsed, Request, VALUE_BYTES_MAX, parse,
@@ -164,13 +164,13 @@ fn render_keyed(line: &mut Vec<u8>, request: &Request<'_>) -> bool {
             key,
             exptime,
             noreply,
-        } if is_sendable(key) => render::touch(line, key, exptime, noreply),
+        } if is_sendable(key) => render::touch(line, key, exptime, ReplyMode::noreply_if(noreply)),
         Request::Delete { key, noreply } if is_sendable(key) => {
             // Without noreply the key itself would be taken for it.
             if key == b"noreply" && !noreply {
                 return false;
             }
-            render::delete(line, key, noreply);
+            render::delete(line, key, ReplyMode::noreply_if(noreply));
         }
         Request::Arith {
             key,
@@ -179,10 +179,14 @@ fn render_keyed(line: &mut Vec<u8>, request: &Request<'_>) -> bool {
             noreply,
         } if is_sendable(key) => {
             let write = if incr { render::incr } else { render::decr };
-            write(line, key, delta, noreply);
+            write(line, key, delta, ReplyMode::noreply_if(noreply));
         }
-        Request::FlushAll { exptime, noreply } => render::flush_all(line, exptime, noreply),
-        Request::Verbosity { level, noreply } => render::verbosity(line, level, noreply),
+        Request::FlushAll { exptime, noreply } => {
+            render::flush_all(line, exptime, ReplyMode::noreply_if(noreply))
+        }
+        Request::Verbosity { level, noreply } => {
+            render::verbosity(line, level, ReplyMode::noreply_if(noreply))
+        }
         Request::Version => render::version(line),
         Request::MetaNoop => render::meta_noop(line),
         Request::Quit => render::quit(line),

@@ -4,7 +4,7 @@ use corecached_client::wire::DataPiece;
 use corecached_client::wire::line::{
     ErrorKind, Malformed, Part, Reply, ReplyParser, Step, ValueHeader,
 };
-use corecached_client::wire::text::{self as render, Store};
+use corecached_client::wire::text::{self as render, ReplyMode, Store};
 use corecached_protocol::reply;
 use corecached_protocol::text::{Parsed, Request, StatsRequest, StoreRequest, StoreVerb, parse};
 use proptest::collection::vec;
@@ -60,8 +60,8 @@ fn the_server_understands_what_the_client_renders() {
 
 #[test]
 fn commands_with_noreply() {
-    for noreply in [false, true] {
-        let line = rendered(|out| render::touch(out, b"k", -7, noreply));
+    for (noreply, reply) in [(false, ReplyMode::Reply), (true, ReplyMode::Noreply)] {
+        let line = rendered(|out| render::touch(out, b"k", -7, reply));
         assert_eq!(
             understood(&line),
             Request::Touch {
@@ -70,9 +70,9 @@ fn commands_with_noreply() {
                 noreply
             }
         );
-        let line = rendered(|out| render::delete(out, b"k", noreply));
+        let line = rendered(|out| render::delete(out, b"k", reply));
         assert_eq!(understood(&line), Request::Delete { key: b"k", noreply });
-        let line = rendered(|out| render::incr(out, b"k", u64::MAX, noreply));
+        let line = rendered(|out| render::incr(out, b"k", u64::MAX, reply));
         assert_eq!(
             understood(&line),
             Request::Arith {
@@ -82,7 +82,7 @@ fn commands_with_noreply() {
                 noreply
             }
         );
-        let line = rendered(|out| render::decr(out, b"k", 0, noreply));
+        let line = rendered(|out| render::decr(out, b"k", 0, reply));
         assert_eq!(
             understood(&line),
             Request::Arith {
@@ -93,10 +93,10 @@ fn commands_with_noreply() {
             }
         );
         for exptime in [None, Some(5)] {
-            let line = rendered(|out| render::flush_all(out, exptime, noreply));
+            let line = rendered(|out| render::flush_all(out, exptime, reply));
             assert_eq!(understood(&line), Request::FlushAll { exptime, noreply });
         }
-        let line = rendered(|out| render::verbosity(out, 2, noreply));
+        let line = rendered(|out| render::verbosity(out, 2, reply));
         assert_eq!(understood(&line), Request::Verbosity { level: 2, noreply });
     }
     assert_eq!(understood(&rendered(render::version)), Request::Version);
