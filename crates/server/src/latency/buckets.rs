@@ -130,14 +130,12 @@ impl Durations {
     }
 
     /// The sum of all durations, in nanoseconds.
-    #[expect(dead_code, reason = "for exporters of whole histograms")]
     pub(crate) fn sum_ns(&self) -> u64 {
         self.sum_ns
     }
 
     /// Number of durations that are not longer than `ns`, as far as buckets tell: a bucket belongs to them if its
     /// middle does.
-    #[expect(dead_code, reason = "for exporters of whole histograms")]
     pub(crate) fn up_to(&self, ns: u64) -> u64 {
         let within = self.counts.iter().enumerate();
         let within = within.take_while(|(bucket, _)| middle(*bucket) <= ns);

@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Counter,
     /// A present amount.
     Gauge,
+    /// Counts of durations up to some bounds, their number and their sum.
+    Histogram,
     /// A count whose name was given by somebody else, and does not end with `_total`.
     Unknown,
 }
@@ -89,12 +91,24 @@ pub(super) struct Families {
 impl Families {
     /// Adds a sample to a family.
     pub(super) fn add(&mut self, family: &Family, labels: &[Label<'_>], value: impl Display) {
+        self.add_part(family, "", labels, value);
+    }
+
+    /// Adds a sample whose name is that of the family with `part` behind it.
+    pub(super) fn add_part(
+        &mut self,
+        family: &Family,
+        part: &str,
+        labels: &[Label<'_>],
+        value: impl Display,
+    ) {
         let at = *self.by_name.entry(family.name).or_insert_with(|| {
             self.list.push((*family, String::new()));
             self.list.len() - 1
         });
         let text = &mut self.list[at].1;
         text.push_str(family.name);
+        text.push_str(part);
         // Writing to a string does not fail.
         for (number, (name, value)) in labels.iter().enumerate() {
             let before = if number == 0 { '{' } else { ',' };
@@ -115,6 +129,7 @@ impl Families {
                 }
                 (Kind::Counter, Format::Plain) => (*name, "counter"),
                 (Kind::Gauge, _) => (*name, "gauge"),
+                (Kind::Histogram, _) => (*name, "histogram"),
                 (Kind::Unknown, Format::OpenMetrics) => (*name, "unknown"),
                 (Kind::Unknown, Format::Plain) => (*name, "untyped"),
             };

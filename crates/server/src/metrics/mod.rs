@@ -6,6 +6,7 @@
 //!                         |   <------------------------------ ShardReport ------'
 //!                         v
 //!                      page.rs: stats/*.rs --> Pairs --> rows of the tables --> families --> text
+//!                               latency.rs: durations --> histograms ----'
 //! ```
 //!
 //! What is told is what `stats` and its subcommands tell: their names and values are translated by tables, so that the two
@@ -14,6 +15,7 @@
 
 mod collect;
 mod families;
+mod latency;
 mod page;
 mod tables;
 

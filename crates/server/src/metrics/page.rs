@@ -9,6 +9,7 @@ use crate::shared::Shared;
 use crate::stats;
 
 use super::families::{Families, Family, Format, Label};
+use super::latency::Histograms;
 use super::tables::{self, BUILD_INFO, COMMANDS, Row, Rows, SLAB_COMMANDS, UP, VERSION};
 
 /// The tables, ready to be looked up in.
@@ -19,6 +20,7 @@ pub(super) struct Page {
     items: Table,
     shards: Table,
     memory: Table,
+    histograms: Histograms,
 }
 
 impl Page {
@@ -30,12 +32,13 @@ impl Page {
             items: Table::new(tables::ITEMS),
             shards: Table::new(tables::SHARDS),
             memory: Table::new(tables::MEMORY),
+            histograms: Histograms::default(),
         }
     }
 
     /// The whole page, of the reports of all shards.
     pub(super) fn render(
-        &self,
+        &mut self,
         shared: &Shared,
         reports: &[ShardReport],
         format: Format,
@@ -58,6 +61,7 @@ impl Page {
         self.shards.tell(&mut families, &shards, "shard");
         let memory = stats::memory::render(shared, &reports);
         self.memory.tell(&mut families, &memory, "shard");
+        self.histograms.tell(&mut families, shared);
         families.into_text(format)
     }
 }

@@ -13,6 +13,7 @@ use crate::shared::Shared;
 use crate::stats;
 
 use super::families::{Family, Format, Kind};
+use super::latency::DURATIONS;
 use super::page::Page;
 use super::tables::{
     BUILD_INFO, COMMANDS, GENERAL, ITEMS, MEMORY, Rows, SETTINGS, SHARDS, SLAB_COMMANDS, SLABS,
@@ -114,7 +115,7 @@ fn every_statistic_has_a_row_or_a_reason() {
 #[test]
 fn every_line_is_open_metrics() {
     let (shared, reports) = server();
-    let page = Page::new();
+    let mut page = Page::new();
     let told = check(&page.render(&shared, &reports, Format::OpenMetrics));
     for (name, labels, value) in [
         ("memcached_up", &[][..], 1.0),
@@ -159,7 +160,7 @@ fn every_line_is_open_metrics() {
 /// All families, each once.
 fn families() -> BTreeMap<&'static str, Family> {
     let tables = [GENERAL, SETTINGS, SLABS, ITEMS, SHARDS, MEMORY].concat_rows();
-    let rest = [UP, VERSION, BUILD_INFO, COMMANDS, SLAB_COMMANDS];
+    let rest = [UP, VERSION, BUILD_INFO, COMMANDS, SLAB_COMMANDS, DURATIONS];
     let mut families = BTreeMap::new();
     for family in tables.chain(rest) {
         let known = families.entry(family.name).or_insert(family);
@@ -207,6 +208,7 @@ fn every_family_is_documented() {
         let kind = match family.kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
             Kind::Unknown => "unknown",
         };
         (family.name, kind)

@@ -145,6 +145,7 @@ fn agrees(shards: usize) {
     }
     classes_agree(&mut client, &measured);
     shards_agree(&mut client, &measured, shards);
+    durations_agree(&mut client, &measured);
 }
 
 fn classes_agree(client: &mut Client, measured: &Measured) {
@@ -208,6 +209,26 @@ fn shards_agree(client: &mut Client, measured: &Measured, shards: usize) {
     }
     let payload = told.value("corecached_memory_bytes", &[("purpose", "payload")]);
     assert_eq!(payload, Some(number(&memory, "payload")));
+}
+
+fn durations_agree(client: &mut Client, measured: &Measured) {
+    let latency = client.stats("latency");
+    let told = measured.scrape();
+    let name = "corecached_command_duration_seconds";
+    for kind in ["get", "set", "delete", "arith", "touch"] {
+        let labels = [("kind", kind), ("stage", "total")];
+        let count = told.value(&format!("{name}_count"), &labels).unwrap();
+        assert_eq!(count, number(&latency, &format!("{kind}:count")), "{kind}");
+        assert!(count > 0.0, "{kind}");
+        let mean = told.value(&format!("{name}_sum"), &labels).unwrap() / count;
+        let longest = number(&latency, &format!("{kind}:max_us")) / 1e6;
+        assert!(mean > 0.0 && mean <= longest * 1.1, "{kind}: {mean}");
+        for stage in ["queue", "execution", "other_shard", "sending"] {
+            let labels = [("kind", kind), ("stage", stage)];
+            let part = told.value(&format!("{name}_count"), &labels).unwrap();
+            assert!(part <= count, "{kind} {stage}");
+        }
+    }
 }
 
 #[test]

@@ -80,10 +80,35 @@ pub(crate) fn check(text: &str) -> Told {
             assert!(is_new, "{line} comes twice");
             told.samples.push(sample);
         }
-        assert!(told.samples.len() > before, "{name} has no samples");
+        let samples = &told.samples[before..];
+        assert!(!samples.is_empty(), "{name} has no samples");
+        if kind == "histogram" {
+            check_histograms(name, samples);
+        }
         told.families.push((name.to_owned(), kind.to_owned()));
     }
     told
+}
+
+/// Checks that counts of buckets go up with their bounds, which come in order, and end with the number of all.
+fn check_histograms(name: &str, samples: &[Sample]) {
+    let bucket = format!("{name}_bucket");
+    let mut last: Option<(f64, f64)> = None;
+    for sample in samples {
+        if sample.name == bucket {
+            let bound = match &*sample.labels["le"] {
+                "+Inf" => f64::INFINITY,
+                bound => bound.parse().unwrap(),
+            };
+            let (below, count) = last.unwrap_or((0.0, 0.0));
+            assert!(bound > below && sample.value >= count, "{sample:?}");
+            last = Some((bound, sample.value));
+        } else if sample.name.ends_with("_count") {
+            let all = last.take();
+            assert_eq!(all, Some((f64::INFINITY, sample.value)), "{sample:?}");
+        }
+    }
+    assert_eq!(last, None, "{name} has buckets without a count");
 }
 
 /// Whether a sample of this name is one of the family.
