@@ -28,6 +28,5 @@ pub(crate) mod sampled;
 mod stage;
 pub(crate) mod walk;
 
-pub(crate) use crate::ids::{ConnId, ReplySeq, ReplyTo, ShardId};
 pub(crate) use pairs::Pairs;
 pub(crate) use report::{HotKeysReport, ShardReport};

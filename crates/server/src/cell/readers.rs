@@ -2,7 +2,7 @@
 
 use corecached_engine::SharedReader;
 
-use super::ShardId;
+use crate::ids::ShardId;
 
 /// A reader for each shard, by its id.
 #[derive(Debug)]

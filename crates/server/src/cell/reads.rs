@@ -9,7 +9,7 @@
 use corecached_engine::ReadNote;
 use corecached_insight::Access as Sample;
 
-use super::ShardId;
+use crate::ids::ShardId;
 
 /// Most reads in a log; it is sorted out when it is full.
 const READS_MAX: usize = 512;

@@ -18,13 +18,13 @@ use corecached_engine::{
 };
 use corecached_insight::{Access as Sample, Kind};
 
-use super::ShardId;
 use super::access::Access;
 use super::observed::run;
 use super::observer::Observer;
 use super::op::{Change, Op, Verb};
 use super::outcome::{Changed, Outcome};
 use super::reads::ReadLog;
+use crate::ids::ShardId;
 
 /// Runs an operation for which [`corecached_insight::Sampler::wants`] has returned true.
 #[cold]

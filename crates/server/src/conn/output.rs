@@ -15,10 +15,10 @@ use corecached_reactor::{Outgoing, Reactor, SendId};
 
 use crate::cell::execute::execute;
 use crate::cell::op::Op;
-use crate::cell::{ReplySeq, ReplyTo, ShardId};
 use crate::dialect::notice::Notice;
 use crate::dialect::{Style, answer, elsewhere};
 use crate::dialogue;
+use crate::ids::{ReplySeq, ReplyTo, ShardId};
 use crate::replies::{Spare, Told};
 use crate::shared::Shared;
 

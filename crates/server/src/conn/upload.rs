@@ -14,6 +14,7 @@ use std::os::fd::BorrowedFd;
 
 use crate::cell::access::Access;
 use crate::cell::outcome::Grant;
+use crate::ids::ConnId;
 use crate::memory::uploads::Claim;
 use crate::route::router::Router;
 
@@ -21,7 +22,6 @@ use super::announced::Announced;
 use super::cx::Cx;
 use super::holder::{Holder, Supply, Wanted};
 use super::window::{DirectRead, Window};
-use crate::ids::ConnId;
 
 /// Size of the first window, in bytes; a window is at least a chunk.
 const WINDOW_BYTES_MIN: usize = 32 * 1024;

@@ -3,11 +3,9 @@
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::Sender;
 
-use crate::cell::ConnId;
-use crate::cell::ReplyTo;
-use crate::cell::ShardId;
 use crate::cell::ShardReport;
 use crate::dialect::Style;
+use crate::ids::{ConnId, ReplyTo, ShardId};
 use crate::listen::ListenerId;
 
 /// A message to a shard's network side, from any thread.

@@ -13,7 +13,7 @@ use corecached_engine::KeyHash;
 use corecached_mesh::{Bell, step};
 use corecached_reactor::{DoorbellTarget, Waker};
 
-use crate::cell::ShardId;
+use crate::ids::ShardId;
 
 use super::control::Control;
 use super::peers::PeerSet;

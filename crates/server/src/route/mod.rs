@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! directory   every shard: its engine, its bell, its inbox
-//! router      operations to other shards and back, on a loan or in a batch
+//! router      operations to other shards, on a loan at once or to an outbox
+//! exchange    outboxes are emptied, on a loan or by message; batches are run, and come back
 //! peer        one other shard, and loans of its engine
 //! peers sets  sets of shards: those with something to do
 //! pushed      which of a connection's operations may not have been run yet
@@ -12,7 +13,8 @@
 
 pub(crate) mod control;
 pub(crate) mod directory;
-mod peer;
+pub(crate) mod exchange;
+pub(crate) mod peer;
 pub(crate) mod peers;
 pub(crate) mod pushed;
 pub(crate) mod router;

@@ -7,9 +7,9 @@ use corecached_engine::Seconds;
 use corecached_mesh::Loanable;
 use corecached_mesh::spsc::{Consumer, Producer};
 
-use crate::cell::ShardId;
 use crate::cell::access::Access;
 use crate::cell::notes::Notes;
+use crate::ids::ShardId;
 use crate::lending::batch::{Batch, BoxedBatch};
 use crate::lending::core::Core;
 use crate::watch::Lines;

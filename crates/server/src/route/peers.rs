@@ -1,7 +1,7 @@
 //! A set of shards, as bits. With many shards, the cost of a turn depends on the shards in the set, not on all that
 //! exist.
 
-use crate::cell::ShardId;
+use crate::ids::ShardId;
 
 const WORD_BITS: usize = u64::BITS as usize;
 

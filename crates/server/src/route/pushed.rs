@@ -8,7 +8,7 @@
 //! An epoch is one emptying of the outboxes. The bits err on one side only: a get may go to the owner needlessly,
 //! though all operations before it have been run, but a get never overtakes an operation.
 
-use crate::cell::ShardId;
+use crate::ids::ShardId;
 
 /// The shards to which operations of one connection were pushed, and when.
 #[derive(Clone, Copy, Debug, Default)]

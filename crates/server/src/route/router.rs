@@ -21,7 +21,6 @@
 use std::os::fd::RawFd;
 
 use corecached_engine::{Seconds, StagedTicket};
-use corecached_reactor::DoorbellTarget;
 
 use crate::cell::access::Access;
 use crate::cell::notes::Notes;
@@ -31,48 +30,45 @@ use crate::cell::walk::WalkStep;
 use crate::dialect::Style;
 use crate::dialect::dump::Dump;
 use crate::ground::counters::NetCounters;
-use crate::lending::batch::{Batch, BoxedBatch};
+use crate::ids::{ConnId, ReplyTo, ShardId};
+use crate::lending::batch::Batch;
+use crate::lending::core::Cells;
 use crate::watch::Lines;
 
-use super::directory::{Directory, ShardHandle};
-use super::peer::{LOAN_BYTES_MAX, Leavings, Lender, NOBODY, Peer};
+use super::peer::{LOAN_BYTES_MAX, Leavings, Lender, NOBODY, Peer, PeerQueues};
 use super::pushed::Pushed;
 use super::sets::Sets;
 use super::spare::Spares;
 
-use crate::cell::{ConnId, ReplyTo, ShardId};
-use crate::lending::core::{Cells, Core};
-
-/// Batches that may be under way from one shard to another; further ones wait in the outbox.
-pub(crate) const QUEUE_BATCHES: usize = 16;
 /// With this many operations waiting for one shard, connections stop adding to them.
 const OUTBOX_OPS_MAX: usize = 4096;
 /// With this many bytes of values waiting for one shard, connections stop adding to them.
 const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Reads are told to their shards after this many warm windows (16 ms), if the log is not full before.
-const LOG_WINDOWS: u32 = 8;
-
-pub(crate) use super::peer::PeerQueues;
 
 /// The queues and outboxes through which one shard reaches the others.
 pub(crate) struct Router {
-    me: ShardId,
-    sets: Sets,
+    /// The shard of this router.
+    pub(super) me: ShardId,
+    /// The shards for which there is something to do.
+    pub(super) sets: Sets,
     /// Reads of other shards' items that have not been sorted out yet.
-    log: ReadLog,
+    pub(super) log: ReadLog,
     /// Warm windows since the shards were last told of reads.
-    windows: u32,
+    pub(super) windows: u32,
     /// Whether the shards are to be told of reads without waiting for the end of a window.
-    tells: bool,
-    congested: bool,
+    pub(super) tells: bool,
+    /// Whether operations pile up for another shard.
+    pub(super) congested: bool,
     /// The connection whose operations are being pushed; logs name it.
-    descriptor: RawFd,
+    pub(super) descriptor: RawFd,
     /// The number of the next emptying of the outboxes.
-    epoch: u64,
+    pub(super) epoch: u64,
     /// By shard id; `None` for this shard itself.
-    peers: Vec<Option<Peer>>,
-    spare: Spares,
-    leavings: Leavings,
+    pub(super) peers: Vec<Option<Peer>>,
+    /// Empty batches, to be used again.
+    pub(super) spare: Spares,
+    /// What loans have left to be done.
+    pub(super) leavings: Leavings,
 }
 
 impl Router {
@@ -122,7 +118,7 @@ impl Router {
 
     /// Sorts the log out: each shard's reads to its notes.
     #[cold]
-    fn sort_reads(&mut self) {
+    pub(super) fn sort_reads(&mut self) {
         for read in self.log.drain_reads() {
             if let Some(peer) = &mut self.peers[usize::from(read.owner.0)] {
                 peer.notes.reads.add(read.class, read.note);
@@ -291,164 +287,5 @@ impl Router {
     /// Whether no operation is waiting or under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.may_sleep() && self.sets.awaited.is_empty()
-    }
-
-    /// Runs the batches that other shards have sent to this one, in its own turn.
-    pub(crate) fn serve(&mut self, handle: &ShardHandle, core: &mut Core, now: Seconds) {
-        handle.take_senders(&mut self.sets.now);
-        while let Some(shard) = self.sets.now.pop() {
-            let index = usize::from(shard.0);
-            let Some(peer) = &mut self.peers[index] else {
-                continue;
-            };
-            let mut access = Access {
-                engine: &mut core.engine,
-                observer: &mut core.observer,
-                shard: self.me,
-                now,
-                descriptor: NOBODY,
-            };
-            while let Some(mut batch) = core.inbound[index].pop() {
-                // A watcher that came before the batch was sent sees the batch's operations.
-                access.observer.sync(access.engine);
-                batch.run(&mut access);
-                let pushed = peer.queues.answers.push(batch);
-                debug_assert!(
-                    pushed.is_ok(),
-                    "the way back has room for every batch under way"
-                );
-                self.sets.owed.insert(shard);
-            }
-        }
-    }
-
-    /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down. Every few
-    /// warm windows, all shards are told of the reads of their items. `ring` rings a doorbell.
-    pub(crate) fn flush(
-        &mut self,
-        (cells, route): (&Cells, &Directory),
-        net: &NetCounters,
-        now: Seconds,
-        mut ring: impl FnMut(&DoorbellTarget),
-        ends_window: bool,
-    ) {
-        self.congested = false;
-        let tells = self.tells_now(ends_window);
-        let sets = &mut self.sets;
-        sets.now.extend(&sets.owed);
-        sets.now.extend(&sets.loaded);
-        if tells {
-            sets.now.extend(&sets.noted);
-        }
-        while let Some(shard) = self.sets.now.pop() {
-            let handle = route.shard(shard);
-            let lender = Lender {
-                core: cells.of(shard),
-                shard,
-                borrower: self.me,
-                now,
-            };
-            if self.flush_to(lender, handle, net, tells)
-                && handle.notify()
-                && let Some(doorbell) = handle.doorbell()
-            {
-                net.doorbells.add(1);
-                ring(doorbell);
-            }
-        }
-        self.epoch += 1;
-    }
-
-    /// Whether the shards are to be told of reads now. If so, the log has been sorted out.
-    fn tells_now(&mut self, ends_window: bool) -> bool {
-        self.windows += u32::from(ends_window);
-        if self.windows < LOG_WINDOWS && !self.tells {
-            return false;
-        }
-        self.windows = 0;
-        self.tells = false;
-        self.sort_reads();
-        true
-    }
-
-    /// Moves one outbox on, with the notes of reads. Returns whether the shard is to be told that a batch has been
-    /// pushed.
-    fn flush_to(
-        &mut self,
-        lender: Lender<'_>,
-        handle: &ShardHandle,
-        net: &NetCounters,
-        tells: bool,
-    ) -> bool {
-        let shard = lender.shard;
-        let Some(peer) = &mut self.peers[usize::from(shard.0)] else {
-            return false;
-        };
-        let sets = &mut self.sets;
-        let mut rings = sets.owed.remove(shard);
-        let ops = peer.outbox.len() as u64;
-        let mut sends = false;
-        if ops == 0 {
-            // Notes can wait, but not for ever.
-            sends = tells && !peer.tell(lender);
-        } else if peer.try_loan(lender, &mut self.leavings) {
-            net.loans.add(1);
-            peer.run_before = self.epoch + 1;
-            let empty = self.spare.take();
-            let done = std::mem::replace(&mut peer.outbox, empty);
-            self.leavings.completed.push(done);
-        } else {
-            sends = true;
-        }
-        if sends && peer.under_way < QUEUE_BATCHES {
-            net.messages.add(1);
-            peer.send(self.spare.take(), self.epoch);
-            handle.sent_by(self.me);
-            sets.awaited.insert(shard);
-            rings = true;
-        }
-        if peer.outbox.is_empty() {
-            net.remote_ops.add(ops);
-            sets.loaded.remove(shard);
-        }
-        if peer.notes.is_empty() {
-            sets.noted.remove(shard);
-        }
-        rings
-    }
-
-    /// Takes the batches that have come back, and those that were run here, whose replies are to be delivered. They go
-    /// to [`Router::give_back`] afterwards.
-    pub(crate) fn collect(&mut self) -> Vec<BoxedBatch> {
-        self.sets.now.extend(&self.sets.awaited);
-        while let Some(shard) = self.sets.now.pop() {
-            let Some(peer) = &mut self.peers[usize::from(shard.0)] else {
-                continue;
-            };
-            while let Some(batch) = peer.queues.replies.pop() {
-                peer.under_way -= 1;
-                peer.run_before = peer.run_before.max(batch.epoch + 1);
-                self.leavings.completed.push(batch);
-            }
-            if peer.under_way == 0 {
-                self.sets.awaited.remove(shard);
-            }
-        }
-        std::mem::take(&mut self.leavings.completed)
-    }
-
-    /// Frees batches, since there is no traffic.
-    pub(crate) fn rest(&mut self) {
-        self.spare.rest();
-    }
-
-    /// Takes delivered batches back, for use again.
-    pub(crate) fn give_back(&mut self, mut batches: Vec<BoxedBatch>) {
-        for batch in batches.drain(..) {
-            self.spare.give(batch);
-        }
-        if self.leavings.completed.is_empty() {
-            self.leavings.completed = batches;
-        }
     }
 }

@@ -15,6 +15,8 @@ use crate::conn::{Conn, Link, Secure};
 use crate::dialect::dump::Walked;
 use crate::dialect::notice::Notice;
 use crate::ground::listeners::TlsKind;
+use crate::ids::{ConnId, ShardId};
+use crate::lending::core::Core;
 use crate::listen::ListenerId;
 use crate::replies::Told;
 use crate::route::control::Control;
@@ -23,8 +25,6 @@ use crate::tls::Tls;
 use super::Net;
 use super::describe::describe;
 use super::lists::Newcomer;
-use crate::ids::{ConnId, ShardId};
-use crate::lending::core::Core;
 
 /// Time that the process, at its end, gives clients to take their replies.
 const DRAIN_MAX: Duration = Duration::from_secs(2);

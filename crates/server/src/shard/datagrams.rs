@@ -16,11 +16,11 @@ use tracing::{debug, error, warn};
 
 use crate::conn::{Conn, Link};
 use crate::ids::ConnId;
+use crate::lending::core::Core;
 use crate::listen::{ListenerId, Transport};
 
 use super::Net;
 use super::senders::Sender;
-use crate::lending::core::Core;
 
 impl Net {
     /// A datagram has come.

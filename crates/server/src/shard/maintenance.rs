@@ -14,14 +14,14 @@ use corecached_protocol::event::{self, CrawlerStatus};
 use corecached_protocol::text::Streams;
 use corecached_reactor::runtime;
 
+use crate::ids::ShardId;
+use crate::memory::give::{REST, SLICE};
+use crate::memory::pages::Pages;
 use crate::route::control::Control;
 use crate::shared::Shared;
 
 use super::survey::Survey;
 use super::windows::Windows;
-use crate::ids::ShardId;
-use crate::memory::give::{REST, SLICE};
-use crate::memory::pages::Pages;
 
 /// Time between two rounds of upkeep while there is traffic.
 const ROUND: Duration = Duration::from_millis(100);

@@ -15,12 +15,12 @@ use std::thread;
 
 use corecached_protocol::reply;
 
+use crate::ids::{ReplyTo, ShardId};
+use crate::replies::Told;
 use crate::route::control::Control;
 use crate::shared::Shared;
 
 use super::Net;
-use crate::ids::{ReplyTo, ShardId};
-use crate::replies::Told;
 
 impl Net {
     /// Notes that certificates are to be read again, and begins to read them unless a reading is under way.

@@ -18,31 +18,26 @@
 use std::io;
 use std::time::Duration;
 
-use corecached_protocol::{Codec, binary, udp};
 use corecached_reactor::{Event, Outgoing, RecvBuf, runtime};
 
-use crate::cell::ConnId;
 use crate::conn::{Arrival, HandshakeTurn, Turning};
+use crate::ids::ConnId;
 use crate::route::control::Control;
 
+use crate::lending::core::Core;
 use crate::watch::Lines;
 
 use super::gate::listener_id;
 use super::lists::Newcomer;
+use super::prefetch::PREFETCHED_EVENTS;
 use super::{Net, Shard};
-use crate::lending::core::Core;
 
 /// At the end of the process: time between two looks at clients that still have replies to take.
 const DRAIN_POLL: Duration = Duration::from_millis(1);
-/// Events whose items are prefetched together.
-const PREFETCHED_EVENTS: usize = 32;
 /// Number of windows without traffic after which the loop parks. glommio goes to sleep by `membarrier`, which
 /// interrupts all other shards that run. Shards that have little to do for a moment, such as many shards on few CPUs,
 /// must not do that each time.
 const IDLE_WINDOWS: u32 = 32;
-/// Received bytes beyond this number are taken for a pipeline, which looks ahead by itself (`conn/ahead.rs`).
-const SINGLE_REQUEST_BYTES: usize = 512;
-
 /// The action of the loop between two ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pace {
@@ -217,43 +212,6 @@ impl Net {
         !self.lists.has_resting() && self.may_wait()
     }
 
-    /// Prefetches the leaves, buckets and items that the requests in `events` will look up. With one request from each
-    /// of many connections, their cache misses overlap as those of one pipeline do.
-    fn prefetch(&self, events: &[Event]) {
-        if events.len() < 2 {
-            return;
-        }
-        let readers = &self.shared.readers;
-        let mut ahead = [None; PREFETCHED_EVENTS];
-        let mut count = 0;
-        for event in events {
-            let bytes = match event {
-                Event::Received { buf, .. } => self.reactor.bytes(buf),
-                Event::Datagram { buf, .. } => match self.reactor.datagram(buf) {
-                    Some((_, bytes)) => bytes.get(udp::HEADER_BYTES..).unwrap_or_default(),
-                    None => continue,
-                },
-                _ => continue,
-            };
-            let Some(key) = first_key(bytes) else {
-                continue;
-            };
-            let hash = self.shared.ground.hasher.hash(key);
-            if let Some(reader) = readers.of(self.shared.route.owner_of(hash)) {
-                reader.prefetch_leaf(hash);
-                ahead[count] = Some((reader, hash));
-                count += 1;
-            }
-        }
-        let ahead = || ahead[..count].iter().flatten();
-        for (reader, hash) in ahead() {
-            reader.prefetch(*hash);
-        }
-        for (reader, hash) in ahead() {
-            reader.prefetch_item(*hash);
-        }
-    }
-
     fn handle_event(&mut self, event: Event, core: &mut Core) {
         match event {
             Event::Received { token, buf } => self.received(ConnId::from_token(token), buf, core),
@@ -412,18 +370,4 @@ impl Net {
         self.lists.give_back(list);
         self.after_sealing();
     }
-}
-
-/// The probable key of the request in `bytes`: its second word, or the part of a packet that its header says is the
-/// key. A wrong guess costs a useless prefetch.
-fn first_key(bytes: &[u8]) -> Option<&[u8]> {
-    if bytes.len() > SINGLE_REQUEST_BYTES || bytes.first()? < &b' ' {
-        return None;
-    }
-    if Codec::detect(*bytes.first()?) == Codec::Binary {
-        return binary::first_key(bytes);
-    }
-    let after_word = &bytes[memchr::memchr(b' ', bytes)? + 1..];
-    let end = after_word.iter().position(|&byte| byte <= b' ')?;
-    Some(&after_word[..end])
 }

@@ -12,9 +12,9 @@ use corecached_reactor::Reactor;
 
 use crate::conn::{Conn, Cx, KEYS_PER_TURN};
 use crate::ids::ConnId;
+use crate::lending::core::Core;
 
 use super::Net;
-use crate::lending::core::Core;
 
 /// The buffers that hold the bytes that a connection works on.
 pub(super) struct Buffers<'a> {

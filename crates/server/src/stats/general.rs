@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use corecached_protocol::reply::COMPATIBILITY_VERSION;
 use corecached_reactor::{Io, ReactorConfig};
 
+use crate::cell::{Pairs, ShardReport};
 use crate::ground::counters::Group;
 use crate::listen::Transport;
 use crate::process::{self, Usage};
 use crate::shared::Shared;
 
 use super::total;
-use crate::cell::{Pairs, ShardReport};
 
 /// The whole reply.
 pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {

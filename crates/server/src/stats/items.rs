@@ -1,10 +1,10 @@
 //! `stats items`: the items of each slab class. memcached distinguishes its HOT, WARM and COLD lists; here all items
 //! count as COLD, because that is the list from which memcached evicts.
 
+use crate::cell::{Pairs, ShardReport};
 use crate::shared::Shared;
 
 use super::{ClassTotal, class_totals};
-use crate::cell::{Pairs, ShardReport};
 
 /// The whole reply.
 pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {

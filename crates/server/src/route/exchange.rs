@@ -1,0 +1,180 @@
+//! The router's part of the end of a turn: other shards' batches are run, outboxes are emptied, and what has come back
+//! is taken.
+
+use corecached_engine::Seconds;
+use corecached_reactor::DoorbellTarget;
+
+use crate::cell::access::Access;
+use crate::ground::counters::NetCounters;
+use crate::lending::batch::BoxedBatch;
+use crate::lending::core::{Cells, Core};
+
+use super::directory::{Directory, ShardHandle};
+use super::peer::{Lender, NOBODY};
+use super::router::Router;
+
+/// Batches that may be under way from one shard to another; further ones wait in the outbox.
+pub(crate) const QUEUE_BATCHES: usize = 16;
+/// Reads are told to their shards after this many warm windows (16 ms), if the log is not full before.
+const LOG_WINDOWS: u32 = 8;
+
+impl Router {
+    /// Runs the batches that other shards have sent to this one, in its own turn.
+    pub(crate) fn serve(&mut self, handle: &ShardHandle, core: &mut Core, now: Seconds) {
+        handle.take_senders(&mut self.sets.now);
+        while let Some(shard) = self.sets.now.pop() {
+            let index = usize::from(shard.0);
+            let Some(peer) = &mut self.peers[index] else {
+                continue;
+            };
+            let mut access = Access {
+                engine: &mut core.engine,
+                observer: &mut core.observer,
+                shard: self.me,
+                now,
+                descriptor: NOBODY,
+            };
+            while let Some(mut batch) = core.inbound[index].pop() {
+                // A watcher that came before the batch was sent sees the batch's operations.
+                access.observer.sync(access.engine);
+                batch.run(&mut access);
+                let pushed = peer.queues.answers.push(batch);
+                debug_assert!(
+                    pushed.is_ok(),
+                    "the way back has room for every batch under way"
+                );
+                self.sets.owed.insert(shard);
+            }
+        }
+    }
+
+    /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down. Every few
+    /// warm windows, all shards are told of the reads of their items. `ring` rings a doorbell.
+    pub(crate) fn flush(
+        &mut self,
+        (cells, route): (&Cells, &Directory),
+        net: &NetCounters,
+        now: Seconds,
+        mut ring: impl FnMut(&DoorbellTarget),
+        ends_window: bool,
+    ) {
+        self.congested = false;
+        let tells = self.tells_now(ends_window);
+        let sets = &mut self.sets;
+        sets.now.extend(&sets.owed);
+        sets.now.extend(&sets.loaded);
+        if tells {
+            sets.now.extend(&sets.noted);
+        }
+        while let Some(shard) = self.sets.now.pop() {
+            let handle = route.shard(shard);
+            let lender = Lender {
+                core: cells.of(shard),
+                shard,
+                borrower: self.me,
+                now,
+            };
+            if self.flush_to(lender, handle, net, tells)
+                && handle.notify()
+                && let Some(doorbell) = handle.doorbell()
+            {
+                net.doorbells.add(1);
+                ring(doorbell);
+            }
+        }
+        self.epoch += 1;
+    }
+
+    /// Whether the shards are to be told of reads now. If so, the log has been sorted out.
+    fn tells_now(&mut self, ends_window: bool) -> bool {
+        self.windows += u32::from(ends_window);
+        if self.windows < LOG_WINDOWS && !self.tells {
+            return false;
+        }
+        self.windows = 0;
+        self.tells = false;
+        self.sort_reads();
+        true
+    }
+
+    /// Moves one outbox on, with the notes of reads. Returns whether the shard is to be told that a batch has been
+    /// pushed.
+    fn flush_to(
+        &mut self,
+        lender: Lender<'_>,
+        handle: &ShardHandle,
+        net: &NetCounters,
+        tells: bool,
+    ) -> bool {
+        let shard = lender.shard;
+        let Some(peer) = &mut self.peers[usize::from(shard.0)] else {
+            return false;
+        };
+        let sets = &mut self.sets;
+        let mut rings = sets.owed.remove(shard);
+        let ops = peer.outbox.len() as u64;
+        let mut sends = false;
+        if ops == 0 {
+            // Notes can wait, but not for ever.
+            sends = tells && !peer.tell(lender);
+        } else if peer.try_loan(lender, &mut self.leavings) {
+            net.loans.add(1);
+            peer.run_before = self.epoch + 1;
+            let empty = self.spare.take();
+            let done = std::mem::replace(&mut peer.outbox, empty);
+            self.leavings.completed.push(done);
+        } else {
+            sends = true;
+        }
+        if sends && peer.under_way < QUEUE_BATCHES {
+            net.messages.add(1);
+            peer.send(self.spare.take(), self.epoch);
+            handle.sent_by(self.me);
+            sets.awaited.insert(shard);
+            rings = true;
+        }
+        if peer.outbox.is_empty() {
+            net.remote_ops.add(ops);
+            sets.loaded.remove(shard);
+        }
+        if peer.notes.is_empty() {
+            sets.noted.remove(shard);
+        }
+        rings
+    }
+
+    /// Takes the batches that have come back, and those that were run here, whose replies are to be delivered. They go
+    /// to [`Router::give_back`] afterwards.
+    pub(crate) fn collect(&mut self) -> Vec<BoxedBatch> {
+        self.sets.now.extend(&self.sets.awaited);
+        while let Some(shard) = self.sets.now.pop() {
+            let Some(peer) = &mut self.peers[usize::from(shard.0)] else {
+                continue;
+            };
+            while let Some(batch) = peer.queues.replies.pop() {
+                peer.under_way -= 1;
+                peer.run_before = peer.run_before.max(batch.epoch + 1);
+                self.leavings.completed.push(batch);
+            }
+            if peer.under_way == 0 {
+                self.sets.awaited.remove(shard);
+            }
+        }
+        std::mem::take(&mut self.leavings.completed)
+    }
+
+    /// Frees batches, since there is no traffic.
+    pub(crate) fn rest(&mut self) {
+        self.spare.rest();
+    }
+
+    /// Takes delivered batches back, for use again.
+    pub(crate) fn give_back(&mut self, mut batches: Vec<BoxedBatch>) {
+        for batch in batches.drain(..) {
+            self.spare.give(batch);
+        }
+        if self.leavings.completed.is_empty() {
+            self.leavings.completed = batches;
+        }
+    }
+}
