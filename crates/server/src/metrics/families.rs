@@ -91,14 +91,14 @@ pub(super) struct Families {
 impl Families {
     /// Adds a sample to a family.
     pub(super) fn add(&mut self, family: &Family, labels: &[Label<'_>], value: impl Display) {
-        self.add_part(family, "", labels, value);
+        self.add_suffixed(family, "", labels, value);
     }
 
-    /// Adds a sample whose name is that of the family with `part` behind it.
-    pub(super) fn add_part(
+    /// Adds a sample whose name is that of the family with `suffix` behind it.
+    pub(super) fn add_suffixed(
         &mut self,
         family: &Family,
-        part: &str,
+        suffix: &str,
         labels: &[Label<'_>],
         value: impl Display,
     ) {
@@ -108,7 +108,7 @@ impl Families {
         });
         let text = &mut self.list[at].1;
         text.push_str(family.name);
-        text.push_str(part);
+        text.push_str(suffix);
         // Writing to a string does not fail.
         for (number, (name, value)) in labels.iter().enumerate() {
             let before = if number == 0 { '{' } else { ',' };

@@ -101,13 +101,13 @@ fn histogram(
     let bounds = BOUNDS.iter().map(|(_, bound)| *bound).zip(told.buckets);
     for (bound, count) in bounds.chain([("+Inf", told.count)]) {
         let labels: [Label<'_>; 3] = [("kind", &kind), ("stage", &stage), ("le", &bound)];
-        families.add_part(&DURATIONS, "_bucket", &labels, count);
+        families.add_suffixed(&DURATIONS, "_bucket", &labels, count);
     }
     let labels: [Label<'_>; 2] = [("kind", &kind), ("stage", &stage)];
-    families.add_part(&DURATIONS, "_count", &labels, told.count);
+    families.add_suffixed(&DURATIONS, "_count", &labels, told.count);
     let (seconds, ns) = (sum_ns / 1_000_000_000, sum_ns % 1_000_000_000);
     let sum = format_args!("{seconds}.{ns:09}");
-    families.add_part(&DURATIONS, "_sum", &labels, sum);
+    families.add_suffixed(&DURATIONS, "_sum", &labels, sum);
 }
 
 #[cfg(test)]
