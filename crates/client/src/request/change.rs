@@ -175,10 +175,10 @@ impl Request for Arith<'_> {
                 return Err(Error::Unsupported("incr or decr that creates"));
             }
             (Protocol::Text, true) => {
-                text::incr(frame.out(), self.key, self.delta, ReplyMode::Reply)
+                text::incr(frame.out(), self.key, self.delta, ReplyMode::Reply);
             }
             (Protocol::Text, false) => {
-                text::decr(frame.out(), self.key, self.delta, ReplyMode::Reply)
+                text::decr(frame.out(), self.key, self.delta, ReplyMode::Reply);
             }
             (Protocol::Meta, _) => self.write_meta(frame)?,
             (Protocol::Binary, is_incr) => {

@@ -182,10 +182,10 @@ fn render_keyed(line: &mut Vec<u8>, request: &Request<'_>) -> bool {
             write(line, key, delta, ReplyMode::noreply_if(noreply));
         }
         Request::FlushAll { exptime, noreply } => {
-            render::flush_all(line, exptime, ReplyMode::noreply_if(noreply))
+            render::flush_all(line, exptime, ReplyMode::noreply_if(noreply));
         }
         Request::Verbosity { level, noreply } => {
-            render::verbosity(line, level, ReplyMode::noreply_if(noreply))
+            render::verbosity(line, level, ReplyMode::noreply_if(noreply));
         }
         Request::Version => render::version(line),
         Request::MetaNoop => render::meta_noop(line),
