@@ -8,6 +8,9 @@
 //! The memory of a single connection is bounded anyway; the limit is for many connections that all hold as much as they
 //! may. Well-behaved clients that read slowly are first made to wait at fewer replies. A client that still asks for
 //! more, or sends lines of megabytes that have no end, loses its connection.
+//!
+//! The connections of other shards may grow while those of this one stay as they are. So a shard that holds more than
+//! its share of the limit looks again in every warm window, and does not park.
 
 use corecached_protocol::event::CloseReason;
 
@@ -22,9 +25,11 @@ impl Net {
     /// At the end of a turn: publishes the memory that the connections hold, if it has changed, and keeps it below the
     /// limit.
     #[inline]
-    pub(super) fn watch_conn_memory(&mut self) {
+    pub(super) fn watch_conn_memory(&mut self, ends_window: bool) {
         let totals = self.conns.totals();
-        if !self.holding.note(totals) {
+        let has_changed = self.holding.note(totals);
+        let looks_again = ends_window && self.holding.is_above_share();
+        if !has_changed && !looks_again {
             return;
         }
         self.shared
@@ -38,6 +43,8 @@ impl Net {
         if is_short && totals.all() > share {
             self.close_largest(limit, share);
         }
+        let is_above = limit > 0 && self.conns.totals().all() > share;
+        self.holding.note_share(is_above);
     }
 
     /// Closes connections of this shard while all shards hold more than `limit`, and this one more than `share`.

@@ -11,6 +11,7 @@ const OUTPUT_BYTES_SHORT: usize = 16 * 1024;
 pub(super) struct Holding {
     told: Totals,
     output_bytes_max: usize,
+    is_above_share: bool,
 }
 
 impl Default for Holding {
@@ -18,6 +19,7 @@ impl Default for Holding {
         Holding {
             told: Totals::default(),
             output_bytes_max: OUTPUT_BYTES_MAX,
+            is_above_share: false,
         }
     }
 }
@@ -33,6 +35,17 @@ impl Holding {
     /// The memory that was published last.
     pub(super) fn told(&self) -> Totals {
         self.told
+    }
+
+    /// Notes whether the connections hold more than the shard's share of the limit.
+    pub(super) fn note_share(&mut self, is_above: bool) {
+        self.is_above_share = is_above;
+    }
+
+    /// Whether the connections hold more than the shard's share of the limit.
+    #[inline]
+    pub(super) fn is_above_share(&self) -> bool {
+        self.is_above_share
     }
 
     /// Sets the limit on queued replies: the short one if memory is short, else the usual one.

@@ -191,7 +191,7 @@ impl Shard {
         net.publish(seen);
         net.send_replies();
         net.publish_slow();
-        net.watch_conn_memory();
+        net.watch_conn_memory(ends_window);
         net.check_stopping();
     }
 }
@@ -209,7 +209,7 @@ impl Net {
 
     /// Whether the shard has nothing to do until something comes, even after the end of a window.
     fn may_park(&self) -> bool {
-        !self.lists.has_resting() && self.may_wait()
+        !self.lists.has_resting() && !self.holding.is_above_share() && self.may_wait()
     }
 
     fn handle_event(&mut self, event: Event, core: &mut Core) {

@@ -11,7 +11,7 @@ const SHARDS: u16 = 4;
 const CONNECTIONS_PER_SHARD: u16 = 5;
 
 /// A connection to `port` from a source port that is `shard` modulo [`SHARDS`].
-fn connect_to_shard(port: u16, shard: u16) -> TcpStream {
+pub(crate) fn connect_to_shard(port: u16, shard: u16) -> TcpStream {
     let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     for source in (20_000 + shard..30_000).step_by(usize::from(SHARDS)) {
         let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();

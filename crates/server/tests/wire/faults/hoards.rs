@@ -7,7 +7,8 @@ use rustix::net::sockopt::set_socket_recv_buffer_size;
 
 use super::{assert_served_promptly, eventually};
 use crate::client::{Client, pattern, write_until_blocked, written};
-use crate::server::Server;
+use crate::server::{Server, free_port};
+use crate::shard_port::connect_to_shard;
 
 /// Values that are copied into replies, if only just.
 const VALUE_BYTES: usize = 16_000;
@@ -197,14 +198,49 @@ fn above_the_limit_the_largest_are_closed_and_counted() {
         eventually("replies are within the limit", || {
             of_memory(&mut other, "conn_output") <= LIMIT
         });
+        // Some replies may still be in the making.
+        eventually("all that are closed are counted by what they had", || {
+            let both = other.stat("response_obj_oom") + other.stat("read_buf_oom");
+            of_memory(&mut other, "conn_mem_closed") == both
+        });
         println!("{} closed for replies", other.stat("response_obj_oom"));
-        let both = other.stat("response_obj_oom") + other.stat("read_buf_oom");
-        assert_eq!(of_memory(&mut other, "conn_mem_closed"), both);
         assert_served_promptly(&server, &mut other, "k", 20);
         drop(hogs);
         modest.send("\r\n");
         assert_eq!(modest.values().len(), 1500);
     }
+}
+
+/// Connections of a shard that rests are closed, too, when those of other shards make the sum too large.
+#[test]
+fn memory_of_the_idle_counts_when_others_grow() {
+    const LIMIT: u64 = 8 << 20;
+    let port = free_port();
+    let shard_port = format!("conn_mem_limit=8,shard_port={port}");
+    let server = Server::start(4, &["-m", "64", "-o", &shard_port]);
+    let mut other = server.connect();
+    // Lines that do not end: on one shard as many as fit, and then fewer than its share on each of two others, so that
+    // only the first shard has anything to close.
+    let line = [b"get".as_slice(), &b" k".repeat(200 << 10)].concat();
+    let held_each = line.len().next_power_of_two() as u64;
+    let mut hogs = Vec::new();
+    for (shard, count) in [(0, LIMIT / held_each - 1), (1, 3), (2, 3)] {
+        for _ in 0..count {
+            let mut hog = connect_to_shard(port, shard);
+            std::io::Write::write_all(&mut hog, &line).unwrap();
+            hogs.push(hog);
+        }
+        eventually("each line is counted, or its connection is closed", || {
+            let counted = of_memory(&mut other, "conn_input") / held_each;
+            counted + of_memory(&mut other, "conn_mem_closed") == hogs.len() as u64
+        });
+        // In this time, a shard that does not look again falls asleep.
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    eventually("lines are within the limit", || {
+        of_memory(&mut other, "conn_input") <= LIMIT
+    });
+    assert!(other.stat("read_buf_oom") >= 5);
 }
 
 /// Each has no more than it may have while memory is short, and there are so many that it is too much.
