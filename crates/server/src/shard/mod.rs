@@ -21,6 +21,7 @@ mod reaper;
 mod refresh;
 mod senders;
 mod slow;
+mod slow_lines;
 mod spare_time;
 mod survey;
 mod tick;
@@ -53,7 +54,7 @@ use idle::Idle;
 use lists::{Lists, Refreshes};
 use reaper::Reaper;
 use senders::Datagrams;
-use slow::SlowLines;
+use slow_lines::SlowLines;
 use warm::Warm;
 use windows::Windows;
 

@@ -1,6 +1,7 @@
 //! The meter with times that are known, in nanoseconds.
 
 use super::*;
+use crate::latency::{Latency, Stage};
 
 const US: u64 = 1000;
 const SHARD: ShardId = ShardId(0);
