@@ -288,4 +288,10 @@ impl Router {
     pub(crate) fn is_idle(&self) -> bool {
         self.may_sleep() && self.sets.awaited.is_empty()
     }
+
+    /// Whether batches of other shards have been run since the outboxes were last moved on.
+    #[inline]
+    pub(crate) fn has_served(&self) -> bool {
+        !self.sets.owed.is_empty()
+    }
 }

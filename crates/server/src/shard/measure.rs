@@ -64,6 +64,15 @@ impl Net {
         }
     }
 
+    /// The reply to a datagram, if it has one, is given to the kernel now, and its connection ends.
+    pub(super) fn measure_datagram(&mut self, id: ConnId) {
+        self.measure(id, Some(0));
+        if let Some(conn) = self.conns.get_mut(id) {
+            self.meter
+                .closed(&mut conn.measured, id, &self.shared.latency);
+        }
+    }
+
     /// The kernel could not take a connection's last send at once.
     pub(super) fn measure_blocked(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(id) {

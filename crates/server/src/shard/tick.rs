@@ -162,7 +162,7 @@ impl Shard {
             net.log.sync();
             let handle = net.shared.route.shard(net.id);
             net.router.serve(handle, core, net.now);
-            if net.router.has_peers() {
+            if net.router.has_served() {
                 net.mark();
             }
             net.unpin_sealed(core);
@@ -340,7 +340,7 @@ impl Net {
             conn.listed.to_send = false;
             if conn.is_datagram() {
                 if conn.is_answered() {
-                    self.measure(id, Some(0));
+                    self.measure_datagram(id);
                     self.answer(id);
                 }
                 continue;
