@@ -87,9 +87,9 @@ impl Connection {
         self.deadline
     }
 
-    /// Whether it has not brought a whole request yet.
-    pub(crate) fn is_reading(&self) -> bool {
-        matches!(self.phase, Phase::Reading(_))
+    /// Whether all of the answer is with the kernel, so that the server has nothing more to do.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(self.phase, Phase::Leaving(_))
     }
 
     /// Goes on as far as the socket allows.
@@ -114,7 +114,7 @@ impl Connection {
 
     /// Its time is over.
     pub(crate) fn expire(&mut self) -> Course {
-        if !self.is_reading() {
+        if !matches!(self.phase, Phase::Reading(_)) {
             return Course::Ended;
         }
         let sentence = "The request has not come in time.";

@@ -9,8 +9,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::connection::{Connection, Course};
 use crate::{Answer, Request};
 
-/// Connections at once. A newcomer beyond them takes the place of the one that has kept its request back for longest;
-/// if all of them are being answered, the newcomer is closed.
+/// Connections at once. A newcomer beyond them takes the place of the first that has been answered and has not closed,
+/// or else of the one that was there first: so no crowd keeps newcomers out, whatever it waits for.
 pub const CONNECTIONS_MAX: usize = 32;
 /// Pause after a connection could not be accepted, for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -109,11 +109,10 @@ fn accept(listener: &TcpListener, connections: &mut Vec<Connection>) -> io::Resu
 
 fn admit(stream: TcpStream, connections: &mut Vec<Connection>) {
     if connections.len() == CONNECTIONS_MAX {
-        // They are in the order in which they came.
-        match connections.iter().position(Connection::is_reading) {
-            Some(slowest) => drop(connections.remove(slowest)),
-            None => return,
-        }
+        // They are in the order in which they came. No more than there are places come between two looks at all of
+        // them, so that a newcomer is looked at before it has to go.
+        let answered = connections.iter().position(Connection::is_answered);
+        connections.remove(answered.unwrap_or(0));
     }
     // A socket that takes no options is of no use.
     connections.extend(Connection::new(stream));

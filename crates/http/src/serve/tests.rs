@@ -118,3 +118,35 @@ fn a_crowd_of_silent_clients_keeps_nobody_out() {
     drop(crowd);
     assert!(ask(address, "GET /else HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 404 "));
 }
+
+#[test]
+fn a_crowd_that_has_its_answers_and_stays_keeps_nobody_out() {
+    let address = start();
+    let crowd: Vec<_> = (0..CONNECTIONS_MAX)
+        .map(|_| {
+            let mut stream = connect(address);
+            stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    assert!(ask(address, "GET / HTTP/1.0\r\n\r\n").ends_with("here"));
+    for stream in crowd {
+        assert!(rest(stream).ends_with("here"));
+    }
+}
+
+#[test]
+fn a_crowd_that_takes_no_answers_keeps_nobody_out() {
+    let address = start();
+    let crowd: Vec<_> = (0..CONNECTIONS_MAX)
+        .map(|_| {
+            let mut stream = connect(address);
+            stream.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
+            let mut first = [0; 15];
+            stream.read_exact(&mut first).unwrap();
+            stream
+        })
+        .collect();
+    assert!(ask(address, "GET / HTTP/1.0\r\n\r\n").ends_with("here"));
+    drop(crowd);
+}
