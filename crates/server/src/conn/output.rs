@@ -52,7 +52,7 @@ impl Conn {
                 return;
             }
             self.note_pushed(owner, cx);
-            let reply_to = (!style.is_none()).then(|| self.expect_reply());
+            let reply_to = self.expect_reply();
             cx.router.push(owner, op, style, reply_to);
         } else if style.is_none() {
             execute(&mut cx.access, op);
@@ -141,7 +141,8 @@ impl Conn {
         shown.then(|| self.raw_fd())
     }
 
-    /// Takes the next place in the order of replies.
+    /// Takes the next place in the order of replies. An operation that is not answered (`noreply`) takes one, too, which
+    /// stays empty: a reply that the client gets to a later command tells it that the operation has been run.
     pub(super) fn expect_reply(&mut self) -> ReplyTo {
         ReplyTo {
             conn: self.id,

@@ -139,7 +139,7 @@ fn finish(upload: Upload, conn: &mut Conn, cx: &mut Cx<'_>) {
         Holder::Own(staged) => {
             cx.tally.count(Kind::Set, 1, announced.key);
             conn.note_pushed(owner, cx);
-            let reply_to = (!announced.style.is_none()).then(|| conn.expect_reply());
+            let reply_to = conn.expect_reply();
             let op = announced.op(announced.store(&[]));
             let pieces = cx.access.engine.staged_value(&staged);
             cx.router

@@ -19,7 +19,7 @@ use corecached_engine::KeyHash;
 use corecached_reactor::Outgoing;
 
 use crate::cell::access::Access;
-use crate::cell::execute::{execute, run_on_shard};
+use crate::cell::execute::run_on_shard;
 use crate::cell::notes::Notes;
 use crate::cell::op::{Op, ShardOp, Verb};
 use crate::cell::outcome::ShardOutcome;
@@ -58,7 +58,7 @@ enum Work {
         key_bytes: usize,
         words_bytes: usize,
         value_bytes: usize,
-        reply_to: Option<ReplyTo>,
+        reply_to: ReplyTo,
     },
     /// An operation on the shard; its key stands in the arena.
     Shard {
@@ -112,12 +112,12 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Adds an operation on a key; `reply_to` is `None` if no reply is wanted.
+    /// Adds an operation on a key. If its style is to tell nothing, the reply has no bytes.
     pub(crate) fn push(
         &mut self,
         op: &Op<'_>,
         style: &Style<'_>,
-        reply_to: Option<ReplyTo>,
+        reply_to: ReplyTo,
         descriptor: RawFd,
     ) {
         self.push_pieces(
@@ -135,7 +135,7 @@ impl Batch {
         op: &Op<'_>,
         style: &Style<'_>,
         pieces: impl Iterator<Item = &'v [u8]>,
-        reply_to: Option<ReplyTo>,
+        reply_to: ReplyTo,
         descriptor: RawFd,
     ) {
         let words = style.words();
@@ -268,19 +268,12 @@ impl Batch {
                     hash: *hash,
                     verb: verb.with_value(&rest[..*value_bytes]),
                 };
-                match *reply_to {
-                    Some(to) => {
-                        answer(access, &op, &style.with_words(words), &mut self.replies);
-                        self.answers.push(Answer::Told {
-                            to,
-                            end: self.replies.bytes.len(),
-                            end_insert: self.replies.inserts.len(),
-                        });
-                    }
-                    None => {
-                        execute(access, &op);
-                    }
-                }
+                answer(access, &op, &style.with_words(words), &mut self.replies);
+                self.answers.push(Answer::Told {
+                    to: *reply_to,
+                    end: self.replies.bytes.len(),
+                    end_insert: self.replies.inserts.len(),
+                });
                 key_bytes + words_bytes + value_bytes
             }
             Work::Shard {

@@ -199,13 +199,7 @@ impl Router {
     }
 
     /// Adds an operation for another shard.
-    pub(crate) fn push(
-        &mut self,
-        to: ShardId,
-        op: &Op<'_>,
-        style: &Style<'_>,
-        reply_to: Option<ReplyTo>,
-    ) {
+    pub(crate) fn push(&mut self, to: ShardId, op: &Op<'_>, style: &Style<'_>, reply_to: ReplyTo) {
         self.prepare(op);
         let descriptor = self.descriptor;
         self.with_outbox(to, |outbox| outbox.push(op, style, reply_to, descriptor));
@@ -218,7 +212,7 @@ impl Router {
         op: &Op<'_>,
         style: &Style<'_>,
         pieces: impl Iterator<Item = &'v [u8]>,
-        reply_to: Option<ReplyTo>,
+        reply_to: ReplyTo,
     ) {
         self.prepare(op);
         let descriptor = self.descriptor;

@@ -133,6 +133,36 @@ fn appends_are_whole_and_in_order() {
     assert_eq!(next, [APPENDS; CLIENTS as usize]);
 }
 
+/// A reply tells that all commands before it on its connection have been run, those without a reply too: what a client
+/// does then, on whichever connection, sees them.
+#[test]
+fn a_reply_tells_that_noreply_commands_before_it_have_run() {
+    const ROUNDS: u64 = 500;
+    const KEYS: u64 = 20;
+    let server = Server::start(2 * SHARDS, &[]);
+    thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            let server = &server;
+            scope.spawn(move || {
+                let (mut writer, mut reader) = (server.connect(), server.connect());
+                let key = |index: u64| format!("silent-{number}-{index}");
+                for round in 1..=ROUNDS {
+                    let value = format!("{round:08}");
+                    let sets: String = (0..KEYS)
+                        .map(|index| format!("set {} 0 0 8 noreply\r\n{value}\r\n", key(index)))
+                        .collect();
+                    writer.send(sets + "mn\r\n");
+                    assert_eq!(writer.line(), "MN");
+                    for index in 0..KEYS {
+                        let data = reader.get(&key(index));
+                        assert_eq!(data.as_deref(), Some(value.as_bytes()), "{}", key(index));
+                    }
+                }
+            });
+        }
+    });
+}
+
 /// Values carry their writer and number; a reader may see any write, but whole.
 #[test]
 fn values_are_never_mixed() {
