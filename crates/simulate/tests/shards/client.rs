@@ -15,6 +15,8 @@ const UNDER_WAY_MAX: usize = 40;
 #[derive(Clone, Debug)]
 enum Request {
     Set(usize),
+    /// A set without a reply, and `mn`, whose reply tells that the set has been run.
+    SilentSet(usize),
     Add(usize),
     Touch,
     /// A change for each key.
@@ -105,8 +107,16 @@ impl Client {
             0..5 => {
                 let write = history.begin_change(self.number, key, Change::Set);
                 let value = value_of(write);
-                bytes.extend(format!("set {name} 0 0 {}\r\n{value}\r\n", value.len()).bytes());
-                Request::Set(write)
+                let is_silent = rng.one_in(3);
+                let noreply = if is_silent { " noreply" } else { "" };
+                let line = format!("set {name} 0 0 {}{noreply}\r\n", value.len());
+                bytes.extend(format!("{line}{value}\r\n").bytes());
+                if is_silent {
+                    bytes.extend(b"mn\r\n");
+                    Request::SilentSet(write)
+                } else {
+                    Request::Set(write)
+                }
             }
             5..7 => {
                 let write = history.begin_change(self.number, key, Change::Delete);
@@ -189,6 +199,10 @@ impl Client {
         match request {
             Request::Set(write) => {
                 assert_eq!(line, "STORED");
+                history.end_change(*write, true);
+            }
+            Request::SilentSet(write) => {
+                assert_eq!(line, "MN");
                 history.end_change(*write, true);
             }
             Request::Add(write) => {
