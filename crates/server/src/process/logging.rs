@@ -2,8 +2,8 @@
 //! runs. With `-o log=json` each line is a JSON object.
 //!
 //! ```text
-//!   tracing's macros --> Threshold --+--> fmt's layer, or JsonLines --> stderr
-//!   say, say_warning, ... (always) --+--> as it is, or JsonLine ------> stderr
+//!   tracing's macros --> Threshold --+--> fmt's layer, or JsonLines --> stderr.rs
+//!   say, say_warning, ... (always) --+--> as it is, or JsonLine ------> stderr.rs
 //! ```
 
 use std::fmt::Display;
@@ -18,6 +18,7 @@ use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::{Layer, Registry, fmt};
 
 use super::json::JsonLine;
+use super::stderr;
 
 /// The target of messages that are written whatever the level is: `-o slow_us` has asked for them.
 pub(crate) const SLOW_LOG: &str = "slow";
@@ -78,16 +79,40 @@ pub(crate) fn show(message: impl Display) {
 }
 
 fn tell(level: Level, message: impl Display) {
-    if AS_JSON.load(Ordering::Relaxed) {
-        write(&JsonLine::begin(level).message(message).end());
-    } else {
-        write(&format!("{message}\n"));
+    write(&line(level, message));
+}
+
+fn line(level: Level, message: impl Display) -> String {
+    match AS_JSON.load(Ordering::Relaxed) {
+        true => JsonLine::begin(level).message(message).end(),
+        false => format!("{message}\n"),
     }
 }
 
-/// A stderr that is closed or full is no reason to end (`eprintln!` would panic).
 fn write(line: &str) {
-    let _ = io::stderr().write_all(line.as_bytes());
+    stderr::write(line.as_bytes(), lost);
+}
+
+/// The line that tells of messages that were lost because nobody read them.
+fn lost(count: u64) -> String {
+    line(
+        Level::WARN,
+        format_args!("corecached: messages lost, as standard error was full: {count}"),
+    )
+}
+
+/// Where tracing's layer writes: each write is a whole message.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, message: &[u8]) -> io::Result<usize> {
+        stderr::write(message, lost);
+        Ok(message.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The number of `-v`. Every request looks at it; asking the subscriber took a seventh of a pipelined get.
@@ -127,8 +152,8 @@ pub(super) fn start(verbosity: u8) {
 
 fn text() -> impl Layer<Registry> {
     fmt::layer()
-        .with_writer(io::stderr)
-        // A message that cannot be written is lost: the complaint about it would panic if stderr is closed.
+        .with_writer(|| Stderr)
+        // The complaint about a message that cannot be formatted would wait for the reader of stderr.
         .log_internal_errors(false)
         .with_target(false)
         .compact()

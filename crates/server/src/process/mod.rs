@@ -27,6 +27,7 @@ mod mask;
 mod reload;
 mod signals;
 mod slice;
+mod stderr;
 mod supervisor;
 mod user;
 
