@@ -30,8 +30,9 @@ const WINDOW_COMMANDS: u32 = 32;
 const WINDOWS_MAX: usize = 256;
 /// One turn of so many does not wait in the kernel, so that its sends are measured.
 const MEASURED_ONE_IN: u32 = 64;
-/// The estimate moves by this part of its distance to a measurement.
-const ESTIMATE_PART: i64 = 4;
+/// The estimate moves by this part of itself towards a measurement, however far away that is: so it comes to about the
+/// median, and a turn in which the thread was interrupted counts as any other above it.
+const ESTIMATE_PART: u64 = 4;
 /// Slots for which memory is kept while there is no traffic.
 const SLOTS_KEPT: usize = 256;
 
@@ -168,10 +169,11 @@ impl Meter {
 
     fn measured(&mut self, ns: u64) {
         let one = ns / u64::from(self.sends.max(1));
-        let away = (one as i64).wrapping_sub(self.per_send as i64);
-        self.per_send = match self.per_send {
+        let is = self.per_send;
+        let step = is / ESTIMATE_PART + 1;
+        self.per_send = match is {
             0 => one,
-            estimate => estimate.saturating_add_signed(away / ESTIMATE_PART),
+            _ => one.clamp(is.saturating_sub(step), is.saturating_add(step)),
         };
         self.countdown = MEASURED_ONE_IN - 1;
     }

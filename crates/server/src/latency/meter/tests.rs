@@ -137,6 +137,31 @@ fn a_measured_turn_says_how_long_sends_take() {
     );
 }
 
+/// Regression: the estimate was a mean, and ten times too large where other processes wanted the CPU.
+#[test]
+fn a_thread_that_is_interrupted_now_and_then_does_not_spoil_the_estimate() {
+    let mut bench = Bench::new(0);
+    let (mut at, mut measured) = (0, 0);
+    while measured < 100 {
+        bench.meter.returned(at);
+        bench.works(&ANSWERED, counts(Kind::Set, 1));
+        at += 10 * US;
+        bench.sends(at, &ANSWERED, Some(8));
+        let is_measured = bench.meter.wants_measure();
+        if is_measured {
+            bench.meter.enters(at);
+            measured += 1;
+        }
+        at += match is_measured && measured % 4 == 0 {
+            true => 1000 * US,
+            false => 5 * US,
+        };
+    }
+    let sending = bench.latency.durations(Kind::Set, Stage::Sending);
+    assert!((4 * US..8 * US).contains(&sending.percentile_ns(0.5).unwrap()));
+    assert!(sending.percentile_ns(0.99).unwrap() < 8 * US);
+}
+
 #[test]
 fn commands_that_wait_for_another_shard_are_measured_until_its_reply_is_sent() {
     let mut bench = Bench::new(0);
