@@ -198,6 +198,11 @@ impl Latency {
         self.resets.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The number of resets so far.
+    pub(crate) fn resets(&self) -> u64 {
+        self.resets.load(Ordering::Relaxed)
+    }
+
     /// Bytes of heap memory of all buckets.
     pub(crate) fn held_bytes(&self) -> u64 {
         let kinds = self.shards.iter().flat_map(|shard| &shard.kinds);

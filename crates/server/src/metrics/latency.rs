@@ -2,7 +2,8 @@
 //!
 //! Prometheus takes a count that has become smaller for that of a new process, and adds all of it to a rate. The counts
 //! of durations may become smaller, since a send that the kernel has blocked is first counted as short, and then as
-//! long as it was. So a bucket is told as what it was told before, if that is more, until there was a reset.
+//! long as it was; and the buckets are read while a shard does so. So everything is told as what it was told before, if
+//! that is more, until there was a reset.
 
 use crate::latency::{Durations, Kind, Stage};
 use crate::shared::Shared;
@@ -40,20 +41,17 @@ const BOUNDS: [(u64, &str); 16] = [
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Told {
     count: u64,
+    sum_ns: u64,
     buckets: [u64; BOUNDS.len()],
 }
 
 impl Told {
     /// What is to be told now.
     fn follow(&mut self, now: Told) -> Told {
-        if now.count < self.count {
-            // There was a reset.
-            *self = now;
-        } else {
-            self.count = now.count;
-            for (told, now) in self.buckets.iter_mut().zip(now.buckets) {
-                *told = (*told).max(now);
-            }
+        self.count = self.count.max(now.count);
+        self.sum_ns = self.sum_ns.max(now.sum_ns);
+        for (told, now) in self.buckets.iter_mut().zip(now.buckets) {
+            *told = (*told).max(now);
         }
         *self
     }
@@ -61,6 +59,7 @@ impl Told {
     fn of(durations: &Durations) -> Told {
         Told {
             count: durations.count(),
+            sum_ns: durations.sum_ns(),
             buckets: BOUNDS.map(|(ns, _)| durations.up_to(ns)),
         }
     }
@@ -70,6 +69,8 @@ impl Told {
 #[derive(Debug, Default)]
 pub(super) struct Histograms {
     told: [[Told; Stage::ALL.len()]; Kind::ALL.len()],
+    /// The number of resets at that time.
+    resets: u64,
 }
 
 impl Histograms {
@@ -78,6 +79,7 @@ impl Histograms {
         if !shared.latency.is_on() {
             return;
         }
+        self.heed(shared.latency.resets());
         for (kind, told) in Kind::ALL.into_iter().zip(&mut self.told) {
             if shared.latency.durations(kind, Stage::Total).count() == 0 {
                 continue;
@@ -86,18 +88,23 @@ impl Histograms {
                 let durations = shared.latency.durations(kind, stage);
                 let now = told.follow(Told::of(&durations));
                 let names = (kind.name(), stage.name());
-                histogram(families, names, &now, durations.sum_ns());
+                histogram(families, names, &now);
             }
+        }
+    }
+
+    /// Forgets what was told if there was a reset.
+    fn heed(&mut self, resets: u64) {
+        if resets != self.resets {
+            *self = Histograms {
+                resets,
+                ..Histograms::default()
+            };
         }
     }
 }
 
-fn histogram(
-    families: &mut Families,
-    (kind, stage): (&'static str, &'static str),
-    told: &Told,
-    sum_ns: u64,
-) {
+fn histogram(families: &mut Families, (kind, stage): (&'static str, &'static str), told: &Told) {
     let bounds = BOUNDS.iter().map(|(_, bound)| *bound).zip(told.buckets);
     for (bound, count) in bounds.chain([("+Inf", told.count)]) {
         let labels: [Label<'_>; 3] = [("kind", &kind), ("stage", &stage), ("le", &bound)];
@@ -105,7 +112,7 @@ fn histogram(
     }
     let labels: [Label<'_>; 2] = [("kind", &kind), ("stage", &stage)];
     families.add_suffixed(&DURATIONS, "_count", &labels, told.count);
-    let (seconds, ns) = (sum_ns / 1_000_000_000, sum_ns % 1_000_000_000);
+    let (seconds, ns) = (told.sum_ns / 1_000_000_000, told.sum_ns % 1_000_000_000);
     let sum = format_args!("{seconds}.{ns:09}");
     families.add_suffixed(&DURATIONS, "_sum", &labels, sum);
 }
@@ -117,17 +124,35 @@ mod tests {
     fn told(count: u64, below: u64, above: u64) -> Told {
         let mut buckets = [above; BOUNDS.len()];
         buckets[0] = below;
-        Told { count, buckets }
+        Told {
+            count,
+            sum_ns: count,
+            buckets,
+        }
     }
 
     #[test]
-    fn a_bucket_never_becomes_smaller_before_a_reset() {
+    fn nothing_becomes_smaller_before_a_reset() {
         let mut last = Told::default();
         assert_eq!(last.follow(told(10, 6, 10)), told(10, 6, 10));
         // Two of the short ones were long, and there are no new ones.
         assert_eq!(last.follow(told(10, 4, 10)), told(10, 6, 10));
         assert_eq!(last.follow(told(14, 8, 13)), told(14, 8, 13));
-        assert_eq!(last.follow(told(3, 1, 3)), told(3, 1, 3));
+        // Four of them were read before they became long, and again when they were.
+        assert_eq!(last.follow(told(10, 8, 9)), told(14, 8, 13));
+    }
+
+    #[test]
+    fn a_reset_is_heeded_even_if_there_are_more_than_before() {
+        let mut histograms = Histograms::default();
+        histograms.told[0][0] = told(10, 6, 10);
+        histograms.heed(0);
+        assert_eq!(histograms.told[0][0], told(10, 6, 10));
+        histograms.heed(1);
+        assert_eq!(
+            histograms.told[0][0].follow(told(12, 1, 12)),
+            told(12, 1, 12)
+        );
     }
 
     #[test]
