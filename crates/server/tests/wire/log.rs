@@ -1,6 +1,7 @@
 //! `-o log=json`: every line on standard error is one JSON object.
 
 use std::collections::BTreeMap;
+use std::io::{Read, pipe};
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -106,4 +107,27 @@ fn every_line_is_an_object() {
             line["level"] == "INFO" && line["message"].starts_with("corecached: ready on")
         }));
     }
+}
+
+/// A collector of logs that is stuck must not be one of the cache.
+#[test]
+fn who_does_not_read_the_log_delays_nobody_and_is_told_what_was_lost() {
+    let (mut reader, writer) = pipe().unwrap();
+    let server = Server::start_prepared("127.0.0.1", 2, &["-vv"], &mut |command| {
+        command.stderr(writer.try_clone().unwrap());
+    });
+    drop(writer);
+    let mut client = server.connect();
+    // Each of these lines is shown, and all of them are more than a pipe holds.
+    for number in 0..5_000 {
+        assert_eq!(client.ask(&format!("mg key{number:060}")), "EN");
+    }
+    let mut text = Vec::new();
+    let mut bytes = [0; 64 * 1024];
+    eventually("the loss is told", || {
+        client.ask("mn");
+        let count = reader.read(&mut bytes).unwrap();
+        text.extend_from_slice(&bytes[..count]);
+        String::from_utf8_lossy(&text).contains("messages lost, as standard error was full: ")
+    });
 }
