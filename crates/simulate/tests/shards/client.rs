@@ -61,6 +61,20 @@ fn write_of(value: &str) -> usize {
     write
 }
 
+/// Appends a set. One that `is_silent` has `noreply`, with a command behind it whose reply tells that it has been run.
+fn set(name: &str, write: usize, is_silent: bool, bytes: &mut Vec<u8>) -> Request {
+    let value = value_of(write);
+    let noreply = if is_silent { " noreply" } else { "" };
+    let line = format!("set {name} 0 0 {}{noreply}\r\n", value.len());
+    bytes.extend(format!("{line}{value}\r\n").bytes());
+    if is_silent {
+        bytes.extend(b"mn\r\n");
+        Request::SilentSet(write)
+    } else {
+        Request::Set(write)
+    }
+}
+
 impl Client {
     pub(crate) fn new(number: usize) -> Self {
         Self {
@@ -106,17 +120,7 @@ impl Client {
         let request = match rng.below(20) {
             0..5 => {
                 let write = history.begin_change(self.number, key, Change::Set);
-                let value = value_of(write);
-                let is_silent = rng.one_in(3);
-                let noreply = if is_silent { " noreply" } else { "" };
-                let line = format!("set {name} 0 0 {}{noreply}\r\n", value.len());
-                bytes.extend(format!("{line}{value}\r\n").bytes());
-                if is_silent {
-                    bytes.extend(b"mn\r\n");
-                    Request::SilentSet(write)
-                } else {
-                    Request::Set(write)
-                }
+                set(&name, write, rng.one_in(3), bytes)
             }
             5..7 => {
                 let write = history.begin_change(self.number, key, Change::Delete);
