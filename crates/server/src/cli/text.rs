@@ -16,6 +16,13 @@ Extended options (-o name=value,name,...; switches have a form with no_, too):
                          shard-aware clients (default: none)
   metrics=<addr:port>    metrics for Prometheus at /metrics and /healthz by HTTP;
                          a port alone is one of 127.0.0.1 (default: none)
+  slow_us=<n>            tell of commands that take n microseconds or more, to
+                         \"watch slow\" and on stderr (default: 0: none)
+  log=<name>             lines on stderr: text (default), or json
+  no_latency             count nothing for \"stats latency\"
+  no_hotkeys, no_mrc     nothing for \"stats hotkeys\", \"stats mrc\"
+  no_pin                 shards stay on no CPU in particular
+  prefault               have all memory before the server is ready
   udp_reply_max=<n>      bytes of the largest reply by UDP to another machine
                          (default: 65536; 0: no limit)
   udp_rate=<n>           bytes a second by UDP from each shard to one network

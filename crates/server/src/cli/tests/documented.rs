@@ -106,6 +106,14 @@ fn every_sub_option_does_what_the_page_says() {
         .filter(|example| !example.starts_with("no_modern"))
         .collect();
     assert!(try_draft(&["-o", &list.join(","), "-o", "modern"]).is_ok());
+    // memcached's manual does not tell of what this server has alone.
+    let help = printed(&["-h"]);
+    let own = rows.iter().filter(|row| row.here == "own");
+    let untold: Vec<_> = own
+        .flat_map(|row| &row.options)
+        .filter(|name| !help.contains(**name))
+        .collect();
+    assert_eq!(untold, [&"debugtime"], "-h does not tell of these");
 }
 
 #[test]
