@@ -60,30 +60,22 @@ impl Cx<'_> {
     #[inline]
     pub(super) fn prefetch_leaf(&self, hash: KeyHash) {
         let owner = self.shared.route.owner_of(hash);
-        if let Some(reader) = self.shared.readers.of(owner) {
-            reader.prefetch_leaf(hash);
-        }
+        self.shared.readers.prefetch_leaf(owner, hash);
     }
 
     /// Prefetches the bucket of a key whose leaf has been prefetched.
     #[inline]
     pub(super) fn prefetch_bucket(&self, hash: KeyHash) {
         let owner = self.shared.route.owner_of(hash);
-        match self.shared.readers.of(owner) {
-            Some(reader) => reader.prefetch(hash),
-            None if owner == self.access.shard => self.access.engine.prefetch(hash),
-            None => {}
-        }
+        let own = (self.access.shard, &*self.access.engine);
+        self.shared.readers.prefetch_bucket(owner, hash, own);
     }
 
     /// Prefetches the item of a key whose bucket has been prefetched.
     #[inline]
     pub(super) fn prefetch_item(&self, hash: KeyHash) {
         let owner = self.shared.route.owner_of(hash);
-        match self.shared.readers.of(owner) {
-            Some(reader) => reader.prefetch_item(hash),
-            None if owner == self.access.shard => self.access.engine.prefetch_item(hash),
-            None => {}
-        }
+        let own = (self.access.shard, &*self.access.engine);
+        self.shared.readers.prefetch_item(owner, hash, own);
     }
 }

@@ -1,5 +1,6 @@
 //! The keys that the events of a turn will look up are guessed, and their items prefetched together.
 
+use corecached_engine::Engine;
 use corecached_protocol::{Codec, binary, udp};
 use corecached_reactor::Event;
 
@@ -13,7 +14,7 @@ const SINGLE_REQUEST_BYTES: usize = 512;
 impl Net {
     /// Prefetches the leaves, buckets and items that the requests in `events` will look up. With one request from each
     /// of many connections, their cache misses overlap as those of one pipeline do.
-    pub(super) fn prefetch(&self, events: &[Event]) {
+    pub(super) fn prefetch(&self, events: &[Event], engine: &Engine) {
         if events.len() < 2 {
             return;
         }
@@ -33,18 +34,17 @@ impl Net {
                 continue;
             };
             let hash = self.shared.ground.hasher.hash(key);
-            if let Some(reader) = readers.of(self.shared.route.owner_of(hash)) {
-                reader.prefetch_leaf(hash);
-                ahead[count] = Some((reader, hash));
-                count += 1;
-            }
+            let owner = self.shared.route.owner_of(hash);
+            readers.prefetch_leaf(owner, hash);
+            ahead[count] = Some((owner, hash));
+            count += 1;
         }
-        let ahead = || ahead[..count].iter().flatten();
-        for (reader, hash) in ahead() {
-            reader.prefetch(*hash);
+        let (own, ahead) = ((self.id, engine), &ahead[..count]);
+        for &(owner, hash) in ahead.iter().flatten() {
+            readers.prefetch_bucket(owner, hash, own);
         }
-        for (reader, hash) in ahead() {
-            reader.prefetch_item(*hash);
+        for &(owner, hash) in ahead.iter().flatten() {
+            readers.prefetch_item(owner, hash, own);
         }
     }
 }

@@ -168,7 +168,8 @@ impl Shard {
             net.unpin_sealed(core);
             let mut events = self.events.drain(..);
             while !events.as_slice().is_empty() {
-                net.prefetch(&events.as_slice()[..events.len().min(PREFETCHED_EVENTS)]);
+                let next = &events.as_slice()[..events.len().min(PREFETCHED_EVENTS)];
+                net.prefetch(next, &core.engine);
                 for event in events.by_ref().take(PREFETCHED_EVENTS) {
                     net.handle_event(event, core);
                 }
