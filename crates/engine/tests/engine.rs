@@ -30,6 +30,8 @@ mod model;
 mod prefault;
 #[path = "engine/readers.rs"]
 mod readers;
+#[path = "engine/reassign.rs"]
+mod reassign;
 #[path = "engine/restart.rs"]
 mod restart;
 #[path = "../benches/pauses/run.rs"]

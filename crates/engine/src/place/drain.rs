@@ -5,14 +5,15 @@
 //!                     offset
 //! ```
 //!
-//! Items for which there are free chunks of their class are moved there, others are evicted. An item that is being sent
-//! leaves the index at once and its chunk at the end of the send: the page then leaves its class by itself. Only a
-//! half-received value keeps its page.
+//! Items for which there are free chunks of their class are moved there (rescue.rs), others are evicted. An item that is
+//! being sent leaves the index at once and its chunk at the end of the send: the page then leaves its class by itself.
+//! Only a half-received value keeps its page. For an operator nothing is evicted while memory is free, and an item that cannot
+//! be moved keeps its page.
 
+use super::rescue::Rescued;
 use super::{Memory, Placement};
 use crate::contents::{Cause, DYING_STEP};
-use crate::evict::{Gone, evict, policy, reclaim};
-use crate::index::Place;
+use crate::evict::{Gone, evict, reclaim};
 use crate::item::State;
 use crate::slab::{ChunkRef, NO_CLASS, PageId};
 
@@ -31,18 +32,20 @@ pub(super) struct Drain {
     offset: u32,
     /// The class that gets the page; without one it stays in the pool.
     heir: Option<u8>,
-    /// Whether a half-received value was met, so that the page cannot be emptied now.
+    /// Whether a chunk was met that cannot be vacated now: a half-received value has it, or an item that stays.
     is_busy: bool,
     purpose: Purpose,
 }
 
 /// For whom a page is emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Purpose {
-    /// For this shard.
+pub(super) enum Purpose {
+    /// For this shard, which is short of memory.
     Own,
     /// For another shard: the items that are evicted then do not show how long items stay in this one.
     Lent,
+    /// For an operator: memory may be free, and then its items move there.
+    Asked,
 }
 
 /// The state of a chunk that had to be vacated.
@@ -50,7 +53,7 @@ enum Purpose {
 enum Vacated {
     /// The chunk is free, or becomes free by itself.
     Yes,
-    /// The chunk belongs to a value that is being received.
+    /// The chunk belongs to a value that is being received, or to an item that stays.
     Busy,
     /// The chunk belongs to a chain whose chunks are being freed.
     Dying,
@@ -63,7 +66,7 @@ pub(crate) enum Drained {
     Going,
     /// The page is empty.
     Emptied,
-    /// The page holds a half-received value: its emptying was given up.
+    /// The page holds something that keeps it: its emptying was given up.
     Busy,
 }
 
@@ -79,6 +82,11 @@ impl Placement {
 impl Memory<'_> {
     /// Begins to empty a page for `heir` or for the pool.
     pub(super) fn start_drain(&mut self, page: PageId, heir: Option<u8>) {
+        self.start_drain_for(Purpose::Own, page, heir);
+    }
+
+    /// Begins to empty a page for `heir` or for the pool.
+    pub(super) fn start_drain_for(&mut self, purpose: Purpose, page: PageId, heir: Option<u8>) {
         debug_assert!(
             !self.placement.is_draining(),
             "one page is emptied at a time"
@@ -91,7 +99,7 @@ impl Memory<'_> {
             offset: 0,
             heir,
             is_busy: false,
-            purpose: Purpose::Own,
+            purpose,
         });
     }
 
@@ -101,14 +109,6 @@ impl Memory<'_> {
         let destination = heir.map_or(0, shown);
         let source = shown(source);
         self.telemetry.events.note_page_move(source, destination);
-    }
-
-    /// Begins to empty a page for another shard.
-    pub(super) fn start_drain_for_others(&mut self, page: PageId) {
-        self.start_drain(page, None);
-        if let Some(drain) = &mut self.placement.drain {
-            drain.purpose = Purpose::Lent;
-        }
     }
 
     /// Clears more of the page on its way out than the `bytes` that the allocation takes, so that the page is empty in
@@ -267,26 +267,40 @@ impl Memory<'_> {
             }
             if self.contents.is_dead(first) {
                 reclaim(self.contents, self.telemetry, self.effort, first);
-            } else if self.rescue(chunk, first, purpose) {
-                return Vacated::Yes;
-            } else if self.contents.items.head(first).is_linked() {
-                let item = (first, self.contents.hash_of(first));
-                let gone = evict(
-                    self.contents,
-                    self.telemetry,
-                    self.effort,
-                    item,
-                    Cause::Page,
-                );
-                self.placement.pressure.note_gone(gone);
-                self.note_bytes_of(gone, purpose);
+            } else {
+                let stays = match self.rescue(chunk, first, purpose) {
+                    Rescued::Yes => return Vacated::Yes,
+                    Rescued::NoRoom => !self.victims.are_allowed(),
+                    Rescued::Fixed => true,
+                };
+                if stays && purpose == Purpose::Asked {
+                    return Vacated::Busy;
+                }
+                self.evict_from_page(first, purpose);
             }
         }
         self.free_if_dying(chunk, first)
     }
 
+    /// Evicts an item, if it is still there.
+    fn evict_from_page(&mut self, first: ChunkRef, purpose: Purpose) {
+        if !self.contents.items.head(first).is_linked() {
+            return;
+        }
+        let item = (first, self.contents.hash_of(first));
+        let gone = evict(
+            self.contents,
+            self.telemetry,
+            self.effort,
+            item,
+            Cause::Page,
+        );
+        self.placement.pressure.note_gone(gone);
+        self.note_bytes_of(gone, purpose);
+    }
+
     /// Counts the bytes of an evicted item, unless the page is for another shard.
-    fn note_bytes_of(&mut self, gone: Gone, purpose: Purpose) {
+    pub(super) fn note_bytes_of(&mut self, gone: Gone, purpose: Purpose) {
         if purpose == Purpose::Own {
             self.note_evicted_bytes(gone);
         }
@@ -308,80 +322,4 @@ impl Memory<'_> {
             Vacated::Dying
         }
     }
-
-    /// A chunk of `class` to which a chunk of the item `first` can be moved. If none is free and the item was used, an
-    /// item that is worth less is evicted instead; that may be `first` itself.
-    fn target_for(&mut self, class: u8, first: ChunkRef, purpose: Purpose) -> Option<ChunkRef> {
-        let free = self.contents.items.slabs.take(class);
-        if free.is_some() || self.contents.items.head(first).frequency() == 0 {
-            return free;
-        }
-        for _ in 0..RESCUE_EVICTIONS_MAX {
-            let gone = self.find_victim(class, RESCUE_LOOKS)?;
-            self.note_bytes_of(gone, purpose);
-            if !self.contents.items.head(first).is_linked() {
-                return None;
-            }
-            if let Some(chunk) = self.contents.items.slabs.take(class) {
-                return Some(chunk);
-            }
-        }
-        None
-    }
-
-    /// Moves a chunk of an item to a chunk of the same class in another page, if there is one to be had.
-    fn rescue(&mut self, chunk: ChunkRef, first: ChunkRef, purpose: Purpose) -> bool {
-        if self.contents.is_pinned(first) {
-            return false;
-        }
-        let chain = self
-            .contents
-            .items
-            .chunks(first)
-            .take(CHAIN_MAX + 1)
-            .count();
-        self.effort.spend(chain as u64 - 1);
-        if chain > CHAIN_MAX {
-            return false;
-        }
-        let class = self.contents.items.slabs.class_of(chunk);
-        let Some(target) = self.target_for(class, first, purpose) else {
-            return false;
-        };
-        let place = (chunk == first).then(|| self.contents.place_of(first));
-        let copied = self.contents.items.move_chunk(chunk, target, first);
-        self.effort.spend_copied(copied);
-        if let Some(place) = place {
-            self.link_copy(place, target);
-        }
-        self.contents.items.slabs.give(chunk);
-        self.effort.spend(1);
-        match chunk == first {
-            true => self.telemetry.rescued_item(),
-            false => self.telemetry.rescued_chunk(),
-        }
-        true
-    }
 }
-
-impl Memory<'_> {
-    /// Has the index refer to the copy of an item. Until then other threads read the item where it was: they must not
-    /// find a copy that is not whole.
-    fn link_copy(&mut self, place: Place, copy: ChunkRef) {
-        let deadline = self.contents.items.item(copy).deadline();
-        self.contents.items.note_deadline(copy, deadline);
-        let head = self.contents.items.head(copy);
-        let frequency = policy::moved(head.frequency());
-        let head = head.with_frequency(frequency);
-        self.contents.items.set_head(copy, head);
-        let slabs = &mut self.contents.items.slabs;
-        self.contents.index.replace(slabs, place, copy);
-        self.contents.renew(copy);
-    }
-}
-
-/// Items evicted to keep an item that was used, and chunks that the hand looks at for each of them.
-const RESCUE_EVICTIONS_MAX: usize = 2;
-const RESCUE_LOOKS: usize = 32;
-/// Largest number of chunks of a chain that is worth moving: each move goes through the whole chain.
-const CHAIN_MAX: usize = 40;

@@ -8,6 +8,7 @@
 //! than one that another shard has to evict sooner. The comparison between shards is the caller's.
 
 use super::age::IDLE_FOR_EVER;
+use super::drain::Purpose;
 use crate::api::Release;
 use crate::engine::Engine;
 use crate::types::Seconds;
@@ -38,7 +39,7 @@ impl Engine {
                 let idlest = memory.idlest_page(|page| page.guarded == 0);
                 let old = idlest.filter(|&(_, idle)| idle >= idle_min);
                 if let Some((page, _)) = old {
-                    memory.start_drain_for_others(page);
+                    memory.start_drain_for(Purpose::Lent, page, None);
                 }
                 old.is_some()
             })

@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | `allocate.rs`, `larger.rs`, `last.rs` | the steps above, in their order, and the last resort |
 //! | `slots.rs` | room in the index for an item that is about to be stored, and in the queue of its class |
-//! | `steal.rs`, `drain.rs` | choosing a page, and emptying it in steps |
+//! | `steal.rs`, `drain.rs`, `rescue.rs` | choosing a page, and emptying it in steps: items that move |
 //! | `balance.rs`, `activity.rs`, `age.rs` | how much memory each class has, and what for; pages that are not used |
 //! | `condense.rs`, `prefault.rs` | memory given back by a smaller index; memory that is populated ahead |
 //! | `give.rs` | pages that go back to the budget |
@@ -29,6 +29,7 @@ mod lend;
 mod prefault;
 mod pressure;
 pub(crate) mod reassign;
+mod rescue;
 mod slots;
 mod steal;
 

@@ -3,9 +3,13 @@
 //! ```text
 //! source (or the class with most pages) -- its oldest page, of a few --> destination: its class that evicts most
 //! ```
+//!
+//! Items of the page move to chunks of their class elsewhere, also in pages that are free; they are evicted only when
+//! there is neither.
 
 use super::Memory;
 use super::age::{PAGES_COMPARED, PAGES_PER_UNIT};
+use super::drain::Purpose;
 use crate::engine::Engine;
 use crate::slab::{INDEX_CLASS, NO_CLASS, PageId};
 use crate::types::Seconds;
@@ -78,7 +82,7 @@ impl Memory<'_> {
         }
         match self.oldest_page_in(source) {
             Some(page) => {
-                self.start_drain(page, heir);
+                self.start_drain_for(Purpose::Asked, page, heir);
                 ReassignOutcome::Started
             }
             None => ReassignOutcome::NoSpare,

@@ -81,12 +81,11 @@ fn pages_move_on_request(shards: usize) {
         found.map_or(0, |(_, pages)| *pages)
     };
     assert_eq!(of(1), shards as u64, "{after:?} {before}");
-    // What lay in the pages that moved was evicted or has found room in others.
-    let evictions = client.stat("evictions");
+    // Most of the memory is free: what lay in the pages that moved has found room there.
     let present = (0..ITEMS)
         .filter(|number| client.get(&format!("key{number}")).is_some())
         .count();
-    assert_eq!(present as u64 + evictions, ITEMS as u64);
+    assert_eq!((present, client.stat("evictions")), (ITEMS, 0));
 }
 
 #[test]
