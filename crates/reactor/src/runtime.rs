@@ -20,6 +20,14 @@ use crate::config::Io;
 use crate::executor::{self, Executor};
 use crate::memlock::{EXECUTOR_BUFFER_BYTES, EXECUTOR_RING_ENTRIES};
 
+/// The time that glommio gives the tasks of one queue before it looks at its timers: as good as for ever.
+///
+/// Glommio 0.9 takes the end of that time for "nobody is awake" if it comes between two of its steps, because the thread
+/// got no CPU: it then sleeps although a task is awake, until something else happens
+/// (<https://github.com/glommio/glommio/pull/53>). The tasks here give up their turns by themselves. So while one of
+/// them is always awake, no timer of glommio fires.
+const TURN_MAX: Duration = Duration::from_hours(1);
+
 /// Runs tasks on the thread that it was made on.
 pub enum Runtime {
     /// Glommio's executor.
@@ -38,6 +46,7 @@ impl Runtime {
         match io {
             Io::Uring => {
                 let builder = LocalExecutorBuilder::new(Placement::Unbound)
+                    .preempt_timer(TURN_MAX)
                     .io_memory(EXECUTOR_BUFFER_BYTES)
                     .ring_depth(EXECUTOR_RING_ENTRIES);
                 let made = builder.make().map_err(io::Error::from)?;
@@ -70,7 +79,7 @@ pub fn spawn(name: &'static str, shares: usize, task: impl Future<Output = ()> +
     }
 }
 
-/// Returns after `time`, or somewhat later.
+/// Returns after `time`, or somewhat later: with glommio, once no task is awake.
 pub async fn sleep(time: Duration) {
     match executor::sleep(time) {
         Some(sleep) => sleep.await,
@@ -80,7 +89,7 @@ pub async fn sleep(time: Duration) {
     }
 }
 
-/// Gives other tasks their turn, and lets timers fire.
+/// Gives other tasks their turn.
 pub async fn yield_now() {
     match executor::yield_now() {
         Some(turn) => turn.await,

@@ -8,3 +8,4 @@ mod idle;
 mod park;
 mod receive;
 mod send;
+mod stall;

@@ -28,8 +28,8 @@ impl Net {
             };
             match arrival.is_handed_over {
                 // The process ends: connections that have not been greeted need no goodbye.
-                true if self.stopping_since.is_some() => self.forget_connection(),
-                false if self.stopping_since.is_some() => {}
+                true if self.is_ending() => self.forget_connection(),
+                false if self.is_ending() => {}
                 true => self.adopt(arrival.fd, arrival.listener),
                 false => self.accepted(arrival.listener, arrival.fd),
             }

@@ -135,7 +135,7 @@ impl Net {
                 return;
             }
         }
-        if self.shared.admission.is_full() || self.stopping_since.is_some() {
+        if self.shared.admission.is_full() || self.is_ending() {
             return;
         }
         self.shared.admission.hears_again();
@@ -355,7 +355,7 @@ impl Net {
 
     /// Begins to end the shard once the process is told to end.
     pub(super) fn check_stopping(&mut self) {
-        if self.stopping_since.is_some() || !self.shared.ground.is_stopping() {
+        if self.is_ending() || !self.shared.ground.is_stopping() {
             return;
         }
         self.stopping_since = Some(Instant::now());
@@ -370,6 +370,11 @@ impl Net {
                 self.after_input(id);
             }
         }
+    }
+
+    /// Whether the shard has begun to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.stopping_since.is_some()
     }
 
     /// Whether the shard has nothing left to do before the end of the process, or no more time for it. While the

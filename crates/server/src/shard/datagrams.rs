@@ -33,7 +33,7 @@ impl Net {
 
     /// Executes the request in a datagram; `None` if the datagram is no request.
     fn admit(&mut self, listener: ListenerId, buf: &DatagramBuf, core: &mut Core) -> Option<()> {
-        if self.stopping_since.is_some() {
+        if self.is_ending() {
             return None;
         }
         let (peer, bytes) = self.reactor.datagram(buf)?;

@@ -13,10 +13,10 @@
 //! Between the wait and the tick there is room for a slice of the search for dead items (`reaper.rs`).
 //!
 //! While there is traffic, the loop waits in its own ring and lets the executor's other tasks run once in a warm
-//! window. After some windows without traffic it parks in the executor, and costs nothing.
+//! window. After some windows without traffic it parks in the executor, and costs nothing. At the end of the process it
+//! waits in its own ring only, for a window at most: the executor's other tasks are over.
 
 use std::io;
-use std::time::Duration;
 
 use corecached_reactor::{Event, Outgoing, RecvBuf, runtime};
 
@@ -32,8 +32,6 @@ use super::lists::Newcomer;
 use super::prefetch::PREFETCHED_EVENTS;
 use super::{Net, Shard};
 
-/// At the end of the process: time between two looks at clients that still have replies to take.
-const DRAIN_POLL: Duration = Duration::from_millis(1);
 /// Number of windows without traffic after which the loop parks. glommio goes to sleep by `membarrier`, which
 /// interrupts all other shards that run. Shards that have little to do for a moment, such as many shards on few CPUs,
 /// must not do that each time.
@@ -54,8 +52,7 @@ impl Shard {
         let mut busy = true;
         let mut idle_windows = 0;
         loop {
-            let may_wait = self.net.may_wait() && !self.reaper.wants_turn();
-            let wait = may_wait && !self.net.measures_sends() && self.net.handle().try_sleep();
+            let wait = self.may_wait() && self.net.handle().try_sleep();
             self.reaper.worked();
             let turned = self.net.reactor.turn(wait, &mut self.events);
             if wait {
@@ -74,12 +71,9 @@ impl Shard {
             if self.net.is_drained() {
                 return Ok(());
             }
-            if self.net.stopping_since.is_some() {
-                // No further event may ever come, but the drain has its own deadline.
-                runtime::sleep(DRAIN_POLL).await;
-                continue;
-            }
             match pace {
+                // No further event may ever come, but the ring's timer does, and the drain has its own deadline.
+                _ if self.net.is_ending() => {}
                 Pace::Park if self.net.may_park() && !self.reaper.is_at_work() => {
                     self.park().await?;
                     self.call_for_crawl();
@@ -92,6 +86,12 @@ impl Shard {
                 Pace::Run => {}
             }
         }
+    }
+
+    /// Whether the loop may wait in its ring for the next turn.
+    fn may_wait(&mut self) -> bool {
+        let has_nothing_to_do = self.net.may_wait() && !self.reaper.wants_turn();
+        self.net.is_ending() || (has_nothing_to_do && !self.net.measures_sends())
     }
 
     /// Chooses the pace by the events of this turn. `busy` says whether anything has come since the window began, and
@@ -200,8 +200,7 @@ impl Shard {
 impl Net {
     /// Whether the shard has nothing to do until something comes.
     fn may_wait(&self) -> bool {
-        self.stopping_since.is_none()
-            && self.lists.are_empty()
+        self.lists.are_empty()
             && !self.datagrams.has_copied()
             && !self.warm.has_sealed()
             && !self.has_idle_left()

@@ -1,15 +1,15 @@
 //! The end of a warm window, as the shard's other tasks see it.
 //!
-//! While the network loop is busy, glommio looks at its timers ten times a second only, so a task that has to run every
-//! few milliseconds cannot rely on them. The loop says when it lets others run, once in a window of 2 ms; without
-//! traffic it parks, and timers are exact.
+//! While the network loop is not parked, glommio does not look at its timers (`TURN_MAX` in `reactor/src/runtime.rs`). So
+//! the loop says when it lets others run, once in a window of 2 ms, and wakes those whose time has come; without traffic
+//! it parks, and timers are exact.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use corecached_reactor::runtime::sleep;
 
@@ -19,17 +19,29 @@ use corecached_reactor::runtime::sleep;
 pub(super) struct Windows {
     /// The task that sleeps until the end of the window.
     sleeper: Rc<RefCell<Option<Waker>>>,
-    /// The task that has nothing to do until it is called.
-    rester: Rc<RefCell<Option<Waker>>>,
+    /// The task that has nothing to do until it is called or its time has come.
+    rester: Rc<RefCell<Option<Rester>>>,
     /// Whether clients have sent anything since this was last asked.
     traffic: Rc<Cell<bool>>,
 }
 
+/// A task that rests.
+#[derive(Debug)]
+struct Rester {
+    waker: Waker,
+    due: Instant,
+}
+
 impl Windows {
-    /// Ends a window: the task that waits for it is woken, and runs when the network loop yields.
+    /// Ends a window: the task that waits for it is woken, and so is one that has rested for long enough. They run when
+    /// the network loop yields.
     pub(super) fn end(&self) {
         if let Some(waker) = self.sleeper.take() {
             waker.wake();
+        }
+        let due = self.rester.borrow().as_ref().map(|rester| rester.due);
+        if due.is_some_and(|due| due <= Instant::now()) {
+            self.call();
         }
     }
 
@@ -63,14 +75,14 @@ impl Windows {
 
     /// Wakes the resting task, since there is something to do.
     pub(super) fn call(&self) {
-        if let Some(waker) = self.rester.take() {
-            waker.wake();
+        if let Some(rester) = self.rester.take() {
+            rester.waker.wake();
         }
     }
 
     /// Returns after `time`, or as soon as [`Windows::call`] is called. Only one task may wait at a time.
     pub(super) async fn rest(&self, time: Duration) {
-        let mut timer = pin!(sleep(time));
+        let (mut timer, due) = (pin!(sleep(time)), Instant::now() + time);
         let mut is_registered = false;
         poll_fn(|context| {
             let is_called = is_registered && self.rester.borrow().is_none();
@@ -78,7 +90,8 @@ impl Windows {
                 self.rester.take();
                 return Poll::Ready(());
             }
-            *self.rester.borrow_mut() = Some(context.waker().clone());
+            let waker = context.waker().clone();
+            *self.rester.borrow_mut() = Some(Rester { waker, due });
             is_registered = true;
             Poll::Pending
         })
