@@ -62,6 +62,11 @@ impl Bell {
         self.asleep.store(false, Ordering::Relaxed);
     }
 
+    /// Whether the reader has announced that it sleeps and nobody has rung since. For reports.
+    pub fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed)
+    }
+
     /// Sender, after its push: must I ring? True for at most one sender per announced sleep; that one has to ring.
     ///
     /// A ring may still come to a reader that found something at its last look: rings must be harmless when awake.

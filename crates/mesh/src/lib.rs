@@ -48,5 +48,5 @@ pub mod step;
 mod sync;
 
 pub use bell::Bell;
-pub use loan::{Loan, Loanable, Owner, Turn, loanable};
+pub use loan::{Holder, Loan, Loanable, Owner, Turn, loanable};
 pub use sequence::{Begun, Sequence};

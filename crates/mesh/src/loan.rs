@@ -98,6 +98,26 @@ impl<T: Send> Loanable<T> {
             end: EndLoan(&self.word),
         })
     }
+
+    /// Who has the value at this moment. For reports: it may be different before the caller looks at the answer.
+    pub fn holder(&self) -> Holder {
+        match self.word.load(Ordering::Relaxed) {
+            PARKED | WANTED => Holder::Nobody,
+            RUNNING => Holder::Owner,
+            _ => Holder::Borrower,
+        }
+    }
+}
+
+/// Who has a value that can be lent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody: it may be borrowed, unless the owner waits for its turn.
+    Nobody,
+    /// Its owner, in a turn.
+    Owner,
+    /// Another thread, on a loan.
+    Borrower,
 }
 
 /// The owner's side. There is one, it cannot be cloned, and it is moved to the thread that owns the value.

@@ -17,6 +17,7 @@ use crate::ids::ShardId;
 
 use super::control::Control;
 use super::peers::PeerSet;
+use super::stage::{Reached, Stage};
 
 /// The ways to all shards, by shard id.
 pub(crate) struct Directory(Vec<ShardHandle>);
@@ -86,6 +87,7 @@ pub(crate) struct ShardHandle {
     senders: Box<[AtomicU64]>,
     inbox: Mutex<Vec<Control>>,
     has_control: AtomicBool,
+    stage: Reached,
 }
 
 /// The ways to wake a running shard.
@@ -94,6 +96,19 @@ pub(crate) struct Links {
     pub(crate) doorbell: DoorbellTarget,
     /// For any thread.
     pub(crate) waker: Waker,
+}
+
+/// What can be seen of a shard from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outside {
+    /// It has announced that it sleeps, and nobody has rung since.
+    pub(crate) is_asleep: bool,
+    /// A peer has pushed a batch since the shard last looked.
+    pub(crate) has_mail: bool,
+    /// A control message waits.
+    pub(crate) has_control: bool,
+    /// The number of peers whose batches wait to be run.
+    pub(crate) senders: u32,
 }
 
 impl ShardHandle {
@@ -109,6 +124,7 @@ impl ShardHandle {
                 .collect(),
             inbox: Mutex::new(Vec::new()),
             has_control: AtomicBool::new(false),
+            stage: Reached::new(),
         }
     }
 
@@ -179,6 +195,29 @@ impl ShardHandle {
         if self.has_mail.load(Ordering::Relaxed) {
             // Acquires what the peer pushed before it set the flag; a flag set later stays for the next `try_sleep`.
             self.has_mail.swap(false, Ordering::Acquire);
+        }
+    }
+
+    /// To be called by the owner: it has reached this stage.
+    pub(crate) fn reaches(&self, stage: Stage) {
+        self.stage.set(stage);
+    }
+
+    /// The stage that the shard has reached.
+    pub(crate) fn stage(&self) -> Stage {
+        self.stage.get()
+    }
+
+    /// What can be seen from outside: whether the shard sleeps, and what waits for it. For reports.
+    pub(crate) fn outside(&self) -> Outside {
+        let senders = self.senders.iter();
+        Outside {
+            is_asleep: self.bell.is_asleep(),
+            has_mail: self.has_mail.load(Ordering::Relaxed),
+            has_control: self.has_control.load(Ordering::Relaxed),
+            senders: senders
+                .map(|word| word.load(Ordering::Relaxed).count_ones())
+                .sum(),
         }
     }
 

@@ -9,6 +9,7 @@
 //! pushed      which of a connection's operations may not have been run yet
 //! spare       empty batches, to be used again
 //! control     rare messages, from any thread
+//! stage       how far a shard has come, for the report about shards that do not end
 //! ```
 
 pub(crate) mod control;
@@ -20,3 +21,4 @@ pub(crate) mod pushed;
 pub(crate) mod router;
 mod sets;
 mod spare;
+pub(crate) mod stage;

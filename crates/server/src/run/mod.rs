@@ -4,6 +4,7 @@
 mod driver;
 mod engines;
 mod prefault;
+mod stuck;
 mod threads;
 
 use std::sync::Arc;
@@ -83,7 +84,7 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     process::tell_stopping();
     shared.stop();
     listeners.shut();
-    threads.join();
+    threads.join(&shared);
     listeners.close();
     if let Some(memory) = &mut memory
         && signal == process::GRACEFUL

@@ -18,11 +18,15 @@ use std::time::Duration;
 use corecached_reactor::runtime::Runtime;
 use corecached_reactor::{Io, Reactor, ReactorConfig};
 
+use tracing::warn;
+
 use super::prefault;
+use super::stuck::Stuck;
 use crate::error::StartError;
 use crate::ids::ShardId;
 use crate::process::{self, Cpus};
 use crate::route::directory::Links;
+use crate::route::stage::Stage;
 use crate::shard::{Shard, ShardParts};
 use crate::shared::Shared;
 
@@ -31,6 +35,8 @@ use crate::shared::Shared;
 const END_SECONDS_MAX: usize = 2 // clients take their last replies
     + 1 // listeners are taken down
     + 27; // a machine that is busy with something else
+/// Seconds after which shards that have not ended are named, and woken once more.
+const END_SECONDS_USUAL: usize = 5;
 
 /// The running threads.
 #[derive(Debug)]
@@ -61,7 +67,9 @@ pub(crate) fn start(
         let thread = thread::Builder::new().name(format!("shard-{}", parts.id.0));
         let cpu = cpus.of(usize::from(parts.id.0));
         let started = thread.spawn(move || {
+            let (id, route) = (parts.id, Arc::clone(&shared));
             run(parts, shared, cpu, report, &go);
+            route.route.shard(id).reaches(Stage::Ended);
             drop(runs);
         });
         started.map_err(|error| StartError::thread(io, shards, error))?;
@@ -81,15 +89,22 @@ impl Threads {
     }
 
     /// Waits until all shards have ended; they have been told to end before.
-    pub(crate) fn join(self) {
-        for _ in 0..END_SECONDS_MAX {
+    pub(crate) fn join(self, shared: &Shared) {
+        let mut report = String::new();
+        for second in 1..=END_SECONDS_MAX {
+            let stuck = Stuck::begin(shared);
             let waited = self.running.recv_timeout(Duration::from_secs(1));
             if waited == Err(RecvTimeoutError::Disconnected) {
                 return;
             }
+            report = stuck.report(shared);
+            if second == END_SECONDS_USUAL {
+                warn!("not ended after {second} s: {report}");
+                shared.route.wake_all();
+            }
         }
         process::fail(format_args!(
-            "a shard has not ended within {END_SECONDS_MAX} s"
+            "not all shards have ended within {END_SECONDS_MAX} s: {report}"
         ));
     }
 }

@@ -20,6 +20,7 @@ use crate::lending::core::Core;
 use crate::listen::ListenerId;
 use crate::replies::Told;
 use crate::route::control::Control;
+use crate::route::stage::Stage;
 use crate::tls::Tls;
 
 use super::Net;
@@ -359,6 +360,7 @@ impl Net {
             return;
         }
         self.stopping_since = Some(Instant::now());
+        self.handle().reaches(Stage::Ending);
         for listener in self.gate.listeners() {
             // Each of these two calls has an effect only on sockets of its own kind.
             self.reactor.stop_accept(listener.token());

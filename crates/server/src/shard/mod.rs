@@ -44,6 +44,7 @@ use crate::latency::Meter;
 use crate::lending::core::Core;
 use crate::route::directory::ShardHandle;
 use crate::route::router::Router;
+use crate::route::stage::Stage;
 use crate::shared::Shared;
 use crate::watch::EventLog;
 use allowance::Allowance;
@@ -161,7 +162,9 @@ impl Shard {
         maintenance::spawn(Arc::clone(&self.net.shared), self.net.id, windows);
         self.net.open_datagrams();
         self.net.listen();
-        self.run().await
+        let served = self.run().await;
+        self.net.handle().reaches(Stage::Leaving);
+        served
     }
 }
 

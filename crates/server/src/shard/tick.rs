@@ -23,6 +23,7 @@ use corecached_reactor::{Event, Outgoing, RecvBuf, runtime};
 use crate::conn::{Arrival, HandshakeTurn, Turning};
 use crate::ids::ConnId;
 use crate::route::control::Control;
+use crate::route::stage::Stage;
 
 use crate::lending::core::Core;
 use crate::watch::Lines;
@@ -143,7 +144,9 @@ impl Shard {
             self.net.warm.spare.rest();
             self.net.router.rest();
             self.net.meter.rest();
+            self.net.handle().reaches(Stage::Parked);
             self.net.reactor.park().await?;
+            self.net.handle().reaches(Stage::Serving);
         }
         self.net.handle().awake();
         Ok(())
