@@ -1,7 +1,7 @@
-//! The memory that a shard's connections hold, as published to other shards; `shard/conn_memory.rs` counts and bounds
-//! it.
+//! The memory that a shard's connections hold, as published to other shards, and the sum over all shards;
+//! `shard/conn_memory.rs` counts and bounds it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// The memory that a shard's connections hold, in bytes, as published to other shards.
 #[derive(Debug, Default)]
@@ -38,5 +38,21 @@ impl ConnMemory {
     pub(crate) fn tell_pools(&self, pools: u64, table: u64) {
         self.pools.store(pools, Ordering::Relaxed);
         self.table.store(table, Ordering::Relaxed);
+    }
+}
+
+/// The memory that the connections of all shards hold, in bytes. Each shard adds what has changed at the end of a warm
+/// window, so the shard that adds last sees what all others have added.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct HeldByAll(AtomicI64);
+
+impl HeldByAll {
+    /// Adds what a shard's connections hold more than when it last added; returns the sum. What other shards have told
+    /// before they added can be seen by the caller.
+    pub(crate) fn add(&self, bytes: i64) -> u64 {
+        let sum = self.0.fetch_add(bytes, Ordering::AcqRel) + bytes;
+        debug_assert!(sum >= 0, "no shard takes away more than it has added");
+        sum.max(0) as u64
     }
 }

@@ -29,7 +29,7 @@ use crate::ground::counters::Telemetry;
 use crate::ids::ShardId;
 use crate::lending::core::Cells;
 
-use conns::ConnMemory;
+use conns::{ConnMemory, HeldByAll};
 use notice::Notice;
 use uploads::Uploads;
 
@@ -43,6 +43,8 @@ pub(crate) struct Memory {
     notices: Vec<Notice>,
     /// The numbers about each shard's connections, by shard.
     conns: Vec<ConnMemory>,
+    /// The memory of all shards' connections.
+    pub(crate) held_by_all: HeldByAll,
     /// Number of rounds in which a shard was short of memory.
     requests: AtomicU64,
 }
@@ -55,6 +57,7 @@ impl Memory {
             uploads: Arc::default(),
             notices: (0..shards).map(|_| Notice::new()).collect(),
             conns: (0..shards).map(|_| ConnMemory::default()).collect(),
+            held_by_all: HeldByAll::default(),
             requests: AtomicU64::new(0),
         }
     }

@@ -10,10 +10,12 @@
 //! more, or sends lines of megabytes that have no end, loses its connection.
 //!
 //! The connections of other shards may grow while those of this one stay as they are. So a shard that holds more than
-//! its share of the limit looks again in every warm window, and does not park.
+//! its share of the limit looks again in every warm window. It may be parked, too: whoever makes the sum too large sees
+//! that at the end of its window, and wakes those that hold more than their share.
 
 use corecached_protocol::event::CloseReason;
 
+use crate::conn::Totals;
 use crate::memory::conns::ConnMemory;
 
 use super::Net;
@@ -29,9 +31,15 @@ impl Net {
         let totals = self.conns.totals();
         let has_changed = self.holding.note(totals);
         let looks_again = ends_window && self.holding.is_above_share();
-        if !has_changed && !looks_again {
-            return;
+        if has_changed || looks_again {
+            self.bound_conn_memory(totals);
         }
+        if ends_window {
+            self.add_conn_memory();
+        }
+    }
+
+    fn bound_conn_memory(&mut self, totals: Totals) {
         self.shared
             .memory
             .conns(self.id)
@@ -45,6 +53,34 @@ impl Net {
         }
         let is_above = limit > 0 && self.conns.totals().all() > share;
         self.holding.note_share(is_above);
+    }
+
+    /// Adds what has changed in a window to the sum over all shards. If that is too much, looks again, now that what the
+    /// others have added can be seen, and wakes those that hold more than their share: they look at the end of their next
+    /// window. A shard does not park before the end of a window in which something has changed, so what it holds while
+    /// parked has been added.
+    fn add_conn_memory(&mut self) {
+        let unadded = self.holding.take_unadded();
+        let limit = self.shared.ground.config.conn_mem_limit_bytes;
+        if unadded == 0 || limit == 0 {
+            return;
+        }
+        let sum = self.shared.memory.held_by_all.add(unadded);
+        if sum > limit {
+            self.bound_conn_memory(self.conns.totals());
+            self.wake_those_above_share(limit);
+        }
+    }
+
+    #[cold]
+    fn wake_those_above_share(&self, limit: u64) {
+        let (route, memory) = (&self.shared.route, &self.shared.memory);
+        let share = limit / route.len() as u64;
+        for id in route.ids().filter(|&id| id != self.id) {
+            if memory.conns(id).held() > share {
+                route.shard(id).wake();
+            }
+        }
     }
 
     /// Closes connections of this shard while all shards hold more than `limit`, and this one more than `share`.

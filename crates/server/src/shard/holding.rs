@@ -10,6 +10,8 @@ const OUTPUT_BYTES_SHORT: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Holding {
     told: Totals,
+    /// The shard's part of the sum over all shards.
+    added: u64,
     output_bytes_max: usize,
     is_above_share: bool,
 }
@@ -18,6 +20,7 @@ impl Default for Holding {
     fn default() -> Holding {
         Holding {
             told: Totals::default(),
+            added: 0,
             output_bytes_max: OUTPUT_BYTES_MAX,
             is_above_share: false,
         }
@@ -35,6 +38,13 @@ impl Holding {
     /// The memory that was published last.
     pub(super) fn told(&self) -> Totals {
         self.told
+    }
+
+    /// What the sum over all shards lacks of the memory that was published last; the caller adds it now.
+    pub(super) fn take_unadded(&mut self) -> i64 {
+        let all = self.told.all();
+        let before = std::mem::replace(&mut self.added, all);
+        all.wrapping_sub(before) as i64
     }
 
     /// Notes whether the connections hold more than the shard's share of the limit.

@@ -212,7 +212,7 @@ impl Net {
 
     /// Whether the shard has nothing to do until something comes, even after the end of a window.
     fn may_park(&self) -> bool {
-        !self.lists.has_resting() && !self.holding.is_above_share() && self.may_wait()
+        !self.lists.has_resting() && self.may_wait()
     }
 
     fn handle_event(&mut self, event: Event, core: &mut Core) {

@@ -1,5 +1,7 @@
 //! Memory that clients make the server keep for them: replies that they do not read, requests that they do not end.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use corecached_client::wire::binary::{self, Opcode};
@@ -178,7 +180,7 @@ fn above_the_limit_the_largest_are_closed_and_counted() {
             // Some are closed while they send.
             let mut writer = hog.writer();
             writer.set_nonblocking(false).unwrap();
-            let _ = std::io::Write::write_all(&mut writer, &line);
+            let _ = writer.write_all(&line);
         }
         eventually("lines are within the limit", || {
             of_memory(&mut other, "conn_input") <= LIMIT
@@ -193,7 +195,7 @@ fn above_the_limit_the_largest_are_closed_and_counted() {
         let line = [b"get", b" k".repeat(512).as_slice(), b"\r\n"].concat();
         let hogs: Vec<Client> = (0..HOGS).map(|_| connect(&server)).collect();
         for hog in &hogs {
-            let _ = std::io::Write::write_all(&mut hog.writer(), &line.repeat(4));
+            let _ = hog.writer().write_all(&line.repeat(4));
         }
         eventually("replies are within the limit", || {
             of_memory(&mut other, "conn_output") <= LIMIT
@@ -221,15 +223,10 @@ fn memory_of_the_idle_counts_when_others_grow() {
     let mut other = server.connect();
     // Lines that do not end: on one shard as many as fit, and then fewer than its share on each of two others, so that
     // only the first shard has anything to close.
-    let line = [b"get".as_slice(), &b" k".repeat(200 << 10)].concat();
-    let held_each = line.len().next_power_of_two() as u64;
+    let (line, held_each) = endless_line();
     let mut hogs = Vec::new();
     for (shard, count) in [(0, LIMIT / held_each - 1), (1, 3), (2, 3)] {
-        for _ in 0..count {
-            let mut hog = connect_to_shard(port, shard);
-            std::io::Write::write_all(&mut hog, &line).unwrap();
-            hogs.push(hog);
-        }
+        hogs.extend((0..count).map(|_| hog(port, shard, &line)));
         eventually("each line is counted, or its connection is closed", || {
             let counted = of_memory(&mut other, "conn_input") / held_each;
             counted + of_memory(&mut other, "conn_mem_closed") == hogs.len() as u64
@@ -243,6 +240,70 @@ fn memory_of_the_idle_counts_when_others_grow() {
     assert!(other.stat("read_buf_oom") >= 5);
 }
 
+/// A line that does not end, and the memory that it takes.
+fn endless_line() -> (Vec<u8>, u64) {
+    let line = [b"get".as_slice(), &b" k".repeat(200 << 10)].concat();
+    let held = line.len().next_power_of_two() as u64;
+    (line, held)
+}
+
+/// A client of this shard that has sent this line.
+fn hog(port: u16, shard: u16, line: &[u8]) -> TcpStream {
+    let mut hog = connect_to_shard(port, shard);
+    hog.write_all(line).unwrap();
+    hog.set_nonblocking(true).unwrap();
+    hog
+}
+
+/// As above, but nobody asks for statistics, which would wake the shards.
+#[test]
+fn a_shard_is_woken_when_others_make_it_too_much() {
+    const LIMIT: u64 = 8 << 20;
+    let port = free_port();
+    let options = format!("conn_mem_limit=8,shard_port={port}");
+    let server = Server::start(4, &["-m", "64", "-o", &options]);
+    let mut other = server.connect();
+    let (line, held_each) = endless_line();
+    let fit = LIMIT / held_each - 1;
+    let hogs: Vec<TcpStream> = (0..fit).map(|_| hog(port, 0, &line)).collect();
+    eventually("each line is counted", || {
+        of_memory(&mut other, "conn_input") / held_each == fit
+    });
+    // In this time the shard falls asleep.
+    std::thread::sleep(Duration::from_secs(1));
+    // Fewer than the share of their shard, which has nothing to close.
+    let _more: Vec<TcpStream> = (0..3).map(|_| hog(port, 1, &line)).collect();
+    let is_closed = |mut hog: &TcpStream| {
+        let read = hog.read(&mut [0]);
+        !read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    eventually("two of the sleeping shard's are closed", || {
+        hogs.iter().filter(|hog| is_closed(hog)).count() >= 2
+    });
+}
+
+/// A shard that holds more than its share sleeps, as long as all together are within the limit.
+#[test]
+fn a_shard_above_its_share_sleeps() {
+    const SECONDS: u64 = 4;
+    let port = free_port();
+    let options = format!("conn_mem_limit=16,shard_port={port}");
+    let server = Server::start(4, &["-m", "64", "-o", &options]);
+    let mut other = server.connect();
+    let (line, held_each) = endless_line();
+    let _hogs: Vec<TcpStream> = (0..24).map(|_| hog(port, 0, &line)).collect();
+    eventually("each line is counted", || {
+        of_memory(&mut other, "conn_input") / held_each == 24
+    });
+    let mut ticks = || -> u64 { other.stats("shards")["0:ticks"].parse().unwrap() };
+    let before = ticks();
+    std::thread::sleep(Duration::from_secs(SECONDS));
+    let made = ticks() - before;
+    println!("{made} turns in {SECONDS} s");
+    // Awake it makes 500 in a second, and after each request some that look whether more comes.
+    assert!(made < 100 * SECONDS, "{made} turns in {SECONDS} s");
+}
+
 /// Each has no more than it may have while memory is short, and there are so many that it is too much.
 #[test]
 fn those_with_most_replies_are_closed_and_counted() {
@@ -254,7 +315,7 @@ fn those_with_most_replies_are_closed_and_counted() {
         let line = [b"get", b" k".repeat(512).as_slice(), b"\r\n"].concat();
         let hogs: Vec<Client> = (0..HOGS).map(|_| connect(&server)).collect();
         for hog in &hogs {
-            let _ = std::io::Write::write_all(&mut hog.writer(), &line);
+            let _ = hog.writer().write_all(&line);
         }
         eventually("replies are too much", || {
             other.stat("response_obj_oom") > 0
