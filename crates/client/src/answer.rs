@@ -103,11 +103,11 @@ struct ReplyFlagsWord<'a>(&'a [u8]);
 
 impl ReplyFlagsWord<'_> {
     fn unsigned(&self) -> Option<u64> {
-        corecached_protocol::text::number::c_u64(self.0)
+        corecached_protocol::number::c_u64(self.0)
     }
 
     fn signed(&self) -> Option<i64> {
-        corecached_protocol::text::number::c_i64(self.0)
+        corecached_protocol::number::c_i64(self.0)
     }
 }
 

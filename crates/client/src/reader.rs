@@ -15,7 +15,7 @@ use crate::answer::{Answer, Attributes, Hit, text};
 use crate::error::{ProtocolError, excerpt};
 use crate::wire::{DataPiece, Step, binary, line};
 use bytes::{Bytes, BytesMut};
-use corecached_protocol::text::number::c_u64;
+use corecached_protocol::number::c_u64;
 
 /// Most bytes of names and values in one answer of statistics.
 pub(crate) const STATS_BYTES_MAX: usize = 16 << 20;

@@ -40,13 +40,18 @@ pub mod dump;
 pub mod event;
 pub mod exptime;
 pub mod meta;
+pub mod number;
 pub mod reply;
 pub mod scan;
 pub mod text;
 pub mod udp;
 pub mod uri;
+pub mod words;
 
 pub use codec::Codec;
 
 /// Longest key, in bytes.
 pub const KEY_BYTES_MAX: usize = 250;
+
+/// Largest value that a line may announce: with its line end its length must fit a signed 32-bit number.
+pub const VALUE_BYTES_MAX: u32 = i32::MAX as u32 - 2;

@@ -14,7 +14,7 @@ use corecached_protocol::text::StoreRequest;
 pub use corecached_protocol::text::StoreVerb;
 
 /// Longest value that a line can announce.
-pub const VALUE_BYTES_MAX: usize = corecached_protocol::text::VALUE_BYTES_MAX as usize;
+pub const VALUE_BYTES_MAX: usize = corecached_protocol::VALUE_BYTES_MAX as usize;
 
 /// The arguments of a storage command besides key and value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

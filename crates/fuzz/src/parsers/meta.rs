@@ -1,11 +1,11 @@
 //! The meta commands, as a server reads them.
 
 use corecached_client::wire::meta::{BASE64_KEY_BYTES_MAX, Command};
+use corecached_protocol::VALUE_BYTES_MAX;
 use corecached_protocol::meta::{
     Flags, KeyScratch, MetaKey, MetaRequest, OPAQUE_BYTES_MAX, WORDS_MAX, parse,
 };
 use corecached_protocol::reply;
-use corecached_protocol::text::VALUE_BYTES_MAX;
 
 use super::{assert_inside, check_key, is_sendable};
 

@@ -1,10 +1,10 @@
 //! `me <key> [b]`.
 
 use super::error::LineError;
+use super::head::key_word;
 use super::key::MetaKey;
-use super::key_word;
 use crate::KEY_BYTES_MAX;
-use crate::text::tokens::Words;
+use crate::words::Words;
 
 /// A look at an item's innards, which changes nothing about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::error::LineError;
 use super::flags::Flags;
+use super::head::keyed;
 use super::key::MetaKey;
-use super::keyed;
 
 /// A deletion; with `I` a marking as stale, with `x` an emptying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,14 @@
 //! ```
 
 use super::error::LineError;
-use super::{OPAQUE_BYTES_MAX, WORDS_MAX};
-use crate::text::number::{strict_i32, strict_u32, strict_u64};
-use crate::text::tokens::Words;
+use crate::number::{strict_i32, strict_u32, strict_u64};
+use crate::words::Words;
+
+/// Most words of a meta command, its own and the key among them.
+pub const WORDS_MAX: usize = 20;
+
+/// Longest opaque, without its letter.
+pub const OPAQUE_BYTES_MAX: usize = 31;
 
 /// Letters that mean something to one of the commands.
 const KNOWN: Letters = Letters::of(b"CDEFIJLMNOPRTbcfhklqstuvx");

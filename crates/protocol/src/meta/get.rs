@@ -2,8 +2,8 @@
 
 use super::error::LineError;
 use super::flags::Flags;
+use super::head::keyed;
 use super::key::MetaKey;
-use super::keyed;
 
 /// A fetch; with `N` one that creates the item on a miss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

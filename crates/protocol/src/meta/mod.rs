@@ -17,50 +17,23 @@ mod delete;
 mod error;
 mod flags;
 mod get;
+mod head;
 mod key;
 pub mod reply;
+mod request;
 mod set;
 
 pub use arith::{ArithMode, MetaArith};
 pub use base64::{encode as encode_base64, encoded_bytes};
 pub use debug::MetaDebug;
 pub use delete::MetaDelete;
-pub use flags::{Flag, Flags};
+pub use flags::{Flag, Flags, OPAQUE_BYTES_MAX, WORDS_MAX};
 pub use get::MetaGet;
 pub use key::{KeyScratch, MetaKey};
+pub use request::MetaRequest;
 pub use set::{MetaSet, SetMode};
 
-use crate::KEY_BYTES_MAX;
-use crate::text::tokens::Words;
 use error::LineError;
-
-/// Most words of a meta command, its own and the key among them.
-pub const WORDS_MAX: usize = 20;
-
-/// Longest opaque, without its letter.
-pub const OPAQUE_BYTES_MAX: usize = 31;
-
-/// A meta command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetaRequest<'a> {
-    /// `mg`.
-    Get(MetaGet<'a>),
-    /// `ms`; the data block follows.
-    Set(MetaSet<'a>),
-    /// `md`.
-    Delete(MetaDelete<'a>),
-    /// `ma`.
-    Arith(MetaArith<'a>),
-    /// `me`.
-    Debug(MetaDebug<'a>),
-    /// A line that is not a valid command. The reply is sent even if the command asked to be quiet.
-    Error {
-        /// The reply line.
-        reply: &'static [u8],
-        /// How many bytes after the line are dropped unread: the data block of `ms` and its line end.
-        swallow: usize,
-    },
-}
 
 /// Parses a command line without its line end; `None` if its first word is not one of the five.
 #[inline]
@@ -74,7 +47,7 @@ pub fn parse(line: &[u8]) -> Option<MetaRequest<'_>> {
     }
     Some(match letter {
         b'g' => get::parse(rest).map_or_else(refused, MetaRequest::Get),
-        b's' => set::parse(rest),
+        b's' => set::parse(rest).map_or_else(refused_set, MetaRequest::Set),
         b'd' => delete::parse(rest).map_or_else(refused, MetaRequest::Delete),
         b'a' => arith::parse(rest).map_or_else(refused_arith, MetaRequest::Arith),
         b'e' => debug::parse(rest).map_or_else(refused, MetaRequest::Debug),
@@ -83,44 +56,17 @@ pub fn parse(line: &[u8]) -> Option<MetaRequest<'_>> {
 }
 
 const fn refused<'a>(error: LineError) -> MetaRequest<'a> {
-    MetaRequest::Error {
-        reply: error.reply(),
-        swallow: 0,
-    }
+    error_line(error.reply(), 0)
 }
 
 const fn refused_arith<'a>(error: LineError) -> MetaRequest<'a> {
-    MetaRequest::Error {
-        reply: error.reply_to_arith(),
-        swallow: 0,
-    }
+    error_line(error.reply_to_arith(), 0)
 }
 
-/// The key that `words` begin with.
-#[inline]
-fn key_word<'a>(words: &mut Words<'a>) -> Result<&'a [u8], LineError> {
-    words.next().ok_or(LineError::Incomplete)
+const fn refused_set<'a>(error: set::Refused) -> MetaRequest<'a> {
+    error_line(error.error.reply(), error.swallow)
 }
 
-/// The key and the flags of a command that consists of these only.
-#[inline]
-fn keyed(rest: &[u8]) -> Result<(MetaKey<'_>, Flags<'_>), LineError> {
-    let mut words = Words::new(rest);
-    let wire = key_word(&mut words)?;
-    key_and_flags(wire, words.rest(), 2)
-}
-
-/// The key `wire` with the flags in `words`, which `words_before` words of the line stand before.
-#[inline]
-fn key_and_flags<'a>(
-    wire: &'a [u8],
-    words: &'a [u8],
-    words_before: usize,
-) -> Result<(MetaKey<'a>, Flags<'a>), LineError> {
-    if wire.len() > KEY_BYTES_MAX {
-        return Err(LineError::KeyTooLong);
-    }
-    let flags = Flags::parse(words, words_before)?;
-    let key = MetaKey::new(wire, flags.has(b'b')).ok_or(LineError::UndecodableKey)?;
-    Ok((key, flags))
+const fn error_line<'a>(reply: &'static [u8], swallow: usize) -> MetaRequest<'a> {
+    MetaRequest::Error { reply, swallow }
 }

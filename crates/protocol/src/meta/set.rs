@@ -2,12 +2,12 @@
 
 use super::error::LineError;
 use super::flags::Flags;
+use super::head::{key_and_flags, key_word};
 use super::key::MetaKey;
-use super::{MetaRequest, key_and_flags, key_word, refused};
+use crate::VALUE_BYTES_MAX;
+use crate::number::strict_u32;
 use crate::reply::CRLF;
-use crate::text::VALUE_BYTES_MAX;
-use crate::text::number::strict_u32;
-use crate::text::tokens::Words;
+use crate::words::Words;
 
 /// A store; `value_bytes` of data and `\r\n` follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,23 +37,19 @@ pub enum SetMode {
     Replace,
 }
 
+/// A line that is refused, and what is dropped with it.
+pub(super) struct Refused {
+    pub(super) error: LineError,
+    /// Bytes of the data block and its line end; 0 while their number is unknown.
+    pub(super) swallow: usize,
+}
+
 /// Parses what follows the command word. Once the length is known, errors swallow the data.
-pub(super) fn parse(rest: &[u8]) -> MetaRequest<'_> {
+pub(super) fn parse(rest: &[u8]) -> Result<MetaSet<'_>, Refused> {
+    let refused = |swallow| move |error| Refused { error, swallow };
     let mut words = Words::new(rest);
-    let (wire, value_bytes) = match key_and_length(&mut words) {
-        Ok(known) => known,
-        Err(error) => return refused(error),
-    };
-    match with_flags(wire, value_bytes, words.rest()) {
-        Ok(set) => MetaRequest::Set(set),
-        Err(error) => {
-            let swallow = value_bytes as usize + CRLF.len();
-            MetaRequest::Error {
-                reply: error.reply(),
-                swallow,
-            }
-        }
-    }
+    let (wire, value_bytes) = key_and_length(&mut words).map_err(refused(0))?;
+    with_flags(wire, value_bytes, words.rest()).map_err(refused(value_bytes as usize + CRLF.len()))
 }
 
 fn key_and_length<'a>(words: &mut Words<'a>) -> Result<(&'a [u8], u32), LineError> {

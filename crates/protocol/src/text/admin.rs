@@ -1,9 +1,9 @@
 //! `verbosity <level>`, `shutdown [graceful]`, `cache_memlimit <MB>`, `refresh_certs`.
 
-use super::number::strict_u32;
 use super::request::{Request, ShutdownMode};
-use super::tokens::{Words, wants_no_reply};
+use crate::number::strict_u32;
 use crate::reply;
+use crate::words::{Words, wants_no_reply};
 
 /// Parses what follows `verbosity`.
 pub(super) fn parse_verbosity(rest: &[u8]) -> Request<'_> {

@@ -1,12 +1,13 @@
 //! `incr <key> <delta> [noreply]` and `decr <key> <delta> [noreply]`.
 
-use super::number::strict_u64;
 use super::request::Request;
-use super::tokens::{Words, wants_no_reply};
+use crate::meta::ArithMode;
+use crate::number::strict_u64;
+use crate::words::{Words, wants_no_reply};
 use crate::{KEY_BYTES_MAX, reply};
 
 /// Parses what follows the command word.
-pub(super) fn parse(rest: &[u8], incr: bool) -> Request<'_> {
+pub(super) fn parse(mode: ArithMode, rest: &[u8]) -> Request<'_> {
     let mut words = Words::new(rest);
     let (Some(key), Some(delta)) = (words.next(), words.next()) else {
         return Request::error(reply::BAD_FORMAT);
@@ -18,7 +19,7 @@ pub(super) fn parse(rest: &[u8], incr: bool) -> Request<'_> {
     match strict_u64(delta) {
         Some(delta) => Request::Arith {
             key,
-            incr,
+            incr: mode == ArithMode::Incr,
             delta,
             noreply,
         },

@@ -1,9 +1,8 @@
 //! `debugtime <seconds>`, `debugtime p`, `debugtime r`: the server's clock in a test's hand. memcached has the command
 //! in its debug build only.
 
-use super::number::c_i64;
-use super::request::Request;
-use super::tokens::{Words, wants_no_reply};
+use crate::number::c_i64;
+use crate::words::Words;
 
 /// The change to the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,15 +18,11 @@ pub enum DebugTime {
 }
 
 /// Parses what follows the command word.
-pub(super) fn parse(rest: &[u8]) -> Request<'_> {
-    let time = match Words::new(rest).next() {
+pub(super) fn parse(rest: &[u8]) -> DebugTime {
+    match Words::new(rest).next() {
         Some(b"p") => DebugTime::Pause,
         Some(b"r") => DebugTime::Resume,
         Some(word) => c_i64(word).map_or(DebugTime::Unknown, DebugTime::Forward),
         None => DebugTime::Unknown,
-    };
-    Request::DebugTime {
-        time,
-        noreply: wants_no_reply(rest),
     }
 }

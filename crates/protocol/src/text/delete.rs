@@ -1,7 +1,7 @@
 //! `delete <key> [noreply]`. Words between the two are ignored, among them the `0` of old clients.
 
 use super::request::Request;
-use super::tokens::{Words, wants_no_reply};
+use crate::words::{Words, wants_no_reply};
 use crate::{KEY_BYTES_MAX, reply};
 
 /// Parses what follows the command word. `delete noreply` deletes the key `noreply`, silently.

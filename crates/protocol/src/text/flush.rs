@@ -1,9 +1,9 @@
 //! `flush_all [delay] [noreply]`.
 
-use super::number::strict_i32;
 use super::request::Request;
-use super::tokens::{Words, wants_no_reply};
+use crate::number::strict_i32;
 use crate::reply;
+use crate::words::{Words, wants_no_reply};
 
 /// Parses what follows the command word.
 pub(super) fn parse(rest: &[u8]) -> Request<'_> {

@@ -1,11 +1,14 @@
 //! From buffered bytes to one command line, and from its first word to the verb's own parser.
 
+use super::get::WithCas;
 use super::request::{Request, StoreVerb};
 use super::{
-    admin, arith, debugtime, delete, flush, get, lru, lru_crawler, slabs, stats, store, tokens,
-    touch, watch,
+    admin, arith, debugtime, delete, flush, get, lru, lru_crawler, slabs, stats, store, touch,
+    watch,
 };
+use crate::meta::ArithMode;
 use crate::scan::find;
+use crate::words::{Words, wants_no_reply};
 use crate::{meta, reply};
 
 /// Bytes that may be buffered without a line end before the connection is closed.
@@ -65,7 +68,7 @@ pub fn parse_after(buf: &[u8], searched: usize) -> Parsed<'_> {
         line => line,
     };
     let request = match line {
-        [b'g', b'e', b't', b' ', keys @ ..] => get::parse_get(keys, false),
+        [b'g', b'e', b't', b' ', keys @ ..] => get::parse_get(WithCas::No, keys),
         _ if consumed < LINE_BYTES_MIN => Request::error(reply::BAD_FORMAT),
         [b'm', ..] if let Some(request) = meta::parse(line) => Request::Meta(request),
         _ => dispatch(line),
@@ -97,10 +100,10 @@ fn dispatch(line: &[u8]) -> Request<'_> {
     let end = find(b' ', line).unwrap_or(line.len());
     let (word, rest) = line.split_at(end);
     match word {
-        b"get" => get::parse_get(rest, false),
-        b"gets" => get::parse_get(rest, true),
-        b"gat" => get::parse_gat(rest, false),
-        b"gats" => get::parse_gat(rest, true),
+        b"get" => get::parse_get(WithCas::No, rest),
+        b"gets" => get::parse_get(WithCas::Yes, rest),
+        b"gat" => get::parse_gat(WithCas::No, rest),
+        b"gats" => get::parse_gat(WithCas::Yes, rest),
         b"set" => store::parse(StoreVerb::Set, rest),
         b"add" => store::parse(StoreVerb::Add, rest),
         b"replace" => store::parse(StoreVerb::Replace, rest),
@@ -108,8 +111,8 @@ fn dispatch(line: &[u8]) -> Request<'_> {
         b"prepend" => store::parse(StoreVerb::Prepend, rest),
         b"cas" => store::parse(StoreVerb::Cas, rest),
         b"delete" => delete::parse(rest),
-        b"incr" => arith::parse(rest, true),
-        b"decr" => arith::parse(rest, false),
+        b"incr" => arith::parse(ArithMode::Incr, rest),
+        b"decr" => arith::parse(ArithMode::Decr, rest),
         b"touch" => touch::parse(rest),
         b"flush_all" => flush::parse(rest),
         b"stats" => stats::parse(rest),
@@ -119,13 +122,40 @@ fn dispatch(line: &[u8]) -> Request<'_> {
         b"mn" => Request::MetaNoop,
         b"shutdown" => admin::parse_shutdown(rest),
         b"cache_memlimit" => admin::parse_cache_memlimit(rest),
-        b"watch" => watch::parse(rest),
-        b"slabs" => slabs::parse(rest),
-        b"lru" => lru::parse(rest),
-        b"lru_crawler" => lru_crawler::parse(rest),
-        b"debugtime" => debugtime::parse(rest),
+        b"watch" => Request::Watch {
+            streams: watch::parse(rest),
+        },
+        b"slabs" => answered(rest, slabs::parse, |request, noreply| Request::Slabs {
+            request,
+            noreply,
+        }),
+        b"lru" => answered(rest, lru::parse, |request, noreply| Request::Lru {
+            request,
+            noreply,
+        }),
+        b"lru_crawler" => answered(rest, lru_crawler::parse, |request, noreply| {
+            Request::LruCrawler { request, noreply }
+        }),
+        b"debugtime" => Request::DebugTime {
+            time: debugtime::parse(rest),
+            noreply: wants_no_reply(rest),
+        },
         b"refresh_certs" => admin::parse_refresh_certs(rest),
         _ => unknown(line),
+    }
+}
+
+/// The request of a command whose parser gives a value of its own, or the reply line to words that are none. Either way
+/// a `noreply` at the end of the line counts.
+fn answered<T>(
+    rest: &[u8],
+    parse: fn(&[u8]) -> Result<T, &'static [u8]>,
+    request: fn(T, bool) -> Request<'static>,
+) -> Request<'static> {
+    let noreply = wants_no_reply(rest);
+    match parse(rest) {
+        Ok(form) => request(form, noreply),
+        Err(line) => Request::error_unless(noreply, line),
     }
 }
 
@@ -137,7 +167,7 @@ fn unknown(line: &[u8]) -> Request<'_> {
         // Spaces and then `get`: this is no browser, and the line may have megabytes, which need not be searched.
         return Request::error(reply::ERROR);
     }
-    let mut words = tokens::Words::new(line).skip(1);
+    let mut words = Words::new(line).skip(1);
     if words
         .by_ref()
         .last()
@@ -150,5 +180,5 @@ fn unknown(line: &[u8]) -> Request<'_> {
             close: true,
         };
     }
-    Request::error_unless(tokens::wants_no_reply(line), reply::ERROR)
+    Request::error_unless(wants_no_reply(line), reply::ERROR)
 }

@@ -1,9 +1,8 @@
 //! `lru tune`, `lru mode` and `lru temp_ttl`.
 
-use super::number::{c_f64, strict_i32, strict_u32};
-use super::request::Request;
-use super::tokens::{Words, wants_no_reply};
+use crate::number::{c_f64, strict_i32, strict_u32};
 use crate::reply;
+use crate::words::Words;
 
 /// The forms of `lru`. Words may be cut short.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,19 +27,14 @@ pub enum LruRequest {
 /// The most that HOT and WARM may have together, in percent.
 const HOT_AND_WARM_MAX: u64 = 80;
 
-/// Parses what follows the command word.
-pub(super) fn parse(rest: &[u8]) -> Request<'_> {
-    let noreply = wants_no_reply(rest);
+/// Parses what follows the command word; the error is the reply line.
+pub(super) fn parse(rest: &[u8]) -> Result<LruRequest, &'static [u8]> {
     let mut words = Words::new(rest);
-    let parsed = match words.next() {
+    match words.next() {
         Some(word) if b"tune".starts_with(word) => tune(words),
         Some(word) if b"mode".starts_with(word) => mode(words.next()),
         Some(word) if b"temp_ttl".starts_with(word) => temp_ttl(words.next()),
         _ => Err(reply::ERROR),
-    };
-    match parsed {
-        Ok(request) => Request::Lru { request, noreply },
-        Err(line) => Request::error_unless(noreply, line),
     }
 }
 

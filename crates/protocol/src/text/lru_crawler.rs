@@ -1,9 +1,8 @@
 //! `lru_crawler enable|disable|sleep|tocrawl|crawl|metadump|mgdump`.
 
-use super::number::strict_u32;
-use super::request::Request;
-use super::tokens::{Words, wants_no_reply};
+use crate::number::strict_u32;
 use crate::reply;
+use crate::words::Words;
 
 /// Slab classes are numbered below this.
 const CLASSES_END: u32 = 64;
@@ -75,18 +74,13 @@ impl CrawlTarget {
     }
 }
 
-/// Parses what follows the command word.
-pub(super) fn parse(rest: &[u8]) -> Request<'_> {
-    let noreply = wants_no_reply(rest);
+/// Parses what follows the command word; the error is the reply line.
+pub(super) fn parse(rest: &[u8]) -> Result<CrawlerRequest, &'static [u8]> {
     let mut words = Words::new(rest);
-    let parsed = match (words.next(), words.next(), words.next()) {
+    match (words.next(), words.next(), words.next()) {
         (Some(word), None, _) => switch(word),
         (Some(word), Some(value), None) => with_value(word, value),
         _ => Err(reply::ERROR),
-    };
-    match parsed {
-        Ok(request) => Request::LruCrawler { request, noreply },
-        Err(line) => Request::error_unless(noreply, line),
     }
 }
 

@@ -18,21 +18,21 @@ mod debugtime;
 mod delete;
 mod flush;
 mod get;
+mod keys;
 mod line;
 mod lru;
 mod lru_crawler;
-pub mod number;
 mod request;
 mod slabs;
 mod stats;
 mod store;
-pub(crate) mod tokens;
 mod touch;
 mod watch;
 
 pub use commands::COMMANDS;
 pub use debugtime::DebugTime;
 pub use get::KEYS_BYTES_AT_ONCE_MAX;
+pub use keys::{Checked, KeyCheck, Keys};
 pub use line::{
     LINE_BYTES_AT_ONCE_MAX, LINE_BYTES_MAX, LINE_BYTES_UNTERMINATED_MAX, Parsed, parse, parse_after,
 };
@@ -40,6 +40,4 @@ pub use lru::LruRequest;
 pub use lru_crawler::{CrawlTarget, CrawlerRequest};
 pub use request::{DetailMode, Request, ShutdownMode, StatsRequest, StoreRequest, StoreVerb};
 pub use slabs::SlabsRequest;
-pub use store::VALUE_BYTES_MAX;
-pub use tokens::{Checked, KeyCheck, Keys, Words};
 pub use watch::Streams;

@@ -1,6 +1,11 @@
 //! The requests that a command line can make.
 
-use super::{CrawlerRequest, DebugTime, Keys, LruRequest, SlabsRequest, Streams};
+use super::debugtime::DebugTime;
+use super::keys::Keys;
+use super::lru::LruRequest;
+use super::lru_crawler::CrawlerRequest;
+use super::slabs::SlabsRequest;
+use super::watch::Streams;
 use crate::meta::MetaRequest;
 
 /// One parsed command line. Keys are 1 to 250 bytes without spaces.
@@ -105,7 +110,7 @@ pub enum Request<'a> {
     },
     /// `stats` and its subcommands.
     Stats(StatsRequest<'a>),
-    /// `watch`.
+    /// `watch`. The server has to check whether watching is allowed before it looks at the words.
     Watch {
         /// The streams, or the reply to words that are none.
         streams: Result<Streams, &'static [u8]>,

@@ -1,9 +1,8 @@
 //! `slabs reassign <source> <destination>` and `slabs automove ...`.
 
-use super::number::{c_f64, strict_i32, strict_u32};
-use super::request::Request;
-use super::tokens::{Words, wants_no_reply};
+use crate::number::{c_f64, strict_i32, strict_u32};
 use crate::reply;
+use crate::words::Words;
 
 /// The forms of `slabs`. Words may be cut short.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,9 +27,8 @@ const WINDOW: std::ops::RangeInclusive<u32> = 3..=1800;
 /// The largest level of automove.
 const LEVEL_MAX: u32 = 2;
 
-/// Parses what follows the command word.
-pub(super) fn parse(rest: &[u8]) -> Request<'_> {
-    let noreply = wants_no_reply(rest);
+/// Parses what follows the command word; the error is the reply line.
+pub(super) fn parse(rest: &[u8]) -> Result<SlabsRequest, &'static [u8]> {
     let mut words = [b"".as_slice(); WORDS_MAX];
     let mut count = 0;
     for (slot, word) in words.iter_mut().zip(Words::new(rest)) {
@@ -38,17 +36,13 @@ pub(super) fn parse(rest: &[u8]) -> Request<'_> {
         count += 1;
     }
     let begins = |full: &[u8]| count > 0 && full.starts_with(words[0]);
-    let parsed = if count == 3 && begins(b"reassign") {
+    if count == 3 && begins(b"reassign") {
         let numbers = strict_i32(words[1]).zip(strict_i32(words[2]));
         Ok(SlabsRequest::Reassign(numbers))
     } else if count >= 2 && begins(b"automove") {
         automove(words[1], (count > 2).then_some(words[2]))
     } else {
         Err(reply::ERROR)
-    };
-    match parsed {
-        Ok(request) => Request::Slabs { request, noreply },
-        Err(line) => Request::error_unless(noreply, line),
     }
 }
 

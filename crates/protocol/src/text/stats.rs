@@ -3,10 +3,10 @@
 //! memcached compares only as many bytes as the client sent. So a word means the first of the names below that begins
 //! with the word: `stats s` is `stats settings`. `items`, `slabs` and `sizes` are compared whole.
 
-use super::number::strict_u32;
 use super::request::{DetailMode, Request, StatsRequest};
-use super::tokens::Words;
+use crate::number::strict_u32;
 use crate::reply;
+use crate::words::Words;
 
 /// Slab classes are numbered below this, whatever the item sizes are.
 const SLAB_CLASSES_MAX: u32 = 64;

@@ -6,13 +6,10 @@
 //!   <bytes> is good, another word bad  one error line, the data block is swallowed
 //! ```
 
-use super::number::{c_i64, c_u64, strict_u64};
 use super::request::{Request, StoreRequest, StoreVerb};
-use super::tokens::{Words, wants_no_reply};
-use crate::{KEY_BYTES_MAX, reply};
-
-/// Largest value that may be announced: with its line end its length must fit a signed 32-bit number.
-pub const VALUE_BYTES_MAX: u32 = i32::MAX as u32 - 2;
+use crate::number::{c_i64, c_u64, strict_u64};
+use crate::words::{Words, wants_no_reply};
+use crate::{KEY_BYTES_MAX, VALUE_BYTES_MAX, reply};
 
 /// Parses what follows the command word.
 #[inline]

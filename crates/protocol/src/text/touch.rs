@@ -1,8 +1,8 @@
 //! `touch <key> <exptime> [noreply]`.
 
-use super::number::strict_i32;
 use super::request::Request;
-use super::tokens::{Words, wants_no_reply};
+use crate::number::strict_i32;
+use crate::words::{Words, wants_no_reply};
 use crate::{KEY_BYTES_MAX, reply};
 
 /// Parses what follows the command word.

@@ -1,8 +1,7 @@
 //! `watch [<stream>...]`: the connection becomes a log of events.
 
-use super::request::Request;
-use super::tokens::Words;
 use crate::reply;
+use crate::words::Words;
 
 /// A set of event streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -78,8 +77,8 @@ impl Streams {
     }
 }
 
-/// Parses what follows the command word. Whether watching is allowed is checked before its words.
-pub(super) fn parse(rest: &[u8]) -> Request<'_> {
+/// Parses what follows the command word; the error is the reply line.
+pub(super) fn parse(rest: &[u8]) -> Result<Streams, &'static [u8]> {
     let mut streams = Streams::NOTHING;
     let mut words = Words::new(rest).peekable();
     if words.peek().is_none() {
@@ -89,16 +88,8 @@ pub(super) fn parse(rest: &[u8]) -> Request<'_> {
         let known = WORDS
             .iter()
             .find(|(name, _)| name.as_bytes().starts_with(word));
-        match known {
-            Some((_, more)) => streams = streams.with(*more),
-            None => {
-                return Request::Watch {
-                    streams: Err(reply::ERROR),
-                };
-            }
-        }
+        let (_, more) = known.ok_or(reply::ERROR)?;
+        streams = streams.with(*more);
     }
-    Request::Watch {
-        streams: Ok(streams),
-    }
+    Ok(streams)
 }

@@ -9,8 +9,8 @@
 //! A length that no value can have does not count as a length: the line is answered, and the bytes behind it are the
 //! next line.
 
+use corecached_protocol::VALUE_BYTES_MAX;
 use corecached_protocol::reply;
-use corecached_protocol::text::VALUE_BYTES_MAX;
 
 use super::course::Admittance;
 use super::step::Step;

@@ -6,7 +6,7 @@
 //! ```
 
 use super::Flag;
-use corecached_protocol::text::number::{c_i64, c_u64};
+use corecached_protocol::number::{c_i64, c_u64};
 
 /// Flags of a reply in the order they came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

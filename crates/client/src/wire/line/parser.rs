@@ -7,9 +7,9 @@ use super::flags::ReplyFlags;
 use super::reply::{Reply, ValueHeader};
 use crate::wire::step::Found;
 use crate::wire::{DataPiece, Parse};
+use corecached_protocol::number::c_u64;
 use corecached_protocol::scan::find;
-use corecached_protocol::text::Words;
-use corecached_protocol::text::number::c_u64;
+use corecached_protocol::words::Words;
 
 /// Longest reply line; a server that sends more without a line end is not a memcached.
 pub const REPLY_LINE_BYTES_MAX: usize = 8 * 1024;

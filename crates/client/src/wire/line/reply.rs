@@ -1,9 +1,9 @@
 //! Reply lines.
 
+use corecached_protocol::number::{c_u32, c_u64};
 use corecached_protocol::reply::word;
 use corecached_protocol::scan::find;
-use corecached_protocol::text::Words;
-use corecached_protocol::text::number::{c_u32, c_u64};
+use corecached_protocol::words::Words;
 
 /// A line that answers a request, or one of the lines before the one that does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,75 +1,10 @@
-//! Words of a command line: separated by one or more spaces, and by nothing else.
+//! The keys of a retrieval command: all checked at once, or in steps if the line is long.
 
 use std::iter::FusedIterator;
 
 use crate::KEY_BYTES_MAX;
 use crate::scan::find;
-
-/// The words of a line from left to right.
-#[derive(Clone, Debug)]
-pub struct Words<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Words<'a> {
-    /// The words of `line`, which has no line end.
-    #[inline]
-    #[must_use]
-    pub fn new(line: &'a [u8]) -> Self {
-        Words { rest: line }
-    }
-
-    /// The rest of the line, beginning with its next word; empty if there is none.
-    #[inline]
-    #[must_use]
-    pub fn rest(&self) -> &'a [u8] {
-        skip_spaces(self.rest)
-    }
-}
-
-impl<'a> Iterator for Words<'a> {
-    type Item = &'a [u8];
-
-    #[inline]
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let rest = skip_spaces(self.rest);
-        if rest.is_empty() {
-            self.rest = rest;
-            return None;
-        }
-        let (word, rest) = split_word(rest);
-        self.rest = rest;
-        Some(word)
-    }
-}
-
-/// The first word of `text`, which does not begin with a space, and the text behind that word.
-#[inline]
-fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
-    text.split_at(find(b' ', text).unwrap_or(text.len()))
-}
-
-#[inline]
-fn skip_spaces(text: &[u8]) -> &[u8] {
-    let mut text = text;
-    while let [b' ', rest @ ..] = text {
-        text = rest;
-    }
-    text
-}
-
-/// Whether the last word of `line` is `noreply`; the words before it do not matter.
-#[inline]
-pub(crate) fn wants_no_reply(line: &[u8]) -> bool {
-    let mut line = line;
-    while let [rest @ .., b' '] = line {
-        line = rest;
-    }
-    match line.strip_suffix(b"noreply") {
-        Some(before) => matches!(before, [] | [.., b' ']),
-        None => false,
-    }
-}
+use crate::words::{Words, skip_spaces, split_word};
 
 /// Keys of a retrieval command: at least one, each at most [`KEY_BYTES_MAX`] bytes.
 ///
@@ -182,7 +117,7 @@ impl KeyCheck {
                 return Checked::Bad;
             }
             self.has_key = true;
-            if words.rest.is_empty() && !is_last {
+            if words.is_at_end() && !is_last {
                 // The last word may go on behind the part that is checked in this step.
                 self.checked = end - word.len();
                 return Checked::Partly;
