@@ -7,9 +7,11 @@
 //!
 //! A shard counts the requests that it has executed, on whichever shard the key lies, so a key may be counted by many.
 
+mod key;
 mod merge;
 mod summary;
 
+pub use key::HotKey;
 pub use merge::{KeyShare, Shares, merge};
 pub use summary::KEY_BYTES_MAX;
 
@@ -19,21 +21,6 @@ use summary::Summary;
 const HALVED_AFTER_SECONDS: u32 = 60;
 /// After so many halvings nothing is left of a count.
 const HALVINGS_MAX: u32 = 63;
-
-/// A key with its counts on one shard.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HotKey {
-    /// The key.
-    pub key: Vec<u8>,
-    /// Hash of the key.
-    pub hash: u64,
-    /// Requests for the key, at most.
-    pub requests: u64,
-    /// How many of these may have been requests for other keys.
-    pub excess: u64,
-    /// Requests that were more than lookups.
-    pub changes: u64,
-}
 
 /// The hot keys of one shard.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@
 //!
 //! A key that has more than one in 512 of all requests always has a counter, and no count is too low.
 
-use super::HotKey;
+use super::key::HotKey;
 use crate::index::Index;
 
 /// Keys with a counter.
