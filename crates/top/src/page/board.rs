@@ -1,7 +1,6 @@
 //! What the page shows of one server, and how it reads it. Nothing here reads a clock or a socket.
 
-use super::INTERVAL;
-use super::history::History;
+use super::history::{History, INTERVAL};
 use super::json::Json;
 use crate::station::Look;
 use crate::view::{HotKeyView, LatencyView, ShardView, View};

@@ -1,10 +1,13 @@
 //! The last hour of a server's figures: a ring of points, each with the same series.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use super::INTERVAL;
 use super::json::Json;
 use crate::view::View;
+
+/// Time between two points, and so between two looks at a server.
+pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Points of the ring: an hour.
 const POINTS_MAX: usize = 3600 / INTERVAL.as_secs() as usize;

@@ -17,13 +17,14 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::args::Options;
 use crate::escape::printable;
 use crate::station;
 use board::Board;
 use corecached_http::{Answer, Request, serve};
+use history::INTERVAL;
 
 /// The page, with everything in it.
 const PAGE: &str = include_str!("page.html");
@@ -32,9 +33,6 @@ const PAGE: &str = include_str!("page.html");
 const POLICY: &str = "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; \
                       script-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'\r\n";
-
-/// Time between two looks, and two points of the history.
-const INTERVAL: Duration = Duration::from_secs(5);
 
 /// What is served.
 struct Shown {
