@@ -5,8 +5,8 @@
 //!   get_many(keys) -> keys of each pool -> all requests are sent -> all answers are read -> in the order of the keys
 //! ```
 
-use crate::connection::KEYS_AT_ONCE;
 use crate::error::{Error, Result};
+use crate::limits::KEYS_AT_ONCE;
 use crate::pool::{Pool, Pooled, Target};
 use crate::request::{self, GetMany, Request};
 use crate::route::{Ketama, ShardMap};

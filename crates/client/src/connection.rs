@@ -5,25 +5,18 @@
 //!   pipeline()         ask, ask, ask, send, wait for all answers
 //! ```
 //!
-//! At most [`PIPELINE_BYTES`] of unanswered requests, or one request, are on their way at once. So both sides never
-//! block each other for ever, even if the server stops reading while its replies are not read.
+//! At most [`PIPELINE_BYTES`](crate::limits::PIPELINE_BYTES) of unanswered requests, or one request, are on their way at
+//! once. So both sides never block each other for ever, even if the server stops reading while its replies are not read.
 
 use crate::answer::Answer;
 use crate::config::{Config, Login};
 use crate::error::{Doing, Error, Result};
 use crate::net::{Socket, of_io};
-use crate::pipeline::Pipeline;
-use crate::request::{self, GetMany, Request};
+use crate::request::{self, Request};
 use crate::session::Session;
 use crate::verbs::keyed_verbs;
-use crate::{Address, Item, Protocol};
+use crate::{Address, Protocol};
 use std::io::{self, Read, Write};
-
-/// The most bytes of unanswered requests on their way at once, if there are several requests. A server's receive buffer
-/// holds more.
-pub(crate) const PIPELINE_BYTES: usize = 32 * 1024;
-/// The most keys of one request: at their longest they take less than [`PIPELINE_BYTES`].
-pub(crate) const KEYS_AT_ONCE: usize = 100;
 
 /// A blocking connection, over a socket or anything else that can be read and written.
 ///
@@ -206,35 +199,6 @@ impl<S: Read + Write> Connection<S> {
         answer: Answer,
     ) -> Result<R::Output> {
         self.session.outcome(request, answer)
-    }
-
-    /// The values of several keys, in the order of the keys.
-    ///
-    /// # Errors
-    ///
-    /// As [`Error`] says; a miss is no error.
-    pub fn get_many<K: AsRef<[u8]>>(&mut self, keys: &[K]) -> Result<Vec<Option<Item>>> {
-        let mut pipeline = self.pipeline()?;
-        let mut tickets = Vec::with_capacity(keys.len().div_ceil(KEYS_AT_ONCE));
-        for keys in keys.chunks(KEYS_AT_ONCE) {
-            tickets.push(pipeline.ask(GetMany::new(keys))?);
-        }
-        let mut answers = pipeline.finish()?;
-        let mut items = Vec::with_capacity(keys.len());
-        for ticket in tickets {
-            items.extend(answers.take(ticket)?);
-        }
-        Ok(items)
-    }
-
-    /// Begins a pipeline: requests that are sent together.
-    ///
-    /// # Errors
-    ///
-    /// If the connection has failed before.
-    pub fn pipeline(&mut self) -> Result<Pipeline<'_, S>> {
-        self.begin()?;
-        Ok(Pipeline::over(self))
     }
 
     /// Invalidates everything on this server.

@@ -6,7 +6,7 @@
 //!   spaces, controls    refused  base64, up to 186 bytes  as is, up to 250 bytes
 //! ```
 
-use crate::wire::meta::BASE64_KEY_BYTES_MAX;
+use crate::wire::key::{BASE64_KEY_BYTES_MAX, is_plain};
 use crate::{Error, KEY_BYTES_MAX, Protocol};
 
 /// How a key goes over the wire.
@@ -14,13 +14,6 @@ use crate::{Error, KEY_BYTES_MAX, Protocol};
 pub(crate) enum Encoding {
     Plain,
     Base64,
-}
-
-/// Whether `key` may stand in a command line: 1 to 250 bytes, none of them a space or a control byte.
-#[must_use]
-pub fn is_plain(key: &[u8]) -> bool {
-    (1..=KEY_BYTES_MAX).contains(&key.len())
-        && !key.iter().any(|&byte| byte <= b' ' || byte == 0x7f)
 }
 
 /// How `key` is sent in `protocol`.

@@ -5,10 +5,11 @@
 //! ```
 
 use crate::answer::Answer;
-use crate::connection::{Connection, PIPELINE_BYTES};
+use crate::connection::Connection;
 use crate::error::{Error, Result};
+use crate::limits::{KEYS_AT_ONCE, PIPELINE_BYTES};
 use crate::net::Socket;
-use crate::request::Request;
+use crate::request::{GetMany, Item, Request};
 use std::io::{Read, Write};
 
 /// Requests that are sent together, and answered in order. A pipeline that is dropped before it is finished closes the
@@ -34,8 +35,39 @@ pub struct Pipeline<'c, S: Read + Write = Socket> {
     asked: usize,
 }
 
+impl<S: Read + Write> Connection<S> {
+    /// The values of several keys, in the order of the keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`Error`] says; a miss is no error.
+    pub fn get_many<K: AsRef<[u8]>>(&mut self, keys: &[K]) -> Result<Vec<Option<Item>>> {
+        let mut pipeline = self.pipeline()?;
+        let mut tickets = Vec::with_capacity(keys.len().div_ceil(KEYS_AT_ONCE));
+        for keys in keys.chunks(KEYS_AT_ONCE) {
+            tickets.push(pipeline.ask(GetMany::new(keys))?);
+        }
+        let mut answers = pipeline.finish()?;
+        let mut items = Vec::with_capacity(keys.len());
+        for ticket in tickets {
+            items.extend(answers.take(ticket)?);
+        }
+        Ok(items)
+    }
+
+    /// Begins a pipeline: requests that are sent together.
+    ///
+    /// # Errors
+    ///
+    /// If the connection has failed before.
+    pub fn pipeline(&mut self) -> Result<Pipeline<'_, S>> {
+        self.begin()?;
+        Ok(Pipeline::over(self))
+    }
+}
+
 impl<'c, S: Read + Write> Pipeline<'c, S> {
-    pub(crate) fn over(connection: &'c mut Connection<S>) -> Self {
+    fn over(connection: &'c mut Connection<S>) -> Self {
         Pipeline {
             connection,
             answers: Vec::new(),

@@ -8,8 +8,8 @@
 use super::connection::Connection;
 use super::pool::{Pool, Pooled};
 use crate::client::{Router, alike, shards_of, split};
-use crate::connection::KEYS_AT_ONCE;
 use crate::error::{Error, Result};
+use crate::limits::KEYS_AT_ONCE;
 use crate::pool::Target;
 use crate::request::{self, GetMany, Request};
 use crate::verbs::keyed_verbs;

@@ -8,8 +8,8 @@
 use super::socket::{Socket, within};
 use crate::answer::Answer;
 use crate::config::{Config, Login};
-use crate::connection::{KEYS_AT_ONCE, PIPELINE_BYTES};
 use crate::error::{Doing, Error, Result};
+use crate::limits::{KEYS_AT_ONCE, PIPELINE_BYTES};
 use crate::net::of_io;
 use crate::pipeline::{Answers, Ticket};
 use crate::request::{self, GetMany, Request};

@@ -6,17 +6,12 @@
 //!
 //! Replies are read by [`line::ReplyParser`](super::line::ReplyParser).
 
-use super::{Piece, push_key};
-use crate::KEY_BYTES_MAX;
-use corecached_protocol::meta::{encode_base64, encoded_bytes};
+use super::key::{BASE64_KEY_BYTES_MAX, push_key};
+use super::piece::Piece;
+use corecached_protocol::meta::encode_base64;
 use corecached_protocol::reply::{CRLF, number};
 
 pub use corecached_protocol::meta::Flag;
-
-/// Longest key that can be sent in base64.
-pub const BASE64_KEY_BYTES_MAX: usize = KEY_BYTES_MAX / 4 * 3;
-const _: () = assert!(encoded_bytes(BASE64_KEY_BYTES_MAX) <= KEY_BYTES_MAX);
-const _: () = assert!(encoded_bytes(BASE64_KEY_BYTES_MAX + 1) > KEY_BYTES_MAX);
 
 /// A command that is being written: `Command::get(&mut out, key).letter(b'v').number(b'T', 30).end()`.
 ///

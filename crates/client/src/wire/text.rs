@@ -7,7 +7,8 @@
 //! Keys must be valid: 1 to 250 bytes, no space, no control bytes. The caller has to ensure this; it is asserted in
 //! debug builds only. Replies are read by [`line::ReplyParser`](super::line::ReplyParser).
 
-use super::{Piece, push_key};
+use super::key::push_key;
+use super::piece::Piece;
 use corecached_protocol::reply::{CRLF, number};
 use corecached_protocol::text::StoreRequest;
 

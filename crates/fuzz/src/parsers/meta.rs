@@ -1,6 +1,7 @@
 //! The meta commands, as a server reads them.
 
-use corecached_client::wire::meta::{BASE64_KEY_BYTES_MAX, Command};
+use corecached_client::wire::key::BASE64_KEY_BYTES_MAX;
+use corecached_client::wire::meta::Command;
 use corecached_protocol::VALUE_BYTES_MAX;
 use corecached_protocol::meta::{
     Flags, KeyScratch, MetaKey, MetaRequest, OPAQUE_BYTES_MAX, WORDS_MAX, parse,

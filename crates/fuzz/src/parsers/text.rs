@@ -1,10 +1,10 @@
 //! The classic text protocol, as a server reads it.
 
 use corecached_client::wire::text::{self as render, ReplyMode, Store};
-use corecached_protocol::{VALUE_BYTES_MAX, reply};
 use corecached_protocol::text::{
     LINE_BYTES_MAX, LINE_BYTES_UNTERMINATED_MAX, Parsed, Request, parse, parse_after,
 };
+use corecached_protocol::{VALUE_BYTES_MAX, reply};
 
 use super::{assert_inside, check_text_key, cuts, is_sendable};
 

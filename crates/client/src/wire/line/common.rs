@@ -9,7 +9,7 @@
 
 use super::Status;
 use super::flags::ReplyFlags;
-use super::parser::Part;
+use super::part::Part;
 use super::reply::{Reply, ValueHeader};
 
 const ONES: u64 = u64::from_ne_bytes([0x01; 8]);

@@ -1,6 +1,6 @@
 //! The data block of a value: a known number of bytes and `\r\n`, which may arrive in any pieces.
 
-use super::parser::Malformed;
+use super::part::Malformed;
 use crate::wire::DataPiece;
 use crate::wire::step::Found;
 

@@ -16,10 +16,12 @@ mod common;
 mod data_block;
 mod flags;
 mod parser;
+mod part;
 mod reply;
 
 pub use flags::ReplyFlags;
-pub use parser::{Malformed, Part, REPLY_LINE_BYTES_MAX, ReplyParser, Step};
+pub use parser::{REPLY_LINE_BYTES_MAX, ReplyParser, Step};
+pub use part::{Malformed, Part};
 pub use reply::{ErrorKind, Reply, ValueHeader};
 
 pub use corecached_protocol::meta::Flag;
