@@ -5,7 +5,7 @@
 
 use std::os::fd::RawFd;
 
-use crate::event::Token;
+use crate::token::Token;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {

@@ -14,6 +14,7 @@ use io_uring::types::BufRingEntry;
 
 use crate::config::Io;
 use crate::driver::Driver;
+use crate::offer::Offer;
 
 const PAGE_BYTES: usize = 4096;
 
@@ -75,23 +76,6 @@ enum Lending {
     },
     /// The driver is given the buffers with these indexes.
     List(Vec<u16>),
-}
-
-/// Where the buffers of a group lie, for a driver that fills them itself.
-#[derive(Clone, Copy)]
-pub(crate) struct Offer {
-    base: *mut u8,
-    count: u16,
-    buffer_bytes: u32,
-}
-
-impl Offer {
-    /// Where a buffer begins, and how many bytes it has.
-    pub(crate) fn buffer(&self, index: u16) -> (*mut u8, usize) {
-        assert!(index < self.count, "a buffer of this group");
-        let bytes = self.buffer_bytes as usize;
-        (self.base.wrapping_add(usize::from(index) * bytes), bytes)
-    }
 }
 
 impl Buffers {

@@ -12,19 +12,18 @@
 //! submitted once more and waits in the kernel for room. The bytes that wait are bounded (`datagram_bytes_max`): beyond
 //! that bound replies are not taken, as UDP may lose them.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::RawFd;
 
 use io_uring::types::RecvMsgOut;
 
 use crate::buffers::{Buffers, RecvBuf};
 use crate::config::Io;
-use crate::driver::{Driver, SendEntry, SendWhat};
-use crate::event::Token;
+use crate::driver::Driver;
+use crate::operation::{DATAGRAM_GROUP, SendEntry, SendWhat};
+use crate::peer::{PEER_BYTES_MAX, Peer, empty_header};
+use crate::token::Token;
 use crate::user_data::{Kind, UserData};
 
-/// Bytes of the longest address of a peer.
-pub(crate) const PEER_BYTES_MAX: usize = size_of::<libc::sockaddr_in6>();
 /// Bytes of one receive buffer: the largest datagram, the head that the kernel writes before it, rounded up to whole
 /// pages.
 const BUFFER_BYTES: u32 = 17 * 4096;
@@ -34,42 +33,6 @@ const PACKETS_KEPT: usize = 64;
 
 const FLAGS_WAITING: i32 = libc::MSG_NOSIGNAL;
 const FLAGS_INLINE: i32 = FLAGS_WAITING | libc::MSG_DONTWAIT;
-
-/// Where a datagram came from, and where its reply goes.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer {
-    address: [u8; PEER_BYTES_MAX],
-    length: u32,
-}
-
-impl Peer {
-    fn new(name: &[u8]) -> Peer {
-        let length = name.len().min(PEER_BYTES_MAX);
-        let mut address = [0; PEER_BYTES_MAX];
-        address[..length].copy_from_slice(&name[..length]);
-        Peer {
-            address,
-            length: length as u32,
-        }
-    }
-
-    /// The peer as a socket address; `None` if its family is neither IPv4 nor IPv6.
-    pub fn address(&self) -> Option<SocketAddr> {
-        let at = |offset: usize| [self.address[offset], self.address[offset + 1]];
-        let port = u16::from_be_bytes(at(2));
-        let (family, length) = (i32::from(u16::from_ne_bytes(at(0))), self.length as usize);
-        let ip: IpAddr = match family {
-            libc::AF_INET if length >= size_of::<libc::sockaddr_in>() => {
-                Ipv4Addr::from(*self.address[4..].first_chunk::<4>()?).into()
-            }
-            libc::AF_INET6 if length >= size_of::<libc::sockaddr_in6>() => {
-                Ipv6Addr::from(*self.address[8..].first_chunk::<16>()?).into()
-            }
-            _ => return None,
-        };
-        Some(SocketAddr::new(ip, port))
-    }
-}
 
 /// A datagram in a buffer of the reactor. Give it back with [`crate::Reactor::recycle_datagram`].
 #[derive(Debug)]
@@ -149,7 +112,7 @@ impl Datagrams {
     ) -> std::io::Result<()> {
         if self.buffers.is_none() {
             let mut buffers = Buffers::new(io, buffers, BUFFER_BYTES)?;
-            buffers.register(driver, Driver::DATAGRAM_GROUP)?;
+            buffers.register(driver, DATAGRAM_GROUP)?;
             self.buffers = Some(buffers);
         }
         if self.sockets.iter().all(|socket| socket.token != token) {
@@ -271,7 +234,12 @@ impl Datagrams {
         (slot.fd, slot.bytes, slot.is_fresh) = (fd, bytes, true);
         slot.cut(peer, step);
         for packet in 0..slot.packets.len() {
-            slot.submit(driver, index, packet, false);
+            let id = SendId {
+                slot: index,
+                packet,
+                waited: false,
+            };
+            slot.submit(driver, &id);
         }
         Ok(())
     }
@@ -294,7 +262,12 @@ impl Datagrams {
             slot.waiting -= 1;
         } else if -result == libc::EAGAIN {
             slot.waiting += 1;
-            slot.submit(driver, index, packet, true);
+            let id = SendId {
+                slot: index,
+                packet,
+                waited: true,
+            };
+            slot.submit(driver, &id);
         }
         // Any other failure loses this datagram, as UDP permits.
         self.end_if_done(index)
@@ -349,18 +322,18 @@ impl Slot {
         }
     }
 
-    fn submit(&self, driver: &mut Driver, slot: u32, packet: usize, waited: bool) {
-        let Packet { header, piece, .. } = &self.packets[packet];
-        let id = SendId {
-            slot,
-            packet,
-            waited,
-        };
+    /// Submits the send that `id` names.
+    fn submit(&self, driver: &mut Driver, id: &SendId) {
+        let Packet { header, piece, .. } = &self.packets[id.packet];
         let entry = SendEntry {
             fd: self.fd,
             what: SendWhat::Message(&raw const *header, piece.iov_len),
-            flags: if waited { FLAGS_WAITING } else { FLAGS_INLINE },
-            skips_success: !waited,
+            flags: if id.waited {
+                FLAGS_WAITING
+            } else {
+                FLAGS_INLINE
+            },
+            skips_success: !id.waited,
             user_data: UserData::send_datagram(id.pack()),
         };
         // SAFETY: the entry points to the slot's packets, and the packets to the slot's bytes. Neither is moved or
@@ -375,6 +348,7 @@ impl Slot {
 struct SendId {
     slot: u32,
     packet: usize,
+    /// It found the socket full once, and waits in the kernel for room.
     waited: bool,
 }
 
@@ -390,14 +364,6 @@ impl SendId {
             waited: payload >> 55 & 1 == 1,
         }
     }
-}
-
-/// A message header without pieces. With a receive, it has room for the address of a peer.
-pub(crate) fn empty_header() -> libc::msghdr {
-    // SAFETY: a `msghdr` of zeroes is valid: no name, no pieces, no control data.
-    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
-    header.msg_namelen = PEER_BYTES_MAX as libc::socklen_t;
-    header
 }
 
 #[cfg(test)]
@@ -417,11 +383,5 @@ mod tests {
             );
             assert_eq!((id.slot, id.packet, id.waited), (slot, packet, waited));
         }
-    }
-
-    #[test]
-    fn peers_of_no_known_family_have_no_address() {
-        assert_eq!(Peer::new(&[]).address(), None);
-        assert_eq!(Peer::new(&[1, 0, 0, 0]).address(), None);
     }
 }

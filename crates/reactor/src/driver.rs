@@ -17,52 +17,12 @@ use std::sync::Arc;
 
 use crate::config::{Io, ReactorConfig};
 use crate::epoll::Epoll;
+use crate::operation::{Completion, SendEntry, Wait};
 use crate::probe::{self, Features};
 use crate::ring::Ring;
 use crate::start_error::StartError;
 use crate::user_data::UserData;
 use crate::waker::{DoorbellTarget, Waker};
-
-/// How long [`Driver::enter`] may sleep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
-    /// Submit only; completions are left alone.
-    Submit,
-    /// Submit and fetch what is ready.
-    Poll,
-    /// Submit and sleep until something completes.
-    One,
-    /// Submit and sleep until `want` completions, or until one when `usec` have passed (kernel 6.12).
-    Batch { usec: u32, want: u32 },
-}
-
-/// The result of an operation. The flags are those of a completion of io_uring.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Completion {
-    pub(crate) user_data: UserData,
-    pub(crate) result: i32,
-    pub(crate) flags: u32,
-}
-
-/// A send, of memory that stays where it is until the send has ended.
-#[derive(Debug)]
-pub(crate) struct SendEntry {
-    pub(crate) fd: RawFd,
-    pub(crate) what: SendWhat,
-    pub(crate) flags: i32,
-    /// A send that succeeds in full completes nothing.
-    pub(crate) skips_success: bool,
-    pub(crate) user_data: UserData,
-}
-
-/// The memory that a send sends.
-#[derive(Debug)]
-pub(crate) enum SendWhat {
-    /// A start and a number of bytes.
-    Bytes(*const u8, u32),
-    /// The pieces of a message, and the number of bytes in all of them.
-    Message(*const libc::msghdr, usize),
-}
 
 /// The driver of a reactor; both kinds take the same operations.
 pub(crate) enum Driver {
@@ -81,11 +41,6 @@ macro_rules! either {
 }
 
 impl Driver {
-    /// The buffer group of connections.
-    pub(crate) const RECV_GROUP: u16 = 0;
-    /// The buffer group of UDP sockets.
-    pub(crate) const DATAGRAM_GROUP: u16 = 1;
-
     /// Sets the driver of `config` up for the calling thread.
     pub(crate) fn new(config: &ReactorConfig) -> Result<(Driver, Features), StartError> {
         match config.io {
@@ -106,7 +61,7 @@ impl Driver {
         either!(self, driver => driver.accept(listener, user_data));
     }
 
-    /// Receives into buffers of [`Self::RECV_GROUP`] until the operation fails or is cancelled.
+    /// Receives into buffers of [`RECV_GROUP`](crate::operation::RECV_GROUP) until the operation fails or is cancelled.
     pub(crate) fn recv(&mut self, fd: RawFd, user_data: UserData) {
         either!(self, driver => driver.recv(fd, user_data));
     }
@@ -116,7 +71,7 @@ impl Driver {
         either!(self, driver => driver.poll(fd, user_data));
     }
 
-    /// Receives datagrams with the addresses of their senders into buffers of [`Self::DATAGRAM_GROUP`].
+    /// Receives datagrams with the addresses of their senders into buffers of [`DATAGRAM_GROUP`](crate::operation::DATAGRAM_GROUP).
     pub(crate) fn recv_datagrams(&mut self, fd: RawFd, user_data: UserData) {
         either!(self, driver => driver.recv_datagrams(fd, user_data));
     }

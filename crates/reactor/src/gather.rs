@@ -2,7 +2,7 @@
 
 use libc::iovec;
 
-use crate::event::{Outgoing, Progress};
+use crate::outgoing::{Outgoing, Progress};
 
 /// Pieces that one system call takes at most. The kernel would take four times as many (`UIO_MAXIOV`), but the next
 /// piece of a large value is found by looking at the piece before it, which costs a cache miss for each.
@@ -41,7 +41,7 @@ pub(crate) unsafe fn gather(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Chain, Insert, Run};
+    use crate::outgoing::{Chain, Insert, Run};
 
     fn gathered(outgoing: &Outgoing, skip: usize) -> Vec<iovec> {
         let (mut progress, mut pieces) = (Progress::default(), Vec::new());

@@ -1,6 +1,8 @@
 //! How much locked memory io_uring takes: rings, and buffers that are registered with them. Recent kernels (6.13) count
 //! it against RLIMIT_MEMLOCK, for all processes of a user together, unless the process has CAP_IPC_LOCK.
 
+use std::io;
+
 use crate::config::ReactorConfig;
 use crate::release::KernelRelease;
 
@@ -23,6 +25,19 @@ const BUFFER_BYTES: u64 = 16;
 /// Bytes of a ring's heads, tails and flags; an index of 4 bytes for each submission follows in older set-ups.
 const HEADER_BYTES: u64 = 256;
 const INDEX_BYTES: u64 = 4;
+
+/// The limits of locked memory that are in force, soft and hard.
+pub(crate) fn limit() -> io::Result<libc::rlimit> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: writes to a live `rlimit`.
+    match unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } {
+        0 => Ok(limit),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
 
 /// The limit of locked memory, in bytes, that suffices for `shards` shards on a system with pages of `page_bytes`.
 pub(crate) fn bytes_needed(shards: usize, config: &ReactorConfig, page_bytes: u64) -> u64 {

@@ -15,9 +15,10 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd};
 use glommio::io::BufferedFile;
 
 use crate::descriptor;
-use crate::driver::{Driver, Wait};
+use crate::driver::Driver;
 use crate::event::Event;
 use crate::executor;
+use crate::operation::Wait;
 use crate::patience;
 use crate::reactor::Reactor;
 

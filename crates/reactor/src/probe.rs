@@ -5,6 +5,7 @@ use std::io;
 
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
 
+use crate::memlock;
 use crate::patience;
 use crate::release::KernelRelease;
 use crate::start_error::{StartError, call_error, setup_error};
@@ -59,7 +60,7 @@ pub fn probe(shards: usize) -> Result<Features, StartError> {
 /// of all shards is an error here, and not later, when some shards run.
 pub fn probe_for_certain(shards: usize) -> Result<Features, StartError> {
     let features = probe(shards)?;
-    match StartError::memlock_too_low_for_all(memlock()?.rlim_cur, features.release, shards) {
+    match StartError::memlock_too_low_for_all(memlock_limit()?.rlim_cur, features.release, shards) {
         Some(error) if !may_lock_without_limit() => Err(error),
         _ => Ok(features),
     }
@@ -122,31 +123,21 @@ fn io_uring_disabled() -> Option<u32> {
 
 /// Raises the limit of locked memory as far as that goes, and looks whether it suffices.
 fn raise_memlock(shards: usize) -> Result<(), StartError> {
-    let mut limit = memlock()?;
+    let mut limit = memlock_limit()?;
     if limit.rlim_cur < limit.rlim_max {
         limit.rlim_cur = limit.rlim_max;
         // SAFETY: reads a live `rlimit`. Raising the soft limit up to the hard one needs no privilege; should it fail all the
         // same, as under a filter, the soft limit that is in force counts.
         unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
     }
-    match StartError::memlock_too_low(memlock()?.rlim_cur, shards) {
+    match StartError::memlock_too_low(memlock_limit()?.rlim_cur, shards) {
         Some(error) => Err(error),
         None => Ok(()),
     }
 }
 
-pub(crate) fn memlock() -> Result<libc::rlimit, StartError> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: writes to a live `rlimit`.
-    match unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } {
-        0 => Ok(limit),
-        _ => Err(StartError::MemlockUnknown {
-            error: io::Error::last_os_error(),
-        }),
-    }
+fn memlock_limit() -> Result<libc::rlimit, StartError> {
+    memlock::limit().map_err(|error| StartError::MemlockUnknown { error })
 }
 
 #[cfg(test)]

@@ -10,18 +10,23 @@ use io_uring::cqueue;
 use crate::accept::{Action, Listeners};
 use crate::buffers::{Buffers, RecvBuf};
 use crate::config::{Io, ReactorConfig};
-use crate::datagram::{self, DatagramBuf, Datagrams, Peer};
+use crate::datagram::{self, DatagramBuf, Datagrams};
 use crate::descriptor;
-use crate::driver::{Completion, Driver, Wait};
-use crate::event::{Event, Outgoing, Token};
+use crate::driver::Driver;
+use crate::event::Event;
+use crate::operation::{Completion, RECV_GROUP, Wait};
+use crate::outgoing::Outgoing;
 use crate::park::Parking;
+use crate::peer::Peer;
 use crate::pool::BufferPool;
 use crate::probe::Features;
 use crate::receive::Receivers;
-use crate::send::{Begun, Ended, IN_DOUBT, SendId, Sends, Verdict};
+use crate::send::{Begun, Ended, IN_DOUBT, Sends, Verdict};
+use crate::send_id::SendId;
 use crate::start_error::StartError;
 use crate::stream::{Care, Stream};
 use crate::tick::TickTimer;
+use crate::token::Token;
 use crate::user_data::{Kind, UserData};
 use crate::waker::{DoorbellTarget, Waker};
 
@@ -61,7 +66,7 @@ impl Reactor {
         let mut buffers = Buffers::new(config.io, config.buffers, config.buffer_bytes)
             .map_err(StartError::io("map receive buffers"))?;
         buffers
-            .register(&mut driver, Driver::RECV_GROUP)
+            .register(&mut driver, RECV_GROUP)
             .map_err(StartError::io("register receive buffers"))?;
         let waker = driver.waker().map_err(StartError::io("create a pipe"))?;
         let doorbell = driver

@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 use std::os::fd::RawFd;
 
 use crate::driver::Driver;
-use crate::event::{Event, Token};
-use crate::send::SendId;
+use crate::event::Event;
+use crate::send_id::SendId;
 use crate::sockets::{RecvPhase, Sockets};
+use crate::token::Token;
 use crate::user_data::{Kind, UserData};
 
 /// All connections of a reactor.

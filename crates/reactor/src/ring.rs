@@ -15,10 +15,10 @@ use io_uring::types::{CancelBuilder, Fd, TimeoutFlags, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
 use crate::config::ReactorConfig;
-use crate::datagram::empty_header;
 use crate::descriptor;
-use crate::driver::{Driver, SendEntry, SendWhat, Wait};
+use crate::operation::{DATAGRAM_GROUP, RECV_GROUP, SendEntry, SendWhat, Wait};
 use crate::patience::Patience;
+use crate::peer::empty_header;
 use crate::probe::Features;
 use crate::user_data::UserData;
 use crate::waker::Waker;
@@ -76,8 +76,10 @@ struct Fixed {
 impl Ring {
     /// Sets the ring up for the calling thread.
     pub(crate) fn new(config: &ReactorConfig, features: &Features) -> io::Result<Ring> {
-        let io = match build(config, true) {
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => build(config, false),
+        let io = match build(config, Queue::InOrder) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                build(config, Queue::ByArray)
+            }
             built => built,
         }?;
         let fixed = Fixed {
@@ -112,7 +114,7 @@ impl Ring {
 
     pub(crate) fn recv(&mut self, fd: RawFd, user_data: UserData) {
         self.push_plain(
-            opcode::RecvMulti::new(Fd(fd), Driver::RECV_GROUP).build(),
+            opcode::RecvMulti::new(Fd(fd), RECV_GROUP).build(),
             user_data,
         );
     }
@@ -126,7 +128,7 @@ impl Ring {
     /// Receives datagrams with the addresses of their senders.
     pub(crate) fn recv_datagrams(&mut self, fd: RawFd, user_data: UserData) {
         let header = &raw const self.fixed.datagram_header;
-        let entry = opcode::RecvMsgMulti::new(Fd(fd), header, Driver::DATAGRAM_GROUP);
+        let entry = opcode::RecvMsgMulti::new(Fd(fd), header, DATAGRAM_GROUP);
         self.push_plain(entry.build(), user_data);
     }
 
@@ -396,7 +398,16 @@ impl Drop for Ring {
     }
 }
 
-fn build(config: &ReactorConfig, without_array: bool) -> io::Result<IoUring> {
+/// How the kernel finds the entries of the submission queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Queue {
+    /// One after the other (kernel 6.6).
+    InOrder,
+    /// By an array of their indexes.
+    ByArray,
+}
+
+fn build(config: &ReactorConfig, queue: Queue) -> io::Result<IoUring> {
     let mut builder = IoUring::<squeue::Entry, cqueue::Entry>::builder();
     builder
         .setup_single_issuer()
@@ -405,7 +416,7 @@ fn build(config: &ReactorConfig, without_array: bool) -> io::Result<IoUring> {
         .setup_submit_all()
         .setup_cqsize(config.completion_entries)
         .dontfork();
-    if without_array {
+    if queue == Queue::InOrder {
         builder.setup_no_sqarray();
     }
     builder.build(config.entries)

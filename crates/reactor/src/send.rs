@@ -18,9 +18,12 @@
 use std::num::NonZeroU32;
 use std::os::fd::RawFd;
 
-use crate::driver::{Driver, SendEntry, SendWhat};
-use crate::event::{Outgoing, Progress, Token};
+use crate::driver::Driver;
 use crate::gather::{CHUNK_BYTES_MAX, PIECES_MAX, gather};
+use crate::operation::{SendEntry, SendWhat};
+use crate::outgoing::{Outgoing, Progress};
+use crate::send_id::SendId;
+use crate::token::Token;
 use crate::user_data::UserData;
 
 const FLAGS_WAITING: i32 = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
@@ -32,25 +35,6 @@ const POOLED_MESSAGES_MAX: usize = 64;
 /// The error of a send whose bytes do not add up: it is not known which bytes the peer has got, so the connection is of
 /// no use.
 pub const IN_DOUBT: i32 = libc::EPROTO;
-
-/// Names one send of a reactor, for as long as an event or a completion may refer to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SendId {
-    slot: u32,
-    /// Counts the sends of the slot.
-    serial: NonZeroU32,
-}
-
-impl SendId {
-    /// The bits of the serial number that a completion carries: fewer sends of a slot than these bits count lie between
-    /// a send and its completion.
-    const SERIAL_MASK: u32 = (1 << 24) - 1;
-
-    /// The id as the payload of a completion: `serial (24 bits) | slot (32 bits)`.
-    pub(crate) fn pack(self) -> u64 {
-        u64::from(self.serial.get() & Self::SERIAL_MASK) << 32 | u64::from(self.slot)
-    }
-}
 
 /// How a send begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

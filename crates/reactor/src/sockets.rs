@@ -18,8 +18,8 @@ use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::os::fd::RawFd;
 
-use crate::event::Token;
-use crate::send::SendId;
+use crate::send_id::SendId;
+use crate::token::Token;
 
 /// Where the receiving side of a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,6 @@ use libc::RLIM_INFINITY;
 
 use crate::config::ReactorConfig;
 use crate::memlock;
-use crate::probe::memlock as memlock_limit;
 use crate::release::KernelRelease;
 
 /// A reason not to start. `Display` says what is wrong and how to mend it.
@@ -67,7 +66,7 @@ impl StartError {
     /// The error for memory that the kernel refused to one of `shards` shards.
     pub fn out_of_memory(shards: usize) -> StartError {
         let needed_bytes = memlock::bytes_needed(shards, &ReactorConfig::default(), page_bytes());
-        let limit_bytes = memlock_limit().map(|limit| limit.rlim_cur).ok();
+        let limit_bytes = memlock::limit().map(|limit| limit.rlim_cur).ok();
         StartError::OutOfMemory {
             needed_bytes,
             limit_bytes: limit_bytes.filter(|limit| (needed_bytes..RLIM_INFINITY).contains(limit)),

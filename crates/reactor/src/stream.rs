@@ -9,8 +9,8 @@ use std::cell::RefCell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
-use crate::event::Token;
-use crate::send::SendId;
+use crate::send_id::SendId;
+use crate::token::Token;
 
 /// Descriptors of streams that were dropped instead of closed: they stay open as long as the reactor.
 #[derive(Clone, Debug, Default)]

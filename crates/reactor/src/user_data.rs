@@ -7,8 +7,8 @@
 //!  +----------+----------------------------------+
 //! ```
 
-use crate::event::Token;
-use crate::send::SendId;
+use crate::send_id::SendId;
+use crate::token::Token;
 
 const KIND_SHIFT: u32 = 56;
 

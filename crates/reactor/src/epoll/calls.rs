@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-use crate::driver::{SendEntry, SendWhat};
+use crate::operation::{SendEntry, SendWhat};
 
 /// A new epoll instance.
 pub(super) fn create() -> io::Result<OwnedFd> {

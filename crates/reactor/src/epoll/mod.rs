@@ -28,15 +28,15 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
-use crate::buffers::Offer;
 use crate::config::ReactorConfig;
-use crate::driver::{Completion, SendEntry, Wait};
+use crate::offer::Offer;
+use crate::operation::{Completion, SendEntry, Wait};
 use crate::patience::Patience;
 use crate::user_data::UserData;
 use crate::waker::Waker;
 use supply::Supply;
 use timers::Timers;
-use watch::{EDGE, IN, READABLE, Reading, SPECIAL, WRITABLE, Watches};
+use watch::{Ask, EDGE, IN, READABLE, Reading, SPECIAL, WRITABLE, Watches};
 
 /// The most events that one wait brings; the others come with the next wait.
 const EVENTS_MAX: usize = 256;
@@ -288,7 +288,7 @@ impl Epoll {
             .is_some_and(|watch| watch.tells_wrong(is_unwanted));
         if tells_wrong {
             // If the kernel has no memory for the change, it leaves things as they are, and reports again.
-            let _ = self.watches.sync(&self.epoll, index, false);
+            let _ = self.watches.sync(&self.epoll, index, Ask::IfChanged);
         }
     }
 

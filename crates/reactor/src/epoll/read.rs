@@ -5,11 +5,11 @@
 
 use std::os::fd::RawFd;
 
-use crate::driver::Driver;
+use crate::operation::{DATAGRAM_GROUP, MORE, RECV_GROUP};
 use crate::user_data::UserData;
 
 use super::supply::Space;
-use super::watch::{Reading, Watch};
+use super::watch::{Ask, Reading, Watch};
 use super::{Epoll, calls};
 
 /// The most receive buffers that one stream fills in a turn.
@@ -18,8 +18,6 @@ const READS_MAX: usize = 8;
 const DATAGRAMS_MAX: usize = 64;
 /// The most connections that are accepted from one listener in a turn.
 const ACCEPTS_MAX: usize = 64;
-/// Flags of a completion: more of this operation will come, and it carries a buffer, whose number is in the upper half.
-pub(super) const MORE: u32 = 1 << 1;
 const BUFFER: u32 = 1 << 0;
 const BUFFER_SHIFT: u32 = 16;
 
@@ -52,10 +50,11 @@ impl Epoll {
         };
         debug_assert_eq!(watch.reading, Reading::Nothing, "one receive at a time");
         (watch.reading, watch.user_data) = (reading, user_data);
-        match self
-            .watches
-            .sync(&self.epoll, index, reading == Reading::Poll)
-        {
+        let ask = match reading {
+            Reading::Poll => Ask::Anew,
+            _ => Ask::IfChanged,
+        };
+        match self.watches.sync(&self.epoll, index, ask) {
             Ok(true) => {}
             Ok(false) => self.list(index),
             Err(errno) => {
@@ -147,13 +146,13 @@ impl Epoll {
     }
 
     fn receive(&mut self, fd: RawFd, user_data: UserData, reads_all: bool) -> Read {
-        let Some(space) = self.supplies[usize::from(Driver::RECV_GROUP)].take() else {
+        let Some(space) = self.supplies[usize::from(RECV_GROUP)].take() else {
             return Read::Ended(-libc::ENOBUFS);
         };
         // SAFETY: the buffer is the driver's until the completion that carries it.
         let result = unsafe { calls::recv(fd, space.start, space.bytes) };
         if result <= 0 {
-            self.supplies[usize::from(Driver::RECV_GROUP)].give_back(space);
+            self.supplies[usize::from(RECV_GROUP)].give_back(space);
             return after_failure(result);
         }
         let is_filled = result as usize == space.bytes;
@@ -165,7 +164,7 @@ impl Epoll {
     }
 
     fn receive_datagram(&mut self, fd: RawFd, user_data: UserData) -> Read {
-        let group = usize::from(Driver::DATAGRAM_GROUP);
+        let group = usize::from(DATAGRAM_GROUP);
         let Some(space) = self.supplies[group].take() else {
             return Read::Ended(-libc::ENOBUFS);
         };
@@ -233,7 +232,7 @@ fn after_failure(result: i32) -> Read {
 /// a negative errno.
 fn receive_into(fd: RawFd, space: &Space) -> i32 {
     const HEAD: usize = size_of::<DatagramHead>();
-    let mut header = crate::datagram::empty_header();
+    let mut header = crate::peer::empty_header();
     let name_bytes = header.msg_namelen as usize;
     let payload_room = space.bytes - HEAD - name_bytes;
     let name = space.start.wrapping_add(HEAD);

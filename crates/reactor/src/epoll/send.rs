@@ -1,7 +1,8 @@
 //! Sends: tried at once, and again when the socket has room.
 
-use crate::driver::{SendEntry, SendWhat};
+use crate::operation::{SendEntry, SendWhat};
 
+use super::watch::Ask;
 use super::{Epoll, calls};
 
 impl Epoll {
@@ -22,7 +23,7 @@ impl Epoll {
             return;
         };
         watch.waiting.push_back(entry);
-        if let Err(errno) = self.watches.sync(&self.epoll, index, false) {
+        if let Err(errno) = self.watches.sync(&self.epoll, index, Ask::IfChanged) {
             if let Some(watch) = self.watches.get(index) {
                 watch.waiting.pop_back();
             }

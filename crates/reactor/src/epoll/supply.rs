@@ -2,7 +2,7 @@
 //!
 //! The buffer given back last is taken first: it is still in the cache.
 
-use crate::buffers::Offer;
+use crate::offer::Offer;
 
 /// The buffers of one group.
 #[derive(Default)]

@@ -4,11 +4,10 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use crate::config::ReactorConfig;
-use crate::driver::Completion;
+use crate::operation::{Completion, MORE};
 use crate::user_data::UserData;
 
 use super::calls;
-use super::read::MORE;
 
 /// Two timerfds: one that repeats while the reactor is warm, one for the pause that ends next.
 pub(super) struct Timers {

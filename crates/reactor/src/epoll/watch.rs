@@ -17,7 +17,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::os::fd::{OwnedFd, RawFd};
 
-use crate::driver::SendEntry;
+use crate::operation::SendEntry;
 use crate::sockets::TokenHasher;
 use crate::user_data::UserData;
 
@@ -118,6 +118,15 @@ impl Watch {
     }
 }
 
+/// When the kernel is asked to report events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// If it does not report the wanted ones already.
+    IfChanged,
+    /// In any case, so that it looks anew.
+    Anew,
+}
+
 /// All descriptors by index; the index is a descriptor's name in the kernel's events.
 #[derive(Default)]
 pub(super) struct Watches {
@@ -148,14 +157,14 @@ impl Watches {
         self.slots.get_mut(index)?.as_mut()
     }
 
-    /// Has the kernel report the wanted events, if it does not do so already or if `anew` is set. The kernel then looks
-    /// now, and reports with the next wait if there is something already. Returns whether the kernel was asked.
-    pub(super) fn sync(&mut self, epoll: &OwnedFd, index: usize, anew: bool) -> Result<bool, i32> {
+    /// Has the kernel report the wanted events, if it does not do so already or if it is to look anew. The kernel then
+    /// looks now, and reports with the next wait if there is something already. Returns whether the kernel was asked.
+    pub(super) fn sync(&mut self, epoll: &OwnedFd, index: usize, ask: Ask) -> Result<bool, i32> {
         let Some(watch) = self.get(index) else {
             return Ok(false);
         };
         let wanted = watch.wanted();
-        if watch.is_registered && watch.mask == wanted && !anew {
+        if watch.is_registered && watch.mask == wanted && ask == Ask::IfChanged {
             return Ok(false);
         }
         let operation = match watch.is_registered {
