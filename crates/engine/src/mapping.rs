@@ -13,12 +13,21 @@ use crate::config::MemoryFile;
 /// Bytes of a huge page of x86-64, and of AArch64 with pages of 4 KiB.
 pub(crate) const HUGE_PAGE_BYTES: usize = 2 << 20;
 
+/// The pages that the kernel is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pages {
+    /// 4 KiB, or what is usual on the machine.
+    Ordinary,
+    /// [`HUGE_PAGE_BYTES`], where the kernel has them.
+    Huge,
+}
+
 /// Address space that the kernel fills with memory as it is touched, or with the pages of a file.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     base: NonNull<u8>,
     bytes: usize,
-    huge_pages: bool,
+    pages: Pages,
     file: Option<MemoryFile>,
 }
 
@@ -33,19 +42,15 @@ impl Mapping {
     /// # Errors
     ///
     /// The kernel refuses.
-    pub(crate) fn new(
-        bytes: usize,
-        huge_pages: bool,
-        file: Option<MemoryFile>,
-    ) -> io::Result<Self> {
+    pub(crate) fn new(bytes: usize, pages: Pages, file: Option<MemoryFile>) -> io::Result<Self> {
         assert!(
             bytes > 0 && bytes.is_multiple_of(4096),
             "mapping of {bytes} bytes"
         );
         Ok(Self {
-            base: map(bytes, huge_pages, file.as_ref())?,
+            base: map(bytes, pages, file.as_ref())?,
             bytes,
-            huge_pages,
+            pages,
             file,
         })
     }
@@ -62,7 +67,7 @@ impl Mapping {
 
     /// Whether huge pages were asked for.
     pub(crate) fn has_huge_pages(&self) -> bool {
-        self.huge_pages
+        self.pages == Pages::Huge
     }
 
     fn check(&self, at: usize, len: usize) {
@@ -148,7 +153,7 @@ fn allocate(file: &File, mode: libc::c_int, at: u64, len: usize) -> io::Result<(
 }
 
 #[cfg(not(miri))]
-fn map(bytes: usize, huge_pages: bool, file: Option<&MemoryFile>) -> io::Result<NonNull<u8>> {
+fn map(bytes: usize, pages: Pages, file: Option<&MemoryFile>) -> io::Result<NonNull<u8>> {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let (flags, fd, offset) = match file {
         Some(file) => (libc::MAP_SHARED, file.file.as_raw_fd(), file.offset),
@@ -163,10 +168,9 @@ fn map(bytes: usize, huge_pages: bool, file: Option<&MemoryFile>) -> io::Result<
     if address == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }
-    let advice = if huge_pages {
-        libc::MADV_HUGEPAGE
-    } else {
-        libc::MADV_NOHUGEPAGE
+    let advice = match pages {
+        Pages::Huge => libc::MADV_HUGEPAGE,
+        Pages::Ordinary => libc::MADV_NOHUGEPAGE,
     };
     // SAFETY: the range was mapped just above. The result is ignored: a kernel without huge pages works as well.
     unsafe { libc::madvise(address, bytes, advice) };
@@ -248,7 +252,7 @@ fn layout(bytes: usize) -> std::alloc::Layout {
 }
 
 #[cfg(miri)]
-fn map(bytes: usize, _: bool, _: Option<&MemoryFile>) -> io::Result<NonNull<u8>> {
+fn map(bytes: usize, _: Pages, _: Option<&MemoryFile>) -> io::Result<NonNull<u8>> {
     // SAFETY: the layout has a size above 0.
     let address = unsafe { std::alloc::alloc_zeroed(layout(bytes)) };
     NonNull::new(address).ok_or_else(|| io::ErrorKind::OutOfMemory.into())

@@ -25,7 +25,7 @@ use corecached_mesh::step;
 use crate::api::{Piece, Space};
 use crate::config::MemoryFile;
 use crate::item::{TAIL_BYTES, tail_length};
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, Pages};
 use crate::words::{self, WORD_BYTES};
 
 /// A record that may be viewed in the segment's bytes.
@@ -65,12 +65,8 @@ impl Segment {
     /// # Errors
     ///
     /// The kernel refuses the mapping, or the file has no room for its first page.
-    pub(crate) fn new(
-        bytes: usize,
-        huge_pages: bool,
-        file: Option<MemoryFile>,
-    ) -> io::Result<Self> {
-        let mapping = Arc::new(Mapping::new(bytes, huge_pages, file)?);
+    pub(crate) fn new(bytes: usize, pages: Pages, file: Option<MemoryFile>) -> io::Result<Self> {
+        let mapping = Arc::new(Mapping::new(bytes, pages, file)?);
         let base = mapping.base();
         mapping.back(0, 4096)?;
         Ok(Self {
@@ -78,6 +74,15 @@ impl Segment {
             bytes,
             mapping,
         })
+    }
+
+    /// Maps `bytes` of address space, a multiple of 4096, that no file and no huge pages are behind.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses the mapping.
+    pub(crate) fn anonymous(bytes: usize) -> io::Result<Self> {
+        Self::new(bytes, Pages::Ordinary, None)
     }
 
     /// Makes sure that `len` bytes at `at` can be written: if the file system is full, this call fails, and not the
@@ -368,7 +373,7 @@ mod tests {
 
     #[test]
     fn writes_are_read_back_and_discarded() {
-        let mut segment = Segment::new(1 << 16, false, None).unwrap();
+        let mut segment = Segment::anonymous(1 << 16).unwrap();
         segment.write(4096, b"hello");
         segment.copy(4096, 4098, 5);
         assert_eq!(segment.bytes(4096, 7), b"hehello");
@@ -380,7 +385,7 @@ mod tests {
     fn copies_may_overlap_in_both_directions() {
         let text: Vec<u8> = (0..2000_u32).map(|at| (at % 251) as u8).collect();
         for (from, to) in [(100, 103), (103, 100), (100, 1700), (700, 100), (100, 100)] {
-            let mut segment = Segment::new(1 << 16, false, None).unwrap();
+            let mut segment = Segment::anonymous(1 << 16).unwrap();
             segment.write(from, &text);
             segment.copy(from, to, text.len());
             assert_eq!(segment.bytes(to, text.len()), text, "{from} to {to}");
@@ -391,7 +396,7 @@ mod tests {
 
     #[test]
     fn a_view_sees_what_is_written_and_nothing_outside() {
-        let mut segment = Segment::new(1 << 16, false, None).unwrap();
+        let mut segment = Segment::anonymous(1 << 16).unwrap();
         let view = segment.view();
         segment.write(4099, b"hello");
         segment.store_field(4104, 16, 0x4142);
@@ -410,14 +415,14 @@ mod tests {
     #[test]
     #[should_panic(expected = "beyond the segment")]
     fn an_offset_outside_panics() {
-        let segment = Segment::new(1 << 16, false, None).unwrap();
+        let segment = Segment::anonymous(1 << 16).unwrap();
         let _ = segment.bytes(1 << 16, 1);
     }
 
     #[test]
     #[should_panic(expected = "beyond the segment")]
     fn a_range_that_wraps_panics() {
-        let segment = Segment::new(1 << 16, false, None).unwrap();
+        let segment = Segment::anonymous(1 << 16).unwrap();
         let _ = segment.bytes(8, usize::MAX);
     }
 }

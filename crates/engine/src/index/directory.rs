@@ -62,7 +62,7 @@ impl Directory {
     pub(super) fn new(segment_bytes: usize) -> io::Result<Self> {
         let blocks = segment_bytes / SEGMENT_BYTES_PER_BYTE / BLOCK_BYTES as usize + 1;
         Ok(Self {
-            memory: Segment::new(blocks * BLOCK_BYTES as usize, false, None)?,
+            memory: Segment::anonymous(blocks * BLOCK_BYTES as usize)?,
             leaves_max: (blocks * BLOCK_LEAVES).min(LEAVES_MAX),
             shown: Arc::new(Shown {
                 shape: AtomicU64::new(1),

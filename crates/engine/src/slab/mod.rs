@@ -29,6 +29,7 @@ use self::page::{List, Which};
 use self::release::Leaving;
 use crate::budget::Budget;
 use crate::config::EngineConfig;
+use crate::mapping::Pages;
 use crate::prefault::Share;
 use crate::segment::{Segment, View, link};
 
@@ -131,6 +132,10 @@ impl Slabs {
                 "page_bytes must be a power of two, 4 KiB to 1 MiB, not {page_bytes}"
             )));
         }
+        let page_kind = match config.huge_pages {
+            true => Pages::Huge,
+            false => Pages::Ordinary,
+        };
         let segment_bytes = config.segment_bytes.max(2 * page_bytes) / page_bytes * page_bytes;
         let granule_shift = granule_shift(segment_bytes - 1);
         let sizes = Sizes::new(config, header_bytes, 1 << granule_shift, index_chunk);
@@ -139,8 +144,8 @@ impl Slabs {
         let mut pages = Vec::with_capacity(pages_max);
         pages.push(Page::VACANT);
         Ok(Self {
-            segment: Segment::new(segment_bytes, config.huge_pages, config.memory_file.clone())?,
-            shown_classes: Segment::new(pages_max.next_multiple_of(4096), false, None)?,
+            segment: Segment::new(segment_bytes, page_kind, config.memory_file.clone())?,
+            shown_classes: Segment::anonymous(pages_max.next_multiple_of(4096))?,
             classes: vec![Class::default(); sizes.len()],
             sizes,
             pages,
