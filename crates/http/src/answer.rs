@@ -1,5 +1,14 @@
 //! The answer to a request: a status, a type and a body.
 
+/// How much of an answer is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// Headers and body.
+    Whole,
+    /// The headers alone, in reply to a HEAD.
+    Headers,
+}
+
 /// What is sent to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -40,8 +49,8 @@ impl Answer {
         Self { headers, ..self }
     }
 
-    /// The bytes of the answer. To a HEAD it is sent without its body.
-    pub(crate) fn into_bytes(self, is_head: bool) -> Vec<u8> {
+    /// The bytes of the answer.
+    pub(crate) fn into_bytes(self, sent: Sent) -> Vec<u8> {
         let Self {
             status,
             kind,
@@ -55,7 +64,7 @@ impl Answer {
              {headers}\r\n"
         );
         let mut bytes = head.into_bytes();
-        if !is_head {
+        if sent == Sent::Whole {
             bytes.extend_from_slice(body.as_bytes());
         }
         bytes

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::Answer;
+use crate::answer::{Answer, Sent};
 
 /// A request that is to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,27 +42,30 @@ pub(crate) fn answer(
             "This is no request of HTTP/1.0 or HTTP/1.1.",
         );
     };
-    let is_head = method == "HEAD";
-    if !is_head && method != "GET" {
-        let refusal = Answer::refusal(
-            "405 Method Not Allowed",
-            "There is nothing to change here: only GET and HEAD are answered.",
-        );
-        return refusal
-            .with_headers("Allow: GET, HEAD\r\n")
-            .into_bytes(false);
-    }
+    let sent = match method {
+        "GET" => Sent::Whole,
+        "HEAD" => Sent::Headers,
+        _ => {
+            let refusal = Answer::refusal(
+                "405 Method Not Allowed",
+                "There is nothing to change here: only GET and HEAD are answered.",
+            );
+            return refusal
+                .with_headers("Allow: GET, HEAD\r\n")
+                .into_bytes(Sent::Whole);
+        }
+    };
     if is_local && !request.header("host").all(is_local_host) {
         let sentence = "On a loopback address only names of this machine are answered, such as localhost: the request \
                         names another host.";
-        return Answer::refusal("421 Misdirected Request", sentence).into_bytes(is_head);
+        return Answer::refusal("421 Misdirected Request", sentence).into_bytes(sent);
     }
-    site(&request).into_bytes(is_head)
+    site(&request).into_bytes(sent)
 }
 
 /// The bytes of a refusal.
 pub(crate) fn refused(status: &'static str, sentence: &str) -> Vec<u8> {
-    Answer::refusal(status, sentence).into_bytes(false)
+    Answer::refusal(status, sentence).into_bytes(Sent::Whole)
 }
 
 /// The method and the rest of a head.
