@@ -149,6 +149,26 @@ pub struct OutputOptions {
     pub strict: bool,
 }
 
+/// What fails a command besides wrong replies, losses and missed objectives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strictness {
+    /// Most requests have failed.
+    Lenient,
+    /// `--strict`: also a client that was the limit, a load that was not sustained, or a request that failed.
+    Strict,
+}
+
+impl OutputOptions {
+    /// What `--strict`, or its absence, asks for.
+    #[must_use]
+    pub fn strictness(&self) -> Strictness {
+        match self.strict {
+            true => Strictness::Strict,
+            false => Strictness::Lenient,
+        }
+    }
+}
+
 /// `--max-in-flight`: at least one request.
 fn parse_in_flight(text: &str) -> Result<usize, String> {
     match text.parse() {

@@ -4,6 +4,7 @@ use super::{
     Answer, check_answered, check_outputs, cut_short, preload_notes, publish, report, steps_exit,
 };
 use crate::cli::commands::CompareCommand;
+use crate::cli::options::Strictness;
 use crate::error::{Exit, LoadError, Result};
 use crate::fleet::Load;
 use crate::live::Live;
@@ -254,7 +255,7 @@ fn finish(
         b: b.steps,
         violations,
     };
-    let mut exit = exit(&result, &failures, options.output.strict);
+    let mut exit = exit(&result, &failures, options.output.strictness());
     let mut headline = format!("{failures}{}", headline(&result));
     if let Some(error) = ended_by {
         cut_short(&error, &mut headline, &mut exit);
@@ -279,13 +280,16 @@ fn finish(
     Ok(exit)
 }
 
-fn exit(result: &CompareResult, failures: &str, strict: bool) -> Exit {
+fn exit(result: &CompareResult, failures: &str, strictness: Strictness) -> Exit {
     let exit = steps_exit(&result.violations, &result.a);
     if let Some(exit) = exit.or_else(|| steps_exit(&result.violations, &result.b)) {
         return exit;
     }
     let is_worse = |metric: &Comparison| metric.answer == Difference::Worse;
-    match (failures.is_empty(), strict && limited(result) > 0) {
+    match (
+        failures.is_empty(),
+        strictness == Strictness::Strict && limited(result) > 0,
+    ) {
         (false, _) => Exit::SloMissed,
         (true, true) => Exit::Strict,
         (true, false) if result.metrics.iter().any(is_worse) => Exit::Worse,

@@ -7,7 +7,7 @@ pub mod scan;
 pub mod search;
 
 use crate::cli::commands::Command;
-use crate::cli::options::OutputOptions;
+use crate::cli::options::{OutputOptions, Strictness};
 use crate::error::{Exit, LoadError, Result};
 use crate::live;
 use crate::report::model::{
@@ -180,14 +180,14 @@ fn violations_exit(violations: &BTreeMap<String, u64>) -> Option<Exit> {
 const MOSTLY_FAILED: f64 = 0.5;
 
 /// The exit code that a verdict calls for.
-fn exit_code(verdict: &Verdict, strict: bool) -> Exit {
+fn exit_code(verdict: &Verdict, strictness: Strictness) -> Exit {
     if verdict.violations_total() > 0 {
         return Exit::Violations;
     }
     if !verdict.errors.is_empty() && verdict.error_share > MOSTLY_FAILED {
         return Exit::Strict;
     }
-    if strict
+    if strictness == Strictness::Strict
         && (!verdict.client_limited.is_empty()
             || verdict.overloaded.is_some()
             || verdict.error_share > 0.0)

@@ -55,7 +55,7 @@ pub fn execute(options: &RunCommand) -> Result<Exit> {
         server_stats: measured.stats,
         preload,
     };
-    let mut exit = exit_code(&around.verdict, options.output.strict);
+    let mut exit = exit_code(&around.verdict, options.output.strictness());
     if exit == Exit::Ok && interrupt::is_terminated() {
         exit = Exit::Terminated;
     }

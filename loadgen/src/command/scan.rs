@@ -4,6 +4,7 @@ use super::{
     Answer, check_answered, check_outputs, cut_short, preload_notes, publish, report, steps_exit,
 };
 use crate::cli::commands::ScanCommand;
+use crate::cli::options::Strictness;
 use crate::error::{Exit, LoadError, Result};
 use crate::fleet::Load;
 use crate::live::Live;
@@ -250,7 +251,7 @@ fn finish(
     result: ScanResult,
     ended_by: Option<LoadError>,
 ) -> Result<Exit> {
-    let mut exit = exit(&result, options.output.strict);
+    let mut exit = exit(&result, options.output.strictness());
     let mut headline = headline(&result);
     if let Some(error) = ended_by {
         cut_short(&error, &mut headline, &mut exit);
@@ -282,12 +283,13 @@ fn finish(
     Ok(exit)
 }
 
-fn exit(result: &ScanResult, strict: bool) -> Exit {
+fn exit(result: &ScanResult, strictness: Strictness) -> Exit {
     let any = |test: &dyn Fn(&Step) -> bool| result.steps.iter().any(test);
     if let Some(exit) = steps_exit(&result.violations, &result.steps) {
         return exit;
     }
-    let failed = strict && any(&|step| step.client_limited || step.error_share > 0.0);
+    let failed = strictness == Strictness::Strict
+        && any(&|step| step.client_limited || step.error_share > 0.0);
     if failed || any(&|step| step.error_share > ERRORS_MAX) {
         return Exit::Strict;
     }
@@ -402,7 +404,7 @@ mod tests {
             panic!("not a scan");
         };
         let result = result(&options, steps, None, BTreeMap::new(), Vec::new());
-        (headline(&result), exit(&result, false))
+        (headline(&result), exit(&result, Strictness::Lenient))
     }
 
     fn steps(p99_us: [u64; 6], limited_from: usize) -> Vec<Step> {

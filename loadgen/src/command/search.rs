@@ -4,6 +4,7 @@ use super::{
     Answer, check_answered, check_outputs, cut_short, preload_notes, publish, report, steps_exit,
 };
 use crate::cli::commands::SearchCommand;
+use crate::cli::options::Strictness;
 use crate::client;
 use crate::error::{Exit, LoadError, Result};
 use crate::live::Live;
@@ -101,7 +102,7 @@ fn finish(
             .clone_into(&mut result.limit);
     }
     let mut headline = headline(&result, options.precision);
-    let mut exit = exit(&result, options.output.strict);
+    let mut exit = exit(&result, options.output.strictness());
     if let Some(error) = ended_by {
         cut_short(&error, &mut headline, &mut exit);
     }
@@ -373,7 +374,7 @@ fn headline(result: &SearchResult, precision: f64) -> String {
     )
 }
 
-fn exit(result: &SearchResult, strict: bool) -> Exit {
+fn exit(result: &SearchResult, strictness: Strictness) -> Exit {
     let client_was_limit = result.limited_by == LimitedBy::Client;
     match (
         steps_exit(&result.violations, &result.probes),
@@ -381,7 +382,7 @@ fn exit(result: &SearchResult, strict: bool) -> Exit {
     ) {
         (Some(exit), _) => exit,
         (None, None) => Exit::SloMissed,
-        (None, Some(_)) if strict && client_was_limit => Exit::Strict,
+        (None, Some(_)) if strictness == Strictness::Strict && client_was_limit => Exit::Strict,
         (None, Some(_)) => Exit::Ok,
     }
 }

@@ -192,20 +192,20 @@ impl Chart {
 
     fn frame(&self) -> Frame {
         let points = || self.series.iter().flat_map(|series| series.points.iter());
-        let marks = |horizontal| {
-            self.marks
-                .iter()
-                .filter(move |mark| mark.horizontal == horizontal)
-                .map(|mark| mark.at)
-        };
+        let across = self.marks.iter().filter(|mark| mark.horizontal);
+        let upright = self.marks.iter().filter(|mark| !mark.horizontal);
         Frame {
             x: range(
                 self.x.scale,
-                points().map(|point| point.0).chain(marks(false)),
+                points()
+                    .map(|point| point.0)
+                    .chain(upright.map(|mark| mark.at)),
             ),
             y: range(
                 self.y.scale,
-                points().map(|point| point.1).chain(marks(true)),
+                points()
+                    .map(|point| point.1)
+                    .chain(across.map(|mark| mark.at)),
             ),
             scales: (self.x.scale, self.y.scale),
         }

@@ -321,17 +321,15 @@ impl Approach {
     /// [`STRAY_ONE_IN`] that something may have disturbed.
     fn outer(&self) -> (f64, f64) {
         let strays = self.probes.len() / STRAY_ONE_IN;
-        let rates = |kept: bool| {
-            let mut rates: Vec<f64> = self
-                .probes
-                .iter()
-                .filter(|(_, outcome)| outcome.kept() == kept)
-                .map(|(point, _)| point.log_rate)
-                .collect();
-            rates.sort_by(f64::total_cmp);
-            rates
-        };
-        let (kept, missed) = (rates(true), rates(false));
+        let (mut kept, mut missed) = (Vec::new(), Vec::new());
+        for (point, outcome) in &self.probes {
+            match outcome.kept() {
+                true => kept.push(point.log_rate),
+                false => missed.push(point.log_rate),
+            }
+        }
+        kept.sort_by(f64::total_cmp);
+        missed.sort_by(f64::total_cmp);
         let lowest_missed = missed.get(strays).copied().unwrap_or(f64::INFINITY);
         let highest_kept = kept
             .iter()
