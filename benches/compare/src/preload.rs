@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 use std::net::TcpStream;
 
+use corecached_client::wire::text::ReplyMode;
 use corecached_client::{Connection, Protocol, Session};
 
 use crate::args::Args;
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
     let mut connection = Connection::over(stream, session);
     let mut out = Vec::with_capacity(CHUNK_BYTES * 2);
     for number in 0..args.keys {
-        push_set(&mut out, &keyspace, number, true);
+        push_set(&mut out, &keyspace, number, ReplyMode::Noreply);
         if out.len() >= CHUNK_BYTES {
             connection.stream().write_all(&out)?;
             out.clear();

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use corecached_client::wire::Piece;
 use corecached_client::wire::meta::Command;
-use corecached_client::wire::text::{self, Store, StoreVerb};
+use corecached_client::wire::text::{self, ReplyMode, Store, StoreVerb};
 
 use crate::args::{Args, Protocol};
 use crate::choice::Choice;
@@ -51,7 +51,12 @@ impl Batches {
                 (true, Protocol::Text) => self.push_get(out),
                 (true, Protocol::Meta) => self.push_meta_get(out),
                 (false, Protocol::Text) => {
-                    push_set(out, &self.keyspace, self.choice.key_to_set(), false);
+                    push_set(
+                        out,
+                        &self.keyspace,
+                        self.choice.key_to_set(),
+                        ReplyMode::Reply,
+                    );
                     Expected::Stored
                 }
                 (false, Protocol::Meta) => self.push_meta_set(out),
@@ -87,9 +92,9 @@ impl Batches {
 }
 
 /// Appends a set of key `number`.
-pub(crate) fn push_set(out: &mut Vec<u8>, keyspace: &Keyspace, number: u32, noreply: bool) {
+pub(crate) fn push_set(out: &mut Vec<u8>, keyspace: &Keyspace, number: u32, wants: ReplyMode) {
     let store = Store {
-        noreply,
+        noreply: wants == ReplyMode::Noreply,
         ..Store::new(StoreVerb::Set)
     };
     text::store(out, keyspace.key(number), &store, keyspace.value(number));

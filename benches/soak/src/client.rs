@@ -11,6 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use corecached_client::request::{Arith, Delete, Get, GetMany, Store, StoreVerb, Touch};
+use corecached_client::wire::text::ReplyMode;
 use corecached_client::{Answer as Reply, Connection, Error, Hit as Found, RefusalKind};
 use corecached_client::{Session, Ttl};
 
@@ -82,7 +83,7 @@ impl Client {
     }
 
     /// Adds a request to those that are to be sent. Only the text protocol's stores can ask for no answer.
-    pub(crate) fn ask(&mut self, key: &str, verb: &Verb, noreply: bool) -> io::Result<()> {
+    pub(crate) fn ask(&mut self, key: &str, verb: &Verb, wants: ReplyMode) -> io::Result<()> {
         let session = self.connection.session();
         let asked = match verb {
             Verb::Get => session.ask(&Get::new(key).with_cas()),
@@ -95,7 +96,10 @@ impl Client {
             Verb::Count { up: false, delta } => session.ask(&Arith::decr(key, *delta)),
             Verb::Store { .. } | Verb::Cas { .. } | Verb::Join { .. } => {
                 let store = store(key, verb);
-                let store = store.map(|store| if noreply { store.unanswered() } else { store });
+                let store = store.map(|store| match wants {
+                    ReplyMode::Noreply => store.unanswered(),
+                    ReplyMode::Reply => store,
+                });
                 return store.map_or(Ok(()), |store| {
                     session.ask(&store).map(drop).map_err(io::Error::other)
                 });

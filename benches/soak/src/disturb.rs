@@ -36,23 +36,33 @@ impl Slowly {
     }
 }
 
-/// Reads multi-gets of shared keys and checks every value; `slow` ones take their time and sometimes go without a word.
-pub(crate) fn read(number: usize, slow: bool, setup: &Setup, address: &Address, tally: &Tally) {
-    let seed = setup.seed ^ (0xabcd_0000 + number as u64) ^ (u64::from(slow) << 40);
+/// How a reader reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// As fast as it can.
+    Quick,
+    /// It takes its time, and sometimes goes without a word.
+    Slow,
+}
+
+/// Reads multi-gets of shared keys and checks every value.
+pub(crate) fn read(reader: Reader, number: usize, setup: &Setup, address: &Address, tally: &Tally) {
+    let seed = setup.seed ^ (0xabcd_0000 + number as u64) ^ ((reader as u64) << 40);
     let mut rng = StdRng::seed_from_u64(seed);
     while !tally.is_over() {
-        if let Err(error) = read_for_a_while(&mut rng, slow, address, tally) {
-            tally.fail(format!("reader (slow: {slow}): {error}; {setup:?}"));
+        if let Err(error) = read_for_a_while(&mut rng, reader, address, tally) {
+            tally.fail(format!("{reader:?} reader: {error}; {setup:?}"));
         }
     }
 }
 
 fn read_for_a_while(
     rng: &mut StdRng,
-    slow: bool,
+    reader: Reader,
     address: &Address,
     tally: &Tally,
 ) -> io::Result<()> {
+    let slow = reader == Reader::Slow;
     let socket = open(address, slow.then_some(SLOW_RECEIVE_BYTES))?;
     let mut pause = Slowly {
         socket: socket.try_clone()?,

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::atomic::Ordering;
 
+use corecached_client::wire::text::ReplyMode;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -84,13 +85,17 @@ impl<'a> Owner<'a> {
         let (mut batch, mut bytes) = (Vec::new(), Vec::new());
         while batch.len() < depth && bytes.len() < BATCH_BYTES_MAX {
             let asked = self.choose(client.protocol());
-            client.ask(&self.names[asked.key], &asked.verb, asked.noreply)?;
+            client.ask(
+                &self.names[asked.key],
+                &asked.verb,
+                ReplyMode::noreply_if(asked.noreply),
+            )?;
             bytes.extend(client.take_requests()?);
             batch.push(asked);
         }
         // An answer at the end says that those before it without answers are through.
         let key = self.rng.random_range(0..KEYS);
-        client.ask(&self.names[key], &Verb::Get, false)?;
+        client.ask(&self.names[key], &Verb::Get, ReplyMode::Reply)?;
         bytes.extend(client.take_requests()?);
         batch.push(Asked {
             key,
@@ -169,7 +174,7 @@ impl<'a> Owner<'a> {
             client_flags: 7,
             exptime: 0,
         };
-        client.ask(&key, &verb, false)?;
+        client.ask(&key, &verb, ReplyMode::Reply)?;
         client.send()?;
         match client.answer(&verb, &key)? {
             Answer::Done | Answer::NoMemory | Answer::TooLarge => {}

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::disturb::{self, Reader};
+use crate::operator;
 use crate::owner::Owner;
 use crate::server::Server;
 use crate::setup::Setup;
 use crate::tally::{Tally, Totals};
-use crate::{disturb, operator};
 
 /// What a shard's rings and buffers may take. The server documents less; this is to catch what grows without end.
 const BESIDE_SHARD_MB: usize = 8;
@@ -33,10 +34,10 @@ pub(crate) fn run(
             scope.spawn(move || Owner::new(number, setup, tally).run(address));
         }
         for number in 0..setup.slow_readers {
-            scope.spawn(move || disturb::read(number, true, setup, address, tally));
+            scope.spawn(move || disturb::read(Reader::Slow, number, setup, address, tally));
         }
         for number in 0..setup.quick_readers {
-            scope.spawn(move || disturb::read(number, false, setup, address, tally));
+            scope.spawn(move || disturb::read(Reader::Quick, number, setup, address, tally));
         }
         for number in 0..setup.broken_uploads {
             scope.spawn(move || disturb::break_off(number, setup, address, tally));

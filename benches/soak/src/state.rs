@@ -157,6 +157,15 @@ impl Moment {
     }
 }
 
+/// What an answer is judged by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Suppose {
+    /// Items that are alive are there.
+    Kept,
+    /// Any item may have been evicted.
+    Evicted,
+}
+
 /// Whether an answer fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -180,10 +189,10 @@ impl Key {
     /// Takes note of an answer.
     pub(crate) fn judge(&mut self, verb: &Verb, seen: &Answer, at: &Moment) -> Verdict {
         let mut verdict = Verdict::Right;
-        let mut after = self.after(verb, seen, at, false);
+        let mut after = self.after(verb, seen, at, Suppose::Kept);
         if after.is_empty() {
             verdict = Verdict::Vanished;
-            after = self.after(verb, seen, at, true);
+            after = self.after(verb, seen, at, Suppose::Evicted);
         }
         if after.is_empty() {
             return Verdict::Wrong;
@@ -192,11 +201,17 @@ impl Key {
         verdict
     }
 
-    /// The states after `seen`, supposing that items were evicted if `evicted`.
-    fn after(&self, verb: &Verb, seen: &Answer, at: &Moment, evicted: bool) -> Vec<Option<Entry>> {
+    /// The states after `seen`.
+    fn after(
+        &self,
+        verb: &Verb,
+        seen: &Answer,
+        at: &Moment,
+        suppose: Suppose,
+    ) -> Vec<Option<Entry>> {
         let mut after: Vec<Option<Entry>> = Vec::new();
         let mut absent = false;
-        for state in self.before(at, evicted) {
+        for state in self.before(at, suppose) {
             let is_number = state.is_some_and(|entry| entry.is_number);
             for outcome in verb.outcomes(state) {
                 if !same(&outcome.answer, seen, is_number) {
@@ -223,7 +238,7 @@ impl Key {
         after
     }
 
-    fn before(&self, at: &Moment, evicted: bool) -> Vec<Option<&Entry>> {
+    fn before(&self, at: &Moment, suppose: Suppose) -> Vec<Option<&Entry>> {
         let mut before = Vec::new();
         for state in &self.states {
             match state {
@@ -232,7 +247,7 @@ impl Key {
                     if !entry.must_be_dead(at) {
                         before.push(Some(entry));
                     }
-                    if evicted || entry.may_be_dead(at) {
+                    if suppose == Suppose::Evicted || entry.may_be_dead(at) {
                         before.push(None);
                     }
                 }
