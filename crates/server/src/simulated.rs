@@ -19,7 +19,7 @@ use corecached_reactor::{Insert, Stream};
 
 use crate::cell::op::ShardOp;
 use crate::cell::outcome::ShardOutcome;
-use crate::conn::{Conn, ConnTable, Cx, Gather, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
+use crate::conn::{Admittance, Conn, ConnTable, Cx, Gather, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
 use crate::dialect::value::PinCookie;
 use crate::ground::config::Config;
 use crate::ground::listeners::{BindingProtocol, TlsKind};
@@ -28,7 +28,7 @@ use crate::latency::Tally;
 use crate::lending::batch::Delivery;
 use crate::lending::core::Core;
 use crate::listen::{ListenerId, ListenerInfo, Transport};
-use crate::replies::{Spare, Told};
+use crate::replies::{ReplyBuffers, Told};
 use crate::route::router::Router;
 use crate::run::build;
 use crate::shared::Shared;
@@ -55,7 +55,7 @@ pub fn start(shards: usize, memory_limit_bytes: u64) -> Vec<Shard> {
     };
     let built = build(config, None, vec![listener]).unwrap_or_else(|error| panic!("{error}"));
     let shared = built.shared;
-    shared.ground.clock.pause(true);
+    shared.ground.clock.pause();
     let shard = |parts: crate::shard::ShardParts| Shard {
         id: parts.id,
         owner: parts.owner,
@@ -66,7 +66,7 @@ pub fn start(shards: usize, memory_limit_bytes: u64) -> Vec<Shard> {
             router: parts.router,
             conns: ConnTable::default(),
             open: Vec::new(),
-            spare: Spare::default(),
+            reply_buffers: ReplyBuffers::default(),
         },
     };
     built.parts.into_iter().map(shard).collect()
@@ -88,7 +88,7 @@ struct Net {
     router: Router,
     conns: ConnTable,
     open: Vec<ConnId>,
-    spare: Spare,
+    reply_buffers: ReplyBuffers,
 }
 
 impl Shard {
@@ -100,7 +100,7 @@ impl Shard {
         let socket = File::open("/dev/null").expect("there is a /dev/null");
         let link = Link::Socket(Stream::unattached(socket.into()));
         let now = self.net.now;
-        let new = |id| Conn::new(link, id, LISTENER, true, None, now);
+        let new = |id| Conn::new(link, id, LISTENER, Admittance::Admitted, None, now);
         self.net.open.push(self.net.conns.insert(new));
         self.net.open.len() - 1
     }
@@ -177,7 +177,7 @@ impl Net {
             router: &mut self.router,
             shared: &self.shared,
             net: self.shared.telemetry.of(self.id.0),
-            spare: &mut self.spare,
+            reply_buffers: &mut self.reply_buffers,
             tally: Tally::default(),
             output_bytes_max: OUTPUT_BYTES_MAX,
             keys_left: KEYS_PER_TURN,
@@ -223,7 +223,7 @@ impl Net {
             .conns
             .get_mut(to.conn)
             .expect("no connection is closed");
-        conn.fulfil(to.seq, &mut self.spare, told);
+        conn.fulfil(to.seq, &mut self.reply_buffers, told);
     }
 
     fn shard_done(&mut self, to: ConnId, add: impl FnOnce(&mut Gather)) {
@@ -231,7 +231,7 @@ impl Net {
         let gather = conn.gather_mut().expect("it waits for all parts");
         add(gather);
         if gather.done() {
-            conn.finish_gather(&self.shared, &mut self.spare);
+            conn.finish_gather(&self.shared, &mut self.reply_buffers);
         }
     }
 

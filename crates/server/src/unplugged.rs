@@ -17,7 +17,7 @@ use corecached_mesh::Owner;
 use corecached_protocol::udp;
 use corecached_reactor::{Insert, Stream};
 
-use crate::conn::{Conn, ConnTable, Cx, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
+use crate::conn::{Admittance, Conn, ConnTable, Cx, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
 use crate::dialect::dump::Walked;
 use crate::dialect::value::PinCookie;
 use crate::ground::config::Config;
@@ -26,7 +26,7 @@ use crate::ids::{ConnId, ShardId};
 use crate::latency::Tally;
 use crate::lending::core::Core;
 use crate::listen::{ListenerId, ListenerInfo, Transport};
-use crate::replies::{Spare, Told};
+use crate::replies::{ReplyBuffers, Told};
 use crate::route::control::Control;
 use crate::route::router::Router;
 use crate::run::{Built, build};
@@ -75,7 +75,7 @@ struct Server {
     shared: Arc<Shared>,
     owner: Owner<Core>,
     router: Router,
-    spare: Spare,
+    reply_buffers: ReplyBuffers,
     conns: ConnTable,
 }
 
@@ -97,13 +97,13 @@ impl Server {
         let Built {
             shared, mut parts, ..
         } = built.unwrap_or_else(|error| panic!("{error}"));
-        shared.ground.clock.pause(true);
+        shared.ground.clock.pause();
         let parts = parts.pop().expect("one shard");
         Server {
             shared,
             owner: parts.owner,
             router: parts.router,
-            spare: Spare::default(),
+            reply_buffers: ReplyBuffers::default(),
             conns: ConnTable::default(),
         }
     }
@@ -111,7 +111,7 @@ impl Server {
     /// Runs a connection from its first byte to its last.
     fn converse(&mut self, link: Link, arrivals: &[&[u8]]) -> (Vec<u8>, bool) {
         let now = self.shared.ground.clock.now();
-        let new = |id| Conn::new(link, id, LISTENER, true, None, now);
+        let new = |id| Conn::new(link, id, LISTENER, Admittance::Admitted, None, now);
         let id = self.conns.insert(new);
         let mut replies = Vec::new();
         for bytes in arrivals {
@@ -156,7 +156,7 @@ impl Server {
             router: &mut self.router,
             shared: &self.shared,
             net: self.shared.telemetry.of(SHARD.0),
-            spare: &mut self.spare,
+            reply_buffers: &mut self.reply_buffers,
             tally: Tally::default(),
             output_bytes_max: OUTPUT_BYTES_MAX,
             keys_left: KEYS_PER_TURN,
@@ -176,12 +176,12 @@ impl Server {
             let conn = self.conn(id);
             if let Control::DescribeConns { reply_to, .. } = message {
                 // There is nothing to tell: the only connection is that of a test.
-                conn.fulfil(reply_to.seq, &mut Spare::default(), Told::plain(&[]));
+                conn.fulfil(reply_to.seq, &mut ReplyBuffers::default(), Told::plain(&[]));
                 if conn.gather_mut().is_some_and(|gather| {
                     gather.add_walked(Walked::default());
                     gather.done()
                 }) {
-                    conn.finish_gather(&shared, &mut Spare::default());
+                    conn.finish_gather(&shared, &mut ReplyBuffers::default());
                 }
             }
         }

@@ -93,6 +93,6 @@ fn ask_all(conn: &mut Conn, gather: Gather, cx: &mut Cx<'_>) {
         gather.add_outcome(outcome);
         gather.done()
     }) {
-        conn.finish_gather(cx.shared, cx.spare);
+        conn.finish_gather(cx.shared, cx.reply_buffers);
     }
 }

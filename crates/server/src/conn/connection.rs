@@ -94,12 +94,12 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    /// A new connection; not `admitted` if it has to authenticate first.
+    /// A new connection.
     pub(crate) fn new(
         link: Link,
         id: ConnId,
         listener: ListenerId,
-        admitted: bool,
+        admittance: Admittance,
         secure: Option<Box<Secure>>,
         now: Seconds,
     ) -> Conn {
@@ -109,10 +109,7 @@ impl Conn {
             id,
             listener,
             codec: None,
-            admittance: match admitted {
-                true => Admittance::Admitted,
-                false => Admittance::Stranger,
-            },
+            admittance,
             phase: Phase::default(),
             course: Course::default(),
             input: Input::default(),

@@ -10,6 +10,8 @@
 
 use corecached_protocol::event::{CloseReason, Peer};
 
+use crate::admission::Admission;
+
 /// Why `consume` returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -67,13 +69,23 @@ impl Course {
 
 /// Whether a connection may do more than authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Admittance {
+pub(crate) enum Admittance {
     /// It may not.
     Stranger,
     /// It may not; the next step of SASL is awaited.
     Introducing,
     /// It may.
     Admitted,
+}
+
+impl Admittance {
+    /// That of a new connection, which has to authenticate only if the server asks for that.
+    pub(crate) fn of_newcomer(admission: &Admission) -> Admittance {
+        match admission.auth {
+            None => Admittance::Admitted,
+            Some(_) => Admittance::Stranger,
+        }
+    }
 }
 
 /// The facts that watchers of connections are told when a connection closes.

@@ -6,7 +6,7 @@ use crate::cell::access::Access;
 use crate::dialect::ask::Times;
 use crate::ground::counters::NetCounters;
 use crate::latency::Tally;
-use crate::replies::Spare;
+use crate::replies::ReplyBuffers;
 use crate::route::router::Router;
 use crate::shared::Shared;
 
@@ -21,7 +21,7 @@ pub(crate) struct Cx<'a> {
     /// This shard's network counters.
     pub(crate) net: &'a NetCounters,
     /// Buffers for replies.
-    pub(crate) spare: &'a mut Spare,
+    pub(crate) reply_buffers: &'a mut ReplyBuffers,
     /// Counts the commands that the connection executes.
     pub(crate) tally: Tally<'a>,
     /// A connection with this many bytes to send executes nothing further.

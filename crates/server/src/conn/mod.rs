@@ -69,7 +69,7 @@ mod watch;
 mod window;
 
 pub(crate) use connection::Conn;
-pub(crate) use course::Listed;
+pub(crate) use course::{Admittance, Listed};
 pub(crate) use cx::{Cx, KEYS_PER_TURN};
 pub(crate) use direct::{Arrival, LANDING_BYTES};
 pub(crate) use gather::Gather;

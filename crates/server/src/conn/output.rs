@@ -19,7 +19,7 @@ use crate::dialect::notice::Notice;
 use crate::dialect::{Style, answer, elsewhere};
 use crate::dialogue;
 use crate::ids::{ReplySeq, ReplyTo, ShardId};
-use crate::replies::{Spare, Told};
+use crate::replies::{ReplyBuffers, Told};
 use crate::shared::Shared;
 
 use super::gather::Gather;
@@ -57,9 +57,13 @@ impl Conn {
         } else if style.is_none() {
             execute(&mut cx.access, op);
         } else {
-            let Cx { access, spare, .. } = cx;
+            let Cx {
+                access,
+                reply_buffers,
+                ..
+            } = cx;
             let shown = self.shown_at();
-            self.replies.write(spare, |out| {
+            self.replies.write(reply_buffers, |out| {
                 let begun = out.bytes.len();
                 answer(access, op, style, out);
                 show(shown, &out.bytes[begun..]);
@@ -82,7 +86,7 @@ impl Conn {
             access,
             router,
             shared,
-            spare,
+            reply_buffers,
             ..
         } = cx;
         let is_datagram = matches!(self.link, Link::Datagram { .. });
@@ -94,7 +98,7 @@ impl Conn {
         };
         let log = router.log();
         let shown = self.shown_at();
-        self.replies.write(spare, |out| {
+        self.replies.write(reply_buffers, |out| {
             let begun = out.bytes.len();
             let read = elsewhere::read((reader, owner), log, access, op, out);
             show(shown, &out.bytes[begun..]);
@@ -116,7 +120,7 @@ impl Conn {
             router,
             shared,
             net,
-            spare,
+            reply_buffers,
             ..
         } = cx;
         let (shown, replies) = (self.shown_at(), &mut self.replies);
@@ -126,7 +130,7 @@ impl Conn {
                 execute(access, op);
                 return;
             }
-            replies.write(spare, |out| {
+            replies.write(reply_buffers, |out| {
                 let begun = out.bytes.len();
                 answer(access, op, style, out);
                 show(shown, &out.bytes[begun..]);
@@ -167,7 +171,7 @@ impl Conn {
     #[inline]
     pub(super) fn tell(&mut self, cx: &mut Cx<'_>, write: impl FnOnce(&mut Outgoing)) {
         let shown = self.shown_at();
-        self.replies.write(cx.spare, |out| {
+        self.replies.write(cx.reply_buffers, |out| {
             let begun = out.bytes.len();
             write(out);
             show(shown, &out.bytes[begun..]);
@@ -180,9 +184,9 @@ impl Conn {
     }
 
     /// Puts a reply that has come from another shard in its place.
-    pub(crate) fn fulfil(&mut self, seq: ReplySeq, spare: &mut Spare, told: Told<'_>) {
+    pub(crate) fn fulfil(&mut self, seq: ReplySeq, buffers: &mut ReplyBuffers, told: Told<'_>) {
         show(self.shown_at(), told.bytes);
-        self.replies.fulfil(seq, spare, told);
+        self.replies.fulfil(seq, buffers, told);
     }
 
     /// The broadcast under way, if there is one.
@@ -191,7 +195,7 @@ impl Conn {
     }
 
     /// Ends the broadcast under way, since all shards have done their part.
-    pub(crate) fn finish_gather(&mut self, shared: &Shared, spare: &mut Spare) {
+    pub(crate) fn finish_gather(&mut self, shared: &Shared, buffers: &mut ReplyBuffers) {
         let Some(mut gather) = self.gather.take() else {
             return;
         };
@@ -202,7 +206,7 @@ impl Conn {
         if let Some(seq) = gather.seq() {
             let mut reply = Outgoing::default();
             gather.tell(shared, &mut reply.bytes);
-            self.fulfil(seq, spare, Told::all(&mut reply));
+            self.fulfil(seq, buffers, Told::all(&mut reply));
         }
     }
 

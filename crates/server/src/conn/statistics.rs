@@ -48,7 +48,7 @@ pub(super) fn stats(
         }
         StatsRequest::Detail(mode) => {
             let on = mode == DetailMode::On;
-            cx.shared.ground.tuning.detail.turn(on);
+            cx.shared.ground.tuning.detail.set(on);
             cx.shared.watch.count_prefixes(on);
             // The requests that follow in the same pipeline are counted, or not counted, as this command says.
             cx.access.observer.sync(cx.access.engine);

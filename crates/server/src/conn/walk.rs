@@ -141,8 +141,12 @@ fn step(conn: &mut Conn, mut crawl: Box<Crawl>, cx: &mut Cx<'_>) {
         conn.phase = Phase::Crawl(crawl);
         return;
     }
-    let Cx { access, spare, .. } = cx;
-    let walked = conn.replies.write(spare, |out| {
+    let Cx {
+        access,
+        reply_buffers,
+        ..
+    } = cx;
+    let walked = conn.replies.write(reply_buffers, |out| {
         dump::step(access, &step, &dump, &mut out.bytes)
     });
     crawl.go_on(walked);

@@ -3,7 +3,7 @@
 use corecached_protocol::reply;
 use corecached_protocol::text::Streams;
 
-use crate::replies::Spare;
+use crate::replies::ReplyBuffers;
 
 use super::{Conn, Cx, Phase};
 
@@ -42,7 +42,7 @@ impl Conn {
         if let Phase::Watching(watcher) = &self.phase {
             let lines = watcher.take();
             if !lines.is_empty() {
-                self.replies.write(&mut Spare::default(), |out| {
+                self.replies.write(&mut ReplyBuffers::default(), |out| {
                     out.bytes.extend_from_slice(&lines);
                 });
             }

@@ -97,15 +97,18 @@ impl Clock {
         self.ahead.store(bounded, Ordering::Relaxed);
     }
 
-    /// `debugtime p` and `debugtime r`: stops the clock, or lets it go on.
-    pub(crate) fn pause(&self, paused: bool) {
-        if !paused {
-            self.paused_at.store(RUNNING, Ordering::Relaxed);
-        } else if self.paused_at.load(Ordering::Relaxed) == RUNNING {
+    /// `debugtime p`: stops the clock.
+    pub(crate) fn pause(&self) {
+        if self.paused_at.load(Ordering::Relaxed) == RUNNING {
             let ahead = self.ahead.load(Ordering::Relaxed);
             self.paused_at
                 .store(i64::from(self.now().0) - ahead, Ordering::Relaxed);
         }
+    }
+
+    /// `debugtime r`: lets the clock go on.
+    pub(crate) fn go_on(&self) {
+        self.paused_at.store(RUNNING, Ordering::Relaxed);
     }
 
     /// Seconds since the start, as memcached counts them: from 2 on, so that tools can divide by it.
@@ -154,7 +157,7 @@ mod tests {
         let clock = Clock::start();
         let before = clock.now().0;
         clock.set_forward(100);
-        clock.pause(true);
+        clock.pause();
         let stopped = clock.now().0;
         assert!((before + 100..before + 160).contains(&stopped), "{stopped}");
         clock.set_forward(1);
@@ -162,7 +165,7 @@ mod tests {
         clock.set_forward(i64::MIN);
         assert!(clock.now().0 <= stopped - 100);
         clock.set_forward(i64::MAX);
-        clock.pause(false);
+        clock.go_on();
         assert!(clock.now().0 > i32::MAX as u32);
     }
 

@@ -44,9 +44,19 @@ impl Switch {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Turns the switch on or off; returns whether it was on before.
-    pub(crate) fn turn(&self, on: bool) -> bool {
-        self.0.swap(on, Ordering::Relaxed)
+    /// Puts the switch where `on` says.
+    pub(crate) fn set(&self, on: bool) {
+        self.0.store(on, Ordering::Relaxed);
+    }
+
+    /// Turns the switch on; returns whether it was on before.
+    pub(crate) fn turn_on(&self) -> bool {
+        self.0.swap(true, Ordering::Relaxed)
+    }
+
+    /// Turns the switch off.
+    pub(crate) fn turn_off(&self) {
+        self.set(false);
     }
 }
 

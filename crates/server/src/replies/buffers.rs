@@ -16,7 +16,7 @@ const RESTING_BYTES_MAX: usize = 64 * 1024;
 
 /// The empty buffers of one shard.
 #[derive(Debug, Default)]
-pub(crate) struct Spare {
+pub(crate) struct ReplyBuffers {
     /// A buffer for the next replies, which was used recently and is likely in the cache.
     pub(crate) ready: Option<Vec<u8>>,
     /// Side buffers, the last one used recently.
@@ -25,7 +25,7 @@ pub(crate) struct Spare {
     sides_bytes: usize,
 }
 
-impl Spare {
+impl ReplyBuffers {
     /// Takes a buffer for replies that may be sent now.
     #[inline]
     pub(super) fn take_ready(&mut self) -> Vec<u8> {
@@ -73,22 +73,22 @@ mod tests {
 
     #[test]
     fn side_buffers_come_again_and_large_or_many_ones_are_freed() {
-        let mut spare = Spare::default();
-        let mut side = spare.take_side();
+        let mut buffers = ReplyBuffers::default();
+        let mut side = buffers.take_side();
         side.extend_from_slice(b"STORED\r\n");
         let place = side.as_ptr();
-        spare.give_side(side);
-        let again = spare.take_side();
+        buffers.give_side(side);
+        let again = buffers.take_side();
         assert_eq!((again.as_ptr(), again.len()), (place, 0));
-        spare.give_side(again);
-        spare.give_side(Vec::with_capacity(SIDE_BYTES_MAX + 1));
-        spare.give_side(Vec::new());
-        assert_eq!((spare.sides.len(), spare.sides_bytes), (1, SIDE_BYTES));
+        buffers.give_side(again);
+        buffers.give_side(Vec::with_capacity(SIDE_BYTES_MAX + 1));
+        buffers.give_side(Vec::new());
+        assert_eq!((buffers.sides.len(), buffers.sides_bytes), (1, SIDE_BYTES));
         for _ in 0..1000 {
-            spare.give_side(Vec::with_capacity(SIDE_BYTES));
+            buffers.give_side(Vec::with_capacity(SIDE_BYTES));
         }
-        assert_eq!(spare.sides_bytes, SIDES_BYTES_MAX);
-        spare.rest();
-        assert_eq!(spare.sides_bytes, RESTING_BYTES_MAX);
+        assert_eq!(buffers.sides_bytes, SIDES_BYTES_MAX);
+        buffers.rest();
+        assert_eq!(buffers.sides_bytes, RESTING_BYTES_MAX);
     }
 }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! With nothing waiting (always so with one shard), a reply is written straight into `ready`. The buffers come from the
-//! shard ([`Spare`]); that of `side` goes back as soon as nothing waits, so an idle connection keeps none.
+//! shard ([`ReplyBuffers`]); that of `side` goes back as soon as nothing waits, so an idle connection keeps none.
 
 use std::collections::VecDeque;
 
@@ -18,9 +18,9 @@ use corecached_reactor::{Insert, Outgoing};
 use crate::dialect::value::SEND_IN_PLACE_BYTES;
 use crate::ids::ReplySeq;
 
-mod spare;
+mod buffers;
 
-pub(crate) use spare::Spare;
+pub(crate) use buffers::ReplyBuffers;
 
 /// A reply that was made elsewhere: part of a buffer.
 #[derive(Debug)]
@@ -106,12 +106,12 @@ impl Replies {
     #[inline]
     pub(crate) fn write<R>(
         &mut self,
-        spare: &mut Spare,
+        buffers: &mut ReplyBuffers,
         write: impl FnOnce(&mut Outgoing) -> R,
     ) -> R {
         if self.waiting.is_empty() {
             if self.ready.bytes.capacity() == 0 {
-                self.ready.bytes = spare.take_ready();
+                self.ready.bytes = buffers.take_ready();
             }
             let inserts = self.ready.inserts.len();
             let result = write(&mut self.ready);
@@ -120,11 +120,15 @@ impl Replies {
             }
             return result;
         }
-        self.write_behind(spare, write)
+        self.write_behind(buffers, write)
     }
 
-    fn write_behind<R>(&mut self, spare: &mut Spare, write: impl FnOnce(&mut Outgoing) -> R) -> R {
-        self.prepare_side(spare);
+    fn write_behind<R>(
+        &mut self,
+        buffers: &mut ReplyBuffers,
+        write: impl FnOnce(&mut Outgoing) -> R,
+    ) -> R {
+        self.prepare_side(buffers);
         let (start, first_insert) = (self.side.bytes.len(), self.side.inserts.len());
         let result = write(&mut self.side);
         let (end, end_insert) = (self.side.bytes.len(), self.side.inserts.len());
@@ -152,9 +156,9 @@ impl Replies {
         result
     }
 
-    fn prepare_side(&mut self, spare: &mut Spare) {
+    fn prepare_side(&mut self, buffers: &mut ReplyBuffers) {
         if self.side.bytes.capacity() == 0 {
-            self.side.bytes = spare.take_side();
+            self.side.bytes = buffers.take_side();
         }
     }
 
@@ -172,7 +176,7 @@ impl Replies {
     }
 
     /// Puts an awaited reply in its place, and moves all replies that are complete now to the ready bytes.
-    pub(crate) fn fulfil(&mut self, seq: ReplySeq, spare: &mut Spare, told: Told<'_>) {
+    pub(crate) fn fulfil(&mut self, seq: ReplySeq, buffers: &mut ReplyBuffers, told: Told<'_>) {
         let index = seq.0.wrapping_sub(self.first) as usize;
         debug_assert!(index < self.waiting.len(), "a reply nobody waits for");
         let inserted = inserted(told.inserts);
@@ -180,15 +184,15 @@ impl Replies {
         self.estimate.note(told.bytes.len() + inserted);
         if index == 0 {
             if self.ready.bytes.capacity() == 0 {
-                self.ready.bytes = spare.take_ready();
+                self.ready.bytes = buffers.take_ready();
             }
             append(&mut self.ready, told);
             self.waiting.pop_front();
             self.first = self.first.wrapping_add(1);
-            self.advance(spare);
+            self.advance(buffers);
             return;
         }
-        self.prepare_side(spare);
+        self.prepare_side(buffers);
         let (start, first_insert) = (self.side.bytes.len(), self.side.inserts.len());
         append(&mut self.side, told);
         if let Some(slot) = self.waiting.get_mut(index) {
@@ -202,7 +206,7 @@ impl Replies {
     }
 
     /// Moves ready slots from the front of the queue to `ready`.
-    fn advance(&mut self, spare: &mut Spare) {
+    fn advance(&mut self, buffers: &mut ReplyBuffers) {
         while let Some(&Slot::Ready {
             start,
             end,
@@ -221,7 +225,7 @@ impl Replies {
         }
         if self.waiting.is_empty() {
             // An idle connection keeps no buffer.
-            spare.give_side(std::mem::take(&mut self.side.bytes));
+            buffers.give_side(std::mem::take(&mut self.side.bytes));
             self.side.inserts.clear();
             self.side.inserts.shrink_to(WAITING_KEPT);
             self.waiting.shrink_to(WAITING_KEPT);

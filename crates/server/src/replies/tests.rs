@@ -40,7 +40,7 @@ fn show(out: &Outgoing) -> String {
 fn replies_leave_in_request_order_whatever_order_they_come_in() {
     for seed in 1..200 {
         let mut random = Random(seed);
-        let (mut replies, mut spare) = (Replies::default(), Spare::default());
+        let (mut replies, mut buffers) = (Replies::default(), ReplyBuffers::default());
         let (mut expected, mut sent) = (String::new(), String::new());
         let mut awaited: Vec<(ReplySeq, String)> = Vec::new();
         let alone = |text: &str| {
@@ -52,14 +52,14 @@ fn replies_leave_in_request_order_whatever_order_they_come_in() {
             let text = format!("reply {request};").repeat(1 + random.below(3) as usize);
             expected += &show(&alone(&text));
             if random.below(2) == 0 {
-                replies.write(&mut spare, |out| write(out, &text));
+                replies.write(&mut buffers, |out| write(out, &text));
             } else {
                 awaited.push((replies.expect(), text));
             }
             while !awaited.is_empty() && random.below(3) == 0 {
                 let (seq, text) = awaited.swap_remove(random.below(awaited.len() as u64) as usize);
                 let mut reply = alone(&text);
-                replies.fulfil(seq, &mut spare, Told::all(&mut reply));
+                replies.fulfil(seq, &mut buffers, Told::all(&mut reply));
             }
             if random.below(4) == 0 {
                 sent += &show(&replies.take_ready());
@@ -67,7 +67,7 @@ fn replies_leave_in_request_order_whatever_order_they_come_in() {
         }
         for (seq, text) in awaited {
             let mut reply = alone(&text);
-            replies.fulfil(seq, &mut spare, Told::all(&mut reply));
+            replies.fulfil(seq, &mut buffers, Told::all(&mut reply));
         }
         sent += &show(&replies.take_ready());
         assert_eq!(sent, expected, "seed {seed}");
@@ -82,14 +82,14 @@ fn replies_leave_in_request_order_whatever_order_they_come_in() {
 #[test]
 fn what_is_abandoned_names_every_insert_once() {
     let mut replies = Replies::default();
-    replies.write(&mut Spare::default(), |out| write(out, "a"));
+    replies.write(&mut ReplyBuffers::default(), |out| write(out, "a"));
     let first = replies.expect();
-    replies.write(&mut Spare::default(), |out| write(out, "bb"));
+    replies.write(&mut ReplyBuffers::default(), |out| write(out, "bb"));
     let second = replies.expect();
-    replies.write(&mut Spare::default(), |out| write(out, "ccc"));
+    replies.write(&mut ReplyBuffers::default(), |out| write(out, "ccc"));
     let mut reply = Outgoing::default();
     write(&mut reply, "dddd");
-    replies.fulfil(first, &mut Spare::default(), Told::all(&mut reply));
+    replies.fulfil(first, &mut ReplyBuffers::default(), Told::all(&mut reply));
     let mut lengths: Vec<u64> = replies
         .abandon()
         .iter()

@@ -6,18 +6,18 @@
 use crate::lending::batch::BoxedBatch;
 
 /// Memory of the batches that a shard keeps: some 800 that have carried a few small values, or ten as large as can be.
-const SPARE_BYTES_MAX: usize = 4 * 1024 * 1024;
+const HELD_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// What is kept of it by a shard without traffic.
 const RESTING_BYTES_MAX: usize = 512 * 1024;
 
 /// The empty batches of one shard, the last one used recently.
 #[derive(Debug, Default)]
-pub(super) struct Spares {
+pub(super) struct EmptyBatches {
     batches: Vec<BoxedBatch>,
     bytes: usize,
 }
 
-impl Spares {
+impl EmptyBatches {
     /// Takes a batch, or makes one.
     #[inline]
     pub(super) fn take(&mut self) -> BoxedBatch {
@@ -33,7 +33,7 @@ impl Spares {
     pub(super) fn give(&mut self, batch: BoxedBatch) {
         debug_assert!(batch.is_empty(), "its answers have been delivered");
         let bytes = self.bytes + batch.held_bytes();
-        if bytes <= SPARE_BYTES_MAX {
+        if bytes <= HELD_BYTES_MAX {
             self.bytes = bytes;
             self.batches.push(batch);
         }
@@ -58,20 +58,20 @@ mod tests {
 
     #[test]
     fn batches_come_again_up_to_their_memory() {
-        let mut spares = Spares::default();
-        let batch = spares.take();
+        let mut empty = EmptyBatches::default();
+        let batch = empty.take();
         let place: *const _ = &raw const *batch;
-        spares.give(batch);
-        let again = spares.take();
+        empty.give(batch);
+        let again = empty.take();
         assert!(std::ptr::eq(place, &raw const *again));
-        assert_eq!(spares.bytes, 0);
+        assert_eq!(empty.bytes, 0);
         let each = again.held_bytes();
-        for _ in 0..=SPARE_BYTES_MAX / each {
-            spares.give(BoxedBatch::default());
+        for _ in 0..=HELD_BYTES_MAX / each {
+            empty.give(BoxedBatch::default());
         }
-        assert_eq!(spares.batches.len(), SPARE_BYTES_MAX / each);
-        assert_eq!(spares.bytes, spares.batches.len() * each);
-        spares.rest();
-        assert_eq!(spares.batches.len(), RESTING_BYTES_MAX / each);
+        assert_eq!(empty.batches.len(), HELD_BYTES_MAX / each);
+        assert_eq!(empty.bytes, empty.batches.len() * each);
+        empty.rest();
+        assert_eq!(empty.batches.len(), RESTING_BYTES_MAX / each);
     }
 }

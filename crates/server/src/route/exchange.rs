@@ -120,7 +120,7 @@ impl Router {
         } else if peer.try_loan(lender, &mut self.leavings) {
             net.loans.add(1);
             peer.run_before = self.epoch + 1;
-            let empty = self.spare.take();
+            let empty = self.empty_batches.take();
             let done = std::mem::replace(&mut peer.outbox, empty);
             self.leavings.completed.push(done);
         } else {
@@ -128,7 +128,7 @@ impl Router {
         }
         if sends && peer.under_way < QUEUE_BATCHES {
             net.messages.add(1);
-            peer.send(self.spare.take(), self.epoch);
+            peer.send(self.empty_batches.take(), self.epoch);
             handle.sent_by(self.me);
             sets.awaited.insert(shard);
             rings = true;
@@ -165,13 +165,13 @@ impl Router {
 
     /// Frees batches, since there is no traffic.
     pub(crate) fn rest(&mut self) {
-        self.spare.rest();
+        self.empty_batches.rest();
     }
 
     /// Takes delivered batches back, for use again.
     pub(crate) fn give_back(&mut self, mut batches: Vec<BoxedBatch>) {
         for batch in batches.drain(..) {
-            self.spare.give(batch);
+            self.empty_batches.give(batch);
         }
         if self.leavings.completed.is_empty() {
             self.leavings.completed = batches;

@@ -35,10 +35,10 @@ use crate::lending::batch::Batch;
 use crate::lending::core::Cells;
 use crate::watch::Lines;
 
+use super::empty_batches::EmptyBatches;
 use super::peer::{LOAN_BYTES_MAX, Leavings, Lender, NOBODY, Peer, PeerQueues};
 use super::pushed::Pushed;
 use super::sets::Sets;
-use super::spare::Spares;
 
 /// With this many operations waiting for one shard, connections stop adding to them.
 const OUTBOX_OPS_MAX: usize = 4096;
@@ -66,7 +66,7 @@ pub(crate) struct Router {
     /// By shard id; `None` for this shard itself.
     pub(super) peers: Vec<Option<Peer>>,
     /// Empty batches, to be used again.
-    pub(super) spare: Spares,
+    pub(super) empty_batches: EmptyBatches,
     /// What loans have left to be done.
     pub(super) leavings: Leavings,
 }
@@ -87,7 +87,7 @@ impl Router {
                 .into_iter()
                 .map(|queues| queues.map(Peer::new))
                 .collect(),
-            spare: Spares::default(),
+            empty_batches: EmptyBatches::default(),
             leavings: Leavings::default(),
         }
     }
@@ -265,7 +265,7 @@ impl Router {
         batches.map(|batch| batch.held_bytes()).sum::<usize>()
             + notes.map(Notes::held_bytes).sum::<usize>()
             + self.log.held_bytes()
-            + self.spare.held_bytes()
+            + self.empty_batches.held_bytes()
     }
 
     /// Whether there is another shard.

@@ -11,7 +11,7 @@ use tracing::{debug, error, warn};
 
 use crate::cell::ShardReport;
 use crate::cell::walk::Place;
-use crate::conn::{Conn, Link, Secure};
+use crate::conn::{Admittance, Conn, Link, Secure};
 use crate::dialect::dump::Walked;
 use crate::dialect::notice::Notice;
 use crate::ground::listeners::TlsKind;
@@ -77,12 +77,12 @@ impl Net {
             return self.forget_connection();
         };
         let secure = session.map(|session| Box::new(Secure::new(session)));
-        let admitted = self.shared.admission.auth.is_none();
+        let admittance = Admittance::of_newcomer(&self.shared.admission);
         let id = self.conns.insert(|id| {
             let stream = self.reactor.open(fd, id.token());
             self.reactor.recv(&stream);
             let link = Link::Socket(stream);
-            Conn::new(link, id, listener, admitted, secure, now)
+            Conn::new(link, id, listener, admittance, secure, now)
         });
         self.idle.watch(id.index, now);
         self.note_opened(id);

@@ -75,7 +75,7 @@ impl Net {
     pub(super) fn deliver_told(&mut self, to: ReplyTo, told: Told<'_>) {
         self.warm.prepare(&mut self.reactor);
         match self.conns.get_mut(to.conn) {
-            Some(conn) => conn.fulfil(to.seq, &mut self.warm.spare, told),
+            Some(conn) => conn.fulfil(to.seq, &mut self.warm.reply_buffers, told),
             None => self.unpin_remote(told.inserts),
         }
     }
@@ -90,7 +90,7 @@ impl Net {
         };
         add(gather);
         if gather.done() {
-            conn.finish_gather(&self.shared, &mut self.warm.spare);
+            conn.finish_gather(&self.shared, &mut self.warm.reply_buffers);
         }
     }
 

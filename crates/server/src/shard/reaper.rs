@@ -60,16 +60,16 @@ impl Reaper {
     /// Notes that the loop has worked until now: it is going to wait, or to look for events.
     #[inline]
     pub(super) fn worked(&mut self) {
-        if let Some(spare) = &mut self.pass {
-            spare.worked(Instant::now());
+        if let Some(pass) = &mut self.pass {
+            pass.worked(Instant::now());
         }
     }
 
     /// Notes that the loop has waited until now.
     #[inline]
     pub(super) fn waited(&mut self) {
-        if let Some(spare) = &mut self.pass {
-            spare.waited(Instant::now());
+        if let Some(pass) = &mut self.pass {
+            pass.waited(Instant::now());
         }
     }
 
@@ -91,7 +91,7 @@ impl Reaper {
 
     /// Works for one slice.
     pub(super) fn work(&mut self, engine: &mut Engine, now: Seconds, slice: Duration) {
-        let Some(spare) = &mut self.pass else { return };
+        let Some(pass) = &mut self.pass else { return };
         let begun = Instant::now();
         let mut is_through = false;
         let mut ended = begun;
@@ -99,7 +99,7 @@ impl Reaper {
             is_through = engine.reap(now, CHUNKS, self.one_in).wrapped;
             ended = Instant::now();
         }
-        spare.spent(ended);
+        pass.spent(ended);
         if is_through {
             self.pass = None;
             self.due = ended + PASS_REST;

@@ -141,7 +141,7 @@ impl Shard {
     async fn park(&mut self) -> io::Result<()> {
         if self.net.handle().try_sleep() {
             self.net.counters().parks.add(1);
-            self.net.warm.spare.rest();
+            self.net.warm.reply_buffers.rest();
             self.net.router.rest();
             self.net.meter.rest();
             self.net.handle().reaches(Stage::Parked);

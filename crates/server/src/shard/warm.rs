@@ -3,7 +3,7 @@
 use corecached_reactor::Reactor;
 
 use crate::conn::{LANDING_BYTES, Sealing};
-use crate::replies::Spare;
+use crate::replies::ReplyBuffers;
 
 /// Capacity in bytes above which buffers of encryption are freed after use.
 const BUFFER_BYTES_KEPT: usize = 64 * 1024;
@@ -12,7 +12,7 @@ const BUFFER_BYTES_KEPT: usize = 64 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Warm {
     /// Buffers for replies.
-    pub(super) spare: Spare,
+    pub(super) reply_buffers: ReplyBuffers,
     /// A buffer for decrypted bytes.
     pub(super) scratch: Vec<u8>,
     /// A buffer for bytes that are read without the ring; empty until the first large value.
@@ -25,8 +25,8 @@ impl Warm {
     /// Takes a buffer for the next replies from the reactor, if there is none.
     #[inline]
     pub(super) fn prepare(&mut self, reactor: &mut Reactor) {
-        if self.spare.ready.is_none() {
-            self.spare.ready = Some(reactor.take_buffer());
+        if self.reply_buffers.ready.is_none() {
+            self.reply_buffers.ready = Some(reactor.take_buffer());
         }
     }
 
@@ -65,6 +65,6 @@ impl Warm {
         self.scratch.capacity()
             + self.landing.capacity()
             + self.sealing.stage.capacity()
-            + self.spare.held_bytes()
+            + self.reply_buffers.held_bytes()
     }
 }

@@ -45,7 +45,7 @@ impl Net {
             router: &mut self.router,
             shared: &self.shared,
             net: self.shared.telemetry.of(self.id.0),
-            spare: &mut self.warm.spare,
+            reply_buffers: &mut self.warm.reply_buffers,
             tally: self.meter.tally(),
             output_bytes_max: self.holding.output_bytes_max(),
             keys_left: KEYS_PER_TURN,

@@ -20,18 +20,18 @@ pub(super) fn log_request(conn: &Conn, head: Head) {
     }
 }
 
-/// Answers with an error; closes the connection if the stream cannot be trusted after this error.
+/// Answers with an error. `then` is the step that follows: the connection is closed if the error leaves the stream in
+/// doubt.
 pub(super) fn fail(
     conn: &mut Conn,
     head: Head,
     status: Status,
-    used: usize,
-    close: bool,
+    then: Step,
     cx: &mut Cx<'_>,
 ) -> Step {
     cx.tally.count_other();
     conn.tell(cx, |out| reply::error(&mut out.bytes, head, status));
-    if close { Step::Close } else { Step::Used(used) }
+    then
 }
 
 /// Counts the command for `stats latency`, unless that is done where its key or its error is at hand.

@@ -37,7 +37,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     }
     log_request(conn, head);
     if !conn.is_admitted() && !sasl::is_open(head, &request) {
-        return fail(conn, head, Status::AuthError, used, true, cx);
+        return fail(conn, head, Status::AuthError, Step::Close, cx);
     }
     count_other(&request, cx);
     match request {
@@ -83,16 +83,24 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
         | BinaryRequest::SaslStep { .. } => {
             return sasl::command(conn, head, &request, &bytes[used..], used, cx);
         }
-        BinaryRequest::Error {
-            status,
-            swallow,
-            close,
-        } => {
-            conn.swallow(swallow);
-            return fail(conn, head, status, used, close, cx);
+        BinaryRequest::Error { status, .. } => {
+            let then = after_error(conn, &request, used);
+            return fail(conn, head, status, then, cx);
         }
     }
     Step::Used(used)
+}
+
+/// What follows a packet that is an error: bytes of it may have to be dropped, or the stream cannot be trusted any more.
+fn after_error(conn: &mut Conn, request: &BinaryRequest<'_>, used: usize) -> Step {
+    let BinaryRequest::Error { swallow, close, .. } = *request else {
+        return Step::Used(used);
+    };
+    conn.swallow(swallow);
+    match close {
+        true => Step::Close,
+        false => Step::Used(used),
+    }
 }
 
 #[inline]

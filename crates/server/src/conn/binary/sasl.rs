@@ -73,7 +73,7 @@ pub(super) fn command(
     };
     if let Some(status) = refusal {
         conn.swallow(value_bytes);
-        return fail(conn, head, status, used, false, cx);
+        return fail(conn, head, status, Step::Used(used), cx);
     }
     let Some(message) = data.get(..value_bytes) else {
         return Step::Incomplete;
@@ -92,7 +92,7 @@ pub(super) fn command(
 
 fn list(conn: &mut Conn, head: Head, used: usize, cx: &mut Cx<'_>) -> Step {
     if cx.shared.admission.auth.is_none() {
-        return fail(conn, head, Status::UnknownCommand, used, false, cx);
+        return fail(conn, head, Status::UnknownCommand, Step::Used(used), cx);
     }
     if conn.is_admitted() {
         conn.admittance = Admittance::Stranger;

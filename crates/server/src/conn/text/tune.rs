@@ -46,10 +46,10 @@ pub(super) fn lru(conn: &mut Conn, request: LruRequest, noreply: bool, cx: &mut 
             return conn.say_unless(noreply, reply::ERROR, cx);
         }
         LruRequest::Segmented(on) => {
-            tuning.lru_segmented.turn(on);
+            tuning.lru_segmented.set(on);
         }
         LruRequest::TempTtl(seconds) => {
-            tuning.temp_lru.turn(seconds.is_some());
+            tuning.temp_lru.set(seconds.is_some());
             if let Some(seconds) = seconds {
                 tuning.temporary_ttl.set(seconds);
             }
@@ -67,10 +67,10 @@ pub(super) fn lru_crawler(
 ) {
     let tuning = &cx.shared.ground.tuning;
     let line = match request {
-        CrawlerRequest::Enable if tuning.lru_crawler.turn(true) => reply::CRAWLER_NOT_STARTED,
+        CrawlerRequest::Enable if tuning.lru_crawler.turn_on() => reply::CRAWLER_NOT_STARTED,
         CrawlerRequest::Enable => reply::OK,
         CrawlerRequest::Disable => {
-            tuning.lru_crawler.turn(false);
+            tuning.lru_crawler.turn_off();
             reply::OK
         }
         CrawlerRequest::Sleep(microseconds) => {
@@ -97,8 +97,8 @@ pub(super) fn debugtime(conn: &mut Conn, time: DebugTime, noreply: bool, cx: &mu
             return conn.say_unless(noreply, reply::ERROR, cx);
         }
         DebugTime::Unknown => return conn.say_unless(noreply, reply::ERROR, cx),
-        DebugTime::Pause => clock.pause(true),
-        DebugTime::Resume => clock.pause(false),
+        DebugTime::Pause => clock.pause(),
+        DebugTime::Resume => clock.go_on(),
         DebugTime::Forward(seconds) => clock.set_forward(seconds),
     }
     conn.say_unless(noreply, reply::OK, cx);
