@@ -1,6 +1,7 @@
 //! Lines of the commands that show what is in the cache: `lru_crawler metadump` and `mgdump`, `stats cachedump`, `stats
 //! detail dump`.
 
+use crate::item_fields::ItemFields;
 use crate::reply::{CRLF, number};
 use crate::{meta, uri};
 
@@ -31,18 +32,14 @@ pub fn metadump_line(out: &mut Vec<u8>, item: &MetadumpItem<'_>) {
     uri::encode(out, item.key);
     out.extend_from_slice(b" exp=");
     number(out, item.exptime.unwrap_or(-1));
-    out.extend_from_slice(b" la=");
-    number(out, item.last_access);
-    out.extend_from_slice(b" cas=");
-    number(out, item.cas);
-    out.extend_from_slice(if item.fetched {
-        b" fetch=yes cls="
-    } else {
-        b" fetch=no cls="
-    });
-    number(out, item.class_id);
-    out.extend_from_slice(b" size=");
-    number(out, item.item_bytes);
+    let fields = ItemFields {
+        last_access: item.last_access,
+        cas: item.cas,
+        fetched: item.fetched,
+        class: u32::from(item.class_id),
+        item_bytes: item.item_bytes,
+    };
+    fields.append(out);
     out.extend_from_slice(b" flags=");
     number(out, item.client_flags);
     out.extend_from_slice(b" \n");

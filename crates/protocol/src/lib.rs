@@ -39,6 +39,7 @@ mod codec;
 pub mod dump;
 pub mod event;
 pub mod exptime;
+mod item_fields;
 pub mod meta;
 pub mod number;
 pub mod reply;

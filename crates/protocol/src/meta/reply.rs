@@ -10,6 +10,7 @@
 
 use super::base64;
 use super::flags::Flags;
+use crate::item_fields::ItemFields;
 use crate::reply::{CRLF, number};
 
 /// A miss of `me`.
@@ -357,17 +358,13 @@ pub fn debug(out: &mut Vec<u8>, item: &Innards<'_>) {
         Some(seconds) => number(out, seconds),
         None => number(out, -1),
     }
-    out.extend_from_slice(b" la=");
-    number(out, item.idle_seconds);
-    out.extend_from_slice(b" cas=");
-    number(out, item.cas);
-    out.extend_from_slice(if item.fetched {
-        b" fetch=yes cls="
-    } else {
-        b" fetch=no cls="
-    });
-    number(out, item.class);
-    out.extend_from_slice(b" size=");
-    number(out, item.item_bytes);
+    let fields = ItemFields {
+        last_access: item.idle_seconds,
+        cas: item.cas,
+        fetched: item.fetched,
+        class: item.class,
+        item_bytes: item.item_bytes,
+    };
+    fields.append(out);
     out.extend_from_slice(CRLF);
 }
