@@ -9,7 +9,7 @@
 //! Keys `n0` to `n3` hold numbers only, and are never stale nor won: what incr makes of such an item depends in memcached
 //! on how long the number is, and on replies that are not sent yet.
 
-use super::{CAS_END, CAS_OF};
+use super::{CAS_END, CAS_OF, NUMBERS};
 use crate::Choices;
 
 const KEYS: [&str; 6] = ["k0", "k1", "k2", "k3", "k:4", "k\t5"];
@@ -259,24 +259,7 @@ fn arith(choices: &mut Choices<'_>, number: usize) -> Vec<u8> {
 
 /// Sets a key that holds numbers to one, or to what almost is one.
 fn number_set(choices: &mut Choices<'_>, number: usize) -> Vec<u8> {
-    let numbers = [
-        "0",
-        "9",
-        "10",
-        "100",
-        "18446744073709551615",
-        "007",
-        "12 ",
-        " 12",
-        "+5",
-        "-5",
-        "",
-        "12x",
-        "x",
-        "18446744073709551616",
-        "1 2",
-    ];
-    let value = choices.of(&numbers);
+    let value = choices.of(&NUMBERS);
     let key = choices.of(&NUMBER_KEYS);
     format!("ms {key} {} k c O{number}\r\n{value}\r\n", value.len()).into_bytes()
 }

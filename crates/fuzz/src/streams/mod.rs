@@ -7,6 +7,28 @@ pub mod binary;
 pub mod meta;
 pub mod text;
 
+/// Values that are numbers, and some that almost are.
+const NUMBERS: [&str; 18] = [
+    "0",
+    "9",
+    "10",
+    "99",
+    "100",
+    "1000",
+    "18446744073709551614",
+    "18446744073709551615",
+    "007",
+    "12 ",
+    " 12",
+    "+5",
+    "-5",
+    "",
+    "12x",
+    "x",
+    "18446744073709551616",
+    "1 2",
+];
+
 /// Stands in a request for the cas unique that the server last gave with this key, ended by [`CAS_END`].
 pub const CAS_OF: &[u8] = b"\x01cas:";
 /// Ends the key after [`CAS_OF`].

@@ -10,7 +10,7 @@
 //!
 //! Keys `n0` to `n3` hold numbers only, so that the padding that decr may leave never gets into other values.
 
-use super::{CAS_END, CAS_OF};
+use super::{CAS_END, CAS_OF, NUMBERS};
 use crate::Choices;
 
 const STORES: [&str; 6] = ["set", "add", "replace", "append", "prepend", "cas"];
@@ -257,26 +257,7 @@ fn value(choices: &mut Choices<'_>, length: usize) -> Vec<u8> {
 
 /// Sets a key that holds numbers to one, or to what almost is one.
 fn number(choices: &mut Choices<'_>) -> Vec<u8> {
-    let number = choices.of(&[
-        "0",
-        "9",
-        "10",
-        "99",
-        "100",
-        "1000",
-        "18446744073709551614",
-        "18446744073709551615",
-        "007",
-        "12 ",
-        " 12",
-        "+5",
-        "-5",
-        "",
-        "12x",
-        "x",
-        "18446744073709551616",
-        "1 2",
-    ]);
+    let number = choices.of(&NUMBERS);
     let key = choices.of(&NUMBER_KEYS);
     let flags = choices.of(&FLAGS);
     format!("set {key} {flags} 0 {}\r\n{number}\r\n", number.len()).into_bytes()
