@@ -203,8 +203,19 @@ impl Session {
         self
     }
 
-    /// Sets all keys.
-    pub fn preload(&mut self, live: &mut Live) -> Result<Preload> {
+    /// Sets all keys, unless `--no-preload` says that they are there.
+    pub fn preload_if_wanted(
+        &mut self,
+        options: &WorkloadOptions,
+        live: &mut Live,
+    ) -> Result<Option<Preload>> {
+        match options.no_preload {
+            true => Ok(None),
+            false => self.preload(live).map(Some),
+        }
+    }
+
+    fn preload(&mut self, live: &mut Live) -> Result<Preload> {
         let keys = self.workload.spec.keys * self.workload.key_spaces().len() as u64;
         live.stage(&format!("setting {keys} keys"));
         let evicted_before = evictions(&self.stats());

@@ -46,12 +46,10 @@ pub fn execute(options: &CompareCommand) -> Result<Exit> {
         Side::new("B", open(&options.b, options.server_pid_b)?),
     ];
     let mut notes = Vec::new();
-    if !options.workload.no_preload {
-        for side in &mut sides {
-            let preload = side.session.preload(&mut live)?;
-            let of_side = preload_notes(Some(&preload)).into_iter();
-            notes.extend(of_side.map(|note| format!("{}: {note}", side.name)));
-        }
+    for side in &mut sides {
+        let preload = side.session.preload_if_wanted(&options.workload, &mut live)?;
+        let of_side = preload_notes(preload.as_ref()).into_iter();
+        notes.extend(of_side.map(|note| format!("{}: {note}", side.name)));
     }
     let ended_by = rounds(options, &load, &mut sides, &mut live).err();
     live.clear();

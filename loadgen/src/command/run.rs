@@ -29,11 +29,7 @@ pub fn execute(options: &RunCommand) -> Result<Exit> {
         workload,
         load.depth,
     )?;
-    let preload = if options.workload.no_preload {
-        None
-    } else {
-        Some(session.preload(&mut live)?)
-    };
+    let preload = session.preload_if_wanted(&options.workload, &mut live)?;
     live.stage_for("measuring", load.duration.as_secs_f64());
     let started = SystemTime::now() + load.warm_up;
     let measured = session.measure(&load, &mut live)?;

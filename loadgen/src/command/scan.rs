@@ -77,10 +77,8 @@ pub fn execute(options: &ScanCommand) -> Result<Exit> {
         workload,
         load.depth.max(PEAK_DEPTH),
     )?;
-    let mut notes = Vec::new();
-    if !options.workload.no_preload {
-        notes = preload_notes(Some(&session.preload(&mut live)?));
-    }
+    let preload = session.preload_if_wanted(&options.workload, &mut live)?;
+    let mut notes = preload_notes(preload.as_ref());
     let (low, high, peak) = match range {
         Range::Rates(low, high) => (low, high, None),
         Range::OfPeak(low, high) => {

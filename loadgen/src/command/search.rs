@@ -42,11 +42,7 @@ pub fn execute(options: &SearchCommand) -> Result<Exit> {
         workload,
         load.depth,
     )?;
-    let preload = if options.workload.no_preload {
-        None
-    } else {
-        Some(session.preload(&mut live)?)
-    };
+    let preload = session.preload_if_wanted(&options.workload, &mut live)?;
     let mut probing = Probing {
         session,
         slo,

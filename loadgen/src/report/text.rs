@@ -415,6 +415,21 @@ pub fn steps(steps: &[Step], out: &mut String) {
         .for_each(|step| line!(out, "{}", step_line(step)));
 }
 
+/// The figures of a step: load asked for, load served, response times, errors, how busy the client was.
+#[must_use]
+pub fn step_figures(step: &Step) -> [String; 8] {
+    [
+        format_count(step.rate),
+        format_count(step.achieved),
+        format_latency(step.response.p50_ns),
+        format_latency(step.response.p99_ns),
+        format_latency(step.response.p999_ns),
+        format_latency(step.response.max_ns),
+        format_share(step.error_share),
+        format_share(step.client_busy),
+    ]
+}
+
 /// One step in a line.
 #[must_use]
 pub fn step_line(step: &Step) -> String {
@@ -424,16 +439,9 @@ pub fn step_line(step: &Step) -> String {
         (_, Some(false)) => "missed",
         _ => "",
     };
+    let [rate, achieved, p50, p99, p999, max, errors, busy] = step_figures(step);
     format!(
-        "{:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>7}  {judgement}{}{}",
-        format_count(step.rate),
-        format_count(step.achieved),
-        format_latency(step.response.p50_ns),
-        format_latency(step.response.p99_ns),
-        format_latency(step.response.p999_ns),
-        format_latency(step.response.max_ns),
-        format_share(step.error_share),
-        format_share(step.client_busy),
+        "{rate:>10} {achieved:>9} {p50:>9} {p99:>9} {p999:>9} {max:>9} {errors:>9} {busy:>7}  {judgement}{}{}",
         if step.reasons.is_empty() { "" } else { ": " },
         step.reasons.first().map_or("", String::as_str)
     )

@@ -3,6 +3,7 @@
 use super::{Badge, Content, Figure, Row, Table, Tile, violation_badge};
 use crate::report::chart::{Axis, Chart, Mark, Scale, Series};
 use crate::report::model::{LimitedBy, ScanResult, SearchResult, Step};
+use crate::report::text::step_figures;
 use crate::units::{format_count, format_latency, format_ns, format_share};
 use crate::verdict::headroom;
 
@@ -281,20 +282,15 @@ fn table(title: &'static str, steps: &[Step]) -> Table {
             } else {
                 ""
             },
-            cells: vec![
-                format_count(step.rate),
-                format_count(step.achieved),
-                format_latency(step.response.p50_ns),
-                format_latency(step.response.p99_ns),
-                format_latency(step.response.p999_ns),
-                format_latency(step.response.max_ns),
-                format_share(step.error_share),
-                format_share(step.client_busy),
-                step.server.map_or("-".to_owned(), |server| {
-                    format!("{:.2} us", server.us_per_request())
-                }),
-                judgement(step),
-            ],
+            cells: step_figures(step)
+                .into_iter()
+                .chain([
+                    step.server.map_or("-".to_owned(), |server| {
+                        format!("{:.2} us", server.us_per_request())
+                    }),
+                    judgement(step),
+                ])
+                .collect(),
         })
         .collect();
     Table {
