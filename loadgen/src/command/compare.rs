@@ -47,7 +47,9 @@ pub fn execute(options: &CompareCommand) -> Result<Exit> {
     ];
     let mut notes = Vec::new();
     for side in &mut sides {
-        let preload = side.session.preload_if_wanted(&options.workload, &mut live)?;
+        let preload = side
+            .session
+            .preload_if_wanted(&options.workload, &mut live)?;
         let of_side = preload_notes(preload.as_ref()).into_iter();
         notes.extend(of_side.map(|note| format!("{}: {note}", side.name)));
     }

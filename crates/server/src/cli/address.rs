@@ -48,7 +48,11 @@ fn parse(text: &str) -> Result<ListenAddress, CliError> {
     let (host, port) = host_and_port(rest, text)?;
     Ok(ListenAddress {
         host: (host != "*").then(|| host.to_owned()),
-        port: port.map(parse_port).transpose()?,
+        port: port.map(parse_port).transpose().map_err(|error| {
+            error.advising(format!(
+                "it is the port of -l {text}: a number from 1 to 65535"
+            ))
+        })?,
         protocol,
         tls,
         tag: tag.map(str::to_owned),
@@ -120,7 +124,11 @@ fn bracketed<'a>(text: &'a str, prefix: &str) -> Result<Option<(&'a str, &'a str
 }
 
 fn host_and_port<'a>(text: &'a str, whole: &str) -> Result<(&'a str, Option<&'a str>), CliError> {
-    let malformed = || CliError::usage(format!("Invalid address in -l: \"{whole}\""));
+    let malformed = || {
+        CliError::usage(format!("Invalid address in -l: \"{whole}\"")).advising(
+            "-l takes addresses such as 10.0.0.5, 10.0.0.5:11211, [::1]:11211 or a host's name",
+        )
+    };
     if let Some(rest) = text.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or_else(malformed)?;
         return match after.strip_prefix(':') {

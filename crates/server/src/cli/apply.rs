@@ -54,10 +54,10 @@ fn texts<'a>(matches: &'a ArgMatches, id: &str) -> impl Iterator<Item = &'a str>
 fn sockets(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     let config = &mut draft.config;
     if let Some(value) = text(matches, "port") {
-        config.tcp_port = address::parse_port(value)?;
+        config.tcp_port = port("-p", value)?;
     }
     if let Some(value) = text(matches, "udp-port") {
-        config.udp_port = address::parse_port(value)?;
+        config.udp_port = port("-U", value)?;
         if config.udp_port != Port::Off && !matches.contains_id("port") {
             config.tcp_port = config.udp_port;
         }
@@ -68,8 +68,10 @@ fn sockets(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     if let Some(value) = text(matches, "listen-backlog") {
         let backlog = leading_integer(value).and_then(|number| i32::try_from(number).ok());
         let backlog = backlog.filter(|&number| number >= 0);
-        config.backlog =
-            backlog.ok_or_else(|| CliError::failure(format!("Invalid listen backlog: {value}")))?;
+        config.backlog = backlog.ok_or_else(|| {
+            CliError::failure(format!("Invalid listen backlog: {value}"))
+                .advising(format!("-b takes a number from 0 to {}", i32::MAX))
+        })?;
     }
     let lists: Vec<&str> = texts(matches, "listen").collect();
     if !lists.is_empty() {
@@ -98,17 +100,27 @@ fn octal_mode(value: &str) -> Result<u32, CliError> {
 }
 
 /// A number of at least 1; the message is about any other value.
-fn positive(value: &str, message: &str) -> Result<u32, CliError> {
+fn positive(option: &str, value: &str, message: &str) -> Result<u32, CliError> {
     match leading_integer(value) {
         Some(number @ 1..) => Ok(u32::try_from(number).unwrap_or(u32::MAX)),
-        _ => Err(CliError::failure(message)),
+        _ => Err(CliError::failure(message).advising(format!(
+            "{option} {value} is refused: {option} takes a number from 1 on"
+        ))),
     }
+}
+
+fn port(option: &str, value: &str) -> Result<Port, CliError> {
+    address::parse_port(value).map_err(|error| {
+        error.advising(format!(
+            "{option} takes a number from 1 to 65535, 0 for no port, or -1 for any that is free"
+        ))
+    })
 }
 
 fn connections(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     let config = &mut draft.config;
     if let Some(value) = text(matches, "conn-limit") {
-        config.conn_limit = positive(value, "Maximum connections must be greater than 0")?;
+        config.conn_limit = positive("-c", value, "Maximum connections must be greater than 0")?;
     }
     if let Some(value) = text(matches, "cpus") {
         config.cpus = cpus::parse_list(value).ok_or_else(|| {
@@ -118,7 +130,8 @@ fn connections(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> 
         config.pinning = Pinning::Listed;
     }
     if let Some(value) = text(matches, "threads") {
-        config.threads = positive(value, "Number of threads must be greater than 0")? as usize;
+        config.threads =
+            positive("-t", value, "Number of threads must be greater than 0")? as usize;
         if config.threads > THREADS_MAX {
             return Err(CliError::failure(format!(
                 "Number of threads must be at most {THREADS_MAX}"
@@ -133,8 +146,11 @@ fn connections(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> 
         }
     }
     if let Some(value) = text(matches, "max-reqs-per-event") {
-        config.reqs_per_event =
-            positive(value, "Number of requests per event must be greater than 0")?;
+        config.reqs_per_event = positive(
+            "-R",
+            value,
+            "Number of requests per event must be greater than 0",
+        )?;
     }
     if let Some(value) = text(matches, "protocol") {
         config.binding_protocol = match value {
@@ -149,7 +165,11 @@ fn connections(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> 
         };
     }
     if let Some(value) = text(matches, "napi-ids") {
-        config.napi_ids = positive(value, "Maximum number of NAPI IDs must be greater than 0")?;
+        config.napi_ids = positive(
+            "-N",
+            value,
+            "Maximum number of NAPI IDs must be greater than 0",
+        )?;
         draft.note("-N has no effect in corecached");
     }
     Ok(())
@@ -161,7 +181,10 @@ fn memory(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
         let megabytes = leading_integer(value).and_then(|number| u64::try_from(number).ok());
         config.memory_limit_bytes = megabytes
             .and_then(|number| number.checked_mul(1024 * 1024))
-            .ok_or_else(|| CliError::usage(format!("Invalid memory limit: {value}")))?;
+            .ok_or_else(|| {
+                CliError::usage(format!("Invalid memory limit: {value}"))
+                    .advising("-m takes a number of megabytes, such as 1024")
+            })?;
     }
     if let Some(value) = text(matches, "max-item-size") {
         // A size that cannot be read is 0 for memcached, and refused as such.
@@ -170,12 +193,16 @@ fn memory(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     if let Some(value) = text(matches, "slab-growth-factor") {
         let factor = leading_float(value);
         if factor <= 1.0 {
-            return Err(CliError::failure("Factor must be greater than 1"));
+            return Err(
+                CliError::failure("Factor must be greater than 1").advising(format!(
+                    "-f {value} is refused: -f takes a number such as 1.25"
+                )),
+            );
         }
         config.growth_factor = Some(factor);
     }
     if let Some(value) = text(matches, "slab-min-size") {
-        config.chunk_size_min = Some(positive(value, "Chunk size must be greater than 0")?);
+        config.chunk_size_min = Some(positive("-n", value, "Chunk size must be greater than 0")?);
     }
     config.evictions = !matches.get_flag("disable-evictions");
     config.cas_enabled = !matches.get_flag("disable-cas");

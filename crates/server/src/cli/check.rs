@@ -30,9 +30,13 @@ pub(super) fn all(draft: &mut Draft) -> Result<(), CliError> {
     slab_chunk_max(config)?;
     slab_sizes(config)?;
     if config.hot_lru_pct + config.warm_lru_pct > 80 {
-        return Err(CliError::usage(
-            "hot_lru_pct + warm_lru_pct cannot be more than 80% combined",
-        ));
+        return Err(
+            CliError::usage("hot_lru_pct + warm_lru_pct cannot be more than 80% combined")
+                .advising(format!(
+                    "-o hot_lru_pct is {}, -o warm_lru_pct is {}",
+                    config.hot_lru_pct, config.warm_lru_pct
+                )),
+        );
     }
     draft.warnings.extend(warning.map(str::to_owned));
     Ok(())
@@ -40,19 +44,26 @@ pub(super) fn all(draft: &mut Draft) -> Result<(), CliError> {
 
 fn item_size(config: &Config) -> Result<(), CliError> {
     if config.item_size_max < ITEM_BYTES_MIN {
-        return Err(CliError::usage(
-            "Item max size cannot be less than 1024 bytes.",
-        ));
+        return Err(
+            CliError::usage("Item max size cannot be less than 1024 bytes.")
+                .advising("-I takes a size such as 512k or 4m"),
+        );
     }
     if config.item_size_max > config.memory_limit_bytes / 2 {
-        return Err(CliError::usage(
-            "Cannot set item size limit higher than 1/2 of memory max.",
-        ));
+        let advice = format!(
+            "items may have {} bytes (-I), and all memory is {} (-m): make -m larger, or -I smaller",
+            config.item_size_max, config.memory_limit_bytes
+        );
+        return Err(
+            CliError::usage("Cannot set item size limit higher than 1/2 of memory max.")
+                .advising(advice),
+        );
     }
     if config.item_size_max > ITEM_BYTES_MAX {
-        return Err(CliError::usage(
-            "Cannot set item size limit higher than a gigabyte.",
-        ));
+        return Err(
+            CliError::usage("Cannot set item size limit higher than a gigabyte.")
+                .advising("-I takes a size up to 1g"),
+        );
     }
     Ok(())
 }
@@ -86,9 +97,11 @@ fn slab_sizes(config: &Config) -> Result<(), CliError> {
     let mut previous = 0;
     for &size in sizes {
         if size < smallest || size > largest {
-            return Err(CliError::usage(format!(
-                "slab size {size} is out of valid range"
-            )));
+            return Err(
+                CliError::usage(format!("slab size {size} is out of valid range")).advising(
+                    format!("-o slab_sizes takes sizes from {smallest} (-n) to {largest} bytes"),
+                ),
+            );
         }
         if size <= previous {
             return Err(CliError::usage(format!(
@@ -103,7 +116,11 @@ fn slab_sizes(config: &Config) -> Result<(), CliError> {
         previous = size;
     }
     if sizes.len() >= SLAB_SIZES_MAX {
-        return Err(CliError::usage("too many slab classes specified"));
+        return Err(
+            CliError::usage("too many slab classes specified").advising(format!(
+                "-o slab_sizes takes less than {SLAB_SIZES_MAX} sizes"
+            )),
+        );
     }
     Ok(())
 }

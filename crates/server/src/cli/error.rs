@@ -1,4 +1,9 @@
 //! An error of the command line: its message, and the code with which the process exits.
+//!
+//! ```text
+//!   Maximum connections must be greater than 0           memcached's words, where it has such an error
+//!   corecached: -c x is refused: -c takes a number ...   which option that is, and what it takes
+//! ```
 
 use std::fmt;
 
@@ -12,6 +17,8 @@ pub(super) const EXIT_USAGE: u8 = 64;
 pub(crate) struct CliError {
     /// What is wrong, for standard error.
     pub(super) message: String,
+    /// Which option is meant and what to do, if the message does not say so.
+    pub(super) advice: Option<String>,
     /// The code to exit with.
     pub(super) code: u8,
 }
@@ -22,6 +29,7 @@ impl CliError {
         let message = message.into();
         Self {
             message,
+            advice: None,
             code: EXIT_FAILURE,
         }
     }
@@ -31,13 +39,26 @@ impl CliError {
         let message = message.into();
         Self {
             message,
+            advice: None,
             code: EXIT_USAGE,
+        }
+    }
+
+    /// The same error with an advice, if it has none yet.
+    pub(super) fn advising(self, advice: impl Into<String>) -> Self {
+        Self {
+            advice: self.advice.or_else(|| Some(advice.into())),
+            ..self
         }
     }
 }
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        match &self.advice {
+            Some(advice) => write!(f, "\ncorecached: {advice}"),
+            None => Ok(()),
+        }
     }
 }

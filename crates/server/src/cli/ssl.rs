@@ -155,15 +155,20 @@ pub(super) fn check(config: &Config) -> Result<(), CliError> {
             if has(kind) {
                 return Err(CliError::usage(format!(
                     "'{prefix}' option is valid only when SSL is enabled"
-                )));
+                ))
+                .advising(
+                    "-Z enables TLS, with the files that -o ssl_chain_cert and ssl_key name",
+                ));
             }
         }
         return Ok(());
     }
     if config.unix_socket.is_some() || config.tcp_port.number() == 0 {
-        return Err(CliError::usage(
-            "ERROR: You cannot enable SSL without a TCP port.",
-        ));
+        return Err(
+            CliError::usage("ERROR: You cannot enable SSL without a TCP port.").advising(
+                "-Z is refused together with -p 0 or -s: leave -Z out, or name a port with -p",
+            ),
+        );
     }
     if config.ssl.chain_cert.is_none() {
         return Err(CliError::usage(

@@ -53,6 +53,15 @@ fn refused(args: &[&str], code: u8, message: &str) {
     );
 }
 
+/// Checks what is said below memcached's words: which option is refused, and what it takes.
+#[track_caller]
+fn advised(args: &[&str], advice: &str) {
+    let error = try_draft(args).expect_err(&args.join(" "));
+    let shown = error.to_string();
+    let (_, said) = shown.split_once("\ncorecached: ").expect(&shown);
+    assert_eq!(said, advice, "{args:?}");
+}
+
 #[track_caller]
 fn unsupported(args: &[&str]) {
     let error = try_draft(args).expect_err(&args.join(" "));
@@ -344,4 +353,39 @@ fn values_may_begin_with_white_space() {
         config.prefix_delimiter = b'|';
         config.detail_enabled = true;
     });
+}
+
+#[test]
+fn an_error_says_which_option_is_meant_and_what_it_takes() {
+    advised(&["-c", "x"], "-c x is refused: -c takes a number from 1 on");
+    advised(
+        &["-U", "x"],
+        "-U takes a number from 1 to 65535, 0 for no port, or -1 for any that is free",
+    );
+    advised(
+        &["-l", "10.0.0.5:x"],
+        "it is the port of -l 10.0.0.5:x: a number from 1 to 65535",
+    );
+    advised(&["-m", "x"], "-m takes a number of megabytes, such as 1024");
+    advised(&["-I", "x"], "-I takes a size such as 512k or 4m");
+    advised(
+        &["-m", "1"],
+        "items may have 1048576 bytes (-I), and all memory is 1048576 (-m): make -m larger, or -I smaller",
+    );
+    advised(
+        &["--foo"],
+        "corecached -h lists all options and what they take",
+    );
+    for suboption in [
+        "foo",
+        "foo=1",
+        "hashpower=x",
+        "slab_automove=7",
+        "tail_repair_time=1",
+    ] {
+        advised(
+            &["-o", suboption],
+            &format!("-o {suboption} is refused: corecached -h lists what -o takes"),
+        );
+    }
 }

@@ -24,7 +24,7 @@ static UMASK: Mutex<()> = Mutex::new(());
 pub(super) fn group(config: &Config, path: &Path, shards: usize) -> Result<Group, StartError> {
     let failed = |error: io::Error| {
         message(format!(
-            "failed to listen on UNIX socket: {}: {error}",
+            "failed to listen on UNIX socket: {}: {error}; the directory of the path (-s) has to exist, and to be writable",
             path.display()
         ))
     };

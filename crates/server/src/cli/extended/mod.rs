@@ -253,6 +253,14 @@ pub(super) fn apply(list: &str, draft: &mut Draft) -> Result<(), CliError> {
 }
 
 fn apply_one(suboption: &str, draft: &mut Draft) -> Result<(), CliError> {
+    apply_known(suboption, draft).map_err(|error| {
+        error.advising(format!(
+            "-o {suboption} is refused: corecached -h lists what -o takes"
+        ))
+    })
+}
+
+fn apply_known(suboption: &str, draft: &mut Draft) -> Result<(), CliError> {
     let (name, value) = match suboption.split_once('=') {
         Some((name, value)) => (name, Some(value.trim_ascii_start())),
         None => (suboption, None),
