@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use corecached_reactor::{Event, Outgoing, Reactor, ReactorConfig, Stream, Token, probe};
+use corecached_reactor::{Event, Outgoing, Reactor, ReactorConfig, Stream, Token, WhenIdle, probe};
 use glommio::{LocalExecutorBuilder, Placement};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -90,7 +90,7 @@ impl Server {
         let mut was_quiet = false;
         loop {
             match self.min_wait_usec {
-                0 => self.reactor.turn(true, &mut events)?,
+                0 => self.reactor.turn(WhenIdle::Sleep, &mut events)?,
                 usec => self.reactor.turn_batched(usec, 32, &mut events)?,
             }
             let mut is_quiet = true;

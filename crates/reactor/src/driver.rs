@@ -143,7 +143,7 @@ impl Driver {
     /// The target by which peers ring; a ring completes as [`UserData::DOORBELL`].
     pub(crate) fn doorbell_target(&self) -> io::Result<DoorbellTarget> {
         match self {
-            Driver::Ring(ring) => DoorbellTarget::of_ring(ring),
+            Driver::Ring(ring) => ring.doorbell_target(),
             Driver::Epoll(epoll) => Ok(DoorbellTarget(Arc::clone(epoll.bell()))),
         }
     }

@@ -32,7 +32,7 @@
 //! use std::net::{TcpListener, TcpStream};
 //! use std::sync::Arc;
 //!
-//! use corecached_reactor::{Event, Outgoing, Reactor, ReactorConfig, Token};
+//! use corecached_reactor::{Event, Outgoing, Reactor, ReactorConfig, Token, WhenIdle};
 //!
 //! let listener = TcpListener::bind("127.0.0.1:0")?;
 //! let address = listener.local_addr()?;
@@ -50,7 +50,7 @@
 //! let (mut stream, mut events, mut is_over) = (None, Vec::new(), false);
 //! while !is_over {
 //!     // Sends of the last turn go out with the system call that waits for the next events.
-//!     reactor.turn(true, &mut events)?;
+//!     reactor.turn(WhenIdle::Sleep, &mut events)?;
 //!     for event in events.drain(..) {
 //!         match event {
 //!             Event::Accepted { fd, .. } => {
@@ -92,6 +92,7 @@ mod offer;
 mod operation;
 mod outgoing;
 mod park;
+mod parking;
 mod patience;
 mod peer;
 mod pool;
@@ -117,6 +118,7 @@ pub use buffers::RecvBuf;
 pub use config::{Io, ReactorConfig};
 pub use datagram::DatagramBuf;
 pub use event::Event;
+pub use operation::WhenIdle;
 pub use outgoing::{Chain, Follow, Insert, Outgoing, Progress, Run};
 pub use peer::Peer;
 pub use probe::{Features, probe, probe_for_certain};

@@ -9,6 +9,15 @@ pub(crate) const RECV_GROUP: u16 = 0;
 /// The buffer group of UDP sockets.
 pub(crate) const DATAGRAM_GROUP: u16 = 1;
 
+/// What a turn does when nothing has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenIdle {
+    /// It sleeps until something has happened.
+    Sleep,
+    /// It returns without events.
+    Return,
+}
+
 /// How long [`Driver::enter`](crate::driver::Driver::enter) may sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {

@@ -10,73 +10,17 @@
 //! signals. So no wake-up falls between. While not parked nothing is registered, and completions cost no signal.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd};
+use std::os::fd::AsFd;
 
-use glommio::io::BufferedFile;
-
-use crate::descriptor;
 use crate::driver::Driver;
 use crate::event::Event;
 use crate::executor;
 use crate::operation::Wait;
-use crate::patience;
 use crate::reactor::Reactor;
-
-/// The eventfd of a parked reactor.
-#[derive(Default)]
-pub(crate) struct Parking {
-    /// Made on first use: glommio's files belong to an executor.
-    eventfd: Option<BufferedFile>,
-    is_registered: bool,
-    /// A read is with glommio.
-    is_asleep: bool,
-}
-
-impl Parking {
-    fn enter(&mut self, driver: &Driver) -> io::Result<()> {
-        let Driver::Ring(ring) = driver else {
-            return Ok(());
-        };
-        let eventfd = match &self.eventfd {
-            Some(eventfd) => eventfd,
-            None => {
-                let fd = descriptor::eventfd()?.into_raw_fd();
-                // SAFETY: the descriptor is new and handed over.
-                let file = unsafe { BufferedFile::from_raw_fd(fd) };
-                self.eventfd.insert(file)
-            }
-        };
-        ring.register_eventfd(eventfd.as_raw_fd())?;
-        self.is_registered = true;
-        Ok(())
-    }
-
-    /// Ends a park. Also undoes a park whose future was dropped: its read may still be with glommio and would take the
-    /// signal of the next park, so the next park gets a new eventfd.
-    pub(crate) fn leave(&mut self, driver: &Driver) -> io::Result<()> {
-        if std::mem::take(&mut self.is_registered)
-            && let Driver::Ring(ring) = driver
-        {
-            patience::insist(|| ring.unregister_eventfd())?;
-        }
-        if std::mem::take(&mut self.is_asleep) {
-            self.eventfd = None;
-        }
-        Ok(())
-    }
-
-    async fn sleep(&mut self) -> io::Result<()> {
-        let eventfd = self.eventfd.as_ref().expect("made by enter");
-        self.is_asleep = true;
-        eventfd.read_at(0, size_of::<u64>()).await?;
-        self.is_asleep = false;
-        Ok(())
-    }
-}
 
 impl Reactor {
     /// Sleeps in the surrounding executor, which is of the kind that goes with the driver, until there is something for
-    /// the next turn. The caller then calls `turn(false, ..)` or `turn(true, ..)` as usual. To be called when a whole
+    /// the next turn. The caller then calls [`Reactor::turn`] as usual. To be called when a whole
     /// warm window has brought nothing. Queued operations are submitted first. This may also return although nothing
     /// has come.
     pub async fn park(&mut self) -> io::Result<()> {

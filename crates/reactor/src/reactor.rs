@@ -14,9 +14,9 @@ use crate::datagram::{self, DatagramBuf, Datagrams};
 use crate::descriptor;
 use crate::driver::Driver;
 use crate::event::Event;
-use crate::operation::{Completion, RECV_GROUP, Wait};
+use crate::operation::{Completion, RECV_GROUP, Wait, WhenIdle};
 use crate::outgoing::Outgoing;
-use crate::park::Parking;
+use crate::parking::Parking;
 use crate::peer::Peer;
 use crate::pool::BufferPool;
 use crate::probe::Features;
@@ -335,14 +335,16 @@ impl Reactor {
         self.waker.clone()
     }
 
-    /// Submits all queued operations and appends what has happened to `events`; with `wait` it sleeps until something
-    /// has happened.
-    pub fn turn(&mut self, wait: bool, events: &mut Vec<Event>) -> io::Result<()> {
-        let wait = if wait { Wait::One } else { Wait::Poll };
+    /// Submits all queued operations and appends what has happened to `events`.
+    pub fn turn(&mut self, when_idle: WhenIdle, events: &mut Vec<Event>) -> io::Result<()> {
+        let wait = match when_idle {
+            WhenIdle::Sleep => Wait::One,
+            WhenIdle::Return => Wait::Poll,
+        };
         self.run(wait, events)
     }
 
-    /// As `turn(true, ..)`, but gathers up to `want` completions for up to `min_wait_usec` microseconds before it
+    /// As [`Self::turn`] with [`WhenIdle::Sleep`], but gathers up to `want` completions for up to `min_wait_usec` microseconds before it
     /// returns: fewer wake-ups for a little latency. Before Linux 6.12 it returns with the first completion.
     pub fn turn_batched(
         &mut self,

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::patience::Patience;
 use crate::peer::empty_header;
 use crate::probe::Features;
 use crate::user_data::UserData;
-use crate::waker::Waker;
+use crate::waker::{DoorbellTarget, Waker};
 
 /// `IORING_REGISTER_RING_FDS`.
 const REGISTER_RING_FDS: u32 = 20;
@@ -171,6 +171,13 @@ impl Ring {
     pub(crate) fn start_accept_retry(&mut self, user_data: UserData) {
         let entry = opcode::Timeout::new(&raw const self.fixed.accept_retry).build();
         self.push_plain(entry, user_data);
+    }
+
+    /// The ring as its peers ring it.
+    pub(crate) fn doorbell_target(&self) -> io::Result<DoorbellTarget> {
+        // SAFETY: the ring is open, being borrowed.
+        let ring = unsafe { BorrowedFd::borrow_raw(self.io.as_raw_fd()) };
+        Ok(DoorbellTarget(Arc::new(ring.try_clone_to_owned()?)))
     }
 
     /// Makes the waker's pipe, and waits for the first wake.

@@ -1,11 +1,9 @@
 //! Wakers and doorbells: how other threads get a reactor's attention.
 
-use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use crate::descriptor;
-use crate::ring::Ring;
 
 /// Wakes a reactor from any thread; the reactor then reports [`crate::Event::Wake`]. For the control plane: shards
 /// among themselves use [`crate::Reactor::doorbell`], which needs no system call of its own.
@@ -27,12 +25,3 @@ impl Waker {
 /// rung it keeps it open. A ring has no effect once the reactor is gone.
 #[derive(Clone, Debug)]
 pub struct DoorbellTarget(pub(crate) Arc<OwnedFd>);
-
-impl DoorbellTarget {
-    /// Names a ring.
-    pub(crate) fn of_ring(ring: &Ring) -> io::Result<DoorbellTarget> {
-        // SAFETY: the ring is open, being borrowed.
-        let ring = unsafe { BorrowedFd::borrow_raw(ring.as_raw_fd()) };
-        Ok(DoorbellTarget(Arc::new(ring.try_clone_to_owned()?)))
-    }
-}

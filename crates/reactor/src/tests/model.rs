@@ -17,7 +17,9 @@ use super::common::{
     Random, connection, default_config, in_runtime, listen, pattern, reactor, shared, within,
 };
 use crate::tests::faults::{Fault, clear, inject};
-use crate::{Event, Insert, Outgoing, Reactor, ReactorConfig, RecvBuf, SendId, Stream, Token};
+use crate::{
+    Event, Insert, Outgoing, Reactor, ReactorConfig, RecvBuf, SendId, Stream, Token, WhenIdle,
+};
 
 /// How long the model runs; more with `REACTOR_MODEL_SECONDS`.
 const SECONDS: u64 = 5;
@@ -333,7 +335,7 @@ impl Model {
 
     fn turn(&mut self) {
         let mut events = Vec::new();
-        self.reactor.turn(false, &mut events).unwrap();
+        self.reactor.turn(WhenIdle::Return, &mut events).unwrap();
         for event in events {
             self.handle(event);
         }

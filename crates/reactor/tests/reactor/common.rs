@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use corecached_reactor::runtime::{self, Runtime};
-use corecached_reactor::{Event, Io, Reactor, ReactorConfig, Stream, Token};
+use corecached_reactor::{Event, Io, Reactor, ReactorConfig, Stream, Token, WhenIdle};
 
 /// The driver that the tests run over: the one that a module above is called after.
 pub(crate) fn driver() -> Io {
@@ -102,13 +102,13 @@ pub(crate) fn opened(
 /// Closes connections, so that their peers see the end.
 pub(crate) fn hang_up(reactor: &mut Reactor, streams: impl IntoIterator<Item = Stream>) {
     streams.into_iter().for_each(|stream| reactor.close(stream));
-    reactor.turn(false, &mut Vec::new()).unwrap();
+    reactor.turn(WhenIdle::Return, &mut Vec::new()).unwrap();
 }
 
 /// The events of one turn, without those for the passing of time.
 pub(crate) fn poll(reactor: &mut Reactor) -> Vec<Event> {
     let mut events = Vec::new();
-    reactor.turn(false, &mut events).unwrap();
+    reactor.turn(WhenIdle::Return, &mut events).unwrap();
     events.retain(|event| !matches!(event, Event::Tick));
     events
 }
@@ -120,7 +120,7 @@ pub(crate) fn run_until(
 ) {
     let mut events = Vec::new();
     loop {
-        reactor.turn(true, &mut events).unwrap();
+        reactor.turn(WhenIdle::Sleep, &mut events).unwrap();
         let mut is_done = false;
         for event in events.drain(..) {
             is_done |= handle(reactor, event);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use corecached_reactor::{Event, Token};
+use corecached_reactor::{Event, Token, WhenIdle};
 
 use super::common::{connection, default_config, in_runtime, listen, reactor};
 
@@ -43,7 +43,7 @@ fn a_parked_reactor_child() {
             .any(|event| matches!(event, Event::Eof { .. }))
         {
             events.clear();
-            reactor.turn(true, &mut events).unwrap();
+            reactor.turn(WhenIdle::Sleep, &mut events).unwrap();
             if matches!(events[..], [Event::Tick]) {
                 reactor.park().await.unwrap();
             }

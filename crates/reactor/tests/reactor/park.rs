@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use corecached_reactor::{
-    DoorbellTarget, Event, Outgoing, Reactor, ReactorConfig, Token, Waker, runtime,
+    DoorbellTarget, Event, Outgoing, Reactor, ReactorConfig, Token, Waker, WhenIdle, runtime,
 };
 
 use super::common::{
@@ -46,7 +46,9 @@ impl Loop {
     }
 
     async fn tick(&mut self, mut handle: impl FnMut(&mut Reactor, Event)) {
-        self.reactor.turn(true, &mut self.events).unwrap();
+        self.reactor
+            .turn(WhenIdle::Sleep, &mut self.events)
+            .unwrap();
         let (mut ticked, mut is_quiet) = (false, true);
         for event in self.events.drain(..) {
             if matches!(event, Event::Tick) {
@@ -179,7 +181,7 @@ fn every_doorbell_of_a_peer_ring_is_heard() {
         let mut events = Vec::new();
         let rings = ask(&score, || {
             own.doorbell(&target);
-            own.turn(false, &mut events).unwrap();
+            own.turn(WhenIdle::Return, &mut events).unwrap();
         });
         assert!(events.is_empty(), "{events:?}");
         (rings, sleeper.join().unwrap())
@@ -223,7 +225,7 @@ fn other_tasks_run_while_parked() {
             reactor.park().await.unwrap();
             assert!(begun.elapsed() >= Duration::from_millis(30));
             let mut events = Vec::new();
-            reactor.turn(false, &mut events).unwrap();
+            reactor.turn(WhenIdle::Return, &mut events).unwrap();
             assert!(matches!(events[..], [Event::Wake]), "{events:?}");
         });
     });
@@ -238,7 +240,7 @@ fn a_park_that_is_given_up_leaves_a_working_reactor() {
                 assert!(!ends_within(Duration::from_millis(5), reactor.park()).await);
                 reactor.waker().wake();
                 let mut events = Vec::new();
-                reactor.turn(true, &mut events).unwrap();
+                reactor.turn(WhenIdle::Sleep, &mut events).unwrap();
                 assert!(matches!(events[..], [Event::Wake]), "{events:?}");
             }
         });
@@ -251,7 +253,7 @@ fn a_doorbell_to_a_reactor_that_is_gone_is_ignored() {
     let gone = reactor(&config()).doorbell_target();
     own.doorbell(&gone);
     let mut events = Vec::new();
-    own.turn(false, &mut events).unwrap();
+    own.turn(WhenIdle::Return, &mut events).unwrap();
     assert!(events.is_empty(), "{events:?}");
 }
 
@@ -270,7 +272,7 @@ fn a_batched_turn_gathers_and_does_not_wait_for_more_than_there_is() {
             reactor.recv(own);
         }
         let mut events = Vec::new();
-        reactor.turn(false, &mut events).unwrap();
+        reactor.turn(WhenIdle::Return, &mut events).unwrap();
         for (_, peer) in &connections {
             let mut peer = peer;
             peer.write_all(b"x").unwrap();

@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use corecached_reactor::{Event, Insert, Outgoing, Reactor, ReactorConfig, Stream, Token};
+use corecached_reactor::{
+    Event, Insert, Outgoing, Reactor, ReactorConfig, Stream, Token, WhenIdle,
+};
 use socket2::SockRef;
 
 use super::common::{
@@ -259,7 +261,11 @@ fn more_sends_than_the_queue_holds_with_some_blocked() {
 fn finish_round(reactor: &mut Reactor) {
     let (mut events, mut blocked) = (Vec::new(), 0);
     loop {
-        reactor.turn(blocked > 0, &mut events).unwrap();
+        let when_idle = match blocked {
+            0 => WhenIdle::Return,
+            _ => WhenIdle::Sleep,
+        };
+        reactor.turn(when_idle, &mut events).unwrap();
         for event in events.drain(..) {
             match event {
                 Event::SendBlocked { .. } => blocked += 1,
@@ -324,7 +330,7 @@ fn nothing_to_send_is_done_at_once() {
     reactor.send(&mut first, outgoing);
     reactor.send(&mut second, Outgoing::default());
     let mut events = Vec::new();
-    reactor.turn(true, &mut events).unwrap();
+    reactor.turn(WhenIdle::Sleep, &mut events).unwrap();
     assert!(
         matches!(
             &events[..],

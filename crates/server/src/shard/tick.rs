@@ -18,7 +18,7 @@
 
 use std::io;
 
-use corecached_reactor::{Event, Outgoing, RecvBuf, runtime};
+use corecached_reactor::{Event, Outgoing, RecvBuf, WhenIdle, runtime};
 
 use crate::conn::{Arrival, HandshakeTurn, Turning};
 use crate::ids::ConnId;
@@ -55,7 +55,11 @@ impl Shard {
         loop {
             let wait = self.may_wait() && self.net.handle().try_sleep();
             self.reaper.worked();
-            let turned = self.net.reactor.turn(wait, &mut self.events);
+            let when_idle = match wait {
+                true => WhenIdle::Sleep,
+                false => WhenIdle::Return,
+            };
+            let turned = self.net.reactor.turn(when_idle, &mut self.events);
             if wait {
                 self.reaper.waited();
             }
