@@ -11,12 +11,11 @@
 //!  '- telemetry     counters and events                              written by all, read by nobody
 //! ```
 //!
-//! Its methods are in the folders beside this file: `verbs`, `stage` and `pin` for clients, `place` for memory,
-//! `upkeep` for the background. Each call has an [`Effort`] of its own, which says what the call may cost.
+//! Its other methods are beside this file: `verbs`, `stage` and `pin` for clients, `upkeep` for the background, `reports`
+//! for users. Each call has an [`Effort`] of its own, which says what the call may cost.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::budget::Budget;
 use crate::cas::CasNumbers;
@@ -24,15 +23,16 @@ use crate::config::EngineConfig;
 use crate::contents::Contents;
 use crate::effort::Effort;
 use crate::evict::Victims;
+use crate::id::EngineId;
 use crate::index::{EXTENT_BYTES, Index, SecretKey};
 use crate::item::{CAS_BYTES, HEAD_BYTES, Items};
 use crate::limit::ItemLimit;
-use crate::place::Placement;
+use crate::place::{Memory, Placement};
+use crate::receiving::Receiving;
 use crate::slab::Slabs;
-use crate::stage::Receiving;
 use crate::telemetry::Telemetry;
 use crate::types::{KeyHash, Seconds};
-use crate::upkeep::Walks;
+use crate::walks::Walks;
 
 /// One shard's cache. See the crate's documentation.
 #[derive(Debug)]
@@ -46,16 +46,6 @@ pub struct Engine {
     pub(crate) telemetry: Telemetry,
     limit: ItemLimit,
     id: EngineId,
-}
-
-/// Which engine of the process something belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EngineId(u64);
-
-/// The next number of an engine or a ticket: no two of a process are the same.
-pub(crate) fn next_number() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Engine {
@@ -79,13 +69,25 @@ impl Engine {
             cas: CasNumbers::new(&config),
             telemetry: Telemetry::new(classes),
             limit: ItemLimit::new(&config),
-            id: EngineId(next_number()),
+            id: EngineId::next(),
         })
     }
 
     /// Which engine of the process this is.
     pub(crate) fn id(&self) -> EngineId {
         self.id
+    }
+
+    /// The memory of the shard, for a call.
+    #[inline]
+    pub(crate) fn memory<'a>(&'a mut self, effort: &'a mut Effort) -> Memory<'a> {
+        Memory {
+            contents: &mut self.contents,
+            victims: &mut self.victims,
+            placement: &mut self.placement,
+            telemetry: &mut self.telemetry,
+            effort,
+        }
     }
 
     /// Runs a call with an effort of its own, and counts it.

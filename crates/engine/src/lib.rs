@@ -7,7 +7,9 @@
 //!
 //! ```text
 //! verbs  stage  pin       what clients ask for; values that arrive in pieces; items being sent
-//! upkeep                  what happens in the background: expiry, walks, restart
+//! upkeep  reports         what happens in the background: expiry, walks, restart; counters and amounts, for users
+//!   |
+//! engine                  the parts together: those below, receiving (values on their way in) and walks
 //!   |
 //! place  evict            where memory comes from; which item goes for it
 //!   |
@@ -25,7 +27,7 @@
 //!   |
 //! mapping                 the kernel's part: memory comes and goes (`prefault`: before it is asked for)
 //!
-//! engine                  the parts together; telemetry: counters and events, written by all parts, read by none
+//! telemetry               counters and events, written by all parts, read by none
 //! reader                  lookups by other threads, which see segment and index as they change
 //! ```
 //!
@@ -75,6 +77,7 @@ mod contents;
 mod effort;
 mod engine;
 mod evict;
+mod id;
 mod index;
 mod item;
 mod limit;
@@ -83,13 +86,17 @@ mod pin;
 mod place;
 mod prefault;
 mod reader;
+mod receiving;
+mod reports;
 mod segment;
+mod shown_clock;
 mod slab;
 mod stage;
 mod telemetry;
 mod types;
 mod upkeep;
 mod verbs;
+mod walks;
 mod words;
 
 pub use api::{
@@ -100,12 +107,13 @@ pub use api::{
 pub use budget::Budget;
 pub use config::{EngineConfig, MemoryFile};
 pub use engine::Engine;
+pub use index::ReadNote;
+pub use item::next_piece;
 pub use pin::{Pin, PinnedValue};
-pub use place::age::IDLE_FOR_EVER;
-pub use place::reassign::ReassignOutcome;
-pub use reader::{Read, ReadFacts, ReadNote, ReadNotes, SharedReader, Wanted};
-pub use segment::{next_piece, write_space};
-pub use stage::{Staged, StagedTicket};
+pub use place::{IDLE_FOR_EVER, ReassignOutcome};
+pub use reader::{Read, ReadFacts, ReadNotes, SharedReader, Wanted};
+pub use receiving::{Staged, StagedTicket};
+pub use segment::write_space;
 pub use telemetry::events::EngineEvent;
 pub use telemetry::{ClassStats, EngineStats, MemoryReport, Vitals};
 pub use types::{Deadline, ItemHandle, KeyHash, KeyHasher, Seconds};

@@ -4,7 +4,7 @@
 //!          link                      unlink, evict, reclaim
 //! loose  -------->  linked  ------------------------------->  freed: its chunks at once, those of a chain step by step
 //!                      |                                        ^               (freeing.rs)
-//!                      +-- while it is pinned: detached --------+ with the last unpin (pin/)
+//!                      +-- while it is pinned: detached --------+ with the last unpin (pinning.rs)
 //! ```
 //!
 //! Nothing here decides which item is evicted or where memory comes from (`evict`, `place`), and nothing is counted for
@@ -13,19 +13,22 @@
 mod census;
 mod freeing;
 mod leaving;
+mod pinning;
+mod pins;
 
 use std::collections::HashSet;
 
 pub(crate) use self::census::Census;
 pub(crate) use self::freeing::{DYING_MIN, DYING_STEP};
 pub(crate) use self::leaving::{Cause, Leaving};
+use self::pins::Pins;
+pub(crate) use self::pins::RefHasher;
 
 use crate::effort::Effort;
-use crate::evict::policy;
 use crate::index::{Index, Place, Removal};
+use crate::item::policy;
 use crate::item::{Fields, GROWTH_BYTES, Head, Item, Items, State};
-use crate::pin::Pins;
-use crate::reader::clock::ShownClock;
+use crate::shown_clock::ShownClock;
 use crate::slab::{ChunkRef, INDEX_CLASS};
 use crate::types::{Deadline, KeyHash, KeyHasher};
 

@@ -1,10 +1,11 @@
 //! Eviction within a slab class: a hand goes round the class's chunks.
 
-use super::policy::{self, Verdict};
+use super::Victims;
+use super::gone::{Gone, reclaim};
 use super::probation::probation_share;
-use super::{Gone, Victims, reclaim};
 use crate::contents::{Cause, Contents};
 use crate::effort::Effort;
+use crate::item::policy::{self, Verdict};
 use crate::item::{Head, State};
 use crate::slab::{ChunkRef, PageId, Slabs};
 use crate::telemetry::Telemetry;

@@ -23,13 +23,14 @@
 
 use std::collections::HashSet;
 
+use super::Victims;
 use super::ghosts::Ghosts;
+use super::gone::{Gone, evict, reclaim};
 use super::lap::Lap;
-use super::policy::ON_PROBATION;
 use super::queue::{Entry, Queue, QueueCursor};
-use super::{Gone, Victims, evict, reclaim};
 use crate::contents::{Cause, Contents};
 use crate::effort::Effort;
+use crate::item::policy::ON_PROBATION;
 use crate::slab::{ChunkRef, Slabs};
 use crate::telemetry::Telemetry;
 use crate::types::KeyHash;

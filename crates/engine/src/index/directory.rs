@@ -19,9 +19,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use corecached_mesh::{Begun, Sequence, step};
 
 use super::leaf::{LEAF_BYTES, LEAF_WORDS, Leaf};
-use super::table::{BLOCK_BYTES, BLOCK_LEAVES, LEAVES_MAX};
 use crate::segment::{Segment, View};
 
+/// Leaves of one block of the directory.
+pub(super) const BLOCK_LEAVES: usize = 64;
+/// Bytes of one block of the directory.
+pub(super) const BLOCK_BYTES: u64 = (BLOCK_LEAVES * size_of::<Leaf>()) as u64;
+/// Largest number of leaves: the number of a leaf has 32 bits, one of which is set for the second table.
+pub(super) const LEAVES_MAX: usize = 1 << 31;
 /// Sequences of a table.
 const SEQUENCES: usize = 1024;
 /// Bytes of a segment for each byte that its directory may need: an item takes at least 16 bytes, and a leaf is split

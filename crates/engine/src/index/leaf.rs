@@ -34,6 +34,9 @@ pub(crate) const EXTENTS_MAX: usize = 15;
 pub(crate) const BUCKETS_MAX: usize = EXTENTS_MAX * EXTENT_BUCKETS;
 /// Largest number of items of a leaf.
 pub(crate) const LEAF_ITEMS_MAX: usize = EXTENTS_MAX * EXTENT_SLOTS;
+/// Items per leaf at which the table grows. Leaves not yet split then hold up to twice as many, 7 standard deviations
+/// below [`LEAF_ITEMS_MAX`].
+pub(super) const LEAF_ITEMS: usize = 210;
 /// Largest number of items of one tag that a leaf takes: a lookup compares the key with all of them. Among 600 random
 /// tags, no three are ever the same.
 const SAME_TAG_MAX: usize = 32;

@@ -16,39 +16,33 @@
 
 mod bucket;
 mod directory;
-mod division;
 mod leaf;
+mod note;
 mod saved;
 mod second;
-mod span;
 mod table;
 mod view;
+mod which;
 
 use std::io;
 
 pub(crate) use self::bucket::SLOTS;
 pub(crate) use self::directory::Change;
 pub(crate) use self::leaf::EXTENT_BYTES;
+pub use self::note::ReadNote;
 pub(crate) use self::saved::SavedIndex;
 pub(crate) use self::second::SecretKey;
 use self::second::TableHasher;
-use self::span::Span;
-pub(crate) use self::span::{SPAN_END, position_of};
-pub(crate) use self::table::{Place, Removal, SPLIT_EXTENTS, Table, tag_of};
+use self::table::Span;
+pub(crate) use self::table::{Place, Removal, SPAN_END, SPLIT_EXTENTS, Table, position_of};
 pub(crate) use self::view::{BucketView, IndexView, LeafView};
+pub(crate) use self::which::Which;
 use crate::item::Items;
 use crate::slab::{ChunkRef, Slabs};
 use crate::types::{KeyHash, KeyHasher};
 
 /// The end of a walk: the spans of the second table follow those of the usual one.
 pub(crate) const WALK_END: u64 = 2 * SPAN_END;
-
-/// One of the two tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Which {
-    Usual,
-    Second,
-}
 
 /// Finds items by their hash: the usual table, and a second table for items that the usual one has displaced.
 #[derive(Debug)]

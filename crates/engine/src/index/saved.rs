@@ -5,10 +5,10 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::Index;
-use super::division::Division;
+use super::directory::{BLOCK_BYTES, BLOCK_LEAVES, LEAVES_MAX};
 use super::leaf::Leaf;
 use super::second::{SecretKey, TableHasher};
-use super::table::{BLOCK_BYTES, BLOCK_LEAVES, LEAVES_MAX, Table};
+use super::table::{Division, Table};
 use crate::slab::{ChunkRef, INDEX_CLASS, Slabs};
 
 /// Largest number of unused blocks of the directory in a saved state: far more than are ever kept.

@@ -1,12 +1,13 @@
 //! The index as other threads see it. Its words may be anything until the reader has seen that the sequence of their
 //! leaf is as before.
 
+use super::Index;
 use super::bucket::SLOTS;
 use super::directory::{DirectoryView, Reading};
 use super::leaf::{BUCKETS_MAX, Leaf};
+use super::note::ReadNote;
 use super::table::{leaf_among, tag_of};
-use super::{Index, Which};
-use crate::reader::ReadNote;
+use super::which::Which;
 use crate::segment::View;
 use crate::slab::{ChunkRef, Slabs};
 use crate::types::KeyHash;

@@ -12,7 +12,7 @@ const CHAIN_LAST_AT: usize = 8;
 const TAIL_FIRST_AT: usize = 8;
 
 /// Bytes of value in a later chunk with this first word of 32 bits; the second word is the reference of the next chunk.
-pub(crate) fn tail_length(word: u32) -> usize {
+pub(super) fn tail_length(word: u32) -> usize {
     Head(u64::from(word)).length()
 }
 

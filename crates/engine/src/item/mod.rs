@@ -5,13 +5,15 @@
 
 mod chain;
 mod head;
+mod link;
+pub(crate) mod policy;
 mod write;
 
-pub(crate) use self::chain::tail_length;
 pub(crate) use self::head::{
     ACCESS_MODULUS, CAS_BYTES, CHAIN_BYTES, GROWTH_BYTES, HEAD_BYTES, Head, Marks, State,
     TAIL_BYTES,
 };
+pub use self::link::next_piece;
 pub(crate) use self::write::Fields;
 
 use crate::slab::{ChunkRef, Slabs};

@@ -5,7 +5,6 @@
 //! about the last quarter of the memory counts.
 
 use super::Memory;
-use super::balance::CLASSES_PER_UNIT;
 use crate::slab::{INDEX_CLASS, TICKS_OF_A_PAGE};
 
 /// Number of windows in which as many bytes are given as the shard holds.
@@ -19,6 +18,9 @@ const DENSITY_MAX: f64 = 16.0;
 const GIVEN_PER_EVICTED: f64 = 4.0;
 /// Upper bound of an age, in windows.
 const AGE_MAX: f64 = 1024.0;
+
+/// Classes that are looked at in a unit of work.
+pub(super) const CLASSES_PER_UNIT: u64 = 8;
 
 /// A counter whose older part fades.
 #[derive(Clone, Copy, Debug, Default)]

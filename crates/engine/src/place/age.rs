@@ -51,7 +51,7 @@ impl PageSearch {
 impl Memory<'_> {
     /// The page of items that has been unused for longest, and for how many seconds. Looks at the next few pages and at
     /// the candidate of the last search, as far as they are `fit` and are not being emptied.
-    pub(super) fn idlest_page(&mut self, fit: impl Fn(&Page) -> bool) -> Option<(PageId, u32)> {
+    pub(crate) fn idlest_page(&mut self, fit: impl Fn(&Page) -> bool) -> Option<(PageId, u32)> {
         let end = self.contents.items.slabs.pages_end();
         let mut best = None;
         if self.placement.search.candidate < end {

@@ -10,12 +10,11 @@
 
 use super::Memory;
 use super::drain::Drained;
-use super::last::DRAINS_MAX;
 use crate::contents::DYING_MIN;
 use crate::effort::CALL_WORK;
 use crate::evict::LOOKS_PER_UNIT;
+use crate::receiving::PATIENCE;
 use crate::slab::{ChunkRef, INDEX_CLASS};
-use crate::stage::PATIENCE;
 
 /// Evictions in a class after which a whole page is taken, if none of them has freed a chunk of the class (but only
 /// chunks of other classes).
@@ -26,6 +25,9 @@ pub(super) const DRAIN_STEP: usize = 256;
 const DRAIN_WORK_MIN: u64 = 30;
 /// Chunks that the eviction hand looks at before a page is taken instead.
 pub(super) const LOOKS_MAX: usize = 256;
+
+/// Pages that an allocation tries to empty.
+pub(super) const DRAINS_MAX: u32 = 16;
 
 /// What a chunk is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

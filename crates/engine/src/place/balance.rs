@@ -18,8 +18,7 @@
 //! docs/design/003-memory.md has the measurements.
 
 use super::Memory;
-use super::activity::Activity;
-use crate::engine::Engine;
+use super::activity::{Activity, CLASSES_PER_UNIT};
 use crate::slab::{INDEX_CLASS, PageId};
 
 /// A page moves if, after the move, the age of the donor is still so many times the age of the heir.
@@ -33,8 +32,6 @@ const INTERVAL_PAGES_MAX: u64 = 4;
 const INTERVAL_PARTS: u64 = 8;
 /// A class with free chunks for so many pages gives a page, if a fourth of its chunks are free.
 const SPARE_PAGES: u64 = 2;
-/// Classes that are looked at in a unit of work.
-pub(super) const CLASSES_PER_UNIT: u64 = 8;
 /// Pages of the donor that are looked at for one that can be emptied.
 const PAGES_TRIED: usize = 8;
 
@@ -76,6 +73,11 @@ impl Balance {
         }
     }
 
+    /// Sets whether pages may leave a class that has a use for them.
+    pub(crate) fn enable(&mut self, on: bool) {
+        self.enabled = on;
+    }
+
     /// Notes that a get has found an item of a class.
     #[inline]
     pub(crate) fn note_hit(&mut self, class: u8) {
@@ -90,14 +92,6 @@ impl Balance {
     /// By class: items found by a get since the start.
     pub(crate) fn hits(&self) -> &[u64] {
         &self.hits
-    }
-}
-
-impl Engine {
-    /// Sets whether pages move to classes that evict, from classes whose items stay longer. By default they do. A class
-    /// that has no page at all gets one in any case.
-    pub fn set_automove(&mut self, on: bool) {
-        self.placement.balance.enabled = on;
     }
 }
 

@@ -10,6 +10,7 @@
 //! Only a half-received value keeps its page. For an operator nothing is evicted while memory is free, and an item that cannot
 //! be moved keeps its page.
 
+use super::purpose::Purpose;
 use super::rescue::Rescued;
 use super::{Memory, Placement};
 use crate::contents::{Cause, DYING_STEP};
@@ -35,17 +36,6 @@ pub(super) struct Drain {
     /// Whether a chunk was met that cannot be vacated now: a half-received value has it, or an item that stays.
     is_busy: bool,
     purpose: Purpose,
-}
-
-/// For whom a page is emptied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// For this shard, which is short of memory.
-    Own,
-    /// For another shard: the items that are evicted then do not show how long items stay in this one.
-    Lent,
-    /// For an operator: memory may be free, and then its items move there.
-    Asked,
 }
 
 /// The state of a chunk that had to be vacated.
@@ -86,7 +76,7 @@ impl Memory<'_> {
     }
 
     /// Begins to empty a page for `heir` or for the pool.
-    pub(super) fn start_drain_for(&mut self, purpose: Purpose, page: PageId, heir: Option<u8>) {
+    pub(crate) fn start_drain_for(&mut self, purpose: Purpose, page: PageId, heir: Option<u8>) {
         debug_assert!(
             !self.placement.is_draining(),
             "one page is emptied at a time"

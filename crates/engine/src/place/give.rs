@@ -10,30 +10,10 @@ use super::Memory;
 use super::drain::Drained;
 use crate::api::Release;
 use crate::contents::DYING_STEP;
-use crate::engine::Engine;
 use crate::slab::RELEASE_STEP_BYTES;
 
 /// Units of work on a page on its way out in one step.
 pub(crate) const DRAIN_WORK: u64 = 64;
-
-impl Engine {
-    /// Gives memory of this shard back while the shards together hold more than the limit. Looks at `chunks` chunks at
-    /// most; true while there is more to do.
-    pub fn trim(&mut self, chunks: usize) -> bool {
-        if self.contents.items.slabs.trim_prefaulted() {
-            return true;
-        }
-        if self.contents.items.slabs.excess_bytes() == 0 {
-            return false;
-        }
-        let given = self.spending(|engine, effort| {
-            let mut memory = engine.memory(effort);
-            let given = memory.give_page(chunks, Memory::steal_page);
-            given != Release::Nothing || memory.release_pool_page() != Release::Nothing
-        });
-        given && self.contents.items.slabs.excess_bytes() > 0
-    }
-}
 
 impl Memory<'_> {
     /// Gives a part of a page of the pool back to the kernel, with the last part the page to the budget.
@@ -51,7 +31,7 @@ impl Memory<'_> {
     /// `choose` has to begin with one. Choosing a page, emptying it and letting it go take a call each, since each is
     /// enough work for one. If the page turns out to hold a half-received value, its emptying is given up, and the call
     /// gives nothing.
-    pub(super) fn give_page(
+    pub(crate) fn give_page(
         &mut self,
         chunks: usize,
         choose: impl FnOnce(&mut Self) -> bool,
@@ -78,7 +58,7 @@ impl Memory<'_> {
     }
 
     /// Whether there is a free page that is not kept for allocations that cannot wait, or that is going back already.
-    pub(super) fn has_page_to_spare(&self) -> bool {
+    pub(crate) fn has_page_to_spare(&self) -> bool {
         let slabs = &self.contents.items.slabs;
         slabs.is_releasing() || slabs.pool_len() > self.pool_reserve()
     }

@@ -1,8 +1,8 @@
 //! Larger chunks than needed, for classes that have no chunks of their own.
 
 use super::Memory;
+use super::activity::CLASSES_PER_UNIT;
 use super::allocate::LOOKS_MAX;
-use super::balance::CLASSES_PER_UNIT;
 use crate::slab::{ChunkRef, INDEX_CLASS};
 
 /// How many times larger than needed a chunk may be, while there is no page for the right class.

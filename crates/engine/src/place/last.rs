@@ -9,13 +9,11 @@
 //! ```
 
 use super::Memory;
-use super::allocate::{ChunkRole, DRAIN_STEP, EVICTIONS_MAX};
+use super::allocate::{ChunkRole, DRAIN_STEP, DRAINS_MAX, EVICTIONS_MAX};
 use crate::contents::Moment;
 use crate::evict::LOOKS_PER_UNIT;
 use crate::slab::{ChunkRef, INDEX_CLASS};
 
-/// Pages that an allocation tries to empty.
-pub(super) const DRAINS_MAX: u32 = 16;
 /// Units of work on emptying pages for one chunk: the 5,000 small items of a page of 256 KiB, each looked at, moved or
 /// evicted, and taken out of the index.
 const WAIT_WORK_MAX: u64 = 3 * 5_000;

@@ -11,13 +11,12 @@
 //! | `slots.rs` | room in the index for an item that is about to be stored, and in the queue of its class |
 //! | `steal.rs`, `drain.rs`, `rescue.rs` | choosing a page, and emptying it in steps: items that move |
 //! | `balance.rs`, `activity.rs`, `age.rs` | how much memory each class has, and what for; pages that are not used |
-//! | `condense.rs`, `prefault.rs` | memory given back by a smaller index; memory that is populated ahead |
-//! | `give.rs` | pages that go back to the budget |
-//! | `lend.rs`, `reassign.rs` | pages for other shards, and pages moved on request |
+//! | `condense.rs` | memory given back by a smaller index |
+//! | `give.rs`, `reassign.rs` | pages that go back to the budget, and pages moved on request |
 //! | `pressure.rs` | how short of memory the shard is |
 
 mod activity;
-pub(crate) mod age;
+mod age;
 mod allocate;
 mod balance;
 mod condense;
@@ -25,16 +24,18 @@ mod drain;
 mod give;
 mod larger;
 mod last;
-mod lend;
-mod prefault;
 mod pressure;
-pub(crate) mod reassign;
+mod purpose;
+mod reassign;
 mod rescue;
 mod slots;
 mod steal;
 
+pub use self::age::IDLE_FOR_EVER;
 pub(crate) use self::allocate::Allocated;
 pub(crate) use self::give::DRAIN_WORK;
+pub(crate) use self::purpose::Purpose;
+pub use self::reassign::ReassignOutcome;
 
 use self::age::PageSearch;
 use self::balance::Balance;
@@ -44,7 +45,6 @@ use self::last::Vain;
 use self::pressure::Pressure;
 use crate::contents::Contents;
 use crate::effort::Effort;
-use crate::engine::Engine;
 use crate::evict::{Gone, Victims};
 use crate::telemetry::Telemetry;
 
@@ -88,20 +88,6 @@ pub(crate) struct Memory<'a> {
     pub(crate) placement: &'a mut Placement,
     pub(crate) telemetry: &'a mut Telemetry,
     pub(crate) effort: &'a mut Effort,
-}
-
-impl Engine {
-    /// The memory of the shard, for a call.
-    #[inline]
-    pub(crate) fn memory<'a>(&'a mut self, effort: &'a mut Effort) -> Memory<'a> {
-        Memory {
-            contents: &mut self.contents,
-            victims: &mut self.victims,
-            placement: &mut self.placement,
-            telemetry: &mut self.telemetry,
-            effort,
-        }
-    }
 }
 
 impl Memory<'_> {

@@ -9,10 +9,8 @@
 
 use super::Memory;
 use super::age::{PAGES_COMPARED, PAGES_PER_UNIT};
-use super::drain::Purpose;
-use crate::engine::Engine;
+use super::purpose::Purpose;
 use crate::slab::{INDEX_CLASS, NO_CLASS, PageId};
-use crate::types::Seconds;
 
 /// Pages that a class, as shown to users, has to have before it may give one away.
 const SPARE_PAGES_MIN: u32 = 2;
@@ -37,28 +35,9 @@ pub enum ReassignOutcome {
     Same,
 }
 
-impl Engine {
-    /// Begins to move a page between slab classes as shown to users; class 0 is the pool of free pages. Without a
-    /// `source`, the class with most pages gives the page.
-    pub fn reassign(
-        &mut self,
-        source: Option<u8>,
-        destination: u8,
-        now: Seconds,
-    ) -> ReassignOutcome {
-        self.contents.clock.advance(now);
-        self.spending(|engine, effort| engine.memory(effort).reassign(source, destination))
-    }
-
-    /// Whether a page is on its way from one class to another.
-    #[must_use]
-    pub fn is_reassigning(&self) -> bool {
-        self.placement.is_draining()
-    }
-}
-
 impl Memory<'_> {
-    fn reassign(&mut self, source: Option<u8>, destination: u8) -> ReassignOutcome {
+    /// See [`Engine::reassign`](crate::engine::Engine::reassign).
+    pub(crate) fn reassign(&mut self, source: Option<u8>, destination: u8) -> ReassignOutcome {
         let top = self.contents.items.slabs.sizes.top();
         let largest = self.contents.shown_class(top);
         if self.placement.is_draining() {

@@ -5,9 +5,9 @@
 //! ```
 
 use super::Memory;
-use super::drain::Purpose;
-use crate::evict::policy;
+use super::purpose::Purpose;
 use crate::index::Place;
+use crate::item::policy;
 use crate::slab::ChunkRef;
 
 /// Items evicted to keep an item that was used, and chunks that the hand looks at for each of them.

@@ -8,7 +8,7 @@ use crate::slab::PageId;
 
 impl Memory<'_> {
     /// Begins to empty a page for the pool; false if none is fit.
-    pub(super) fn steal_page(&mut self) -> bool {
+    pub(crate) fn steal_page(&mut self) -> bool {
         let page = self
             .idlest_page(|page| page.guarded == 0)
             .or_else(|| self.idlest_page(|page| page.guarded > 0));

@@ -16,18 +16,17 @@
 //! that may be in the second table, and for memory that changes all the time. docs/design/005-direct-reads.md says why
 //! this is sound.
 
-pub(crate) mod clock;
 mod item;
 mod note;
 mod told;
 
-pub use self::note::{ReadNote, ReadNotes};
+pub use self::note::ReadNotes;
 
-use self::clock::{ClockView, Life};
 use self::item::Candidate;
-use self::told::is_worth_a_note;
-use crate::index::{BucketView, IndexView, LeafView, SLOTS};
+use self::note::is_worth_a_note;
+use crate::index::{BucketView, IndexView, LeafView, ReadNote, SLOTS};
 use crate::segment::View;
+use crate::shown_clock::{ClockView, Life};
 use crate::slab::ChunkRef;
 use crate::types::{KeyHash, Seconds};
 

@@ -1,40 +1,7 @@
 //! Notes and counts by which a reader tells engines what it has read.
 
-use crate::index::tag_of;
-use crate::types::KeyHash;
-
-/// A note that an item was used, with the place where the item was found.
-///
-/// If another item is in this place when the note comes, with the same 16 bits of its hash, that item counts as used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReadNote {
-    hash: u32,
-    tag: u16,
-    slot: u16,
-}
-
-const _: () = assert!(size_of::<ReadNote>() == 8);
-
-impl ReadNote {
-    /// The item with this hash was found in this slot of its leaf.
-    pub(crate) fn new(hash: KeyHash, slot: usize) -> Self {
-        Self {
-            hash: hash.0 as u32,
-            tag: tag_of(hash),
-            slot: slot as u16,
-        }
-    }
-
-    /// The bits of the hash that the index needs.
-    pub(crate) fn hash(self) -> KeyHash {
-        KeyHash(u64::from(self.tag) << 32 | u64::from(self.hash))
-    }
-
-    /// The slot in the leaf.
-    pub(crate) fn slot(self) -> usize {
-        usize::from(self.slot)
-    }
-}
+use crate::index::ReadNote;
+use crate::item::policy;
 
 /// The reads that one thread has made of one other shard and has not told that shard's engine yet. The notes are
 /// emptied and used again.
@@ -95,4 +62,9 @@ impl ReadNotes {
     pub fn held_bytes(&self) -> usize {
         self.used.capacity() * size_of::<ReadNote>() + self.hits.capacity() * size_of::<u32>()
     }
+}
+
+/// Whether one more access changes the frequency of an item.
+pub(crate) fn is_worth_a_note(frequency: u8) -> bool {
+    policy::accessed(frequency) != frequency
 }

@@ -12,7 +12,6 @@
 
 use crate::contents::Contents;
 use crate::engine::Engine;
-use crate::evict::policy;
 use crate::reader::{ReadNotes, SharedReader};
 use crate::slab::ChunkRef;
 use crate::types::Seconds;
@@ -81,9 +80,4 @@ impl Contents {
             self.mark_used(chunk);
         }
     }
-}
-
-/// Whether one more access changes the frequency of an item.
-pub(crate) fn is_worth_a_note(frequency: u8) -> bool {
-    policy::accessed(frequency) != frequency
 }

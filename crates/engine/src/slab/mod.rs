@@ -5,6 +5,7 @@
 //! This layer never evicts: when a class has nothing to give, [`Slabs::take`] says so and the engine decides.
 
 mod account;
+mod chunk;
 mod integrity;
 mod mortality;
 mod page;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::chunk::ChunkRef;
 pub(crate) use self::page::{NO_CLASS, Page, PageId};
 pub(crate) use self::release::STEP_BYTES as RELEASE_STEP_BYTES;
 pub(crate) use self::saved::SavedSlabs;
@@ -31,7 +33,7 @@ use crate::budget::Budget;
 use crate::config::EngineConfig;
 use crate::mapping::Pages;
 use crate::prefault::Share;
-use crate::segment::{Segment, View, link};
+use crate::segment::{Segment, View};
 
 /// The class of the index's chunks.
 pub(crate) const INDEX_CLASS: u8 = 0;
@@ -47,20 +49,6 @@ const KEPT_PAGES: u64 = 1 + 1 + 2;
 const TICKS_SHIFT: u32 = 4;
 /// Ticks of the clock of bytes given for each page that is given.
 pub(crate) const TICKS_OF_A_PAGE: u64 = 1 << TICKS_SHIFT;
-
-/// Address of a chunk in granules; 0 is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[repr(transparent)]
-pub(crate) struct ChunkRef(pub(crate) u32);
-
-impl ChunkRef {
-    pub(crate) const NULL: Self = Self(0);
-
-    #[inline]
-    pub(crate) fn is_null(self) -> bool {
-        self.0 == 0
-    }
-}
 
 /// Pages of one slab class.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -191,11 +179,6 @@ impl Slabs {
     #[inline]
     pub(crate) fn chunk_at(&self, address: usize) -> ChunkRef {
         ChunkRef((address >> self.granule_shift) as u32)
-    }
-
-    /// The link by which a chunk is found from outside the engine; 0 for none.
-    pub(crate) fn link_to(&self, chunk: ChunkRef) -> u64 {
-        link(chunk.0, self.granule_shift)
     }
 
     /// The page of a chunk.

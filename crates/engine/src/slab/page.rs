@@ -11,8 +11,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::chunk::ChunkRef;
 use super::mortality::Mortality;
-use crate::slab::ChunkRef;
 
 /// Number of a page: its address divided by the page size. Page 0 does not exist, so 0 ends lists.
 pub(crate) type PageId = u32;

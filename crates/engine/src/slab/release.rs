@@ -4,8 +4,8 @@
 //! page   | discarded | next step | still there |      charged until all of it is gone
 //! ```
 
-use super::page::Which;
-use super::{PageId, Slabs};
+use super::Slabs;
+use super::page::{PageId, Which};
 use crate::api::Release;
 
 /// Bytes given back in one step: the kernel takes 0.2 to 1 us for each 4 KiB.

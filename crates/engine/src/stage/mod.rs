@@ -11,17 +11,14 @@
 //!                                         missing_bytes:         |------------------------------|
 //! ```
 
-mod staged;
-
-pub use self::staged::{Staged, StagedTicket};
-
-pub(crate) use self::staged::{PATIENCE, Receiving};
+mod kept;
 
 use crate::api::{Reserve, Room, Space, StoreRefusal};
 use crate::effort::{CALL_WORK, Effort};
 use crate::engine::Engine;
 use crate::item::{Fields, Marks, State, TAIL_BYTES};
 use crate::place::Allocated;
+use crate::receiving::{PATIENCE, Staged};
 use crate::slab::ChunkRef;
 use crate::types::{KeyHash, Seconds};
 

@@ -7,7 +7,6 @@
 //! ```
 
 use crate::contents::Leaving;
-use crate::engine::Engine;
 
 /// Events kept until they are taken; more are only counted. One operation evicts far fewer items.
 const EVENTS_MAX: usize = 1024;
@@ -106,27 +105,23 @@ impl Events {
             });
         }
     }
-}
 
-impl Engine {
-    /// Begins or ends the recording of events. Events that were recorded but not taken are dropped.
-    pub fn record_events(&mut self, on: bool) {
-        self.telemetry.events = Events {
+    /// Begins or ends the recording. Events that were recorded but not taken are dropped.
+    pub(crate) fn record(&mut self, on: bool) {
+        *self = Events {
             recorded: on,
             ..Events::default()
         };
     }
 
     /// Whether there are events to take.
-    #[must_use]
-    pub fn has_events(&self) -> bool {
-        !self.telemetry.events.kept.is_empty()
+    pub(crate) fn are_there(&self) -> bool {
+        !self.kept.is_empty()
     }
 
-    /// Gives every event, in the order in which they happened, to `visit`; returns the number of events that there was
-    /// no room for.
-    pub fn take_events(&mut self, mut visit: impl FnMut(&EngineEvent<'_>)) -> u64 {
-        let Events { kept, keys, .. } = &mut self.telemetry.events;
+    /// Gives every event to `visit`; returns the number of events that there was no room for.
+    pub(crate) fn take(&mut self, mut visit: impl FnMut(&EngineEvent<'_>)) -> u64 {
+        let Events { kept, keys, .. } = self;
         let mut start = 0;
         for event in kept.drain(..) {
             match event {
@@ -158,6 +153,6 @@ impl Engine {
             }
         }
         keys.clear();
-        std::mem::take(&mut self.telemetry.events.dropped)
+        std::mem::take(&mut self.dropped)
     }
 }

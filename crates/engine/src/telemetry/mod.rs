@@ -5,12 +5,10 @@
 //! verbs ------- outcomes of commands ---------+
 //! evict, place, upkeep -- Leaving, pages -----+--> Telemetry --> stats.rs    counters, named as users know them
 //!                                                            \-> events.rs   for watchers, on request
-//!                                                                report.rs   reports: counters and amounts
 //! ```
 
 pub(crate) mod counters;
 pub(crate) mod events;
-mod report;
 pub(crate) mod stats;
 
 pub use self::stats::{ClassStats, EngineStats, MemoryReport, Vitals};
@@ -23,12 +21,12 @@ use crate::effort::Effort;
 /// The counters that users see, and the events for watchers. Written by the engine, read by reports only.
 #[derive(Debug)]
 pub(crate) struct Telemetry {
-    general: EngineStats,
+    pub(crate) general: EngineStats,
     /// By class; class 0 is the index.
-    classes: Vec<ClassStats>,
+    pub(crate) classes: Vec<ClassStats>,
     /// By class: the hits that `place::balance` had counted when the counters were last reset, and the hits that other
     /// threads have told it of since. So a get counts its hit only once.
-    hits_before: Vec<u64>,
+    pub(crate) hits_before: Vec<u64>,
     pub(crate) events: Events,
 }
 
@@ -44,7 +42,7 @@ impl Telemetry {
     }
 
     /// Resets all counters; `hits` are the hits by class so far.
-    fn reset(&mut self, hits: &[u64]) {
+    pub(crate) fn reset(&mut self, hits: &[u64]) {
         self.hits_before.copy_from_slice(hits);
         self.general.reset();
         self.classes.iter_mut().for_each(ClassStats::reset);

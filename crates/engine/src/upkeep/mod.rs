@@ -2,37 +2,30 @@
 //!
 //! | file | what is in it |
 //! | --- | --- |
-//! | `sweep.rs`, `reap.rs` | background expiry: by going through everything, and straight to where many are dead |
+//! | `expire.rs` | background expiry: by going through everything, and straight to where many are dead |
+//! | `trim.rs`, `lend.rs` | pages that go back to the budget, for all shards or for another one |
+//! | `reassign.rs`, `prefault.rs` | pages moved on request, and populated ahead |
 //! | `walk.rs` | visiting all items, for dumps |
 //! | `saved.rs`, `sound.rs` | a restart: what is saved, and whether what is found is as it was |
 //! | `integrity.rs` | the self-check of the tests |
 
+mod expire;
 mod integrity;
-mod reap;
+mod lend;
+mod prefault;
+mod reassign;
 pub(crate) mod saved;
 mod sound;
-mod sweep;
+mod trim;
 pub(crate) mod walk;
 
-use self::reap::Reaping;
-use self::sweep::Sweep;
 use crate::contents::DYING_STEP;
 use crate::engine::Engine;
 use crate::place::DRAIN_WORK;
-use crate::slab::ChunkRef;
 use crate::types::Seconds;
 
 /// Chunks of a page on its way out that one [`Engine::maintain`] looks at.
 const DRAIN_STEP: usize = 128;
-
-/// The positions of the background walks.
-#[derive(Debug, Default)]
-pub(crate) struct Walks {
-    sweep: Sweep,
-    reaping: Reaping,
-    /// Items of one step of [`Engine::walk`].
-    walked: Vec<ChunkRef>,
-}
 
 impl Engine {
     /// Does a bounded step of housekeeping. To be called every few milliseconds while there is traffic, and now and

@@ -9,7 +9,7 @@ use super::store::Decision;
 use crate::api::{StoreExtras, StoreMode, StoreOutcome, StoreRefusal};
 use crate::effort::Effort;
 use crate::engine::Engine;
-use crate::stage::Staged;
+use crate::receiving::Staged;
 use crate::types::Seconds;
 
 impl Engine {

@@ -14,10 +14,10 @@
 use crate::api::{Store, StoreExtras, StoreMode, StoreOutcome};
 use crate::effort::Effort;
 use crate::engine::Engine;
-use crate::evict::policy;
+use crate::item::policy;
 use crate::item::{Fields, Marks};
+use crate::receiving::Staged;
 use crate::slab::ChunkRef;
-use crate::stage::Staged;
 use crate::types::KeyHash;
 
 /// The bytes that are appended or prepended.

@@ -8,7 +8,7 @@
 
 use crate::effort::Effort;
 use crate::engine::Engine;
-use crate::evict::policy;
+use crate::item::policy;
 use crate::item::{Fields, Head, Marks, State};
 use crate::slab::ChunkRef;
 use crate::types::{Deadline, KeyHash};

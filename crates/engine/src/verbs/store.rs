@@ -13,7 +13,7 @@ use crate::api::{Store, StoreExtras, StoreMode, StoreOutcome, StoreRefusal};
 use crate::contents::Contents;
 use crate::effort::Effort;
 use crate::engine::Engine;
-use crate::evict::policy;
+use crate::item::policy;
 use crate::item::{Fields, Marks, State};
 use crate::slab::ChunkRef;
 use crate::types::{Deadline, KeyHash, Seconds};

@@ -11,33 +11,30 @@
 //! ```
 //!
 //! Only a split looks at items (their hash's next bit is not in the slot): some 200 to 600 of them, most of them in the
-//! insertions before it ([`super::division`]).
+//! insertions before it ([`division`]).
+
+mod division;
+mod span;
 
 use std::io;
 
-use super::Which;
+pub(super) use self::division::Division;
+pub(crate) use self::span::{SPAN_END, Span, position_of};
+
 use super::bucket::Entry;
-use super::directory::Directory;
-use super::division::Division;
+use super::directory::{BLOCK_BYTES, BLOCK_LEAVES, Directory, LEAVES_MAX};
 use super::leaf::{
-    EXTENT_BYTES, EXTENT_SLOTS, EXTENTS_MAX, LEAF_ITEMS_MAX, Leaf, Position, extents_for,
+    EXTENT_BYTES, EXTENT_SLOTS, EXTENTS_MAX, LEAF_ITEMS, LEAF_ITEMS_MAX, Leaf, Position,
+    extents_for,
 };
 use super::second::TableHasher;
+use super::which::Which;
 use crate::item::Items;
 use crate::slab::{ChunkRef, Slabs};
 use crate::types::KeyHash;
 
-/// Items per leaf at which the table grows. Leaves not yet split then hold up to twice as many, 7 standard deviations
-/// below [`LEAF_ITEMS_MAX`].
-pub(super) const LEAF_ITEMS: usize = 210;
 /// Items per leaf below which the table shrinks.
 const LEAF_ITEMS_MIN: usize = 90;
-/// Leaves of one block of the directory.
-pub(super) const BLOCK_LEAVES: usize = 64;
-/// Bytes of one block of the directory.
-pub(super) const BLOCK_BYTES: u64 = (BLOCK_LEAVES * size_of::<Leaf>()) as u64;
-/// Largest number of leaves: the number of a leaf has 32 bits, one of which is [`OF_SECOND`].
-pub(super) const LEAVES_MAX: usize = 1 << 31;
 /// Largest number of extents that a split needs beyond those that the leaf has: two roundings up, and two for a leaf
 /// that was filled beyond the usual load.
 pub(crate) const SPLIT_EXTENTS: usize = 4;

@@ -9,8 +9,8 @@
 //! 3 leaves        |   leaf 0 | leaf 2  |        leaf 1          |
 //! ```
 
-use super::bucket::Entry;
-use super::table::Table;
+use super::Table;
+use crate::index::bucket::Entry;
 use crate::slab::{ChunkRef, Slabs};
 use crate::types::KeyHash;
 

@@ -12,9 +12,9 @@
 //! Items stay in their slots until the leaf is rebuilt; then the division begins anew. For items that come meanwhile
 //! the hash is known.
 
-use super::bucket::Entry;
-use super::leaf::{BUCKETS_MAX, LEAF_ITEMS_MAX, Position, extents_for};
-use super::table::{LEAF_ITEMS, Table};
+use super::Table;
+use crate::index::bucket::Entry;
+use crate::index::leaf::{BUCKETS_MAX, LEAF_ITEMS, LEAF_ITEMS_MAX, Position, extents_for};
 use crate::item::Items;
 use crate::slab::Slabs;
 use crate::types::KeyHash;
@@ -32,7 +32,7 @@ const NO_LEAF: usize = usize::MAX;
 
 /// The two halves of the leaf that is split next, as far as they are known already.
 #[derive(Clone, Debug)]
-pub(super) struct Division {
+pub(crate) struct Division {
     leaf: usize,
     /// Buckets looked at.
     looked: usize,
@@ -42,7 +42,7 @@ pub(super) struct Division {
 
 impl Division {
     /// No bucket was looked at yet.
-    pub(super) const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         leaf: NO_LEAF,
         looked: 0,
         goes: [0; LEAF_ITEMS_MAX.div_ceil(64)],

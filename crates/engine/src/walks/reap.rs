@@ -5,25 +5,24 @@
 //!                          '-> visited from its start, some chunks in each call
 //! ```
 //!
-//! [`Engine::sweep`] goes through all memory, which takes minutes in a large cache at the pace that it can have.
-//! [`Engine::reap`] goes through the table of pages, a few bytes for each page. It visits a page only when so many of
+//! `Engine::sweep` goes through all memory, which takes minutes in a large cache at the pace that it can have.
+//! `Engine::reap` goes through the table of pages, a few bytes for each page. It visits a page only when so many of
 //! its items have probably died (by `slab::Mortality`, or by a `flush_all`) that finding them is worth looking at the
 //! live ones.
 
 use super::sweep::{Batch, GROUP, begin_visit, reclaim_dead};
 use crate::api::ReapProgress;
 use crate::contents::Contents;
-use crate::effort::WALK_WORK;
-use crate::engine::Engine;
+use crate::effort::{Effort, WALK_WORK};
 use crate::slab::{INDEX_CLASS, NO_CLASS, PageId};
-use crate::types::Seconds;
+use crate::telemetry::Telemetry;
 
 /// Entries of the table of pages that cost as much as one chunk.
 const PAGES_PER_LOOK: usize = 8;
 
 /// The position of the reaping.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reaping {
+pub(crate) struct Reaping {
     page: PageId,
     /// The position in the page being visited.
     visit: Option<Visit>,
@@ -44,40 +43,37 @@ struct Visit {
     class: u8,
 }
 
-impl Engine {
-    /// Frees dead items of pages where probably at least one chunk in `one_in` is dead; looks at up to `budget` chunks.
-    /// After a call whose result has `wrapped`, the next call begins with the first page again.
-    pub fn reap(&mut self, now: Seconds, budget: usize, one_in: u32) -> ReapProgress {
-        self.contents.clock.advance(now);
-        let now = self.contents.clock.now().0;
-        self.contents.items.slabs.advance(now);
-        self.spending(|engine, effort| {
-            let (contents, telemetry) = (&mut engine.contents, &mut engine.telemetry);
-            let reaping = &mut engine.walks.reaping;
-            let mut progress = ReapProgress::default();
-            let work_max = effort.spent() + WALK_WORK;
-            while progress.looked < budget && !progress.wrapped && effort.spent() < work_max {
-                let before = progress.looked;
-                match reaping.visit {
-                    Some(visit) => {
-                        let batch = reaping.next_chunks(contents, visit, budget - before);
-                        let chunks = batch.chunks();
-                        progress.reclaimed += reclaim_dead(contents, telemetry, effort, chunks);
-                        progress.looked += batch.looked;
-                    }
-                    None => {
-                        progress.wrapped = reaping.seek_dead(contents, one_in);
-                        progress.looked += 1;
-                    }
-                }
-                effort.spend((progress.looked - before) as u64);
-            }
-            progress
-        })
-    }
-}
-
 impl Reaping {
+    /// See [`Engine::reap`](crate::engine::Engine::reap).
+    pub(crate) fn run(
+        &mut self,
+        contents: &mut Contents,
+        telemetry: &mut Telemetry,
+        effort: &mut Effort,
+        budget: usize,
+        one_in: u32,
+    ) -> ReapProgress {
+        let mut progress = ReapProgress::default();
+        let work_max = effort.spent() + WALK_WORK;
+        while progress.looked < budget && !progress.wrapped && effort.spent() < work_max {
+            let before = progress.looked;
+            match self.visit {
+                Some(visit) => {
+                    let batch = self.next_chunks(contents, visit, budget - before);
+                    let chunks = batch.chunks();
+                    progress.reclaimed += reclaim_dead(contents, telemetry, effort, chunks);
+                    progress.looked += batch.looked;
+                }
+                None => {
+                    progress.wrapped = self.seek_dead(contents, one_in);
+                    progress.looked += 1;
+                }
+            }
+            effort.spend((progress.looked - before) as u64);
+        }
+        progress
+    }
+
     /// Steps over a few pages, up to the next page that is worth a visit; true at the end of the table.
     fn seek_dead(&mut self, contents: &mut Contents, one_in: u32) -> bool {
         for _ in 0..PAGES_PER_LOOK {

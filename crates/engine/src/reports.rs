@@ -5,9 +5,10 @@
 //! Contents, Placement  --+--> EngineStats, ClassStats, MemoryReport, Vitals
 //! ```
 
-use super::{ClassStats, EngineStats, MemoryReport, Vitals};
 use crate::engine::Engine;
 use crate::slab::INDEX_CLASS;
+use crate::telemetry::events::EngineEvent;
+use crate::telemetry::{ClassStats, EngineStats, MemoryReport, Vitals};
 
 impl Engine {
     /// The general counters.
@@ -136,5 +137,22 @@ impl Engine {
             age: next.map_or(0, u64::from),
             ..self.telemetry.classes[index]
         }
+    }
+
+    /// Begins or ends the recording of events. Events that were recorded but not taken are dropped.
+    pub fn record_events(&mut self, on: bool) {
+        self.telemetry.events.record(on);
+    }
+
+    /// Whether there are events to take.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        self.telemetry.events.are_there()
+    }
+
+    /// Gives every event, in the order in which they happened, to `visit`; returns the number of events that there was
+    /// no room for.
+    pub fn take_events(&mut self, visit: impl FnMut(&EngineEvent<'_>)) -> u64 {
+        self.telemetry.events.take(visit)
     }
 }

@@ -8,27 +8,19 @@
 //! whose items all live: each page knows a time before which none of its items dies. After a `flush_all`, and every 48
 //! days, the walk steps over no page, so that the stamps of items need no more bits than there are (clock.rs).
 
-use super::Walks;
 use crate::api::SweepProgress;
 use crate::contents::{Cause, Contents, DYING_STEP};
 use crate::effort::{Effort, WALK_WORK};
-use crate::engine::Engine;
 use crate::slab::{ChunkRef, INDEX_CLASS, NO_CLASS, PageId};
 use crate::telemetry::Telemetry;
-use crate::types::{KeyHash, Seconds};
-
-/// Chunks looked at by one call of [`Engine::maintain`] when a walk over everything is due.
-const RENEWAL_STEP: usize = 128;
-/// Steps of the walk, of 160 chunks or more each, that a flush makes if it takes one of the last 2^21 stamps: together
-/// these flushes go through 2,600,000,000 chunks.
-const FLUSH_STEPS: usize = 8;
+use crate::types::KeyHash;
 
 /// Chunks that are looked at together, so that their cache misses overlap.
 pub(super) const GROUP: usize = 32;
 
 /// The position of the walk.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sweep {
+pub(crate) struct Sweep {
     page: PageId,
     offset: u32,
     /// The class of the page when the walk reached it.
@@ -39,62 +31,9 @@ pub(super) struct Sweep {
     renews: Option<u64>,
 }
 
-impl Engine {
-    /// Looks at up to `budget` chunks, or at fewer if many items are dead, and frees dead items. A page that is stepped
-    /// over counts as one chunk.
-    pub fn sweep(&mut self, now: Seconds, budget: usize) -> SweepProgress {
-        self.contents.clock.advance(now);
-        self.spending(|engine, effort| {
-            let (contents, telemetry) = (&mut engine.contents, &mut engine.telemetry);
-            engine.walks.sweep.run(contents, telemetry, effort, budget)
-        })
-    }
-
-    /// Goes on with a walk over everything if such a walk has to end before stamps are used up; true while there is
-    /// more to do.
-    pub(super) fn renew_stamps(&mut self) -> bool {
-        if self.contents.clock.needs_walk() {
-            self.sweep(self.contents.clock.now(), RENEWAL_STEP);
-        }
-        self.contents.clock.needs_walk()
-    }
-
-    /// Sees to it that the next flush has a stamp.
-    pub(crate) fn provide_stamp(&mut self) {
-        let mut steps = 0;
-        let is_short = |engine: &Self, steps| {
-            let clock = &engine.contents.clock;
-            clock.is_scarce() && (steps < FLUSH_STEPS || clock.is_used_up())
-        };
-        while is_short(self, steps) {
-            self.sweep(self.contents.clock.now(), usize::MAX);
-            steps += 1;
-        }
-    }
-}
-
-impl Walks {
-    /// Whether a walk is inside a page. The page's bound on deadlines then covers only a part of its items.
-    pub(super) fn are_inside(&self, page: PageId) -> bool {
-        self.sweep.is_inside(page) || self.reaping.is_inside(page)
-    }
-
-    /// Gives up the walks, so that no page is left with a bound that covers only a part of its items: such a page is
-    /// marked to be walked in any case.
-    pub(super) fn break_off(&mut self, contents: &mut Contents) {
-        let pages = [self.sweep.page_under_way(), self.reaping.page_under_way()];
-        for page in pages.into_iter().flatten() {
-            if page < contents.items.slabs.pages_end() {
-                contents.items.slabs.page_mut(page).deadline_min = 0;
-            }
-        }
-        *self = Self::default();
-    }
-}
-
 impl Sweep {
-    /// See [`Engine::sweep`].
-    fn run(
+    /// See [`Engine::sweep`](crate::engine::Engine::sweep).
+    pub(crate) fn run(
         &mut self,
         contents: &mut Contents,
         telemetry: &mut Telemetry,
@@ -136,11 +75,11 @@ impl Sweep {
         };
     }
 
-    fn is_inside(&self, page: PageId) -> bool {
+    pub(super) fn is_inside(&self, page: PageId) -> bool {
         self.page == page && self.offset > 0
     }
 
-    fn page_under_way(&self) -> Option<PageId> {
+    pub(super) fn page_under_way(&self) -> Option<PageId> {
         (self.page != 0).then_some(self.page)
     }
 

@@ -7,10 +7,9 @@
 //! Which page a shard can spare is a question of time, not of size: an item that nobody has asked for is worth less
 //! than one that another shard has to evict sooner. The comparison between shards is the caller's.
 
-use super::age::IDLE_FOR_EVER;
-use super::drain::Purpose;
 use crate::api::Release;
 use crate::engine::Engine;
+use crate::place::{IDLE_FOR_EVER, Purpose};
 use crate::types::Seconds;
 
 impl Engine {

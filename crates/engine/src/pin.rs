@@ -7,16 +7,10 @@
 //!                       +-> u32 -+
 //! ```
 
-mod table;
-
-pub(crate) use self::table::{Pins, RefHasher};
-
-use self::table::Unpinned;
 use crate::api::Piece;
-use crate::contents::Contents;
-use crate::effort::Effort;
-use crate::engine::{Engine, EngineId};
-use crate::segment::next_piece;
+use crate::engine::Engine;
+use crate::id::EngineId;
+use crate::item::next_piece;
 use crate::slab::ChunkRef;
 use crate::types::ItemHandle;
 
@@ -89,11 +83,6 @@ impl PinnedValue {
     }
 }
 
-/// An item that is kept in memory and in the index while memory is found for its successor.
-#[derive(Debug)]
-#[must_use = "an item is held until it is let go"]
-pub(crate) struct Held(ChunkRef);
-
 impl Engine {
     /// Pins the item of a [`crate::Hit`] that is still linked: returns the pin, and the location of the value. Takes
     /// the same time for values of any length: the sender looks for the pieces.
@@ -110,7 +99,7 @@ impl Engine {
         let value = PinnedValue {
             first: items.slabs.segment.piece(at, len),
             base: items.slabs.segment.base(),
-            link: items.slabs.link_to(item.next_chunk()),
+            link: items.link_to(item.next_chunk()),
             value_bytes: item.value_bytes(),
         };
         let engine = Some(self.id());
@@ -128,73 +117,5 @@ impl Engine {
             engine.contents.pins.note_unguarded();
             engine.contents.unpin(first, effort);
         });
-    }
-}
-
-impl Contents {
-    /// Whether the item at `chunk` is pinned. Looks at the table of pins only if the item's page guards something.
-    #[inline]
-    pub(crate) fn is_pinned(&self, chunk: ChunkRef) -> bool {
-        let page = self.items.slabs.page_of(chunk);
-        self.items.slabs.page(page).guarded > 0 && self.pins.contains(chunk)
-    }
-
-    /// Whether an item must stay in the index while memory is found for its successor.
-    #[inline]
-    pub(crate) fn is_held(&self, first: ChunkRef) -> bool {
-        self.pins.is_shielded(first)
-    }
-
-    /// Keeps an item in memory and in the index while memory is found for its successor.
-    pub(crate) fn hold(&mut self, first: ChunkRef) -> Held {
-        self.pin(first);
-        self.pins.shield(first);
-        Held(first)
-    }
-
-    /// Undoes [`Self::hold`].
-    pub(crate) fn let_go(&mut self, held: Held, effort: &mut Effort) {
-        self.pins.end_shield();
-        self.unpin(held.0, effort);
-    }
-
-    fn pin(&mut self, first: ChunkRef) {
-        if self.pins.pin(first) {
-            self.guard(first);
-        }
-    }
-
-    fn unpin(&mut self, first: ChunkRef, effort: &mut Effort) {
-        match self.pins.unpin(first) {
-            Unpinned::StillPinned => {}
-            Unpinned::Released => self.end_guard(first),
-            Unpinned::Orphaned => {
-                self.end_guard(first);
-                self.free_item(first, effort);
-            }
-        }
-    }
-
-    /// Unpins everything, since nothing is sent any more.
-    pub(crate) fn unpin_all(&mut self, effort: &mut Effort) {
-        for (first, detached) in self.pins.take() {
-            self.end_guard(first);
-            if detached {
-                self.free_item(first, effort);
-            }
-        }
-    }
-
-    /// Notes at the page of an item's first chunk that the item stays where it is. The later chunks stay with it, since
-    /// they refer to it.
-    pub(crate) fn guard(&mut self, first: ChunkRef) {
-        let id = self.items.slabs.page_of(first);
-        self.items.slabs.page_mut(id).guarded += 1;
-    }
-
-    /// Undoes [`Self::guard`].
-    pub(crate) fn end_guard(&mut self, first: ChunkRef) {
-        let id = self.items.slabs.page_of(first);
-        self.items.slabs.page_mut(id).guarded -= 1;
     }
 }
