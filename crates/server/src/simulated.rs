@@ -8,6 +8,8 @@
 //! ```
 //!
 //! The turn is that of `shard/tick.rs`, except for the reactor's part and the upkeep: a send takes all replies at once.
+//! Whether a shard sleeps between two turns, and who is rung, is decided by the code of the server; the caller has it
+//! sleep.
 
 use std::fs::File;
 use std::mem::take;
@@ -66,6 +68,7 @@ pub fn start(shards: usize, memory_limit_bytes: u64) -> Vec<Shard> {
             router: parts.router,
             conns: ConnTable::default(),
             open: Vec::new(),
+            rings: Vec::new(),
             reply_buffers: ReplyBuffers::default(),
         },
     };
@@ -88,6 +91,8 @@ struct Net {
     router: Router,
     conns: ConnTable,
     open: Vec<ConnId>,
+    /// The shards to be rung when this one next enters the kernel.
+    rings: Vec<usize>,
     reply_buffers: ReplyBuffers,
 }
 
@@ -142,6 +147,16 @@ impl Shard {
         replies.filter(|(_, bytes)| !bytes.is_empty()).collect()
     }
 
+    /// Enters the kernel between two turns: `enter` has the numbers of shards that are rung now, and whether this shard
+    /// then sleeps until it is rung or something arrives.
+    pub fn rest(&mut self, enter: impl FnOnce(&[usize], bool)) {
+        let may_sleep = self.net.may_sleep();
+        let Net { shared, rings, .. } = &mut self.net;
+        let handle = shared.route.shard(self.id);
+        handle.rest(may_sleep, |sleeps| enter(rings, sleeps));
+        rings.clear();
+    }
+
     /// Sets the clock of all shards forward.
     pub fn pass_time(&self, seconds: u32) {
         self.net.shared.ground.clock.set_forward(i64::from(seconds));
@@ -186,12 +201,20 @@ impl Net {
         work(conn, &mut cx);
     }
 
+    /// As in `shard/tick.rs`.
+    fn may_sleep(&mut self) -> bool {
+        let can_any_resume = (0..self.open.len()).any(|number| {
+            let id = self.open[number];
+            self.conn(id).can_resume()
+        });
+        self.router.may_sleep() && !can_any_resume
+    }
+
     /// As `shard/deliver.rs` does it.
     fn exchange(&mut self, ends_window: bool) {
         let Shared { cells, route, .. } = &*self.shared;
         let counters = self.shared.telemetry.of(self.id.0);
-        // Nobody sleeps.
-        let ring = |_: &_| ();
+        let ring = |shard: ShardId| self.rings.push(usize::from(shard.0));
         self.router
             .flush((cells, route), counters, self.now, ring, ends_window);
         let mut completed = self.router.collect();

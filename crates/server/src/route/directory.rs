@@ -178,6 +178,16 @@ impl ShardHandle {
         self.bell.needs_ring()
     }
 
+    /// To be called by the owner between two turns: enters the kernel by `enter`, which sleeps there until something comes
+    /// if it is told so, which is only if `may_sleep`.
+    #[inline]
+    pub(crate) fn rest<T>(&self, may_sleep: bool, enter: impl FnOnce(bool) -> T) -> T {
+        let sleeps = may_sleep && self.try_sleep();
+        let entered = enter(sleeps);
+        self.awake();
+        entered
+    }
+
     /// To be called by the owner: announces that it goes to sleep. Returns `false` if a peer has pushed something
     /// meanwhile.
     pub(crate) fn try_sleep(&self) -> bool {
@@ -192,6 +202,7 @@ impl ShardHandle {
     /// To be called by the owner: it is awake, and looks at its queues after this call.
     pub(crate) fn awake(&self) {
         self.bell.awake();
+        step::point();
         if self.has_mail.load(Ordering::Relaxed) {
             // Acquires what the peer pushed before it set the flag; a flag set later stays for the next `try_sleep`.
             self.has_mail.swap(false, Ordering::Acquire);

@@ -2,10 +2,10 @@
 //! is taken.
 
 use corecached_engine::Seconds;
-use corecached_reactor::DoorbellTarget;
 
 use crate::cell::access::Access;
 use crate::ground::counters::NetCounters;
+use crate::ids::ShardId;
 use crate::lending::batch::BoxedBatch;
 use crate::lending::core::{Cells, Core};
 
@@ -49,13 +49,13 @@ impl Router {
     }
 
     /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down. Every few
-    /// warm windows, all shards are told of the reads of their items. `ring` rings a doorbell.
+    /// warm windows, all shards are told of the reads of their items. `ring` rings the doorbell of a shard that sleeps.
     pub(crate) fn flush(
         &mut self,
         (cells, route): (&Cells, &Directory),
         net: &NetCounters,
         now: Seconds,
-        mut ring: impl FnMut(&DoorbellTarget),
+        mut ring: impl FnMut(ShardId),
         ends_window: bool,
     ) {
         self.congested = false;
@@ -74,12 +74,9 @@ impl Router {
                 borrower: self.me,
                 now,
             };
-            if self.flush_to(lender, handle, net, tells)
-                && handle.notify()
-                && let Some(doorbell) = handle.doorbell()
-            {
+            if self.flush_to(lender, handle, net, tells) && handle.notify() {
                 net.doorbells.add(1);
-                ring(doorbell);
+                ring(shard);
             }
         }
         self.epoch += 1;

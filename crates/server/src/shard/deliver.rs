@@ -3,7 +3,7 @@
 
 use std::mem::take;
 
-use corecached_reactor::{DoorbellTarget, Insert};
+use corecached_reactor::Insert;
 
 use crate::cell::op::ShardOp;
 use crate::cell::outcome::{Grant, ShardOutcome};
@@ -26,7 +26,11 @@ impl Net {
         }
         let Shared { cells, route, .. } = &*self.shared;
         let counters = self.shared.telemetry.of(self.id.0);
-        let ring = |doorbell: &DoorbellTarget| self.reactor.doorbell(doorbell);
+        let ring = |shard| {
+            if let Some(doorbell) = route.shard(shard).doorbell() {
+                self.reactor.doorbell(doorbell);
+            }
+        };
         self.router
             .flush((cells, route), counters, self.now, ring, ends_window);
         let mut completed = self.router.collect();

@@ -53,18 +53,7 @@ impl Shard {
         let mut busy = true;
         let mut idle_windows = 0;
         loop {
-            let wait = self.may_wait() && self.net.handle().try_sleep();
-            self.reaper.worked();
-            let when_idle = match wait {
-                true => WhenIdle::Sleep,
-                false => WhenIdle::Return,
-            };
-            let turned = self.net.reactor.turn(when_idle, &mut self.events);
-            if wait {
-                self.reaper.waited();
-            }
-            self.net.handle().awake();
-            turned?;
+            self.enter_ring()?;
             self.net.turn_begins();
             let pace = self.pace(&mut busy, &mut idle_windows);
             if pace != Pace::Run {
@@ -91,6 +80,24 @@ impl Shard {
                 Pace::Run => {}
             }
         }
+    }
+
+    /// Submits what the last turn has queued, and brings what has come; waits for something if there is nothing to do.
+    fn enter_ring(&mut self) -> io::Result<()> {
+        let may_wait = self.may_wait();
+        self.reaper.worked();
+        let (net, reaper) = (&mut self.net, &mut self.reaper);
+        net.shared.route.shard(net.id).rest(may_wait, |waits| {
+            let when_idle = match waits {
+                true => WhenIdle::Sleep,
+                false => WhenIdle::Return,
+            };
+            let turned = net.reactor.turn(when_idle, &mut self.events);
+            if waits {
+                reaper.waited();
+            }
+            turned
+        })
     }
 
     /// Whether the loop may wait in its ring for the next turn.

@@ -36,6 +36,8 @@ pub(crate) struct Client {
     /// Bytes of a request that were not sent with the others.
     held: Vec<u8>,
     known_cas: Option<(usize, u64)>,
+    /// It sends nothing more while it waits for replies.
+    waits: bool,
     has_ended: bool,
     was_told: bool,
 }
@@ -76,13 +78,14 @@ fn set(name: &str, write: usize, is_silent: bool, bytes: &mut Vec<u8>) -> Reques
 }
 
 impl Client {
-    pub(crate) fn new(number: usize) -> Self {
+    pub(crate) fn new(number: usize, waits: bool) -> Self {
         Self {
             number,
             under_way: VecDeque::new(),
             received: Vec::new(),
             held: Vec::new(),
             known_cas: None,
+            waits,
             has_ended: false,
             was_told: false,
         }
@@ -100,7 +103,7 @@ impl Client {
             self.has_ended = self.under_way.is_empty();
             return bytes;
         }
-        if rng.one_in(3) {
+        if rng.one_in(3) || self.waits && !self.under_way.is_empty() {
             return bytes;
         }
         for _ in 0..rng.below(10) {

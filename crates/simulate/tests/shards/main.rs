@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! client    pipelines of requests, replies in their order
+//! sleep     shards that have nothing to do run again when they are rung, a client sends something, or a timer fires
 //! history   which value a get may have found, given what was sent and answered before
 //! ```
 //!
@@ -11,6 +12,7 @@
 
 mod client;
 mod history;
+mod sleep;
 
 use std::cell::{Cell, RefCell};
 use std::panic::catch_unwind;
@@ -21,6 +23,7 @@ use corecached_simulate::{Report, Rng, Thread, pause, run};
 
 use crate::client::Client;
 use crate::history::History;
+use crate::sleep::{Bed, Beds};
 
 const STEPS: u64 = 40_000_000;
 /// Steps after which clients send no more.
@@ -34,32 +37,68 @@ struct World {
     history: RefCell<History>,
     /// Connections that still wait for replies, or may send more.
     open: Cell<usize>,
+    beds: Beds,
 }
 
-/// The thread of a shard, with its clients.
-fn serve(world: &World, mut shard: Shard, mut clients: Vec<Client>, mut rng: Rng) -> Shard {
-    let rests = rng.one_of(&[1, 10, 100]);
-    for _ in &clients {
-        shard.connect();
-    }
-    while world.open.get() > 0 {
+/// The clients of one shard.
+struct Clients<'a> {
+    world: &'a World,
+    clients: Vec<Client>,
+    rng: Rng,
+}
+
+impl Clients<'_> {
+    /// What has come from clients, by connection.
+    fn send(&mut self) -> Vec<(usize, Vec<u8>)> {
+        let is_over = corecached_simulate::steps() >= WORLD_STEPS;
+        let mut history = self.world.history.borrow_mut();
         let mut arrivals = Vec::new();
-        for (number, client) in clients.iter_mut().enumerate() {
-            let is_over = corecached_simulate::steps() >= WORLD_STEPS;
-            let bytes = client.send(&mut world.history.borrow_mut(), &mut rng, is_over);
+        for (number, client) in self.clients.iter_mut().enumerate() {
+            let bytes = client.send(&mut history, &mut self.rng, is_over);
             if !bytes.is_empty() {
                 arrivals.push((number, bytes));
             }
         }
-        for (number, bytes) in shard.turn(&arrivals, rng.one_in(4)) {
-            clients[number].receive(&mut world.history.borrow_mut(), &bytes);
+        let clients = self.clients.iter_mut().map(Client::has_just_ended);
+        let done = clients.filter(|&ended| ended).count();
+        self.world.open.set(self.world.open.get() - done);
+        arrivals
+    }
+
+    fn receive(&mut self, replies: Vec<(usize, Vec<u8>)>) {
+        let mut history = self.world.history.borrow_mut();
+        for (number, bytes) in replies {
+            self.clients[number].receive(&mut history, &bytes);
         }
-        let done = clients
-            .iter_mut()
-            .map(Client::has_just_ended)
-            .filter(|&ended| ended)
-            .count();
-        world.open.set(world.open.get() - done);
+    }
+}
+
+/// The thread of a shard, with its clients.
+fn serve(world: &World, mut shard: Shard, clients: Vec<Client>, bed: &Bed, mut rng: Rng) -> Shard {
+    let rests = rng.one_of(&[1, 10, 100]);
+    for _ in &clients {
+        shard.connect();
+    }
+    let mut clients = Clients {
+        world,
+        clients,
+        rng: Rng::new(rng.number()),
+    };
+    let mut arrivals = Vec::new();
+    while world.open.get() > 0 {
+        let is_asleep = bed.lies_down(&mut rng);
+        shard.rest(|rings, sleeps| {
+            world.beds.ring(rings);
+            arrivals = clients.send();
+            while sleeps && arrivals.is_empty() && world.open.get() > 0 && is_asleep() {
+                pause();
+                if rng.one_in(bed.thinks) {
+                    arrivals = clients.send();
+                }
+            }
+        });
+        let replies = shard.turn(&arrivals, rng.one_in(4));
+        clients.receive(replies);
         if rng.one_in(200) {
             shard.pass_time(1);
         }
@@ -70,15 +109,19 @@ fn serve(world: &World, mut shard: Shard, mut clients: Vec<Client>, mut rng: Rng
     shard
 }
 
-/// Runs the world of a seed. Returns how many requests were answered, too.
-fn simulate(seed: u64) -> (Report, usize) {
+/// Runs the world of a seed. Returns how many requests were answered and how many sleeps a ring has ended, too.
+fn simulate(seed: u64) -> (Report, usize, usize) {
     let mut rng = Rng::new(seed);
     let shards = rng.one_of(&[2, 2, 3, 4, 8, 16]);
     let each = rng.one_of(&[1, 2, 4]);
-    println!("seed {seed}: {shards} shards, {each} connections each");
+    // Shards without clients are woken by other shards only.
+    let with_clients = rng.one_of(&[1, shards / 2, shards, shards]);
+    let waits = rng.one_in(2);
+    println!("seed {seed}: {shards} shards, {each} connections to each of {with_clients}");
     let world = Rc::new(World {
         history: RefCell::default(),
-        open: Cell::new(shards * each),
+        open: Cell::new(with_clients * each),
+        beds: Beds::new(&mut rng, shards),
     });
     let served = Rc::new(RefCell::new(Vec::new()));
     let threads = simulated::start(shards, MEMORY_BYTES)
@@ -86,10 +129,12 @@ fn simulate(seed: u64) -> (Report, usize) {
         .enumerate();
     let threads = threads.map(|(number, shard)| -> Thread {
         let (world, served) = (Rc::clone(&world), Rc::clone(&served));
-        let clients = (0..each).map(|client| Client::new(number * each + client));
+        let each = if number < with_clients { each } else { 0 };
+        let clients = (0..each).map(|client| Client::new(number * each + client, waits));
         let (clients, rng) = (clients.collect(), Rng::new(rng.number()));
         Box::new(move || {
-            let shard = serve(&world, shard, clients, rng);
+            let bed = world.beds.of(number);
+            let shard = serve(&world, shard, clients, bed, rng);
             served.borrow_mut().push(shard);
         })
     });
@@ -98,8 +143,8 @@ fn simulate(seed: u64) -> (Report, usize) {
     for shard in served.borrow_mut().iter_mut() {
         shard.check_integrity();
     }
-    let answered = world.history.borrow().check();
-    (report, answered)
+    let (answered, woken) = (world.history.borrow().check(), world.beds.woken());
+    (report, answered, woken)
 }
 
 fn setting(name: &str, default: u64) -> u64 {
@@ -111,9 +156,9 @@ fn setting(name: &str, default: u64) -> u64 {
 fn clients_of_all_shards_see_one_map() {
     let first = setting("CORECACHED_SEED", 1);
     let most = setting("CORECACHED_SIMULATION_STEPS", STEPS);
-    let (mut steps, mut answered) = (0, 0);
+    let (mut steps, mut answered, mut woken) = (0, 0, 0);
     for seed in first.. {
-        let Ok((report, answers)) = catch_unwind(|| simulate(seed)) else {
+        let Ok((report, answers, wakes)) = catch_unwind(|| simulate(seed)) else {
             panic!(
                 "seed {seed} fails, {} steps after the first. Again: CORECACHED_SEED={seed} \
                  CORECACHED_SIMULATION_STEPS=1 cargo test -p corecached-simulate --features server --profile checked \
@@ -123,12 +168,14 @@ fn clients_of_all_shards_see_one_map() {
         };
         steps += report.steps;
         answered += answers;
+        woken += wakes;
         if steps >= most {
             break;
         }
     }
-    println!("{steps} steps, {answered} requests answered");
+    println!("{steps} steps, {answered} requests answered, {woken} sleeps ended by a ring");
     assert!(answered > 100);
+    assert!(woken > 10 || most < STEPS);
 }
 
 #[test]
