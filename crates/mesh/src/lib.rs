@@ -1,12 +1,13 @@
 //! The primitives that two cores share: a shard's ownership word, the queues between shards, and the doorbell question.
 //!
-//! Nothing here knows what a shard, a request or a ring is. Four independent parts, and the places where a simulation
+//! Nothing here knows what a shard, a request or a ring is. Four parts, and the places where a simulation
 //! may interrupt them ([`step`]):
 //!
 //! ```text
 //!   loan   loanable(value) -> (Owner, Arc<Loanable>)   who may touch the engine now: its owner, or one borrower
 //!   spsc   channel(capacity) -> (Producer, Consumer)   a bounded queue from one core to one other core
 //!   bell   Bell                                        "I pushed something: does its reader sleep?"
+//!   doorstep   Doorstep                                a bell, and "has anything been pushed since I looked?"
 //!   sequence   Sequence                                "was anything changed while I read?"
 //! ```
 //!
@@ -40,6 +41,7 @@
 //! ```
 
 mod bell;
+mod doorstep;
 mod loan;
 mod pad;
 mod sequence;
@@ -48,5 +50,6 @@ pub mod step;
 mod sync;
 
 pub use bell::Bell;
+pub use doorstep::Doorstep;
 pub use loan::{Holder, Loan, Loanable, Owner, Turn, loanable};
 pub use sequence::{Begun, Sequence};

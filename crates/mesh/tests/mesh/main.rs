@@ -4,6 +4,8 @@
 #[cfg(loom)]
 mod loom_bell;
 #[cfg(loom)]
+mod loom_doorstep;
+#[cfg(loom)]
 mod loom_loan;
 #[cfg(loom)]
 mod loom_sequence;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use corecached_engine::KeyHash;
-use corecached_mesh::{Bell, step};
+use corecached_mesh::{Doorstep, step};
 use corecached_reactor::{DoorbellTarget, Waker};
 
 use crate::ids::ShardId;
@@ -79,10 +79,8 @@ pub(crate) struct ShardHandle {
     links: OnceLock<Links>,
     /// Whether a crawl for dead items is asked for; the shard's upkeep does it.
     crawl_wanted: AtomicBool,
-    /// Whether the shard sleeps.
-    bell: Bell,
-    /// Whether a peer has pushed a batch; set by peers.
-    has_mail: AtomicBool,
+    /// Whether the shard sleeps, and whether a peer has pushed a batch.
+    door: Doorstep,
     /// The peers that have pushed a batch to be run.
     senders: Box<[AtomicU64]>,
     inbox: Mutex<Vec<Control>>,
@@ -117,8 +115,7 @@ impl ShardHandle {
         ShardHandle {
             links: OnceLock::new(),
             crawl_wanted: AtomicBool::new(false),
-            bell: Bell::new(),
-            has_mail: AtomicBool::new(false),
+            door: Doorstep::new(),
             senders: (0..PeerSet::words(shards))
                 .map(|_| AtomicU64::new(0))
                 .collect(),
@@ -173,9 +170,7 @@ impl ShardHandle {
     /// To be called by a peer after pushing a batch: returns whether the shard sleeps, so that the caller has to ring.
     #[must_use = "whoever gets true must ring, or the shard sleeps on"]
     pub(crate) fn notify(&self) -> bool {
-        step::point();
-        self.has_mail.store(true, Ordering::Release);
-        self.bell.needs_ring()
+        self.door.notify()
     }
 
     /// To be called by the owner between two turns: enters the kernel by `enter`, which sleeps there until something comes
@@ -191,22 +186,12 @@ impl ShardHandle {
     /// To be called by the owner: announces that it goes to sleep. Returns `false` if a peer has pushed something
     /// meanwhile.
     pub(crate) fn try_sleep(&self) -> bool {
-        self.bell.announce_sleep();
-        let sleeps = !self.has_mail.load(Ordering::Relaxed);
-        if !sleeps {
-            self.bell.awake();
-        }
-        sleeps
+        self.door.try_sleep()
     }
 
     /// To be called by the owner: it is awake, and looks at its queues after this call.
     pub(crate) fn awake(&self) {
-        self.bell.awake();
-        step::point();
-        if self.has_mail.load(Ordering::Relaxed) {
-            // Acquires what the peer pushed before it set the flag; a flag set later stays for the next `try_sleep`.
-            self.has_mail.swap(false, Ordering::Acquire);
-        }
+        self.door.awake();
     }
 
     /// To be called by the owner: it has reached this stage.
@@ -223,8 +208,8 @@ impl ShardHandle {
     pub(crate) fn outside(&self) -> Outside {
         let senders = self.senders.iter();
         Outside {
-            is_asleep: self.bell.is_asleep(),
-            has_mail: self.has_mail.load(Ordering::Relaxed),
+            is_asleep: self.door.is_asleep(),
+            has_mail: self.door.has_mail(),
             has_control: self.has_control.load(Ordering::Relaxed),
             senders: senders
                 .map(|word| word.load(Ordering::Relaxed).count_ones())
