@@ -20,9 +20,9 @@ use std::collections::HashMap;
 
 use crate::ids::{ConnId, ShardId};
 
-use super::Kind;
 use super::slot::{Facts, Kept, Slot, Times};
 use super::tally::{Counts, KeyNote, Tally};
+use super::{Kind, Latency};
 
 /// Commands after which a window ends, with those of the connection that is at work. So a window takes some 10 us.
 const WINDOW_COMMANDS: u32 = 32;
@@ -302,12 +302,24 @@ impl Meter {
     }
 
     /// Frees what a shard without traffic does not need.
-    pub(crate) fn rest(&mut self) {
+    pub(crate) fn rest(&mut self, latency: &Latency) {
         if self.free.len() == self.slots.len() && self.slots.capacity() > SLOTS_KEPT {
             (self.slots, self.free) = (Vec::new(), Vec::new());
             (self.slot_keys, self.given_keys) = (Vec::new(), Vec::new());
             self.given = Vec::new();
         }
+        self.tell_held(latency);
+    }
+
+    /// Tells how much memory the meter has.
+    fn tell_held(&self, latency: &Latency) {
+        let held = self.slots.capacity() * size_of::<Slot>()
+            + self.given.capacity() * size_of::<Given>()
+            + self.blocked.capacity() * size_of::<(ConnId, (Given, KeyNote))>()
+            + (self.slot_keys.capacity() + self.given_keys.capacity()) * size_of::<KeyNote>()
+            + self.free.capacity() * size_of::<u32>()
+            + self.marks.capacity() * size_of::<u64>();
+        latency.note_meter(self.shard, held);
     }
 }
 

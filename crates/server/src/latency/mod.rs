@@ -136,6 +136,8 @@ struct ShardBuckets {
     kinds: [OnceLock<Box<Stages>>; Kind::ALL.len()],
     /// The number of the last reset that the shard has carried out.
     resets: AtomicU64,
+    /// Bytes of the shard's meter.
+    meter_bytes: AtomicU64,
 }
 
 impl ShardBuckets {
@@ -203,11 +205,20 @@ impl Latency {
         self.resets.load(Ordering::Relaxed)
     }
 
-    /// Bytes of heap memory of all buckets.
+    /// Bytes of heap memory of all buckets and meters.
     pub(crate) fn held_bytes(&self) -> u64 {
         let kinds = self.shards.iter().flat_map(|shard| &shard.kinds);
         let kinds = kinds.filter(|kind| kind.get().is_some()).count();
-        (kinds * Stage::ALL.len() * Live::BYTES) as u64
+        let meters = self.shards.iter().map(|shard| &shard.meter_bytes);
+        let meters: u64 = meters.map(|bytes| bytes.load(Ordering::Relaxed)).sum();
+        (kinds * Stage::ALL.len() * Live::BYTES) as u64 + meters
+    }
+
+    /// Notes how much memory the meter of a shard has.
+    #[inline]
+    fn note_meter(&self, shard: ShardId, bytes: usize) {
+        let meter_bytes = &self.of(shard).meter_bytes;
+        meter_bytes.store(bytes as u64, Ordering::Relaxed);
     }
 
     /// The durations of a stage of the commands of a kind, over all shards. Any thread may ask; it costs some

@@ -1,7 +1,7 @@
 //! Listening sockets, on ports that the kernel chooses.
 
 use std::io::Read;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -72,6 +72,30 @@ fn a_busy_port_is_refused_even_if_its_owner_shares() {
     );
     drop(first);
     bind(&config(&["127.0.0.1"], Port::Fixed(port)), 2).unwrap();
+}
+
+#[test]
+fn metrics_on_a_port_of_clients_is_told_as_what_it_is() {
+    let hosts = ["127.0.0.1", "127.0.0.2", "0.0.0.0", "::1", "::"];
+    for clients in hosts {
+        // A machine without IPv6 has nothing to say about it.
+        let Ok(listeners) = bind(&config(&[clients], Port::Ephemeral), 1) else {
+            continue;
+        };
+        for host in hosts {
+            let address = SocketAddr::new(host.parse().unwrap(), port_of(&listeners, 0));
+            let can_be_had = TcpListener::bind(address).is_ok();
+            let mut config = config(&[clients], Port::Ephemeral);
+            config.metrics = Some(address);
+            match bind_metrics(&config, &listeners) {
+                Ok(_) => assert!(can_be_had, "{address} beside {clients}"),
+                Err(error) => assert!(
+                    !can_be_had && error.to_string().contains("clients are served on"),
+                    "{address} beside {clients}: {error}"
+                ),
+            }
+        }
+    }
 }
 
 #[test]

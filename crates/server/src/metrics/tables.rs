@@ -277,9 +277,9 @@ pub(super) const SHARDS: Rows = rows! {
     "N:turnover_ms" Gauge "corecached_shard_turnover_seconds" "Time in which the shard's memory is evicted once; 0 if nothing is." / Millis;
     "N:idle_seconds" Gauge "corecached_shard_idle_seconds" "Time since the shard's memory was last used.";
     "N:pages_given" Counter "corecached_shard_pages_given_total" "Pages that went to other shards.";
-    "N:cmd_get" Counter "corecached_shard_command_requests_total" "Commands on keys of the shard." [command = "get"];
+    "N:cmd_get" Counter "corecached_shard_command_requests_total" "Commands that the shard has executed, also by reading another shard's memory." [command = "get"];
     "N:cmd_set" Counter "corecached_shard_command_requests_total" [command = "set"];
-    "N:get_hits" Counter "corecached_shard_get_hits_total" "Gets that found an item of the shard.";
+    "N:get_hits" Counter "corecached_shard_get_hits_total" "Gets of the shard that found an item.";
     "N:ticks" Counter "corecached_shard_ticks_total" "Turns of the shard's loop.";
     "N:parks" Counter "corecached_shard_parks_total" "Times that the shard went to sleep.";
     "N:remote_ops" Counter "corecached_shard_remote_operations_total" "Operations of the shard's connections on keys of other shards.";
@@ -310,7 +310,7 @@ pub(super) const MEMORY: Rows = rows! {
     "conn_pools" Gauge "corecached_connection_memory_bytes" [purpose = "pools"];
     "watchers" Gauge "corecached_watchers_bytes" "Bytes of lines that wait for watchers.";
     "insight" Gauge "corecached_insight_bytes" "Bytes of stats hotkeys and stats mrc.";
-    "latency" Gauge "corecached_latency_bytes" "Bytes of the buckets of stats latency.";
+    "latency" Gauge "corecached_latency_bytes" "Bytes of stats latency: its buckets, and commands under way.";
     "conn_mem_closed" Counter "corecached_connections_closed_for_memory_total" "Connections closed because of -o conn_mem_limit.";
     "N:payload" Gauge "corecached_shard_memory_bytes" "Bytes of the shard's part of the memory limit, by purpose." [purpose = "payload"];
     "N:headers" Gauge "corecached_shard_memory_bytes" [purpose = "headers"];

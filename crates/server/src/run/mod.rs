@@ -53,7 +53,7 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     // This is done before the ports are bound, and as root: perhaps only root may read the key.
     let tls = process::as_root_or_user(&config, || Tls::load(&config))?.map(Arc::new);
     let listeners = listen::bind(&config, shards)?;
-    let metrics = listen::bind_metrics(&config)?;
+    let metrics = listen::bind_metrics(&config, &listeners)?;
     process::shut_at_failure(listeners.stream_descriptors());
     let Built {
         shared,

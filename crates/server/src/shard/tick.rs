@@ -154,7 +154,7 @@ impl Shard {
             self.net.counters().parks.add(1);
             self.net.warm.reply_buffers.rest();
             self.net.router.rest();
-            self.net.meter.rest();
+            self.net.rest_meter();
             self.net.handle().reaches(Stage::Parked);
             self.net.reactor.park().await?;
             self.net.handle().reaches(Stage::Serving);

@@ -13,6 +13,7 @@ impl Meter {
     #[inline]
     pub(crate) fn sends(&mut self, now: u64, latency: &Latency) {
         latency.sync(self.shard);
+        self.tell_held(latency);
         self.marks.push(now);
         self.given.clear();
         self.given_keys.clear();

@@ -1,7 +1,7 @@
 //! The meter with times that are known, in nanoseconds.
 
 use super::*;
-use crate::latency::{Latency, Stage};
+use crate::latency::{Live, Stage};
 
 const US: u64 = 1000;
 const SHARD: ShardId = ShardId(0);
@@ -291,7 +291,7 @@ fn silent_commands_closed_connections_and_resets_keep_the_counts_right() {
     bench.works(&ANSWERED, counts(Kind::Delete, 1));
     bench.sends(210 * US, &ANSWERED, Some(1));
     assert_eq!(bench.stage(Kind::Delete, Stage::Total).0, 1);
-    bench.meter.rest();
+    bench.meter.rest(&bench.latency);
     assert_eq!(bench.meter.slots.len(), bench.meter.free.len());
 }
 
@@ -309,4 +309,32 @@ fn a_turn_has_many_windows_but_not_without_limit() {
     let commands = u64::from(WINDOW_COMMANDS) * 9_999;
     assert_eq!(bench.stage(Kind::Get, Stage::Total).0, commands);
     assert_eq!(bench.stage(Kind::Get, Stage::Execution).2, 1);
+}
+
+#[test]
+fn memory_of_a_crowd_is_told_until_it_is_freed() {
+    const CONNS: u32 = 1000;
+    for slow_us in [0, 1_000_000] {
+        let mut bench = Bench::new(slow_us);
+        bench.meter.returned(1_000_000);
+        let mut places = Vec::new();
+        for _ in 0..CONNS {
+            bench.place = Place::default();
+            bench.works(&ANSWERED, counts(Kind::Get, 1));
+            places.push(bench.place);
+        }
+        bench.meter.sends(2_000_000, &bench.latency);
+        let one = size_of::<Slot>() + usize::from(slow_us > 0) * size_of::<KeyNote>();
+        let least = one as u64 * u64::from(CONNS);
+        let held = bench.latency.held_bytes();
+        assert!((least..least * 3).contains(&held), "{held} of {least}");
+        for (number, place) in places.iter_mut().enumerate() {
+            let sent = (conn(number as u32), &ANSWERED, Some(10));
+            bench.meter.sent(place, sent, &bench.latency);
+        }
+        bench.meter.rest(&bench.latency);
+        let buckets = Stage::ALL.len() * Live::BYTES;
+        let held = bench.latency.held_bytes() - buckets as u64;
+        assert!(held < 20_000, "{held}");
+    }
 }

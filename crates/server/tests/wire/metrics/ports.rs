@@ -35,6 +35,26 @@ fn a_busy_port_ends_the_start_with_a_sentence() {
 }
 
 #[test]
+fn the_port_of_clients_ends_the_start_with_another_sentence() {
+    if is_other_server() {
+        return;
+    }
+    let port = free_port();
+    let started = command()
+        .args(["-l", "127.0.0.1", "-t", "1", "-p", &port.to_string()])
+        .args(["-o", &format!("metrics={port}")])
+        .output()
+        .unwrap();
+    assert_eq!(started.status.code(), Some(71));
+    let said = String::from_utf8(started.stderr).unwrap();
+    let sentence = format!(
+        "corecached: failed to listen on metrics port {port}: clients are served on 127.0.0.1:{port} already; \
+         -o metrics has to name another port than -p, -l and -o shard_port\n"
+    );
+    assert_eq!(said, sentence);
+}
+
+#[test]
 fn an_address_of_another_machine_ends_the_start() {
     if is_other_server() {
         return;
