@@ -6,6 +6,8 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
+use crate::patience;
+
 /// A new eventfd, at zero. Reads block: io_uring turns that into a wait of its own.
 pub(crate) fn eventfd() -> io::Result<OwnedFd> {
     // SAFETY: no memory is passed.
@@ -32,11 +34,21 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
-/// Makes an eventfd, or the other end of a pipe, readable. If `fd` is full, it is readable already.
+/// Makes an eventfd, or the other end of a pipe, readable. If `fd` is full, it is readable already. While the kernel has
+/// no memory for a page of the pipe, the call is repeated: a reader that sleeps would sleep on.
 pub(crate) fn signal(fd: RawFd) {
     let one = 1_u64.to_ne_bytes();
-    // SAFETY: writes eight bytes from a live array of eight.
-    unsafe { libc::write(fd, one.as_ptr().cast(), one.len()) };
+    // An error that remains says that nobody reads any more.
+    let _ = patience::insist(|| {
+        // SAFETY: writes eight bytes from a live array of eight.
+        if unsafe { libc::write(fd, one.as_ptr().cast(), one.len()) } >= 0 {
+            return Ok(());
+        }
+        match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            error => Err(error),
+        }
+    });
 }
 
 /// The descriptor that a system call or an accept returned; `None` if it is an error.

@@ -12,7 +12,7 @@
 //! of sends is written once, above them. An operation costs one branch, no call through a table.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 
 use crate::config::{Io, ReactorConfig};
@@ -89,12 +89,12 @@ impl Driver {
         either!(self, driver => driver.close(fd));
     }
 
-    /// Rings a peer that has the same kind of driver.
-    pub(crate) fn ring_bell(&mut self, peer: &DoorbellTarget) {
-        let target = peer.0.as_raw_fd();
+    /// Rings the peer with this descriptor, which has the same kind of driver. A failure completes as
+    /// [`UserData::ring`].
+    pub(crate) fn ring_bell(&mut self, peer: RawFd) {
         match self {
-            Driver::Ring(ring) => ring.message(target, UserData::DOORBELL),
-            Driver::Epoll(epoll) => epoll.ring_bell(target),
+            Driver::Ring(ring) => ring.message(peer, UserData::DOORBELL),
+            Driver::Epoll(epoll) => epoll.ring_bell(peer),
         }
     }
 

@@ -317,7 +317,15 @@ impl Reactor {
     /// is parked.
     pub fn doorbell(&mut self, peer: &DoorbellTarget) {
         self.keep(&peer.0);
-        self.driver.ring_bell(peer);
+        self.driver.ring_bell(peer.0.as_raw_fd());
+    }
+
+    /// A peer could not be rung. If that was for lack of memory, it is rung again: perhaps it sleeps, and nobody else
+    /// rings it. Otherwise the peer is gone.
+    fn ring_failed(&mut self, peer: RawFd, result: i32) {
+        if matches!(-result, libc::ENOMEM | libc::EAGAIN | libc::EOVERFLOW) {
+            self.driver.ring_bell(peer);
+        }
     }
 
     /// By what means this reactor moves bytes.
@@ -462,7 +470,7 @@ impl Reactor {
         events.splice(first..first, self.sent.drain(..));
     }
 
-    fn complete(&mut self, completion: &Completion, events: &mut Vec<Event>) {
+    pub(crate) fn complete(&mut self, completion: &Completion, events: &mut Vec<Event>) {
         let Completion {
             user_data,
             result,
@@ -484,6 +492,7 @@ impl Reactor {
                 events.push(Event::Wake);
             }
             Kind::Doorbell => events.push(Event::Doorbell),
+            Kind::Ring => self.ring_failed(user_data.payload() as RawFd, result),
             Kind::RecvDatagram => self.complete_datagram(token, result, flags, events),
             Kind::SendDatagram => {
                 let payload = user_data.payload();

@@ -144,10 +144,12 @@ impl Ring {
         self.push_plain(entry.flags(squeue::Flags::SKIP_SUCCESS), UserData::IGNORED);
     }
 
-    /// Completes as `user_data` in the ring `target`, a descriptor of this process.
+    /// Completes as `user_data` in the ring `target`, a descriptor of this process. Completes here only if it fails, as
+    /// [`UserData::ring`].
     pub(crate) fn message(&mut self, target: RawFd, user_data: UserData) {
         let entry = opcode::MsgRingData::new(Fd(target), 0, user_data.0, None).build();
-        self.push_plain(entry.flags(squeue::Flags::SKIP_SUCCESS), UserData::IGNORED);
+        let entry = entry.flags(squeue::Flags::SKIP_SUCCESS);
+        self.push_plain(entry, UserData::ring(target));
     }
 
     /// Starts the timer of the warm window: it repeats where the kernel can do that.

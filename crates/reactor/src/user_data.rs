@@ -7,6 +7,8 @@
 //!  +----------+----------------------------------+
 //! ```
 
+use std::os::fd::RawFd;
+
 use crate::send_id::SendId;
 use crate::token::Token;
 
@@ -16,7 +18,7 @@ const KIND_SHIFT: u32 = 56;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
-    /// Housekeeping that reports only failures, and those do not matter: cancel, close, ringing a doorbell.
+    /// Housekeeping that reports only failures, and those do not matter: cancel, close.
     Ignored = 0,
     /// Multishot accept; the payload is the listener's token.
     Accept = 1,
@@ -38,9 +40,11 @@ pub(crate) enum Kind {
     SendDatagram = 9,
     /// A wait for bytes to read; the payload is the connection's token.
     Poll = 10,
+    /// Ringing a peer's doorbell, which reports only failures; the payload is the peer's descriptor.
+    Ring = 11,
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::Ignored,
     Kind::Accept,
     Kind::AcceptRetry,
@@ -52,6 +56,7 @@ const KINDS: [Kind; 11] = [
     Kind::RecvDatagram,
     Kind::SendDatagram,
     Kind::Poll,
+    Kind::Ring,
 ];
 
 /// Kind and payload, packed.
@@ -82,6 +87,11 @@ impl UserData {
     /// A datagram of a reply.
     pub(crate) fn send_datagram(payload: u64) -> Self {
         Self::of(Kind::SendDatagram, payload)
+    }
+
+    /// Ringing the doorbell of the peer with this descriptor.
+    pub(crate) fn ring(peer: RawFd) -> Self {
+        Self::of(Kind::Ring, u64::from(peer.cast_unsigned()))
     }
 
     /// The kind of operation; a kind that this reactor never submits (a message of a foreign ring) counts as

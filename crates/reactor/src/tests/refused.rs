@@ -2,10 +2,13 @@
 
 use std::io::Read;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use super::common::{connection, hang_up, listen, opened, pattern, poll, reactor, shared, small};
+use crate::operation::Completion;
 use crate::tests::faults::{Fault, inject};
+use crate::user_data::UserData;
 use crate::{Event, Outgoing, Reactor, ReactorConfig, SendId, Token};
 
 /// The events of sends, one letter each: `B`locked, `D`one, `F`ailed.
@@ -215,5 +218,25 @@ fn datagrams_are_out_when_the_kernel_has_taken_them() {
         let mut received = [0; 700];
         let length = client.recv(&mut received).unwrap();
         assert_eq!(received[..length], [expected; 600]);
+    }
+}
+
+#[test]
+fn a_doorbell_that_there_was_no_memory_for_is_rung_again() {
+    let (mut own, mut peer) = (reactor(&small()), reactor(&small()));
+    let target = peer.doorbell_target();
+    own.doorbell(&target);
+    poll(&mut own);
+    assert!(matches!(poll(&mut peer)[..], [Event::Doorbell]));
+    for (errno, is_heard) in [(libc::ENOMEM, true), (libc::EBADFD, false)] {
+        let failure = Completion {
+            user_data: UserData::ring(target.0.as_raw_fd()),
+            result: -errno,
+            flags: 0,
+        };
+        own.complete(&failure, &mut Vec::new());
+        poll(&mut own);
+        let heard = poll(&mut peer);
+        assert_eq!(matches!(heard[..], [Event::Doorbell]), is_heard, "{errno}");
     }
 }
