@@ -118,7 +118,7 @@ fn worker_cpus(option: Option<&str>) -> Result<Vec<CpuId>> {
         let last = allowed
             .last()
             .copied()
-            .ok_or_else(|| LoadError::usage("no CPU to run on"))?;
+            .ok_or_else(|| LoadError::usage("this process may use no CPU: name one with --cpus"))?;
         return Ok(vec![last]);
     };
     let wrong = || {

@@ -136,7 +136,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             ));
         }
     };
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    Duration::try_from_secs_f64(seconds).map_err(|_| "is too long a time".to_owned())
 }
 
 /// A count or a rate with a decimal suffix: `100k` is 100,000, `1.5M` is 1,500,000. `/s` at the end is allowed.

@@ -174,6 +174,6 @@ fn parse_in_flight(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("must be at least 1".to_owned()),
         Ok(requests) => Ok(requests),
-        Err(error) => Err(format!("{error}")),
+        Err(_) => Err("a whole number of requests is wanted, at least 1".to_owned()),
     }
 }

@@ -51,9 +51,11 @@ impl Endpoint {
                 "'{text}' is no server address: {error} (HOST, HOST:PORT or unix:PATH)"
             ))
         })?;
-        let address = addresses
-            .next()
-            .ok_or_else(|| LoadError::usage(format!("'{text}' has no address")))?;
+        let address = addresses.next().ok_or_else(|| {
+            LoadError::usage(format!(
+                "'{text}' is a name without an address: name another server"
+            ))
+        })?;
         Ok(Self::Tcp { address, name })
     }
 
