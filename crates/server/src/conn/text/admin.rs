@@ -2,10 +2,10 @@
 
 use corecached_protocol::event::CloseReason;
 use corecached_protocol::reply;
-use corecached_protocol::text::{Request, ShutdownMode};
+use corecached_protocol::text::{CrawlerRequest, Request, ShutdownMode, SlabsRequest};
 
 use crate::conn::step::Step;
-use crate::conn::{Conn, Cx, broadcast, statistics, watch};
+use crate::conn::{Conn, Cx, broadcast, statistics, walk, watch};
 use crate::dialect::Style;
 use crate::route::control::Control;
 
@@ -43,10 +43,16 @@ pub(super) fn command(
             refresh_certificates(conn, noreply, cx);
         }
         Request::Shutdown { mode, noreply } => return shutdown(conn, mode, noreply, line, cx),
-        Request::Slabs { request, noreply } => tune::slabs(conn, request, noreply, cx),
-        Request::Lru { request, noreply } => tune::lru(conn, request, noreply, cx),
-        Request::LruCrawler { request, noreply } => tune::lru_crawler(conn, request, noreply, cx),
-        Request::DebugTime { time, noreply } => tune::debugtime(conn, time, noreply, cx),
+        Request::Slabs { request, noreply } => slabs(conn, request, noreply, cx),
+        Request::Lru { request, noreply } => {
+            let line = tune::lru(request, &cx.shared.ground);
+            conn.say_unless(noreply, line, cx);
+        }
+        Request::LruCrawler { request, noreply } => lru_crawler(conn, request, noreply, cx),
+        Request::DebugTime { time, noreply } => {
+            let line = tune::debugtime(time, &cx.shared.ground);
+            conn.say_unless(noreply, line, cx);
+        }
         Request::Watch { streams } => watch::watch(conn, streams, cx),
         _ => unreachable_request(conn, cx),
     }
@@ -58,6 +64,31 @@ pub(super) fn command(
 fn unreachable_request(conn: &mut Conn, cx: &mut Cx<'_>) {
     debug_assert!(false, "a request without a handler");
     conn.say(reply::ERROR, cx);
+}
+
+/// `slabs`: a page is moved by all shards, anything else is a setting.
+fn slabs(conn: &mut Conn, request: SlabsRequest, noreply: bool, cx: &mut Cx<'_>) {
+    match request {
+        SlabsRequest::Reassign(Some(classes)) if cx.shared.ground.config.slab_reassign => {
+            broadcast::reassign(conn, classes, Style::text_unless(noreply), cx);
+        }
+        request => {
+            let line = tune::slabs(request, &cx.shared.ground);
+            conn.say_unless(noreply, line, cx);
+        }
+    }
+}
+
+/// `lru_crawler`: a dump is driven by the connection, anything else is answered at once.
+fn lru_crawler(conn: &mut Conn, request: CrawlerRequest, noreply: bool, cx: &mut Cx<'_>) {
+    let line = match request {
+        CrawlerRequest::Crawl(target) => Some(walk::crawl(target, cx)),
+        request => tune::lru_crawler(request, &cx.shared.ground),
+    };
+    match line {
+        Some(line) => conn.say_unless(noreply, line, cx),
+        None => walk::dump(conn, request, cx),
+    }
 }
 
 /// `refresh_certs`. The files are read beside the shards, on a thread that the shard's network side starts; the reply

@@ -1,35 +1,31 @@
-//! Commands that change settings while the server runs: `slabs automove`, `lru`, `lru_crawler`, `debugtime`.
+//! Commands that change settings while the server runs: `slabs automove`, `lru`, `lru_crawler`, `debugtime`. They are
+//! given the settings, and give the reply line: the connection is not theirs.
 
 use corecached_protocol::reply;
 use corecached_protocol::text::{CrawlerRequest, DebugTime, LruRequest, SlabsRequest};
 
-use crate::conn::{Conn, Cx, broadcast, walk};
-use crate::dialect::Style;
+use crate::ground::Ground;
 
-/// `slabs`.
-pub(super) fn slabs(conn: &mut Conn, request: SlabsRequest, noreply: bool, cx: &mut Cx<'_>) {
-    let tuning = &cx.shared.ground.tuning;
+/// `slabs automove`, and a `slabs reassign` that is refused here: one that names two classes, where pages may be moved,
+/// goes to all shards instead.
+pub(super) fn slabs(request: SlabsRequest, ground: &Ground) -> &'static [u8] {
+    let tuning = &ground.tuning;
     match request {
-        SlabsRequest::Reassign(_) if !cx.shared.ground.config.slab_reassign => {
-            return conn.say_unless(noreply, reply::REASSIGN_DISABLED, cx);
+        SlabsRequest::Reassign(_) if !ground.config.slab_reassign => {
+            return reply::REASSIGN_DISABLED;
         }
-        SlabsRequest::Reassign(None) => {
-            return conn.say_unless(noreply, reply::BAD_FORMAT, cx);
-        }
-        SlabsRequest::Reassign(Some(classes)) => {
-            return broadcast::reassign(conn, classes, Style::text_unless(noreply), cx);
-        }
+        SlabsRequest::Reassign(_) => return reply::BAD_FORMAT,
         SlabsRequest::Automove(level) => tuning.slab_automove.set(level),
         SlabsRequest::AutomoveRatio(ratio) => tuning.slab_automove_ratio.set(ratio),
         SlabsRequest::AutomoveFreeRatio(ratio) => tuning.slab_automove_freeratio.set(ratio),
         SlabsRequest::AutomoveWindow(seconds) => tuning.slab_automove_window.set(seconds),
     }
-    conn.say_unless(noreply, reply::OK, cx);
+    reply::OK
 }
 
 /// `lru`.
-pub(super) fn lru(conn: &mut Conn, request: LruRequest, noreply: bool, cx: &mut Cx<'_>) {
-    let tuning = &cx.shared.ground.tuning;
+pub(super) fn lru(request: LruRequest, ground: &Ground) -> &'static [u8] {
+    let tuning = &ground.tuning;
     match request {
         LruRequest::Tune {
             hot_pct,
@@ -42,12 +38,8 @@ pub(super) fn lru(conn: &mut Conn, request: LruRequest, noreply: bool, cx: &mut 
             tuning.hot_max_factor.set(hot_factor);
             tuning.warm_max_factor.set(warm_factor);
         }
-        _ if !cx.shared.ground.config.lru_maintainer => {
-            return conn.say_unless(noreply, reply::ERROR, cx);
-        }
-        LruRequest::Segmented(on) => {
-            tuning.lru_segmented.set(on);
-        }
+        _ if !ground.config.lru_maintainer => return reply::ERROR,
+        LruRequest::Segmented(on) => tuning.lru_segmented.set(on),
         LruRequest::TempTtl(seconds) => {
             tuning.temp_lru.set(seconds.is_some());
             if let Some(seconds) = seconds {
@@ -55,51 +47,35 @@ pub(super) fn lru(conn: &mut Conn, request: LruRequest, noreply: bool, cx: &mut 
             }
         }
     }
-    conn.say_unless(noreply, reply::OK, cx);
+    reply::OK
 }
 
-/// `lru_crawler`.
-pub(super) fn lru_crawler(
-    conn: &mut Conn,
-    request: CrawlerRequest,
-    noreply: bool,
-    cx: &mut Cx<'_>,
-) {
-    let tuning = &cx.shared.ground.tuning;
-    let line = match request {
-        CrawlerRequest::Enable if tuning.lru_crawler.turn_on() => reply::CRAWLER_NOT_STARTED,
-        CrawlerRequest::Enable => reply::OK,
-        CrawlerRequest::Disable => {
-            tuning.lru_crawler.turn_off();
-            reply::OK
+/// `lru_crawler`, as far as it changes settings; `None` for the forms that look at items.
+pub(super) fn lru_crawler(request: CrawlerRequest, ground: &Ground) -> Option<&'static [u8]> {
+    let tuning = &ground.tuning;
+    match request {
+        CrawlerRequest::Enable if tuning.lru_crawler.turn_on() => {
+            return Some(reply::CRAWLER_NOT_STARTED);
         }
-        CrawlerRequest::Sleep(microseconds) => {
-            tuning.lru_crawler_sleep.set(microseconds);
-            reply::OK
+        CrawlerRequest::Enable => {}
+        CrawlerRequest::Disable => tuning.lru_crawler.turn_off(),
+        CrawlerRequest::Sleep(microseconds) => tuning.lru_crawler_sleep.set(microseconds),
+        CrawlerRequest::ToCrawl(items) => tuning.lru_crawler_tocrawl.set(items),
+        CrawlerRequest::Crawl(_) | CrawlerRequest::Metadump(_) | CrawlerRequest::Mgdump(_) => {
+            return None;
         }
-        CrawlerRequest::ToCrawl(items) => {
-            tuning.lru_crawler_tocrawl.set(items);
-            reply::OK
-        }
-        CrawlerRequest::Crawl(target) => walk::crawl(target, cx),
-        CrawlerRequest::Metadump(_) | CrawlerRequest::Mgdump(_) => {
-            return walk::dump(conn, request, cx);
-        }
-    };
-    conn.say_unless(noreply, line, cx);
+    }
+    Some(reply::OK)
 }
 
 /// `debugtime`.
-pub(super) fn debugtime(conn: &mut Conn, time: DebugTime, noreply: bool, cx: &mut Cx<'_>) {
-    let clock = &cx.shared.ground.clock;
+pub(super) fn debugtime(time: DebugTime, ground: &Ground) -> &'static [u8] {
     match time {
-        _ if !cx.shared.ground.config.debugtime => {
-            return conn.say_unless(noreply, reply::ERROR, cx);
-        }
-        DebugTime::Unknown => return conn.say_unless(noreply, reply::ERROR, cx),
-        DebugTime::Pause => clock.pause(),
-        DebugTime::Resume => clock.go_on(),
-        DebugTime::Forward(seconds) => clock.set_forward(seconds),
+        _ if !ground.config.debugtime => return reply::ERROR,
+        DebugTime::Unknown => return reply::ERROR,
+        DebugTime::Pause => ground.clock.pause(),
+        DebugTime::Resume => ground.clock.go_on(),
+        DebugTime::Forward(seconds) => ground.clock.set_forward(seconds),
     }
-    conn.say_unless(noreply, reply::OK, cx);
+    reply::OK
 }
