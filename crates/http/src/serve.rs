@@ -44,7 +44,7 @@ fn try_serve(
         connections.retain_mut(|connection| {
             let course = match ready.next() {
                 Some(true) => connection.go_on(is_local, &mut site),
-                // Who was ready when its time was over has not been slow: we were.
+                // A client that was ready when its time was over has not been slow: the server was.
                 _ if connection.deadline() <= now => connection.expire(),
                 _ => Course::Waits,
             };

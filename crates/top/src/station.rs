@@ -25,7 +25,7 @@ use crate::view::View;
 /// The result of a look: the figures, or a sentence that says why there are none.
 pub(crate) type Look = Result<Box<View>, String>;
 
-/// Who looks at one server.
+/// The part that looks at one server.
 pub(crate) struct Station {
     address: Address,
     login: Option<(String, String)>,

@@ -164,7 +164,7 @@ impl ShardBuckets {
         {
             live.clear();
         }
-        // Who sees this number sees the zeros, too.
+        // A thread that sees this number sees the zeros, too.
         self.resets.store(resets, Ordering::Release);
     }
 }

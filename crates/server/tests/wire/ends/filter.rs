@@ -285,7 +285,7 @@ fn decide(listener: &OwnedFd, rule: &Mutex<Rule>) {
                 0
             },
         };
-        // SAFETY: the kernel reads a structure of its size that lives here. Who has gone meanwhile needs no answer.
+        // SAFETY: the kernel reads a structure of its size that lives here. A thread that has ended needs no answer.
         unsafe { libc::ioctl(listener.as_raw_fd(), NOTIF_SEND, &raw const response) };
     }
 }

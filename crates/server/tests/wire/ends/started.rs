@@ -108,7 +108,7 @@ fn it_serves_without_any_call_that_came_after_linux_5_0() {
     assert_eq!(server.wait_for_exit(SOON).code(), Some(0));
 }
 
-/// Who asks for io_uring gets it, or a start that fails.
+/// An operator who asks for io_uring gets it, or a start that fails.
 #[test]
 fn io_uring_that_is_denied_ends_the_start_with_a_sentence() {
     if is_other_server() {

@@ -21,7 +21,7 @@ use crate::client::Client;
 use crate::server::Server;
 use crate::stopwatch::Stopwatch;
 
-/// Waits until `condition` holds. Who waits in vain has found a bug, so the time is that of a machine that is starved.
+/// Waits until `condition` holds. A wait in vain has found a bug, so the time is that of a machine that is starved.
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     const TIMEOUT: Duration = Duration::from_secs(180);
     let end = Instant::now() + TIMEOUT;

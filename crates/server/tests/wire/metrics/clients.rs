@@ -116,7 +116,7 @@ fn garbage_does_no_harm() {
             garbage.extend(b"\r\n\r\n");
         }
         let mut stream = measured.connect();
-        // Who has been refused may be cut off before everything is sent.
+        // A client that has been refused may be cut off before everything is sent.
         let _ = stream.write_all(&garbage);
         let _ = stream.shutdown(Shutdown::Write);
     }
