@@ -110,7 +110,7 @@ fn write_file(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> LoadError {
-    LoadError::failed(&format!("writing {}", path.display()), error)
+    LoadError::failed(&format!("cannot write {}", path.display()), error)
 }
 
 /// Room that a report must find on its disk before the run; most are smaller.

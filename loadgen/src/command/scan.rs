@@ -48,7 +48,11 @@ enum Range {
 
 impl Range {
     fn parse(text: &str) -> std::result::Result<Self, String> {
-        let wrong = || format!("'{text}' is no range: write 10%..110% (of the peak) or 10k..500k");
+        let wrong = || {
+            format!(
+                "'{text}' is no range: write the lower end first, as in 10%..110% (of the peak) or 10k..500k"
+            )
+        };
         let (first, last) = text.split_once("..").ok_or_else(wrong)?;
         let range = if last.trim().ends_with('%') {
             Self::OfPeak(parse_share(first)?, parse_share(last)?)

@@ -195,7 +195,7 @@ fn memory(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
         if factor <= 1.0 {
             return Err(
                 CliError::failure("Factor must be greater than 1").advising(format!(
-                    "-f {value} is refused: -f takes a number such as 1.25"
+                    "-f {value} is refused: -f takes a number above 1, such as 1.25"
                 )),
             );
         }

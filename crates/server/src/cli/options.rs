@@ -241,5 +241,5 @@ pub(super) fn explain(error: &clap::Error) -> CliError {
         _ => error.kind().to_string(),
     };
     CliError::failure(format!("corecached: {complaint}\nIllegal argument \"?\""))
-        .advising("corecached -h lists all options and what they take")
+        .advising("-h lists all options and what they take")
 }

@@ -372,10 +372,7 @@ fn an_error_says_which_option_is_meant_and_what_it_takes() {
         &["-m", "1"],
         "items may have 1048576 bytes (-I), and all memory is 1048576 (-m): make -m larger, or -I smaller",
     );
-    advised(
-        &["--foo"],
-        "corecached -h lists all options and what they take",
-    );
+    advised(&["--foo"], "-h lists all options and what they take");
     for suboption in [
         "foo",
         "foo=1",
@@ -385,7 +382,7 @@ fn an_error_says_which_option_is_meant_and_what_it_takes() {
     ] {
         advised(
             &["-o", suboption],
-            &format!("-o {suboption} is refused: corecached -h lists what -o takes"),
+            &format!("-o {suboption} is refused; -h lists what -o takes"),
         );
     }
 }

@@ -254,9 +254,7 @@ pub(super) fn apply(list: &str, draft: &mut Draft) -> Result<(), CliError> {
 
 fn apply_one(suboption: &str, draft: &mut Draft) -> Result<(), CliError> {
     apply_known(suboption, draft).map_err(|error| {
-        error.advising(format!(
-            "-o {suboption} is refused: corecached -h lists what -o takes"
-        ))
+        error.advising(format!("-o {suboption} is refused; -h lists what -o takes"))
     })
 }
 
