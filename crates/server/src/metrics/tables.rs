@@ -282,7 +282,7 @@ pub(super) const SHARDS: Rows = rows! {
     "N:get_hits" Counter "corecached_shard_get_hits_total" "Gets of the shard that found an item.";
     "N:ticks" Counter "corecached_shard_ticks_total" "Turns of the shard's loop.";
     "N:parks" Counter "corecached_shard_parks_total" "Times that the shard went to sleep.";
-    "N:remote_ops" Counter "corecached_shard_remote_operations_total" "Operations of the shard's connections on keys of other shards.";
+    "N:remote_ops" Counter "corecached_shard_remote_operations_total" "Operations of the shard's connections that other shards' engines have run.";
     "N:loans" Counter "corecached_shard_loans_total" "Batches of operations that were run on a borrowed shard.";
     "N:messages" Counter "corecached_shard_messages_total" "Batches of operations that were sent to another shard.";
     "N:doorbells" Counter "corecached_shard_doorbells_total" "Times that another shard was woken.";
