@@ -10,6 +10,8 @@ use crate::history::{Change, History};
 pub(crate) const KEYS: usize = 24;
 /// Requests that wait for their replies.
 const UNDER_WAY_MAX: usize = 40;
+/// More bytes than this are sent in pieces.
+const PIECE_BYTES: usize = 10_000;
 
 /// A request that waits for its reply, by its number in the history.
 #[derive(Clone, Debug)]
@@ -46,9 +48,14 @@ pub(crate) fn key_name(key: usize) -> String {
     format!("key-{key}")
 }
 
-/// The value of a write: its number, and bytes that follow from it.
+/// The value of a write: its number, and bytes that follow from it. A few are sent from slab memory, and of these some
+/// are received into the memory of their shard.
 pub(crate) fn value_of(write: usize) -> String {
-    let len = [5, 40, 300, 2000][write % 4] + write % 17;
+    let len = match write % 128 {
+        40 | 80 => 20_000,
+        120 => 150_000,
+        _ => [5, 40, 300, 2000][write % 4] + write % 17,
+    };
     let text = format!("{write}-");
     text.repeat(len / text.len() + 1)
 }
@@ -103,6 +110,10 @@ impl Client {
             self.has_ended = self.under_way.is_empty();
             return bytes;
         }
+        if bytes.len() > PIECE_BYTES {
+            self.held = bytes.split_off(1 + rng.below(bytes.len()));
+            return bytes;
+        }
         if rng.one_in(3) || self.waits && !self.under_way.is_empty() {
             return bytes;
         }
@@ -111,7 +122,7 @@ impl Client {
                 self.ask(history, rng, &mut bytes);
             }
         }
-        if rng.one_in(6) {
+        if rng.one_in(6) || bytes.len() > PIECE_BYTES {
             self.held = bytes.split_off(rng.below(bytes.len() + 1));
         }
         bytes
