@@ -8,6 +8,8 @@ use crate::history::{Change, History};
 
 /// Keys, few so that clients meet.
 pub(crate) const KEYS: usize = 24;
+/// Counters, beside the keys.
+const COUNTERS: usize = 6;
 /// Requests that wait for their replies.
 const UNDER_WAY_MAX: usize = 40;
 /// More bytes than this are sent in pieces.
@@ -25,6 +27,8 @@ enum Request {
     Flush(Vec<usize>),
     Cas(usize),
     Delete(usize),
+    /// An increment of a counter, by its number among the increments.
+    Count(usize),
     /// One request for some keys, each a read in the history.
     Get(Vec<(usize, usize)>, bool),
     Meta(usize, usize),
@@ -46,6 +50,10 @@ pub(crate) struct Client {
 
 pub(crate) fn key_name(key: usize) -> String {
     format!("key-{key}")
+}
+
+fn counter_name(counter: usize) -> String {
+    format!("counter-{counter}")
 }
 
 /// The value of a write: its number, and bytes that follow from it. A few are sent from slab memory, and of these some
@@ -150,6 +158,11 @@ impl Client {
                     .extend(format!("cas {name} 0 0 {} {cas}\r\n{value}\r\n", value.len()).bytes());
                 Request::Cas(write)
             }
+            8 if rng.one_in(2) => {
+                let counter = key % COUNTERS;
+                bytes.extend(format!("ma {} N0 J1 v\r\n", counter_name(counter)).bytes());
+                Request::Count(history.counts.begin(self.number, counter))
+            }
             8 => {
                 let write = history.begin_change(self.number, key, Change::Set);
                 let value = value_of(write);
@@ -159,6 +172,7 @@ impl Client {
             9 if rng.one_in(30) => {
                 let change = |key| history.begin_change(self.number, key, Change::Delete);
                 let changes = (0..KEYS).map(change).collect();
+                history.counts.begin_flush(self.number);
                 bytes.extend(b"flush_all\r\n");
                 Request::Flush(changes)
             }
@@ -230,6 +244,7 @@ impl Client {
             Request::Touch => assert!(["TOUCHED", "NOT_FOUND"].contains(&line), "{line:?}"),
             Request::Flush(changes) => {
                 assert_eq!(line, "OK");
+                history.counts.end_flush(self.number);
                 changes
                     .iter()
                     .for_each(|&change| history.end_change(change, true));
@@ -244,6 +259,14 @@ impl Client {
             Request::Delete(write) => {
                 assert!(["DELETED", "NOT_FOUND"].contains(&line), "{line:?}");
                 history.end_change(*write, line == "DELETED");
+            }
+            Request::Count(number) => {
+                let digits = line.strip_prefix("VA ").expect("it is a counter");
+                let digits: usize = digits.parse().expect("a length");
+                let value = text.get(end..end + digits + 2)?;
+                let value = value[..digits].parse().expect("a number");
+                history.counts.end(*number, value);
+                return Some(end + digits + 2);
             }
             Request::Meta(key, read) => {
                 let Some(len) = line.strip_prefix("VA ") else {

@@ -12,6 +12,7 @@
 use corecached_simulate::steps;
 
 use crate::client::KEYS;
+use crate::counts::Counts;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -39,18 +40,21 @@ enum Kind {
 
 /// All operations, in the order in which they were sent.
 #[derive(Debug, Default)]
-pub(crate) struct History(Vec<Op>);
+pub(crate) struct History {
+    ops: Vec<Op>,
+    pub(crate) counts: Counts,
+}
 
 impl History {
     fn begin(&mut self, client: usize, key: usize, kind: Kind) -> usize {
-        self.0.push(Op {
+        self.ops.push(Op {
             client,
             key,
             began: steps(),
             ended: None,
             kind,
         });
-        self.0.len() - 1
+        self.ops.len() - 1
     }
 
     /// A change is sent; returns its number.
@@ -59,7 +63,7 @@ impl History {
     }
 
     pub(crate) fn end_change(&mut self, number: usize, is_done: bool) {
-        let op = &mut self.0[number];
+        let op = &mut self.ops[number];
         op.ended = Some(steps());
         if let Kind::Change(_, done) = &mut op.kind {
             *done = is_done;
@@ -72,7 +76,7 @@ impl History {
     }
 
     pub(crate) fn end_read(&mut self, number: usize, found: Option<usize>) {
-        let op = &mut self.0[number];
+        let op = &mut self.ops[number];
         (op.ended, op.kind) = (Some(steps()), Kind::Read(found));
     }
 
@@ -81,19 +85,19 @@ impl History {
         for key in 0..KEYS {
             self.check_key(key);
         }
-        self.0.len()
+        self.ops.len() + self.counts.check()
     }
 
     fn check_key(&self, key: usize) {
-        let of_key = (0..self.0.len()).filter(|&number| self.0[number].key == key);
+        let of_key = (0..self.ops.len()).filter(|&number| self.ops[number].key == key);
         let (mut changes, mut reads) = (Vec::new(), Vec::new());
         let mut ends: Vec<_> = self
-            .0
+            .ops
             .iter()
             .map(|op| op.ended.expect("all was answered"))
             .collect();
         for number in of_key {
-            match self.0[number].kind {
+            match self.ops[number].kind {
                 Kind::Change(_, true) => changes.push(number),
                 Kind::Change(_, false) => {}
                 Kind::Read(found) => reads.push((number, found)),
@@ -106,12 +110,13 @@ impl History {
             }
         }
         let is_before = |one: usize, other: usize| {
-            let (first, second) = (&self.0[one], &self.0[other]);
+            let (first, second) = (&self.ops[one], &self.ops[other]);
             ends[one] < second.began || first.client == second.client && one < other
         };
-        let is_set = |change: usize| matches!(self.0[change].kind, Kind::Change(Change::Set, true));
+        let is_set =
+            |change: usize| matches!(self.ops[change].kind, Kind::Change(Change::Set, true));
         for &(read, found) in &reads {
-            let context = || format!("key {key}: {:?} found {found:?}", self.0[read]);
+            let context = || format!("key {key}: {:?} found {found:?}", self.ops[read]);
             if let Some(change) = found {
                 assert!(
                     changes.contains(&change) && is_set(change),
@@ -127,8 +132,8 @@ impl History {
                     hidden.is_none(),
                     "{}: {:?} was before {:?}",
                     context(),
-                    self.0[change],
-                    hidden.map(|by| self.0[by])
+                    self.ops[change],
+                    hidden.map(|by| self.ops[by])
                 );
                 continue;
             }

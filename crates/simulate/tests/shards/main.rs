@@ -4,6 +4,7 @@
 //! ```text
 //! client    pipelines of requests, replies in their order
 //! sleep     shards that have nothing to do run again when they are rung, a client sends something, or a timer fires
+//! counts    which numbers increments may have answered
 //! history   which value a get may have found, given what was sent and answered before
 //! ```
 //!
@@ -11,6 +12,7 @@
 //! begins (default: 40 million). docs/design/005-direct-reads.md says what was found so.
 
 mod client;
+mod counts;
 mod history;
 mod sleep;
 
