@@ -44,6 +44,7 @@ pub(crate) struct Client {
     known_cas: Option<(usize, u64)>,
     /// It sends nothing more while it waits for replies.
     waits: bool,
+    values: Values,
     has_ended: bool,
     was_told: bool,
 }
@@ -56,31 +57,37 @@ fn counter_name(counter: usize) -> String {
     format!("counter-{counter}")
 }
 
-/// The value of a write: its number, and bytes that follow from it. A few are sent from slab memory, and of these some
-/// are received into the memory of their shard.
-pub(crate) fn value_of(write: usize) -> String {
+/// Whether some values of a world are so large that they are sent from slab memory, and of these some received into the
+/// memory of their shard. They take many steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Values {
+    Small,
+    SomeLarge,
+}
+
+/// The value of a write: its number, and bytes that follow from it.
+fn value_of(write: usize, values: Values) -> String {
     let len = match write % 128 {
-        40 | 80 => 20_000,
-        120 => 150_000,
+        40 | 80 if values == Values::SomeLarge => 20_000,
+        120 if values == Values::SomeLarge => 150_000,
         _ => [5, 40, 300, 2000][write % 4] + write % 17,
     };
     let text = format!("{write}-");
     text.repeat(len / text.len() + 1)
 }
 
-fn write_of(value: &str) -> usize {
+fn write_of(value: &str, values: Values) -> usize {
     let number = value
         .split('-')
         .next()
         .and_then(|number| number.parse().ok());
     let write = number.unwrap_or_else(|| panic!("no value: {value:?}"));
-    assert_eq!(value, value_of(write), "a value of two writes");
+    assert_eq!(value, value_of(write, values), "a value of two writes");
     write
 }
 
 /// Appends a set. One that `is_silent` has `noreply`, with a command behind it whose reply tells that it has been run.
-fn set(name: &str, write: usize, is_silent: bool, bytes: &mut Vec<u8>) -> Request {
-    let value = value_of(write);
+fn set(name: &str, (write, value): (usize, &str), is_silent: bool, bytes: &mut Vec<u8>) -> Request {
     let noreply = if is_silent { " noreply" } else { "" };
     let line = format!("set {name} 0 0 {}{noreply}\r\n", value.len());
     bytes.extend(format!("{line}{value}\r\n").bytes());
@@ -93,7 +100,7 @@ fn set(name: &str, write: usize, is_silent: bool, bytes: &mut Vec<u8>) -> Reques
 }
 
 impl Client {
-    pub(crate) fn new(number: usize, waits: bool) -> Self {
+    pub(crate) fn new(number: usize, waits: bool, values: Values) -> Self {
         Self {
             number,
             under_way: VecDeque::new(),
@@ -101,6 +108,7 @@ impl Client {
             held: Vec::new(),
             known_cas: None,
             waits,
+            values,
             has_ended: false,
             was_told: false,
         }
@@ -142,7 +150,8 @@ impl Client {
         let request = match rng.below(20) {
             0..5 => {
                 let write = history.begin_change(self.number, key, Change::Set);
-                set(&name, write, rng.one_in(3), bytes)
+                let value = value_of(write, self.values);
+                set(&name, (write, &value), rng.one_in(3), bytes)
             }
             5..7 => {
                 let write = history.begin_change(self.number, key, Change::Delete);
@@ -152,7 +161,7 @@ impl Client {
             7 if self.known_cas.is_some() => {
                 let (key, cas) = self.known_cas.expect("it is there");
                 let write = history.begin_change(self.number, key, Change::Set);
-                let value = value_of(write);
+                let value = value_of(write, self.values);
                 let name = key_name(key);
                 bytes
                     .extend(format!("cas {name} 0 0 {} {cas}\r\n{value}\r\n", value.len()).bytes());
@@ -165,7 +174,7 @@ impl Client {
             }
             8 => {
                 let write = history.begin_change(self.number, key, Change::Set);
-                let value = value_of(write);
+                let value = value_of(write, self.values);
                 bytes.extend(format!("add {name} 0 0 {}\r\n{value}\r\n", value.len()).bytes());
                 Request::Add(write)
             }
@@ -276,7 +285,7 @@ impl Client {
                 };
                 let len: usize = len.parse().expect("a length");
                 let value = text.get(end..end + len + 2)?;
-                history.end_read(*read, Some(write_of(&value[..len])));
+                history.end_read(*read, Some(write_of(&value[..len], self.values)));
                 return Some(end + len + 2);
             }
             Request::Get(reads, with_cas) => {
@@ -313,7 +322,11 @@ impl Client {
             let cas = words
                 .get(4)
                 .map(|cas| cas.parse::<u64>().expect("a cas unique"));
-            found.push((words[1].to_owned(), write_of(&value[..len]), cas));
+            found.push((
+                words[1].to_owned(),
+                write_of(&value[..len], self.values),
+                cas,
+            ));
             at = end + 2 + len + 2;
         }
         let mut found = found.into_iter().peekable();

@@ -23,7 +23,7 @@ use std::rc::Rc;
 use corecached::simulated::{self, Shard};
 use corecached_simulate::{Report, Rng, Thread, pause, run};
 
-use crate::client::Client;
+use crate::client::{Client, Values};
 use crate::history::History;
 use crate::sleep::{Bed, Beds};
 
@@ -118,7 +118,13 @@ fn simulate(seed: u64) -> (Report, usize, usize) {
     let each = rng.one_of(&[1, 2, 4]);
     // Shards without clients are woken by other shards only.
     let with_clients = rng.one_of(&[1, shards / 2, shards, shards]);
-    let waits = rng.one_in(2);
+    let waits = rng.one_of(&[true, true, false]);
+    let values = rng.one_of(&[
+        Values::Small,
+        Values::Small,
+        Values::Small,
+        Values::SomeLarge,
+    ]);
     println!("seed {seed}: {shards} shards, {each} connections to each of {with_clients}");
     let world = Rc::new(World {
         history: RefCell::default(),
@@ -132,7 +138,7 @@ fn simulate(seed: u64) -> (Report, usize, usize) {
     let threads = threads.map(|(number, shard)| -> Thread {
         let (world, served) = (Rc::clone(&world), Rc::clone(&served));
         let each = if number < with_clients { each } else { 0 };
-        let clients = (0..each).map(|client| Client::new(number * each + client, waits));
+        let clients = (0..each).map(|client| Client::new(number * each + client, waits, values));
         let (clients, rng) = (clients.collect(), Rng::new(rng.number()));
         Box::new(move || {
             let bed = world.beds.of(number);
