@@ -3,6 +3,7 @@
 //! ```text
 //!            requests of a second   0 ... 128 ... 384 ... 896 ...          looked at for hot keys:
 //!            one in                     1       2       4    ... 256       128 requests at each interval
+//!            of the next second     begins with the last interval, if 64 requests were looked at
 //!
 //!            low 32 bits of the hash  0 |#####cut.......................|  the estimator sees all requests for the
 //!                                                                          keys whose hashes are below the cut
@@ -20,8 +21,15 @@ use crate::hot::HotKeys;
 pub const BUFFERED_MAX: usize = 4096;
 /// The longest interval of requests that are looked at for hot keys.
 const INTERVAL_MAX: u32 = 256;
-/// Requests that are looked at in a second before the interval doubles.
+/// Requests that are looked at in a second at one length of the interval before it doubles.
 const TAKEN_PER_INTERVAL: u32 = 128;
+/// After a second in which fewer requests were looked at, intervals are shorter. So under a steady load some 100 requests
+/// are looked at in a second.
+const TAKEN_MIN: u32 = 64;
+/// Intervals become shorter by this factor for each such second.
+const SHORTENED_BY: u32 = 4;
+/// After so many of them even the longest interval is down to one request.
+const SECONDS_REMEMBERED: u32 = 4;
 
 /// What a request did with its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +66,9 @@ pub struct Access {
 pub struct Interval {
     /// One request in so many is taken.
     length: u32,
-    /// Requests taken in this second at this length.
+    /// Requests taken in this second at this length, and at all lengths.
     taken: u32,
+    taken_at_all: u32,
     second: u32,
     random: u32,
 }
@@ -71,6 +80,7 @@ impl Interval {
         Interval {
             length: 1,
             taken: 0,
+            taken_at_all: 0,
             second: 0,
             random: seed | 1,
         }
@@ -81,9 +91,10 @@ impl Interval {
     pub fn take(&mut self, now: u32) -> (u32, u32) {
         let weight = self.length;
         if self.second != now {
-            (self.second, self.taken, self.length) = (now, 0, 1);
+            self.begin_second(now);
         }
         self.taken += 1;
+        self.taken_at_all += 1;
         if self.taken >= TAKEN_PER_INTERVAL && self.length < INTERVAL_MAX {
             (self.taken, self.length) = (0, 2 * self.length);
         }
@@ -93,6 +104,18 @@ impl Interval {
         self.random ^= self.random << 5;
         // From 1 to twice the length less 1: the length on average.
         (weight, 1 + self.random % (2 * self.length - 1))
+    }
+
+    fn begin_second(&mut self, now: u32) {
+        let passed = now.abs_diff(self.second).min(SECONDS_REMEMBERED);
+        // All but the last second in which a request was taken have seen none.
+        let quiet = match self.taken_at_all < TAKEN_MIN {
+            true => passed,
+            false => passed - 1,
+        };
+        let length = self.length / SHORTENED_BY.pow(quiet);
+        (self.second, self.length) = (now, length.max(1));
+        (self.taken, self.taken_at_all) = (0, 0);
     }
 }
 
@@ -232,8 +255,20 @@ mod tests {
         let (taken, counted) = run(2, 1_000_000);
         assert!((4_300..5_300).contains(&taken), "{taken}");
         assert!((950_000..1_050_000).contains(&counted), "{counted}");
-        // The next second begins anew, once the interval under way has ended.
-        assert_eq!(run(3, 100).0, 100);
+        // The next second goes on with the last interval.
+        let (taken, counted) = run(3, 30_000);
+        assert!((90..150).contains(&taken), "{taken}");
+        assert!((25_000..35_000).contains(&counted), "{counted}");
+        // Under a steady load the interval becomes such that some 100 requests are looked at.
+        for second in 4..10 {
+            run(second, 1_500);
+        }
+        let (taken, counted) = run(10, 1_500);
+        assert!((TAKEN_MIN..200).contains(&taken), "{taken}");
+        assert!((1_200..1_800).contains(&counted), "{counted}");
+        // A server that has been quiet for some seconds is seen whole again, once the interval under way has ended.
+        run(11, 10);
+        assert!((95..=100).contains(&run(16, 100).0));
     }
 
     #[test]
