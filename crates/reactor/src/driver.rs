@@ -15,7 +15,7 @@ use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 
-use crate::config::{Io, ReactorConfig};
+use crate::config::{Io, ReactorConfig, Window};
 use crate::epoll::Epoll;
 use crate::operation::{Completion, SendEntry, Wait};
 use crate::probe::{self, Features};
@@ -99,8 +99,8 @@ impl Driver {
     }
 
     /// Starts the timer of the warm window.
-    pub(crate) fn start_tick(&mut self) {
-        either!(self, driver => driver.start_tick());
+    pub(crate) fn start_tick(&mut self, window: Window) {
+        either!(self, driver => driver.start_tick(window));
     }
 
     /// Removes the timer of the warm window; its last completion follows.

@@ -104,6 +104,6 @@ pub enum Event {
     Doorbell,
     /// Someone called [`crate::Waker::wake`]. Several wakes may be one event.
     Wake,
-    /// A warm window has passed since the last tick or since waiting began. At most one per turn.
+    /// A warm window has passed since the last tick or since the first turn. At most one per turn.
     Tick,
 }

@@ -115,7 +115,7 @@ mod user_data;
 mod waker;
 
 pub use buffers::RecvBuf;
-pub use config::{Io, ReactorConfig};
+pub use config::{Io, ReactorConfig, Window};
 pub use datagram::DatagramBuf;
 pub use event::Event;
 pub use operation::WhenIdle;

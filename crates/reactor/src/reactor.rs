@@ -9,7 +9,7 @@ use io_uring::cqueue;
 
 use crate::accept::{Action, Listeners};
 use crate::buffers::{Buffers, RecvBuf};
-use crate::config::{Io, ReactorConfig};
+use crate::config::{Io, ReactorConfig, Window};
 use crate::datagram::{self, DatagramBuf, Datagrams};
 use crate::descriptor;
 use crate::driver::Driver;
@@ -343,6 +343,12 @@ impl Reactor {
         self.waker.clone()
     }
 
+    /// Sets the length of the warm windows from the next turn on. It is short until this is called.
+    #[inline]
+    pub fn set_window(&mut self, window: Window) {
+        self.tick.want(window);
+    }
+
     /// Submits all queued operations and appends what has happened to `events`.
     pub fn turn(&mut self, when_idle: WhenIdle, events: &mut Vec<Event>) -> io::Result<()> {
         let wait = match when_idle {
@@ -378,9 +384,8 @@ impl Reactor {
         } else {
             Wait::Poll
         };
-        if wait != Wait::Poll {
-            self.tick.start(&mut self.driver);
-        }
+        // A turn that does not wait starts the timer, too: a caller that always has something to do has windows as well.
+        self.tick.start(&mut self.driver);
         let first = events.len();
         if wait != Wait::Poll || !self.driver.has_nothing_to_enter_for() {
             self.driver.enter(wait)?;

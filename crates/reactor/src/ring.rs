@@ -14,7 +14,7 @@ use std::time::Duration;
 use io_uring::types::{CancelBuilder, Fd, TimeoutFlags, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
-use crate::config::ReactorConfig;
+use crate::config::{ReactorConfig, Window};
 use crate::descriptor;
 use crate::operation::{DATAGRAM_GROUP, RECV_GROUP, SendEntry, SendWhat, Wait};
 use crate::patience::Patience;
@@ -67,6 +67,7 @@ pub(crate) struct Ring {
 /// Memory the kernel reads at submission or writes at completion: it stays where it is while the ring lives.
 struct Fixed {
     warm_window: Timespec,
+    long_window: Timespec,
     accept_retry: Timespec,
     datagram_header: libc::msghdr,
     /// The bytes read from the waker's pipe; they are ignored.
@@ -84,6 +85,7 @@ impl Ring {
         }?;
         let fixed = Fixed {
             warm_window: config.warm_window.into(),
+            long_window: config.long_window.into(),
             accept_retry: config.accept_retry.into(),
             datagram_header: empty_header(),
             wakes: [0; 64],
@@ -153,13 +155,17 @@ impl Ring {
     }
 
     /// Starts the timer of the warm window: it repeats where the kernel can do that.
-    pub(crate) fn start_tick(&mut self) {
+    pub(crate) fn start_tick(&mut self, window: Window) {
         let flags = if self.multishot_timeout {
             TimeoutFlags::MULTISHOT
         } else {
             TimeoutFlags::empty()
         };
-        let entry = opcode::Timeout::new(&raw const self.fixed.warm_window).flags(flags);
+        let length = match window {
+            Window::Short => &raw const self.fixed.warm_window,
+            Window::Long => &raw const self.fixed.long_window,
+        };
+        let entry = opcode::Timeout::new(length).flags(flags);
         self.push_plain(entry.build(), UserData::TICK);
     }
 

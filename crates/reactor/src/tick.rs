@@ -1,16 +1,30 @@
-//! The timer of the warm window, which runs from the first wait until the reactor parks.
+//! The timer of the warm window, which runs from the first turn until the reactor parks.
+//!
+//! ```text
+//!   long window    |---------------------------------|   tick, and the next one
+//!   the caller wants short windows
+//!                  |-----------| removed; started anew by the next turn
+//!   short window               |-----|                   tick
+//! ```
 //!
 //! One timer entry serves many waits: a timeout given to each wait would cost every wait a timer that is set and
 //! removed.
 
+use crate::config::Window;
 use crate::driver::Driver;
 use crate::event::Event;
 
 /// The state of the timer.
 pub(crate) struct TickTimer {
     is_enabled: bool,
+    /// The window that the caller wants.
+    wanted: Window,
+    /// The window for which the timer was started last.
+    started: Window,
     /// The kernel owes a last completion.
     is_running: bool,
+    /// The timer is being removed.
+    is_stopping: bool,
     /// The timer fired since the last report.
     has_fired: bool,
 }
@@ -19,29 +33,48 @@ impl TickTimer {
     pub(crate) fn new(is_enabled: bool) -> Self {
         Self {
             is_enabled,
+            wanted: Window::default(),
+            started: Window::default(),
             is_running: false,
+            is_stopping: false,
             has_fired: false,
         }
     }
 
-    /// Starts the timer unless it runs.
+    /// Sets the length of the windows from the next turn on.
+    #[inline]
+    pub(crate) fn want(&mut self, window: Window) {
+        self.wanted = window;
+    }
+
+    /// Starts the timer unless it runs. A timer of another length than is wanted is removed first: the call after its
+    /// last completion starts it.
+    #[inline]
     pub(crate) fn start(&mut self, driver: &mut Driver) {
-        if self.is_enabled && !self.is_running {
-            self.is_running = true;
-            driver.start_tick();
+        if !self.is_running {
+            if self.is_enabled {
+                self.is_running = true;
+                self.started = self.wanted;
+                driver.start_tick(self.wanted);
+            }
+        } else if self.started != self.wanted {
+            self.stop(driver);
         }
     }
 
     /// Removes the timer if it runs; a completion confirms it.
     pub(crate) fn stop(&mut self, driver: &mut Driver) {
-        if self.is_running {
+        if self.is_running && !self.is_stopping {
+            self.is_stopping = true;
             driver.stop_tick();
         }
     }
 
-    /// A completion of the timer came; `more` says whether it runs on.
+    /// A completion of the timer came; `more` says whether it runs on. The kernel does not find a timer that is firing
+    /// just then, so a timer that runs on may have to be removed again.
     pub(crate) fn complete(&mut self, result: i32, more: bool) {
         self.is_running = more;
+        self.is_stopping = false;
         self.has_fired |= result == -libc::ETIME;
     }
 

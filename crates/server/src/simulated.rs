@@ -216,7 +216,7 @@ impl Net {
         let counters = self.shared.telemetry.of(self.id.0);
         let ring = |shard: ShardId| self.rings.push(usize::from(shard.0));
         self.router
-            .flush((cells, route), counters, self.now, ring, ends_window);
+            .flush((cells, route), counters, self.now, ring, ends_window.into());
         let mut completed = self.router.collect();
         for batch in &mut completed {
             batch.deliver(|delivery| self.deliver(delivery));

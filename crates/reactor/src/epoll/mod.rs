@@ -28,7 +28,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
-use crate::config::ReactorConfig;
+use crate::config::{ReactorConfig, Window};
 use crate::offer::Offer;
 use crate::operation::{Completion, SendEntry, Wait};
 use crate::patience::Patience;
@@ -53,7 +53,7 @@ enum Operation {
     Cancel(RawFd, UserData),
     Close(OwnedFd),
     Ring(RawFd),
-    StartTick,
+    StartTick(Window),
     StopTick,
     Retry(UserData),
     Send(SendEntry),
@@ -131,8 +131,8 @@ impl Epoll {
         self.push(Operation::Ring(peer));
     }
 
-    pub(crate) fn start_tick(&mut self) {
-        self.push(Operation::StartTick);
+    pub(crate) fn start_tick(&mut self, window: Window) {
+        self.push(Operation::StartTick(window));
     }
 
     pub(crate) fn stop_tick(&mut self) {
@@ -239,7 +239,7 @@ impl Epoll {
             Operation::Cancel(fd, target) => self.cancel_now(fd, target),
             Operation::Close(fd) => self.watches.remove(&self.epoll, fd.as_raw_fd()),
             Operation::Ring(peer) => crate::descriptor::signal(peer),
-            Operation::StartTick => self.timers.start_tick(),
+            Operation::StartTick(window) => self.timers.start_tick(window),
             Operation::StopTick => {
                 let last = self.timers.stop_tick();
                 self.completions.push(last);

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use crate::config::ReactorConfig;
+use crate::config::{ReactorConfig, Window};
 use crate::operation::{Completion, MORE};
 use crate::user_data::UserData;
 
@@ -13,6 +13,7 @@ use super::calls;
 pub(super) struct Timers {
     pub(super) tick: OwnedFd,
     warm_window: Duration,
+    long_window: Duration,
     is_ticking: bool,
     pub(super) retry: OwnedFd,
     accept_retry: Duration,
@@ -25,6 +26,7 @@ impl Timers {
         Ok(Timers {
             tick: calls::timer()?,
             warm_window: config.warm_window,
+            long_window: config.long_window,
             is_ticking: false,
             retry: calls::timer()?,
             accept_retry: config.accept_retry,
@@ -32,9 +34,13 @@ impl Timers {
         })
     }
 
-    pub(super) fn start_tick(&mut self) {
+    pub(super) fn start_tick(&mut self, window: Window) {
         self.is_ticking = true;
-        calls::set_timer(&self.tick, self.warm_window, self.warm_window);
+        let length = match window {
+            Window::Short => self.warm_window,
+            Window::Long => self.long_window,
+        };
+        calls::set_timer(&self.tick, length, length);
     }
 
     /// Stops the ticks; returns the last completion.

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use corecached_reactor::{
-    DoorbellTarget, Event, Outgoing, Reactor, ReactorConfig, Token, Waker, WhenIdle, runtime,
+    DoorbellTarget, Event, Outgoing, Reactor, ReactorConfig, Token, Waker, WhenIdle, Window,
+    runtime,
 };
 
 use super::common::{
@@ -23,6 +24,7 @@ const EXCHANGES_MIN: u64 = 100;
 fn config() -> ReactorConfig {
     ReactorConfig {
         warm_window: WINDOW,
+        long_window: 3 * WINDOW,
         ..default_config()
     }
 }
@@ -33,6 +35,7 @@ struct Loop {
     events: Vec<Event>,
     was_quiet: bool,
     parks: u64,
+    turns: u64,
 }
 
 impl Loop {
@@ -42,10 +45,16 @@ impl Loop {
             events: Vec::new(),
             was_quiet: false,
             parks: 0,
+            turns: 0,
         }
     }
 
     async fn tick(&mut self, mut handle: impl FnMut(&mut Reactor, Event)) {
+        self.turns += 1;
+        self.reactor.set_window(match self.turns % 5 < 2 {
+            true => Window::Short,
+            false => Window::Long,
+        });
         self.reactor
             .turn(WhenIdle::Sleep, &mut self.events)
             .unwrap();
@@ -177,7 +186,10 @@ fn every_doorbell_of_a_peer_ring_is_heard() {
             })
         });
         let target = receive.recv().unwrap();
-        let mut own = reactor(&config());
+        let mut own = reactor(&ReactorConfig {
+            warm_window: Duration::ZERO,
+            ..config()
+        });
         let mut events = Vec::new();
         let rings = ask(&score, || {
             own.doorbell(&target);
@@ -282,5 +294,91 @@ fn a_batched_turn_gathers_and_does_not_wait_for_more_than_there_is() {
             reactor.turn_batched(20_000, 64, &mut events).unwrap();
         }
         assert!(start.elapsed() < Duration::from_secs(20));
+    });
+}
+
+#[test]
+fn a_reactor_that_never_waits_has_windows_of_the_length_that_is_wanted() {
+    within(60, || {
+        let mut reactor = reactor(&ReactorConfig {
+            long_window: Duration::from_secs(3600),
+            ..config()
+        });
+        let mut events = Vec::new();
+        for _ in 0..3 {
+            reactor.set_window(Window::Long);
+            for _ in 0..10 {
+                reactor.turn(WhenIdle::Return, &mut events).unwrap();
+            }
+            reactor.set_window(Window::Short);
+            events.clear();
+            while !events.iter().any(|event| matches!(event, Event::Tick)) {
+                reactor.turn(WhenIdle::Return, &mut events).unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn a_window_takes_as_long_as_is_wanted_from_the_next_turn_on() {
+    within(60, || {
+        let mut reactor = reactor(&ReactorConfig {
+            long_window: Duration::from_secs(3600),
+            ..config()
+        });
+        let waker = reactor.waker();
+        let mut wait = |window| {
+            reactor.set_window(window);
+            let mut events = Vec::new();
+            reactor.turn(WhenIdle::Sleep, &mut events).unwrap();
+            events
+        };
+        for _ in 0..3 {
+            while !matches!(wait(Window::Short)[..], [Event::Tick]) {}
+            // The short timer may have fired once more before it is removed. After that only the wake ends a wait.
+            let mut ends = Vec::new();
+            while ends.last() != Some(&true) {
+                let waker = waker.clone();
+                let other = std::thread::spawn(move || {
+                    std::thread::sleep(50 * WINDOW);
+                    waker.wake();
+                });
+                let mut events = Vec::new();
+                while !events.iter().any(|event| matches!(event, Event::Wake)) {
+                    events.extend(wait(Window::Long));
+                }
+                other.join().unwrap();
+                ends.push(!events.iter().any(|event| matches!(event, Event::Tick)));
+            }
+            assert!(ends.len() <= 2, "{ends:?}");
+        }
+    });
+}
+
+/// The kernel does not find a timer that is firing, and does not remove it.
+#[test]
+fn a_timer_that_fires_while_it_is_removed_is_removed_later() {
+    within(60, || {
+        in_runtime(|| async {
+            let mut reactor = reactor(&ReactorConfig {
+                warm_window: Duration::from_micros(20),
+                long_window: Duration::from_micros(30),
+                ..config()
+            });
+            let mut events = Vec::new();
+            for round in 0..20_000 {
+                reactor.set_window(match round % 2 {
+                    0 => Window::Short,
+                    _ => Window::Long,
+                });
+                reactor.turn(WhenIdle::Sleep, &mut events).unwrap();
+                events.clear();
+            }
+            let mut has_slept = false;
+            for _ in 0..100 {
+                has_slept |= !ends_within(Duration::from_millis(5), reactor.park()).await;
+            }
+            assert!(has_slept, "the timer is never over");
+        });
     });
 }

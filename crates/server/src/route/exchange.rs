@@ -15,7 +15,7 @@ use super::router::Router;
 
 /// Batches that may be under way from one shard to another; further ones wait in the outbox.
 pub(crate) const QUEUE_BATCHES: usize = 16;
-/// Reads are told to their shards after this many warm windows (16 ms), if the log is not full before.
+/// Reads are told to their shards after this many short warm windows (16 ms), if the log is not full before.
 const LOG_WINDOWS: u32 = 8;
 
 impl Router {
@@ -48,18 +48,19 @@ impl Router {
         }
     }
 
-    /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down. Every few
-    /// warm windows, all shards are told of the reads of their items. `ring` rings the doorbell of a shard that sleeps.
+    /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down. `windows` is
+    /// the number of short warm windows that have passed since the last turn: every few of them, all shards are told of
+    /// the reads of their items. `ring` rings the doorbell of a shard that sleeps.
     pub(crate) fn flush(
         &mut self,
         (cells, route): (&Cells, &Directory),
         net: &NetCounters,
         now: Seconds,
         mut ring: impl FnMut(ShardId),
-        ends_window: bool,
+        windows: u32,
     ) {
         self.congested = false;
-        let tells = self.tells_now(ends_window);
+        let tells = self.tells_now(windows);
         let sets = &mut self.sets;
         sets.now.extend(&sets.owed);
         sets.now.extend(&sets.loaded);
@@ -83,8 +84,8 @@ impl Router {
     }
 
     /// Whether the shards are to be told of reads now. If so, the log has been sorted out.
-    fn tells_now(&mut self, ends_window: bool) -> bool {
-        self.windows += u32::from(ends_window);
+    fn tells_now(&mut self, windows: u32) -> bool {
+        self.windows += windows;
         if self.windows < LOG_WINDOWS && !self.tells {
             return false;
         }

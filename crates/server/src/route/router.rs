@@ -53,7 +53,7 @@ pub(crate) struct Router {
     pub(super) sets: Sets,
     /// Reads of other shards' items that have not been sorted out yet.
     pub(super) log: ReadLog,
-    /// Warm windows since the shards were last told of reads.
+    /// Short warm windows since the shards were last told of reads.
     pub(super) windows: u32,
     /// Whether the shards are to be told of reads without waiting for the end of a window.
     pub(super) tells: bool,

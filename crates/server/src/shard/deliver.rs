@@ -19,8 +19,9 @@ use crate::shared::Shared;
 use super::Net;
 
 impl Net {
-    /// Exchanges operations and replies with the other shards; this shard's own engine has been put down.
-    pub(super) fn exchange(&mut self, ends_window: bool) {
+    /// Exchanges operations and replies with the other shards; this shard's own engine has been put down. `windows` is
+    /// the number of short warm windows that have passed since the last turn.
+    pub(super) fn exchange(&mut self, windows: u32) {
         if !self.router.has_peers() {
             return;
         }
@@ -32,7 +33,7 @@ impl Net {
             }
         };
         self.router
-            .flush((cells, route), counters, self.now, ring, ends_window);
+            .flush((cells, route), counters, self.now, ring, windows);
         let mut completed = self.router.collect();
         for batch in &mut completed {
             batch.deliver(|delivery| self.deliver(delivery));

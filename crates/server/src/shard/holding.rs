@@ -58,6 +58,12 @@ impl Holding {
         self.is_above_share
     }
 
+    /// Whether the connections hold so much that they may soon exceed the shard's share of the limit.
+    #[inline]
+    pub(super) fn is_near_share(&self) -> bool {
+        self.output_bytes_max == OUTPUT_BYTES_SHORT
+    }
+
     /// Sets the limit on queued replies: the short one if memory is short, else the usual one.
     pub(super) fn shorten_output(&mut self, is_short: bool) {
         self.output_bytes_max = match is_short {

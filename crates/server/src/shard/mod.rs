@@ -16,6 +16,7 @@ mod idle;
 mod lists;
 mod maintenance;
 mod measure;
+mod pace;
 mod prefetch;
 mod reaper;
 mod refresh;

@@ -18,7 +18,7 @@
 
 use std::io;
 
-use corecached_reactor::{Event, Outgoing, RecvBuf, WhenIdle, runtime};
+use corecached_reactor::{Event, Outgoing, RecvBuf, WhenIdle, Window, runtime};
 
 use crate::conn::{Arrival, HandshakeTurn, Turning};
 use crate::ids::ConnId;
@@ -30,38 +30,23 @@ use crate::watch::Lines;
 
 use super::gate::listener_id;
 use super::lists::Newcomer;
+use super::pace::{Pace, Pacing};
 use super::prefetch::PREFETCHED_EVENTS;
 use super::{Net, Shard};
 
-/// Number of windows without traffic after which the loop parks. glommio goes to sleep by `membarrier`, which
-/// interrupts all other shards that run. Shards that have little to do for a moment, such as many shards on few CPUs,
-/// must not do that each time.
-const IDLE_WINDOWS: u32 = 32;
-/// The action of the loop between two ticks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pace {
-    /// It parks, since nothing came for many warm windows.
-    Park,
-    /// It yields to the executor's other tasks, since a window has passed.
-    Yield,
-    /// It goes on at once.
-    Run,
-}
-
 impl Shard {
     pub(super) async fn run(&mut self) -> io::Result<()> {
-        let mut busy = true;
-        let mut idle_windows = 0;
+        let mut pacing = Pacing::new();
         loop {
             self.enter_ring()?;
             self.net.turn_begins();
-            let pace = self.pace(&mut busy, &mut idle_windows);
+            let (pace, passed) = pacing.turn(&self.events);
             if pace != Pace::Run {
                 self.net.lists.end_rest();
                 self.net.tell_pools();
             }
             self.reap(pace);
-            self.tick(pace != Pace::Run);
+            self.tick(passed);
             if self.net.is_drained() {
                 return Ok(());
             }
@@ -79,6 +64,8 @@ impl Shard {
                 }
                 Pace::Run => {}
             }
+            pacing.window = self.window();
+            self.net.reactor.set_window(pacing.window);
         }
     }
 
@@ -106,23 +93,16 @@ impl Shard {
         self.net.is_ending() || (has_nothing_to_do && !self.net.measures_sends())
     }
 
-    /// Chooses the pace by the events of this turn. `busy` says whether anything has come since the window began, and
-    /// `idle_windows` how many windows before it passed without anything.
-    fn pace(&self, busy: &mut bool, idle_windows: &mut u32) -> Pace {
-        let ticked = self.events.iter().any(|event| matches!(event, Event::Tick));
-        *busy |= self.events.len() > usize::from(ticked);
-        if !ticked {
-            return Pace::Run;
-        }
-        *idle_windows = if std::mem::take(busy) {
-            0
-        } else {
-            *idle_windows + 1
-        };
-        if *idle_windows < IDLE_WINDOWS {
-            Pace::Yield
-        } else {
-            Pace::Park
+    /// The length of the next warm window: short if anything waits for its end.
+    fn window(&self) -> Window {
+        let is_awaited = self.windows.are_awaited()
+            || self.net.lists.has_resting()
+            || self.reaper.is_at_work()
+            || self.net.holding.is_near_share()
+            || self.net.is_ending();
+        match is_awaited {
+            true => Window::Short,
+            false => Window::Long,
         }
     }
 
@@ -163,8 +143,9 @@ impl Shard {
         Ok(())
     }
 
-    /// One pass over all events, batches and messages that have come.
-    fn tick(&mut self, ends_window: bool) {
+    /// One pass over all events, batches and messages that have come. `passed` is the number of short windows that have
+    /// ended.
+    fn tick(&mut self, passed: u32) {
         let net = &mut self.net;
         net.now = net.shared.ground.clock.now();
         net.counters().ticks.add(1);
@@ -202,11 +183,11 @@ impl Shard {
         net.handle_control(messages);
         net.close_idle();
         net.mark_exchange();
-        net.exchange(ends_window);
+        net.exchange(passed);
         net.publish(seen);
         net.send_replies();
         net.publish_slow();
-        net.watch_conn_memory(ends_window);
+        net.watch_conn_memory(passed > 0);
         net.check_stopping();
     }
 }

@@ -1,8 +1,9 @@
 //! The end of a warm window, as the shard's other tasks see it.
 //!
 //! While the network loop is not parked, glommio does not look at its timers (`TURN_MAX` in `reactor/src/runtime.rs`). So
-//! the loop says when it lets others run, once in a window of 2 ms, and wakes those whose time has come; without traffic
-//! it parks, and timers are exact.
+//! the loop says when it lets others run, once in a window, and wakes those whose time has come; without traffic it
+//! parks, and timers are exact. A window takes 2 ms while somebody waits for its end, else 16 ms: with 16 shards on two
+//! CPUs, windows of 2 ms were a fifth of all work.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -21,6 +22,8 @@ pub(super) struct Windows {
     sleeper: Rc<RefCell<Option<Waker>>>,
     /// The task that has nothing to do until it is called or its time has come.
     rester: Rc<RefCell<Option<Rester>>>,
+    /// Whether a task has waited for the end of a window since it last came to rest.
+    are_awaited: Rc<Cell<bool>>,
     /// Whether clients have sent anything since this was last asked.
     traffic: Rc<Cell<bool>>,
 }
@@ -45,8 +48,15 @@ impl Windows {
         }
     }
 
+    /// Whether a task waits for the end of the window, or has just done so and has not come to rest since.
+    #[inline]
+    pub(super) fn are_awaited(&self) -> bool {
+        self.are_awaited.get()
+    }
+
     /// Returns at the end of the window, or after `time` if none ends before. Only one task may wait at a time.
     pub(super) async fn sleep(&self, time: Duration) {
+        self.are_awaited.set(true);
         let mut timer = pin!(sleep(time));
         let mut is_registered = false;
         poll_fn(|context| {
@@ -82,6 +92,7 @@ impl Windows {
 
     /// Returns after `time`, or as soon as [`Windows::call`] is called. Only one task may wait at a time.
     pub(super) async fn rest(&self, time: Duration) {
+        self.are_awaited.set(false);
         let (mut timer, due) = (pin!(sleep(time)), Instant::now() + time);
         let mut is_registered = false;
         poll_fn(|context| {

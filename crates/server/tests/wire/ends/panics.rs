@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -19,6 +20,8 @@ use crate::server::Server;
 use super::filter::{Call, Watched};
 use super::{SOON, failed_start, has_no_rings, is_other_server, lone};
 
+/// Shards without traffic park after 64 ms.
+const PARKS_AFTER: Duration = Duration::from_millis(150);
 /// EX_SOFTWARE of sysexits.h.
 const STATUS: i32 = 70;
 
@@ -243,6 +246,7 @@ fn lives_through(errno: i32, is_wanted: fn(Call) -> bool) {
             for client in &mut clients {
                 client.set("key", [b'v'; 20_000]);
             }
+            thread::sleep(PARKS_AFTER);
             failures.load(Ordering::SeqCst) == 1
         });
         for (number, client) in clients.iter_mut().enumerate() {
