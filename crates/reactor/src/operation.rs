@@ -59,5 +59,5 @@ pub(crate) enum SendWhat {
     Message(*const libc::msghdr, usize),
 }
 
-/// Flags of a completion: more of this operation will come, and it carries a buffer, whose number is in the upper half.
+/// A flag of a completion: more of this operation will come.
 pub(crate) const MORE: u32 = 1 << 1;

@@ -18,6 +18,7 @@ const READS_MAX: usize = 8;
 const DATAGRAMS_MAX: usize = 64;
 /// The most connections that are accepted from one listener in a turn.
 const ACCEPTS_MAX: usize = 64;
+/// A flag of a completion: it carries a buffer, whose number is in the upper half of the flags.
 const BUFFER: u32 = 1 << 0;
 const BUFFER_SHIFT: u32 = 16;
 
