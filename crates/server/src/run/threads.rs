@@ -72,9 +72,9 @@ pub(crate) fn start(
             is_own,
         };
         let started = thread.spawn(move || {
-            let (id, route) = (parts.id, Arc::clone(&shared));
-            run(parts, shared, seat, report, &go);
-            route.route.shard(id).reaches(Stage::Ended);
+            let id = parts.id;
+            run(parts, Arc::clone(&shared), seat, report, &go);
+            shared.route.shard(id).reaches(Stage::Ended);
             drop(runs);
         });
         started.map_err(|error| StartError::thread(io, shards, error))?;
