@@ -5,6 +5,9 @@
 //!   long window  |---------------|    else; each end of a window wakes the thread
 //!   park         after 64 ms of windows in which nothing came
 //! ```
+//!
+//! A long window is cut short as soon as something waits for its end. A short one is never made longer: its timer would
+//! start anew, and where something waits in every other turn only, no window would ever end.
 
 use corecached_reactor::{Event, Window};
 
@@ -30,7 +33,9 @@ pub(super) enum Pace {
 #[derive(Debug)]
 pub(super) struct Pacing {
     /// The length of the window under way.
-    pub(super) window: Window,
+    window: Window,
+    /// Whether the window began with the last turn.
+    has_begun: bool,
     /// Whether anything has come since the window began.
     is_busy: bool,
     /// Windows before it that passed without anything, in short ones.
@@ -41,6 +46,7 @@ impl Pacing {
     pub(super) fn new() -> Pacing {
         Pacing {
             window: Window::Short,
+            has_begun: true,
             is_busy: true,
             idle_windows: 0,
         }
@@ -52,6 +58,7 @@ impl Pacing {
     pub(super) fn turn(&mut self, events: &[Event]) -> (Pace, u32) {
         let has_ended = events.iter().any(|event| matches!(event, Event::Tick));
         self.is_busy |= events.len() > usize::from(has_ended);
+        self.has_begun = has_ended;
         if !has_ended {
             return (Pace::Run, 0);
         }
@@ -69,6 +76,15 @@ impl Pacing {
         };
         (pace, passed)
     }
+
+    /// Chooses the length of the window under way by the one that is wanted after a turn; returns it.
+    #[inline]
+    pub(super) fn choose_window(&mut self, wanted: Window) -> Window {
+        if self.has_begun || wanted == Window::Short {
+            self.window = wanted;
+        }
+        self.window
+    }
 }
 
 #[cfg(test)]
@@ -79,7 +95,7 @@ mod tests {
     fn it_parks_after_so_much_time_whatever_the_length_of_the_windows() {
         for (window, turns) in [(Window::Short, 33), (Window::Long, 5)] {
             let mut pacing = Pacing::new();
-            pacing.window = window;
+            assert_eq!(pacing.choose_window(window), window);
             let mut paces = (0..turns).map(|_| pacing.turn(&[Event::Tick]).0);
             assert!(
                 paces
@@ -89,6 +105,24 @@ mod tests {
             );
             assert_eq!(paces.next(), Some(Pace::Park));
         }
+    }
+
+    #[test]
+    fn a_window_is_cut_short_but_never_made_longer() {
+        let mut pacing = Pacing::new();
+        let mut turn = |event, wanted| {
+            let (_, passed) = pacing.turn(&[event]);
+            (passed, pacing.choose_window(wanted))
+        };
+        assert_eq!(turn(Event::Doorbell, Window::Long), (0, Window::Short));
+        assert_eq!(turn(Event::Tick, Window::Long), (1, Window::Long));
+        assert_eq!(turn(Event::Doorbell, Window::Long), (0, Window::Long));
+        for _ in 0..10 {
+            assert_eq!(turn(Event::Doorbell, Window::Short), (0, Window::Short));
+            assert_eq!(turn(Event::Doorbell, Window::Long), (0, Window::Short));
+        }
+        assert_eq!(turn(Event::Tick, Window::Long), (1, Window::Long));
+        assert_eq!(turn(Event::Tick, Window::Long), (8, Window::Long));
     }
 
     #[test]

@@ -64,8 +64,8 @@ impl Shard {
                 }
                 Pace::Run => {}
             }
-            pacing.window = self.window();
-            self.net.reactor.set_window(pacing.window);
+            let window = pacing.choose_window(self.wanted_window());
+            self.net.reactor.set_window(window);
         }
     }
 
@@ -93,8 +93,8 @@ impl Shard {
         self.net.is_ending() || (has_nothing_to_do && !self.net.measures_sends())
     }
 
-    /// The length of the next warm window: short if anything waits for its end.
-    fn window(&self) -> Window {
+    /// The length of a warm window that is wanted: short if anything waits for its end.
+    fn wanted_window(&self) -> Window {
         let is_awaited = self.windows.are_awaited()
             || self.net.lists.has_resting()
             || self.reaper.is_at_work()
