@@ -1,10 +1,10 @@
-//! The control conversation with a server: its version and statistics, over a connection of its own, blocking.
+//! The control conversation with a server: its version, statistics and shards, over a connection of its own, blocking.
 
 use crate::error::{Exit, LoadError, Result};
 use crate::net::connect::connect;
 use crate::target::Endpoint;
 use crate::wire::Protocol;
-use corecached_client::{Answer, Connection, Error, Request, Session, request};
+use corecached_client::{Answer, Connection, Error, Request, Session, ShardMap, request};
 use std::collections::HashMap;
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -104,5 +104,33 @@ impl Control {
                 self.protocol.name()
             ),
         )
+    }
+}
+
+/// The shards of a server, as its `stats shards` tells.
+pub fn shard_map(stats: &Stats) -> Result<ShardMap> {
+    let stats: Vec<(&String, &String)> = stats.iter().collect();
+    ShardMap::from_stats(&stats).map_err(|why| {
+        LoadError::new(
+            Exit::NoServer,
+            format!(
+                "--shard-aware needs a server with 'stats shards' ({why}); run without it against other servers"
+            ),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_without_shards_are_told_what_to_do() {
+        let why = shard_map(&Stats::new()).unwrap_err().to_string();
+        assert!(why.contains("--shard-aware needs"), "{why}");
+        let port_off = [("shards", "2"), ("hash", "xxh3_64"), ("shard_port", "0")];
+        let port_off = port_off.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let why = shard_map(&Stats::from(port_off)).unwrap_err().to_string();
+        assert!(why.contains("-o shard_port=N"), "{why}");
     }
 }

@@ -1,7 +1,7 @@
 //! From options to running workers: resolves servers, asks their versions, starts a fleet, measures.
 
 use crate::cli::options::{ClientOptions, PaceOptions, WorkloadOptions};
-use crate::control::{Control, Stats};
+use crate::control::{Control, Stats, shard_map};
 use crate::error::{Exit, LoadError, Result};
 use crate::fleet::{Fleet, FleetConfig, Load};
 use crate::host::{self, CpuId};
@@ -12,7 +12,7 @@ use crate::report::build;
 use crate::report::model::{Context, Preload, Server, ServerStats, WorkloadSummary};
 use crate::report::text;
 use crate::server_process::{self, ProcessUsage};
-use crate::target::{Endpoint, Router, shard_map};
+use crate::target::{Endpoint, Router};
 use crate::wire::Protocol;
 use crate::workload::{Workload, WorkloadSpec};
 use corecached_client::Ketama;

@@ -1,7 +1,6 @@
 //! The targets of requests: server addresses, and the server or shard that owns a key.
 
-use crate::control::Stats;
-use crate::error::{Exit, LoadError, Result};
+use crate::error::{LoadError, Result};
 use crate::workload::Workload;
 use crate::workload::keys::KeyId;
 use crate::workload::verb::KeySpace;
@@ -157,32 +156,9 @@ impl Router {
     }
 }
 
-/// The shards of a server, as its `stats shards` tells.
-pub fn shard_map(stats: &Stats) -> Result<ShardMap> {
-    let stats: Vec<(&String, &String)> = stats.iter().collect();
-    ShardMap::from_stats(&stats).map_err(|why| {
-        LoadError::new(
-            Exit::NoServer,
-            format!(
-                "--shard-aware needs a server with 'stats shards' ({why}); run without it against other servers"
-            ),
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn servers_without_shards_are_told_what_to_do() {
-        let why = shard_map(&Stats::new()).unwrap_err().to_string();
-        assert!(why.contains("--shard-aware needs"), "{why}");
-        let port_off = [("shards", "2"), ("hash", "xxh3_64"), ("shard_port", "0")];
-        let port_off = port_off.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let why = shard_map(&Stats::from(port_off)).unwrap_err().to_string();
-        assert!(why.contains("-o shard_port=N"), "{why}");
-    }
 
     #[test]
     fn endpoints_parse() {
