@@ -3,7 +3,7 @@
 use crate::error::{Exit, LoadError, Result};
 use crate::net::connect::connect;
 use crate::target::Endpoint;
-use crate::wire::Protocol;
+use crate::wire::protocol::Protocol;
 use corecached_client::{Answer, Connection, Error, Request, Session, ShardMap, request};
 use std::collections::HashMap;
 use std::io;

@@ -13,7 +13,7 @@ use crate::report::model::{Context, Preload, Server, ServerStats, WorkloadSummar
 use crate::report::text;
 use crate::server_process::{self, ProcessUsage};
 use crate::target::{Endpoint, Router};
-use crate::wire::Protocol;
+use crate::wire::protocol::Protocol;
 use crate::workload::{Workload, WorkloadSpec};
 use corecached_client::Ketama;
 use std::sync::Arc;

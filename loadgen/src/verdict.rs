@@ -8,7 +8,7 @@ use crate::report::build::incidents;
 use crate::report::model::{ClientGrade, Verdict};
 use crate::slo::{Facts, Slo};
 use crate::units::{format_count, format_ns, format_share};
-use crate::wire::ErrorKind;
+use crate::wire::reply::ErrorKind;
 use crate::worker::verify::Violation;
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Options shared by the commands, in groups: where, what, how fast, and what to write.
 
 use crate::units::{parse_interval, parse_length, parse_load_rate, parse_pause};
-use crate::wire::Protocol;
+use crate::wire::protocol::Protocol;
 use crate::worker::arrivals::ArrivalKind;
 use crate::worker::phase::WaitPolicy;
 use crate::workload::keys::{KeyDistribution, parse_key_count};

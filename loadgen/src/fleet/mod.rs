@@ -10,7 +10,7 @@ use crate::interrupt;
 use crate::measurement::{Measurement, Window};
 use crate::record::Interval;
 use crate::target::{Endpoint, GroupId, Router};
-use crate::wire::Protocol;
+use crate::wire::protocol::Protocol;
 use crate::worker::arrivals::{ArrivalKind, Arrivals};
 use crate::worker::phase::{Message, Pace, Phase, Source, WaitPolicy};
 use crate::worker::verify::Watermarks;

@@ -8,7 +8,7 @@ use crate::net::ring::Ring;
 use crate::record::Interval;
 use crate::target::GroupId;
 use crate::value::Version;
-use crate::wire::request_bytes_max;
+use crate::wire::request::request_bytes_max;
 use crate::worker::Worker;
 use crate::worker::connection::{Connection, Limits};
 use crate::worker::core::Core;

@@ -3,7 +3,7 @@
 //! A worker records into one [`Interval`] at a time and hands it over whole at each boundary; the collector adds the
 //! intervals of all workers. Percentiles are only ever taken from added counts, never averaged.
 
-use crate::wire::ErrorKind;
+use crate::wire::reply::ErrorKind;
 use crate::workload::verb::Verb;
 use hdrhistogram::Histogram;
 

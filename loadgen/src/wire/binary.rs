@@ -6,7 +6,10 @@
 //!   Hit, Data, Reply  ->  value, body, value_end, done      a hit of a quiet get is not done: the no-op's reply is
 //! ```
 
-use super::{ErrorKind, Kind, ProtocolError, ReplySink, Request, Shape, Status, ValueHeader};
+use super::fault::ProtocolError;
+use super::opcode::opcode_of;
+use super::reply::{ErrorKind, Kind, ReplySink, Shape, Status, ValueHeader};
+use super::request::Request;
 use crate::workload::Workload;
 use crate::workload::keys::KeyId;
 use crate::workload::verb::Verb;
@@ -14,29 +17,6 @@ use corecached_client::wire::Carry;
 use corecached_client::wire::binary::{
     self, Malformed, Opcode, Part, Reply, ReplyParser, Status as WireStatus,
 };
-
-/// The opcode of a request with this verb; for a multi-get, the opcode of each of its gets.
-fn opcode_of(verb: Verb) -> Opcode {
-    match verb {
-        Verb::Get | Verb::Gets | Verb::MetaGet => Opcode::Get,
-        Verb::MultiGet => Opcode::GetKQ,
-        Verb::Delete | Verb::MetaDelete => Opcode::Delete,
-        Verb::Touch => Opcode::Touch,
-        Verb::Gat => Opcode::Gat,
-        Verb::Incr | Verb::MetaArith => Opcode::Incr,
-        Verb::Decr => Opcode::Decr,
-        Verb::Set | Verb::Cas | Verb::MetaSet => Opcode::Set,
-        Verb::Add => Opcode::Add,
-        Verb::Replace => Opcode::Replace,
-        Verb::Append => Opcode::Append,
-        Verb::Prepend => Opcode::Prepend,
-    }
-}
-
-/// Whether a reply with this opcode can be meant for a request with this verb.
-pub(super) fn answers(opcode: u8, verb: Verb) -> bool {
-    opcode == opcode_of(verb) as u8 || (verb == Verb::MultiGet && opcode == Opcode::Noop as u8)
-}
 
 fn opaque(key: KeyId) -> u32 {
     key.0 as u32

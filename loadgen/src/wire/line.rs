@@ -7,7 +7,8 @@
 //!
 //! `corecached_client` reads the lines; this file decides what they mean for the oldest request.
 
-use super::{ErrorKind, Kind, ProtocolError, ReplySink, Shape, Status, ValueHeader};
+use super::fault::ProtocolError;
+use super::reply::{ErrorKind, Kind, ReplySink, Shape, Status, ValueHeader};
 use corecached_client::wire::Carry;
 use corecached_client::wire::line::{
     ErrorKind as WireError, Malformed, Part, Reply, ReplyFlags, ReplyParser, Status as MetaStatus,

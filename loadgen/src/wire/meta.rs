@@ -11,7 +11,7 @@
 //! | delete, md | `md key` |
 //! | incr, ma | `ma key v`; decr with `MD` |
 
-use super::{KeyPiece, Request};
+use super::request::{KeyPiece, Request};
 use crate::workload::Workload;
 use crate::workload::verb::Verb;
 use corecached_client::wire::meta::{Command, Flag};

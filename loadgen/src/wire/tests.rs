@@ -1,7 +1,11 @@
 //! Requests and replies of the three protocols, replies split at every byte.
 
+use super::reply::{Kind, Shape, Status, ValueHeader};
 use super::*;
+use crate::value::Mark;
 use crate::workload::WorkloadSpec;
+use crate::workload::keys::KeyId;
+use crate::workload::verb::Verb;
 use corecached_client::wire::binary::{Head, Header, REPLY_MAGIC};
 use std::sync::Arc;
 

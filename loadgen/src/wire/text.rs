@@ -1,6 +1,6 @@
 //! Classic text requests, rendered by `corecached_client`. Replies are parsed by [`super::line`].
 
-use super::Request;
+use super::request::Request;
 use crate::workload::Workload;
 use crate::workload::verb::Verb;
 use corecached_client::wire::text::{self, ReplyMode, Store, StoreVerb};

@@ -3,7 +3,8 @@
 use super::desync::{Shown, Suspicion};
 use crate::target::GroupId;
 use crate::value::{Check, Version};
-use crate::wire::{Parser, Protocol};
+use crate::wire::Parser;
+use crate::wire::protocol::Protocol;
 use crate::workload::keys::KeyId;
 use crate::workload::verb::{KeySpace, Verb};
 use std::collections::VecDeque;

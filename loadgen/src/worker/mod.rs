@@ -29,7 +29,7 @@ use crate::clock::{RunDelay, now_ns};
 use crate::error::{LoadError, Result};
 use crate::net::ring::{ConnectionId, Event, Filled, Ring, Wait};
 use crate::record::{Interval, Stage};
-use crate::wire::Fault;
+use crate::wire::fault::{Fault, ProtocolError};
 use crate::workload::verb::Verb;
 use connection::{Connection, Link};
 use core::Core;
@@ -269,7 +269,7 @@ impl Worker {
         &mut self,
         id: ConnectionId,
         filled: &Filled,
-    ) -> std::result::Result<(), crate::wire::ProtocolError> {
+    ) -> std::result::Result<(), ProtocolError> {
         let bytes = self.ring.bytes(filled);
         self.core.interval.totals.bytes_received += bytes.len() as u64;
         let connection = &mut self.connections[id.index()];

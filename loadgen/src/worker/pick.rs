@@ -161,7 +161,7 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Protocol;
+    use crate::wire::protocol::Protocol;
     use crate::worker::connection::Limits;
 
     const LIMITS: Limits = Limits {

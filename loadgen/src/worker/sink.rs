@@ -6,7 +6,9 @@ use super::core::Core;
 use super::desync::{Distances, Judgement, Shown};
 use super::verify::Violation;
 use crate::value::{Check, Damage};
-use crate::wire::{Kind, Protocol, ProtocolError, ReplySink, Shape, Status, ValueHeader};
+use crate::wire::fault::ProtocolError;
+use crate::wire::protocol::Protocol;
+use crate::wire::reply::{Kind, ReplySink, Shape, Status, ValueHeader};
 use crate::workload::keys::KeyId;
 use crate::workload::verb::{KeySpace, Verb};
 

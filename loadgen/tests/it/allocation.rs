@@ -7,7 +7,7 @@ use corecached_testing::TellingAllocator;
 use loadgen::fleet::{Fleet, FleetConfig, Load};
 use loadgen::host::allowed_cpus;
 use loadgen::target::{Endpoint, Router};
-use loadgen::wire::Protocol;
+use loadgen::wire::protocol::Protocol;
 use loadgen::worker::arrivals::ArrivalKind;
 use loadgen::worker::phase::WaitPolicy;
 use loadgen::workload::{Workload, WorkloadSpec};

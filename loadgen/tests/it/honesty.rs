@@ -6,7 +6,7 @@ use crate::scenarios::{failures, machine, spread, values};
 use crate::support::{json, loadgen, run_of, temporary, when_calm};
 use loadgen::fleet::{Fleet, FleetConfig, Load};
 use loadgen::target::{Endpoint, Router};
-use loadgen::wire::Protocol;
+use loadgen::wire::protocol::Protocol;
 use loadgen::worker::arrivals::ArrivalKind;
 use loadgen::worker::phase::WaitPolicy;
 use loadgen::workload::{Workload, WorkloadSpec};
