@@ -204,7 +204,7 @@ fn excess_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::Load;
+    use crate::load::Load;
     use crate::record::{Interval, Latencies, Stage};
     use crate::worker::arrivals::ArrivalKind;
     use crate::workload::verb::Verb;

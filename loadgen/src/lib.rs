@@ -23,6 +23,7 @@ pub mod fleet;
 pub mod host;
 pub mod interrupt;
 pub mod live;
+pub mod load;
 pub mod measurement;
 pub mod net;
 pub mod record;

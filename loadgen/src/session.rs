@@ -3,10 +3,12 @@
 use crate::cli::options::{ClientOptions, PaceOptions, WorkloadOptions};
 use crate::control::{Control, Stats, shard_map};
 use crate::error::{Exit, LoadError, Result};
-use crate::fleet::{Fleet, FleetConfig, Load};
+use crate::fleet::Fleet;
+use crate::fleet::config::FleetConfig;
 use crate::host::{self, CpuId};
 use crate::interrupt;
 use crate::live::Live;
+use crate::load::Load;
 use crate::measurement::Measurement;
 use crate::report::build;
 use crate::report::model::{Context, Preload, Server, ServerStats, WorkloadSummary};

@@ -6,8 +6,8 @@ use super::{
 use crate::cli::commands::CompareCommand;
 use crate::cli::options::Strictness;
 use crate::error::{Exit, LoadError, Result};
-use crate::fleet::Load;
 use crate::live::Live;
+use crate::load::Load;
 use crate::report::build::{add_counts, step};
 use crate::report::model::{Body, CompareResult, Comparison, Difference, Step};
 use crate::report::text::{self, line, step_line};

@@ -8,6 +8,7 @@ use crate::cli::options::Strictness;
 use crate::client;
 use crate::error::{Exit, LoadError, Result};
 use crate::live::Live;
+use crate::load::Load;
 use crate::report::build::{add_counts, step};
 use crate::report::model::{Body, LimitedBy, SearchResult, ServerStats, Step, Verdict};
 use crate::report::text::{self, line, step_line};
@@ -133,7 +134,7 @@ fn finish(
 struct Probing {
     session: Session,
     slo: Slo,
-    load: crate::fleet::Load,
+    load: Load,
     /// The length of a probe at least.
     probe: Duration,
     notes: Vec<String>,

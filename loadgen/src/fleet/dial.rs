@@ -1,51 +1,11 @@
 //! Opens connections that were lost, on a thread of its own for each server: a worker never waits for a connect.
 
-use super::FleetConfig;
+use super::config::FleetConfig;
+use super::open::{Opener, openers};
 use crate::error::{LoadError, Result};
-use crate::net::connect::{ShardPorts, connect};
-use crate::target::{Endpoint, GroupId, Router};
 use crate::worker::links::{Order, pause};
-use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
-
-/// The way in which the connections of a group are opened.
-#[derive(Debug)]
-pub(super) enum Opener {
-    /// To a server.
-    Server(Endpoint),
-    /// To a shard of a server, chosen by the source port.
-    Shard(Endpoint, ShardPorts),
-}
-
-impl Opener {
-    /// The opener for server number `server` of `config`, or for all shards of its only server.
-    pub(super) fn new(config: &FleetConfig, server: usize) -> Self {
-        match &config.router {
-            Router::Single => Self::Server(config.endpoints[0].clone()),
-            Router::Ketama(_) => Self::Server(config.endpoints[server].clone()),
-            Router::Shards(map) => {
-                Self::Shard(config.endpoints[0].clone(), ShardPorts::new(map.shards()))
-            }
-        }
-    }
-
-    /// Opens a connection.
-    pub(super) fn open(&mut self, group: GroupId) -> Result<OwnedFd> {
-        match self {
-            Self::Server(endpoint) => connect(endpoint),
-            Self::Shard(endpoint, ports) => ports.connect(endpoint, group.0),
-        }
-    }
-}
-
-/// How many openers a configuration has: shards of one server share theirs.
-pub(super) fn openers(config: &FleetConfig) -> usize {
-    match &config.router {
-        Router::Ketama(ring) => ring.servers(),
-        Router::Single | Router::Shards(_) => 1,
-    }
-}
 
 /// Starts the threads and returns where orders go. They end when all senders are gone.
 pub(super) fn start(config: &FleetConfig) -> Result<Sender<Order>> {

@@ -1,79 +1,36 @@
 //! The workers of a run, from the outside: start them, give them phases, add up what they record.
 
+pub mod config;
 mod dial;
+mod open;
 mod spawn;
 
 use crate::clock::now_ns;
 use crate::error::{Exit, LoadError, Result};
 use crate::host::{self, CpuId, reserve_descriptors};
 use crate::interrupt;
+use crate::load::Load;
 use crate::measurement::{Measurement, Window};
-use crate::record::Interval;
-use crate::target::{Endpoint, GroupId, Router};
-use crate::wire::protocol::Protocol;
+use crate::target::Router;
 use crate::worker::arrivals::{ArrivalKind, Arrivals};
-use crate::worker::phase::{Message, Pace, Phase, Source, WaitPolicy};
+use crate::worker::phase::{Message, Pace, Phase, Source};
 use crate::worker::verify::Watermarks;
 use crate::workload::Workload;
-use dial::Opener;
-use spawn::{WorkerPlan, spawn};
-use std::os::fd::OwnedFd;
+use config::{FleetConfig, LOAD_DEPTH};
+use open::open_all;
+use spawn::{Handle, WorkerPlan, spawn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-/// Everything about the client's side of a run that does not change between phases.
-#[derive(Debug, Clone)]
-pub struct FleetConfig {
-    /// The servers (for `Router::Shards`, the shard port of the one server).
-    pub endpoints: Vec<Endpoint>,
-    /// Which connections the requests for a key go to.
-    pub router: Router,
-    /// The protocol of all connections.
-    pub protocol: Protocol,
-    /// Connections in all.
-    pub connections: usize,
-    /// The CPUs of the workers, one worker on each.
-    pub cpus: Vec<CpuId>,
-    /// The largest depth any phase will use.
-    pub depth_max: usize,
-    /// How workers wait.
-    pub wait: WaitPolicy,
-    /// The workload of the workers.
-    pub workload: Arc<Workload>,
-}
-
-/// The load of one phase.
-#[derive(Debug, Clone, Copy)]
-pub struct Load {
-    /// Requests per second; `None` for a closed loop.
-    pub rate: Option<f64>,
-    /// The distribution of gaps of the open loop.
-    pub arrivals: ArrivalKind,
-    /// Outstanding requests per connection.
-    pub depth: usize,
-    /// Outstanding requests in all.
-    pub in_flight_max: usize,
-    /// Time before measuring.
-    pub warm_up: Duration,
-    /// Time of measuring.
-    pub duration: Duration,
-    /// Resolution of the time series.
-    pub interval: Duration,
-}
 
 /// How long replies may take after the last request was due.
 const DRAIN: Duration = Duration::from_secs(1);
 /// How long the last sets of a preload may take.
 const LOAD_DRAIN: Duration = Duration::from_secs(10);
-/// Requests outstanding per connection while loading.
-const LOAD_DEPTH: usize = 32;
 /// The time between the order to start and the start: enough for every worker to wake up.
 const START_DELAY_NS: u64 = 2_000_000;
-/// Empty intervals per worker: one being filled, one being added, two to spare.
-const EMPTY_INTERVALS: usize = 3;
 /// Messages the collector may be behind.
 const MESSAGES_MAX: usize = 1024;
 /// After this time without a message from the workers, the fleet checks whether they are alive.
@@ -92,13 +49,6 @@ pub struct Fleet {
     stop: Arc<AtomicBool>,
     /// The server or shard of each group of connections, in words.
     groups: Vec<String>,
-}
-
-struct Handle {
-    // An order ends when the fleet is dropped; the thread follows.
-    orders: Option<Sender<Phase>>,
-    empties: SyncSender<Box<Interval>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Fleet {
@@ -344,22 +294,4 @@ fn group_names(config: &FleetConfig) -> Vec<String> {
 /// Each worker has as many connections to each group as any other.
 fn rounded_connections(asked: usize, unit: usize) -> usize {
     asked.max(1).div_ceil(unit) * unit
-}
-
-type Share = Vec<(OwnedFd, GroupId)>;
-
-fn open_all(config: &FleetConfig, connections: usize) -> Result<Vec<Share>> {
-    let (workers, groups) = (config.cpus.len(), config.router.groups());
-    let openers = dial::openers(config);
-    let mut openers: Vec<Opener> = (0..openers)
-        .map(|server| Opener::new(config, server))
-        .collect();
-    let servers = openers.len();
-    let mut shares: Vec<Share> = (0..workers).map(|_| Vec::new()).collect();
-    for index in 0..connections {
-        let group = GroupId((index / workers) % groups);
-        let socket = openers[group.0 % servers].open(group)?;
-        shares[index % workers].push((socket, group));
-    }
-    Ok(shares)
 }

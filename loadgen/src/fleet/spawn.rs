@@ -1,6 +1,7 @@
 //! A worker's thread: its parts, its start and its life.
 
-use super::{EMPTY_INTERVALS, FleetConfig, Handle, LOAD_DEPTH, Share};
+use super::config::{FleetConfig, LOAD_DEPTH};
+use super::open::Share;
 use crate::clock::{RunDelay, realtime_offset_ns};
 use crate::error::{Exit, LoadError, Result};
 use crate::host::pin_current_thread;
@@ -23,6 +24,10 @@ use crate::workload::{Generator, Workload};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+
+/// Empty intervals per worker: one being filled, one being added, two to spare.
+const EMPTY_INTERVALS: usize = 3;
 
 /// The parts that a worker's thread is given.
 pub(super) struct WorkerPlan {
@@ -33,6 +38,14 @@ pub(super) struct WorkerPlan {
     pub(super) watermarks: Arc<Watermarks>,
     /// The channel by which lost connections are ordered anew.
     pub(super) orders: Sender<Order>,
+}
+
+/// A worker's thread, from the outside.
+pub(super) struct Handle {
+    // An order ends when the fleet is dropped; the thread follows.
+    pub(super) orders: Option<Sender<Phase>>,
+    pub(super) empties: SyncSender<Box<Interval>>,
+    pub(super) thread: Option<JoinHandle<()>>,
 }
 
 /// Starts a worker's thread.

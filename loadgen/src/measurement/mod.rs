@@ -2,7 +2,7 @@
 
 mod series;
 
-use crate::fleet::Load;
+use crate::load::Load;
 use crate::record::{ClassRecord, Counts, Interval, Stage, Totals, latency_histogram};
 use crate::worker::phase::PhaseEnd;
 use hdrhistogram::Histogram;

@@ -4,8 +4,10 @@
 
 use crate::support::Memcached;
 use corecached_testing::TellingAllocator;
-use loadgen::fleet::{Fleet, FleetConfig, Load};
+use loadgen::fleet::Fleet;
+use loadgen::fleet::config::FleetConfig;
 use loadgen::host::allowed_cpus;
+use loadgen::load::Load;
 use loadgen::target::{Endpoint, Router};
 use loadgen::wire::protocol::Protocol;
 use loadgen::worker::arrivals::ArrivalKind;
