@@ -125,9 +125,3 @@ fn notes(measurement: &Measurement) -> Vec<String> {
     }
     notes
 }
-
-/// The headroom of the client: how much more load its busiest worker could make.
-#[must_use]
-pub fn headroom(busiest: f64) -> f64 {
-    (1.0 - busiest).max(0.0)
-}

@@ -9,13 +9,14 @@ use crate::error::{Exit, LoadError, Result};
 use crate::live::Live;
 use crate::load::Load;
 use crate::report::build::{add_counts, step};
+use crate::report::format::{format_metric, format_ratio_interval};
 use crate::report::model::{Body, CompareResult, Comparison, Difference, Step};
 use crate::report::text::{self, line, step_line};
 use crate::report::{csv, html};
 use crate::session::{self, Session};
 use crate::slo::Slo;
 use crate::stats::ratio::{geometric_mean, joint_confidence, paired_ratio};
-use crate::units::{format_count, format_ns, format_share};
+use crate::units::format_share;
 use crate::verdict;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -327,7 +328,7 @@ fn table(report: &crate::report::model::Report, compare: &CompareResult) -> Stri
             format_metric(metric, metric.a),
             format_metric(metric, metric.b),
             metric.ratio,
-            format_interval(metric),
+            format_ratio_interval(metric),
             metric.answer
         );
     }
@@ -339,25 +340,6 @@ fn table(report: &crate::report::model::Report, compare: &CompareResult) -> Stri
     line!(out, "{}", report.headline);
     text::notes(&compare.notes, &mut out);
     out
-}
-
-/// A metric's value with its unit.
-#[must_use]
-pub fn format_metric(metric: &Comparison, value: f64) -> String {
-    if metric.more_is_better {
-        format_count(value)
-    } else {
-        format_ns(value)
-    }
-}
-
-/// The interval of a ratio.
-#[must_use]
-pub fn format_interval(metric: &Comparison) -> String {
-    match metric.interval {
-        (low, Some(high)) => format!("{low:.3} .. {high:.3}"),
-        (_, None) => "one pair: unknown".to_owned(),
-    }
 }
 
 fn headline(result: &CompareResult) -> String {
@@ -466,6 +448,6 @@ mod tests {
         };
         let comparison = once.compared(0.99);
         assert_eq!(comparison.answer, Difference::NotShown);
-        assert_eq!(format_interval(&comparison), "one pair: unknown");
+        assert_eq!(format_ratio_interval(&comparison), "one pair: unknown");
     }
 }

@@ -10,6 +10,7 @@ use crate::error::{Exit, LoadError, Result};
 use crate::live::Live;
 use crate::load::Load;
 use crate::report::build::{add_counts, step};
+use crate::report::format::format_capacity_interval;
 use crate::report::model::{Body, LimitedBy, SearchResult, ServerStats, Step, Verdict};
 use crate::report::text::{self, line, step_line};
 use crate::report::{csv, html};
@@ -17,7 +18,7 @@ use crate::session::{self, Session};
 use crate::slo::Slo;
 use crate::stats::search::{Found, Length, Outcome, Plan, search};
 use crate::units::{format_count, format_share};
-use crate::verdict::{self, headroom};
+use crate::verdict;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -338,21 +339,11 @@ fn reasons(verdict: &Verdict, outcome: Outcome) -> Vec<String> {
     }
 }
 
-/// The 95% interval of a capacity, as the reports show it.
-#[must_use]
-pub fn format_interval(result: &SearchResult) -> String {
-    let low = result.capacity_low.map_or("0".to_owned(), format_count);
-    match result.capacity_high {
-        Some(high) => format!("95% interval {low} .. {}", format_count(high)),
-        None => format!("at least {low}"),
-    }
-}
-
 fn headline(result: &SearchResult, precision: f64) -> String {
     let Some(capacity) = result.capacity else {
         return format!("no rate kept {}; {}", result.slo, result.limit);
     };
-    let busy = result.best.as_ref().map_or(0.0, |step| step.client_busy);
+    let headroom = result.best.as_ref().map_or(1.0, Step::client_headroom);
     let unsettled = if result.settled || result.limited_by == LimitedBy::Nothing {
         String::new()
     } else {
@@ -365,9 +356,9 @@ fn headline(result: &SearchResult, precision: f64) -> String {
         "the server keeps {} up to {} requests/s with this mix, {}{unsettled}; {}; the client had {} headroom",
         result.slo,
         format_count(capacity),
-        format_interval(result),
+        format_capacity_interval(result),
         result.limit,
-        format_share(headroom(busy))
+        format_share(headroom)
     )
 }
 

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod chart;
 pub mod csv;
+pub mod format;
 pub mod hdr_log;
 pub mod html;
 pub mod model;

@@ -457,6 +457,12 @@ impl Step {
     pub fn answered(&self) -> f64 {
         self.achieved * self.seconds
     }
+
+    /// The headroom of the client: how much more load its busiest worker could make.
+    #[must_use]
+    pub fn client_headroom(&self) -> f64 {
+        (1.0 - self.client_busy).max(0.0)
+    }
 }
 
 /// `loadgen search`.

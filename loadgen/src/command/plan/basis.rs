@@ -2,6 +2,7 @@
 
 use crate::cli::commands::PlanCommand;
 use crate::error::{LoadError, Result};
+use crate::report::format::format_capacity_interval;
 use crate::report::model::{Body, LimitedBy, Report, SearchResult, WorkloadSummary};
 use crate::units::{format_bytes, format_count, format_share};
 use crate::workload::keys::KeyDistribution;
@@ -360,7 +361,7 @@ fn from_search(from: &From) -> Result<Known> {
         "{}: the lower end of {}/s, {}; {}",
         from.name,
         format_count(capacity),
-        crate::command::search::format_interval(search),
+        format_capacity_interval(search),
         search.limit
     );
     Ok(Known { value: low, source })

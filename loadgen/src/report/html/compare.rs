@@ -1,8 +1,8 @@
 //! The page of `loadgen compare`.
 
 use super::{Badge, Content, Figure, Row, Table, Tile, violation_badge};
-use crate::command::compare::{format_interval, format_metric};
 use crate::report::chart::{Axis, Chart, Scale, Series};
+use crate::report::format::{format_metric, format_ratio_interval};
 use crate::report::model::{CompareResult, Comparison, Step};
 use crate::units::{format_count, format_ns};
 
@@ -56,7 +56,7 @@ fn tile(metric: &Comparison) -> Tile {
     Tile {
         name: static_name(metric),
         value: format!("{:.3}", metric.ratio),
-        detail: format!("{}: {}", format_interval(metric), metric.answer),
+        detail: format!("{}: {}", format_ratio_interval(metric), metric.answer),
     }
 }
 
@@ -107,7 +107,7 @@ fn metrics(compare: &CompareResult) -> Table {
                 format_metric(metric, metric.a),
                 format_metric(metric, metric.b),
                 format!("{:.3}", metric.ratio),
-                format_interval(metric),
+                format_ratio_interval(metric),
                 metric.answer.to_string(),
             ],
         })

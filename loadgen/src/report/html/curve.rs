@@ -2,10 +2,10 @@
 
 use super::{Badge, Content, Figure, Row, Table, Tile, violation_badge};
 use crate::report::chart::{Axis, Chart, Mark, Scale, Series};
+use crate::report::format::format_capacity_interval;
 use crate::report::model::{LimitedBy, ScanResult, SearchResult, Step};
 use crate::report::text::step_figures;
 use crate::units::{format_count, format_latency, format_ns, format_share};
-use crate::verdict::headroom;
 
 /// The parts of the page for a search.
 pub(super) fn search(search: &SearchResult) -> Content {
@@ -94,7 +94,7 @@ fn search_tiles(search: &SearchResult) -> Vec<Tile> {
             search.capacity.map_or("none".to_owned(), |rate| {
                 format!("{}/s", format_count(rate))
             }),
-            crate::command::search::format_interval(search),
+            format_capacity_interval(search),
         ),
         tile(
             "p99 there",
@@ -108,7 +108,7 @@ fn search_tiles(search: &SearchResult) -> Vec<Tile> {
         ),
         tile(
             "Client headroom",
-            format_share(headroom(best.client_busy)),
+            format_share(best.client_headroom()),
             format!("{:.2} us per request", best.client_cpu_us_per_request),
         ),
     ];
