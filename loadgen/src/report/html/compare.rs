@@ -1,6 +1,7 @@
 //! The page of `loadgen compare`.
 
-use super::{Badge, Content, Figure, Row, Table, Tile, violation_badge};
+use super::badges::violation_badge;
+use super::parts::{Badge, Content, Figure, Row, Table, Tile};
 use crate::report::chart::{Axis, Chart, Scale, Series};
 use crate::report::format::{format_metric, format_ratio_interval};
 use crate::report::model::{CompareResult, Comparison, Step};

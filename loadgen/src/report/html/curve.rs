@@ -1,6 +1,7 @@
 //! The pages of `loadgen search` and `loadgen scan`: the latency-throughput curve.
 
-use super::{Badge, Content, Figure, Row, Table, Tile, violation_badge};
+use super::badges::violation_badge;
+use super::parts::{Badge, Content, Figure, Row, Table, Tile};
 use crate::report::chart::{Axis, Chart, Mark, Scale, Series};
 use crate::report::format::format_capacity_interval;
 use crate::report::model::{LimitedBy, ScanResult, SearchResult, Step};

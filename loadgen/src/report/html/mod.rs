@@ -1,47 +1,16 @@
 //! The HTML report: one self-contained page, made from the same data as the JSON.
 
+mod badges;
 mod compare;
 mod curve;
+mod parts;
 mod run;
 
-use super::model::{Body, ClientGrade, Report, Verdict};
-use super::text::{client_line, grade_name, incident_line, lost};
+use super::model::{Body, Report};
 use crate::error::{Exit, LoadError, Result};
 use crate::units::format_count;
 use askama::Template;
-use std::collections::BTreeMap;
-
-/// A verdict, as a coloured label and a sentence.
-struct Badge {
-    class: &'static str,
-    name: &'static str,
-    text: String,
-}
-
-/// A key figure.
-struct Tile {
-    name: &'static str,
-    value: String,
-    detail: String,
-}
-
-struct Figure {
-    title: &'static str,
-    caption: String,
-    svg: String,
-}
-
-struct Row {
-    class: &'static str,
-    cells: Vec<String>,
-}
-
-struct Table {
-    title: &'static str,
-    caption: String,
-    head: Vec<&'static str>,
-    rows: Vec<Row>,
-}
+use parts::{Badge, Figure, Table, Tile};
 
 struct Fact {
     name: &'static str,
@@ -59,15 +28,6 @@ struct Page<'a> {
     figures: Vec<Figure>,
     tables: Vec<Table>,
     facts: Vec<Fact>,
-}
-
-/// The parts of the page that depend on the command.
-struct Content {
-    command: &'static str,
-    badges: Vec<Badge>,
-    tiles: Vec<Tile>,
-    figures: Vec<Figure>,
-    tables: Vec<Table>,
 }
 
 /// The page of a report.
@@ -159,74 +119,6 @@ fn facts(report: &Report) -> Vec<Fact> {
             format!("{}; {}", context.cpu, context.kernel),
         ),
     ]
-}
-
-/// The labels of one measurement's verdict.
-fn verdict_badges(verdict: &Verdict, busiest: f64) -> Vec<Badge> {
-    let badge = |class, name, text| Badge { class, name, text };
-    let mut badges: Vec<Badge> = Vec::new();
-    let class = match verdict.client.grade {
-        ClientGrade::Ok => "good",
-        ClientGrade::Shows => "note",
-        ClientGrade::Limited => "bad",
-    };
-    let name = grade_name(verdict.client.grade);
-    let line = client_line(&verdict.client, busiest);
-    badges.push(badge(class, name, line));
-    let causes = verdict.client.causes.iter();
-    badges.extend(causes.map(|why| badge(class, name, why.clone())));
-    if verdict.lost_total() > 0 {
-        badges.push(badge("bad", "LOST", lost(verdict)));
-    }
-    badges.extend(
-        verdict
-            .incidents
-            .iter()
-            .map(|incident| badge("bad", "CONNECTION LOST", incident_line(incident))),
-    );
-    badges.extend(
-        verdict
-            .overloaded
-            .iter()
-            .map(|why| badge("bad", "OVERLOADED", why.clone())),
-    );
-    badges.extend(violation_badge(&verdict.violations));
-    if !verdict.errors.is_empty() {
-        badges.push(badge("bad", "ERRORS", counts(&verdict.errors)));
-    }
-    match (&verdict.slo, verdict.slo_missed.is_empty()) {
-        (Some(slo), true) => badges.push(badge("good", "OBJECTIVE KEPT", slo.clone())),
-        (Some(_), false) => badges.push(badge(
-            "bad",
-            "OBJECTIVE MISSED",
-            verdict.slo_missed.join("; "),
-        )),
-        (None, _) => {}
-    }
-    badges.extend(
-        verdict
-            .notes
-            .iter()
-            .map(|note| badge("note", "NOTE", note.clone())),
-    );
-    badges
-}
-
-fn violation_badge(violations: &BTreeMap<String, u64>) -> Option<Badge> {
-    let badge = Badge {
-        class: "bad",
-        name: "WRONG DATA",
-        text: counts(violations),
-    };
-    Some(badge).filter(|_| violations.values().sum::<u64>() > 0)
-}
-
-fn counts(counts: &BTreeMap<String, u64>) -> String {
-    let parts: Vec<String> = counts
-        .iter()
-        .map(|(name, count)| format!("{count} x {name}"))
-        .collect();
-    parts.join(", ")
 }
 
 /// Seconds since 1970 as a UTC date and time (Howard Hinnant's `civil_from_days`).

@@ -1,6 +1,7 @@
 //! The page of `loadgen run`.
 
-use super::{Content, Figure, Row, Table, Tile, verdict_badges};
+use super::badges::verdict_badges;
+use super::parts::{Content, Figure, Row, Table, Tile};
 use crate::report::chart::{Axis, Chart, Scale, Series};
 use crate::report::model::{ClassResult, Latency, RunResult};
 use crate::units::{format_bytes, format_count, format_latency, format_ns, format_share};
