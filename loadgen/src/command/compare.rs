@@ -1,15 +1,14 @@
 //! `loadgen compare`: two servers in turns, A B B A, and the confidence of their difference.
 
-use super::{
-    Answer, check_answered, check_outputs, cut_short, preload_notes, publish, report, steps_exit,
-};
+use super::endings::{check_answered, cut_short, steps_exit};
+use super::outputs::{Answer, check_outputs, publish};
 use crate::cli::commands::CompareCommand;
 use crate::cli::options::Strictness;
 use crate::error::{Exit, LoadError, Result};
 use crate::live::Live;
 use crate::load::Load;
-use crate::report::build::{add_counts, step};
-use crate::report::format::{format_metric, format_ratio_interval};
+use crate::report::build::{add_counts, report, step};
+use crate::report::format::{format_metric, format_ratio_interval, preload_notes};
 use crate::report::model::{Body, CompareResult, Comparison, Difference, Step};
 use crate::report::text::{self, line, step_line};
 use crate::report::{csv, html};

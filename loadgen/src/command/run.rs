@@ -1,13 +1,13 @@
 //! `loadgen run`: one measurement at one rate.
 
-use super::{
-    Answer, all_written, check_outputs, exit_code, preload_notes, publish, report, write_file,
-};
+use super::endings::exit_code;
+use super::outputs::{Answer, all_written, check_outputs, publish, write_file};
 use crate::cli::commands::RunCommand;
 use crate::error::{Exit, Result};
 use crate::interrupt;
 use crate::live::Live;
-use crate::report::build::{self, Surroundings};
+use crate::report::build::{Surroundings, report, run_result};
+use crate::report::format::preload_notes;
 use crate::report::model::{Body, Report, RunResult};
 use crate::report::text::{self, line};
 use crate::report::{csv, hdr_log, html};
@@ -55,7 +55,7 @@ pub fn execute(options: &RunCommand) -> Result<Exit> {
     if exit == Exit::Ok && interrupt::is_terminated() {
         exit = Exit::Terminated;
     }
-    let result = build::run_result(&measured.measurement, around);
+    let result = run_result(&measured.measurement, around);
     let headline = headline(&result);
     let run = Box::new(result);
     let report = report(

@@ -1,16 +1,15 @@
 //! `loadgen search`: the highest rate that keeps an objective.
 
-use super::{
-    Answer, check_answered, check_outputs, cut_short, preload_notes, publish, report, steps_exit,
-};
+use super::endings::{check_answered, cut_short, steps_exit};
+use super::outputs::{Answer, check_outputs, publish};
 use crate::cli::commands::SearchCommand;
 use crate::cli::options::Strictness;
 use crate::client;
 use crate::error::{Exit, LoadError, Result};
 use crate::live::Live;
 use crate::load::Load;
-use crate::report::build::{add_counts, step};
-use crate::report::format::format_capacity_interval;
+use crate::report::build::{add_counts, report, step};
+use crate::report::format::{format_capacity_interval, preload_notes};
 use crate::report::model::{Body, LimitedBy, SearchResult, ServerStats, Step, Verdict};
 use crate::report::text::{self, line, step_line};
 use crate::report::{csv, html};

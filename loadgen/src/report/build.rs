@@ -1,8 +1,8 @@
 //! From records to report: percentiles, shares, sums.
 
 use super::model::{
-    ClassResult, ClientUsage, ConnectionShares, IncidentReport, Latency, Preload, RunResult,
-    ServerStats, Step, Verdict,
+    Body, ClassResult, ClientUsage, ConnectionShares, Context, IncidentReport, Latency, Preload,
+    Report, RunResult, SCHEMA_VERSION, ServerStats, Step, Verdict, WorkloadSummary,
 };
 use crate::control::Stats;
 use crate::measurement::Measurement;
@@ -263,5 +263,17 @@ pub fn server_stats(address: &str, before: &Stats, after: &Stats) -> ServerStats
 pub fn add_counts(into: &mut BTreeMap<String, u64>, from: &BTreeMap<String, u64>) {
     for (name, count) in from {
         *into.entry(name.clone()).or_default() += count;
+    }
+}
+
+/// Puts a report together.
+#[must_use]
+pub fn report(context: Context, workload: WorkloadSummary, headline: String, body: Body) -> Report {
+    Report {
+        schema_version: SCHEMA_VERSION,
+        context,
+        workload,
+        headline,
+        body,
     }
 }

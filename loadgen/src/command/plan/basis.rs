@@ -27,13 +27,13 @@ const CONNECTIONS_FACTOR: f64 = 4.0;
 
 /// A number that a plan is made from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Input {
+pub(super) struct Input {
     /// The name of the number.
-    pub name: String,
+    pub(super) name: String,
     /// The value of the number, with its unit.
-    pub value: String,
+    pub(super) value: String,
     /// The source: an option, a file, or an assumption.
-    pub source: String,
+    pub(super) source: String,
 }
 
 /// A quantity and its source.

@@ -12,60 +12,21 @@
 //! for more often than others ([`crate::stats::skew`]). The largest number decides; the losses come on top.
 
 mod basis;
+mod node_plan;
 mod text;
 
-use super::write_file;
+use super::outputs::write_file;
 use crate::cli::commands::PlanCommand;
 use crate::error::{Exit, LoadError, Result};
 use crate::stats::skew::{Busiest, busiest, heavy_shares};
 use crate::units::format_count;
-use basis::{Basis, Input};
-use serde::Serialize;
+use basis::Basis;
+use node_plan::NodePlan;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// More nodes than this are not planned.
 const NODES_MAX: usize = 2_000;
-
-/// The result of a plan.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct NodePlan {
-    /// The numbers that the plan was made from, each with its source.
-    pub inputs: Vec<Input>,
-    /// Requests per second to plan for, growth included.
-    pub peak: f64,
-    /// Requests per second that one node serves within the objective.
-    pub capacity: f64,
-    /// Nodes that would serve the requests if they were spread evenly.
-    pub nodes_if_even: u64,
-    /// Nodes that must be left for the requests.
-    pub nodes_for_requests: u64,
-    /// Nodes that must be left for the items, if their number and size are known.
-    pub nodes_for_memory: Option<u64>,
-    /// Nodes that must be left for the network, if bytes per request are known.
-    pub nodes_for_network: Option<u64>,
-    /// Nodes that may be lost: single ones or a zone.
-    pub losses: u64,
-    /// Nodes to run.
-    pub nodes: u64,
-    /// The share of all requests that go to the most asked-for key.
-    pub hottest_key_share: f64,
-    /// The busiest node's share of its capacity at the peak, all nodes up.
-    pub load_share: f64,
-    /// The busiest node's share of its capacity at the peak after the losses, with the sets that then follow the
-    /// misses.
-    pub load_share_after_losses: f64,
-    /// Share of the requests that miss after the losses, until the items are set again.
-    pub misses_after_losses: f64,
-    /// Memory of the busiest node after losses.
-    pub memory_bytes_per_node: Option<f64>,
-    /// Bits per second of the busiest node after losses, the busier direction.
-    pub network_bits_per_node: Option<f64>,
-    /// Share of the requests that read.
-    pub read_share: f64,
-    /// Things worth knowing.
-    pub notes: Vec<String>,
-}
 
 /// Runs the command.
 pub fn execute(options: &PlanCommand) -> Result<Exit> {

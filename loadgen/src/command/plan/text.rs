@@ -1,6 +1,6 @@
 //! A plan on the terminal: inputs, what each resource needs, what a loss does.
 
-use super::NodePlan;
+use super::node_plan::NodePlan;
 use crate::cli::commands::PlanCommand;
 use crate::report::text::{line, notes};
 use crate::units::{format_bytes, format_count, format_share};
