@@ -7,6 +7,9 @@
 //!   short window               |-----|                   tick
 //! ```
 //!
+//! A short window that a long one was cut for is begun, and ends before another long one takes its place, whatever the
+//! caller wants by then. So there are ticks even if it wants another length in each turn.
+//!
 //! One timer entry serves many waits: a timeout given to each wait would cost every wait a timer that is set and
 //! removed.
 
@@ -27,6 +30,10 @@ pub(crate) struct TickTimer {
     is_stopping: bool,
     /// The timer fired since the last report.
     has_fired: bool,
+    /// A window has ended since the timer was started last.
+    has_ended_one: bool,
+    /// A long window was cut for a short one, which has not begun.
+    has_cut_one: bool,
 }
 
 impl TickTimer {
@@ -38,6 +45,8 @@ impl TickTimer {
             is_running: false,
             is_stopping: false,
             has_fired: false,
+            has_ended_one: false,
+            has_cut_one: false,
         }
     }
 
@@ -47,18 +56,25 @@ impl TickTimer {
         self.wanted = window;
     }
 
-    /// Starts the timer unless it runs. A timer of another length than is wanted is removed first: the call after its
-    /// last completion starts it.
+    /// Starts the timer unless it runs. A timer of another length than is wanted is removed first, a short one once it
+    /// has fired: the call after its last completion starts it anew.
     #[inline]
     pub(crate) fn start(&mut self, driver: &mut Driver) {
         if !self.is_running {
             if self.is_enabled {
                 self.is_running = true;
-                self.started = self.wanted;
-                driver.start_tick(self.wanted);
+                self.has_ended_one = false;
+                self.started = match std::mem::take(&mut self.has_cut_one) {
+                    true => Window::Short,
+                    false => self.wanted,
+                };
+                driver.start_tick(self.started);
             }
         } else if self.started != self.wanted {
-            self.stop(driver);
+            self.has_cut_one = self.started == Window::Long;
+            if self.has_cut_one || self.has_ended_one {
+                self.stop(driver);
+            }
         }
     }
 
@@ -75,7 +91,9 @@ impl TickTimer {
     pub(crate) fn complete(&mut self, result: i32, more: bool) {
         self.is_running = more;
         self.is_stopping = false;
-        self.has_fired |= result == -libc::ETIME;
+        let has_fired = result == -libc::ETIME;
+        self.has_fired |= has_fired;
+        self.has_ended_one |= has_fired;
     }
 
     /// Reports a tick if there was one.

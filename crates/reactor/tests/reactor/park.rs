@@ -354,6 +354,29 @@ fn a_window_takes_as_long_as_is_wanted_from_the_next_turn_on() {
     });
 }
 
+/// A timer that began anew with each change of mind would never fire.
+#[test]
+fn a_window_ends_although_another_length_is_wanted_in_each_turn() {
+    within(60, || {
+        for first in [Window::Short, Window::Long] {
+            let mut reactor = reactor(&ReactorConfig {
+                warm_window: Duration::from_millis(300),
+                long_window: Duration::from_secs(3600),
+                ..config()
+            });
+            let (mut wanted, mut events) = (first, Vec::new());
+            while !events.iter().any(|event| matches!(event, Event::Tick)) {
+                reactor.set_window(wanted);
+                reactor.turn(WhenIdle::Return, &mut events).unwrap();
+                wanted = match wanted {
+                    Window::Short => Window::Long,
+                    Window::Long => Window::Short,
+                };
+            }
+        }
+    });
+}
+
 /// The kernel does not find a timer that is firing, and does not remove it.
 #[test]
 fn a_timer_that_fires_while_it_is_removed_is_removed_later() {
