@@ -53,16 +53,17 @@ impl Shard {
             match pace {
                 // No further event may ever come, but the ring's timer does, and the drain has its own deadline.
                 _ if self.net.is_ending() => {}
-                Pace::Park if self.net.may_park() && !self.reaper.is_at_work() => {
-                    self.park().await?;
-                    self.call_for_crawl();
-                }
+                Pace::Run => {}
                 Pace::Park | Pace::Yield => {
+                    // Also before it parks: a loop that cannot park, for want of a descriptor, lets others run as well.
                     self.call_for_crawl();
                     self.windows.end();
                     runtime::yield_now().await;
+                    if pace == Pace::Park && self.net.may_park() && !self.reaper.is_at_work() {
+                        self.park().await?;
+                        self.call_for_crawl();
+                    }
                 }
-                Pace::Run => {}
             }
             let window = pacing.choose_window(self.wanted_window());
             self.net.reactor.set_window(window);
