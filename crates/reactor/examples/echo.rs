@@ -97,7 +97,7 @@ impl Server {
             let mut ticked = false;
             for event in events.drain(..) {
                 match event {
-                    Event::Tick => ticked = true,
+                    Event::Tick { .. } => ticked = true,
                     event => {
                         is_quiet = false;
                         self.handle(event, &mut to_send);
@@ -153,7 +153,7 @@ impl Server {
             | Event::DatagramsFailed { .. }
             | Event::Doorbell
             | Event::Wake
-            | Event::Tick => {}
+            | Event::Tick { .. } => {}
         }
     }
 

@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use crate::buffers::RecvBuf;
+use crate::config::Window;
 use crate::datagram::DatagramBuf;
 use crate::outgoing::Insert;
 use crate::send_id::SendId;
@@ -104,6 +105,9 @@ pub enum Event {
     Doorbell,
     /// Someone called [`crate::Waker::wake`]. Several wakes may be one event.
     Wake,
-    /// A warm window has passed since the last tick or since the first turn. At most one per turn.
-    Tick,
+    /// A warm window has ended. At most one per turn.
+    Tick {
+        /// Its length, which need not be the one that was wanted last ([`crate::Reactor::set_window`]).
+        window: Window,
+    },
 }

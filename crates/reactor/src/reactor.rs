@@ -343,7 +343,8 @@ impl Reactor {
         self.waker.clone()
     }
 
-    /// Sets the length of the warm windows from the next turn on. It is short until this is called.
+    /// Sets the length of the warm windows from the next turn on. It is short until this is called. A window under way
+    /// is cut short if need be, but never made longer: windows end even if the length changes in each turn.
     #[inline]
     pub fn set_window(&mut self, window: Window) {
         self.tick.want(window);
@@ -390,7 +391,9 @@ impl Reactor {
         if wait != Wait::Poll || !self.driver.has_nothing_to_enter_for() {
             self.driver.enter(wait)?;
         }
-        self.take_completions(first, events)
+        self.take_completions(first, events)?;
+        self.tick.report(events);
+        Ok(())
     }
 
     /// Gives the kernel the buffers that the caller gave back. True if connections wait for buffers although there are
@@ -438,7 +441,6 @@ impl Reactor {
             }
         }
         self.completions = completions;
-        self.tick.report(events);
         flushed
     }
 

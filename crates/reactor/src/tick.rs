@@ -7,8 +7,8 @@
 //!   short window               |-----|                   tick
 //! ```
 //!
-//! A short window that a long one was cut for is begun, and ends before another long one takes its place, whatever the
-//! caller wants by then. So there are ticks even if it wants another length in each turn.
+//! A window under way becomes shorter if the caller wants that, but never longer: so windows end even if the caller
+//! wants another length in each turn.
 //!
 //! One timer entry serves many waits: a timeout given to each wait would cost every wait a timer that is set and
 //! removed.
@@ -22,18 +22,18 @@ pub(crate) struct TickTimer {
     is_enabled: bool,
     /// The window that the caller wants.
     wanted: Window,
-    /// The window for which the timer was started last.
+    /// The window under way.
+    window: Window,
+    /// No window is under way: the last one has ended, and the next turn begins another.
+    has_ended: bool,
+    /// The window for which the timer was started last: not the one under way while the timer is being removed.
     started: Window,
     /// The kernel owes a last completion.
     is_running: bool,
     /// The timer is being removed.
     is_stopping: bool,
-    /// The timer fired since the last report.
-    has_fired: bool,
-    /// A window has ended since the timer was started last.
-    has_ended_one: bool,
-    /// A long window was cut for a short one, which has not begun.
-    has_cut_one: bool,
+    /// The window for which the timer fired since the last report.
+    fired: Option<Window>,
 }
 
 impl TickTimer {
@@ -41,12 +41,12 @@ impl TickTimer {
         Self {
             is_enabled,
             wanted: Window::default(),
+            window: Window::default(),
+            has_ended: true,
             started: Window::default(),
             is_running: false,
             is_stopping: false,
-            has_fired: false,
-            has_ended_one: false,
-            has_cut_one: false,
+            fired: None,
         }
     }
 
@@ -56,25 +56,21 @@ impl TickTimer {
         self.wanted = window;
     }
 
-    /// Starts the timer unless it runs. A timer of another length than is wanted is removed first, a short one once it
-    /// has fired: the call after its last completion starts it anew.
+    /// Starts the timer unless it runs. A timer of another length than that of the window under way is removed first:
+    /// the call after its last completion starts it anew.
     #[inline]
     pub(crate) fn start(&mut self, driver: &mut Driver) {
+        if std::mem::take(&mut self.has_ended) || self.wanted == Window::Short {
+            self.window = self.wanted;
+        }
         if !self.is_running {
             if self.is_enabled {
                 self.is_running = true;
-                self.has_ended_one = false;
-                self.started = match std::mem::take(&mut self.has_cut_one) {
-                    true => Window::Short,
-                    false => self.wanted,
-                };
+                self.started = self.window;
                 driver.start_tick(self.started);
             }
-        } else if self.started != self.wanted {
-            self.has_cut_one = self.started == Window::Long;
-            if self.has_cut_one || self.has_ended_one {
-                self.stop(driver);
-            }
+        } else if self.started != self.window {
+            self.stop(driver);
         }
     }
 
@@ -91,15 +87,17 @@ impl TickTimer {
     pub(crate) fn complete(&mut self, result: i32, more: bool) {
         self.is_running = more;
         self.is_stopping = false;
-        let has_fired = result == -libc::ETIME;
-        self.has_fired |= has_fired;
-        self.has_ended_one |= has_fired;
+        if result == -libc::ETIME {
+            self.fired = Some(self.started);
+            self.has_ended = true;
+        }
     }
 
     /// Reports a tick if there was one.
+    #[inline]
     pub(crate) fn report(&mut self, events: &mut Vec<Event>) {
-        if std::mem::take(&mut self.has_fired) {
-            events.push(Event::Tick);
+        if let Some(window) = self.fired.take() {
+            events.push(Event::Tick { window });
         }
     }
 
@@ -107,8 +105,9 @@ impl TickTimer {
         self.is_running
     }
 
-    /// Forgets a tick that has not been reported.
+    /// Forgets the window under way, and a tick that has not been reported.
     pub(crate) fn forget(&mut self) {
-        self.has_fired = false;
+        self.has_ended = true;
+        self.fired = None;
     }
 }

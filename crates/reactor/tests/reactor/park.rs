@@ -60,7 +60,7 @@ impl Loop {
             .unwrap();
         let (mut ticked, mut is_quiet) = (false, true);
         for event in self.events.drain(..) {
-            if matches!(event, Event::Tick) {
+            if matches!(event, Event::Tick { .. }) {
                 ticked = true;
             } else {
                 is_quiet = false;
@@ -312,7 +312,10 @@ fn a_reactor_that_never_waits_has_windows_of_the_length_that_is_wanted() {
             }
             reactor.set_window(Window::Short);
             events.clear();
-            while !events.iter().any(|event| matches!(event, Event::Tick)) {
+            while !events
+                .iter()
+                .any(|event| matches!(event, Event::Tick { .. }))
+            {
                 reactor.turn(WhenIdle::Return, &mut events).unwrap();
             }
         }
@@ -334,7 +337,7 @@ fn a_window_takes_as_long_as_is_wanted_from_the_next_turn_on() {
             events
         };
         for _ in 0..3 {
-            while !matches!(wait(Window::Short)[..], [Event::Tick]) {}
+            while !matches!(wait(Window::Short)[..], [Event::Tick { .. }]) {}
             // The short timer may fire until it is removed. After that only the wake ends a wait.
             let mut has_ticked = true;
             while has_ticked {
@@ -348,7 +351,50 @@ fn a_window_takes_as_long_as_is_wanted_from_the_next_turn_on() {
                     events.extend(wait(Window::Long));
                 }
                 other.join().unwrap();
-                has_ticked = events.iter().any(|event| matches!(event, Event::Tick));
+                has_ticked = events
+                    .iter()
+                    .any(|event| matches!(event, Event::Tick { .. }));
+            }
+        }
+    });
+}
+
+/// Turns until a window has ended; `choose` says which length to want before each turn. Returns the window.
+fn next_window(reactor: &mut Reactor, mut choose: impl FnMut() -> Window) -> Window {
+    let mut events = Vec::new();
+    loop {
+        reactor.set_window(choose());
+        reactor.turn(WhenIdle::Return, &mut events).unwrap();
+        for event in events.drain(..) {
+            match event {
+                Event::Tick { window } => return window,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// Only one of the two windows ever ends: the other takes an hour.
+fn one_ends(ends: Window, after: Duration) -> ReactorConfig {
+    let hour = Duration::from_secs(3600);
+    let (short, long) = match ends {
+        Window::Short => (after, hour),
+        Window::Long => (hour, after),
+    };
+    ReactorConfig {
+        warm_window: short,
+        long_window: long,
+        ..config()
+    }
+}
+
+#[test]
+fn a_tick_says_which_window_has_ended() {
+    within(60, || {
+        for window in [Window::Short, Window::Long] {
+            let mut reactor = reactor(&one_ends(window, WINDOW));
+            for _ in 0..3 {
+                assert_eq!(next_window(&mut reactor, || window), window);
             }
         }
     });
@@ -359,20 +405,29 @@ fn a_window_takes_as_long_as_is_wanted_from_the_next_turn_on() {
 fn a_window_ends_although_another_length_is_wanted_in_each_turn() {
     within(60, || {
         for first in [Window::Short, Window::Long] {
-            let mut reactor = reactor(&ReactorConfig {
-                warm_window: Duration::from_millis(300),
-                long_window: Duration::from_secs(3600),
-                ..config()
-            });
-            let (mut wanted, mut events) = (first, Vec::new());
-            while !events.iter().any(|event| matches!(event, Event::Tick)) {
-                reactor.set_window(wanted);
-                reactor.turn(WhenIdle::Return, &mut events).unwrap();
-                wanted = match wanted {
+            let mut reactor = reactor(&one_ends(Window::Short, Duration::from_millis(300)));
+            let mut wanted = first;
+            let ended = next_window(&mut reactor, || {
+                let other = match wanted {
                     Window::Short => Window::Long,
                     Window::Long => Window::Short,
                 };
-            }
+                std::mem::replace(&mut wanted, other)
+            });
+            assert_eq!(ended, Window::Short);
+        }
+    });
+}
+
+/// Neither the first window nor a later one.
+#[test]
+fn a_short_window_is_not_made_longer() {
+    within(60, || {
+        let mut reactor = reactor(&one_ends(Window::Short, Duration::from_millis(20)));
+        for _ in 0..4 {
+            let mut wanted = std::iter::once(Window::Short).chain(std::iter::repeat(Window::Long));
+            let ended = next_window(&mut reactor, || wanted.next().unwrap());
+            assert_eq!(ended, Window::Short);
         }
     });
 }

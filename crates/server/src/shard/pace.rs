@@ -6,8 +6,8 @@
 //!   park         after 64 ms of windows in which nothing came
 //! ```
 //!
-//! A long window is cut short as soon as something waits for its end. A short one is never made longer: its timer would
-//! start anew, and where something waits in every other turn only, no window would ever end.
+//! A long window is cut short as soon as something waits for its end. The reactor sees to it that windows end although
+//! that changes, and says which window has ended (`reactor/src/tick.rs`).
 
 use corecached_reactor::{Event, Window};
 
@@ -32,10 +32,6 @@ pub(super) enum Pace {
 /// What the pace is chosen by.
 #[derive(Debug)]
 pub(super) struct Pacing {
-    /// The length of the window under way.
-    window: Window,
-    /// Whether the window began with the last turn.
-    has_begun: bool,
     /// Whether anything has come since the window began.
     is_busy: bool,
     /// Windows before it that passed without anything, in short ones.
@@ -45,26 +41,24 @@ pub(super) struct Pacing {
 impl Pacing {
     pub(super) fn new() -> Pacing {
         Pacing {
-            window: Window::Short,
-            has_begun: true,
             is_busy: true,
             idle_windows: 0,
         }
     }
 
-    /// Chooses the pace by the events of a turn. Also returns how many short windows have passed: 0 unless the window
+    /// Chooses the pace by the events of a turn. Also returns how many short windows have passed: 0 unless a window
     /// has ended.
     #[inline]
     pub(super) fn turn(&mut self, events: &[Event]) -> (Pace, u32) {
-        let has_ended = events.iter().any(|event| matches!(event, Event::Tick));
-        self.is_busy |= events.len() > usize::from(has_ended);
-        self.has_begun = has_ended;
-        if !has_ended {
-            return (Pace::Run, 0);
-        }
-        let passed = match self.window {
-            Window::Short => 1,
-            Window::Long => SHORT_IN_LONG,
+        let ended = events.iter().find_map(|event| match event {
+            Event::Tick { window } => Some(*window),
+            _ => None,
+        });
+        self.is_busy |= events.len() > usize::from(ended.is_some());
+        let passed = match ended {
+            None => return (Pace::Run, 0),
+            Some(Window::Short) => 1,
+            Some(Window::Long) => SHORT_IN_LONG,
         };
         self.idle_windows = match std::mem::take(&mut self.is_busy) {
             true => 0,
@@ -76,61 +70,58 @@ impl Pacing {
         };
         (pace, passed)
     }
-
-    /// Chooses the length of the window under way by the one that is wanted after a turn; returns it.
-    #[inline]
-    pub(super) fn choose_window(&mut self, wanted: Window) -> Window {
-        if self.has_begun || wanted == Window::Short {
-            self.window = wanted;
-        }
-        self.window
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn it_parks_after_so_much_time_whatever_the_length_of_the_windows() {
-        for (window, turns) in [(Window::Short, 33), (Window::Long, 5)] {
-            let mut pacing = Pacing::new();
-            assert_eq!(pacing.choose_window(window), window);
-            let mut paces = (0..turns).map(|_| pacing.turn(&[Event::Tick]).0);
-            assert!(
-                paces
-                    .by_ref()
-                    .take(turns - 1)
-                    .all(|pace| pace == Pace::Yield)
-            );
-            assert_eq!(paces.next(), Some(Pace::Park));
+    const SHORT: Event = Event::Tick {
+        window: Window::Short,
+    };
+    const LONG: Event = Event::Tick {
+        window: Window::Long,
+    };
+
+    /// The number of idle windows after which a busy loop parks.
+    fn windows_until_park(window: impl Fn(usize) -> Event) -> usize {
+        let mut pacing = Pacing::new();
+        assert_eq!(pacing.turn(&[Event::Doorbell]), (Pace::Run, 0));
+        assert_eq!(pacing.turn(&[SHORT]), (Pace::Yield, 1));
+        let mut windows = 0;
+        loop {
+            let (pace, _) = pacing.turn(&[window(windows)]);
+            windows += 1;
+            if pace == Pace::Park {
+                return windows;
+            }
         }
     }
 
     #[test]
-    fn a_window_is_cut_short_but_never_made_longer() {
+    fn it_parks_after_so_much_time_whatever_the_length_of_the_windows() {
+        assert_eq!(windows_until_park(|_| SHORT), 32);
+        assert_eq!(windows_until_park(|_| LONG), 4);
+        let mixed = windows_until_park(|index| if index % 3 == 0 { LONG } else { SHORT });
+        assert_eq!(mixed, 10, "(8 + 1 + 1) three times, and 8");
+    }
+
+    #[test]
+    fn it_counts_the_windows_that_have_ended() {
         let mut pacing = Pacing::new();
-        let mut turn = |event, wanted| {
-            let (_, passed) = pacing.turn(&[event]);
-            (passed, pacing.choose_window(wanted))
-        };
-        assert_eq!(turn(Event::Doorbell, Window::Long), (0, Window::Short));
-        assert_eq!(turn(Event::Tick, Window::Long), (1, Window::Long));
-        assert_eq!(turn(Event::Doorbell, Window::Long), (0, Window::Long));
-        for _ in 0..10 {
-            assert_eq!(turn(Event::Doorbell, Window::Short), (0, Window::Short));
-            assert_eq!(turn(Event::Doorbell, Window::Long), (0, Window::Short));
-        }
-        assert_eq!(turn(Event::Tick, Window::Long), (1, Window::Long));
-        assert_eq!(turn(Event::Tick, Window::Long), (8, Window::Long));
+        assert_eq!(pacing.turn(&[Event::Doorbell]).1, 0);
+        assert_eq!(pacing.turn(&[SHORT]).1, 1);
+        assert_eq!(pacing.turn(&[Event::Doorbell, LONG]).1, 8);
     }
 
     #[test]
     fn traffic_keeps_it_warm() {
-        let mut pacing = Pacing::new();
-        for _ in 0..100 {
-            assert_eq!(pacing.turn(&[Event::Tick]), (Pace::Yield, 1));
-            assert_eq!(pacing.turn(&[Event::Doorbell]), (Pace::Run, 0));
+        for window in [Window::Short, Window::Long] {
+            let mut pacing = Pacing::new();
+            for _ in 0..100 {
+                assert_eq!(pacing.turn(&[Event::Tick { window }]).0, Pace::Yield);
+                assert_eq!(pacing.turn(&[Event::Doorbell]), (Pace::Run, 0));
+            }
         }
     }
 }

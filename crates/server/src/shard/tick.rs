@@ -65,8 +65,7 @@ impl Shard {
                     }
                 }
             }
-            let window = pacing.choose_window(self.wanted_window());
-            self.net.reactor.set_window(window);
+            self.net.reactor.set_window(self.wanted_window());
         }
     }
 
@@ -250,7 +249,7 @@ impl Net {
             Event::DatagramsFailed { token, errno } => {
                 self.datagrams_failed(listener_id(token), errno);
             }
-            Event::Doorbell | Event::Wake | Event::Tick => {}
+            Event::Doorbell | Event::Wake | Event::Tick { .. } => {}
         }
     }
 
