@@ -1,6 +1,6 @@
 //! A server that answers each line with one fixed reply, for measuring the reactor alone.
 //!
-//! `echo PORT CPU [WARM_WINDOW_USEC [BUFFERS [BUFFER_BYTES [MIN_WAIT_USEC]]]]`
+//! `echo PORT CPU [SHORT_WINDOW_USEC [BUFFERS [BUFFER_BYTES [MIN_WAIT_USEC]]]]`
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
@@ -20,7 +20,7 @@ fn main() -> Result<(), Error> {
     probe(1)?;
     let port = argument(1, 21000)?;
     let mut config = ReactorConfig::default();
-    config.warm_window = Duration::from_micros(argument(3, 2000)?);
+    config.short_window = Duration::from_micros(argument(3, 2000)?);
     config.buffers = argument(4, config.buffers)?;
     config.buffer_bytes = argument(5, config.buffer_bytes)?;
     let min_wait_usec = argument(6, 0)?;

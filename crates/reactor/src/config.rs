@@ -34,7 +34,7 @@ pub struct ReactorConfig {
     ///
     /// Each tick wakes the thread. At 500 us that cost 5% of the CPU of one shard at half load. At 2 ms 16 shards on two
     /// CPUs are woken 8,000 times a second.
-    pub warm_window: Duration,
+    pub short_window: Duration,
     /// Length of a long warm window ([`Window::Long`]).
     pub long_window: Duration,
     /// Initial capacity of a send buffer in bytes.
@@ -70,7 +70,7 @@ impl Default for ReactorConfig {
             completion_entries: 4096,
             buffers: 256,
             buffer_bytes: 8 * 1024,
-            warm_window: Duration::from_millis(2),
+            short_window: Duration::from_millis(2),
             long_window: Duration::from_millis(16),
             send_buffer_bytes: 2 * 1024,
             send_buffer_bytes_max: 64 * 1024,

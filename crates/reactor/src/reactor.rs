@@ -86,7 +86,7 @@ impl Reactor {
                 config.send_buffer_bytes_max,
                 config.send_pool_bytes_max,
             ),
-            tick: TickTimer::new(!config.warm_window.is_zero()),
+            tick: TickTimer::new(!config.short_window.is_zero()),
             pending: Vec::new(),
             completions: Vec::with_capacity(config.completion_entries as usize),
             sent: Vec::new(),

@@ -66,7 +66,7 @@ pub(crate) struct Ring {
 
 /// Memory the kernel reads at submission or writes at completion: it stays where it is while the ring lives.
 struct Fixed {
-    warm_window: Timespec,
+    short_window: Timespec,
     long_window: Timespec,
     accept_retry: Timespec,
     datagram_header: libc::msghdr,
@@ -84,7 +84,7 @@ impl Ring {
             built => built,
         }?;
         let fixed = Fixed {
-            warm_window: config.warm_window.into(),
+            short_window: config.short_window.into(),
             long_window: config.long_window.into(),
             accept_retry: config.accept_retry.into(),
             datagram_header: empty_header(),
@@ -162,7 +162,7 @@ impl Ring {
             TimeoutFlags::empty()
         };
         let length = match window {
-            Window::Short => &raw const self.fixed.warm_window,
+            Window::Short => &raw const self.fixed.short_window,
             Window::Long => &raw const self.fixed.long_window,
         };
         let entry = opcode::Timeout::new(length).flags(flags);

@@ -12,7 +12,7 @@ use super::calls;
 /// Two timerfds: one that repeats while the reactor is warm, one for the pause that ends next.
 pub(super) struct Timers {
     pub(super) tick: OwnedFd,
-    warm_window: Duration,
+    short_window: Duration,
     long_window: Duration,
     is_ticking: bool,
     pub(super) retry: OwnedFd,
@@ -25,7 +25,7 @@ impl Timers {
     pub(super) fn new(config: &ReactorConfig) -> std::io::Result<Timers> {
         Ok(Timers {
             tick: calls::timer()?,
-            warm_window: config.warm_window,
+            short_window: config.short_window,
             long_window: config.long_window,
             is_ticking: false,
             retry: calls::timer()?,
@@ -37,7 +37,7 @@ impl Timers {
     pub(super) fn start_tick(&mut self, window: Window) {
         self.is_ticking = true;
         let length = match window {
-            Window::Short => self.warm_window,
+            Window::Short => self.short_window,
             Window::Long => self.long_window,
         };
         calls::set_timer(&self.tick, length, length);

@@ -104,7 +104,7 @@ impl Model {
             completion_entries: 64 << random.below(3),
             buffers: 1 << random.below(5),
             buffer_bytes: 512,
-            warm_window: Duration::from_micros(300),
+            short_window: Duration::from_micros(300),
             accept_retry: Duration::from_millis(1),
             ..default_config()
         };

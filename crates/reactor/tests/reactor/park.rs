@@ -23,7 +23,7 @@ const EXCHANGES_MIN: u64 = 100;
 
 fn config() -> ReactorConfig {
     ReactorConfig {
-        warm_window: WINDOW,
+        short_window: WINDOW,
         long_window: 3 * WINDOW,
         ..default_config()
     }
@@ -187,7 +187,7 @@ fn every_doorbell_of_a_peer_ring_is_heard() {
         });
         let target = receive.recv().unwrap();
         let mut own = reactor(&ReactorConfig {
-            warm_window: Duration::ZERO,
+            short_window: Duration::ZERO,
             ..config()
         });
         let mut events = Vec::new();
@@ -274,7 +274,7 @@ fn a_batched_turn_gathers_and_does_not_wait_for_more_than_there_is() {
     within(30, || {
         let listener = listen();
         let mut reactor = reactor(&ReactorConfig {
-            warm_window: Duration::ZERO,
+            short_window: Duration::ZERO,
             ..config()
         });
         let connections: Vec<_> = (0..8)
@@ -382,7 +382,7 @@ fn one_ends(ends: Window, after: Duration) -> ReactorConfig {
         Window::Long => (hour, after),
     };
     ReactorConfig {
-        warm_window: short,
+        short_window: short,
         long_window: long,
         ..config()
     }
@@ -438,7 +438,7 @@ fn a_timer_that_fires_while_it_is_removed_is_removed_later() {
     within(60, || {
         in_runtime(|| async {
             let mut reactor = reactor(&ReactorConfig {
-                warm_window: Duration::from_micros(20),
+                short_window: Duration::from_micros(20),
                 long_window: Duration::from_micros(30),
                 ..config()
             });
