@@ -162,14 +162,25 @@ pub(crate) struct Usage {
 
 /// The CPU time that the process has used so far.
 pub(crate) fn usage() -> Usage {
-    // SAFETY: rusage is made of integers, for which all zeroes are a value.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: the kernel fills the rusage that it is pointed to, which lives here. It cannot fail for RUSAGE_SELF.
-    unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
+    let usage = usage_of(libc::RUSAGE_SELF);
     Usage {
         user: duration(usage.ru_utime),
         system: duration(usage.ru_stime),
     }
+}
+
+/// How often the calling thread has left its CPU to other threads so far, because it waited or was preempted.
+pub(crate) fn times_off_cpu() -> u64 {
+    let usage = usage_of(libc::RUSAGE_THREAD);
+    usage.ru_nvcsw.unsigned_abs() + usage.ru_nivcsw.unsigned_abs()
+}
+
+fn usage_of(whom: libc::c_int) -> libc::rusage {
+    // SAFETY: rusage is made of integers, for which all zeroes are a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel fills the rusage that it is pointed to, which lives here. It cannot fail for these two.
+    unsafe { libc::getrusage(whom, &raw mut usage) };
+    usage
 }
 
 fn duration(time: libc::timeval) -> Duration {

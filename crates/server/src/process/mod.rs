@@ -33,13 +33,13 @@ mod user;
 
 pub(crate) use affinity::{Cpus, pin};
 pub(crate) use fatal::{catching, end_on_panic, fail, shut_at_failure};
-pub(crate) use limits::{Usage, reserved_descriptors, usage};
+pub(crate) use limits::{Usage, reserved_descriptors, times_off_cpu, usage};
 pub(crate) use logging::{
     SLOW_LOG, say, say_error, say_warning, set_verbosity, show, shows_dialogue, write_json,
 };
 pub(crate) use reload::Reloads;
 pub(crate) use signals::{GRACEFUL, is_to_end, raise, wait_for_signal};
-pub(crate) use slice::ask_for_short_slice;
+pub(crate) use slice::{Slice, ask_for_short_slice};
 pub(crate) use supervisor::{tell_ready, tell_stopping};
 pub(crate) use user::{as_root_or_user, as_user_or_root, user_to_become};
 

@@ -23,14 +23,28 @@ use tracing::debug;
 /// The shortest slice there is.
 const SLICE_NS: u64 = 100_000;
 
-/// Asks for a short slice for the calling thread. The nice value stays, and so does any policy but SCHED_OTHER: an
-/// administrator who has chosen one means it. Nothing depends on the slice: it is no error if a kernel or a container
-/// does not allow it.
-pub(crate) fn ask_for_short_slice() {
+/// The slice of a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slice {
+    /// The shortest one.
+    Short,
+    /// That of most threads, some milliseconds.
+    Usual,
+}
+
+/// Asks for a short slice for the calling thread. Returns the slice in force. The nice value stays, and so does any
+/// policy but SCHED_OTHER: an administrator who has chosen one means it. It is no error if a kernel or a container does
+/// not allow it.
+pub(crate) fn ask_for_short_slice() -> Slice {
     match shorten() {
-        Ok(slice_ns) => debug!(slice_ns, "scheduler's slice of this thread"),
+        Ok(SLICE_NS) => {
+            debug!(slice_ns = SLICE_NS, "scheduler's slice of this thread");
+            return Slice::Short;
+        }
+        Ok(slice_ns) => debug!(slice_ns, "the scheduler's slice stays as it is"),
         Err(error) => debug!("the scheduler's slice stays as it is: {error}"),
     }
+    Slice::Usual
 }
 
 /// Shortens the slice. Returns the slice in force afterwards, in nanoseconds: 0 if the kernel has none for the thread's

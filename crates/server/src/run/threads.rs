@@ -25,7 +25,7 @@ use super::stuck::Stuck;
 use crate::error::StartError;
 use crate::ground::cpus::{allowed, shards_for};
 use crate::ids::ShardId;
-use crate::process::{self, Cpus};
+use crate::process::{self, Cpus, Slice};
 use crate::route::directory::Links;
 use crate::route::stage::Stage;
 use crate::shard::{Shard, ShardParts};
@@ -159,9 +159,10 @@ fn run(parts: ShardParts, shared: Arc<Shared>, seat: Seat, report: Report, go: &
         Err(error) => return report.send(Err(error)),
     };
     // This comes after the executor is made, so that it does not apply to the thread that glommio starts for itself.
-    if seat.is_own {
-        process::ask_for_short_slice();
-    }
+    let slice = match seat.is_own {
+        true => process::ask_for_short_slice(),
+        false => Slice::Usual,
+    };
     let served = executor.run(async move {
         let reactor = match begin(&parts, &shared, is_pinned) {
             Ok(reactor) => reactor,
@@ -173,7 +174,7 @@ fn run(parts: ShardParts, shared: Arc<Shared>, seat: Seat, report: Report, go: &
         report.send(Ok(()));
         // No shard sends anything before all shards can be woken.
         go.wait();
-        Shard::new(parts, shared, reactor).serve().await
+        Shard::new(parts, shared, reactor, slice).serve().await
     });
     if let Err(error) = served {
         process::fail(format_args!("shard {} cannot go on: {error}", id.0));

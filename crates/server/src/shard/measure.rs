@@ -17,12 +17,14 @@ impl Net {
         measures
     }
 
-    /// The kernel has returned, and a turn begins.
+    /// The kernel has returned, and a turn begins. Returns the time, by [`Clock::precise_ns`].
     #[inline]
-    pub(super) fn turn_begins(&mut self) {
+    pub(super) fn turn_begins(&mut self) -> u64 {
+        let now_ns = Clock::precise_ns();
         if self.meter.is_on() {
-            self.meter.returned(Clock::precise_ns());
+            self.meter.returned(now_ns);
         }
+        now_ns
     }
 
     /// One part of the turn ends, and the next begins.

@@ -5,6 +5,7 @@ mod allowance;
 mod arrivals;
 mod conn_memory;
 mod connections;
+mod courtesy;
 
 mod datagrams;
 mod deliver;
@@ -43,12 +44,14 @@ use crate::ground::counters::NetCounters;
 use crate::ids::ShardId;
 use crate::latency::Meter;
 use crate::lending::core::Core;
+use crate::process::Slice;
 use crate::route::directory::ShardHandle;
 use crate::route::router::Router;
 use crate::route::stage::Stage;
 use crate::shared::Shared;
 use crate::watch::EventLog;
 use allowance::Allowance;
+use courtesy::Courtesy;
 use gate::Gate;
 pub(crate) use gate::Listener;
 use holding::Holding;
@@ -81,6 +84,7 @@ pub(crate) struct Shard {
     events: Vec<Event>,
     windows: Windows,
     reaper: Reaper,
+    courtesy: Courtesy,
 }
 
 /// The network side of a shard: everything but the engine.
@@ -118,8 +122,13 @@ struct Net {
 }
 
 impl Shard {
-    /// Sets a shard up on its own thread; it serves once `serve` is called.
-    pub(crate) fn new(parts: ShardParts, shared: Arc<Shared>, reactor: Reactor) -> Shard {
+    /// Sets a shard up on its own thread, which has this `slice`; it serves once `serve` is called.
+    pub(crate) fn new(
+        parts: ShardParts,
+        shared: Arc<Shared>,
+        reactor: Reactor,
+        slice: Slice,
+    ) -> Shard {
         let now = shared.ground.clock.now();
         let allowance = Allowance::of(&shared.ground.config, now);
         let windows = Windows::default();
@@ -151,6 +160,7 @@ impl Shard {
             events: Vec::new(),
             windows,
             reaper: Reaper::new(),
+            courtesy: Courtesy::new(slice),
         }
     }
 

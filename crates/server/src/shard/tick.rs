@@ -39,7 +39,7 @@ impl Shard {
         let mut pacing = Pacing::new();
         loop {
             self.enter_ring()?;
-            self.net.turn_begins();
+            self.courtesy.turn(self.net.turn_begins());
             let (pace, passed) = pacing.turn(&self.events);
             if pace != Pace::Run {
                 self.net.lists.end_rest();

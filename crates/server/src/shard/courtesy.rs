@@ -1,0 +1,113 @@
+//! When a busy loop lets the other threads of its CPU go first.
+//!
+//! ```text
+//!   CPU 0   shard 0  ...............................  client 0 is ready, and waits
+//!   CPU 1   client 1 ...............................  shard 1 is ready, and waits
+//!           |<- up to a tick of the kernel: 4 ms ->|
+//! ```
+//!
+//! A thread preempts another one when it is woken, or at a tick of the kernel. So while a shard and a client on another
+//! CPU keep each other busy, the threads that were woken before wait for the next tick. A shard that has not left its
+//! CPU for [`RUN_NS`] therefore yields. It yields nothing that it is owed: the scheduler goes on with it as long as the
+//! others have had more than their share. It costs the shard up to one slice of its share each time, so only shards with
+//! short slices do so (`process/slice.rs`). `docs/benchmarks.md` has the effect under "Two shards that share their CPUs".
+
+use std::thread;
+
+use crate::ground::clock::Clock;
+use crate::process::{self, Slice};
+
+/// Nanoseconds for which a shard runs before it lets others go first.
+const RUN_NS: u64 = 300_000;
+
+/// What a shard knows about its time on its CPU.
+#[derive(Debug)]
+pub(super) struct Courtesy {
+    /// Nanoseconds between two looks.
+    run_ns: u64,
+    /// When the shard last looked, by [`Clock::precise_ns`].
+    looked_ns: u64,
+    /// How often it had left its CPU by then.
+    times_off_cpu: u64,
+}
+
+impl Courtesy {
+    /// The courtesy of a shard whose slices are short or not.
+    pub(super) fn new(slice: Slice) -> Courtesy {
+        Courtesy {
+            run_ns: match slice {
+                Slice::Short => RUN_NS,
+                Slice::Usual => u64::MAX,
+            },
+            looked_ns: 0,
+            times_off_cpu: 0,
+        }
+    }
+
+    /// A turn of the loop begins at `now_ns`, by [`Clock::precise_ns`]. Its replies are out, and what has come can wait.
+    #[inline]
+    pub(super) fn turn(&mut self, now_ns: u64) {
+        if now_ns.wrapping_sub(self.looked_ns) >= self.run_ns {
+            self.look(now_ns);
+        }
+    }
+
+    #[cold]
+    fn look(&mut self, now_ns: u64) {
+        if self.has_run_on(now_ns, process::times_off_cpu()) {
+            thread::yield_now();
+            self.has_run_on(Clock::precise_ns(), process::times_off_cpu());
+        }
+    }
+
+    /// Whether the thread has been on its CPU since the last look.
+    fn has_run_on(&mut self, now_ns: u64, times_off_cpu: u64) -> bool {
+        self.looked_ns = now_ns;
+        std::mem::replace(&mut self.times_off_cpu, times_off_cpu) == times_off_cpu
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn who_has_not_left_its_cpu_lets_others_go_first() {
+        let mut courtesy = Courtesy::new(Slice::Short);
+        assert!(
+            !courtesy.has_run_on(RUN_NS, 7),
+            "it has left it seven times"
+        );
+        assert!(courtesy.has_run_on(2 * RUN_NS, 7));
+        assert!(!courtesy.has_run_on(3 * RUN_NS, 8));
+        assert!(courtesy.has_run_on(4 * RUN_NS, 8));
+    }
+
+    #[test]
+    fn it_looks_only_now_and_then() {
+        let mut courtesy = Courtesy::new(Slice::Short);
+        courtesy.turn(RUN_NS);
+        let looked = courtesy.looked_ns;
+        assert!(looked >= RUN_NS);
+        courtesy.turn(looked + RUN_NS - 1);
+        assert_eq!(courtesy.looked_ns, looked);
+        courtesy.turn(looked + RUN_NS);
+        assert!(courtesy.looked_ns > looked);
+    }
+
+    #[test]
+    fn with_the_usual_slice_it_never_yields() {
+        let mut courtesy = Courtesy::new(Slice::Usual);
+        courtesy.turn(u64::MAX - 1);
+        assert_eq!((courtesy.looked_ns, courtesy.times_off_cpu), (0, 0));
+    }
+
+    #[test]
+    fn a_thread_that_sleeps_has_left_its_cpu() {
+        let before = process::times_off_cpu();
+        thread::sleep(Duration::from_millis(2));
+        assert!(process::times_off_cpu() > before);
+    }
+}
