@@ -47,6 +47,12 @@ pub fn allowed_cpus() -> Result<Vec<CpuId>> {
         .collect())
 }
 
+/// Whether a thread of this process can run on a CPU: one is pinned to it, and ends.
+pub fn check_cpu(cpu: CpuId) -> Result<()> {
+    let pinned = std::thread::spawn(move || pin_current_thread(cpu)).join();
+    pinned.unwrap_or(Ok(()))
+}
+
 /// Pins the calling thread to one CPU and makes its timers exact (the default slack is 50 us).
 pub fn pin_current_thread(cpu: CpuId) -> Result<()> {
     let mut set = CpuSet::new();

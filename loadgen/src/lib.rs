@@ -30,6 +30,7 @@ pub mod record;
 pub mod report;
 pub mod server_process;
 pub mod session;
+pub mod settings;
 pub mod slo;
 pub mod stats;
 pub mod target;

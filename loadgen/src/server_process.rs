@@ -82,8 +82,11 @@ impl ProcessUsage {
 /// Reads the process with this id now.
 pub fn read(pid: u32) -> Result<Reading> {
     let path = format!("/proc/{pid}/stat");
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| LoadError::usage(format!("--server-pid {pid}: {error} (is the server on this machine, and is that its process id?)")))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        LoadError::usage(format!(
+            "{path}: {error} (is the server on this machine, and is that its process id?)"
+        ))
+    })?;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     parse(&text, &status, threads(pid))
         .ok_or_else(|| LoadError::usage(format!("{path} has an unknown form")))

@@ -1,11 +1,11 @@
-//! From options to running workers: resolves servers, asks their versions, starts a fleet, measures.
+//! From settings to running workers: asks the servers' versions, starts a fleet, measures.
 
-use crate::cli::options::{ClientOptions, PaceOptions, WorkloadOptions};
+use crate::cli::options::{ClientOptions, WorkloadOptions};
 use crate::control::{Control, Stats, shard_map};
 use crate::error::{Exit, LoadError, Result};
 use crate::fleet::Fleet;
 use crate::fleet::config::FleetConfig;
-use crate::host::{self, CpuId};
+use crate::host;
 use crate::interrupt;
 use crate::live::Live;
 use crate::load::Load;
@@ -14,23 +14,12 @@ use crate::report::build;
 use crate::report::model::{Context, Preload, Server, ServerStats, WorkloadSummary};
 use crate::report::text;
 use crate::server_process::{self, ProcessUsage};
+use crate::settings::{OPEN_DEPTH, Target};
 use crate::target::{Endpoint, Router};
-use crate::wire::protocol::Protocol;
-use crate::workload::{Workload, WorkloadSpec};
+use crate::workload::Workload;
 use corecached_client::Ketama;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// Outstanding requests per connection of an open loop, unless asked otherwise: deep enough that a stall of the
-/// server does not stop the schedule.
-const OPEN_DEPTH: usize = 64;
-
-/// The length of a time-series window, unless asked otherwise.
-const INTERVAL: Duration = Duration::from_millis(500);
-/// Windows of a time series. Each keeps the response times that occurred in it, some tens of kilobytes.
-const WINDOWS_MAX: u32 = 10_000;
-/// CPUs have numbers below this.
-const CPUS_MAX: usize = 1024;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The workers, connected to their servers, and the control connections beside them.
 pub struct Session {
@@ -65,107 +54,15 @@ pub struct Measured {
     pub notes: Vec<String>,
 }
 
-/// Builds the workload that the options describe.
-pub fn workload(options: &WorkloadOptions) -> Result<Arc<Workload>> {
-    let mut spec = match options.preset {
-        Some(preset) => preset.spec().map_err(LoadError::usage)?,
-        None => WorkloadSpec::default(),
-    };
-    let chosen = options.clone();
-    spec.mix = chosen.mix.unwrap_or(spec.mix);
-    spec.keys = chosen.keys.unwrap_or(spec.keys);
-    spec.key_distribution = chosen.key_dist.unwrap_or(spec.key_distribution);
-    spec.key_bytes = chosen.key_bytes.unwrap_or(spec.key_bytes);
-    spec.key_prefix = chosen.key_prefix.unwrap_or(spec.key_prefix);
-    spec.value_size = chosen.value_size.unwrap_or(spec.value_size);
-    spec.ttl = chosen.ttl.unwrap_or(spec.ttl);
-    spec.look_aside = options.look_aside;
-    spec.verify = !options.no_verify;
-    spec.seed = options.seed;
-    Workload::new(spec).map_err(LoadError::usage)
-}
-
-/// The load that the options describe, at `rate` or as a closed loop.
-pub fn load(pace: &PaceOptions, rate: Option<f64>, duration: Duration) -> Result<Load> {
-    let usual = if rate.is_some() { OPEN_DEPTH } else { 1 };
-    Ok(Load {
-        rate,
-        arrivals: pace.arrivals,
-        depth: pace.depth.map_or(usual, |depth| depth as usize),
-        in_flight_max: pace.max_in_flight,
-        warm_up: pace.warmup,
-        duration,
-        interval: window(pace.interval, duration)?,
-    })
-}
-
-/// The length of a window in a time series of `duration`. If `asked` is given, it is that length, or an error if that
-/// makes too many windows. Otherwise it is the usual length, or a longer one if that would make too many windows.
-fn window(asked: Option<Duration>, duration: Duration) -> Result<Duration> {
-    let shortest = duration / WINDOWS_MAX;
-    match asked {
-        Some(asked) if asked < shortest => Err(LoadError::usage(format!(
-            "--interval {asked:?} divides {duration:?} into more than {WINDOWS_MAX} windows: give at least {}ms",
-            shortest.as_millis() + 1
-        ))),
-        Some(asked) => Ok(asked.min(duration)),
-        None => Ok(INTERVAL.max(shortest).min(duration)),
-    }
-}
-
-/// The CPUs of the option; without it the last allowed CPU (servers and interrupts tend to be on the first).
-fn worker_cpus(option: Option<&str>) -> Result<Vec<CpuId>> {
-    let Some(text) = option else {
-        let allowed = host::allowed_cpus()?;
-        let last = allowed
-            .last()
-            .copied()
-            .ok_or_else(|| LoadError::usage("this process may use no CPU: name one with --cpus"))?;
-        return Ok(vec![last]);
-    };
-    let wrong = || {
-        LoadError::usage(format!(
-            "--cpus {text}: give numbers and ranges, as in 1,3 or 4-7"
-        ))
-    };
-    let mut cpus = Vec::new();
-    for part in text.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let first: usize = first.trim().parse().map_err(|_| wrong())?;
-        let last: usize = last.trim().parse().map_err(|_| wrong())?;
-        if first > last || last >= CPUS_MAX {
-            return Err(wrong());
-        }
-        for cpu in (first..=last).map(CpuId) {
-            if cpus.contains(&cpu) {
-                return Err(LoadError::usage(format!(
-                    "--cpus {text}: CPU {} is named twice, and one CPU has one worker",
-                    cpu.0
-                )));
-            }
-            cpus.push(cpu);
-        }
-    }
-    Ok(cpus)
-}
-
 impl Session {
-    /// Connects to `servers` (addresses as typed) and starts the workers.
-    pub fn open(
-        servers: &[String],
-        client: &ClientOptions,
-        workload: Arc<Workload>,
-        depth_max: usize,
-    ) -> Result<Self> {
-        if client.protocol == Protocol::Binary && workload.spec.mix.any(|verb| verb.is_meta()) {
-            return Err(LoadError::usage(
-                "the verbs mg, ms, md and ma are meta commands: use --protocol text or meta",
-            ));
-        }
-        let endpoints = servers
-            .iter()
-            .map(|server| Endpoint::parse(server))
-            .collect::<Result<Vec<_>>>()?;
+    /// Connects to the servers and starts the workers.
+    pub fn open(target: Target, workload: Arc<Workload>, depth_max: usize) -> Result<Self> {
+        let Target {
+            endpoints,
+            client,
+            cpus,
+            server_pid,
+        } = target;
         let mut controls = Vec::new();
         for endpoint in &endpoints {
             let (control, version) = Control::open(endpoint, client.protocol)?;
@@ -176,13 +73,13 @@ impl Session {
                 server: Server { address, version },
             });
         }
-        let (router, endpoints, routing) = route(client, endpoints, &mut controls)?;
+        let (router, endpoints, routing) = route(&client, endpoints, &mut controls)?;
         let config = FleetConfig {
             endpoints,
             router,
             protocol: client.protocol,
             connections: client.connections as usize,
-            cpus: worker_cpus(client.cpus.as_deref())?,
+            cpus,
             depth_max: depth_max.max(OPEN_DEPTH),
             wait: client.wait,
             workload: Arc::clone(&workload),
@@ -191,18 +88,11 @@ impl Session {
             fleet: Fleet::start(&config)?,
             workload,
             controls,
-            client: client.clone(),
+            client,
             routing,
-            server_pid: client.server_pid,
+            server_pid,
             measured: 0,
         })
-    }
-
-    /// Counts the CPU time of another process than the one that the options name.
-    #[must_use]
-    pub fn with_server_pid(mut self, pid: Option<u32>) -> Self {
-        self.server_pid = pid;
-        self
     }
 
     /// Sets all keys, unless `--no-preload` says that they are there.
@@ -364,9 +254,7 @@ fn route(
     controls: &mut [ControlledServer],
 ) -> Result<(Router, Vec<Endpoint>, &'static str)> {
     if client.shard_aware {
-        let [endpoint] = endpoints.as_slice() else {
-            return Err(LoadError::usage("--shard-aware works with one server"));
-        };
+        let endpoint = &endpoints[0];
         let control = controls[0].control.as_mut();
         let shards = control.map_or_else(|| Ok(Stats::new()), |control| control.stats("shards"))?;
         let map = shard_map(&shards)?;
@@ -407,38 +295,5 @@ pub fn summary(workload: &Workload) -> WorkloadSummary {
         look_aside: spec.look_aside,
         verify: spec.verify,
         seed: spec.seed,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_series_has_no_more_windows_than_can_be_kept() {
-        let day = Duration::from_secs(24 * 3600);
-        let second = Duration::from_secs(1);
-        let longest = second * WINDOWS_MAX;
-        assert_eq!(window(None, 8 * second).ok(), Some(INTERVAL));
-        assert_eq!(window(None, day).ok(), Some(day / WINDOWS_MAX));
-        assert_eq!(window(None, INTERVAL / 2).ok(), Some(INTERVAL / 2));
-        assert_eq!(window(Some(second), longest).ok(), Some(second));
-        assert_eq!(window(Some(day), second).ok(), Some(second));
-        let refused = window(Some(second), longest * 2).unwrap_err().to_string();
-        assert!(refused.contains("give at least 2001ms"), "{refused}");
-        assert!(window(Some(Duration::from_millis(2001)), longest * 2).is_ok());
-    }
-
-    #[test]
-    fn each_cpu_has_one_worker() {
-        let cpus =
-            |text| worker_cpus(Some(text)).map(|cpus| cpus.iter().map(|cpu| cpu.0).collect());
-        assert_eq!(cpus("1,3-5").ok(), Some(vec![1, 3, 4, 5]));
-        for text in ["1,1", "1-3,2", "4,2-4"] {
-            let refused: Result<Vec<usize>> = cpus(text);
-            let why = refused.unwrap_err().to_string();
-            assert!(why.contains("is named twice"), "{text}: {why}");
-        }
-        assert!(cpus("3-1").is_err() && cpus("1024").is_err() && cpus("x").is_err());
     }
 }

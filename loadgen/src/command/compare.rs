@@ -13,6 +13,7 @@ use crate::report::model::{Body, CompareResult, Comparison, Difference, Step};
 use crate::report::text::{self, line, step_line};
 use crate::report::{csv, html};
 use crate::session::{self, Session};
+use crate::settings::{self, Target};
 use crate::slo::Slo;
 use crate::stats::ratio::{geometric_mean, joint_confidence, paired_ratio};
 use crate::units::format_share;
@@ -29,22 +30,15 @@ const REQUESTS_ABOVE_MIN: f64 = 10.0;
 pub fn execute(options: &CompareCommand) -> Result<Exit> {
     check_outputs(&options.output, None)?;
     let mut live = Live::new(options.output.quiet);
-    let workload = session::workload(&options.workload)?;
+    let workload = settings::workload(&options.workload)?;
     let rate = (!options.rate.closed).then_some(options.rate.rate);
-    let load = session::load(&options.pace, rate, options.rate.duration)?;
-    let open = |server: &String, pid| {
-        let session = Session::open(
-            std::slice::from_ref(server),
-            &options.client,
-            workload.clone(),
-            load.depth,
-        )?;
-        Ok::<_, LoadError>(session.with_server_pid(pid))
-    };
-    let mut sides = [
-        Side::new("A", open(&options.a, options.client.server_pid)?),
-        Side::new("B", open(&options.b, options.server_pid_b)?),
-    ];
+    let load = settings::load(&options.pace, rate, options.rate.duration)?;
+    let target = |server| Target::new(std::slice::from_ref(server), &options.client, &workload);
+    // Both are checked before the first one is connected to.
+    let a = target(&options.a)?;
+    let b = target(&options.b)?.with_server_pid("--server-pid-b", options.server_pid_b)?;
+    let open = |target| Session::open(target, workload.clone(), load.depth);
+    let mut sides = [Side::new("A", open(a)?), Side::new("B", open(b)?)];
     let mut notes = Vec::new();
     for side in &mut sides {
         let preload = side

@@ -12,6 +12,7 @@ use crate::report::model::{Body, Report, RunResult};
 use crate::report::text::{self, line};
 use crate::report::{csv, hdr_log, html};
 use crate::session::{self, Session};
+use crate::settings::{self, Target};
 use crate::units::{format_count, format_latency};
 use crate::verdict;
 use std::time::SystemTime;
@@ -20,15 +21,11 @@ use std::time::SystemTime;
 pub fn execute(options: &RunCommand) -> Result<Exit> {
     check_outputs(&options.output, options.hdr.as_deref())?;
     let mut live = Live::new(options.output.quiet);
-    let workload = session::workload(&options.workload)?;
+    let workload = settings::workload(&options.workload)?;
     let rate = (!options.rate.closed).then_some(options.rate.rate);
-    let load = session::load(&options.pace, rate, options.rate.duration)?;
-    let mut session = Session::open(
-        &options.target.server,
-        &options.target.client,
-        workload,
-        load.depth,
-    )?;
+    let load = settings::load(&options.pace, rate, options.rate.duration)?;
+    let target = Target::new(&options.target.server, &options.target.client, &workload)?;
+    let mut session = Session::open(target, workload, load.depth)?;
     let preload = session.preload_if_wanted(&options.workload, &mut live)?;
     live.stage_for("measuring", load.duration.as_secs_f64());
     let started = SystemTime::now() + load.warm_up;

@@ -13,6 +13,7 @@ use crate::report::model::{Body, ScanResult, Step};
 use crate::report::text::{self, line, step_line};
 use crate::report::{csv, html};
 use crate::session::{self, Session};
+use crate::settings::{self, Target};
 use crate::slo::Slo;
 use crate::stats::knee::{crossing, knee};
 use crate::units::{format_count, format_share, parse_load_rate, parse_share};
@@ -73,14 +74,10 @@ pub fn execute(options: &ScanCommand) -> Result<Exit> {
     let range = Range::parse(&options.range).map_err(LoadError::usage)?;
     check_outputs(&options.output, None)?;
     let mut live = Live::new(options.output.quiet);
-    let workload = session::workload(&options.workload)?;
-    let load = session::load(&options.pace, Some(1.0), options.step)?;
-    let mut session = Session::open(
-        &options.target.server,
-        &options.target.client,
-        workload,
-        load.depth.max(PEAK_DEPTH),
-    )?;
+    let workload = settings::workload(&options.workload)?;
+    let load = settings::load(&options.pace, Some(1.0), options.step)?;
+    let target = Target::new(&options.target.server, &options.target.client, &workload)?;
+    let mut session = Session::open(target, workload, load.depth.max(PEAK_DEPTH))?;
     let preload = session.preload_if_wanted(&options.workload, &mut live)?;
     let mut notes = preload_notes(preload.as_ref());
     let (low, high, peak) = match range {
@@ -153,7 +150,7 @@ impl Scan<'_> {
 
 fn peak(session: &mut Session, options: &ScanCommand, live: &mut Live) -> Result<f64> {
     live.stage_for("closed-loop peak", options.step.as_secs_f64());
-    let mut load = session::load(&options.pace, None, options.step)?;
+    let mut load = settings::load(&options.pace, None, options.step)?;
     load.depth = PEAK_DEPTH;
     let peak = session.measure(&load, live)?.measurement.achieved();
     session.check_interrupt()?;

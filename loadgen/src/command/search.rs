@@ -14,6 +14,7 @@ use crate::report::model::{Body, LimitedBy, SearchResult, ServerStats, Step, Ver
 use crate::report::text::{self, line, step_line};
 use crate::report::{csv, html};
 use crate::session::{self, Session};
+use crate::settings::{self, Target};
 use crate::slo::Slo;
 use crate::stats::search::{Found, Length, Outcome, Plan, search};
 use crate::units::{format_count, format_share};
@@ -33,16 +34,12 @@ const DELAY_PART_NOTED: f64 = 0.5;
 pub fn execute(options: &SearchCommand) -> Result<Exit> {
     check_outputs(&options.output, None)?;
     let mut live = Live::new(options.output.quiet);
-    let workload = session::workload(&options.workload)?;
+    let workload = settings::workload(&options.workload)?;
     let slo = options.slo.clone().with_errors_bounded();
     let plan = plan(options)?;
-    let load = session::load(&options.pace, Some(options.start), options.probe)?;
-    let mut session = Session::open(
-        &options.target.server,
-        &options.target.client,
-        workload,
-        load.depth,
-    )?;
+    let load = settings::load(&options.pace, Some(options.start), options.probe)?;
+    let target = Target::new(&options.target.server, &options.target.client, &workload)?;
+    let mut session = Session::open(target, workload, load.depth)?;
     let preload = session.preload_if_wanted(&options.workload, &mut live)?;
     let mut probing = Probing {
         session,

@@ -10,6 +10,9 @@ use std::sync::Arc;
 /// Requests outstanding per connection while loading.
 pub(super) const LOAD_DEPTH: usize = 32;
 
+/// Workers' numbers fit in a version's low bits.
+pub const WORKERS_MAX: usize = 1 << crate::worker::core::WORKER_BITS;
+
 /// Everything about the client's side of a run that does not change between phases.
 #[derive(Debug, Clone)]
 pub struct FleetConfig {

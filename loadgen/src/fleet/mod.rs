@@ -16,7 +16,7 @@ use crate::worker::arrivals::{ArrivalKind, Arrivals};
 use crate::worker::phase::{Message, Pace, Phase, Source};
 use crate::worker::verify::Watermarks;
 use crate::workload::Workload;
-use config::{FleetConfig, LOAD_DEPTH};
+use config::{FleetConfig, LOAD_DEPTH, WORKERS_MAX};
 use open::open_all;
 use spawn::{Handle, WorkerPlan, spawn};
 use std::sync::Arc;
@@ -35,8 +35,6 @@ const START_DELAY_NS: u64 = 2_000_000;
 const MESSAGES_MAX: usize = 1024;
 /// After this time without a message from the workers, the fleet checks whether they are alive.
 const WORKER_CHECK: Duration = Duration::from_secs(2);
-/// Workers' numbers fit in a version's low bits.
-const WORKERS_MAX: usize = 1 << crate::worker::core::WORKER_BITS;
 
 /// The running workers.
 pub struct Fleet {

@@ -32,14 +32,15 @@ fn assert_fails(output: &Output, code: i32, says: &str) {
     );
 }
 
+/// An address that nobody listens on.
+fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
 #[test]
 fn no_server_is_said_so() {
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .to_string();
-    assert_fails(&run(&free, &[]), 3, "is a server running there?");
+    assert_fails(&run(&nobody(), &[]), 3, "is a server running there?");
 }
 
 #[test]
@@ -156,21 +157,44 @@ fn wrong_options_are_explained() {
         ("--keys", "0", "at least one key"),
         ("--value-size", "lognormal:100:1:0", "has no values"),
         ("--key-dist", "zipf:1e300", "not a zipf exponent"),
+        ("--server-pid", "4294967295", "--server-pid 4294967295: "),
+        ("--json", "/nowhere/at/all", "/nowhere/at/all"),
     ] {
-        let address = scripted(|_| Action::Reply("END\r\n".to_owned())).to_string();
-        let output = loadgen(&[
-            "run",
-            "-s",
-            &address,
-            option,
-            value,
-            "--no-preload",
-            "--quiet",
-        ]);
+        // Before anything is connected: there is no server.
+        let output = loadgen(&["run", "-s", &nobody(), option, value, "--quiet"]);
         let code = output.status.code().unwrap();
         assert!(code == 2 || code == 1, "{option} {value}: {code}");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(stderr.contains(says), "{option} {value}: {stderr}");
+    }
+}
+
+#[test]
+fn options_that_do_not_go_together_are_explained_before_a_server_is_asked() {
+    let (a, b) = (nobody(), nobody());
+    let both = format!("{a},{b}");
+    let two = ["run", "-s", &both, "--shard-aware"];
+    let unix = ["run", "-s", "unix:/nowhere", "--shard-aware"];
+    let binary = ["run", "-s", &a, "--protocol", "binary", "--mix", "mg"];
+    let windows = ["run", "-s", &a, "--duration", "24h", "--interval", "10ms"];
+    let search = ["search", "-s", &a, "--start", "2k", "--rate-max", "1k"];
+    let scan = ["scan", "9k..1k", "-s", &a];
+    let cpus = ["scan", "1k..9k", "-s", &a, "--cpus", "1,1"];
+    let compare = ["compare", &a, "tls://127.0.0.1"];
+    let pid = ["compare", &a, &b, "--server-pid-b", "4294967295"];
+    let commands: [(&[&str], &str); 9] = [
+        (&two, "works with one server"),
+        (&unix, "needs TCP"),
+        (&binary, "are meta commands"),
+        (&windows, "give at least"),
+        (&search, "is above --rate-max"),
+        (&scan, "write the lower end first"),
+        (&cpus, "is named twice"),
+        (&compare, "does not speak TLS yet"),
+        (&pid, "--server-pid-b 4294967295: "),
+    ];
+    for (command, says) in commands {
+        assert_fails(&loadgen(command), 2, says);
     }
 }
 
