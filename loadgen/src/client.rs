@@ -11,15 +11,13 @@
 //! sleeping client has (`--wait spin` does not sleep). Nor is the effect on the server's queue of requests that left
 //! late and together.
 
-use crate::measurement::Measurement;
+use crate::measurement::{BUSY_SHARE_MAX, Measurement};
 use crate::report::model::{ClientGrade, ClientShare, ClientVerdict, Verdict};
 use crate::slo::{Facts, Metric, Slo};
 use crate::stats::edge::EXCESS_MAX;
 use crate::units::{format_ns, format_share};
 use hdrhistogram::Histogram;
 
-/// A worker that is busy for more than this share of its time is a limit: replies lie unread while it works.
-pub const BUSY_SHARE_MAX: f64 = 0.85;
 /// Up to this share of a percentile the client's part does not matter ...
 const SHARE_FINE: f64 = 0.10;
 /// ... nor up to this time, whatever the percentile.

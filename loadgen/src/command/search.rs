@@ -8,6 +8,7 @@ use crate::client;
 use crate::error::{Exit, LoadError, Result};
 use crate::live::Live;
 use crate::load::Load;
+use crate::measurement::BUSY_SHARE_MAX;
 use crate::report::build::{add_counts, report, step};
 use crate::report::format::{format_capacity_interval, preload_notes};
 use crate::report::model::{Body, LimitedBy, SearchResult, ServerStats, Step, Verdict};
@@ -250,7 +251,7 @@ impl Probing {
             let busy = self
                 .probes
                 .iter()
-                .filter(|step| step.client_limited && step.client_busy > client::BUSY_SHARE_MAX);
+                .filter(|step| step.client_limited && step.client_busy > BUSY_SHARE_MAX);
             let remedy = if busy.count() > 0 {
                 "give loadgen more --cpus"
             } else {

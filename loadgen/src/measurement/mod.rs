@@ -10,6 +10,9 @@ use series::Series;
 
 pub use series::Point;
 
+/// A worker that is busy for more than this share of its time is a limit: replies lie unread while it works.
+pub const BUSY_SHARE_MAX: f64 = 0.85;
+
 /// One window of the time series as it ends, all workers and verbs together, for the status line. The result's windows
 /// ([`Measurement::points`]) are made when all replies are in.
 #[derive(Debug, Clone)]

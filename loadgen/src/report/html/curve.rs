@@ -2,6 +2,7 @@
 
 use super::badges::violation_badge;
 use super::parts::{Badge, Content, Figure, Row, Table, Tile};
+use crate::measurement::BUSY_SHARE_MAX;
 use crate::report::chart::{Axis, Chart, Mark, Scale, Series};
 use crate::report::format::format_capacity_interval;
 use crate::report::model::{LimitedBy, ScanResult, SearchResult, Step};
@@ -261,7 +262,7 @@ fn busy(steps: &[Step]) -> Figure {
         },
         series,
         marks: vec![Mark {
-            at: 0.85,
+            at: BUSY_SHARE_MAX,
             horizontal: true,
             label: "above this the client is a limit".to_owned(),
             class: "c5",
