@@ -6,12 +6,15 @@
 //!                    ---- full fence ----          notify   has_mail = true (read-modify-write)
 //!                    has_mail? then not asleep              ---- full fence ----
 //!        sleep until rung                                   asleep? then ring
+//!        rise        asleep = false
 //!        awake       asleep = false
 //!                    take has_mail
 //!        look at the queues
 //! ```
 //!
-//! A reader with many queues need not look at all of them before it sleeps: the flag stands for them.
+//! A reader with many queues need not look at all of them before it sleeps: the flag stands for them. So the flag is
+//! taken right before the queues are looked at, and never otherwise: a reader that wakes and may sleep again before it
+//! has looked rises first, and is awake later.
 
 use crate::bell::Bell;
 use crate::step;
@@ -52,7 +55,8 @@ impl Doorstep {
         self.bell.needs_ring()
     }
 
-    /// Reader: announces that it goes to sleep. Returns `false` if something was pushed meanwhile: then it does not sleep.
+    /// Reader: announces that it goes to sleep. Returns `false` if something was pushed since the last call of
+    /// [`awake`](Self::awake): then it does not sleep.
     pub fn try_sleep(&self) -> bool {
         self.bell.announce_sleep();
         let sleeps = !self.has_mail.load(Ordering::Relaxed);
@@ -62,7 +66,12 @@ impl Doorstep {
         sleeps
     }
 
-    /// Reader: it is awake, and looks at its queues after this call.
+    /// Reader: it no longer sleeps, and may sleep again before it looks at its queues; what was pushed keeps it from that.
+    pub fn rise(&self) {
+        self.bell.awake();
+    }
+
+    /// Reader: it is awake, and looks at its queues after this call and before it sleeps.
     pub fn awake(&self) {
         self.bell.awake();
         step::point();
@@ -80,5 +89,23 @@ impl Doorstep {
     /// Whether anything was pushed since the reader last looked. For reports.
     pub fn has_mail(&self) -> bool {
         self.has_mail.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_while_the_reader_rises_keeps_it_from_sleeping() {
+        let door = Doorstep::new();
+        assert!(door.try_sleep());
+        assert!(door.notify(), "it sleeps");
+        door.rise();
+        assert!(!door.notify(), "it is awake");
+        assert!(!door.try_sleep(), "it has not looked");
+        assert!(!door.try_sleep(), "it has still not looked");
+        door.awake();
+        assert!(door.try_sleep());
     }
 }

@@ -157,6 +157,19 @@ impl Shard {
         rings.clear();
     }
 
+    /// Parks if there is nothing to do, as a shard does before it enters the kernel for its next turn: `sleep` has the
+    /// numbers of shards that are rung now, and returns once this shard is rung or something arrives.
+    pub fn park(&mut self, sleep: impl FnOnce(&[usize])) {
+        let may_sleep = self.net.may_sleep();
+        let Net { shared, rings, .. } = &mut self.net;
+        let handle = shared.route.shard(self.id);
+        if may_sleep && handle.try_sleep() {
+            sleep(rings);
+            rings.clear();
+            handle.rise();
+        }
+    }
+
     /// Sets the clock of all shards forward.
     pub fn pass_time(&self, seconds: u32) {
         self.net.shared.ground.clock.set_forward(i64::from(seconds));

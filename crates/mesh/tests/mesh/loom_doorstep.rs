@@ -19,8 +19,9 @@ fn send(home: &Home, producer: &mut spsc::Producer<u32>) {
     }
 }
 
-/// As the server's shards do it: one look at the queues after each call of `awake`.
-fn read(home: &Home, consumers: &mut [spsc::Consumer<u32>], count: usize) {
+/// As the server's shards do it: one look at the queues after each call of `awake`. A reader that parks sleeps once
+/// more before it looks.
+fn read(home: &Home, consumers: &mut [spsc::Consumer<u32>], count: usize, parks: bool) {
     let mut seen = 0;
     loop {
         home.door.awake();
@@ -28,13 +29,17 @@ fn read(home: &Home, consumers: &mut [spsc::Consumer<u32>], count: usize) {
         if seen == count {
             return;
         }
+        if parks && home.door.try_sleep() {
+            home.ring.wait();
+            home.door.rise();
+        }
         if home.door.try_sleep() {
             home.ring.wait();
         }
     }
 }
 
-fn check(senders: usize, preemptions: usize) {
+fn check(senders: usize, preemptions: usize, parks: bool) {
     let mut model = Builder::new();
     model.preemption_bound = Some(preemptions);
     model.check(move || {
@@ -52,7 +57,7 @@ fn check(senders: usize, preemptions: usize) {
             })
             .collect();
         let count = senders.len();
-        read(&home, &mut consumers, count);
+        read(&home, &mut consumers, count, parks);
         for sender in senders {
             sender.join().unwrap();
         }
@@ -61,11 +66,17 @@ fn check(senders: usize, preemptions: usize) {
 
 #[test]
 fn what_was_pushed_is_seen() {
-    check(1, 5);
+    check(1, 5, false);
 }
 
 /// The reader takes the flag once for both: it has to see both pushes.
 #[test]
 fn what_two_have_pushed_is_seen() {
-    check(2, 3);
+    check(2, 3, false);
+}
+
+#[test]
+fn what_was_pushed_is_seen_although_the_reader_sleeps_twice_before_it_looks() {
+    check(1, 5, true);
+    check(2, 2, true);
 }

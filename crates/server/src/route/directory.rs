@@ -5,6 +5,22 @@
 //!   any thread has a message --> post --> inbox, and the waker
 //!   any thread wants something looked at --> wake
 //! ```
+//!
+//! A shard that is parked and has no items has nothing but these to wake it, since its upkeep does so only to look for
+//! dead items. Why no batch is left in its queue all the same:
+//!
+//! * A peer pushes, then sets a flag, then looks whether the owner sleeps. The owner says that it sleeps, then looks at
+//!   the flag. So the owner sees the flag, or the peer sees that it has to ring (`mesh/src/doorstep.rs`).
+//! * The owner takes the flag only right before a turn that looks at all queues, so none stays behind a flag that was
+//!   taken: a shard that has been woken and could sleep in its ring before that turn rises only.
+//! * A peer's doorbell goes to the kernel with the peer's next turn, which it makes or submits before it sleeps itself;
+//!   it does not park before the kernel has taken all that it queued (`reactor/src/park.rs`). One that fails for want
+//!   of memory is rung again.
+//! * A doorbell is a completion in the owner's ring: it ends a wait there, and while the shard is parked it signals the
+//!   eventfd on which the executor wakes it.
+//! * Nobody pushes before all shards can be rung: they begin to serve together.
+//!
+//! `crates/simulate` runs shards without timers that park and sleep, and ends in a deadlock if one is not woken.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -189,8 +205,14 @@ impl ShardHandle {
         self.door.try_sleep()
     }
 
-    /// To be called by the owner: it is awake, and looks at its queues after this call.
-    pub(crate) fn awake(&self) {
+    /// To be called by the owner: it no longer sleeps, and looks at its queues in its next turn. What peers have pushed
+    /// keeps it from sleeping before.
+    pub(crate) fn rise(&self) {
+        self.door.rise();
+    }
+
+    /// It is awake, and looks at its queues after this call.
+    fn awake(&self) {
         self.door.awake();
     }
 

@@ -138,8 +138,8 @@ impl Shard {
             self.net.handle().reaches(Stage::Parked);
             self.net.reactor.park().await?;
             self.net.handle().reaches(Stage::Serving);
+            self.net.handle().rise();
         }
-        self.net.handle().awake();
         Ok(())
     }
 

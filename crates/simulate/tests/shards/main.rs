@@ -47,24 +47,39 @@ struct Clients<'a> {
     world: &'a World,
     clients: Vec<Client>,
     rng: Rng,
+    /// What they have sent since the last turn, by connection.
+    arrivals: Vec<(usize, Vec<u8>)>,
 }
 
 impl Clients<'_> {
-    /// What has come from clients, by connection.
-    fn send(&mut self) -> Vec<(usize, Vec<u8>)> {
+    /// The shard is in the kernel: it rings others, and if it `sleeps`, it sleeps until it is rung, or clients send
+    /// something, or its timer fires.
+    fn enter(&mut self, rings: &[usize], sleeps: bool, bed: &Bed, rng: &mut Rng) {
+        let world = self.world;
+        let is_asleep = bed.lies_down(rng);
+        world.beds.ring(rings);
+        self.send();
+        while sleeps && self.arrivals.is_empty() && world.open.get() > 0 && is_asleep() {
+            pause();
+            if rng.one_in(bed.thinks) {
+                self.send();
+            }
+        }
+    }
+
+    /// Takes what clients send.
+    fn send(&mut self) {
         let is_over = corecached_simulate::steps() >= WORLD_STEPS;
         let mut history = self.world.history.borrow_mut();
-        let mut arrivals = Vec::new();
         for (number, client) in self.clients.iter_mut().enumerate() {
             let bytes = client.send(&mut history, &mut self.rng, is_over);
             if !bytes.is_empty() {
-                arrivals.push((number, bytes));
+                self.arrivals.push((number, bytes));
             }
         }
         let clients = self.clients.iter_mut().map(Client::has_just_ended);
         let done = clients.filter(|&ended| ended).count();
         self.world.open.set(self.world.open.get() - done);
-        arrivals
     }
 
     fn receive(&mut self, replies: Vec<(usize, Vec<u8>)>) {
@@ -85,20 +100,14 @@ fn serve(world: &World, mut shard: Shard, clients: Vec<Client>, bed: &Bed, mut r
         world,
         clients,
         rng: Rng::new(rng.number()),
+        arrivals: Vec::new(),
     };
-    let mut arrivals = Vec::new();
     while world.open.get() > 0 {
-        let is_asleep = bed.lies_down(&mut rng);
-        shard.rest(|rings, sleeps| {
-            world.beds.ring(rings);
-            arrivals = clients.send();
-            while sleeps && arrivals.is_empty() && world.open.get() > 0 && is_asleep() {
-                pause();
-                if rng.one_in(bed.thinks) {
-                    arrivals = clients.send();
-                }
-            }
-        });
+        if rng.one_in(bed.parks_one_in) {
+            shard.park(|rings| clients.enter(rings, true, bed, &mut rng));
+        }
+        shard.rest(|rings, sleeps| clients.enter(rings, sleeps, bed, &mut rng));
+        let arrivals = std::mem::take(&mut clients.arrivals);
         let replies = shard.turn(&arrivals, rng.one_in(4));
         clients.receive(replies);
         if rng.one_in(200) {

@@ -17,8 +17,8 @@ pub(crate) struct Bed {
     woken: Cell<usize>,
     /// While the shard sleeps, its clients send something once in so many looks.
     pub(crate) thinks: usize,
-    /// The shard parks once in so many sleeps: then there is no timer.
-    parks_one_in: usize,
+    /// The shard parks before one sleep in so many. There is no timer in one sleep in so many.
+    pub(crate) parks_one_in: usize,
     /// The longest sleep with a timer, in steps.
     window: usize,
 }
