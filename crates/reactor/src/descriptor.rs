@@ -17,6 +17,9 @@ pub(crate) fn eventfd() -> io::Result<OwnedFd> {
 }
 
 /// A new pipe, as (end to read, end to write). Reads block, as those of the eventfd do; writes do not.
+///
+/// The kernel keeps the page of a pipe that has been read empty (`anon_pipe_buf_release`), for what is written next. So
+/// something is written and read here, and a write to the empty pipe needs no memory later.
 pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut ends = [-1; 2];
     // SAFETY: two descriptors are written to a live array of two.
@@ -31,11 +34,18 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     if result != 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok((read, write))
+    let mut first = [0_u8; 8];
+    signal(write.as_raw_fd());
+    // SAFETY: writes at most eight bytes to a live array of eight. It does not block: the pipe holds so many.
+    let count = unsafe { libc::read(read.as_raw_fd(), first.as_mut_ptr().cast(), first.len()) };
+    match usize::try_from(count) {
+        Ok(count) if count == first.len() => Ok((read, write)),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
-/// Makes an eventfd, or the other end of a pipe, readable. If `fd` is full, it is readable already. While the kernel has
-/// no memory for a page of the pipe, the call is repeated: a reader that sleeps would sleep on.
+/// Makes an eventfd, or the other end of a pipe, readable. If `fd` is full, it is readable already. A new pipe has no
+/// page yet: while the kernel has no memory for it, the call is repeated for half a second.
 pub(crate) fn signal(fd: RawFd) {
     let one = 1_u64.to_ne_bytes();
     // An error that remains says that nobody reads any more.

@@ -82,6 +82,7 @@ mod buffers;
 mod config;
 mod datagram;
 mod descriptor;
+mod doorbells;
 mod driver;
 mod epoll;
 mod event;

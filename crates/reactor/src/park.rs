@@ -27,7 +27,7 @@ impl Reactor {
         self.parking.leave(&self.driver)?;
         self.shrink();
         self.stop_timer()?;
-        if !self.pending.is_empty() {
+        if !self.pending.is_empty() || !self.doorbells.are_rung() {
             return Ok(());
         }
         match &self.driver {
@@ -65,8 +65,10 @@ impl Reactor {
     /// True if nothing has happened and the kernel has nothing in hand.
     fn is_quiet(&mut self) -> io::Result<bool> {
         self.collect()?;
-        let is_quiet =
-            self.pending.is_empty() && !self.tick.is_running() && self.driver.is_submitted();
+        let is_quiet = self.pending.is_empty()
+            && self.doorbells.are_rung()
+            && !self.tick.is_running()
+            && self.driver.is_submitted();
         Ok(is_quiet && !self.driver.has_deferred())
     }
 

@@ -12,6 +12,7 @@ use crate::buffers::{Buffers, RecvBuf};
 use crate::config::{Io, ReactorConfig, Window};
 use crate::datagram::{self, DatagramBuf, Datagrams};
 use crate::descriptor;
+use crate::doorbells::Doorbells;
 use crate::driver::Driver;
 use crate::event::Event;
 use crate::operation::{Completion, RECV_GROUP, Wait, WhenIdle};
@@ -56,6 +57,7 @@ pub struct Reactor {
     /// Listeners, UDP sockets, and the doorbells of peers.
     kept: Vec<Arc<OwnedFd>>,
     doorbell: DoorbellTarget,
+    pub(crate) doorbells: Doorbells,
     _one_thread: PhantomData<*const ()>,
 }
 
@@ -96,6 +98,7 @@ impl Reactor {
             care: Care::default(),
             kept: Vec::new(),
             doorbell,
+            doorbells: Doorbells::default(),
             _one_thread: PhantomData,
         })
     }
@@ -314,18 +317,10 @@ impl Reactor {
     }
 
     /// Rings a peer with this reactor's next turn. The peer sees [`Event::Doorbell`] in its own next turn, also if it
-    /// is parked.
+    /// is parked. If the kernel has no memory for that, this reactor tries again at the end of each window.
     pub fn doorbell(&mut self, peer: &DoorbellTarget) {
         self.keep(&peer.0);
         self.driver.ring_bell(peer.0.as_raw_fd());
-    }
-
-    /// A peer could not be rung. If that was for lack of memory, it is rung again: perhaps it sleeps, and nobody else
-    /// rings it. Otherwise the peer is gone.
-    fn ring_failed(&mut self, peer: RawFd, result: i32) {
-        if matches!(-result, libc::ENOMEM | libc::EAGAIN | libc::EOVERFLOW) {
-            self.driver.ring_bell(peer);
-        }
     }
 
     /// By what means this reactor moves bytes.
@@ -392,7 +387,9 @@ impl Reactor {
             self.driver.enter(wait)?;
         }
         self.take_completions(first, events)?;
-        self.tick.report(events);
+        if self.tick.report(events) || !self.tick.is_enabled() {
+            self.doorbells.ring_again(&mut self.driver);
+        }
         Ok(())
     }
 
@@ -499,7 +496,7 @@ impl Reactor {
                 events.push(Event::Wake);
             }
             Kind::Doorbell => events.push(Event::Doorbell),
-            Kind::Ring => self.ring_failed(user_data.payload() as RawFd, result),
+            Kind::Ring => self.doorbells.failed(user_data.payload() as RawFd, -result),
             Kind::RecvDatagram => self.complete_datagram(token, result, flags, events),
             Kind::SendDatagram => {
                 let payload = user_data.payload();

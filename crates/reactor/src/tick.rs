@@ -93,12 +93,16 @@ impl TickTimer {
         }
     }
 
-    /// Reports a tick if there was one.
+    /// Reports a tick if there was one; returns whether there was.
     #[inline]
-    pub(crate) fn report(&mut self, events: &mut Vec<Event>) {
-        if let Some(window) = self.fired.take() {
-            events.push(Event::Tick { window });
-        }
+    pub(crate) fn report(&mut self, events: &mut Vec<Event>) -> bool {
+        let fired = self.fired.take();
+        events.extend(fired.map(|window| Event::Tick { window }));
+        fired.is_some()
+    }
+
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.is_enabled
     }
 
     pub(crate) fn is_running(&self) -> bool {

@@ -89,7 +89,7 @@ impl UserData {
         Self::of(Kind::SendDatagram, payload)
     }
 
-    /// Ringing the doorbell of the peer with this descriptor.
+    /// Ringing the doorbell of the peer with this descriptor, which the reactor keeps open.
     pub(crate) fn ring(peer: RawFd) -> Self {
         Self::of(Kind::Ring, u64::from(peer.cast_unsigned()))
     }

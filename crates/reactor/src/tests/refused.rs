@@ -5,11 +5,16 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use super::common::{connection, hang_up, listen, opened, pattern, poll, reactor, shared, small};
+use super::common::{
+    connection, ends_within, hang_up, in_runtime, listen, opened, pattern, poll, reactor, shared,
+    small, within,
+};
 use crate::operation::Completion;
 use crate::tests::faults::{Fault, inject};
 use crate::user_data::UserData;
-use crate::{Event, Outgoing, Reactor, ReactorConfig, SendId, Token};
+use crate::{
+    DoorbellTarget, Event, Outgoing, Reactor, ReactorConfig, SendId, Token, WhenIdle, Window,
+};
 
 /// The events of sends, one letter each: `B`locked, `D`one, `F`ailed.
 fn said(events: &[Event]) -> Vec<(char, SendId)> {
@@ -221,22 +226,86 @@ fn datagrams_are_out_when_the_kernel_has_taken_them() {
     }
 }
 
+/// Makes a reactor believe that it could not ring a peer, for this reason.
+fn ringing_fails(reactor: &mut Reactor, peer: &DoorbellTarget, errno: i32) {
+    let failure = Completion {
+        user_data: UserData::ring(peer.0.as_raw_fd()),
+        result: -errno,
+        flags: 0,
+    };
+    reactor.complete(&failure, &mut Vec::new());
+}
+
+/// How often a peer has been rung.
+fn rings(peer: &mut Reactor) -> usize {
+    let events = poll(peer);
+    let rings = events
+        .iter()
+        .filter(|event| matches!(event, Event::Doorbell));
+    rings.count()
+}
+
+/// Makes turns until a window has ended, and one more.
+fn until_next_window(reactor: &mut Reactor) {
+    let mut events = Vec::new();
+    while !events
+        .iter()
+        .any(|event| matches!(event, Event::Tick { .. }))
+    {
+        reactor.turn(WhenIdle::Return, &mut events).unwrap();
+    }
+    poll(reactor);
+}
+
+/// A reactor whose long windows do not end.
+fn patient() -> Reactor {
+    let mut patient = reactor(&ReactorConfig {
+        short_window: Duration::from_millis(1),
+        long_window: Duration::from_secs(3600),
+        ..small()
+    });
+    patient.set_window(Window::Long);
+    patient
+}
+
+/// A shortage may last: trying again in each turn would be a thread that never sleeps.
 #[test]
-fn a_doorbell_that_there_was_no_memory_for_is_rung_again() {
-    let (mut own, mut peer) = (reactor(&small()), reactor(&small()));
+fn a_doorbell_that_there_was_no_memory_for_is_rung_again_in_the_next_window() {
+    let (mut own, mut peer) = (patient(), reactor(&small()));
     let target = peer.doorbell_target();
     own.doorbell(&target);
     poll(&mut own);
-    assert!(matches!(poll(&mut peer)[..], [Event::Doorbell]));
-    for (errno, is_heard) in [(libc::ENOMEM, true), (libc::EBADFD, false)] {
-        let failure = Completion {
-            user_data: UserData::ring(target.0.as_raw_fd()),
-            result: -errno,
-            flags: 0,
-        };
-        own.complete(&failure, &mut Vec::new());
-        poll(&mut own);
-        let heard = poll(&mut peer);
-        assert_eq!(matches!(heard[..], [Event::Doorbell]), is_heard, "{errno}");
+    assert_eq!(rings(&mut peer), 1);
+    for errno in [libc::ENOMEM, libc::EAGAIN, libc::EOVERFLOW, libc::ENOMEM] {
+        ringing_fails(&mut own, &target, errno);
+        for _ in 0..100 {
+            poll(&mut own);
+        }
+        assert_eq!(rings(&mut peer), 0, "no window has ended");
     }
+    own.set_window(Window::Short);
+    until_next_window(&mut own);
+    assert_eq!(rings(&mut peer), 1, "once, however often it has failed");
+    until_next_window(&mut own);
+    assert_eq!(rings(&mut peer), 0, "it has been heard");
+    ringing_fails(&mut own, &target, libc::EBADFD);
+    until_next_window(&mut own);
+    assert_eq!(rings(&mut peer), 0, "the peer is gone");
+}
+
+#[test]
+fn a_reactor_parks_only_when_all_bells_are_rung() {
+    within(60, || {
+        in_runtime(|| async {
+            let (mut own, mut peer) = (patient(), reactor(&small()));
+            let target = peer.doorbell_target();
+            ringing_fails(&mut own, &target, libc::ENOMEM);
+            own.park().await.unwrap();
+            assert_eq!(rings(&mut peer), 0, "it has not tried");
+            own.set_window(Window::Short);
+            until_next_window(&mut own);
+            assert_eq!(rings(&mut peer), 1);
+            assert!(!ends_within(Duration::from_millis(20), own.park()).await);
+        });
+    });
 }
