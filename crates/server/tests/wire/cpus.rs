@@ -1,10 +1,12 @@
-//! Which CPUs shards stay on, and what their process holds open.
+//! Which CPUs shards stay on, how long their slices of these are, and what their process holds open.
 //!
-//! Other tests run servers at the same time, so which CPU is free is not for these to say: that a CPU is claimed by one server
-//! at a time holds however many there are.
+//! Other tests run servers at the same time, so which CPU is free is not for these to say: that a CPU is claimed by one
+//! server at a time holds however many there are.
 
 use std::fs;
+use std::path::PathBuf;
 
+use crate::faults::eventually;
 use crate::server::{Server, binary};
 use crate::skip::skipped;
 
@@ -67,6 +69,81 @@ fn two_servers_never_have_the_same_cpu() {
         let is_alone = !placed[..index].contains(cpu);
         assert!(*cpu == all || is_alone, "{placed:?}");
     }
+}
+
+/// The scheduler's slice of each shard's thread in nanoseconds; none where the kernel does not show it.
+fn slices_of_shards(server: &Server) -> Vec<u64> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
+    let slice = |task: PathBuf| {
+        let name = fs::read_to_string(task.join("comm")).ok()?;
+        let sched = fs::read_to_string(task.join("sched")).ok()?;
+        let line = sched.lines().find(|line| line.starts_with("se.slice "))?;
+        let slice = line.split(':').nth(1)?.trim().parse().expect("a number");
+        name.starts_with("shard-").then_some(slice)
+    };
+    tasks.filter_map(|task| slice(task.ok()?.path())).collect()
+}
+
+/// Whether `sched_runtime` of SCHED_OTHER means something to this kernel.
+fn kernel_takes_slices() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    let mut next = || numbers.next()?.parse::<u32>().ok();
+    (next(), next()) >= (Some(6), Some(12))
+}
+
+/// The number of shards with a short slice; `None` where slices are not shown, or mean nothing.
+fn short_slices(server: &Server) -> Option<usize> {
+    let slices = slices_of_shards(server);
+    let said = server.stderr_text();
+    if slices.is_empty() || !kernel_takes_slices() || said.contains("slice stays") {
+        skipped(&format!("no slices here: {slices:?} {said}"));
+        return None;
+    }
+    // glommio has an idle thread of the same name beside each, with the usual slice.
+    Some(slices.iter().filter(|&&slice| slice == 100_000).count())
+}
+
+#[test]
+fn shards_that_are_kept_on_cpus_of_their_own_ask_for_short_slices() {
+    let Some(([one, two], _)) = two_cpus() else {
+        return;
+    };
+    let list = format!("{one},{two}");
+    for (shards, options, expected) in [
+        (2, ["--cpus", &list], 2),
+        (3, ["--cpus", &list], 0),
+        (1, ["-o", "no_pin"], 0),
+    ] {
+        let server = Server::start(shards, &[&["-v", "-v"], &options[..]].concat());
+        if expected > 0 {
+            eventually("it tells of slices", || {
+                server.stderr_text().contains("slice")
+            });
+        }
+        let Some(short) = short_slices(&server) else {
+            return;
+        };
+        assert_eq!(short, expected, "{shards} shards, {options:?}");
+    }
+}
+
+/// The second of two servers finds all CPUs claimed, or both do.
+#[test]
+fn shards_of_two_servers_that_share_cpus_do_not_both_ask_for_short_slices() {
+    let Some((_, all)) = two_cpus() else { return };
+    let count = std::thread::available_parallelism().unwrap().get();
+    let servers = [(); 2].map(|()| Server::start(count, &["-v", "-v"]));
+    let mut with_short = 0;
+    for server in &servers {
+        let kept = (0..count).filter(|&shard| cpus(server, shard) != all);
+        let Some(short) = short_slices(server) else {
+            return;
+        };
+        assert_eq!(short, kept.count());
+        with_short += usize::from(short > 0);
+    }
+    assert!(with_short <= 1, "both have all CPUs for themselves");
 }
 
 #[test]

@@ -232,49 +232,6 @@ fn cores_and_locked_memory_may_be_asked_for() {
     assert_eq!(server.connect().set("a", b"1"), "STORED");
 }
 
-/// The scheduler's slice of each shard's thread in nanoseconds; none where the kernel does not show it.
-fn slices_of_shards(server: &Server) -> Vec<u64> {
-    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
-    let slice = |task: PathBuf| {
-        let name = fs::read_to_string(task.join("comm")).ok()?;
-        let sched = fs::read_to_string(task.join("sched")).ok()?;
-        let line = sched.lines().find(|line| line.starts_with("se.slice "))?;
-        let slice = line.split(':').nth(1)?.trim().parse().expect("a number");
-        name.starts_with("shard-").then_some(slice)
-    };
-    tasks.filter_map(|task| slice(task.ok()?.path())).collect()
-}
-
-/// Whether `sched_runtime` of SCHED_OTHER means something to this kernel.
-fn kernel_takes_slices() -> bool {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-    let mut next = || numbers.next()?.parse::<u32>().ok();
-    (next(), next()) >= (Some(6), Some(12))
-}
-
-#[test]
-fn shards_that_have_a_cpu_each_ask_the_scheduler_for_short_slices() {
-    let cpus = std::thread::available_parallelism().unwrap().get();
-    for (shards, short) in [(cpus.min(2), cpus.min(2)), (2 * cpus + 1, 0)] {
-        let server = Server::start(shards, &["-v", "-v"]);
-        if short > 0 && !server.is_old_memcached {
-            wait_until("it tells of slices", || {
-                server.stderr_text().contains("slice")
-            });
-        }
-        let slices = slices_of_shards(&server);
-        let said = server.stderr_text();
-        if slices.is_empty() || !kernel_takes_slices() || said.contains("slice stays") {
-            skipped(&format!("no slices here: {slices:?} {said}"));
-            return;
-        }
-        // glommio has an idle thread of the same name beside each.
-        let found = slices.iter().filter(|&&slice| slice == 100_000).count();
-        assert_eq!(found, short, "{shards} shards: {slices:?}");
-    }
-}
-
 #[test]
 fn a_unix_socket_has_no_ports_to_write() {
     let folder = Folder::new("noports");
