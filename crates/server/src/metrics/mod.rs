@@ -9,8 +9,8 @@
 //!                               latency.rs: durations --> histograms ----'
 //! ```
 //!
-//! What is told is what `stats` and its subcommands tell: their names and values are translated by tables, so that the two
-//! cannot differ. Nothing here is on a shard's path: a scrape costs each shard one message, which it answers while it
+//! What is told is what `stats` and its subcommands tell: their names and values are translated by tables, so that the
+//! two cannot differ. Nothing here is on a shard's path: a scrape costs each shard one message, which it answers while it
 //! has its engine in hand anyway.
 
 mod collect;
@@ -32,7 +32,7 @@ use crate::error::StartError;
 use crate::process;
 use crate::shared::Shared;
 
-use collect::{Collector, Missing};
+use collect::{Collected, Collector, Missing};
 use families::Format;
 use page::Page;
 
@@ -72,15 +72,21 @@ impl Site {
     fn answer(&mut self, request: &Request<'_>) -> Answer {
         match request.path() {
             "/metrics" => match self.collector.collect() {
-                Ok(reports) => {
+                Ok(Collected { shards, .. }) => {
                     let format = Format::wanted(request.header("accept"));
-                    let text = self.page.render(&self.shared, &reports, format);
+                    let text = self.page.render(&self.shared, &shards, format);
                     Answer::ok(format.media_type(), text)
                 }
                 Err(missing) => unavailable(&missing),
             },
             "/healthz" => match self.collector.collect() {
-                Ok(_) => Answer::ok("text/plain; charset=utf-8", "ok\n"),
+                Ok(Collected { late, .. }) => {
+                    let late = match late.is_empty() {
+                        true => String::new(),
+                        false => format!("{late}\n"),
+                    };
+                    Answer::ok("text/plain; charset=utf-8", format!("ok\n{late}"))
+                }
                 Err(missing) => unavailable(&missing),
             },
             _ => Answer::refusal("404 Not Found", "There are /metrics and /healthz."),

@@ -8,9 +8,12 @@ use crate::cell::{Pairs, ShardReport};
 use crate::shared::Shared;
 use crate::stats;
 
+use super::collect::Shown;
 use super::families::{Families, Family, Format, Label};
 use super::latency::Histograms;
-use super::tables::{self, BUILD_INFO, COMMANDS, Row, Rows, SLAB_COMMANDS, UP, VERSION};
+use super::tables::{
+    self, BUILD_INFO, COMMANDS, REPORT_AGE, Row, Rows, SLAB_COMMANDS, UP, VERSION,
+};
 
 /// The tables, ready to be looked up in.
 pub(super) struct Page {
@@ -36,14 +39,9 @@ impl Page {
         }
     }
 
-    /// The whole page, of the reports of all shards.
-    pub(super) fn render(
-        &mut self,
-        shared: &Shared,
-        reports: &[ShardReport],
-        format: Format,
-    ) -> String {
-        let reports: Vec<&ShardReport> = reports.iter().collect();
+    /// The whole page, of what all shards have told.
+    pub(super) fn render(&mut self, shared: &Shared, told: &[Shown<'_>], format: Format) -> String {
+        let reports: Vec<&ShardReport> = told.iter().map(|shown| shown.report).collect();
         let mut families = Families::default();
         families.add(&UP, &[], 1);
         let general = stats::general::render(shared, &reports);
@@ -59,6 +57,7 @@ impl Page {
         self.items.tell(&mut families, &items, "slab");
         let shards = stats::shards::render(shared, &reports);
         self.shards.tell(&mut families, &shards, "shard");
+        ages(&mut families, told);
         let memory = stats::memory::render(shared, &reports);
         self.memory.tell(&mut families, &memory, "shard");
         self.histograms.tell(&mut families, shared);
@@ -120,6 +119,14 @@ fn texts(pairs: &Pairs) -> impl Iterator<Item = (&str, &str)> {
 /// The number and the name of a statistic of a slab class or of a shard: `5:name`, or `items:5:name`.
 fn numbered(name: &str) -> Option<(&str, &str)> {
     name.strip_prefix("items:").unwrap_or(name).split_once(':')
+}
+
+/// How old the figures of each shard are.
+fn ages(families: &mut Families, told: &[Shown<'_>]) {
+    for shown in told {
+        let labels: [Label<'_>; 1] = [("shard", &shown.report.shard.0)];
+        families.add(&REPORT_AGE, &labels, shown.age.as_secs_f64());
+    }
 }
 
 fn versions(families: &mut Families, general: &Pairs) {

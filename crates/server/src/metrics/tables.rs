@@ -78,6 +78,12 @@ pub(super) const UP: Family = Family {
     kind: Kind::Gauge,
     help: "Whether the server has told its statistics.",
 };
+/// Names the shards whose figures are not of now.
+pub(super) const REPORT_AGE: Family = Family {
+    name: "corecached_shard_report_age_seconds",
+    kind: Kind::Gauge,
+    help: "Age of the shard's figures: 0 unless it has not answered within a second.",
+};
 /// The version of memcached.
 pub(super) const VERSION: Family = Family {
     name: "memcached_version",

@@ -5,6 +5,7 @@ mod checker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cell::{Pairs, ShardReport};
 use crate::ground::config::Config;
@@ -12,12 +13,13 @@ use crate::run::{Built, build};
 use crate::shared::Shared;
 use crate::stats;
 
+use super::collect::Shown;
 use super::families::{Family, Format, Kind};
 use super::latency::DURATIONS;
 use super::page::Page;
 use super::tables::{
-    BUILD_INFO, COMMANDS, GENERAL, ITEMS, MEMORY, Rows, SETTINGS, SHARDS, SLAB_COMMANDS, SLABS,
-    Scale, UP, VERSION,
+    BUILD_INFO, COMMANDS, GENERAL, ITEMS, MEMORY, REPORT_AGE, Rows, SETTINGS, SHARDS,
+    SLAB_COMMANDS, SLABS, Scale, UP, VERSION,
 };
 use checker::check;
 
@@ -41,8 +43,8 @@ const UNTOLD: [(&str, &str); 14] = [
     ("N:total", "the same as corecached_shard_charged_bytes"),
 ];
 
-/// A server of two shards without sockets, with the statistics that options bring, and reports of its shards in which one
-/// slab class is in use.
+/// A server of two shards without sockets, with the statistics that options bring, and reports of its shards in which
+/// one slab class is in use.
 fn server() -> (Arc<Shared>, Vec<ShardReport>) {
     let config = Config {
         threads: 2,
@@ -115,8 +117,11 @@ fn every_statistic_has_a_row_or_a_reason() {
 #[test]
 fn every_line_is_open_metrics() {
     let (shared, reports) = server();
+    let ages = [Duration::ZERO, Duration::from_millis(2500)];
+    let shards = reports.iter().zip(ages);
+    let shards: Vec<_> = shards.map(|(report, age)| Shown { report, age }).collect();
     let mut page = Page::new();
-    let told = check(&page.render(&shared, &reports, Format::OpenMetrics));
+    let told = check(&page.render(&shared, &shards, Format::OpenMetrics));
     for (name, labels, value) in [
         ("memcached_up", &[][..], 1.0),
         (
@@ -147,10 +152,20 @@ fn every_line_is_open_metrics() {
             6.0,
         ),
         ("corecached_shard_get_hits_total", &[("shard", "1")], 3.0),
+        (
+            "corecached_shard_report_age_seconds",
+            &[("shard", "0")],
+            0.0,
+        ),
+        (
+            "corecached_shard_report_age_seconds",
+            &[("shard", "1")],
+            2.5,
+        ),
     ] {
         assert_eq!(told.value(name, labels), Some(value), "{name} {labels:?}");
     }
-    let plain = page.render(&shared, &reports, Format::Plain);
+    let plain = page.render(&shared, &shards, Format::Plain);
     assert!(plain.contains("\n# TYPE memcached_commands_total counter\n"));
     assert!(!plain.contains("# EOF"));
     // A secret of the server, though `stats shards` tells it to clients.
@@ -160,7 +175,15 @@ fn every_line_is_open_metrics() {
 /// All families, each once.
 fn families() -> BTreeMap<&'static str, Family> {
     let tables = [GENERAL, SETTINGS, SLABS, ITEMS, SHARDS, MEMORY].concat_rows();
-    let rest = [UP, VERSION, BUILD_INFO, COMMANDS, SLAB_COMMANDS, DURATIONS];
+    let rest = [
+        UP,
+        VERSION,
+        BUILD_INFO,
+        COMMANDS,
+        SLAB_COMMANDS,
+        DURATIONS,
+        REPORT_AGE,
+    ];
     let mut families = BTreeMap::new();
     for family in tables.chain(rest) {
         let known = families.entry(family.name).or_insert(family);

@@ -1,15 +1,15 @@
-//! `/healthz`: ok while every shard answers.
+//! `/healthz`: ok while every shard answers, or has done so a moment ago.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::faults::eventually;
 use crate::skip::skipped;
 
-use super::{Measured, PATIENCE, is_other_server};
+use super::{Measured, PATIENCE, PROMETHEUS, REPORT_AGE, check, is_other_server};
 
 #[test]
 fn a_server_that_answers_is_well() {
@@ -18,8 +18,7 @@ fn a_server_that_answers_is_well() {
     }
     for shards in [1, 4] {
         let measured = Measured::start(shards, &[]);
-        let reply = measured.get("/healthz", "");
-        assert_eq!((&*reply.status, &*reply.body), ("200 OK", "ok\n"));
+        becomes_well(&measured);
     }
 }
 
@@ -50,28 +49,79 @@ impl Drop for Stopped {
     }
 }
 
+fn becomes_well(measured: &Measured) {
+    eventually("it is well", || measured.get("/healthz", "").body == "ok\n");
+}
+
+/// What a scrape says about the age of a shard's figures; `None` if it is refused.
+fn report_age(measured: &Measured, shard: &str) -> Option<f64> {
+    let reply = measured.get("/metrics", &format!("Accept: {PROMETHEUS}\r\n"));
+    let is_refused = reply.status == "503 Service Unavailable";
+    (!is_refused).then(|| {
+        let told = check(&reply.body);
+        let age = told.value(REPORT_AGE, &[("shard", shard)]);
+        age.expect("each shard has an age")
+    })
+}
+
+/// Shard 1 is stopped, and asked at once. Returns whether it was forgiven: not if the test itself had to wait for the
+/// CPU, so that it came too late.
+fn is_forgiven(measured: &Measured) -> bool {
+    let begun = Instant::now();
+    let reply = measured.get("/healthz", "");
+    assert!(
+        begun.elapsed() >= Duration::from_secs(1),
+        "it has not waited"
+    );
+    let age = report_age(measured, "1");
+    assert!(age.is_none_or(|age| age >= 1.0), "it is {age:?} s old");
+    age.is_some() && reply.status == "200 OK" && reply.body.starts_with("ok\nShard")
+}
+
+/// Shard 1 stays stopped. Returns whether it alone is named in the end: not if it was stopped where it holds something
+/// that others wait for, such as a lock of the allocator.
+fn is_named_alone(measured: &Measured) -> bool {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let reply = measured.get("/healthz", "");
+        if reply.status == "503 Service Unavailable"
+            && reply.body.starts_with("Shard 1 has not answered for ")
+        {
+            return report_age(measured, "1").is_none();
+        }
+        if Instant::now() > until {
+            println!("{}", reply.body);
+            return false;
+        }
+    }
+}
+
+/// On a busy machine other shards may be late as well, but none of them for ten seconds.
 #[test]
-fn a_shard_that_does_not_answer_is_named_and_forgiven() {
+fn a_shard_that_does_not_answer_is_forgiven_first_and_named_later() {
     if is_other_server() {
         return;
     }
     let measured = Measured::start(3, &[]);
-    let stopped = match Stopped::stop(measured.server.thread("shard-1")) {
-        Ok(stopped) => stopped,
-        Err(error) => return skipped(&format!("threads cannot be stopped (ptrace): {error}")),
-    };
-    for target in ["/healthz", "/metrics", "/healthz"] {
-        let begun = Instant::now();
-        let reply = measured.get(target, "");
-        assert_eq!(reply.status, "503 Service Unavailable", "{target}");
-        assert_eq!(reply.body, "Shard 1 has not answered within a second.\n");
-        assert!(begun.elapsed().as_millis() >= 1000, "it has not waited");
+    let (mut forgiven, mut named) = (false, false);
+    for _ in 0..5 {
+        becomes_well(&measured);
+        let stopped = match Stopped::stop(measured.server.thread("shard-1")) {
+            Ok(stopped) => stopped,
+            Err(error) => return skipped(&format!("threads cannot be stopped (ptrace): {error}")),
+        };
+        forgiven |= is_forgiven(&measured);
+        named |= is_named_alone(&measured);
+        drop(stopped);
+        if forgiven && named {
+            break;
+        }
     }
-    drop(stopped);
-    eventually("it is well again", || {
-        measured.get("/healthz", "").status == "200 OK"
+    assert!(forgiven && named, "forgiven {forgiven}, named {named}");
+    becomes_well(&measured);
+    eventually("its figures are of now", || {
+        report_age(&measured, "1") == Some(0.0)
     });
-    measured.scrape();
 }
 
 /// While clients still have replies to take, the server is on its way out. That takes two seconds, in which a test on a
