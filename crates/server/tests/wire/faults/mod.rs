@@ -9,6 +9,7 @@ mod hoards;
 mod idle;
 mod memory;
 mod midway;
+mod parking;
 mod prefault;
 mod signals;
 mod slow_reader;
