@@ -300,8 +300,9 @@ fn a_shard_above_its_share_sleeps() {
     std::thread::sleep(Duration::from_secs(SECONDS));
     let made = ticks() - before;
     println!("{made} turns in {SECONDS} s");
-    // Awake it makes 500 in a second, and after each request some that look whether more comes.
-    assert!(made < 100 * SECONDS, "{made} turns in {SECONDS} s");
+    // Awake it makes 500 in a second, or 60 if nothing waits for its windows. Asleep it is woken once a second for its
+    // upkeep, and makes some turns then and after each request that look whether more comes.
+    assert!(made < 30 * SECONDS, "{made} turns in {SECONDS} s");
 }
 
 /// Each has no more than it may have while memory is short, and there are so many that it is too much.
