@@ -1,11 +1,13 @@
 //! What no cache can do better, and what those reach that know the future.
 //!
 //! * Keys asked for the first time are misses.
-//! * Where all items have the same size, Belady's MIN misses least: the item goes whose next use is the farthest, be it the new one.
-//! * Items of different sizes have no such rule (finding the optimum is NP-hard). PFOO-L (Berger, Beckmann and Harchol-Balter,
-//!   "Practical Bounds on Optimal Caching with Variable Object Sizes", 2018) is a bound: to hit, an item takes its bytes from one use to the next;
-//!   the cheapest such spans are chosen until they fill the memory times the time, though not at each moment. And two heuristics show
-//!   what can be reached: the farthest next use, and of a sample the largest product of bytes and time to the next use.
+//! * Where all items have the same size, Belady's MIN misses least: the item goes whose next use is the farthest, be it
+//!   the new one.
+//! * Items of different sizes have no such rule (finding the optimum is NP-hard). PFOO-L (Berger, Beckmann and
+//!   Harchol-Balter, "Practical Bounds on Optimal Caching with Variable Object Sizes", 2018) is a bound: to hit, an
+//!   item takes its bytes from one use to the next; the cheapest such spans are chosen until they fill the memory times
+//!   the time, though not at each moment. And two heuristics show what can be reached: the farthest next use, and of a
+//!   sample the largest product of bytes and time to the next use.
 //!
 //! A next use that is a write is none: what is held until then is of no use. Deadlines are not looked at.
 

@@ -12,8 +12,8 @@
 //! report     table, CSV and plot of miss ratios
 //! ```
 //!
-//! A stream is served by memcached first: its slab pages and its hash table, as `stats` tells them, are then the limit of
-//! the engine, whose index counts inside. The models get the bytes of items that the engine held at the end.
+//! A stream is served by memcached first: its slab pages and its hash table, as `stats` tells them, are then the limit
+//! of the engine, whose index counts inside. The models get the bytes of items that the engine held at the end.
 
 pub mod bound;
 pub mod engine;

@@ -1,7 +1,7 @@
 //! A real memcached on a Unix socket, read through in batches.
 //!
-//! One `get` asks for a batch of keys, then each miss is set. A key that comes a second time ends the batch, so that it is
-//! asked for after its set, as it would be without batches.
+//! One `get` asks for a batch of keys, then each miss is set. A key that comes a second time ends the batch, so that it
+//! is asked for after its set, as it would be without batches.
 
 use std::collections::{HashMap, HashSet};
 use std::io;

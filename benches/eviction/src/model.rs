@@ -25,7 +25,8 @@ pub use self::segmented::Segmented;
 pub use self::sieve::Sieve;
 pub use self::tinylfu::TinyLfu;
 
-/// What differs between policies. Nodes are items that are present; `lists` has them in as many lists as the policy wants.
+/// What differs between policies. Nodes are items that are present; `lists` has them in as many lists as the policy
+/// wants.
 pub trait Policy {
     /// Number of lists.
     const LISTS: usize;

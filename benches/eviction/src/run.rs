@@ -151,8 +151,8 @@ impl Comparison {
         self.outcomes.iter().find(|outcome| outcome.cache == cache)
     }
 
-    /// The bounds by name, in a hundred read-throughs: first requests of a key, fewest misses, and those of one that knows
-    /// the future.
+    /// The bounds by name, in a hundred read-throughs: first requests of a key, fewest misses, and those of one that
+    /// knows the future.
     #[must_use]
     pub fn bounds(&self) -> [(&'static str, f64); 3] {
         let percent = |count: u64| 100.0 * count as f64 / self.bound.reads.max(1) as f64;
@@ -445,8 +445,8 @@ mod tests {
         }
     }
 
-    /// Where a page holds a few values of a size, sizes have to share pages. (The engine missed 4 to 7 points more than the
-    /// model when each had its own, and when chains were evicted for their last chunks.)
+    /// Where a page holds a few values of a size, sizes have to share pages. (The engine missed 4 to 7 points more than
+    /// the model when each had its own, and when chains were evicted for their last chunks.)
     #[test]
     fn of_large_sizes_the_engine_misses_about_as_much_as_one_queue_over_all() {
         let options = Options::parse_from(["eviction"]);

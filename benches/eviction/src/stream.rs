@@ -1,8 +1,8 @@
 //! Request streams: what is asked for, in which order, and how large it is.
 //!
-//! A stream is made of layers, each optional: a zipf distribution over a universe of keys, keys that are asked for once,
-//! scans over the universe, a hot set that moves, sizes, deadlines and writes. A key always has the same size and the
-//! same time to live, derived from its number; order and choice come from the seed.
+//! A stream is made of layers, each optional: a zipf distribution over a universe of keys, keys that are asked for
+//! once, scans over the universe, a hot set that moves, sizes, deadlines and writes. A key always has the same size and
+//! the same time to live, derived from its number; order and choice come from the seed.
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};

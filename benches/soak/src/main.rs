@@ -1,8 +1,8 @@
 //! A self-checking random load: it says whether a server ever gave back something else than it was told to keep.
 //!
 //! Rounds follow each other until the time is up. Each starts a server with other options, lets clients of all three
-//! protocols change and read keys while others read slowly, break off in the middle of a value, flush, change the memory
-//! limit, stop and continue the process, and checks every reply to the byte.
+//! protocols change and read keys while others read slowly, break off in the middle of a value, flush, change the
+//! memory limit, stop and continue the process, and checks every reply to the byte.
 //!
 //! ```text
 //!   seed -> Setup -> server -+-> owner threads      every verb on keys of their own, checked against a model

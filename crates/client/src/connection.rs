@@ -5,8 +5,9 @@
 //!   pipeline()         ask, ask, ask, send, wait for all answers
 //! ```
 //!
-//! At most [`PIPELINE_BYTES`](crate::limits::PIPELINE_BYTES) of unanswered requests, or one request, are on their way at
-//! once. So both sides never block each other for ever, even if the server stops reading while its replies are not read.
+//! At most [`PIPELINE_BYTES`](crate::limits::PIPELINE_BYTES) of unanswered requests, or one request, are on their way
+//! at once. So both sides never block each other for ever, even if the server stops reading while its replies are not
+//! read.
 
 use crate::answer::Answer;
 use crate::config::{Config, Login};
@@ -156,7 +157,8 @@ impl<S: Read + Write> Connection<S> {
         Ok(())
     }
 
-    /// Sends a request. True if it will be answered; each such answer must be [received](Connection::receive), in order.
+    /// Sends a request. True if it will be answered; each such answer must be [received](Connection::receive), in
+    /// order.
     ///
     /// # Errors
     ///

@@ -11,8 +11,8 @@
 //!  '- telemetry     counters and events                              written by all, read by nobody
 //! ```
 //!
-//! Its other methods are beside this file: `verbs`, `stage` and `pin` for clients, `upkeep` for the background, `reports`
-//! for users. Each call has an [`Effort`] of its own, which says what the call may cost.
+//! Its other methods are beside this file: `verbs`, `stage` and `pin` for clients, `upkeep` for the background,
+//! `reports` for users. Each call has an [`Effort`] of its own, which says what the call may cost.
 
 use std::io;
 use std::sync::Arc;

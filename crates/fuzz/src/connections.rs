@@ -1,8 +1,8 @@
-//! A whole connection: however what a client sends is cut into arrivals, it is answered alike; and every request datagram
-//! is answered in whole messages.
+//! A whole connection: however what a client sends is cut into arrivals, it is answered alike; and every request
+//! datagram is answered in whole messages.
 //!
 //! ```text
-//!   input:  how (1 byte) | seed of the cuts (3 bytes) | commands as they are, or the choices that commands are made from
+//!   input:  how (1 byte) | seed of the cuts (3 bytes) | commands as they are, or choices to make some from
 //!
 //!   commands --+-- at once ---------> a fresh server --> replies --+
 //!              +-- cut into pieces -> another one -----> replies --+-- equal
@@ -18,13 +18,15 @@ use crate::streams::{binary, fill_in, meta, text};
 /// A fresh server of streams: what it answers to pieces that arrive one after the other, and whether it closes the
 /// connection before the client does.
 pub type Stream = fn(&[&[u8]]) -> (Vec<u8>, bool);
-/// A fresh server of datagrams: the message for each, if it is a request, with all of its datagrams one after the other.
+/// A fresh server of datagrams: the message for each, if it is a request, with all of its datagrams one after the
+/// other.
 pub type Datagrams = fn(&[&[u8]]) -> Vec<Option<Vec<u8>>>;
 
 /// Commands of one input at most, and bytes of them, give or take one.
 const COMMANDS_MAX: usize = 64;
 const COMMAND_BYTES_MAX: usize = 1 << 20;
-/// What a TLS client sends first. A server takes the byte alone for that, and looks at those behind it if they are there.
+/// What a TLS client sends first. A server takes the byte alone for that, and looks at those behind it if they are
+/// there.
 const TLS_HANDSHAKE: u8 = 22;
 /// A line that is longer closes the connection, but only if it arrives without its end.
 const LINE_BYTES_MAX: usize = 2048;

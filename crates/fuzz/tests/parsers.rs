@@ -1,5 +1,5 @@
-//! Every parser target over the seeds of `fuzz/seeds`, over changed seeds, and over random bytes: what a machine without
-//! libFuzzer can run. `FUZZ_SEED` and `FUZZ_RUNS` choose others and more.
+//! Every parser target over the seeds of `fuzz/seeds`, over changed seeds, and over random bytes: what a machine
+//! without libFuzzer can run. `FUZZ_SEED` and `FUZZ_RUNS` choose others and more.
 
 use std::path::Path;
 

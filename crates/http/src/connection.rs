@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A client that has waited for its answer in vain is told so. What a client sends after its request is read and thrown
-//! away for a while: if it were left unread, the kernel would reset the connection, and the client could lose the answer.
+//! away for a while: if it were left unread, the kernel would reset the connection, and the client could lose the
+//! answer.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};

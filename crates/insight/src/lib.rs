@@ -1,8 +1,8 @@
 //! corecached-insight: what the requests of a server say about its keys and its memory.
 //!
 //! * [`HotKeys`]: the keys that are asked for most, from one request in so many;
-//! * [`Estimator`]: the miss ratio that the server would have with less or more memory, from the keys whose hash is in a
-//!   small range.
+//! * [`Estimator`]: the miss ratio that the server would have with less or more memory, from the keys whose hash is in
+//!   a small range.
 //!
 //! No I/O, no clock, no threads, no dependencies: times come in with each call. Memory is bounded, and nothing is
 //! allocated after the start except for reports.

@@ -23,8 +23,8 @@ pub const BUFFERED_MAX: usize = 4096;
 const INTERVAL_MAX: u32 = 256;
 /// Requests that are looked at in a second at one length of the interval before it doubles.
 const TAKEN_PER_INTERVAL: u32 = 128;
-/// After a second in which fewer requests were looked at, intervals are shorter. So under a steady load some 100 requests
-/// are looked at in a second.
+/// After a second in which fewer requests were looked at, intervals are shorter. So under a steady load some 100
+/// requests are looked at in a second.
 const TAKEN_MIN: u32 = 64;
 /// Intervals become shorter by this factor for each such second.
 const SHORTENED_BY: u32 = 4;

@@ -66,7 +66,8 @@ impl Doorstep {
         sleeps
     }
 
-    /// Reader: it no longer sleeps, and may sleep again before it looks at its queues; what was pushed keeps it from that.
+    /// Reader: it no longer sleeps, and may sleep again before it looks at its queues; what was pushed keeps it from
+    /// that.
     pub fn rise(&self) {
         self.bell.awake();
     }

@@ -5,9 +5,12 @@
 //!
 //! | | strict | as C |
 //! | --- | --- | --- |
-//! | used for | all numbers but these: exptime, delta, cas unique, meta flags, length of `ms`, admin commands | client flags, exptime and length of the classic storage commands |
+//! | used for | all other numbers | client flags, exptime and length of the classic storage commands |
 //! | signs | `-` where negative numbers make sense | the same, and `+` |
 //! | longest word | 11 bytes (32 bits), 22 bytes (64 bits), with sign and zeros in front | none |
+//!
+//! Strict are, among others: exptime of other commands, delta, cas unique, meta flags, the length of `ms`, and all
+//! numbers of admin commands.
 
 /// Longest word of a strict 32-bit number.
 const STRICT_32_BYTES_MAX: usize = 11;

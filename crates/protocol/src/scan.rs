@@ -23,7 +23,8 @@ pub fn find(byte: u8, text: &[u8]) -> Option<usize> {
             return memchr::memchr(byte, &text[at..]).map(|index| at + index);
         }
     }
-    // Fewer than eight bytes are left: look at the last eight of the text, of which the first ones are known not to match.
+    // Fewer than eight bytes are left: look at the last eight of the text, of which the first ones are known not to
+    // match.
     match text.last_chunk::<8>() {
         Some(chunk) => find_in_chunk(byte, *chunk).map(|index| text.len() - 8 + index),
         None => text.iter().position(|&other| other == byte),

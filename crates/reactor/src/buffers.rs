@@ -183,7 +183,8 @@ impl Buffers {
             }
             Lending::List(returned) => {
                 if let Driver::Epoll(epoll) = driver {
-                    // SAFETY: each buffer is in the list once, after its `RecvBuf` was consumed or before there was one.
+                    // SAFETY: each buffer is in the list once, after its `RecvBuf` was consumed or before there was
+                    // one.
                     unsafe { epoll.supply(returned, self.group) };
                 }
             }

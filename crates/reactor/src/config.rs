@@ -32,8 +32,8 @@ pub struct ReactorConfig {
     /// Length of a short warm window ([`Window::Short`]), after which there is an [`crate::Event::Tick`]; zero:
     /// there are no ticks.
     ///
-    /// Each tick wakes the thread. At 500 us that cost 5% of the CPU of one shard at half load. At 2 ms 16 shards on two
-    /// CPUs are woken 8,000 times a second.
+    /// Each tick wakes the thread. At 500 us that cost 5% of the CPU of one shard at half load. At 2 ms 16 shards on
+    /// two CPUs are woken 8,000 times a second.
     pub short_window: Duration,
     /// Length of a long warm window ([`Window::Long`]).
     pub long_window: Duration,
@@ -43,8 +43,8 @@ pub struct ReactorConfig {
     pub send_buffer_bytes_max: usize,
     /// The pool of send buffers keeps at most this many bytes of capacity.
     pub send_pool_bytes_max: usize,
-    /// Receive buffers for UDP, a power of two; mapped when the first UDP socket is received from. Each has room for the
-    /// largest datagram, 68 KiB, of which the kernel touches what arrives.
+    /// Receive buffers for UDP, a power of two; mapped when the first UDP socket is received from. Each has room for
+    /// the largest datagram, 68 KiB, of which the kernel touches what arrives.
     pub datagram_buffers: u16,
     /// Bytes of UDP replies that the kernel has not taken yet; more are not accepted.
     pub datagram_bytes_max: usize,

@@ -3,7 +3,7 @@
 //! ```text
 //!   buffer of the ring:   | io_uring_recvmsg_out | peer's address | datagram ........ |
 //!
-//!   reply:                bytes   | datagram 0 | datagram 1 | ... | last |      one buffer, `step` bytes each but the last
+//!   reply:                bytes   | datagram 0 | datagram 1 | ... | last |  one buffer, `step` bytes each but the last
 //!                         packets | msghdr, iovec, address | ...               one send each
 //! ```
 //!

@@ -10,8 +10,8 @@
 //! rings it: a reactor does not park before all bells are rung.
 //!
 //! The kernel is told the number of the peer's descriptor, now and with the next attempt. That number does not become
-//! another file's: it is of a descriptor that belongs to the peer's [`DoorbellTarget`](crate::DoorbellTarget) alone, and
-//! the reactor keeps it open from the first ring on.
+//! another file's: it is of a descriptor that belongs to the peer's [`DoorbellTarget`](crate::DoorbellTarget) alone,
+//! and the reactor keeps it open from the first ring on.
 
 use std::os::fd::RawFd;
 

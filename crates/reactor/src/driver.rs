@@ -71,7 +71,8 @@ impl Driver {
         either!(self, driver => driver.poll(fd, user_data));
     }
 
-    /// Receives datagrams with the addresses of their senders into buffers of [`DATAGRAM_GROUP`](crate::operation::DATAGRAM_GROUP).
+    /// Receives datagrams with the addresses of their senders into buffers of
+    /// [`DATAGRAM_GROUP`](crate::operation::DATAGRAM_GROUP).
     pub(crate) fn recv_datagrams(&mut self, fd: RawFd, user_data: UserData) {
         either!(self, driver => driver.recv_datagrams(fd, user_data));
     }
@@ -116,9 +117,9 @@ impl Driver {
     /// Queues a send for the next `enter`.
     ///
     /// # Safety
-    /// The memory that the entry points to stays valid until the completion of the send. With `skips_success` the promise
-    /// also ends with an `enter` that brought no completion of the send and after which [`Driver::is_submitted`] holds,
-    /// asked before anything else is queued.
+    /// The memory that the entry points to stays valid until the completion of the send. With `skips_success` the
+    /// promise also ends with an `enter` that brought no completion of the send and after which
+    /// [`Driver::is_submitted`] holds, asked before anything else is queued.
     pub(crate) unsafe fn send(&mut self, entry: SendEntry) {
         // SAFETY: the caller's promise.
         either!(self, driver => unsafe { driver.send(entry) });

@@ -20,9 +20,9 @@ use crate::reactor::Reactor;
 
 impl Reactor {
     /// Sleeps in the surrounding executor, which is of the kind that goes with the driver, until there is something for
-    /// the next turn. The caller then calls [`Reactor::turn`] as usual. To be called when a whole warm window has brought
-    /// nothing. Queued operations are submitted first. This may also return although nothing has come, at once and without
-    /// a turn for other tasks.
+    /// the next turn. The caller then calls [`Reactor::turn`] as usual. To be called when a whole warm window has
+    /// brought nothing. Queued operations are submitted first. This may also return although nothing has come, at once
+    /// and without a turn for other tasks.
     pub async fn park(&mut self) -> io::Result<()> {
         self.parking.leave(&self.driver)?;
         self.shrink();

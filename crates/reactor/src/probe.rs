@@ -126,8 +126,8 @@ fn raise_memlock(shards: usize) -> Result<(), StartError> {
     let mut limit = memlock_limit()?;
     if limit.rlim_cur < limit.rlim_max {
         limit.rlim_cur = limit.rlim_max;
-        // SAFETY: reads a live `rlimit`. Raising the soft limit up to the hard one needs no privilege; should it fail all the
-        // same, as under a filter, the soft limit that is in force counts.
+        // SAFETY: reads a live `rlimit`. Raising the soft limit up to the hard one needs no privilege; should it fail
+        // all the same, as under a filter, the soft limit that is in force counts.
         unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
     }
     match StartError::memlock_too_low(memlock_limit()?.rlim_cur, shards) {

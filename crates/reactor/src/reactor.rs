@@ -354,8 +354,9 @@ impl Reactor {
         self.run(wait, events)
     }
 
-    /// As [`Self::turn`] with [`WhenIdle::Sleep`], but gathers up to `want` completions for up to `min_wait_usec` microseconds before it
-    /// returns: fewer wake-ups for a little latency. Before Linux 6.12 it returns with the first completion.
+    /// As [`Self::turn`] with [`WhenIdle::Sleep`], but gathers up to `want` completions for up to `min_wait_usec`
+    /// microseconds before it returns: fewer wake-ups for a little latency. Before Linux 6.12 it returns with the first
+    /// completion.
     pub fn turn_batched(
         &mut self,
         min_wait_usec: u32,
@@ -380,7 +381,8 @@ impl Reactor {
         } else {
             Wait::Poll
         };
-        // A turn that does not wait starts the timer, too: a caller that always has something to do has windows as well.
+        // A turn that does not wait starts the timer, too: a caller that always has something to do has windows as
+        // well.
         self.tick.start(&mut self.driver);
         let first = events.len();
         if wait != Wait::Poll || !self.driver.has_nothing_to_enter_for() {

@@ -47,7 +47,8 @@ impl fmt::Display for KernelRelease {
 impl FromStr for KernelRelease {
     type Err = ();
 
-    /// Parses what `/proc/sys/kernel/osrelease` says: `6.18.44-fc`, `6.1.0-28-amd64`, `5.14.0-427.el9.x86_64`, `6.8-rc1`.
+    /// Parses what `/proc/sys/kernel/osrelease` says: `6.18.44-fc`, `6.1.0-28-amd64`, `5.14.0-427.el9.x86_64`,
+    /// `6.8-rc1`.
     fn from_str(text: &str) -> Result<Self, ()> {
         let mut numbers = text.trim().split(|c: char| !c.is_ascii_digit());
         let mut number = || {

@@ -239,8 +239,8 @@ impl Ring {
     /// Queues an entry for the next `enter`.
     ///
     /// # Safety
-    /// The memory the entry points to stays valid until the entry's completion. With `SKIP_SUCCESS` the promise also ends
-    /// with an `enter` that brought no completion of the entry and after which [`Ring::is_submitted`] holds, asked
+    /// The memory the entry points to stays valid until the entry's completion. With `SKIP_SUCCESS` the promise also
+    /// ends with an `enter` that brought no completion of the entry and after which [`Ring::is_submitted`] holds, asked
     /// before anything else is pushed.
     unsafe fn push(&mut self, entry: squeue::Entry) {
         if self.backlog.is_empty() {

@@ -22,8 +22,8 @@ use crate::memlock::{EXECUTOR_BUFFER_BYTES, EXECUTOR_RING_ENTRIES};
 
 /// The time that glommio gives the tasks of one queue before it looks at its timers: as good as for ever.
 ///
-/// Glommio 0.9 takes the end of that time for "nobody is awake" if it comes between two of its steps, because the thread
-/// got no CPU: it then sleeps although a task is awake, until something else happens
+/// Glommio 0.9 takes the end of that time for "nobody is awake" if it comes between two of its steps, because the
+/// thread got no CPU: it then sleeps although a task is awake, until something else happens
 /// (<https://github.com/glommio/glommio/pull/53>). The tasks here give up their turns by themselves. So while one of
 /// them is always awake, no timer of glommio fires.
 const TURN_MAX: Duration = Duration::from_hours(1);

@@ -1,5 +1,5 @@
-//! A server of many shards without sockets, rings and a clock that ticks, for `crates/simulate`: each shard is served by
-//! a thread of the caller's, which hands it what clients send and takes what they get.
+//! A server of many shards without sockets, rings and a clock that ticks, for `crates/simulate`: each shard is served
+//! by a thread of the caller's, which hands it what clients send and takes what they get.
 //!
 //! ```text
 //!   arrivals --> Conn --> engine, another shard's memory, or Router --loan or queue--> other shards

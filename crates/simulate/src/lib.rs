@@ -87,8 +87,8 @@ fn on_step(step: Step) {
     });
     if is_over {
         let way = WAY.get();
-        // SAFETY: it is that of the coroutine that runs: its first action sets it, and so does the end of each `suspend`
-        // below. A coroutine has its yielder for as long as it runs.
+        // SAFETY: it is that of the coroutine that runs: its first action sets it, and so does the end of each
+        // `suspend` below. A coroutine has its yielder for as long as it runs.
         unsafe { (*way).suspend(()) };
         WAY.set(way);
     }

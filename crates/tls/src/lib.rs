@@ -23,7 +23,8 @@
 //! # std::fs::write(folder.join("server.key"), own.signing_key.serialize_pem())?;
 //! # let mut roots = rustls::RootCertStore::empty();
 //! # roots.add(own.cert.der().clone())?;
-//! # let client_config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+//! # let provider = Arc::new(rustls::crypto::ring::default_provider());
+//! # let client_config = rustls::ClientConfig::builder_with_provider(provider)
 //! #     .with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth();
 //! # let mut client = rustls::ClientConnection::new(Arc::new(client_config), "localhost".try_into()?)?;
 //!

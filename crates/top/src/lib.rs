@@ -1,4 +1,5 @@
-//! `corecached top`: what one or several caches are doing, in a terminal or as text. memcached's, too, as far as it tells.
+//! `corecached top`: what one or several caches are doing, in a terminal or as text. memcached's, too, as far as it
+//! tells.
 //!
 //! ```text
 //!   args.rs --> Options

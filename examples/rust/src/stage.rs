@@ -250,7 +250,8 @@ impl Stage {
         Cache::new(self.server.address)
     }
 
-    /// Runs `act` while the cache works, after it was killed, and after it was started again. Returns the three tallies.
+    /// Runs `act` while the cache works, after it was killed, and after it was started again. Returns the three
+    /// tallies.
     pub(crate) fn acts(
         &mut self,
         mut act: impl FnMut(&mut Random) -> Result<Tally>,

@@ -78,7 +78,8 @@ pub struct SearchCommand {
     /// Highest rate to try
     #[arg(long, value_parser = parse_load_rate, default_value = "20M", help_heading = "Load")]
     pub rate_max: f64,
-    /// Time of each probe at least; near the edge as long as the objective's percentile needs (25,000 requests for a p99)
+    /// Time of each probe at least; near the edge as long as the objective's percentile needs (25,000 requests for a
+    /// p99)
     #[arg(long, value_parser = parse_length, default_value = "3s", help_heading = "Load")]
     pub probe: Duration,
     /// Stop when the 95% interval of the answer reaches no farther than this to either side
@@ -173,7 +174,8 @@ pub struct PlanCommand {
     /// item from this JSON report of `search`
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
-    /// Plan with a capacity that the search itself doubts: the client was the limit, values were wrong, or no end was found
+    /// Plan with a capacity that the search itself doubts: the client was the limit, values were wrong, or no end was
+    /// found
     #[arg(long)]
     pub accept_doubtful: bool,
     /// Share of a node's capacity that stays unused at the peak

@@ -17,7 +17,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Target")]
 pub struct TargetOptions {
-    /// Server: HOST, HOST:PORT or unix:PATH (TLS is not there yet); several, separated by commas, are hashed over with ketama
+    /// Server: HOST, HOST:PORT or unix:PATH (TLS is not there yet); several, separated by commas, are hashed over with
+    /// ketama
     #[arg(short, long, value_delimiter = ',', default_value = "127.0.0.1:11211")]
     pub server: Vec<String>,
     /// The client.
@@ -56,7 +57,8 @@ pub struct WorkloadOptions {
     /// A named workload; the options below override its parts
     #[arg(long, value_enum)]
     pub preset: Option<Preset>,
-    /// Operations by weight: get, multiget:N, set, add, replace, append, prepend, cas, incr, decr, delete, touch, gat, mg, ms, md, ma [default: get=90,set=10]
+    /// Operations by weight: get, multiget:N, set, add, replace, append, prepend, cas, incr, decr, delete, touch, gat,
+    /// mg, ms, md, ma [default: get=90,set=10]
     #[arg(long)]
     pub mix: Option<Mix>,
     /// Number of keys [default: 100k]

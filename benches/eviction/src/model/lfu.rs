@@ -1,6 +1,6 @@
 //! Least often used, with the number of requests of each key that was ever asked for: what a cache could learn at most
-//! that keeps nothing else, where popularity does not change. Of two keys asked for equally often, the one used longer ago
-//! goes.
+//! that keeps nothing else, where popularity does not change. Of two keys asked for equally often, the one used longer
+//! ago goes.
 
 use std::collections::BTreeSet;
 

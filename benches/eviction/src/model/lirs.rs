@@ -1,5 +1,5 @@
-//! LIRS: by the number of other keys between the last two uses of one. Items with few (LIR) have most of the memory; the
-//! others (HIR) wait in a short queue, and their keys are remembered a while longer.
+//! LIRS: by the number of other keys between the last two uses of one. Items with few (LIR) have most of the memory;
+//! the others (HIR) wait in a short queue, and their keys are remembered a while longer.
 //!
 //! S. Jiang and X. Zhang, "LIRS: An Efficient Low Inter-reference Recency Set Replacement Policy", SIGMETRICS 2002.
 
@@ -16,10 +16,12 @@ const HIR_PERCENT: u64 = 1;
 /// Keys of items that have gone are remembered for so many times the items present, at most.
 const GONE: usize = 2;
 
-/// The policy LIRS: items whose last two uses were close keep most of the memory; the others are evicted from a short queue.
+/// The policy LIRS: items whose last two uses were close keep most of the memory; the others are evicted from a short
+/// queue.
 #[derive(Clone, Debug, Default)]
 pub struct Lirs {
-    /// Keys by their last use, the least recent first, with the time of it; the oldest that counts is one of a LIR item.
+    /// Keys by their last use, the least recent first, with the time of it; the oldest that counts is one of a LIR
+    /// item.
     stack: VecDeque<(u64, u64)>,
     /// Keys in the stack, and the time by which their entry is known.
     stacked: KeyMap<u64>,

@@ -1,5 +1,6 @@
-//! W-TinyLFU: a small window of new items before a segmented LRU. What leaves the window gets into it only if it was asked
-//! for more often than what would go for it, by a sketch that counts every request and forgets half of it now and then.
+//! W-TinyLFU: a small window of new items before a segmented LRU. What leaves the window gets into it only if it was
+//! asked for more often than what would go for it, by a sketch that counts every request and forgets half of it now and
+//! then.
 //!
 //! G. Einziger, R. Friedman and B. Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", TOS 2017.
 
@@ -56,7 +57,8 @@ impl Sketch {
     }
 }
 
-/// The policy W-TinyLFU: a window of new items, of which only those that are asked for more often than an evicted one stay.
+/// The policy W-TinyLFU: a window of new items, of which only those that are asked for more often than an evicted one
+/// stay.
 #[derive(Clone, Debug)]
 pub struct TinyLfu {
     sketch: Sketch,

@@ -136,7 +136,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(())
     }
 
-    /// Sends a request. True if it will be answered; each such answer must be [received](Connection::receive), in order.
+    /// Sends a request. True if it will be answered; each such answer must be [received](Connection::receive), in
+    /// order.
     ///
     /// # Errors
     ///

@@ -5,9 +5,9 @@
 //!   meta::Command::get(&mut out, key) ...    ->  "mg key v\r\n"
 //!   binary::keyed(&mut out, Opcode::Get, ..) ->  24 bytes and the key
 //!
-//!   "VALUE key 0 5\r\nhello\r\nEND\r\n"      ->  line::ReplyParser    ->  Value(header), Data { "hello", last }, Reply(End)
-//!   "VA 5 c7\r\nhello\r\n"                   ->  line::ReplyParser    ->  MetaValue { .. }, Data { "hello", last }
-//!   0x81 ...                                 ->  binary::ReplyParser  ->  Hit { .. }, Data { "hello", last }
+//!   "VALUE key 0 5\r\nhello\r\nEND\r\n" -> line::ReplyParser   -> Value(header), Data { "hello", last }, Reply(End)
+//!   "VA 5 c7\r\nhello\r\n"              -> line::ReplyParser   -> MetaValue { .. }, Data { "hello", last }
+//!   0x81 ...                            -> binary::ReplyParser -> Hit { .. }, Data { "hello", last }
 //! ```
 //!
 //! A parser is given the received bytes that are not used yet. It returns the part at their beginning and the number of

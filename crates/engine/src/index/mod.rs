@@ -110,8 +110,8 @@ impl Index {
         self.tables().map(Table::leaves).sum()
     }
 
-    /// Work on slots so far: one for each that growth, a split or a merge has filled, and two more for each whose item a
-    /// split has looked at.
+    /// Work on slots so far: one for each that growth, a split or a merge has filled, and two more for each whose item
+    /// a split has looked at.
     pub(crate) fn slot_work(&self) -> u64 {
         self.tables().map(Table::slot_work).sum()
     }

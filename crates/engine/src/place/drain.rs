@@ -5,10 +5,10 @@
 //!                     offset
 //! ```
 //!
-//! Items for which there are free chunks of their class are moved there (rescue.rs), others are evicted. An item that is
-//! being sent leaves the index at once and its chunk at the end of the send: the page then leaves its class by itself.
-//! Only a half-received value keeps its page. For an operator nothing is evicted while memory is free, and an item that cannot
-//! be moved keeps its page.
+//! Items for which there are free chunks of their class are moved there (rescue.rs), others are evicted. An item that
+//! is being sent leaves the index at once and its chunk at the end of the send: the page then leaves its class by
+//! itself. Only a half-received value keeps its page. For an operator nothing is evicted while memory is free, and an
+//! item that cannot be moved keeps its page.
 
 use super::purpose::Purpose;
 use super::rescue::Rescued;

@@ -7,8 +7,8 @@
 //!
 //! The saved state takes some 20 bytes for a kB of items. Everything refers to memory by offsets in the segment, so
 //! nothing is moved or rebuilt. The mark ties the two together: a file that was written to since it was saved, or by
-//! another process, does not have it. Nothing is believed before the checksum of each page has shown that the page is as
-//! it was, and [`crate::upkeep::sound`] has shown that its references can be followed.
+//! another process, does not have it. Nothing is believed before the checksum of each page has shown that the page is
+//! as it was, and [`crate::upkeep::sound`] has shown that its references can be followed.
 
 use std::fmt;
 use std::io;

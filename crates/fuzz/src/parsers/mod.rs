@@ -1,4 +1,5 @@
-//! One target for each protocol and side of the wire: takes any bytes, panics when what is parsed is not as it should be.
+//! One target for each protocol and side of the wire: takes any bytes, panics when what is parsed is not as it should
+//! be.
 //!
 //! What all request parsers promise:
 //!

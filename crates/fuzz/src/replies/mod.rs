@@ -1,5 +1,5 @@
-//! What must hold for everything that a server sends back: well-formed replies, exactly one for each request that is not
-//! quiet, in the order of requests, and nothing else.
+//! What must hold for everything that a server sends back: well-formed replies, exactly one for each request that is
+//! not quiet, in the order of requests, and nothing else.
 //!
 //! The requests are read by the server-side parsers, the replies by the client-side ones, so this knows of the protocol
 //! what both sides of the wire know, and says nothing about which of the possible replies is the right one: that is

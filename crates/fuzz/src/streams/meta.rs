@@ -6,8 +6,8 @@
 //!   length wrong           ms k1 3\r\nhello\r\n         too short: the rest is read as commands
 //! ```
 //!
-//! Keys `n0` to `n3` hold numbers only, and are never stale nor won: what incr makes of such an item depends in memcached
-//! on how long the number is, and on replies that are not sent yet.
+//! Keys `n0` to `n3` hold numbers only, and are never stale nor won: what incr makes of such an item depends in
+//! memcached on how long the number is, and on replies that are not sent yet.
 
 use super::{CAS_END, CAS_OF, NUMBERS};
 use crate::Choices;

@@ -1,7 +1,8 @@
 //! Random command streams, half of them malformed, that leave a server knowing where the next command begins.
 //!
-//! A request is whole: its line, the data block that belongs to it, and, where its announced length is wrong on purpose,
-//! bytes that make up for it. So streams can be joined, cut anywhere, and answered by two servers side by side.
+//! A request is whole: its line, the data block that belongs to it, and, where its announced length is wrong on
+//! purpose, bytes that make up for it. So streams can be joined, cut anywhere, and answered by two servers side by
+//! side.
 
 pub mod binary;
 pub mod meta;

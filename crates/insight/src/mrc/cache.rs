@@ -9,8 +9,8 @@
 //!         of less than a lap ago
 //! ```
 //!
-//! This is the policy of the engine's `evict/` (docs/design/002-eviction.md) with one class for all sizes. A place in the
-//! ring stands for a chunk: a new item takes the place of one that has gone.
+//! This is the policy of the engine's `evict/` (docs/design/002-eviction.md) with one class for all sizes. A place in
+//! the ring stands for a chunk: a new item takes the place of one that has gone.
 
 use std::collections::VecDeque;
 

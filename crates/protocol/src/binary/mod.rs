@@ -1,11 +1,11 @@
 //! The binary protocol: packets with a 24-byte header, big-endian.
 //!
 //! ```text
-//!   0      1       2          4       5         6               8           12       16         24
-//!   +------+-------+----------+-------+---------+---------------+-----------+--------+----------+--------+-----+-------+
-//!   | 0x80 | opcode| key      | extras| datatype| 0 / status in | body      | opaque | cas      | extras | key | value |
-//!   | 0x81 |       | length   | length|         | replies       | length    |        |          |                      |
-//!   +------+-------+----------+-------+---------+---------------+-----------+--------+----------+----- body length ----+
+//!   0      1        2        4        5          6               8        12       16         24
+//!   +------+--------+--------+--------+----------+---------------+--------+--------+----------+--------+-----+-------+
+//!   | 0x80 | opcode | key    | extras | datatype | 0 / status in | body   | opaque | cas      | extras | key | value |
+//!   | 0x81 |        | length | length |          | replies       | length |        |          |                      |
+//!   +------+--------+--------+--------+----------+---------------+--------+--------+----------+----- body length ----+
 //! ```
 //!
 //! [`parse`] takes a packet up to its value, so that a value may come in any pieces. The request of a packet is a

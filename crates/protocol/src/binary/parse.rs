@@ -33,8 +33,8 @@ pub enum Parsed<'a> {
     },
 }
 
-/// Length of the value, or the error in the lengths of a header. Such an error closes the connection, since the start of
-/// the next packet is in doubt.
+/// Length of the value, or the error in the lengths of a header. Such an error closes the connection, since the start
+/// of the next packet is in doubt.
 #[inline]
 fn value_bytes(header: &Header) -> Result<u32, Status> {
     let value_bytes = header.value_bytes().ok_or(Status::UnknownCommand)?;

@@ -1,5 +1,6 @@
 //! A walk over all items that a connection has asked for: how far it has come. It goes shard after shard, step after
-//! step (`walk.rs`), as the connection's output drains. Lists of connections and of prefixes may be long too and are told in the same way.
+//! step (`walk.rs`), as the connection's output drains. Lists of connections and of prefixes may be long too and are
+//! told in the same way.
 //!
 //! | of | where the walk is | a step is taken by |
 //! | --- | --- | --- |

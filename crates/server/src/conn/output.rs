@@ -145,8 +145,8 @@ impl Conn {
         shown.then(|| self.raw_fd())
     }
 
-    /// Takes the next place in the order of replies. An operation that is not answered (`noreply`) takes one, too, which
-    /// stays empty: a reply that the client gets to a later command tells it that the operation has been run.
+    /// Takes the next place in the order of replies. An operation that is not answered (`noreply`) takes one, too,
+    /// which stays empty: a reply that the client gets to a later command tells it that the operation has been run.
     pub(super) fn expect_reply(&mut self) -> ReplyTo {
         ReplyTo {
             conn: self.id,

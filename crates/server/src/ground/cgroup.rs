@@ -1,8 +1,8 @@
 //! The CPU time and memory that the control groups of this process allow, in version 2 and in version 1.
 //!
 //! ```text
-//!   /proc/self/cgroup   0::/a/b              --> /sys/fs/cgroup/a/b, /sys/fs/cgroup/a, /sys/fs/cgroup         version 2
-//!                       4:cpu,cpuacct:/a/b   --> /sys/fs/cgroup/cpu,cpuacct/a/b, ...   or   cpu/a/b, ...      version 1
+//!   /proc/self/cgroup   0::/a/b              --> /sys/fs/cgroup/a/b, /sys/fs/cgroup/a, /sys/fs/cgroup        version 2
+//!                       4:cpu,cpuacct:/a/b   --> /sys/fs/cgroup/cpu,cpuacct/a/b, ...   or   cpu/a/b, ...     version 1
 //! ```
 //!
 //! A group is also bounded by the groups above it, so the least limit counts. In a container, the path may be the

@@ -28,7 +28,8 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// When the kept input of a connection was received; `was` is what was known before it worked in a turn of `received`.
+    /// When the kept input of a connection was received; `was` is what was known before it worked in a turn of
+    /// `received`.
     pub(super) fn after(was: Option<Kept>, facts: &Facts, received: u64) -> Kept {
         let (begin, end) = facts.input;
         let Some(was) = was else {

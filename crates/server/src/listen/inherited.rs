@@ -4,7 +4,7 @@
 //! ```text
 //!   LISTEN_PID=ours, LISTEN_FDS=2
 //!
-//!     descriptor 3 (TCP 10.0.0.1:11211) --> group 0: each shard has a duplicate; one queue: the first shard to come accepts
+//!     descriptor 3 (TCP 10.0.0.1:11211) --> group 0: each shard has a duplicate; one queue: the first to come accepts
 //!     descriptor 4 (/run/c.sock)        --> group 1: like group 0
 //! ```
 //!

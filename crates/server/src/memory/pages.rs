@@ -1,10 +1,10 @@
 //! Memory between shards: a page goes to the shard where its next hit comes clearly sooner.
 //!
 //! ```text
-//!   the shard that lacks memory                       the others
-//!   an item is hit each 2 s, and goes after 3 s       an item is hit each 4 s, the oldest pages are idle for 60 s, 40 s, 1 s
-//!   so of one page more: a hit of an item in 5 s      so of the oldest page: a hit of an item in 64 s, 44 s, 5 s
-//!        |                                                 |
+//!   the shard that lacks memory                   the others
+//!   an item is hit each 2 s, and goes after 3 s   an item is hit each 4 s, the oldest pages are idle for 60, 40, 1 s
+//!   so of one page more: a hit of an item in 5 s  so of the oldest page: a hit of an item in 64, 44, 5 s
+//!        |                                             |
 //!        +-- borrows the one with most idle memory, and empties pages there if the next hit is later by half than in
 //!            its own: all that it lacks if it is never, and the fewer the sooner it is
 //! ```

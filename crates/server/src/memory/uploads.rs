@@ -2,8 +2,8 @@
 //! cache to whole ones.
 //!
 //! ```text
-//! all values on their way in      a quarter of -m; up to a half while another quarter is free beside all that is claimed
-//! small ones, besides             a sixteenth, whatever the others have claimed
+//! all values on their way in    a quarter of -m; up to a half while another quarter is free beside all that is claimed
+//! small ones, besides           a sixteenth, whatever the others have claimed
 //! ```
 //!
 //! As in memcached, a value claims all of its length when it is announced, although its memory is taken as its bytes

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! What is told is what `stats` and its subcommands tell: their names and values are translated by tables, so that the
-//! two cannot differ. Nothing here is on a shard's path: a scrape costs each shard one message, which it answers while it
-//! has its engine in hand anyway.
+//! two cannot differ. Nothing here is on a shard's path: a scrape costs each shard one message, which it answers while
+//! it has its engine in hand anyway.
 
 mod collect;
 mod families;

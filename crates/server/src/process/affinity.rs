@@ -3,8 +3,8 @@
 //! ```text
 //!   --cpus LIST    shard N on the Nth CPU of the list, whatever other servers run there
 //!   -o no_pin      shards are not pinned
-//!   otherwise      each on a CPU that the process may run on and no other server has claimed; if there are not as many,
-//!                  all shards go where the scheduler puts them
+//!   otherwise      each on a CPU that the process may run on and no other server has claimed; if there are not as
+//!                  many, all shards go where the scheduler puts them
 //! ```
 //!
 //! A claim on a CPU is a datagram socket with an abstract name, which the kernel gives to one process at a time and

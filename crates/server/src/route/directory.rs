@@ -189,8 +189,8 @@ impl ShardHandle {
         self.door.notify()
     }
 
-    /// To be called by the owner between two turns: enters the kernel by `enter`, which sleeps there until something comes
-    /// if it is told so, which is only if `may_sleep`.
+    /// To be called by the owner between two turns: enters the kernel by `enter`, which sleeps there until something
+    /// comes if it is told so, which is only if `may_sleep`.
     #[inline]
     pub(crate) fn rest<T>(&self, may_sleep: bool, enter: impl FnOnce(bool) -> T) -> T {
         let sleeps = may_sleep && self.try_sleep();

@@ -48,9 +48,9 @@ impl Router {
         }
     }
 
-    /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down. `windows` is
-    /// the number of short warm windows that have passed since the last turn: every few of them, all shards are told of
-    /// the reads of their items. `ring` rings the doorbell of a shard that sleeps.
+    /// Moves every outbox on, by loan or by message; to be called while this shard's own engine is put down. `windows`
+    /// is the number of short warm windows that have passed since the last turn: every few of them, all shards are told
+    /// of the reads of their items. `ring` rings the doorbell of a shard that sleeps.
     pub(crate) fn flush(
         &mut self,
         (cells, route): (&Cells, &Directory),

@@ -1,5 +1,5 @@
-//! One other shard, as a router sees it: the operations that wait for it, the queues to it and back, and what it has not
-//! been told of yet.
+//! One other shard, as a router sees it: the operations that wait for it, the queues to it and back, and what it has
+//! not been told of yet.
 
 use std::os::fd::RawFd;
 

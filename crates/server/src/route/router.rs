@@ -137,7 +137,8 @@ impl Router {
         }
     }
 
-    /// Sees to it that a shard is told, before an operation on it, of the reads that the operation's outcome depends on.
+    /// Sees to it that a shard is told, before an operation on it, of the reads that the operation's outcome depends
+    /// on.
     #[inline]
     fn prepare(&mut self, op: &Op<'_>) {
         // A lookup may show when and whether its item was used. The estimate of `stats mrc` has to learn of a miss

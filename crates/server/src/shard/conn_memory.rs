@@ -55,10 +55,10 @@ impl Net {
         self.holding.note_share(is_above);
     }
 
-    /// Adds what has changed in a window to the sum over all shards. If that is too much, looks again, now that what the
-    /// others have added can be seen, and wakes those that hold more than their share: they look at the end of their next
-    /// window. A shard does not park before the end of a window in which something has changed, so what it holds while
-    /// parked has been added.
+    /// Adds what has changed in a window to the sum over all shards. If that is too much, looks again, now that what
+    /// the others have added can be seen, and wakes those that hold more than their share: they look at the end of
+    /// their next window. A shard does not park before the end of a window in which something has changed, so what it
+    /// holds while parked has been added.
     fn add_conn_memory(&mut self) {
         let unadded = self.holding.take_unadded();
         let limit = self.shared.ground.config.conn_mem_limit_bytes;

@@ -9,8 +9,9 @@
 //! A thread preempts another one when it is woken, or at a tick of the kernel. So while a shard and a client on another
 //! CPU keep each other busy, the threads that were woken before wait for the next tick. A shard that has not left its
 //! CPU for [`RUN_NS`] therefore yields. It yields nothing that it is owed: the scheduler goes on with it as long as the
-//! others have had more than their share. It costs the shard up to one slice of its share each time, so only shards with
-//! short slices do so (`process/slice.rs`). `docs/benchmarks.md` has the effect under "Two shards that share their CPUs".
+//! others have had more than their share. It costs the shard up to one slice of its share each time, so only shards
+//! with short slices do so (`process/slice.rs`). `docs/benchmarks.md` has the effect under "Two shards that share their
+//! CPUs".
 
 use std::thread;
 
@@ -44,7 +45,8 @@ impl Courtesy {
         }
     }
 
-    /// A turn of the loop begins at `now_ns`, by [`Clock::precise_ns`]. Its replies are out, and what has come can wait.
+    /// A turn of the loop begins at `now_ns`, by [`Clock::precise_ns`]. Its replies are out, and what has come can
+    /// wait.
     #[inline]
     pub(super) fn turn(&mut self, now_ns: u64) {
         if now_ns.wrapping_sub(self.looked_ns) >= self.run_ns {

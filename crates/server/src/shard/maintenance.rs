@@ -1,6 +1,6 @@
 //! Upkeep of a shard's engine: the background sweep of expired items, moves of pages between classes, memory given
-//! back. If many items are dead, `reaper.rs` reclaims them before the sweep comes to them. The samples of requests go to
-//! the estimator, too (`survey.rs`).
+//! back. If many items are dead, `reaper.rs` reclaims them before the sweep comes to them. The samples of requests go
+//! to the estimator, too (`survey.rs`).
 //!
 //! Upkeep is a task of the shard's own executor. With glommio it has a queue with few shares and works in slices. It
 //! never holds the engine across an await. It borrows the engine as another shard would; since it runs on the owner's

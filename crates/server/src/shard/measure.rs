@@ -1,5 +1,5 @@
-//! Where the network loop tells the meter how far its turn is: the only readings of a precise clock on the request path,
-//! two or three in a turn (`latency/meter.rs`).
+//! Where the network loop tells the meter how far its turn is: the only readings of a precise clock on the request
+//! path, two or three in a turn (`latency/meter.rs`).
 
 use crate::ground::clock::Clock;
 use crate::ids::ConnId;
@@ -56,8 +56,8 @@ impl Net {
         self.meter.rest(&self.shared.latency);
     }
 
-    /// A connection's replies have been given to the kernel as one send of `bytes` bytes; `None` if there was nothing to
-    /// send.
+    /// A connection's replies have been given to the kernel as one send of `bytes` bytes; `None` if there was nothing
+    /// to send.
     #[inline]
     pub(super) fn measure(&mut self, id: ConnId, bytes: Option<usize>) {
         let Some(conn) = self.conns.get_mut(id) else {

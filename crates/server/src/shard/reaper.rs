@@ -1,8 +1,8 @@
 //! Dead items give their memory back in the network loop's spare time.
 //!
 //! ```text
-//! once a second   a pass begins: through the table of pages, some 10 ns for each, and through those where many are dead
-//! meanwhile       the loop does not park, and has turns of its own for slices of the pass (`spare_time.rs`)
+//! once a second  a pass begins: through the table of pages, some 10 ns for each, and through those where many are dead
+//! meanwhile      the loop does not park, and has turns of its own for slices of the pass (`spare_time.rs`)
 //! ```
 //!
 //! A page is worked through when one item in 16 is probably dead, or one in 64 while live items are evicted. So a pass

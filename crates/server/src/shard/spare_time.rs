@@ -19,8 +19,8 @@ pub(super) const SLICE: Duration = Duration::from_micros(50);
 const SLICE_MAX: Duration = Duration::from_micros(250);
 /// Shortest slice; a shorter one is not worth the turn.
 const SLICE_MIN: Duration = Duration::from_micros(25);
-/// Most credit: half of a short warm window of the loop. With the wait until the window's end, that is half of the core.
-/// The debt after a slice that took too long has the same bound.
+/// Most credit: half of a short warm window of the loop. With the wait until the window's end, that is half of the
+/// core. The debt after a slice that took too long has the same bound.
 const CREDIT_MAX: Duration = Duration::from_millis(1);
 /// Time of the loop's own work that earns one part of credit.
 const BUSY_PARTS: u32 = 4;

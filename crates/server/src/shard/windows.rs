@@ -1,7 +1,7 @@
 //! The end of a warm window, as the shard's other tasks see it.
 //!
-//! While the network loop is not parked, glommio does not look at its timers (`TURN_MAX` in `reactor/src/runtime.rs`). So
-//! the loop says when it lets others run, once in a window, and wakes those whose time has come; without traffic it
+//! While the network loop is not parked, glommio does not look at its timers (`TURN_MAX` in `reactor/src/runtime.rs`).
+//! So the loop says when it lets others run, once in a window, and wakes those whose time has come; without traffic it
 //! parks, and timers are exact. A window takes 2 ms while somebody waits for its end, else 16 ms: with 16 shards on two
 //! CPUs, windows of 2 ms were a fifth of all work.
 

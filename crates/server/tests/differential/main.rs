@@ -9,9 +9,9 @@
 //!                     +-- known difference (rules) -- compare --+
 //! ```
 //!
-//! The reference is Debian's memcached 1.6.18, the target 1.6.45: `docs/differences.md` lists what differs. For the text
-//! protocol and for meta commands each line has a rule here that says what the old reply to exactly one request is and
-//! what the new one, and a rule that nothing needed fails the test. `DIFFERENTIAL_SEED` and `DIFFERENTIAL_STREAMS`
+//! The reference is Debian's memcached 1.6.18, the target 1.6.45: `docs/differences.md` lists what differs. For the
+//! text protocol and for meta commands each line has a rule here that says what the old reply to exactly one request is
+//! and what the new one, and a rule that nothing needed fails the test. `DIFFERENTIAL_SEED` and `DIFFERENTIAL_STREAMS`
 //! choose other and more streams; a failure prints its seed. Not run by a plain `cargo test`, which may find no
 //! memcached.
 

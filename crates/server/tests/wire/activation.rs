@@ -1,4 +1,5 @@
-//! Under a supervisor as systemd is: sockets that were opened before the server is started, and what the supervisor is told.
+//! Under a supervisor as systemd is: sockets that were opened before the server is started, and what the supervisor is
+//! told.
 //!
 //! ```text
 //!   test: binds TCP and a unix socket --> sh: LISTEN_PID=$$, descriptors 3 and 4, exec server

@@ -1,6 +1,6 @@
 //! A blocking client that keeps no secrets: raw bytes out and in where a test is about bytes, requests and replies by
-//! `corecached-client` elsewhere, and a time limit on every wait so that a stalled server fails a test rather than hanging
-//! it.
+//! `corecached-client` elsewhere, and a time limit on every wait so that a stalled server fails a test rather than
+//! hanging it.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};

@@ -1,5 +1,5 @@
-//! `-e` with files that somebody has damaged, exchanged, or made for something else: only what was stored is served, or the
-//! cache is empty and says why. `CORECACHED_SEED` sets the seed.
+//! `-e` with files that somebody has damaged, exchanged, or made for something else: only what was stored is served, or
+//! the cache is empty and says why. `CORECACHED_SEED` sets the seed.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};

@@ -258,8 +258,8 @@ fn a_crawl_reclaims_what_is_dead() {
     assert_eq!(client.stat("crawler_reclaimed"), 100);
 }
 
-/// A crawl of a few items is through at once, although the upkeep is at rest; 20 crawls, each with its dump, would take 20
-/// seconds and more if each waited for the upkeep's next round.
+/// A crawl of a few items is through at once, although the upkeep is at rest; 20 crawls, each with its dump, would take
+/// 20 seconds and more if each waited for the upkeep's next round.
 #[test]
 fn a_small_crawl_does_not_keep_others_waiting() {
     for shards in [1, 4] {

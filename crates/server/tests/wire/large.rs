@@ -1,5 +1,5 @@
-//! Values of hundreds of kilobytes, which go from the socket right into the memory where they stay: cut anywhere, followed
-//! by other commands, several at once, refused, broken off.
+//! Values of hundreds of kilobytes, which go from the socket right into the memory where they stay: cut anywhere,
+//! followed by other commands, several at once, refused, broken off.
 
 use std::io::{Read, Write};
 use std::thread;

@@ -1,5 +1,5 @@
-//! Recaching by meta commands: of all the clients that find an item invalidated, missing or about to expire, exactly one is
-//! told to fetch it anew, however many connections and shards they come by.
+//! Recaching by meta commands: of all the clients that find an item invalidated, missing or about to expire, exactly
+//! one is told to fetch it anew, however many connections and shards they come by.
 
 use std::collections::BTreeMap;
 use std::sync::{Barrier, Mutex};

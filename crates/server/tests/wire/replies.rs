@@ -1,5 +1,5 @@
-//! Replies as a stream brings them, read by the parsers of `corecached-client`. What a test wants to see byte by byte, it
-//! reads itself.
+//! Replies as a stream brings them, read by the parsers of `corecached-client`. What a test wants to see byte by byte,
+//! it reads itself.
 
 use std::fmt::Debug;
 use std::io::BufRead;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::server::Server;
 
-/// Measures how long the server and the test take, without the time that a thread of the server or the calling one could
-/// have run and had no CPU: that is the machine's. Several threads may have waited at once, and each wait is taken off: on
-/// a starved machine it shows too little, never too much; on a quiet one, what any clock does.
+/// Measures how long the server and the test take, without the time that a thread of the server or the calling one
+/// could have run and had no CPU: that is the machine's. Several threads may have waited at once, and each wait is
+/// taken off: on a starved machine it shows too little, never too much; on a quiet one, what any clock does.
 pub(crate) struct Stopwatch<'a> {
     server: &'a Server,
     begun: Instant,

@@ -98,8 +98,8 @@ fn pages_move_on_request_four_shards() {
     pages_move_on_request(4);
 }
 
-/// Fills a server with small values, then stores larger ones; returns which part of the small values' pages is left, and how
-/// many pages have moved. Waits for that to be `enough`, but not longer than `patience`.
+/// Fills a server with small values, then stores larger ones; returns which part of the small values' pages is left,
+/// and how many pages have moved. Waits for that to be `enough`, but not longer than `patience`.
 fn pages_after_a_shift(
     shards: usize,
     automove: u32,

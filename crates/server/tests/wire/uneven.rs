@@ -150,8 +150,8 @@ impl Cache {
     }
 }
 
-/// Hits of a skewed stream of keys of one shard after twice the turnover of the data, in a server whose shards were all in
-/// use before, come near those in a fresh server.
+/// Hits of a skewed stream of keys of one shard after twice the turnover of the data, in a server whose shards were all
+/// in use before, come near those in a fresh server.
 #[test]
 fn after_a_shift_to_one_shard_the_hits_come_near_those_of_a_fresh_server() {
     const MEGABYTES: usize = 128;
@@ -295,8 +295,8 @@ fn use_alike() {
     let given = cache.by_shard("pages_given").iter().sum::<u64>() - before;
     println!("{asked} requests, {given} pages: {}", cache.state());
     assert!(cache.client.stat("evictions") > 100_000);
-    // Few of 1024, also on a machine where shards get less of the CPU for seconds; when turnovers were of each shard's own time
-    // it was up to 1,500.
+    // Few of 1024, also on a machine where shards get less of the CPU for seconds; when turnovers were of each shard's
+    // own time it was up to 1,500.
     assert!(given <= 300, "{given} pages: {}", cache.state());
     let memory = cache.by_shard("memory_bytes");
     let even = memory.iter().sum::<u64>() / memory.len() as u64;

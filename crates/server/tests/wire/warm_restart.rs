@@ -226,7 +226,8 @@ fn a_file_in_use_is_refused() {
 
 const PREFAULTED_MEGABYTES: u64 = 512;
 
-/// A server that populates the memory of `file`, brought to a halt with most of it to come; `None` if that came too late.
+/// A server that populates the memory of `file`, brought to a halt with most of it to come; `None` if that came too
+/// late.
 fn halted_in_prefault(file: &MemoryFile) -> Option<Child> {
     let mut child = command()
         .args(["-l", "127.0.0.1", "-p", &free_port().to_string()])

@@ -155,8 +155,8 @@ fn watch_stands_alone_on_its_connection() {
     );
 }
 
-/// A watcher that does not read costs a bounded amount of memory and no client anything; when it reads again it is told how
-/// much it has lost.
+/// A watcher that does not read costs a bounded amount of memory and no client anything; when it reads again it is told
+/// how much it has lost.
 fn a_slow_watcher_loses_lines(shards: usize) {
     let server = Server::start(shards, &["-o", "watcher_logbuf_size=64"]);
     let mut client = server.connect();

@@ -1,5 +1,5 @@
-//! What the shards may answer: for each key the states that it has had, in the order of its writes, which is the order in
-//! which the engine was given to the writers.
+//! What the shards may answer: for each key the states that it has had, in the order of its writes, which is the order
+//! in which the engine was given to the writers.
 //!
 //! ```text
 //! states of a key     0 ---- 1 ---- 2 ---- 3

@@ -1,5 +1,5 @@
-//! Items that move to other chunks, so that their pages can go, while another thread reads them: no read misses one, and
-//! none sees it half copied.
+//! Items that move to other chunks, so that their pages can go, while another thread reads them: no read misses one,
+//! and none sees it half copied.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -1,6 +1,6 @@
-//! Where shards sleep. The server's code decides whether a shard sleeps and who is rung; here it sleeps, until it is rung,
-//! its clients send something, or the timer fires, if it has one. A ring that is not sent is missed: if all clients
-//! wait for a shard that sleeps on, the world does not come to an end.
+//! Where shards sleep. The server's code decides whether a shard sleeps and who is rung; here it sleeps, until it is
+//! rung, its clients send something, or the timer fires, if it has one. A ring that is not sent is missed: if all
+//! clients wait for a shard that sleeps on, the world does not come to an end.
 
 use std::cell::Cell;
 

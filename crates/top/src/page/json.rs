@@ -1,7 +1,7 @@
 //! JSON, as much as the page needs. Values are written one after the other; commas come by themselves.
 //!
-//! A library would do the same; the usual one adds comparisons with its own values to every number, which makes tests of
-//! the server ambiguous.
+//! A library would do the same; the usual one adds comparisons with its own values to every number, which makes tests
+//! of the server ambiguous.
 
 use std::fmt::Write;
 

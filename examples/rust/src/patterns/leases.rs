@@ -8,8 +8,8 @@
 //!   invalidate(KEY)        the value stays, marked as stale, and the next who asks wins
 //! ```
 //!
-//! Without leases a page that takes 300 ms to compute, and is asked for 100 times a second, is computed 30 times when it
-//! expires.
+//! Without leases a page that takes 300 ms to compute, and is asked for 100 times a second, is computed 30 times when
+//! it expires.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Barrier, Mutex, OnceLock, PoisonError};

@@ -5,9 +5,9 @@
 //!           '-> pool of the database (few: what it bears)  --> PostgreSQL
 //! ```
 //!
-//! A connection for each request costs three more packets, a port for a minute, and with TLS a handshake. A pool towards
-//! the database is what protects it on the day when the cache is gone: all reads come to it then, and queue in the
-//! application.
+//! A connection for each request costs three more packets, a port for a minute, and with TLS a handshake. A pool
+//! towards the database is what protects it on the day when the cache is gone: all reads come to it then, and queue in
+//! the application.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};

@@ -16,7 +16,8 @@ use crate::stage::{Database, PRODUCTS, Result, Stage, check, say};
 
 const READS: usize = 1500;
 
-/// One query for what is asked for most. Here low numbers are popular; an application would take the views of yesterday.
+/// One query for what is asked for most. Here low numbers are popular; an application would take the views of
+/// yesterday.
 fn warm(cache: &Cache, database: &mut Database, count: i64) -> Result<()> {
     for row in database.rows(
         "SELECT number, name FROM product ORDER BY number LIMIT $1",

@@ -115,8 +115,8 @@ mod tests {
     use rand::rngs::SmallRng;
     use rand_distr::{Distribution, Normal};
 
-    /// Six pairs of five metrics of two servers of which B is `factor` times A. The machine's drift moves all metrics of
-    /// a measurement together, tails scatter most, and some measurements are disturbed.
+    /// Six pairs of five metrics of two servers of which B is `factor` times A. The machine's drift moves all metrics
+    /// of a measurement together, tails scatter most, and some measurements are disturbed.
     fn rows(rng: &mut SmallRng, factor: f64) -> Vec<Row> {
         let normal = Normal::new(0.0, 1.0).unwrap();
         let mut rows: Vec<Row> = [("p50", 0.03), ("p99", 0.15), ("p99.9", 0.4), ("cpu", 0.01)]

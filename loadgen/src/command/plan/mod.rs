@@ -104,7 +104,8 @@ impl Demand<'_> {
         self.basis.node_network * (1.0 - self.options.headroom)
     }
 
-    /// The fewest nodes that must be left so that `fits` holds for them: not fewer than would do if they were all alike.
+    /// The fewest nodes that must be left so that `fits` holds for them: not fewer than would do if they were all
+    /// alike.
     fn fewest(&self, if_even: f64, fits: impl Fn(usize) -> bool) -> Option<usize> {
         if if_even > NODES_MAX as f64 {
             return None;

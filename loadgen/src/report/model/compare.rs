@@ -34,8 +34,8 @@ pub struct Comparison {
     pub b: f64,
     /// B over A.
     pub ratio: f64,
-    /// The interval of the ratio, without an upper end if there was one pair only; the intervals of all metrics together
-    /// hold with 95%.
+    /// The interval of the ratio, without an upper end if there was one pair only; the intervals of all metrics
+    /// together hold with 95%.
     pub interval: (f64, Option<f64>),
     /// Whether more is better.
     pub more_is_better: bool,

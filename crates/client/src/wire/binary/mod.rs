@@ -1,8 +1,8 @@
 //! The client's side of the binary protocol: requests to bytes, bytes to replies.
 //!
 //! ```text
-//!   keyed, touch, store, with_value, arith, flush, bare   ->   header | extras | key | value
-//!   ReplyParser::next                                     <-   a hit with its value in pieces, or any other packet whole
+//!   keyed, touch, store, with_value, arith, flush, bare -> header | extras | key | value
+//!   ReplyParser::next                                   <- a hit with its value in pieces, or any other packet whole
 //! ```
 
 mod parser;

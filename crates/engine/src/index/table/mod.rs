@@ -182,8 +182,8 @@ impl Table {
         self.leaves
     }
 
-    /// Work on slots so far: one for each that growth, a split or a merge has filled, and two more for each whose item a
-    /// split has looked at.
+    /// Work on slots so far: one for each that growth, a split or a merge has filled, and two more for each whose item
+    /// a split has looked at.
     pub(crate) fn slot_work(&self) -> u64 {
         self.slot_work
     }

@@ -91,7 +91,8 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     Step::Used(used)
 }
 
-/// What follows a packet that is an error: bytes of it may have to be dropped, or the stream cannot be trusted any more.
+/// What follows a packet that is an error: bytes of it may have to be dropped, or the stream cannot be trusted any
+/// more.
 fn after_error(conn: &mut Conn, request: &BinaryRequest<'_>, used: usize) -> Step {
     let BinaryRequest::Error { swallow, close, .. } = *request else {
         return Step::Used(used);

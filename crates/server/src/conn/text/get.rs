@@ -3,8 +3,8 @@
 //! A get of many keys is answered in portions, so that a line of megabytes takes no more of a turn than any other work:
 //!
 //! ```text
-//!   input   get a b c d e f g ... x y z\r\n            more than 16 KiB of keys are looked at first, portion by portion;
-//!               |- portion -| left      |end          then each portion is got, and its bytes are used up
+//!   input   get a b c d e f g ... x y z\r\n          more than 16 KiB of keys are looked at first, portion by portion;
+//!               |- portion -| left      |end        then each portion is got, and its bytes are used up
 //! ```
 
 use corecached_engine::{Fetch, KeyHash};

@@ -1,5 +1,5 @@
-//! Requests as operations: the meaning of their words, flags and packets for the operation on the key. Their meaning for
-//! the reply is in the files beside this folder.
+//! Requests as operations: the meaning of their words, flags and packets for the operation on the key. Their meaning
+//! for the reply is in the files beside this folder.
 //!
 //! ```text
 //!   text meta binary   requests of each protocol

@@ -1,5 +1,5 @@
-//! The sends of a turn, with which commands are answered: their times are counted, and corrected if the kernel could not
-//! take a send at once.
+//! The sends of a turn, with which commands are answered: their times are counted, and corrected if the kernel could
+//! not take a send at once.
 
 use crate::ids::ConnId;
 use crate::latency::slot::{Facts, Slot, Times};

@@ -103,8 +103,8 @@ impl Watched {
             let listener = install(&program, FLAG_NEW_LISTENER)?;
             send_descriptor(&sender, &listener)
         };
-        // SAFETY: the closure makes system calls and allocates a few bytes; no other thread of this process holds a lock of
-        // the allocator that the C library does not give back at a fork.
+        // SAFETY: the closure makes system calls and allocates a few bytes; no other thread of this process holds a
+        // lock of the allocator that the C library does not give back at a fork.
         unsafe { command.pre_exec(work) };
         let (receiver, rule) = (self.sockets.0.try_clone().unwrap(), Arc::clone(&self.rule));
         thread::spawn(move || {

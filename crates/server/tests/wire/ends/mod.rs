@@ -1,5 +1,6 @@
-//! The server runs whole or not at all. What it needs and cannot have ends the start with a sentence; what it can do without
-//! is named, and it runs; a panic or a ring that fails ends all of it, with status 70; and then nobody listens for it.
+//! The server runs whole or not at all. What it needs and cannot have ends the start with a sentence; what it can do
+//! without is named, and it runs; a panic or a ring that fails ends all of it, with status 70; and then nobody listens
+//! for it.
 //!
 //! ```text
 //!   filter.rs   seccomp filters of a test: calls that fail, and calls whose result the test decides, one by one

@@ -1,4 +1,5 @@
-//! When the process is gone nobody listens at its ports: the next server can have them, and clients are refused, not reset.
+//! When the process is gone nobody listens at its ports: the next server can have them, and clients are refused, not
+//! reset.
 
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -88,8 +89,8 @@ fn a_unix_socket_refuses_when_the_server_has_ended() {
     std::fs::remove_file(path).unwrap();
 }
 
-/// After SIGKILL the kernel takes the rings down by itself, some tenths of a second later. A server that is started at once
-/// waits for that.
+/// After SIGKILL the kernel takes the rings down by itself, some tenths of a second later. A server that is started at
+/// once waits for that.
 #[test]
 fn a_server_that_was_killed_is_followed_at_once() {
     if is_other_server() {

@@ -87,7 +87,8 @@ fn where_io_uring_is_denied_it_goes_on_with_epoll() {
     }
 }
 
-/// What a kernel of a distribution from 2019 knows is enough. Numbers of calls are given in the order in which they come.
+/// What a kernel of a distribution from 2019 knows is enough. Numbers of calls are given in the order in which they
+/// come.
 #[test]
 fn it_serves_without_any_call_that_came_after_linux_5_0() {
     if is_other_server() {

@@ -1,5 +1,5 @@
-//! Values that begin and do not go on, and a cache that is full or has become small: what is there stays, and everybody else is
-//! served.
+//! Values that begin and do not go on, and a cache that is full or has become small: what is there stays, and everybody
+//! else is served.
 
 use std::thread;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! What ends while large values are half received or half sent: clients that fall silent or vanish, and the server itself.
+//! What ends while large values are half received or half sent: clients that fall silent or vanish, and the server
+//! itself.
 
 use std::path::PathBuf;
 use std::thread;
@@ -41,8 +42,8 @@ fn begin(server: &Server, other: &mut Client, key: &str) -> Client {
     client
 }
 
-/// Runs a test with one shard and with four at the same time, since it waits for `idle_timeout`, which is long enough for
-/// a machine that is starved for seconds to be busy in it.
+/// Runs a test with one shard and with four at the same time, since it waits for `idle_timeout`, which is long enough
+/// for a machine that is starved for seconds to be busy in it.
 fn with_one_and_four_shards(test: fn(shards: usize)) {
     thread::scope(|scope| {
         for shards in [1, 4] {

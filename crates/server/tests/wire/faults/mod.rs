@@ -42,8 +42,8 @@ const HANG_MIN: Duration = Duration::from_secs(5);
 const NEWCOMERS: usize = 8;
 
 /// Asks for `key` again and again, and has new clients ask, and checks that the answers come in time. Half of those to
-/// `client` may be late, since the tests share the machine with each other: a server that lets one client have it all is late
-/// with every answer. None may hang, whoever asks. Time that a thread was kept from a CPU does not count.
+/// `client` may be late, since the tests share the machine with each other: a server that lets one client have it all
+/// is late with every answer. None may hang, whoever asks. Time that a thread was kept from a CPU does not count.
 fn assert_served_promptly(server: &Server, client: &mut Client, key: &str, requests: usize) {
     let mut times: Vec<Duration> = (0..requests).map(|_| asked(server, client, key)).collect();
     times.sort();

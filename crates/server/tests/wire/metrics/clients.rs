@@ -1,5 +1,5 @@
-//! Clients of the metrics port that are slow, silent, too many, or talk about something else: neither the cache nor other
-//! clients notice.
+//! Clients of the metrics port that are slow, silent, too many, or talk about something else: neither the cache nor
+//! other clients notice.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};

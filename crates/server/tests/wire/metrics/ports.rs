@@ -89,8 +89,8 @@ fn the_line_about_the_start_names_it() {
     });
 }
 
-/// It is bound before root's rights are given up: ports below 1024 are root's. A port of a network namespace that others
-/// use might be taken, so that one of several will do.
+/// It is bound before root's rights are given up: ports below 1024 are root's. A port of a network namespace that
+/// others use might be taken, so that one of several will do.
 #[test]
 fn another_user_serves_a_port_of_root() {
     if is_other_server() {

@@ -75,7 +75,8 @@ fn is_of_kind(value: &str, kind: Kind) -> bool {
     }
 }
 
-/// Every value of every list is of its kind, in an empty server and in one that has done something; and memcached's are.
+/// Every value of every list is of its kind, in an empty server and in one that has done something; and memcached's
+/// are.
 #[test]
 fn values_are_of_their_kinds() {
     for options in [

@@ -71,8 +71,8 @@ impl Link {
         }
     }
 
-    /// A new connection whose receiving side holds little, but for more than a packet of the loopback interface: with less
-    /// the kernel waits for timers, and the replies take minutes.
+    /// A new connection whose receiving side holds little, but for more than a packet of the loopback interface: with
+    /// less the kernel waits for timers, and the replies take minutes.
     pub(super) fn connect_tight(&self) -> Box<dyn Wire> {
         match self {
             Link::Tcp(server) => {

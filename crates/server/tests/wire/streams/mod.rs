@@ -1,5 +1,5 @@
-//! Every byte of many streams: clients that read as fast as they can or late, gets of many keys on both sides of each limit
-//! at which replies are sent otherwise, over every protocol and transport, with sockets that hold much or little.
+//! Every byte of many streams: clients that read as fast as they can or late, gets of many keys on both sides of each
+//! limit at which replies are sent otherwise, over every protocol and transport, with sockets that hold much or little.
 //!
 //! ```text
 //! values.rs    values that say whose they are, at sizes around each limit
@@ -9,9 +9,9 @@
 //! slow.rs      hundreds that read late
 //! narrow.rs    the same where the kernel's socket buffers are small, in a network namespace of the test
 //! ```
-//! A reply may only differ from what is expected by being wrong: nothing is written while it is read, and nothing is evicted.
-//! The choices are random: `CORECACHED_TEST_SEED` repeats them. `CORECACHED_STREAM_SECONDS` makes each test run longer.
-//! `scripts/test release` runs these against a release build.
+//! A reply may only differ from what is expected by being wrong: nothing is written while it is read, and nothing is
+//! evicted. The choices are random: `CORECACHED_TEST_SEED` repeats them. `CORECACHED_STREAM_SECONDS` makes each test
+//! run longer. `scripts/test release` runs these against a release build.
 
 mod link;
 mod narrow;

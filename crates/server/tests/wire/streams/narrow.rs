@@ -1,6 +1,6 @@
 //! The same where the kernel lets a socket hold little. `tcp_wmem` and `tcp_rmem` belong to a network namespace, and a
-//! namespace to a thread: the thread of the test moves to one of its own, and the server and the clients that it starts are
-//! there, too. (`tcp_mem` belongs to the machine, whose other connections are none of a test's business.)
+//! namespace to a thread: the thread of the test moves to one of its own, and the server and the clients that it starts
+//! are there, too. (`tcp_mem` belongs to the machine, whose other connections are none of a test's business.)
 
 use std::io;
 use std::os::fd::AsRawFd;

@@ -1,5 +1,5 @@
-//! Values that say whose they are: every piece of 16 bytes or so names the key and the place, so that bytes of another value,
-//! or of another place, do not pass for these.
+//! Values that say whose they are: every piece of 16 bytes or so names the key and the place, so that bytes of another
+//! value, or of another place, do not pass for these.
 
 use rand::RngExt;
 use rand::rngs::SmallRng;

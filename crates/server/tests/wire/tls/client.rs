@@ -23,7 +23,8 @@ pub(super) struct TlsClient {
 }
 
 impl TlsClient {
-    /// Connects and shakes hands. With TLS 1.3 a client learns only with its first read that its certificate is refused.
+    /// Connects and shakes hands. With TLS 1.3 a client learns only with its first read that its certificate is
+    /// refused.
     pub(super) fn connect(address: SocketAddr, settings: &Settings) -> io::Result<TlsClient> {
         let mut client = TlsClient::begin(address, settings)?;
         let Stream { conn, sock } = client.stream.get_mut();

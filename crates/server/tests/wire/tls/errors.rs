@@ -1,4 +1,5 @@
-//! What does not fit: plain text at the encrypted address and the other way round, garbage, bad files, too many clients.
+//! What does not fit: plain text at the encrypted address and the other way round, garbage, bad files, too many
+//! clients.
 
 use std::io::Write;
 use std::net::TcpStream;

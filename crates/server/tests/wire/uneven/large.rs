@@ -69,8 +69,8 @@ fn a_value_larger_than_its_shards_part_is_stored_at_the_first_attempt() {
     assert_eq!(refused.count(), 0, "{items:?}");
 }
 
-/// Two at once are more than there is: who comes too late is refused, and both connections go on. Neither waits for ever
-/// because it sees the other's shard at work.
+/// Two at once are more than there is: who comes too late is refused, and both connections go on. Neither waits for
+/// ever because it sees the other's shard at work.
 #[test]
 fn two_values_larger_than_all_memory_end_both() {
     let server = Server::start_with_seed(4, &["-m", "64", "-I", "32m"]);
