@@ -9,7 +9,6 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use crate::client::Client;
 use crate::server::{Server, binary, command, free_port};
-use crate::skip::skipped;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
