@@ -15,7 +15,7 @@ use std::fs::File;
 use std::mem::take;
 use std::sync::Arc;
 
-use corecached_engine::Seconds;
+use corecached_engine::{Engine, Seconds};
 use corecached_mesh::Owner;
 use corecached_reactor::{Insert, Stream};
 
@@ -37,15 +37,30 @@ use crate::shared::Shared;
 
 const LISTENER: ListenerId = ListenerId(0);
 
-/// The shards of a fresh server with so much memory.
+/// Chunks looked at in one step of upkeep.
+const UPKEEP_CHUNKS: usize = 128;
+
+/// What a server is started with.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// The number of shards.
+    pub shards: usize,
+    /// The memory limit.
+    pub memory_limit_bytes: u64,
+    /// Whether items may be evicted.
+    pub evictions: bool,
+}
+
+/// The shards of a fresh server. Its clock stands still.
 ///
 /// # Panics
 /// If there is no address space for them.
 #[must_use]
-pub fn start(shards: usize, memory_limit_bytes: u64) -> Vec<Shard> {
+pub fn start(setup: Setup) -> Vec<Shard> {
     let config = Config {
-        threads: shards,
-        memory_limit_bytes,
+        threads: setup.shards,
+        memory_limit_bytes: setup.memory_limit_bytes,
+        evictions: setup.evictions,
         ..Config::default()
     };
     let listener = ListenerInfo {
@@ -57,7 +72,7 @@ pub fn start(shards: usize, memory_limit_bytes: u64) -> Vec<Shard> {
     };
     let built = build(config, None, vec![listener]).unwrap_or_else(|error| panic!("{error}"));
     let shared = built.shared;
-    shared.ground.clock.pause();
+    shared.ground.clock.stop_at_start();
     let shard = |parts: crate::shard::ShardParts| Shard {
         id: parts.id,
         owner: parts.owner,
@@ -129,12 +144,7 @@ impl Shard {
                     conn.receive_plain(bytes, cx);
                 });
             }
-            for number in 0..net.open.len() {
-                let id = net.open[number];
-                if net.conn(id).can_resume() {
-                    net.with_conn(id, core, Conn::resume);
-                }
-            }
+            net.go_on(core);
             core.observer.take(&mut core.engine);
         }
         net.exchange(ends_window);
@@ -175,6 +185,40 @@ impl Shard {
         self.net.shared.ground.clock.set_forward(i64::from(seconds));
     }
 
+    /// The seconds of the server's clock.
+    #[must_use]
+    pub fn now(&self) -> u32 {
+        self.net.shared.ground.clock.now().0
+    }
+
+    /// Unix time of second 0 of the server's clock.
+    #[must_use]
+    pub fn unix_origin(&self) -> i64 {
+        self.net.shared.ground.clock.unix_origin()
+    }
+
+    /// A little of each part of the upkeep of `shard/maintenance.rs` and `shard/reaper.rs`, between two turns.
+    pub fn keep_up(&self) {
+        let Shared { cells, ground, .. } = &*self.net.shared;
+        let now = ground.clock.now();
+        let with_engine = |work: &dyn Fn(&mut Engine)| {
+            if let Some(mut core) = cells.of(self.id).try_borrow() {
+                work(&mut core.engine);
+            }
+        };
+        with_engine(&|engine| engine.set_automove(ground.tuning.slab_automove.get() > 0));
+        with_engine(&|engine| _ = engine.trim(UPKEEP_CHUNKS));
+        with_engine(&|engine| _ = engine.maintain(now));
+        with_engine(&|engine| _ = engine.sweep(now, UPKEEP_CHUNKS));
+        with_engine(&|engine| _ = engine.reap(now, UPKEEP_CHUNKS, 1));
+    }
+
+    /// How many items the shard has evicted, and how many pages it has moved.
+    pub fn evictions_and_moves(&mut self) -> (u64, u64) {
+        let stats = self.owner.resume().engine.stats();
+        (stats.evictions, stats.slabs_moved)
+    }
+
     /// Whether nothing of this shard's connections waits on another shard.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -190,6 +234,19 @@ impl Shard {
 impl Net {
     fn conn(&mut self, id: ConnId) -> &mut Conn {
         self.conns.get_mut(id).expect("no connection is closed")
+    }
+
+    /// Connections go on with input that they have kept.
+    fn go_on(&mut self, core: &mut Core) {
+        for number in 0..self.open.len() {
+            let id = self.open[number];
+            if self.conn(id).can_resume() {
+                self.with_conn(id, core, |conn, cx| {
+                    cx.has_long_turn = true;
+                    conn.resume(cx);
+                });
+            }
+        }
     }
 
     fn with_conn(

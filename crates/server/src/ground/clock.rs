@@ -106,6 +106,13 @@ impl Clock {
         }
     }
 
+    /// For simulations: stops the clock at the second at which it began.
+    #[cfg(feature = "simulate")]
+    pub(crate) fn stop_at_start(&self) {
+        self.paused_at
+            .store(self.first_second.into(), Ordering::Relaxed);
+    }
+
     /// `debugtime r`: lets the clock go on.
     pub(crate) fn go_on(&self) {
         self.paused_at.store(RUNNING, Ordering::Relaxed);

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! `CORECACHED_SEED` is the first seed, and `CORECACHED_SIMULATION_STEPS` says after how many steps no further world
-//! begins (default: 100 million). docs/design/005-direct-reads.md says what was found so.
+//! begins (default: 90 million). docs/design/005-direct-reads.md says what was found so.
 
 mod core;
 mod model;
@@ -26,7 +26,7 @@ use std::panic::catch_unwind;
 
 use crate::world::{Seldom, simulate};
 
-const STEPS: u64 = 100_000_000;
+const STEPS: u64 = 90_000_000;
 
 fn setting(name: &str, default: u64) -> u64 {
     let text = std::env::var(name).ok();

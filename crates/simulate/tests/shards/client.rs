@@ -1,114 +1,60 @@
 //! A client with one connection: it sends pipelines and takes the replies apart.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use corecached_simulate::Rng;
 
-use crate::history::{Change, History};
+use crate::choose::{Choices, Mix, Style};
+use crate::history::History;
+use crate::memory::Memory;
+use crate::op::{Answer, Verb};
+use crate::request::{Form, Quiet, Request};
+use crate::wire::Wire;
+use crate::{binary, meta, operator, text};
 
-/// Keys, few so that clients meet.
-pub(crate) const KEYS: usize = 24;
-/// Counters, beside the keys.
-const COUNTERS: usize = 6;
 /// Requests that wait for their replies.
 const UNDER_WAY_MAX: usize = 40;
 /// More bytes than this are sent in pieces.
 const PIECE_BYTES: usize = 10_000;
+/// Keys for numbers.
+pub(crate) const COUNTERS: usize = 6;
 
-/// A request that waits for its reply, by its number in the history.
-#[derive(Clone, Debug)]
-enum Request {
-    Set(usize),
-    /// A set without a reply, and `mn`, whose reply tells that the set has been run.
-    SilentSet(usize),
-    Add(usize),
-    Touch,
-    /// A change for each key.
-    Flush(Vec<usize>),
-    Cas(usize),
-    Delete(usize),
-    /// An increment of a counter, by its number among the increments.
-    Count(usize),
-    /// One request for some keys, each a read in the history.
-    Get(Vec<(usize, usize)>, bool),
-    Meta(usize, usize),
+/// What all clients of a world have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub(crate) wire: Wire,
+    pub(crate) mix: Mix,
+    pub(crate) memory: Memory,
+    pub(crate) is_timed: bool,
+    /// It sends nothing more while it waits for replies.
+    pub(crate) waits: bool,
+    pub(crate) has_operators: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct Client {
     number: usize,
+    manner: Manner,
+    is_binary: bool,
     under_way: VecDeque<Request>,
     received: Vec<u8>,
     /// Bytes of a request that were not sent with the others.
     held: Vec<u8>,
-    known_cas: Option<(usize, u64)>,
-    /// It sends nothing more while it waits for replies.
-    waits: bool,
-    values: Values,
+    known_cas: HashMap<usize, u64>,
     has_ended: bool,
     was_told: bool,
 }
 
-pub(crate) fn key_name(key: usize) -> String {
-    format!("key-{key}")
-}
-
-fn counter_name(counter: usize) -> String {
-    format!("counter-{counter}")
-}
-
-/// Whether some values of a world are so large that they are sent from slab memory, and of these some received into the
-/// memory of their shard. They take many steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Values {
-    Small,
-    SomeLarge,
-}
-
-/// The value of a write: its number, and bytes that follow from it.
-fn value_of(write: usize, values: Values) -> String {
-    let len = match write % 128 {
-        40 | 80 if values == Values::SomeLarge => 20_000,
-        120 if values == Values::SomeLarge => 150_000,
-        _ => [5, 40, 300, 2000][write % 4] + write % 17,
-    };
-    let text = format!("{write}-");
-    text.repeat(len / text.len() + 1)
-}
-
-fn write_of(value: &str, values: Values) -> usize {
-    let number = value
-        .split('-')
-        .next()
-        .and_then(|number| number.parse().ok());
-    let write = number.unwrap_or_else(|| panic!("no value: {value:?}"));
-    assert_eq!(value, value_of(write, values), "a value of two writes");
-    write
-}
-
-/// Appends a set. One that `is_silent` has `noreply`, with a command behind it whose reply tells that it has been run.
-fn set(name: &str, (write, value): (usize, &str), is_silent: bool, bytes: &mut Vec<u8>) -> Request {
-    let noreply = if is_silent { " noreply" } else { "" };
-    let line = format!("set {name} 0 0 {}{noreply}\r\n", value.len());
-    bytes.extend(format!("{line}{value}\r\n").bytes());
-    if is_silent {
-        bytes.extend(b"mn\r\n");
-        Request::SilentSet(write)
-    } else {
-        Request::Set(write)
-    }
-}
-
 impl Client {
-    pub(crate) fn new(number: usize, waits: bool, values: Values) -> Self {
+    pub(crate) fn new(number: usize, manner: Manner, rng: &mut Rng) -> Self {
         Self {
             number,
+            manner,
+            is_binary: manner.mix == Mix::Wide && rng.one_in(3),
             under_way: VecDeque::new(),
             received: Vec::new(),
             held: Vec::new(),
-            known_cas: None,
-            waits,
-            values,
+            known_cas: HashMap::new(),
             has_ended: false,
             was_told: false,
         }
@@ -130,12 +76,13 @@ impl Client {
             self.held = bytes.split_off(1 + rng.below(bytes.len()));
             return bytes;
         }
-        if rng.one_in(3) || self.waits && !self.under_way.is_empty() {
+        if rng.one_in(3) || self.manner.waits && !self.under_way.is_empty() {
             return bytes;
         }
         for _ in 0..rng.below(10) {
             if self.under_way.len() < UNDER_WAY_MAX {
-                self.ask(history, rng, &mut bytes);
+                let request = self.ask(history, rng, &mut bytes);
+                self.under_way.push_back(request);
             }
         }
         if rng.one_in(6) || bytes.len() > PIECE_BYTES {
@@ -144,87 +91,134 @@ impl Client {
         bytes
     }
 
-    fn ask(&mut self, history: &mut History, rng: &mut Rng, bytes: &mut Vec<u8>) {
-        let key = rng.below(KEYS);
-        let name = key_name(key);
-        let request = match rng.below(20) {
-            0..5 => {
-                let write = history.begin_change(self.number, key, Change::Set);
-                let value = value_of(write, self.values);
-                set(&name, (write, &value), rng.one_in(3), bytes)
+    fn ask(&mut self, history: &mut History, rng: &mut Rng, bytes: &mut Vec<u8>) -> Request {
+        let Manner {
+            wire, memory, mix, ..
+        } = self.manner;
+        if self.manner.has_operators && !self.is_binary && rng.one_in(25) {
+            return operate(memory, rng, bytes);
+        }
+        let key = match rng.one_in(if mix == Mix::Plain { 30 } else { 6 }) {
+            true => wire.texts + rng.below(COUNTERS),
+            false => rng.below(wire.texts),
+        };
+        let style = match self.is_binary {
+            true => Style::Binary,
+            false => rng.one_of(&[Style::Classic, Style::Classic, Style::Meta]),
+        };
+        let number = history.next();
+        let mut choices = Choices {
+            mix,
+            wire,
+            is_timed: self.manner.is_timed,
+            now: history.now,
+            number,
+            known_cas: &self.known_cas,
+            rng,
+        };
+        if style == Style::Classic && choices.rng.one_in(2) {
+            return self.look_up(key, history, rng, bytes);
+        }
+        let verb = choices.verb(key, style);
+        let ops = self.begin(key, verb, history);
+        let named = (number, key);
+        let is_quiet = rng.one_in(4);
+        let (form, quiet) = match style {
+            Style::Classic => {
+                text::ask(verb, named, is_quiet, &wire, bytes);
+                (Form::Line, Quiet::Always)
             }
-            5..7 => {
-                let write = history.begin_change(self.number, key, Change::Delete);
-                bytes.extend(format!("delete {name}\r\n").bytes());
-                Request::Delete(write)
+            Style::Meta => {
+                let wishes = wishes(verb, rng);
+                let opaque = rng.one_in(4).then(|| number.to_string());
+                let quiet = if is_quiet { " q" } else { "" };
+                let opaque_flag = opaque.iter().map(|opaque| format!(" O{opaque}"));
+                let more = format!("{wishes}{quiet}{}", opaque_flag.collect::<String>());
+                meta::ask(verb, named, &more, &wire, bytes);
+                (Form::Meta(key, opaque), Quiet::IfDone)
             }
-            7 if self.known_cas.is_some() => {
-                let (key, cas) = self.known_cas.expect("it is there");
-                let write = history.begin_change(self.number, key, Change::Set);
-                let value = value_of(write, self.values);
-                let name = key_name(key);
-                bytes
-                    .extend(format!("cas {name} 0 0 {} {cas}\r\n{value}\r\n", value.len()).bytes());
-                Request::Cas(write)
-            }
-            8 if rng.one_in(2) => {
-                let counter = key % COUNTERS;
-                bytes.extend(format!("ma {} N0 J1 v\r\n", counter_name(counter)).bytes());
-                Request::Count(history.counts.begin(self.number, counter))
-            }
-            8 => {
-                let write = history.begin_change(self.number, key, Change::Set);
-                let value = value_of(write, self.values);
-                bytes.extend(format!("add {name} 0 0 {}\r\n{value}\r\n", value.len()).bytes());
-                Request::Add(write)
-            }
-            9 if rng.one_in(30) => {
-                let change = |key| history.begin_change(self.number, key, Change::Delete);
-                let changes = (0..KEYS).map(change).collect();
-                history.counts.begin_flush(self.number);
-                bytes.extend(b"flush_all\r\n");
-                Request::Flush(changes)
-            }
-            9 => {
-                bytes.extend(format!("touch {name} 0\r\n").bytes());
-                Request::Touch
-            }
-            10 => {
-                bytes.extend(format!("gat 0 {name}\r\n").bytes());
-                let read = history.begin_read(self.number, key);
-                Request::Get(vec![(key, read)], false)
-            }
-            11..14 => {
-                bytes.extend(format!("mg {name} v\r\n").bytes());
-                Request::Meta(key, history.begin_read(self.number, key))
-            }
-            kind => {
-                let with_cas = kind % 2 == 0;
-                let mut keys = vec![key];
-                if rng.one_in(4) {
-                    keys.extend((1..4).map(|more| (key + more * 5) % KEYS));
-                }
-                let names: Vec<_> = keys.iter().map(|&key| key_name(key)).collect();
-                let verb = if with_cas { "gets" } else { "get" };
-                bytes.extend(format!("{verb} {}\r\n", names.join(" ")).bytes());
-                let reads = keys
-                    .into_iter()
-                    .map(|key| (key, history.begin_read(self.number, key)));
-                Request::Get(reads.collect(), with_cas)
+            Style::Binary => {
+                // There is no quiet touch.
+                let is_quiet = is_quiet && !matches!(verb, Verb::Touch(_));
+                binary::ask(verb, named, is_quiet, &wire, bytes);
+                (Form::Packet(key), Quiet::IfDone)
             }
         };
-        self.under_way.push_back(request);
+        let is_quiet = is_quiet && !(self.is_binary && matches!(verb, Verb::Touch(_)));
+        if is_quiet {
+            match self.is_binary {
+                true => binary::noop(bytes),
+                false => bytes.extend_from_slice(b"mn\r\n"),
+            }
+        }
+        Request {
+            form,
+            ops,
+            quiet: is_quiet.then_some(quiet),
+        }
+    }
+
+    /// Notes the operations of a request: a flush is one on every key.
+    fn begin(&self, key: usize, verb: Verb, history: &mut History) -> Vec<usize> {
+        let keys = match verb {
+            Verb::Flush(_) => 0..self.manner.wire.texts + COUNTERS,
+            _ => key..key + 1,
+        };
+        keys.map(|key| history.begin(self.number, key, verb))
+            .collect()
+    }
+
+    fn look_up(
+        &mut self,
+        key: usize,
+        history: &mut History,
+        rng: &mut Rng,
+        bytes: &mut Vec<u8>,
+    ) -> Request {
+        let Manner {
+            wire,
+            mix,
+            is_timed,
+            ..
+        } = self.manner;
+        let mut choices = Choices {
+            mix,
+            wire,
+            is_timed,
+            now: history.now,
+            number: history.next(),
+            known_cas: &self.known_cas,
+            rng,
+        };
+        let get = choices.lookup();
+        let with_cas = rng.one_in(2);
+        let mut keys = vec![key];
+        if rng.one_in(4) {
+            keys.extend((1..4).map(|more| (key + more * 5) % (wire.texts + COUNTERS)));
+        }
+        text::ask_for(get, &keys, with_cas, &wire, bytes);
+        let ops = keys.iter();
+        let ops = ops.map(|&key| history.begin(self.number, key, Verb::Get(get)));
+        Request {
+            ops: ops.collect(),
+            form: Form::Values(keys, with_cas),
+            quiet: None,
+        }
     }
 
     pub(crate) fn receive(&mut self, history: &mut History, bytes: &[u8]) {
         self.received.extend_from_slice(bytes);
-        while let Some(request) = self.under_way.front().cloned() {
-            let text = String::from_utf8(self.received.clone()).expect("all is text");
-            let Some(len) = self.take(history, &request, &text) else {
+        while let Some(request) = self.under_way.front() {
+            let taken = request.take(&self.received, history, &self.manner.wire);
+            let Some((len, answers)) = taken else {
                 return;
             };
+            let request = self.under_way.pop_front().expect("it is the first");
             self.received.drain(..len);
-            self.under_way.pop_front();
+            for (op, answer) in request.ops.into_iter().zip(answers) {
+                self.learn(history.key(op), &answer);
+                history.end(op, answer);
+            }
         }
         assert!(
             self.received.is_empty(),
@@ -233,111 +227,36 @@ impl Client {
         );
     }
 
-    /// Takes the reply to a request; returns its length, or `None` if not all of it has come.
-    fn take(&mut self, history: &mut History, request: &Request, text: &str) -> Option<usize> {
-        let end = text.find("\r\n")? + 2;
-        let line = &text[..end - 2];
-        match request {
-            Request::Set(write) => {
-                assert_eq!(line, "STORED");
-                history.end_change(*write, true);
-            }
-            Request::SilentSet(write) => {
-                assert_eq!(line, "MN");
-                history.end_change(*write, true);
-            }
-            Request::Add(write) => {
-                assert!(["STORED", "NOT_STORED"].contains(&line), "{line:?}");
-                history.end_change(*write, line == "STORED");
-            }
-            Request::Touch => assert!(["TOUCHED", "NOT_FOUND"].contains(&line), "{line:?}"),
-            Request::Flush(changes) => {
-                assert_eq!(line, "OK");
-                history.counts.end_flush(self.number);
-                changes
-                    .iter()
-                    .for_each(|&change| history.end_change(change, true));
-            }
-            Request::Cas(write) => {
-                assert!(
-                    ["STORED", "EXISTS", "NOT_FOUND"].contains(&line),
-                    "{line:?}"
-                );
-                history.end_change(*write, line == "STORED");
-            }
-            Request::Delete(write) => {
-                assert!(["DELETED", "NOT_FOUND"].contains(&line), "{line:?}");
-                history.end_change(*write, line == "DELETED");
-            }
-            Request::Count(number) => {
-                let digits = line.strip_prefix("VA ").expect("it is a counter");
-                let digits: usize = digits.parse().expect("a length");
-                let value = text.get(end..end + digits + 2)?;
-                let value = value[..digits].parse().expect("a number");
-                history.counts.end(*number, value);
-                return Some(end + digits + 2);
-            }
-            Request::Meta(key, read) => {
-                let Some(len) = line.strip_prefix("VA ") else {
-                    assert_eq!(line, "EN", "{key}");
-                    history.end_read(*read, None);
-                    return Some(end);
-                };
-                let len: usize = len.parse().expect("a length");
-                let value = text.get(end..end + len + 2)?;
-                history.end_read(*read, Some(write_of(&value[..len], self.values)));
-                return Some(end + len + 2);
-            }
-            Request::Get(reads, with_cas) => {
-                return self.take_values(history, reads, *with_cas, text);
-            }
+    /// Keeps the cas unique of an answer.
+    fn learn(&mut self, key: usize, answer: &Answer) {
+        let cas = match answer {
+            Answer::Hit(seen) => seen.cas,
+            Answer::Stored { cas, .. } | Answer::Number { cas, .. } => *cas,
+            _ => None,
+        };
+        if let Some(cas) = cas {
+            self.known_cas.insert(key, cas);
         }
-        Some(end)
     }
+}
 
-    fn take_values(
-        &mut self,
-        history: &mut History,
-        reads: &[(usize, usize)],
-        with_cas: bool,
-        text: &str,
-    ) -> Option<usize> {
-        let mut found = Vec::new();
-        let mut at = 0;
-        loop {
-            let end = at + text[at..].find("\r\n")?;
-            let line = &text[at..end];
-            if line == "END" {
-                at = end + 2;
-                break;
-            }
-            let words: Vec<&str> = line.split(' ').collect();
-            assert_eq!(
-                (words[0], words.len()),
-                ("VALUE", if with_cas { 5 } else { 4 }),
-                "{line:?}"
-            );
-            let len: usize = words[3].parse().expect("a length");
-            let value = text.get(end + 2..end + 2 + len + 2)?;
-            let cas = words
-                .get(4)
-                .map(|cas| cas.parse::<u64>().expect("a cas unique"));
-            found.push((
-                words[1].to_owned(),
-                write_of(&value[..len], self.values),
-                cas,
-            ));
-            at = end + 2 + len + 2;
-        }
-        let mut found = found.into_iter().peekable();
-        for &(key, read) in reads {
-            let hit = found.next_if(|(name, ..)| *name == key_name(key));
-            history.end_read(read, hit.as_ref().map(|&(_, write, _)| write));
-            if let Some((_, _, Some(cas))) = hit {
-                self.known_cas = Some((key, cas));
-            }
-        }
-        assert!(found.next().is_none(), "a value that was not asked for");
-        Some(at)
+/// Asks for something as an operator.
+fn operate(memory: Memory, rng: &mut Rng, bytes: &mut Vec<u8>) -> Request {
+    let (command, beginnings) = operator::choose(memory, rng);
+    bytes.extend_from_slice(format!("{command}\r\n").as_bytes());
+    Request {
+        form: Form::Told(beginnings),
+        ops: Vec::new(),
+        quiet: None,
+    }
+}
+
+/// The flags of a meta command that ask for something in its reply.
+fn wishes(verb: Verb, rng: &mut Rng) -> &'static str {
+    match verb {
+        Verb::Get(_) => rng.one_of(&meta::WISHES),
+        Verb::Store(_) => rng.one_of(&["", "c", "s c"]),
+        Verb::Count(_) => rng.one_of(&["", "v", "v c t"]),
+        _ => "",
     }
 }
