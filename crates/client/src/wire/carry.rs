@@ -26,9 +26,15 @@ pub trait Parse {
 const ADDED_BYTES: usize = 2048;
 
 /// The beginning of a part whose end has not come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Carry {
     kept: Vec<u8>,
+}
+
+impl Default for Carry {
+    fn default() -> Self {
+        Carry::new()
+    }
 }
 
 impl Carry {
