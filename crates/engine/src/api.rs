@@ -193,6 +193,8 @@ impl StoreOutcome {
 pub struct Delete {
     /// The command takes effect only if the item has this cas unique.
     pub compare: Option<u64>,
+    /// An item with another cas unique is counted as a miss.
+    pub counts_other_cas: bool,
     /// Keeps the item, marks it as stale for one client to fetch it anew, and gives it a new cas unique.
     pub stale: bool,
     /// Keeps the item without its value, with these client flags and, unless told otherwise, for ever.

@@ -35,16 +35,7 @@ impl Engine {
         if self.is_too_large(reserve.key.len(), reserve.value_bytes, reserve.client_flags) {
             return Err(StoreRefusal::TooLarge);
         }
-        let fields = Fields {
-            key: reserve.key,
-            client_flags: reserve.client_flags,
-            deadline: reserve.deadline,
-            cas: reserve.extras.new_cas,
-            marks: Marks::NONE.with_binary_key(reserve.extras.binary_key),
-            // The value may take over the deadline of the item that it replaces.
-            deadline_room: reserve.extras.invalidate || self.keeps_deadline_room(),
-            value_bytes: reserve.value_bytes,
-        };
+        let fields = self.fields_of(reserve);
         // The index's memory first: when the value is whole, there may be nothing else that could be evicted.
         let staged = self.spending(|engine, effort| {
             if engine.contents.find(reserve.key, reserve.hash).is_none()
@@ -61,6 +52,28 @@ impl Engine {
             }
         });
         staged.ok_or(StoreRefusal::OutOfMemory)
+    }
+
+    /// Counts a storage command whose value has come without its line end. Nothing is stored, but as in memcached it is
+    /// a storage command all the same, since its value was not too large.
+    #[cold]
+    pub fn count_malformed(&mut self, sent: &Reserve<'_>) {
+        let class = self.first_class(&self.fields_of(sent));
+        self.telemetry.set(class);
+    }
+
+    /// The fields of the item that a reserved value becomes.
+    fn fields_of<'a>(&self, reserve: &Reserve<'a>) -> Fields<'a> {
+        Fields {
+            key: reserve.key,
+            client_flags: reserve.client_flags,
+            deadline: reserve.deadline,
+            cas: reserve.extras.new_cas,
+            marks: Marks::NONE.with_binary_key(reserve.extras.binary_key),
+            // The value may take over the deadline of the item that it replaces.
+            deadline_room: reserve.extras.invalidate || self.keeps_deadline_room(),
+            value_bytes: reserve.value_bytes,
+        }
     }
 
     /// Allocates and writes everything but the value.

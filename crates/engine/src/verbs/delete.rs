@@ -24,6 +24,9 @@ impl Engine {
         };
         let is_other = |cas| cas != self.contents.items.item(chunk).cas();
         if delete.compare.is_some_and(is_other) {
+            if delete.counts_other_cas {
+                self.telemetry.delete_miss();
+            }
             return DeleteOutcome::Exists;
         }
         let kept = if let Some(client_flags) = delete.empty {

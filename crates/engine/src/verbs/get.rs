@@ -312,11 +312,8 @@ impl Engine {
                 {
                     return Some(found);
                 }
-                if meta.deadline.is_some() {
-                    self.telemetry.touch_miss();
-                } else {
-                    self.telemetry.get_miss();
-                }
+                // Only a hit that is touched counts as a touch.
+                self.telemetry.get_miss();
             }
         }
         None

@@ -147,6 +147,7 @@ impl Engine {
             self.telemetry.cas_hit(self.class_of(chunk));
             Decision::Store
         } else if extras.invalidate && cas != 0 && cas < item.cas() {
+            self.telemetry.cas_hit(self.class_of(chunk));
             let marks = Marks::NONE
                 .with_binary_key(extras.binary_key)
                 .with_stale(true)

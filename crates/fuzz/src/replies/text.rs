@@ -170,6 +170,7 @@ impl<'a> Replies<'a> {
             | Request::Delete { noreply: true, .. }
             | Request::Arith { noreply: true, .. }
             | Request::FlushAll { noreply: true, .. }
+            | Request::FlushUnreadable { noreply: true }
             | Request::Verbosity { noreply: true, .. }
             | Request::Shutdown { noreply: true, .. }
             | Request::CacheMemlimit { noreply: true, .. } => {}
@@ -177,6 +178,9 @@ impl<'a> Replies<'a> {
             Request::Delete { .. } => self.one_of(&[reply::DELETED, reply::NOT_FOUND]),
             Request::Arith { .. } => self.number(),
             Request::FlushAll { .. } => self.one_of(&[reply::OK, reply::FLUSH_DISABLED]),
+            Request::FlushUnreadable { .. } => {
+                self.one_of(&[reply::INVALID_EXPTIME, reply::FLUSH_DISABLED]);
+            }
             Request::Verbosity { .. } => self.exactly(reply::OK),
             Request::Version => self.exactly(reply::VERSION),
             Request::MetaNoop => self.exactly(reply::MN),

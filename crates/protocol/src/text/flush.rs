@@ -2,7 +2,6 @@
 
 use super::request::Request;
 use crate::number::strict_i32;
-use crate::reply;
 use crate::words::{Words, wants_no_reply};
 
 /// Parses what follows the command word.
@@ -25,7 +24,7 @@ pub(super) fn parse(rest: &[u8]) -> Request<'_> {
                 exptime: Some(exptime),
                 noreply,
             },
-            None => Request::error_unless(noreply, reply::INVALID_EXPTIME),
+            None => Request::FlushUnreadable { noreply },
         },
     }
 }

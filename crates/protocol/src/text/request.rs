@@ -74,6 +74,12 @@ pub enum Request<'a> {
         /// Whether the reply is suppressed.
         noreply: bool,
     },
+    /// `flush_all` with a delay that is no number: [`crate::reply::INVALID_EXPTIME`]. It counts as a `flush_all`, and
+    /// the server has to check whether the command is allowed before it looks at the delay.
+    FlushUnreadable {
+        /// Whether the reply is suppressed.
+        noreply: bool,
+    },
     /// `version`.
     Version,
     /// `verbosity`.

@@ -94,6 +94,7 @@ fn meaning(request: Request<'_>) -> Meaning {
             noreply,
         } => (if incr { M::Incr } else { M::Decr })(text(key), delta, noreply),
         Request::FlushAll { exptime, noreply } => M::Flush(exptime, noreply),
+        Request::FlushUnreadable { noreply } => M::Error(reply::INVALID_EXPTIME, 0, noreply),
         Request::Version => M::Version,
         Request::Verbosity { level, noreply } => M::Verbosity(level, noreply),
         Request::Quit => M::Quit,

@@ -24,14 +24,33 @@ pub(super) fn flush_all(
     style: Style<'static>,
     cx: &mut Cx<'_>,
 ) {
-    cx.shared.telemetry.flushed();
-    if !cx.shared.ground.config.flush_enabled {
-        return conn.notice(style, Notice::FlushRefused, cx);
+    if !may_flush(conn, style, cx) {
+        return;
     }
     let at = exptime::flush_at(delay, cx.access.now.0, cx.shared.ground.clock.unix_origin())
         .map(Seconds);
     cx.shared.insight.flush(at, cx.access.now);
     broadcast(conn, GatherKind::Flush { at }, style, cx);
+}
+
+/// `flush_all` with a delay that is no number.
+pub(super) fn flush_unreadable(conn: &mut Conn, style: Style<'static>, cx: &mut Cx<'_>) {
+    if may_flush(conn, style, cx) {
+        conn.notice(style, Notice::FlushUnreadable, cx);
+    }
+}
+
+/// Counts a `flush_all`. If it is not allowed, that is answered; as in memcached it counts all the same, but for the
+/// binary command.
+fn may_flush(conn: &mut Conn, style: Style<'static>, cx: &mut Cx<'_>) -> bool {
+    let is_allowed = cx.shared.ground.config.flush_enabled;
+    if is_allowed || !matches!(style, Style::Binary(_)) {
+        cx.shared.telemetry.flushed();
+    }
+    if !is_allowed {
+        conn.notice(style, Notice::FlushRefused, cx);
+    }
+    is_allowed
 }
 
 /// `slabs reassign`: each shard whose source class has a page to spare moves one page.

@@ -120,6 +120,8 @@ pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, P
             _ => {
                 let announced = &upload.announced;
                 cx.tally.count(Kind::Set, 1, &upload.key);
+                let sent = announced.with(&upload.key, &upload.words).reserve();
+                cx.access.engine.count_malformed(&sent);
                 if announced.reports_malformed || !announced.style.is_none() {
                     conn.say(BAD_DATA_CHUNK, cx);
                 }

@@ -144,6 +144,8 @@ pub(super) fn notice(head: Head, notice: Notice<'_>, out: &mut Vec<u8>) {
     match notice {
         Notice::Flushed | Notice::CountersReset => done(head, 0, out),
         Notice::FlushRefused => reply::error(out, head, Status::AuthError),
+        // Extras are a number in any case.
+        Notice::FlushUnreadable => reply::error(out, head, Status::Invalid),
         Notice::Statistics(pairs) => statistics(head, pairs, out),
         // One empty packet ends statistics; it is also the whole answer to `stats detail on`.
         Notice::StatisticsEnd | Notice::DetailTurned => reply::done(out, head, 0),

@@ -12,6 +12,8 @@ pub(crate) enum Notice<'a> {
     Flushed,
     /// `flush_all` is not allowed.
     FlushRefused,
+    /// The delay of a `flush_all` is no number.
+    FlushUnreadable,
     /// `stats reset` is done.
     CountersReset,
     /// Statistics; more may follow.

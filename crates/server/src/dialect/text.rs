@@ -77,6 +77,7 @@ pub(super) fn notice(notice: Notice<'_>, out: &mut Vec<u8>) {
     let line = match notice {
         Notice::Flushed | Notice::DetailTurned => reply::OK,
         Notice::FlushRefused => reply::FLUSH_DISABLED,
+        Notice::FlushUnreadable => reply::INVALID_EXPTIME,
         Notice::CountersReset => reply::RESET,
         Notice::Statistics(pairs) => return statistics(pairs, out),
         Notice::StatisticsEnd => reply::END,

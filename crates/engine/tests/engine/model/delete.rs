@@ -18,6 +18,7 @@ impl Model {
             empty: (keeps && self.rng.one_in(2)).then(|| self.flags()),
             deadline: self.rng.one_in(3).then(|| self.deadline()),
             new_cas: self.new_cas(),
+            ..Delete::default()
         };
         match self
             .engine

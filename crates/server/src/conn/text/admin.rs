@@ -34,6 +34,9 @@ pub(super) fn command(
             let delay = exptime.map(i64::from);
             broadcast::flush_all(conn, delay, Style::text_unless(noreply), cx);
         }
+        Request::FlushUnreadable { noreply } => {
+            broadcast::flush_unreadable(conn, Style::text_unless(noreply), cx);
+        }
         Request::Stats(stats) => statistics::stats(conn, stats, Style::TEXT, cx),
         Request::CacheMemlimit { megabytes, noreply } => {
             let line = set_memory_limit(megabytes, cx);

@@ -128,6 +128,7 @@ pub(crate) fn delete(request: &MetaDelete<'_>, style: &MetaStyle<'_>) -> Delete 
     let flags = &request.flags;
     Delete {
         compare: flags.compare_cas(),
+        counts_other_cas: true,
         stale: flags.has(b'I'),
         empty: flags.has(b'x').then(|| flags.client_flags()),
         deadline: flags.has(b'T').then_some(style.touched),

@@ -10,6 +10,7 @@ fn commands_are_counted_as_memcached_counts_them() {
         count_retrieval(&mut client);
         count_storage(&mut client);
         count_others(&mut client);
+        count_what_takes_no_effect(&mut client);
         check_reset(&mut client);
     }
 }
@@ -92,6 +93,63 @@ fn count_others(client: &mut Client) {
     assert!(read > 2_000_000 && written > 1000, "{read} {written}");
 }
 
+/// Requests that change nothing, or not what they ask for, count as memcached counts them.
+fn count_what_takes_no_effect(client: &mut Client) {
+    let cases: [(&str, &[&str], &[&str]); 9] = [
+        ("mg none T30 v", &["EN"], &["cmd_get", "get_misses"]),
+        ("mg none T30 N30", &["HD W"], &["cmd_touch", "touch_hits"]),
+        ("md kept C1", &["EX"], &["delete_misses"]),
+        ("md kept I C1", &["EX"], &["delete_misses"]),
+        ("ms kept 1 C1 I\r\nx", &["HD"], &["cmd_set", "cas_hits"]),
+        (
+            "set kept 0 0 1\r\nx##none",
+            &["CLIENT_ERROR bad data chunk", "ERROR"],
+            &["cmd_set"],
+        ),
+        (
+            "ms kept 1 q\r\nx##none",
+            &["CLIENT_ERROR bad data chunk", "ERROR"],
+            &["cmd_set"],
+        ),
+        (
+            "flush_all x",
+            &["CLIENT_ERROR invalid exptime argument"],
+            &["cmd_flush"],
+        ),
+        ("flush_all x noreply\r\nmn", &["MN"], &["cmd_flush"]),
+    ];
+    const NAMES: [&str; 13] = [
+        "cmd_get",
+        "cmd_set",
+        "cmd_flush",
+        "cmd_touch",
+        "get_hits",
+        "get_misses",
+        "touch_hits",
+        "touch_misses",
+        "delete_hits",
+        "delete_misses",
+        "cas_hits",
+        "cas_misses",
+        "cas_badval",
+    ];
+    for (request, replies, counted) in cases {
+        client.ask("delete none");
+        client.set("kept", "1");
+        let before = counts(client, NAMES);
+        client.send(format!("{request}\r\n"));
+        for reply in replies {
+            assert_eq!(client.line(), *reply, "{request}");
+        }
+        let after = counts(client, NAMES);
+        let grown = NAMES.into_iter().zip(before.into_iter().zip(after));
+        let grown = grown.flat_map(|(name, (before, after))| {
+            std::iter::repeat_n(name, (after - before) as usize)
+        });
+        assert_eq!(grown.collect::<Vec<_>>(), counted, "{request}");
+    }
+}
+
 /// What counts events begins again; what is there stays. (The flushed items may be going meanwhile.)
 fn check_reset(client: &mut Client) {
     client.set("after", "x");
@@ -109,4 +167,14 @@ fn check_reset(client: &mut Client) {
     assert_eq!(counts(client, names), [0; 7]);
     let [items, still_connected] = counts(client, ["curr_items", "curr_connections"]);
     assert!(items > 0 && still_connected == connections);
+}
+
+#[test]
+fn a_flush_that_is_not_allowed_counts() {
+    let server = Server::start(2, &["-F"]);
+    let mut client = server.connect();
+    for command in ["flush_all", "flush_all x"] {
+        assert_eq!(client.ask(command), "CLIENT_ERROR flush_all not allowed");
+    }
+    assert_eq!(counts(&mut client, ["cmd_flush"]), [2]);
 }
