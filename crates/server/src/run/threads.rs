@@ -23,6 +23,7 @@ use tracing::warn;
 use super::prefault;
 use super::stuck::Stuck;
 use crate::error::StartError;
+use crate::ground::cpus::shards_for;
 use crate::ids::ShardId;
 use crate::process::{self, Cpus, Slice};
 use crate::route::directory::Links;
@@ -56,6 +57,7 @@ pub(crate) fn start(
     cpus: &Cpus,
 ) -> Result<Threads, StartError> {
     let (io, shards) = (shared.ground.config.driver(), parts.len());
+    let is_own = shards <= shards_for(shared.ground.config.cpus.len());
     let go = Arc::new(Barrier::new(shards + 1));
     let (report, reports) = mpsc::channel();
     let (runs, running) = mpsc::channel();
@@ -65,10 +67,13 @@ pub(crate) fn start(
         let report = Report::new(report.clone());
         let runs = runs.clone();
         let thread = thread::Builder::new().name(format!("shard-{}", parts.id.0));
-        let cpu = cpus.of(usize::from(parts.id.0));
+        let seat = Seat {
+            cpu: cpus.of(usize::from(parts.id.0)),
+            is_own,
+        };
         let started = thread.spawn(move || {
             let id = parts.id;
-            run(parts, Arc::clone(&shared), cpu, report, &go);
+            run(parts, Arc::clone(&shared), seat, report, &go);
             shared.route.shard(id).reaches(Stage::Ended);
             drop(runs);
         });
@@ -135,17 +140,26 @@ impl Drop for Report {
     }
 }
 
-/// The main function of a shard's thread, which is kept on `cpu`, if there is one that no other shard has.
-fn run(parts: ShardParts, shared: Arc<Shared>, cpu: Option<usize>, report: Report, go: &Barrier) {
+/// Where a shard's thread runs.
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    /// The CPU that the thread is kept on, if it is.
+    cpu: Option<usize>,
+    /// Whether there are as many CPUs as shards, so that the shards do not have to share CPUs with each other.
+    is_own: bool,
+}
+
+/// The main function of a shard's thread.
+fn run(parts: ShardParts, shared: Arc<Shared>, seat: Seat, report: Report, go: &Barrier) {
     let id = parts.id;
-    let is_pinned = cpu.is_some_and(process::pin);
+    let is_pinned = seat.cpu.is_some_and(process::pin);
     let executor = match make_executor(shared.ground.config.driver(), shared.ground.config.threads)
     {
         Ok(executor) => executor,
         Err(error) => return report.send(Err(error)),
     };
     // This comes after the executor is made, so that it does not apply to the thread that glommio starts for itself.
-    let slice = match is_pinned {
+    let slice = match seat.is_own {
         true => process::ask_for_short_slice(),
         false => Slice::Usual,
     };
