@@ -365,11 +365,10 @@ fn next_window(reactor: &mut Reactor, mut choose: impl FnMut() -> Window) -> Win
     loop {
         reactor.set_window(choose());
         reactor.turn(WhenIdle::Return, &mut events).unwrap();
-        for event in events.drain(..) {
-            match event {
-                Event::Tick { window } => return window,
-                other => panic!("{other:?}"),
-            }
+        match events.pop() {
+            None => {}
+            Some(Event::Tick { window }) => return window,
+            Some(other) => panic!("{other:?}"),
         }
     }
 }
