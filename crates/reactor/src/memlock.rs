@@ -39,13 +39,16 @@ pub(crate) fn limit() -> io::Result<libc::rlimit> {
     }
 }
 
-/// The limit of locked memory, in bytes, that suffices for `shards` shards on a system with pages of `page_bytes`.
-pub(crate) fn bytes_needed(shards: usize, config: &ReactorConfig, page_bytes: u64) -> u64 {
+/// The bytes of a ring.
+fn ring_bytes(entries: u64, completions: u64, page_bytes: u64) -> u64 {
+    let rest = HEADER_BYTES + completions * COMPLETION_BYTES + entries * INDEX_BYTES;
+    (entries * SUBMISSION_BYTES).next_multiple_of(page_bytes) + rest.next_multiple_of(page_bytes)
+}
+
+/// The bytes that the rings of `shards` shards take, without any room.
+fn bytes_of_shards(shards: usize, config: &ReactorConfig, page_bytes: u64) -> u64 {
     let page = |bytes: u64| bytes.next_multiple_of(page_bytes);
-    let ring = |entries: u64, completions: u64| {
-        page(entries * SUBMISSION_BYTES)
-            + page(HEADER_BYTES + completions * COMPLETION_BYTES + entries * INDEX_BYTES)
-    };
+    let ring = |entries, completions| ring_bytes(entries, completions, page_bytes);
     let executor_entries = EXECUTOR_RING_ENTRIES as u64;
     let executor_ring =
         ring(executor_entries, 2 * executor_entries) + page(EXECUTOR_BUFFER_BYTES as u64);
@@ -53,7 +56,26 @@ pub(crate) fn bytes_needed(shards: usize, config: &ReactorConfig, page_bytes: u6
         + ring(config.entries.into(), config.completion_entries.into())
         + page(u64::from(config.buffers) * BUFFER_BYTES)
         + page(u64::from(config.datagram_buffers) * BUFFER_BYTES);
-    let all = PROBE_RINGS * ring(8, 16) + shards as u64 * shard;
+    shards as u64 * shard
+}
+
+/// The bytes that a kernel of this release counts when the rings of `shards` shards are made.
+pub(crate) fn bytes_locked(
+    release: KernelRelease,
+    shards: usize,
+    config: &ReactorConfig,
+    page_bytes: u64,
+) -> u64 {
+    match release >= KernelRelease::COUNTS_RINGS {
+        true => bytes_of_shards(shards, config, page_bytes),
+        false => shards as u64 * EXECUTOR_RINGS * EXECUTOR_BUFFER_BYTES as u64,
+    }
+}
+
+/// The limit of locked memory, in bytes, that suffices for `shards` shards on a system with pages of `page_bytes`.
+pub(crate) fn bytes_needed(shards: usize, config: &ReactorConfig, page_bytes: u64) -> u64 {
+    let probes = PROBE_RINGS * ring_bytes(8, 16, page_bytes);
+    let all = probes + bytes_of_shards(shards, config, page_bytes);
     // A round figure, which is easily typed and leaves some room.
     (all + all / 16)
         .next_multiple_of(64 * 1024)

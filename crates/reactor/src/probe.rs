@@ -5,10 +5,11 @@ use std::io;
 
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
 
+use crate::config::ReactorConfig;
 use crate::memlock;
 use crate::patience;
 use crate::release::KernelRelease;
-use crate::start_error::{StartError, call_error, setup_error};
+use crate::start_error::{StartError, call_error, page_bytes, setup_error};
 
 /// The features of this kernel beyond the minimum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,11 @@ impl Features {
 /// Checks that `shards` reactors and glommio executors can start here, and raises the soft limit of locked memory to
 /// the hard one. Call it first, once per process.
 pub fn probe(shards: usize) -> Result<Features, StartError> {
+    probe_ring(shards).map(|(features, _)| features)
+}
+
+/// As [`probe`], with the ring that was tried.
+fn probe_ring(shards: usize) -> Result<(Features, IoUring), StartError> {
     let features = features()?;
     let mut builder = IoUring::<squeue::Entry, cqueue::Entry>::builder();
     builder
@@ -53,16 +59,77 @@ pub fn probe(shards: usize) -> Result<Features, StartError> {
     let mut ring = builder.build(8).map_err(explain)?;
     try_calls(&mut ring)?;
     raise_memlock(shards)?;
-    Ok(features)
+    Ok((features, ring))
 }
 
 /// As [`probe`], for a caller who can do without rings: a limit of locked memory that is likely too low for the rings
 /// of all shards is an error here, and not later, when some shards run.
 pub fn probe_for_certain(shards: usize) -> Result<Features, StartError> {
-    let features = probe(shards)?;
-    match StartError::memlock_too_low_for_all(memlock_limit()?.rlim_cur, features.release, shards) {
-        Some(error) if !may_lock_without_limit() => Err(error),
-        _ => Ok(features),
+    let (features, ring) = probe_ring(shards)?;
+    let limit = memlock_limit()?.rlim_cur;
+    if limit == libc::RLIM_INFINITY || may_lock_without_limit() {
+        return Ok(features);
+    }
+    match StartError::memlock_too_low_for_all(limit, features.release, shards) {
+        Some(error) => Err(error),
+        None => is_room_for(&ring, features.release, shards).map(|()| features),
+    }
+}
+
+/// Fails if other processes of this user have locked so much that what is left of the limit is less than the rings of
+/// all shards take: several servers may run as one user. A buffer of that size is registered for a moment.
+fn is_room_for(ring: &IoUring, release: KernelRelease, shards: usize) -> Result<(), StartError> {
+    let config = ReactorConfig::default();
+    let bytes = memlock::bytes_locked(release, shards, &config, page_bytes()) as usize;
+    let Some(memory) = Scratch::new(bytes) else {
+        return Err(StartError::out_of_memory(shards));
+    };
+    let buffer = libc::iovec {
+        iov_base: memory.base,
+        iov_len: bytes,
+    };
+    // SAFETY: the buffer stays mapped until it is unregistered; no operation names it.
+    match unsafe { ring.submitter().register_buffers(&[buffer]) } {
+        Ok(()) => {
+            // Should that fail, the end of the ring does it.
+            let _ = ring.submitter().unregister_buffers();
+            Ok(())
+        }
+        Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => {
+            Err(StartError::out_of_memory(shards))
+        }
+        // The rings themselves will tell.
+        Err(_) => Ok(()),
+    }
+}
+
+/// Anonymous memory in small pages, which count as what they are.
+struct Scratch {
+    base: *mut libc::c_void,
+    bytes: usize,
+}
+
+impl Scratch {
+    fn new(bytes: usize) -> Option<Scratch> {
+        let (rights, kind) = (
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+        );
+        // SAFETY: a new mapping, at an address that the kernel chooses.
+        let base = unsafe { libc::mmap(std::ptr::null_mut(), bytes, rights, kind, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return None;
+        }
+        // SAFETY: the range is this mapping; the advice changes no content. Kernels without huge pages refuse it.
+        unsafe { libc::madvise(base, bytes, libc::MADV_NOHUGEPAGE) };
+        Some(Scratch { base, bytes })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // SAFETY: the range is a mapping of this value, to which nothing refers.
+        unsafe { libc::munmap(self.base, self.bytes) };
     }
 }
 

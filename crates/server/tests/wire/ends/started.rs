@@ -22,11 +22,19 @@ const STRANGER_FIRST: u32 = 54_321;
 
 static STRANGERS: AtomicU32 = AtomicU32::new(0);
 
+/// A user without rights. Each is another one: what io_uring has locked is counted by user, and given back late.
+fn stranger() -> u32 {
+    STRANGER_FIRST + STRANGERS.fetch_add(1, Ordering::Relaxed)
+}
+
 /// Limits the server, as a user without rights if the test runs as root.
 fn limit(command: &mut Command, resource: Resource, most: u64) {
+    limit_as(command, stranger(), resource, most);
+}
+
+/// The same as a certain user.
+fn limit_as(command: &mut Command, stranger: u32, resource: Resource, most: u64) {
     if geteuid().is_root() {
-        // Each is another one: what io_uring has locked is counted by user, and given back late.
-        let stranger = STRANGER_FIRST + STRANGERS.fetch_add(1, Ordering::Relaxed);
         command.uid(stranger).gid(stranger);
     }
     let limits = Rlimit {

@@ -65,3 +65,23 @@ fn with_a_low_memlock_limit_it_goes_on_with_epoll() {
         assert_eq!(server.connect().set(&key, [b'v'; 9000]), "STORED");
     }
 }
+
+/// The limit counts for all servers of a user together.
+#[test]
+fn where_other_servers_have_used_the_memlock_limit_up_it_goes_on_with_epoll() {
+    if is_other_server() || !geteuid().is_root() {
+        return skipped("only root can become another user");
+    }
+    let stranger = stranger();
+    let start = || {
+        Server::start_prepared("127.0.0.1", 4, &["-o", "io=auto"], &mut |command| {
+            limit_as(command, stranger, Resource::Memlock, 4 << 20);
+        })
+    };
+    let servers: Vec<Server> = (0..4).map(|_| start()).collect();
+    for server in &servers {
+        assert_eq!(server.connect().set("key", [b'v'; 9000]), "STORED");
+    }
+    let last = servers[servers.len() - 1].connect().stats("");
+    assert_eq!(last["libevent"], "epoll");
+}
