@@ -3,6 +3,7 @@
 use clap::ArgMatches;
 use std::path::PathBuf;
 
+use crate::ground::config::SHARD_BYTES_MAX;
 use crate::ground::cpus::Pinning;
 use crate::ground::cpus::{self, THREADS_MAX};
 use crate::ground::listeners::{BindingProtocol, ListenAddress, Port, TlsKind};
@@ -21,6 +22,11 @@ pub(super) fn all(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliErro
     connections(matches, draft)?;
     auth::apply(matches, draft)?;
     memory(matches, draft)?;
+    if !matches.contains_id("threads") && !matches.contains_id("cpus") {
+        let shards = draft.config.memory_limit_bytes.div_ceil(SHARD_BYTES_MAX);
+        let shards = usize::try_from(shards).unwrap_or(THREADS_MAX);
+        draft.config.threads = draft.config.threads.max(shards.min(THREADS_MAX));
+    }
     commands(matches, draft)?;
     process(matches, draft)?;
     if matches.get_flag("enable-ssl") {

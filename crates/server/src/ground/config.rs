@@ -17,6 +17,8 @@ use super::ssl::SslOptions;
 
 /// memcached's slab page, which limits the size of a chunk. The engine may choose smaller pages for small `-m`.
 pub(crate) const SLAB_PAGE_BYTES: u64 = 1024 * 1024;
+/// Most memory of a shard, in bytes: it names its chunks by 32 bits.
+pub(crate) const SHARD_BYTES_MAX: u64 = 32 << 30;
 /// The engine's only policy, as `-o eviction` calls it.
 pub(crate) const EVICTION: &str = "s3fifo";
 /// The port that memcached clients try first.

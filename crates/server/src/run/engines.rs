@@ -12,18 +12,18 @@ use tracing::info;
 
 use crate::error::StartError;
 use crate::ground::clock::Clock;
-use crate::ground::config::Config;
+use crate::ground::config::{Config, SHARD_BYTES_MAX};
 use crate::ids::ShardId;
 use crate::memory::give::reserve_bytes;
 use crate::memory_file::{self, Memory, Owners, Saved};
 use crate::shared::Shared;
 
-/// Most address space of a shard, in bytes.
-const SEGMENT_BYTES_MAX: u64 = 32 << 30;
 /// `cache_memlimit` may raise the limit by up to this factor before the file of `-e` has no room.
 const FILE_ROOM: u64 = 4;
 /// Fewest bytes of a shard's part of that file.
 const FILE_SEGMENT_BYTES_MIN: u64 = 256 << 20;
+/// Fewest bytes of address space that a shard is tried with where there is little.
+const SEGMENT_BYTES_MIN: u64 = 16 << 20;
 
 /// The engines of all shards, and the objects that they need.
 pub(crate) struct Engines {
@@ -54,7 +54,7 @@ pub(crate) fn make(config: &Config) -> Result<Engines, StartError> {
     let restored = memory
         .saved(
             config.threads,
-            config.memory_limit_bytes.min(SEGMENT_BYTES_MAX),
+            config.memory_limit_bytes.min(SHARD_BYTES_MAX),
         )
         .and_then(|saved| restore(config, &memory, &saved));
     memory.forget_saved()?;
@@ -84,23 +84,81 @@ pub(crate) fn make(config: &Config) -> Result<Engines, StartError> {
 }
 
 fn empty(config: &Config, memory: Option<Memory>) -> Result<Engines, StartError> {
-    let budget = Budget::new(config.memory_limit_bytes);
     let hasher = KeyHasher::new(random());
-    let page_bytes = EngineConfig::page_bytes_for(config.memory_limit_bytes, config.threads);
-    let engines = (0..config.threads).map(|shard| {
-        let config = engine_config(config, shard, hasher, page_bytes, memory.as_ref());
-        Engine::new(config, Arc::clone(&budget)).map_err(|error| match &memory {
-            Some(memory) => memory.message(&error),
-            None => StartError::Memory(error),
-        })
-    });
+    let (engines, budget) = match &memory {
+        Some(file) => {
+            empty_of(config, hasher, Some(file), 0).map_err(|error| file.message(&error))?
+        }
+        None => in_memory(config, hasher)?,
+    };
     Ok(Engines {
-        engines: engines.collect::<Result<_, _>>()?,
+        engines,
         budget,
         hasher,
         clock: Clock::start(),
         memory,
     })
+}
+
+type Shards = (Vec<Engine>, Arc<Budget>);
+
+/// Engines with as much address space as a shard can use or, where there is not so much (`ulimit -v`, strict
+/// overcommit), with less of it.
+fn in_memory(config: &Config, hasher: KeyHasher) -> Result<Shards, StartError> {
+    let mut refused = None;
+    for segment_bytes in segment_sizes(config.memory_limit_bytes) {
+        match empty_of(config, hasher, None, segment_bytes) {
+            Ok(made) => {
+                if let Some(error) = refused {
+                    crate::process::say_warning(format_args!(
+                        "warning: each shard has {} MiB of address space, so no more can be used of a limit raised by \
+                         cache_memlimit: the kernel refuses {} GiB ({error}); raise `ulimit -v`, or set \
+                         vm.overcommit_memory to 0",
+                        segment_bytes >> 20,
+                        SHARD_BYTES_MAX >> 30,
+                    ));
+                }
+                return Ok(made);
+            }
+            Err(error) => refused = Some(refused.unwrap_or(error)),
+        }
+    }
+    let error = refused.unwrap_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory));
+    Err(StartError::Memory(error))
+}
+
+/// The sizes of address space that a shard is tried with, the largest first. With the smallest one a shard can still
+/// hold all of `limit_bytes`.
+fn segment_sizes(limit_bytes: u64) -> Vec<u64> {
+    let all = limit_bytes.max(SEGMENT_BYTES_MIN).next_power_of_two();
+    let mut sizes = vec![SHARD_BYTES_MAX];
+    sizes.extend([all * FILE_ROOM, all].map(|bytes| bytes.min(SHARD_BYTES_MAX)));
+    sizes.dedup();
+    sizes
+}
+
+/// An engine for each shard, in `file` or with `segment_bytes` of address space.
+fn empty_of(
+    config: &Config,
+    hasher: KeyHasher,
+    file: Option<&Memory>,
+    segment_bytes: u64,
+) -> io::Result<Shards> {
+    let budget = Budget::new(config.memory_limit_bytes);
+    let page_bytes = EngineConfig::page_bytes_for(config.memory_limit_bytes, config.threads);
+    let engines = (0..config.threads).map(|shard| {
+        let made = engine_config(config, shard, hasher, page_bytes, file);
+        let segment_bytes = match file {
+            Some(_) => made.segment_bytes,
+            None => segment_bytes as usize,
+        };
+        let made = EngineConfig {
+            segment_bytes,
+            ..made
+        };
+        Engine::new(made, Arc::clone(&budget))
+    });
+    Ok((engines.collect::<io::Result<_>>()?, budget))
 }
 
 /// A random number, unknown to everybody else.
@@ -182,7 +240,7 @@ fn for_each_shard<T: Send>(shards: usize, work: impl Fn(usize) -> T + Sync) -> V
 /// memory that a shard could ever name.
 fn file_segment_bytes(limit_bytes: u64) -> u64 {
     let room = limit_bytes.saturating_mul(FILE_ROOM);
-    room.clamp(FILE_SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
+    room.clamp(FILE_SEGMENT_BYTES_MIN, SHARD_BYTES_MAX)
         .next_power_of_two()
 }
 
@@ -222,7 +280,7 @@ fn engine_config(
         reserve_bytes: reserve_bytes(config) as usize,
         huge_pages: config.large_pages,
         keeps_pages: config.prefault && config.threads == 1,
-        segment_bytes: memory.map_or(SEGMENT_BYTES_MAX, Memory::segment_bytes) as usize,
+        segment_bytes: memory.map_or(SHARD_BYTES_MAX, Memory::segment_bytes) as usize,
         memory_file: memory.map(|memory| memory.part(shard)),
     }
 }
@@ -232,15 +290,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn address_space_is_tried_down_to_what_the_limit_needs() {
+        const MIB: u64 = 1 << 20;
+        assert_eq!(
+            segment_sizes(64 * MIB),
+            [SHARD_BYTES_MAX, 256 * MIB, 64 * MIB]
+        );
+        assert_eq!(
+            segment_sizes(100 * MIB),
+            [SHARD_BYTES_MAX, 512 * MIB, 128 * MIB]
+        );
+        assert_eq!(segment_sizes(MIB), [SHARD_BYTES_MAX, 64 * MIB, 16 * MIB]);
+        assert_eq!(segment_sizes(100 << 30), [SHARD_BYTES_MAX]);
+    }
+
+    #[test]
     fn a_small_limit_makes_no_large_file() {
         const MIB: u64 = 1 << 20;
         assert_eq!(file_segment_bytes(64 * MIB), 256 * MIB);
         assert_eq!(file_segment_bytes(100 * MIB), 512 * MIB);
         assert_eq!(file_segment_bytes(1024 * MIB), 4096 * MIB);
-        assert_eq!(file_segment_bytes(1 << 40), SEGMENT_BYTES_MAX);
+        assert_eq!(file_segment_bytes(1 << 40), SHARD_BYTES_MAX);
         assert_eq!(
             EngineConfig::default().segment_bytes as u64,
-            SEGMENT_BYTES_MAX
+            SHARD_BYTES_MAX
         );
     }
 }

@@ -3,6 +3,14 @@
 use super::*;
 
 #[test]
+fn without_a_number_of_shards_there_are_enough_for_the_memory() {
+    let usual = Config::default().threads;
+    assert_eq!(config(&["-m", "1024"]).threads, usual);
+    assert_eq!(config(&["-m", "2097153"]).threads, usual.max(65));
+    assert_eq!(config(&["-m", "2097153", "-t", "4"]).threads, 4);
+}
+
+#[test]
 fn memory_options() {
     check(&["-m", "1024"], |config| {
         config.memory_limit_bytes = 1 << 30;
