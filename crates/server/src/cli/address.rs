@@ -37,6 +37,14 @@ pub(super) fn parse_port(text: &str) -> Result<Port, CliError> {
     }
 }
 
+/// The port of one address. 0 is what it is to the kernel, which then chooses; only `-p 0` turns TCP off.
+fn port_of_address(text: &str) -> Result<Port, CliError> {
+    Ok(match parse_port(text)? {
+        Port::Off => Port::Ephemeral,
+        port => port,
+    })
+}
+
 fn invalid_port(text: &str) -> CliError {
     CliError::usage(format!("ERROR: Invalid port number {text}."))
 }
@@ -48,7 +56,7 @@ fn parse(text: &str) -> Result<ListenAddress, CliError> {
     let (host, port) = host_and_port(rest, text)?;
     Ok(ListenAddress {
         host: (host != "*").then(|| host.to_owned()),
-        port: port.map(parse_port).transpose().map_err(|error| {
+        port: port.map(port_of_address).transpose().map_err(|error| {
             error.advising(format!(
                 "it is the port of -l {text}: a number from 1 to 65535"
             ))
@@ -146,10 +154,15 @@ fn host_and_port<'a>(text: &'a str, whole: &str) -> Result<(&'a str, Option<&'a 
             }
             Ok((host, Some(port)))
         }
-        // A host with several colons and no brackets is an IPv6 address without port.
-        _ if text.parse::<std::net::Ipv6Addr>().is_ok() => Ok((text, None)),
+        // A host with several colons and no brackets is an IPv6 address without port. It may name its link:
+        // fe80::1%eth0.
+        _ if is_ipv6(text.split_once('%').map_or(text, |(address, _)| address)) => Ok((text, None)),
         _ => Err(malformed()),
     }
+}
+
+fn is_ipv6(text: &str) -> bool {
+    text.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
 #[cfg(test)]
@@ -174,7 +187,9 @@ mod tests {
             (Some("fe80::1"), Some(Port::Ephemeral))
         );
         let any = one("*:0");
-        assert_eq!((any.host, any.port), (None, Some(Port::Off)));
+        assert_eq!((any.host, any.port), (None, Some(Port::Ephemeral)));
+        assert_eq!(one("fe80::1%eth0"), ListenAddress::host("fe80::1%eth0"));
+        assert_eq!(one("[fe80::1%2]:5").host.as_deref(), Some("fe80::1%2"));
     }
 
     #[test]

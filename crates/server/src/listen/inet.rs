@@ -1,7 +1,7 @@
 //! Addresses of TCP and UDP: from a name and a port to one socket per shard.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread;
@@ -68,8 +68,8 @@ fn address_groups(
     let optional = listen.host.is_none() || config.listen_text.is_none();
     let before = groups.len();
     let mut busy = Vec::new();
-    for ip in resolve(listen)? {
-        match bind_somewhere(config, transport, ip, port, shards, groups) {
+    for host in resolve(listen)? {
+        match bind_somewhere(config, transport, host, port, shards, groups) {
             Ok((sockets, address)) => groups.push(Group {
                 sockets: sockets.into_iter().map(Arc::new).collect(),
                 address: Some(address),
@@ -77,10 +77,10 @@ fn address_groups(
                 is_inherited: false,
             }),
             Err(error) if optional && is_absent(&error) => {
-                info!(%ip, "not listening on an address that this machine does not have");
+                info!(ip = %host.ip(), "not listening on an address that this machine does not have");
             }
-            Err(error) if is_busy(&error) => busy.push(explain(transport, ip, port, &error)),
-            Err(error) => return Err(explain(transport, ip, port, &error)),
+            Err(error) if is_busy(&error) => busy.push(explain(transport, host, port, &error)),
+            Err(error) => return Err(explain(transport, host, port, &error)),
         }
     }
     if groups.len() == before
@@ -99,15 +99,15 @@ fn address_groups(
 fn bind_somewhere(
     config: &Config,
     transport: Transport,
-    ip: IpAddr,
+    host: SocketAddr,
     port: Option<u16>,
     shards: usize,
     groups: &[Group],
 ) -> io::Result<(Vec<OwnedFd>, SocketAddr)> {
     let wanted = port.or_else(|| chosen_before(groups));
-    match bind_all(config, transport, ip, wanted, shards) {
+    match bind_all(config, transport, host, wanted, shards) {
         Err(error) if port.is_none() && is_busy(&error) => {
-            bind_all(config, transport, ip, None, shards)
+            bind_all(config, transport, host, None, shards)
         }
         bound => bound,
     }
@@ -142,12 +142,13 @@ fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-/// The addresses that `-l` means, without duplicates.
-fn resolve(listen: &ListenAddress) -> Result<Vec<IpAddr>, StartError> {
+/// The addresses that `-l` means, without duplicates and without a port. A link-local one keeps its link
+/// (fe80::1%eth0).
+pub(super) fn resolve(listen: &ListenAddress) -> Result<Vec<SocketAddr>, StartError> {
     let Some(host) = &listen.host else {
         return Ok(vec![
-            Ipv4Addr::UNSPECIFIED.into(),
-            Ipv6Addr::UNSPECIFIED.into(),
+            (Ipv4Addr::UNSPECIFIED, 0).into(),
+            (Ipv6Addr::UNSPECIFIED, 0).into(),
         ]);
     };
     let found = (host.as_str(), 0).to_socket_addrs().map_err(|error| {
@@ -155,18 +156,28 @@ fn resolve(listen: &ListenAddress) -> Result<Vec<IpAddr>, StartError> {
             "cannot listen on {host}: no address of that name ({error}); check -l"
         ))
     })?;
-    let mut ips: Vec<IpAddr> = Vec::new();
-    for ip in found.map(|address| address.ip()) {
-        if !ips.contains(&ip) {
-            ips.push(ip);
+    let mut hosts: Vec<SocketAddr> = Vec::new();
+    for host in found {
+        if !hosts.contains(&host) {
+            hosts.push(host);
         }
     }
-    Ok(ips)
+    Ok(hosts)
+}
+
+fn with_port(mut host: SocketAddr, port: Option<u16>) -> SocketAddr {
+    host.set_port(port.unwrap_or(0));
+    host
 }
 
 /// The error of an address that cannot be listened on, with the remedy.
-fn explain(transport: Transport, ip: IpAddr, port: Option<u16>, error: &io::Error) -> StartError {
-    let at = SocketAddr::new(ip, port.unwrap_or(0));
+fn explain(
+    transport: Transport,
+    host: SocketAddr,
+    port: Option<u16>,
+    error: &io::Error,
+) -> StartError {
+    let at = with_port(host, port);
     let (name, option, addresses) = match transport {
         Transport::Udp => ("UDP", "-U", "-l"),
         _ => ("TCP", "-p", "-l"),
@@ -205,11 +216,11 @@ pub(super) fn explain_at(
 fn bind_all(
     config: &Config,
     transport: Transport,
-    ip: IpAddr,
+    host: SocketAddr,
     port: Option<u16>,
     shards: usize,
 ) -> io::Result<(Vec<OwnedFd>, SocketAddr)> {
-    let mut address = SocketAddr::new(ip, port.unwrap_or(0));
+    let mut address = with_port(host, port);
     if port.is_some() {
         claim(config, transport, address)?;
     }

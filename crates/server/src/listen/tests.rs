@@ -279,3 +279,12 @@ fn descriptors_that_are_none_have_no_address() {
     assert_eq!(local_address(-1), "<unknown>");
     assert_eq!(peer_address(RawFd::MAX), "<unknown>");
 }
+
+#[test]
+fn a_link_local_address_keeps_its_link() {
+    let found = inet::resolve(&ListenAddress::host("fe80::1%1")).unwrap();
+    let [SocketAddr::V6(address)] = found[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!(address.scope_id(), 1);
+}
