@@ -17,7 +17,8 @@ pub(crate) const GRACEFUL: &str = "SIGUSR1";
 const RELOADING: libc::c_int = libc::SIGHUP;
 
 /// Blocks the signals that [`wait_for_signal`] waits for, in this thread and in all threads that it starts, and ignores
-/// SIGPIPE.
+/// those of writes that have an error: SIGPIPE, and SIGXFSZ of a file at its limit (`ulimit -f`), such as standard
+/// error's.
 pub(super) fn block() -> Result<(), StartError> {
     let signals = awaited();
     // SAFETY: the set is initialised and lives through the call; the old mask is not asked for.
@@ -29,8 +30,10 @@ pub(super) fn block() -> Result<(), StartError> {
             "cannot block signals ({error}): allow rt_sigprocmask where a seccomp filter denies it"
         )));
     }
-    // SAFETY: SIG_IGN runs no code of ours. Writes to closed connections then fail with EPIPE.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
+        // SAFETY: SIG_IGN runs no code of ours. The writes then fail with EPIPE or EFBIG.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
     Ok(())
 }
 

@@ -67,8 +67,11 @@ fn look_up(name: &str) -> io::Result<Option<User>> {
             &raw mut found,
         )
     };
-    if result != 0 {
-        return Err(io::Error::from_raw_os_error(result));
+    match result {
+        0 => {}
+        // These are what getpwnam(3) says of a name that is not found; without /etc/passwd it is ENOENT.
+        libc::ENOENT | libc::ESRCH | libc::EBADF | libc::EPERM => return Ok(None),
+        error => return Err(io::Error::from_raw_os_error(error)),
     }
     if found.is_null() {
         return Ok(None);
