@@ -72,12 +72,12 @@ fn sockets(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
         config.unix_mask = octal_mode(value)?;
     }
     if let Some(value) = text(matches, "listen-backlog") {
-        let backlog = leading_integer(value).and_then(|number| i32::try_from(number).ok());
-        let backlog = backlog.filter(|&number| number >= 0);
-        config.backlog = backlog.ok_or_else(|| {
+        let backlog = leading_integer(value).ok_or_else(|| {
             CliError::failure(format!("Invalid listen backlog: {value}"))
-                .advising(format!("-b takes a number from 0 to {}", i32::MAX))
+                .advising("-b takes a number")
         })?;
+        // The kernel takes a negative number for the most that it allows.
+        config.backlog = backlog.clamp(-1, i32::MAX.into()) as i32;
     }
     let lists: Vec<&str> = texts(matches, "listen").collect();
     if !lists.is_empty() {
@@ -95,14 +95,14 @@ fn sockets(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     Ok(())
 }
 
-/// An octal mode such as 700 or 0770.
+/// An octal mode such as 700 or 0770. Of a longer one the last three digits count.
 fn octal_mode(value: &str) -> Result<u32, CliError> {
-    let mode = u32::from_str_radix(value, 8).ok();
-    mode.filter(|mode| *mode <= 0o777).ok_or_else(|| {
+    let mode = u32::from_str_radix(value, 8).map_err(|_| {
         CliError::usage(format!(
             "Invalid unix socket mask {value}: it is an octal mode up to 777"
         ))
-    })
+    })?;
+    Ok(mode & 0o777)
 }
 
 /// A number of at least 1; the message is about any other value.
@@ -230,7 +230,9 @@ fn commands(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
         let first = value.as_bytes().first();
         let first = first.or_else(|| given?.as_bytes().first());
         let Some(&delimiter) = first else {
-            return Err(CliError::failure("-D takes a character"));
+            return Err(
+                CliError::failure("No delimiter specified").advising("-D takes a character")
+            );
         };
         config.prefix_delimiter = delimiter;
         config.detail_enabled = true;
@@ -245,10 +247,9 @@ fn process(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     config.coredumps = matches.get_flag("enable-coredumps");
     config.user = text(matches, "user").map(str::to_owned);
     if let Some(path) = text(matches, "pidfile") {
-        // The path is made absolute, because a daemon changes its directory before the file is removed.
-        let path = std::path::absolute(path);
-        config.pidfile =
-            Some(path.map_err(|error| CliError::usage(format!("Invalid pid file: {error}")))?);
+        // The path is made absolute, because a daemon changes its directory before the file is removed. A path that
+        // cannot be made so cannot be written either, which is said when it is tried, and no reason not to serve.
+        config.pidfile = Some(std::path::absolute(path).unwrap_or_else(|_| path.into()));
     }
     Ok(())
 }

@@ -2,6 +2,8 @@
 //! on, is refused; the other sub-options only tune it: they are read and have no effect, as in memcached without
 //! `ext_path`.
 
+use crate::ground::config::Config;
+
 use super::error::CliError;
 use super::number::leading_float;
 use super::unsupported;
@@ -25,7 +27,9 @@ const NUMBERS: [&str; 11] = [
     "ext_max_sleep",
 ];
 /// Sub-options with a fraction.
-const FRACTIONS: [&str; 2] = ["ext_max_frag", "slab_automove_freeratio"];
+const FRACTIONS: [&str; 2] = ["ext_max_frag", FREE_RATIO];
+/// The one that `stats settings` shows.
+const FREE_RATIO: &str = "slab_automove_freeratio";
 
 /// The names of all these sub-options.
 #[cfg(test)]
@@ -37,7 +41,11 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Reads a sub-option; returns `false` if it is none of these.
-pub(super) fn apply(name: &str, value: Option<&str>) -> Result<bool, CliError> {
+pub(super) fn apply(
+    config: &mut Config,
+    name: &str,
+    value: Option<&str>,
+) -> Result<bool, CliError> {
     if name == PATH {
         return match value {
             None => Err(CliError::failure(
@@ -63,6 +71,9 @@ pub(super) fn apply(name: &str, value: Option<&str>) -> Result<bool, CliError> {
         true => value.parse::<u32>().is_ok(),
         false => leading_float(value) > 0.0 || value.starts_with('0'),
     };
+    if is_read && name == FREE_RATIO {
+        config.slab_automove_freeratio = leading_float(value);
+    }
     match is_read {
         true => Ok(true),
         false => Err(CliError::failure(format!(

@@ -102,8 +102,10 @@ fn say_about(draft: &Draft) {
 }
 
 /// Reads a command line, whose first word is the program's name.
-fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Request, CliError> {
+fn parse(args: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Request, CliError> {
     let mut command = options::command();
+    let args = args.into_iter().map(Into::into);
+    let args = args.map(options::without_ignored_value);
     let matches = command
         .try_get_matches_from_mut(args)
         .map_err(|error| options::explain(&error))?;

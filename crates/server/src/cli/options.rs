@@ -1,5 +1,7 @@
 //! The options as clap knows them: letters, long names and help. Values stay text here; `apply.rs` reads them.
 
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
@@ -12,6 +14,15 @@ const MEMORY: &str = "Memory";
 const COMMANDS: &str = "Commands";
 const PROCESS: &str = "Process";
 const OTHER: &str = "Other";
+
+/// A word of the command line as clap takes it: memcached declares that `--verbose` may have a value, and ignores it.
+pub(super) fn without_ignored_value(word: OsString) -> OsString {
+    let is_verbose = |name: &str| name.len() > "--ver".len() && "--verbose".starts_with(name);
+    match word.to_str().and_then(|text| text.split_once('=')) {
+        Some((name, _)) if is_verbose(name) => name.into(),
+        _ => word,
+    }
+}
 
 /// The whole command line.
 pub(super) fn command() -> Command {
@@ -75,7 +86,9 @@ fn connections() -> Vec<Arg> {
             "conn-limit",
             "num",
             "Connections at the same time (default: 1024)",
-        ),
+        )
+        // The beginning that memcached takes, and that --cpus would make ambiguous.
+        .alias("c"),
         value(
             't',
             "threads",
@@ -97,8 +110,10 @@ fn connections() -> Vec<Arg> {
             'B',
             "protocol",
             "name",
-            "Protocol of connections: auto or ascii (default: auto)",
-        ),
+            "Protocol of connections: auto, ascii or binary (default: auto)",
+        )
+        // As above, beside --prefix-delimiter.
+        .alias("pr"),
     ]
     .into_iter()
     .map(|arg| arg.help_heading(CONNECTIONS))

@@ -106,6 +106,14 @@ fn values_may_be_attached_or_apart() {
     check(&["-p", "5001", "-p", "5002"], |config| {
         config.tcp_port = Port::Fixed(5002);
     });
+    // Beginnings that memcached takes, beside our own long names.
+    check(&["--c=7"], |config| config.conn_limit = 7);
+    check(&["--pr", "ascii"], |config| {
+        config.binding_protocol = BindingProtocol::Ascii;
+    });
+    check(&["--verbose=9", "--verb=x", "--verbos"], |config| {
+        config.verbosity = 3;
+    });
     check(&["-vvMp5001"], |config| {
         config.verbosity = 2;
         config.evictions = false;

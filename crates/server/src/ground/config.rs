@@ -121,6 +121,8 @@ pub(crate) struct Config {
     pub(crate) slab_automove: u32,
     /// `-o slab_automove_ratio`. No effect.
     pub(crate) slab_automove_ratio: f64,
+    /// `-o slab_automove_freeratio`. No effect.
+    pub(crate) slab_automove_freeratio: f64,
     /// `-o slab_automove_window`, in seconds. No effect.
     pub(crate) slab_automove_window: u32,
     /// `-o tail_repair_time`, in seconds. No effect: no reference can be lost here.
@@ -262,6 +264,7 @@ impl Default for Config {
             slab_reassign: true,
             slab_automove: 1,
             slab_automove_ratio: 0.8,
+            slab_automove_freeratio: 0.01,
             slab_automove_window: 10,
             tail_repair_time: 0,
             lru_crawler: true,

@@ -7,9 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::ground::config::Config;
 
-/// memcached's default of `-o slab_automove_freeratio`.
-const FREE_RATIO: f64 = 0.01;
-
 /// A number that commands change.
 #[derive(Debug)]
 pub(crate) struct Setting(AtomicU32);
@@ -125,7 +122,7 @@ impl Tuning {
             lru_crawler_tocrawl: Setting::new(config.lru_crawler_tocrawl),
             slab_automove: Setting::new(config.slab_automove),
             slab_automove_ratio: Fraction::new(config.slab_automove_ratio),
-            slab_automove_freeratio: Fraction::new(FREE_RATIO),
+            slab_automove_freeratio: Fraction::new(config.slab_automove_freeratio),
             slab_automove_window: Setting::new(config.slab_automove_window),
             lru_segmented: Switch::new(config.lru_segmented),
             hot_lru_pct: Setting::new(config.hot_lru_pct),

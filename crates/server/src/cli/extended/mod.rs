@@ -270,7 +270,7 @@ fn apply_known(suboption: &str, draft: &mut Draft) -> Result<(), CliError> {
         switch(&mut draft.config);
         return Ok(());
     }
-    if flash::apply(name, value)? {
+    if flash::apply(&mut draft.config, name, value)? {
         draft.note(format!("-o {name} has no effect without ext_path"));
         return Ok(());
     }

@@ -165,6 +165,13 @@ const INCONSISTENT: [(&str, &str); 8] = [
 ];
 
 #[test]
+fn the_free_ratio_is_shown_as_it_was_set() {
+    check(&["-o", "slab_automove_freeratio=0.02"], |config| {
+        config.slab_automove_freeratio = 0.02;
+    });
+}
+
+#[test]
 fn metrics_are_at_an_address_with_a_port() {
     for (value, address) in [
         ("9150", "127.0.0.1:9150"),

@@ -34,6 +34,9 @@ fn socket_options() {
         64,
         "Invalid unix socket mask 999: it is an octal mode up to 777",
     );
+    check(&["-a", "1770"], |config| config.unix_mask = 0o770);
+    check(&["-b", "-1"], |config| config.backlog = -1);
+    check(&["-b", "99999999999"], |config| config.backlog = i32::MAX);
     refused(&["-b", "x"], 1, "Invalid listen backlog: x");
 }
 
