@@ -274,6 +274,9 @@ fn a_scrape_changes_no_counter() {
     }
     let measured = Measured::start(2, &[]);
     let mut client = measured.server.connect();
+    eventually("the connection that waited for the start is closed", || {
+        client.stat("connection_structures") == 1
+    });
     let before = client.stats("");
     for _ in 0..20 {
         measured.scrape();
