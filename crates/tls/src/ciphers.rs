@@ -94,6 +94,12 @@ fn find(name: &str) -> Option<SupportedCipherSuite> {
     known.map(|(_, suite)| *suite)
 }
 
+/// OpenSSL's name of a suite.
+pub(crate) fn name(suite: SupportedCipherSuite) -> Option<&'static str> {
+    let known = KNOWN.iter().find(|(_, known)| *known == suite);
+    known.map(|(name, _)| *name)
+}
+
 /// The suite's name as rustls writes it: `TLS13_AES_256_GCM_SHA384`, `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`.
 fn rustls_name(suite: &SupportedCipherSuite) -> String {
     format!("{:?}", suite.suite())

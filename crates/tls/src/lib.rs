@@ -1,10 +1,12 @@
-//! TLS for a server without I/O: settings become configurations, ciphertext becomes plaintext and back.
+//! TLS without I/O, for a server and for a client that drives its own sockets: settings become configurations,
+//! ciphertext becomes plaintext and back.
 //!
 //! ```text
 //!   Settings --Certificates::load--> Policies { default, btls, mtls } --Session::new--> Session
 //!      (the only place that reads files; again at each reload)                           |
 //!                                          ciphertext --receive--> plaintext (a callback), and bytes to send
 //!                                          replies ----encrypt---> ciphertext
+//!   Trust, Identity --ClientPolicy::load--> ClientPolicy --begin--> Session<Client>, which works alike
 //! ```
 //!
 //! A session knows no socket, no clock and no thread. The handshake, the keys and the records are rustls', with ring's
@@ -64,18 +66,26 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod anyone;
 mod certificates;
 mod ciphers;
+mod client;
 mod error;
 mod files;
 mod nobody;
 mod policy;
 mod session;
 mod settings;
+mod side;
 
 pub use certificates::Certificates;
 pub use ciphers::{Ciphers, parse as parse_ciphers};
+pub use client::{ClientPolicy, Identity, Trust};
 pub use error::{LoadError, SessionError};
 pub use policy::{ClientAuth, Policies, Policy};
+pub use rustls::Error as TlsError;
+pub use rustls::pki_types::{CertificateDer, ServerName};
+pub use rustls::{AlertDescription, CertificateError, ExtendedKeyPurpose};
 pub use session::{Established, RECORD_BYTES_MAX, Session};
 pub use settings::{KeyFormat, MinVersion, Settings, VerifyMode};
+pub use side::{Client, Server, Side};

@@ -13,14 +13,18 @@
 use std::fmt;
 use std::sync::Arc;
 
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::ServerName;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError,
     UnbufferedStatus, WriteTraffic,
 };
-use rustls::{HandshakeKind, ServerConfig};
+use rustls::{ClientConfig, HandshakeKind, ProtocolVersion, ServerConfig};
 
+use crate::ciphers;
 use crate::error::SessionError;
+use crate::side::{Client, Server, Side, sealed};
 
 /// Plaintext bytes of the largest record.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024;
@@ -29,8 +33,6 @@ pub const RECORD_BYTES_MAX: usize = 16 * 1024;
 const RECORD_OVERHEAD_BYTES: usize = 128;
 /// The largest handshake message that rustls joins out of records, and one record more.
 const PARTIAL_BYTES_MAX: usize = 64 * 1024 + RECORD_BYTES_MAX + 2048;
-/// First byte of the record that a handshake begins with.
-const CONTENT_HANDSHAKE: u8 = 22;
 
 /// The way in which a handshake has succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +53,9 @@ enum Phase {
     Failed,
 }
 
-/// One connection's TLS.
-pub struct Session {
-    tls: UnbufferedServerConnection,
+/// One connection's TLS, on the server's side or on the client's.
+pub struct Session<S: Side = Server> {
+    tls: S::Tls,
     /// Received, but not a whole record yet.
     partial: Vec<u8>,
     phase: Phase,
@@ -61,17 +63,34 @@ pub struct Session {
     close_sent: bool,
 }
 
-impl Session {
+impl Session<Server> {
     /// A session that awaits its client's first message.
-    pub fn new(config: &Arc<ServerConfig>) -> Option<Session> {
-        let tls = UnbufferedServerConnection::new(Arc::clone(config)).ok()?;
-        Some(Session {
+    pub fn new(config: &Arc<ServerConfig>) -> Option<Self> {
+        UnbufferedServerConnection::new(Arc::clone(config))
+            .ok()
+            .map(Self::over)
+    }
+}
+
+impl Session<Client> {
+    /// A session that has its first message ready.
+    pub(crate) fn connect(
+        config: &Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> Result<Self, rustls::Error> {
+        UnbufferedClientConnection::new(Arc::clone(config), name).map(Self::over)
+    }
+}
+
+impl<S: Side> Session<S> {
+    fn over(tls: S::Tls) -> Self {
+        Session {
             tls,
             partial: Vec::new(),
             phase: Phase::Fresh,
             peer_closed: false,
             close_sent: false,
-        })
+        }
     }
 
     /// Whether the handshake is not over.
@@ -109,6 +128,20 @@ impl Session {
             version.unwrap_or(rustls::ProtocolVersion::Unknown(0)),
             suite.map(|suite| suite.suite())
         )
+    }
+
+    /// The version of TLS in words, once it is known.
+    pub fn version(&self) -> Option<&'static str> {
+        Some(match self.tls.protocol_version()? {
+            ProtocolVersion::TLSv1_2 => "TLS 1.2",
+            ProtocolVersion::TLSv1_3 => "TLS 1.3",
+            _ => "TLS",
+        })
+    }
+
+    /// The cipher suite by OpenSSL's name, once it is known.
+    pub fn cipher(&self) -> Option<&'static str> {
+        ciphers::name(self.tls.negotiated_cipher_suite()?)
     }
 
     /// Keeps ciphertext for the next [`Session::receive`], which may be called later and without further bytes. `false`
@@ -161,15 +194,15 @@ impl Session {
     ) -> Result<usize, SessionError> {
         if self.phase == Phase::Fresh {
             match bytes.first() {
+                None if S::SPEAKS_FIRST => {}
                 None => return Ok(0),
-                Some(&CONTENT_HANDSHAKE) => self.phase = Phase::Handshake,
+                Some(&byte) if S::may_begin_with(byte) => self.phase = Phase::Handshake,
                 Some(_) => return Err(SessionError::NotTls),
             }
         }
         let mut used = 0;
         loop {
-            let UnbufferedStatus { discard, state } =
-                self.tls.process_tls_records(&mut bytes[used..]);
+            let UnbufferedStatus { discard, state } = S::process(&mut self.tls, &mut bytes[used..]);
             let mut is_dry = false;
             match state {
                 Ok(ConnectionState::ReadTraffic(mut traffic)) => {
@@ -200,7 +233,7 @@ impl Session {
     fn broken(&mut self, error: rustls::Error, out: &mut Vec<u8>) -> SessionError {
         // As long as there is something to send, rustls does not look at its input, which is no longer valid.
         while self.tls.wants_write() {
-            match self.tls.process_tls_records(&mut []).state {
+            match S::process(&mut self.tls, &mut []).state {
                 Ok(ConnectionState::EncodeTlsData(mut data)) => encode(&mut data, out),
                 _ => break,
             }
@@ -216,8 +249,8 @@ impl Session {
             self.phase = Phase::Failed;
             return Err(SessionError::TooLong);
         }
-        if rest.is_empty() {
-            // An idle session keeps no buffer.
+        if rest.is_empty() && !S::KEEPS_BUFFER {
+            // An idle session of a server keeps no buffer.
             self.partial = Vec::new();
         } else {
             self.partial.clear();
@@ -260,12 +293,14 @@ impl Session {
         &mut self,
         out: &mut Vec<u8>,
         mut room: usize,
-        write: impl Fn(&mut WriteTraffic<'_, Data>, &mut [u8]) -> Result<usize, EncryptError>,
+        write: impl Fn(
+            &mut WriteTraffic<'_, <S as sealed::Side>::Data>,
+            &mut [u8],
+        ) -> Result<usize, EncryptError>,
     ) -> Result<(), SessionError> {
         loop {
             // rustls wants to see the bytes that it has not used yet, even though nothing is read.
-            let UnbufferedStatus { discard, state } =
-                self.tls.process_tls_records(&mut self.partial);
+            let UnbufferedStatus { discard, state } = S::process(&mut self.tls, &mut self.partial);
             debug_assert_eq!(discard, 0, "receive has used up what there was");
             match state {
                 Ok(ConnectionState::EncodeTlsData(mut data)) => encode(&mut data, out),
@@ -298,11 +333,8 @@ impl Session {
     }
 }
 
-/// The state that rustls keeps for the server's side.
-type Data = rustls::server::ServerConnectionData;
-
 /// Appends a message of rustls' own to `out`.
-fn encode(data: &mut EncodeTlsData<'_, Data>, out: &mut Vec<u8>) {
+fn encode<Data>(data: &mut EncodeTlsData<'_, Data>, out: &mut Vec<u8>) {
     let start = out.len();
     // When there is too little room, rustls says how much room it needs.
     if let Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) =
@@ -314,7 +346,7 @@ fn encode(data: &mut EncodeTlsData<'_, Data>, out: &mut Vec<u8>) {
     }
 }
 
-impl fmt::Debug for Session {
+impl<S: Side> fmt::Debug for Session<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("phase", &self.phase)
