@@ -2,12 +2,12 @@
 
 use crate::error::{Exit, LoadError, Result};
 use crate::net::connect::connect;
-use crate::target::Endpoint;
+use crate::net::server::Server;
+use crate::net::stream::{Stream, TlsFailure};
 use crate::wire::protocol::Protocol;
 use corecached_client::{Answer, Connection, Error, Request, Session, ShardMap, request};
 use std::collections::HashMap;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 /// How long a server may take to answer.
@@ -16,32 +16,31 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// Answers here are statistics and versions: none has a value.
 const VALUE_BYTES_MAX: usize = 0;
 
+/// How an alert of TLS begins, where a reply was expected.
+const TLS_ALERT: &str = "\u{15}\u{3}";
+
 /// A server's statistics, by name.
 pub type Stats = HashMap<String, String>;
 
 /// A control connection.
 pub struct Control {
-    connection: Connection<UnixStream>,
-    endpoint: Endpoint,
+    connection: Connection<Stream>,
+    server: Server,
     protocol: Protocol,
 }
 
 impl Control {
     /// Connects and asks for the version, which shows whether the server speaks `protocol`.
-    pub fn open(endpoint: &Endpoint, protocol: Protocol) -> Result<(Self, String)> {
-        // `UnixStream` is std's stream over any connected socket: read, write and timeouts do not look at the family.
-        let stream = UnixStream::from(connect(endpoint)?);
-        let timeouts = stream
-            .set_read_timeout(Some(TIMEOUT))
-            .and_then(|()| stream.set_write_timeout(Some(TIMEOUT)));
-        timeouts.map_err(|error| LoadError::failed("setting a timeout", &error))?;
+    pub fn open(server: &Server, protocol: Protocol) -> Result<(Self, String)> {
+        let stream = Stream::new(connect(server)?, TIMEOUT)
+            .map_err(|error| LoadError::failed("setting a timeout", &error))?;
         let spoken = match protocol {
             Protocol::Text | Protocol::Meta => corecached_client::Protocol::Text,
             Protocol::Binary => corecached_client::Protocol::Binary,
         };
         let mut control = Self {
             connection: Connection::over(stream, Session::new(spoken, VALUE_BYTES_MAX)),
-            endpoint: endpoint.clone(),
+            server: server.clone(),
             protocol,
         };
         let version = control.version()?;
@@ -75,11 +74,20 @@ impl Control {
     }
 
     fn wrong_protocol(&self, answer: &str) -> LoadError {
+        if self.server.tls.is_none() && answer.contains(TLS_ALERT) {
+            return LoadError::new(
+                Exit::NoServer,
+                format!(
+                    "{0} speaks TLS at this port: write tls://{0}, or give --tls",
+                    self.server
+                ),
+            );
+        }
         LoadError::new(
             Exit::NoServer,
             format!(
                 "{} does not speak memcached's {} protocol: it answered \"{}\" to a version request",
-                self.endpoint,
+                self.server,
                 self.protocol.name(),
                 answer.chars().take(80).collect::<String>()
             ),
@@ -90,17 +98,24 @@ impl Control {
         let what = match error {
             Error::Timeout(_) => format!(
                 "{} accepted the connection and did not answer within {TIMEOUT:?}",
-                self.endpoint
+                self.server
             ),
             Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                format!("{}: it closed the connection", self.endpoint)
+                format!("{}: it closed the connection", self.server)
             }
-            _ => format!("{}: {error}", self.endpoint),
+            Error::Io(error) if TlsFailure::of(error).is_some() => {
+                return LoadError::new(Exit::NoServer, format!("{}: {error}", self.server));
+            }
+            _ => format!("{}: {error}", self.server),
+        };
+        let with_tls = match self.server.tls {
+            None => format!(" if it speaks TLS, write tls://{}", self.server),
+            Some(_) => String::new(),
         };
         LoadError::new(
             Exit::NoServer,
             format!(
-                "{what} (is it a memcached-compatible server that speaks {}?)",
+                "{what} (is it a memcached-compatible server that speaks {}?{with_tls})",
                 self.protocol.name()
             ),
         )

@@ -29,6 +29,7 @@ pub mod net;
 pub mod record;
 pub mod report;
 pub mod server_process;
+mod servers;
 pub mod session;
 pub mod settings;
 pub mod slo;

@@ -1,7 +1,7 @@
 //! From settings to running workers: asks the servers' versions, starts a fleet, measures.
 
 use crate::cli::options::{ClientOptions, WorkloadOptions};
-use crate::control::{Control, Stats, shard_map};
+use crate::control::{Stats, shard_map};
 use crate::error::{Exit, LoadError, Result};
 use crate::fleet::Fleet;
 use crate::fleet::config::FleetConfig;
@@ -10,12 +10,14 @@ use crate::interrupt;
 use crate::live::Live;
 use crate::load::Load;
 use crate::measurement::Measurement;
+use crate::net::server::Server;
 use crate::report::build;
-use crate::report::model::{Context, Preload, Server, ServerStats, WorkloadSummary};
+use crate::report::model::{Context, Preload, ServerStats, WorkloadSummary};
 use crate::report::text;
 use crate::server_process::{self, ProcessUsage};
+use crate::servers::{self, ControlledServer};
 use crate::settings::{OPEN_DEPTH, Target};
-use crate::target::{Endpoint, Router};
+use crate::target::Router;
 use crate::workload::Workload;
 use corecached_client::Ketama;
 use std::sync::Arc;
@@ -35,13 +37,6 @@ pub struct Session {
     measured: u64,
 }
 
-/// A server with its control connection, as long as that works.
-struct ControlledServer {
-    control: Option<Control>,
-    endpoint: Endpoint,
-    server: Server,
-}
-
 /// A measurement with the server's figures for the same time.
 pub struct Measured {
     /// The client's side.
@@ -58,24 +53,15 @@ impl Session {
     /// Connects to the servers and starts the workers.
     pub fn open(target: Target, workload: Arc<Workload>, depth_max: usize) -> Result<Self> {
         let Target {
-            endpoints,
+            servers,
             client,
             cpus,
             server_pid,
         } = target;
-        let mut controls = Vec::new();
-        for endpoint in &endpoints {
-            let (control, version) = Control::open(endpoint, client.protocol)?;
-            let address = endpoint.to_string();
-            controls.push(ControlledServer {
-                control: Some(control),
-                endpoint: endpoint.clone(),
-                server: Server { address, version },
-            });
-        }
-        let (router, endpoints, routing) = route(&client, endpoints, &mut controls)?;
+        let mut controls = servers::open(&servers, client.protocol)?;
+        let (router, servers, routing) = route(&client, servers, &mut controls)?;
         let config = FleetConfig {
-            endpoints,
+            servers,
             router,
             protocol: client.protocol,
             connections: client.connections as usize,
@@ -155,7 +141,7 @@ impl Session {
         let after = self.stats();
         let mut stats = Vec::new();
         for (controlled, pair) in self.controls.iter().zip(before.iter().zip(&after)) {
-            let address = &controlled.server.address;
+            let address = &controlled.server.to_string();
             match pair {
                 (Some(before), Some(after)) => {
                     stats.push(build::server_stats(address, before, after));
@@ -208,19 +194,15 @@ impl Session {
     /// The servers' statistics now; `None` for a server that does not give any.
     pub fn stats(&mut self) -> Vec<Option<Stats>> {
         let protocol = self.client.protocol;
-        let of_server = |controlled: &mut ControlledServer| {
-            if controlled.control.is_none() {
-                let opened = Control::open(&controlled.endpoint, protocol);
-                controlled.control = opened.ok().map(|(control, _)| control);
-            }
-            let stats = controlled.control.as_mut()?.stats("");
-            if stats.is_err() {
-                // Half an answer may be on its way.
-                controlled.control = None;
-            }
-            stats.ok()
-        };
+        let of_server = |controlled: &mut ControlledServer| controlled.stats(protocol);
         self.controls.iter_mut().map(of_server).collect()
+    }
+
+    /// Things worth knowing about the servers.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let notes = self.controls.iter().map(ControlledServer::note);
+        notes.flatten().collect()
     }
 
     /// The circumstances, for the report.
@@ -234,11 +216,7 @@ impl Session {
             started_unix_s: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs()),
-            servers: self
-                .controls
-                .iter()
-                .map(|controlled| controlled.server.clone())
-                .collect(),
+            servers: self.controls.iter().map(ControlledServer::report).collect(),
             protocol: self.client.protocol.name().to_owned(),
             connections: self.fleet.connections(),
             worker_cpus: self.fleet.cpus().iter().map(|cpu| cpu.0).collect(),
@@ -250,25 +228,25 @@ impl Session {
 
 fn route(
     client: &ClientOptions,
-    endpoints: Vec<Endpoint>,
+    servers: Vec<Server>,
     controls: &mut [ControlledServer],
-) -> Result<(Router, Vec<Endpoint>, &'static str)> {
+) -> Result<(Router, Vec<Server>, &'static str)> {
     if client.shard_aware {
-        let endpoint = &endpoints[0];
         let control = controls[0].control.as_mut();
         let shards = control.map_or_else(|| Ok(Stats::new()), |control| control.stats("shards"))?;
         let map = shard_map(&shards)?;
         return Ok((
             Router::Shards(map),
-            vec![endpoint.at_port(map.port())],
+            vec![servers[0].at_port(map.port())],
             "shards",
         ));
     }
-    if endpoints.len() > 1 {
-        let ring = Ketama::new(endpoints.iter().map(ToString::to_string));
-        return Ok((Router::Ketama(ring), endpoints, "ketama"));
+    if servers.len() > 1 {
+        // Clients hash host and port, with TLS and without.
+        let names = servers.iter().map(|server| server.endpoint.to_string());
+        return Ok((Router::Ketama(Ketama::new(names)), servers, "ketama"));
     }
-    Ok((Router::Single, endpoints, "single"))
+    Ok((Router::Single, servers, "single"))
 }
 
 /// Items evicted so far by all servers, as far as the servers say.

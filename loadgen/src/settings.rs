@@ -1,15 +1,18 @@
 //! From options to what is asked for: everything that can be wrong about it without a server is found here, before
 //! anything is connected.
 
-use crate::cli::options::{ClientOptions, PaceOptions, WorkloadOptions};
+use crate::cli::options::{ClientOptions, PaceOptions, TlsOptions, WorkloadOptions};
 use crate::error::{LoadError, Result};
 use crate::fleet::config::WORKERS_MAX;
 use crate::host::{self, CpuId};
 use crate::load::Load;
+use crate::net::server::{Server, TLS_SCHEME};
+use crate::net::tls::TlsSettings;
 use crate::server_process;
 use crate::target::Endpoint;
 use crate::wire::protocol::Protocol;
 use crate::workload::{Workload, WorkloadSpec};
+use corecached_tls::Identity;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,7 +114,7 @@ fn worker_cpus(option: Option<&str>) -> Result<Vec<CpuId>> {
 /// Where the load goes, and from where: checked as far as that is possible without a connection.
 pub struct Target {
     /// The servers.
-    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) servers: Vec<Server>,
     /// The client's side.
     pub(crate) client: ClientOptions,
     /// The CPUs of the workers, one worker on each.
@@ -128,18 +131,15 @@ impl Target {
                 "the verbs mg, ms, md and ma are meta commands: use --protocol text or meta",
             ));
         }
-        let endpoints = servers
-            .iter()
-            .map(|server| Endpoint::parse(server))
-            .collect::<Result<Vec<_>>>()?;
+        let servers = parse_servers(servers, &client.tls)?;
         if client.shard_aware {
-            check_shard_aware(&endpoints)?;
+            check_shard_aware(&servers)?;
         }
         let cpus = worker_cpus(client.cpus.as_deref())?;
         check_cpus(&cpus)?;
         host::reserve_descriptors(client.connections as usize)?;
         let target = Self {
-            endpoints,
+            servers,
             client: client.clone(),
             cpus,
             server_pid: None,
@@ -159,14 +159,43 @@ impl Target {
 }
 
 /// A shard is chosen by the source port of a connection to its server.
-fn check_shard_aware(endpoints: &[Endpoint]) -> Result<()> {
-    match endpoints {
-        [Endpoint::Tcp { .. }] => Ok(()),
-        [Endpoint::Unix(_)] => Err(LoadError::usage(
+fn check_shard_aware(servers: &[Server]) -> Result<()> {
+    let [server] = servers else {
+        return Err(LoadError::usage("--shard-aware works with one server"));
+    };
+    match server.endpoint {
+        Endpoint::Tcp { .. } => Ok(()),
+        Endpoint::Unix(_) => Err(LoadError::usage(
             "--shard-aware needs TCP: a Unix socket has no source port",
         )),
-        _ => Err(LoadError::usage("--shard-aware works with one server")),
     }
+}
+
+/// The servers of the addresses as typed. Files of TLS are read only if TLS is spoken.
+fn parse_servers(servers: &[String], options: &TlsOptions) -> Result<Vec<Server>> {
+    let speaks_tls = |text: &String| options.tls || text.starts_with(TLS_SCHEME);
+    let settings = match servers.iter().any(speaks_tls) {
+        true => Some(tls_settings(options)?),
+        false => None,
+    };
+    let parsed = servers.iter().map(|text| {
+        let settings = settings.as_ref().filter(|_| speaks_tls(text));
+        Server::parse(text, settings)
+    });
+    parsed.collect()
+}
+
+fn tls_settings(options: &TlsOptions) -> Result<TlsSettings> {
+    let identity = options.tls_cert.as_ref().map(|cert| Identity {
+        cert: cert.clone(),
+        key: options.tls_key.as_ref().unwrap_or(cert).clone(),
+    });
+    TlsSettings::load(
+        options.tls_ca.as_deref(),
+        options.tls_insecure,
+        identity.as_ref(),
+        options.tls_name.as_deref(),
+    )
 }
 
 /// Whether a worker can run on each of these CPUs, and there can be so many workers.

@@ -125,7 +125,7 @@ pub struct ScanCommand {
 /// `loadgen compare`.
 #[derive(Debug, Args)]
 pub struct CompareCommand {
-    /// The first server: HOST, HOST:PORT or unix:PATH
+    /// The first server: HOST, HOST:PORT, unix:PATH or, with TLS, tls://HOST:PORT
     pub a: String,
     /// The second server
     pub b: String,

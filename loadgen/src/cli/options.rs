@@ -1,5 +1,6 @@
 //! Options shared by the commands, in groups: where, what, how fast, and what to write.
 
+use crate::error::LoadError;
 use crate::units::{parse_interval, parse_length, parse_load_rate, parse_pause};
 use crate::wire::protocol::Protocol;
 use crate::worker::arrivals::ArrivalKind;
@@ -17,8 +18,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Target")]
 pub struct TargetOptions {
-    /// Server: HOST, HOST:PORT or unix:PATH (TLS is not there yet); several, separated by commas, are hashed over with
-    /// ketama
+    /// Server: HOST, HOST:PORT, unix:PATH or, with TLS, tls://HOST:PORT; several, separated by commas, are hashed over
+    /// with ketama
     #[arg(short, long, value_delimiter = ',', default_value = "127.0.0.1:11211")]
     pub server: Vec<String>,
     /// The client.
@@ -48,6 +49,53 @@ pub struct ClientOptions {
     /// Process id of the server, if it is on this machine: adds its CPU per request and memory
     #[arg(long, value_name = "PID")]
     pub server_pid: Option<u32>,
+    /// TLS.
+    #[command(flatten)]
+    pub tls: TlsOptions,
+}
+
+/// How TLS is spoken, where it is.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Target")]
+pub struct TlsOptions {
+    /// Speak TLS (1.2 or 1.3) to all servers, as tls:// before an address does to one
+    #[arg(long)]
+    pub tls: bool,
+    /// Trust servers with a certificate of an authority in this PEM file [default: the system's authorities]
+    #[arg(long, value_name = "FILE", conflicts_with = "tls_insecure")]
+    pub tls_ca: Option<PathBuf>,
+    /// Trust any server: its certificate is not verified
+    #[arg(long)]
+    pub tls_insecure: bool,
+    /// Client certificate (PEM), for servers that want one
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key (PEM) [default: in the file of the certificate]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// The name in the server's certificate [default: the host of the address]
+    #[arg(long, value_name = "NAME")]
+    pub tls_name: Option<String>,
+}
+
+impl TlsOptions {
+    /// An error if an option says how to speak TLS and none of `servers` is spoken to by TLS: what was meant to be
+    /// encrypted would not be.
+    pub fn check(&self, servers: &[String]) -> Result<(), LoadError> {
+        let named = [
+            (self.tls_ca.is_some(), "--tls-ca"),
+            (self.tls_insecure, "--tls-insecure"),
+            (self.tls_cert.is_some(), "--tls-cert"),
+            (self.tls_name.is_some(), "--tls-name"),
+        ];
+        let speaks_tls = self.tls || servers.iter().any(|text| text.starts_with("tls://"));
+        match named.iter().find(|(is_given, _)| *is_given) {
+            Some((_, option)) if !speaks_tls => Err(LoadError::usage(format!(
+                "{option} is given, and no server is spoken to by TLS: write tls://HOST:PORT, or give --tls"
+            ))),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What is asked.

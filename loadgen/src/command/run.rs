@@ -20,6 +20,7 @@ use std::time::SystemTime;
 /// Runs the command.
 pub fn execute(options: &RunCommand) -> Result<Exit> {
     check_outputs(&options.output, options.hdr.as_deref())?;
+    options.target.client.tls.check(&options.target.server)?;
     let mut live = Live::new(options.output.quiet);
     let workload = settings::workload(&options.workload)?;
     let rate = (!options.rate.closed).then_some(options.rate.rate);
@@ -34,6 +35,7 @@ pub fn execute(options: &RunCommand) -> Result<Exit> {
     let mut verdict = verdict::judge(&measured.measurement, options.slo.as_ref());
     verdict.notes.extend(measured.notes);
     verdict.notes.extend(preload_notes(preload.as_ref()));
+    verdict.notes.extend(session.notes());
     if session.fleet.interrupted() {
         let seconds = measured.measurement.seconds;
         verdict.notes.push(format!(

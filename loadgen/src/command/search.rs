@@ -34,6 +34,7 @@ const DELAY_PART_NOTED: f64 = 0.5;
 /// Runs the command.
 pub fn execute(options: &SearchCommand) -> Result<Exit> {
     check_outputs(&options.output, None)?;
+    options.target.client.tls.check(&options.target.server)?;
     let mut live = Live::new(options.output.quiet);
     let workload = settings::workload(&options.workload)?;
     let slo = options.slo.clone().with_errors_bounded();
@@ -42,12 +43,14 @@ pub fn execute(options: &SearchCommand) -> Result<Exit> {
     let target = Target::new(&options.target.server, &options.target.client, &workload)?;
     let mut session = Session::open(target, workload, load.depth)?;
     let preload = session.preload_if_wanted(&options.workload, &mut live)?;
+    let mut notes = preload_notes(preload.as_ref());
+    notes.extend(session.notes());
     let mut probing = Probing {
         session,
         slo,
         load,
         probe: options.probe,
-        notes: preload_notes(preload.as_ref()),
+        notes,
         cut_short: 0,
         disturbed: 0,
         probes: Vec::new(),

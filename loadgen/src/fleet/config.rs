@@ -1,7 +1,8 @@
 //! The client's side of a run, as far as it does not change between phases.
 
 use crate::host::CpuId;
-use crate::target::{Endpoint, Router};
+use crate::net::server::Server;
+use crate::target::Router;
 use crate::wire::protocol::Protocol;
 use crate::worker::phase::WaitPolicy;
 use crate::workload::Workload;
@@ -17,7 +18,7 @@ pub const WORKERS_MAX: usize = 1 << crate::worker::core::WORKER_BITS;
 #[derive(Debug, Clone)]
 pub struct FleetConfig {
     /// The servers (for `Router::Shards`, the shard port of the one server).
-    pub endpoints: Vec<Endpoint>,
+    pub servers: Vec<Server>,
     /// Which connections the requests for a key go to.
     pub router: Router,
     /// The protocol of all connections.

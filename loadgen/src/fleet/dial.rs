@@ -60,10 +60,10 @@ fn dial(mut opener: Opener, inbox: &Receiver<Order>) {
         };
         let (_, order) = orders.swap_remove(index);
         match opener.open(order.group) {
-            Ok(socket) => {
+            Ok(opened) => {
                 failures = 0;
                 // A worker that has ended needs no connection.
-                let _ = order.outlet.send((order.id, socket));
+                let _ = order.outlet.send((order.id, opened));
             }
             Err(_) => {
                 failures += 1;

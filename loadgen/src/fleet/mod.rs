@@ -283,9 +283,9 @@ fn nanoseconds(duration: Duration) -> u64 {
 fn group_names(config: &FleetConfig) -> Vec<String> {
     match &config.router {
         Router::Shards(map) => (0..map.shards())
-            .map(|shard| format!("{} shard {shard}", config.endpoints[0]))
+            .map(|shard| format!("{} shard {shard}", config.servers[0]))
             .collect(),
-        _ => config.endpoints.iter().map(ToString::to_string).collect(),
+        _ => config.servers.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -3,35 +3,36 @@
 use super::config::FleetConfig;
 use crate::error::Result;
 use crate::net::connect::{ShardPorts, connect};
-use crate::target::{Endpoint, GroupId, Router};
-use std::os::fd::OwnedFd;
+use crate::net::handshake::Opened;
+use crate::net::server::Server;
+use crate::target::{GroupId, Router};
 
 /// The way in which the connections of a group are opened.
 #[derive(Debug)]
 pub(super) enum Opener {
     /// To a server.
-    Server(Endpoint),
+    Server(Server),
     /// To a shard of a server, chosen by the source port.
-    Shard(Endpoint, ShardPorts),
+    Shard(Server, ShardPorts),
 }
 
 impl Opener {
     /// The opener for server number `server` of `config`, or for all shards of its only server.
     pub(super) fn new(config: &FleetConfig, server: usize) -> Self {
         match &config.router {
-            Router::Single => Self::Server(config.endpoints[0].clone()),
-            Router::Ketama(_) => Self::Server(config.endpoints[server].clone()),
+            Router::Single => Self::Server(config.servers[0].clone()),
+            Router::Ketama(_) => Self::Server(config.servers[server].clone()),
             Router::Shards(map) => {
-                Self::Shard(config.endpoints[0].clone(), ShardPorts::new(map.shards()))
+                Self::Shard(config.servers[0].clone(), ShardPorts::new(map.shards()))
             }
         }
     }
 
     /// Opens a connection.
-    pub(super) fn open(&mut self, group: GroupId) -> Result<OwnedFd> {
+    pub(super) fn open(&mut self, group: GroupId) -> Result<Opened> {
         match self {
-            Self::Server(endpoint) => connect(endpoint),
-            Self::Shard(endpoint, ports) => ports.connect(endpoint, group.0),
+            Self::Server(server) => connect(server),
+            Self::Shard(server, ports) => ports.connect(server, group.0),
         }
     }
 }
@@ -45,7 +46,7 @@ pub(super) fn openers(config: &FleetConfig) -> usize {
 }
 
 /// The connections of a worker.
-pub(super) type Share = Vec<(OwnedFd, GroupId)>;
+pub(super) type Share = Vec<(Opened, GroupId)>;
 
 /// Opens `connections` connections, and deals them out to the workers.
 pub(super) fn open_all(config: &FleetConfig, connections: usize) -> Result<Vec<Share>> {
@@ -58,8 +59,8 @@ pub(super) fn open_all(config: &FleetConfig, connections: usize) -> Result<Vec<S
     let mut shares: Vec<Share> = (0..workers).map(|_| Vec::new()).collect();
     for index in 0..connections {
         let group = GroupId((index / workers) % groups);
-        let socket = openers[group.0 % servers].open(group)?;
-        shares[index % workers].push((socket, group));
+        let opened = openers[group.0 % servers].open(group)?;
+        shares[index % workers].push((opened, group));
     }
     Ok(shares)
 }

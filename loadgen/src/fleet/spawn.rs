@@ -7,7 +7,6 @@ use crate::error::{Exit, LoadError, Result};
 use crate::host::pin_current_thread;
 use crate::net::ring::Ring;
 use crate::record::Interval;
-use crate::target::GroupId;
 use crate::value::Version;
 use crate::wire::request::request_bytes_max;
 use crate::worker::Worker;
@@ -93,6 +92,7 @@ fn work(
             return;
         }
     }
+    worker.say_goodbye();
 }
 
 /// The verbs a worker records: those of the workload, and the sets of the preload.
@@ -124,12 +124,10 @@ fn build(
         multiget_keys: workload.spec.mix.multiget_keys(),
         request_bytes_max: request_bytes_max(&workload),
     };
-    let (sockets, groups): (Vec<OwnedFd>, Vec<GroupId>) = sockets.into_iter().unzip();
-    let connections: Vec<Connection> = groups
-        .iter()
-        .map(|&group| Connection::new(group, config.protocol, &limits))
-        .collect();
-    let ring = Ring::new(sockets, limits.outbox_bytes()).map_err(|error| ring_error(&error))?;
+    let (sockets, connections) = divide(sockets, &config, &limits);
+    let is_encrypted = connections.iter().any(|it| it.tls.is_some());
+    let ring =
+        Ring::new(sockets, limits.send_bytes(is_encrypted)).map_err(|error| ring_error(&error))?;
     let verbs = worker_verbs(&workload);
     let seed = workload.spec.seed;
     let realtime_offset_ns = realtime_offset_ns();
@@ -177,7 +175,18 @@ fn build(
         verbs,
         delay: RunDelay::of_this_thread(),
         links: Links::new(orders),
+        scratch: Vec::new(),
     })
+}
+
+/// The sockets of a worker, which go to its ring, and the rest of its connections.
+fn divide(share: Share, config: &FleetConfig, limits: &Limits) -> (Vec<OwnedFd>, Vec<Connection>) {
+    let parts = share.into_iter().map(|(opened, group)| {
+        let mut connection = Connection::new(group, config.protocol, limits);
+        connection.secure(opened.tls);
+        (opened.socket, connection)
+    });
+    parts.unzip()
 }
 
 fn ring_error(error: &std::io::Error) -> LoadError {

@@ -1,5 +1,7 @@
 //! Opening connections, with errors that say what to do.
 
+use super::handshake::{Opened, agree};
+use super::server::Server;
 use crate::error::{Exit, LoadError, Result};
 use crate::target::Endpoint;
 use corecached_client::SourcePorts;
@@ -12,9 +14,11 @@ use std::time::Duration;
 /// How long a server may take to accept.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Opens one connection.
-pub fn connect(endpoint: &Endpoint) -> Result<OwnedFd> {
-    open(endpoint).map_err(|error| connect_error(endpoint, &error))
+/// Opens one connection, and shakes hands if TLS is spoken.
+pub fn connect(server: &Server) -> Result<Opened> {
+    let endpoint = &server.endpoint;
+    let socket = open(endpoint).map_err(|error| connect_error(endpoint, &error))?;
+    agree(server, socket)
 }
 
 fn open(endpoint: &Endpoint) -> io::Result<OwnedFd> {
@@ -71,8 +75,9 @@ impl ShardPorts {
         }
     }
 
-    /// Opens a connection to `address` whose source port leads to `shard`.
-    pub fn connect(&mut self, endpoint: &Endpoint, shard: usize) -> Result<OwnedFd> {
+    /// Opens a connection to `server` whose source port leads to `shard`, and shakes hands if TLS is spoken.
+    pub fn connect(&mut self, server: &Server, shard: usize) -> Result<Opened> {
+        let endpoint = &server.endpoint;
         let Endpoint::Tcp { address, .. } = endpoint else {
             return Err(LoadError::usage(
                 "--shard-aware needs TCP: a Unix socket has no source port",
@@ -85,7 +90,8 @@ impl ShardPorts {
                         error.kind(),
                         io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable
                     ) => {}
-                result => return result.map_err(|error| connect_error(endpoint, &error)),
+                Ok(socket) => return agree(server, socket),
+                Err(error) => return Err(connect_error(endpoint, &error)),
             }
         }
         Err(LoadError::new(

@@ -73,6 +73,18 @@ impl Endpoint {
         }
     }
 
+    /// The host as given; `None` for a Unix socket.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        let Self::Tcp { name, .. } = self else {
+            return None;
+        };
+        let host = name
+            .rsplit_once(':')
+            .map_or(name.as_str(), |(host, _)| host);
+        Some(host.trim_start_matches('[').trim_end_matches(']'))
+    }
+
     /// The endpoint of the same host with another port (that of a Unix socket stays unchanged).
     #[must_use]
     pub fn at_port(&self, port: u16) -> Self {
@@ -92,10 +104,12 @@ impl Endpoint {
 
 fn wrong_scheme(text: &str, scheme: &str) -> LoadError {
     LoadError::usage(match scheme {
-        "tls" | "tcps" | "ssl" | "https" | "memcaches" => format!(
-            "'{text}': loadgen does not speak TLS yet; measure the server on a port without it"
+        "tcps" | "ssl" | "https" | "memcaches" => {
+            format!("'{text}' is no server address: with TLS write tls://HOST:PORT")
+        }
+        _ => format!(
+            "'{text}' is no server address: write HOST, HOST:PORT, unix:PATH or tls://HOST:PORT"
         ),
-        _ => format!("'{text}' is no server address: write HOST, HOST:PORT or unix:PATH"),
     })
 }
 
@@ -181,7 +195,12 @@ mod tests {
         );
         assert!(Endpoint::parse("127.0.0.1:99999").is_err());
         let why = |text| Endpoint::parse(text).unwrap_err().to_string();
-        assert!(why("tls://127.0.0.1:11211").contains("does not speak TLS yet"));
+        assert!(why("ssl://127.0.0.1:11211").contains("write tls://HOST:PORT"));
         assert!(why("tcp://127.0.0.1:11211").contains("HOST:PORT"));
+        let host = |text| Endpoint::parse(text).unwrap().host().map(str::to_owned);
+        assert_eq!(host("127.0.0.1").as_deref(), Some("127.0.0.1"));
+        assert_eq!(host("localhost:5").as_deref(), Some("localhost"));
+        assert_eq!(host("[::1]:5").as_deref(), Some("::1"));
+        assert_eq!(host("unix:/tmp/s"), None);
     }
 }

@@ -1,6 +1,8 @@
 //! One connection's requests on their way out, and those waiting for replies.
 
 use super::desync::{Shown, Suspicion};
+use super::secure::{Secure, encrypted_bytes};
+use crate::net::tls::ClientSession;
 use crate::target::GroupId;
 use crate::value::{Check, Version};
 use crate::wire::Parser;
@@ -67,6 +69,14 @@ impl Limits {
     pub(crate) fn outbox_bytes(&self) -> usize {
         // One request beyond the threshold, and a follow-up for each reply of one receive.
         OUTBOX_BYTES.min(self.depth * self.request_bytes_max) + 2 * self.request_bytes_max
+    }
+
+    /// The same for a connection with TLS, or without it.
+    pub(crate) fn send_bytes(&self, is_encrypted: bool) -> usize {
+        match is_encrypted {
+            true => encrypted_bytes(self.outbox_bytes()),
+            false => self.outbox_bytes(),
+        }
     }
 }
 
@@ -182,7 +192,10 @@ pub(crate) struct Connection {
     pub(crate) replied_ns: u64,
     /// How often the connection was opened anew since its last reply.
     pub(crate) attempts: u32,
+    /// TLS, if the server speaks it.
+    pub(crate) tls: Option<Secure>,
     protocol: Protocol,
+    limits: Limits,
 }
 
 impl Connection {
@@ -198,8 +211,22 @@ impl Connection {
             requests: 0,
             replied_ns: 0,
             attempts: 0,
+            tls: None,
             protocol,
+            limits: *limits,
         }
+    }
+
+    /// The connection has been opened, with this session if TLS is spoken.
+    pub(crate) fn secure(&mut self, session: Option<Box<ClientSession>>) {
+        self.tls = session.map(|session| Secure::new(session, self.limits.send_bytes(true)));
+    }
+
+    /// Whether there is something to send.
+    #[inline]
+    pub(crate) fn has_output(&self) -> bool {
+        let has_own = |tls: &Secure| !tls.out.is_empty();
+        !self.outbox.bytes.is_empty() || self.tls.as_ref().is_some_and(has_own)
     }
 
     /// Whether another request can be sent on the connection now.
@@ -217,5 +244,6 @@ impl Connection {
         self.reply.came.clear();
         self.reply.suspicion = Suspicion::default();
         self.parser = Parser::new(self.protocol);
+        self.tls = None;
     }
 }

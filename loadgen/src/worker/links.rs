@@ -17,11 +17,11 @@ use super::incident::{Incident, IncidentKind};
 use super::running::Running;
 use crate::clock::now_ns;
 use crate::error::{LoadError, Result};
+use crate::net::handshake::Opened;
 use crate::net::ring::ConnectionId;
 use crate::record::NoReply;
 use crate::target::GroupId;
 use crate::value::Version;
-use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
@@ -32,8 +32,8 @@ pub(crate) struct Order {
     /// How long to wait before opening the connection.
     pub(crate) pause: Duration,
     pub(crate) id: ConnectionId,
-    /// Where the socket goes.
-    pub(crate) outlet: Sender<(ConnectionId, OwnedFd)>,
+    /// Where the connection goes.
+    pub(crate) outlet: Sender<(ConnectionId, Opened)>,
 }
 
 /// The first pause before another attempt; each further one is twice as long.
@@ -62,8 +62,8 @@ pub(crate) struct Links {
     lost: Vec<(ConnectionId, u64, IncidentKind)>,
     pub(super) incidents: Vec<Incident>,
     orders: Sender<Order>,
-    outlet: Sender<(ConnectionId, OwnedFd)>,
-    opened: Receiver<(ConnectionId, OwnedFd)>,
+    outlet: Sender<(ConnectionId, Opened)>,
+    opened: Receiver<(ConnectionId, Opened)>,
 }
 
 impl Links {
@@ -159,8 +159,9 @@ impl Worker {
             self.ring.detach(id).map_err(failed)?;
             self.order(id);
         }
-        while let Ok((id, socket)) = self.links.opened.try_recv() {
-            self.ring.attach(id, socket).map_err(failed)?;
+        while let Ok((id, opened)) = self.links.opened.try_recv() {
+            self.ring.attach(id, opened.socket).map_err(failed)?;
+            self.connections[id.index()].secure(opened.tls);
             self.reopened(id);
         }
         Ok(())

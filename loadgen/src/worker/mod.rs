@@ -21,6 +21,7 @@ pub(crate) mod links;
 pub mod phase;
 pub(crate) mod pick;
 mod running;
+mod secure;
 mod sink;
 pub(crate) mod sleep;
 pub mod verify;
@@ -28,11 +29,13 @@ pub mod verify;
 use crate::clock::{RunDelay, now_ns};
 use crate::error::{LoadError, Result};
 use crate::net::ring::{ConnectionId, Event, Filled, Ring, Wait};
+use crate::net::tls::explain;
 use crate::record::{Interval, Stage};
 use crate::wire::fault::{Fault, ProtocolError};
 use crate::workload::verb::Verb;
 use connection::{Connection, Link};
 use core::Core;
+use corecached_tls::SessionError;
 use incident::IncidentKind;
 use links::Links;
 use phase::{Message, Pace, Phase, PhaseEnd, WaitPolicy};
@@ -63,6 +66,40 @@ pub(crate) struct Worker {
     pub(crate) delay: RunDelay,
     /// Connections that have closed.
     pub(crate) links: Links,
+    /// Scratch: where received bytes are decrypted.
+    pub(crate) scratch: Vec<u8>,
+}
+
+/// The reasons why received bytes end a connection.
+enum Broken {
+    /// They are no replies to its requests.
+    Reply(ProtocolError),
+    /// They are no TLS, or end the session.
+    Tls(SessionError),
+}
+
+impl From<ProtocolError> for Broken {
+    fn from(error: ProtocolError) -> Self {
+        Self::Reply(error)
+    }
+}
+
+impl From<SessionError> for Broken {
+    fn from(error: SessionError) -> Self {
+        Self::Tls(error)
+    }
+}
+
+impl Broken {
+    fn incident(&self) -> (IncidentKind, String) {
+        match self {
+            Self::Reply(error) => match error.fault {
+                Fault::Malformed => (IncidentKind::Malformed, error.to_string()),
+                Fault::Shifted => (IncidentKind::Shifted, error.to_string()),
+            },
+            Self::Tls(error) => (IncidentKind::Failed, explain(error)),
+        }
+    }
 }
 
 impl Worker {
@@ -121,14 +158,8 @@ impl Worker {
             }
             connection.dirty
         });
-        let totals = &mut self.core.interval.totals;
-        for &id in &self.batch {
-            let outbox = &mut self.connections[id.index()].outbox;
-            totals.bytes_sent += outbox.bytes.len() as u64;
-            totals.sent += outbox.unsent as u64;
-            self.ring
-                .queue_send(id, &mut outbox.bytes)
-                .map_err(|error| LoadError::failed("io_uring", &error))?;
+        for index in 0..self.batch.len() {
+            self.queue(self.batch[index])?;
         }
         match self.batch.as_slice() {
             [] => {}
@@ -148,6 +179,43 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// Gives the ring what a connection has to send, encrypted if TLS is spoken.
+    #[inline]
+    fn queue(&mut self, id: ConnectionId) -> Result<()> {
+        let connection = &mut self.connections[id.index()];
+        let outbox = &mut connection.outbox;
+        let bytes = match &mut connection.tls {
+            None => &mut outbox.bytes,
+            Some(tls) => {
+                if let Err(error) = tls.encrypt(&mut outbox.bytes) {
+                    self.lose(id, IncidentKind::Failed, explain(&error));
+                    return Ok(());
+                }
+                &mut tls.out
+            }
+        };
+        let totals = &mut self.core.interval.totals;
+        totals.bytes_sent += bytes.len() as u64;
+        totals.sent += outbox.unsent as u64;
+        self.ring
+            .queue_send(id, bytes)
+            .map_err(|error| LoadError::failed("io_uring", &error))
+    }
+
+    /// Says goodbye on all connections with TLS, so that servers do not take their end for a cut.
+    pub(crate) fn say_goodbye(&mut self) {
+        for (index, connection) in self.connections.iter_mut().enumerate() {
+            let id = ConnectionId(index as u32);
+            let can_send = connection.link == Link::Up && self.ring.can_send(id);
+            if let Some(tls) = connection.tls.as_mut().filter(|_| can_send) {
+                tls.close();
+                // A goodbye that cannot be sent is a cut, which servers survive.
+                let _ = self.ring.queue_send(id, &mut tls.out);
+            }
+        }
+        let _ = self.ring.enter(Wait::No);
     }
 
     /// Waits until a reply comes or something is due.
@@ -220,11 +288,7 @@ impl Worker {
                     running.unblock(self.core.now_ns);
                     self.release(id);
                 }
-                Event::Closed(id) => self.lose(
-                    id,
-                    IncidentKind::Closed,
-                    "the server closed the connection".to_owned(),
-                ),
+                Event::Closed(id) => self.closed(id),
                 Event::Failed(id, errno) => {
                     let error = std::io::Error::from_raw_os_error(errno).to_string();
                     self.lose(id, IncidentKind::Failed, error);
@@ -246,12 +310,15 @@ impl Worker {
         }
         let received = self.receive(id, &filled);
         self.ring.recycle(filled);
-        if let Err(error) = received {
-            let kind = match error.fault {
-                Fault::Malformed => IncidentKind::Malformed,
-                Fault::Shifted => IncidentKind::Shifted,
-            };
-            self.lose(id, kind, error.to_string());
+        if let Err(broken) = received {
+            let (kind, why) = broken.incident();
+            self.lose(id, kind, why);
+            return;
+        }
+        let tls = self.connections[id.index()].tls.as_ref();
+        if tls.is_some_and(secure::Secure::is_over) {
+            let why = "the server closed the connection, after TLS's close_notify".to_owned();
+            self.lose(id, IncidentKind::Closed, why);
             return;
         }
         if let Pace::Closed { in_flight_max } = running.pace {
@@ -259,28 +326,54 @@ impl Worker {
         } else {
             self.release(id);
         }
-        if !self.connections[id.index()].outbox.bytes.is_empty() {
+        if self.connections[id.index()].has_output() {
             self.mark_dirty(id);
         }
     }
 
+    #[cold]
+    fn closed(&mut self, id: ConnectionId) {
+        let why = match self.connections[id.index()].tls {
+            None => "the server closed the connection",
+            Some(_) => "the server closed the connection, without TLS's close_notify",
+        };
+        self.lose(id, IncidentKind::Closed, why.to_owned());
+    }
+
     #[inline]
-    fn receive(
-        &mut self,
-        id: ConnectionId,
-        filled: &Filled,
-    ) -> std::result::Result<(), ProtocolError> {
+    fn receive(&mut self, id: ConnectionId, filled: &Filled) -> std::result::Result<(), Broken> {
         let bytes = self.ring.bytes(filled);
         self.core.interval.totals.bytes_received += bytes.len() as u64;
+        let now = self.core.now_ns;
         let connection = &mut self.connections[id.index()];
-        connection.replied_ns = self.core.now_ns;
         let mut sink = Sink {
             core: &mut self.core,
             outbox: &mut connection.outbox,
             reply: &mut connection.reply,
         };
-        connection.parser.feed(bytes, &mut sink)?;
-        connection.attempts = 0;
+        let parser = &mut connection.parser;
+        let Some(tls) = &mut connection.tls else {
+            connection.replied_ns = now;
+            parser.feed(bytes, &mut sink)?;
+            connection.attempts = 0;
+            return Ok(());
+        };
+        // Tickets and fresh keys are no replies.
+        let (mut fed, mut has_replied) = (Ok(()), false);
+        let received = tls.receive(bytes, &mut self.scratch, |plain| {
+            has_replied = true;
+            if fed.is_ok() {
+                fed = parser.feed(plain, &mut sink);
+            }
+        });
+        if has_replied {
+            connection.replied_ns = now;
+        }
+        fed?;
+        received?;
+        if has_replied {
+            connection.attempts = 0;
+        }
         Ok(())
     }
 }

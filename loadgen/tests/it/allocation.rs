@@ -3,17 +3,21 @@
 //! The allocator of this test binary counts the allocations of one thread, named by its kernel thread id.
 
 use crate::support::Memcached;
+use crate::tls::{Certificates, Process, programs};
 use corecached_testing::TellingAllocator;
 use loadgen::fleet::Fleet;
 use loadgen::fleet::config::FleetConfig;
 use loadgen::host::allowed_cpus;
 use loadgen::load::Load;
+use loadgen::net::server::Server;
+use loadgen::net::tls::TlsSettings;
 use loadgen::target::{Endpoint, Router};
 use loadgen::wire::protocol::Protocol;
 use loadgen::worker::arrivals::ArrivalKind;
 use loadgen::worker::phase::WaitPolicy;
 use loadgen::workload::{Workload, WorkloadSpec};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 #[global_allocator]
@@ -22,6 +26,8 @@ static ALLOCATOR: TellingAllocator = TellingAllocator::new(note);
 /// The kernel's id of the thread whose allocations count; 0 for none.
 static WATCHED: AtomicI32 = AtomicI32::new(0);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+/// One test at a time watches its worker.
+static WATCHING: Mutex<()> = Mutex::new(());
 
 fn note() {
     let watched = WATCHED.load(Ordering::Relaxed);
@@ -45,6 +51,13 @@ fn allocations(protocol: Protocol, rate: Option<f64>) -> u64 {
     let Some(server) = Memcached::start(&[]) else {
         return 0;
     };
+    let plain = Server::plain(Endpoint::parse(&server.address).unwrap());
+    allocations_with(plain, protocol, rate).0
+}
+
+/// The allocations of a worker in some windows, and the requests that were answered in them.
+fn allocations_with(server: Server, protocol: Protocol, rate: Option<f64>) -> (u64, u64) {
+    let _alone = WATCHING.lock().unwrap_or_else(PoisonError::into_inner);
     let spec = WorkloadSpec {
         mix: "get=50,multiget:10=10,set=10,delete=5,cas=5,incr=5,append=5,touch=5,gat=5"
             .parse()
@@ -55,7 +68,7 @@ fn allocations(protocol: Protocol, rate: Option<f64>) -> u64 {
         ..WorkloadSpec::default()
     };
     let config = FleetConfig {
-        endpoints: vec![Endpoint::parse(&server.address).unwrap()],
+        servers: vec![server],
         router: Router::Single,
         protocol,
         connections: 8,
@@ -79,10 +92,12 @@ fn allocations(protocol: Protocol, rate: Option<f64>) -> u64 {
     let thread = worker_thread();
     // From the first window on, so that what a phase allocates once when it is ordered does not count.
     let mut watching = false;
-    let mut counted = 0;
+    let (mut counted, mut answered) = (0, 0);
     fleet
-        .run(&load, &mut |_| {
-            if !watching {
+        .run(&load, &mut |window| {
+            if watching {
+                answered += window.totals.completed;
+            } else {
                 watching = true;
                 ALLOCATIONS.store(0, Ordering::SeqCst);
                 WATCHED.store(thread, Ordering::SeqCst);
@@ -91,7 +106,7 @@ fn allocations(protocol: Protocol, rate: Option<f64>) -> u64 {
         })
         .unwrap();
     WATCHED.store(0, Ordering::SeqCst);
-    counted
+    (counted, answered)
 }
 
 #[test]
@@ -107,4 +122,25 @@ fn steady_state_allocates_nothing() {
         0,
         "closed loop, binary"
     );
+}
+
+/// rustls makes each record in memory of its own before it copies it out. So a send costs allocations, and nothing else
+/// does.
+#[test]
+fn a_send_over_tls_allocates_what_rustls_needs() {
+    let certificates = Certificates::new();
+    let settings = TlsSettings::load(None, true, None, None).unwrap();
+    for program in programs() {
+        let process = Process::start(&program, &certificates, 1, "");
+        let server = Server::parse(&process.address, Some(&settings)).unwrap();
+        for (protocol, rate) in [(Protocol::Text, Some(5_000.0)), (Protocol::Meta, None)] {
+            let (allocations, answered) = allocations_with(server.clone(), protocol, rate);
+            println!(
+                "{}, {}: {allocations} allocations, {answered} requests",
+                program.display(),
+                protocol.name()
+            );
+            assert!(allocations <= 3 * answered);
+        }
+    }
 }

@@ -84,10 +84,10 @@ fn the_other_commands_refuse_what_cannot_be_measured() {
         let output = loadgen(&[arguments, &["-s", &address, "--no-preload", "--quiet"]].concat());
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }
-    let tls = loadgen(&["run", "-s", "tls://127.0.0.1:11211"]);
+    let tls = loadgen(&["run", "-s", "ssl://127.0.0.1:11211"]);
     assert_eq!(tls.status.code(), Some(2));
     let text = String::from_utf8_lossy(&tls.stderr);
-    assert!(text.contains("does not speak TLS yet"), "{text}");
+    assert!(text.contains("with TLS write tls://HOST:PORT"), "{text}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::support::{json, loadgen, run_of, temporary, when_calm};
 use loadgen::fleet::Fleet;
 use loadgen::fleet::config::FleetConfig;
 use loadgen::load::Load;
+use loadgen::net::server::Server;
 use loadgen::target::{Endpoint, Router};
 use loadgen::wire::protocol::Protocol;
 use loadgen::worker::arrivals::ArrivalKind;
@@ -324,7 +325,7 @@ fn the_status_line_counts_what_still_waits() {
         _ => Action::Bytes(get.right),
     });
     let config = FleetConfig {
-        endpoints: vec![Endpoint::parse(&bed.address).unwrap()],
+        servers: vec![Server::plain(Endpoint::parse(&bed.address).unwrap())],
         router: Router::Single,
         protocol: Protocol::Text,
         connections: 10,

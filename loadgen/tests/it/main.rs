@@ -20,4 +20,5 @@ mod scenarios;
 mod search;
 mod shards;
 mod support;
+mod tls;
 mod truth;

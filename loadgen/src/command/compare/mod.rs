@@ -29,6 +29,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Runs the command.
 pub fn execute(options: &CompareCommand) -> Result<Exit> {
     check_outputs(&options.output, None)?;
+    let servers = [options.a.clone(), options.b.clone()];
+    options.client.tls.check(&servers)?;
     let mut live = Live::new(options.output.quiet);
     let workload = settings::workload(&options.workload)?;
     let rate = (!options.rate.closed).then_some(options.rate.rate);
@@ -45,6 +47,7 @@ pub fn execute(options: &CompareCommand) -> Result<Exit> {
             .session
             .preload_if_wanted(&options.workload, &mut live)?;
         let of_side = preload_notes(preload.as_ref()).into_iter();
+        let of_side = of_side.chain(side.session.notes());
         notes.extend(of_side.map(|note| format!("{}: {note}", side.name)));
     }
     let ended_by = rounds(options, &load, &mut sides, &mut live).err();

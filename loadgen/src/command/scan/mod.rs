@@ -62,6 +62,7 @@ impl Range {
 pub fn execute(options: &ScanCommand) -> Result<Exit> {
     let range = Range::parse(&options.range).map_err(LoadError::usage)?;
     check_outputs(&options.output, None)?;
+    options.target.client.tls.check(&options.target.server)?;
     let mut live = Live::new(options.output.quiet);
     let workload = settings::workload(&options.workload)?;
     let load = settings::load(&options.pace, Some(1.0), options.step)?;
@@ -69,6 +70,7 @@ pub fn execute(options: &ScanCommand) -> Result<Exit> {
     let mut session = Session::open(target, workload, load.depth.max(PEAK_DEPTH))?;
     let preload = session.preload_if_wanted(&options.workload, &mut live)?;
     let mut notes = preload_notes(preload.as_ref());
+    notes.extend(session.notes());
     let (low, high, peak) = match range {
         Range::Rates(low, high) => (low, high, None),
         Range::OfPeak(low, high) => {

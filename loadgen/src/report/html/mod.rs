@@ -6,7 +6,7 @@ mod curve;
 mod parts;
 mod run;
 
-use super::model::{Body, Report};
+use super::model::{Body, Context, Report};
 use crate::error::{Exit, LoadError, Result};
 use crate::units::format_count;
 use askama::Template;
@@ -66,9 +66,12 @@ fn facts(report: &Report) -> Vec<Fact> {
         .iter()
         .map(ToString::to_string)
         .collect();
-    vec![
+    let mut facts = vec![
         fact("Command", context.command_line.clone()),
         fact("Servers", servers.join(", ")),
+    ];
+    facts.extend(tls(context));
+    facts.extend([
         fact(
             "Workload",
             format!(
@@ -118,7 +121,22 @@ fn facts(report: &Report) -> Vec<Fact> {
             "Machine of the client",
             format!("{}; {}", context.cpu, context.kernel),
         ),
-    ]
+    ]);
+    facts
+}
+
+/// The TLS of all servers it was spoken with.
+fn tls(context: &Context) -> Option<Fact> {
+    let secured: Vec<String> = context
+        .servers
+        .iter()
+        .filter_map(|server| Some((server, server.tls.as_ref()?)))
+        .map(|(server, tls)| format!("{}: {}", server.address, tls.sentence()))
+        .collect();
+    (!secured.is_empty()).then(|| Fact {
+        name: "TLS",
+        value: secured.join("; "),
+    })
 }
 
 /// Seconds since 1970 as a UTC date and time (Howard Hinnant's `civil_from_days`).

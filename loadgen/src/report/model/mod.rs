@@ -103,6 +103,53 @@ pub struct Server {
     pub address: String,
     /// The server's answer to `version`.
     pub version: String,
+    /// TLS, if it was spoken.
+    #[serde(default)]
+    pub tls: Option<ServerTls>,
+}
+
+/// The TLS spoken with a server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ServerTls {
+    /// `TLS 1.3` or `TLS 1.2`.
+    pub version: String,
+    /// The cipher suite by OpenSSL's name.
+    pub cipher: String,
+    /// Whether the server's certificate was verified.
+    pub verified: bool,
+    /// Whether the client had a certificate to show.
+    pub client_certificate: bool,
+    /// Handshakes with certificates, from the first connection to the end.
+    pub handshakes_full: u64,
+    /// Handshakes that went on with an earlier session.
+    pub handshakes_resumed: u64,
+    /// Their mean time, in milliseconds.
+    pub handshake_ms_mean: f64,
+}
+
+impl ServerTls {
+    /// All of it in words.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        format!(
+            "{} {}, certificate {}{}; {} full handshakes, {} resumed, {:.2} ms on average",
+            self.version,
+            self.cipher,
+            if self.verified {
+                "verified"
+            } else {
+                "NOT verified"
+            },
+            if self.client_certificate {
+                ", client certificate given"
+            } else {
+                ""
+            },
+            self.handshakes_full,
+            self.handshakes_resumed,
+            self.handshake_ms_mean
+        )
+    }
 }
 
 /// The workload in words.

@@ -23,6 +23,15 @@ pub fn context(report: &Report, out: &mut String) {
         .map(|server| format!("{} ({})", server.address, server.version))
         .collect();
     line!(out, "server     {}", servers.join(", "));
+    for server in &context.servers {
+        if let Some(tls) = &server.tls {
+            let whose = match servers.len() {
+                1 => String::new(),
+                _ => format!("{}: ", server.address),
+            };
+            line!(out, "tls        {whose}{}", tls.sentence());
+        }
+    }
     let cpus: Vec<String> = context
         .worker_cpus
         .iter()
