@@ -180,7 +180,7 @@ fn options_that_do_not_go_together_are_explained_before_a_server_is_asked() {
     let search = ["search", "-s", &a, "--start", "2k", "--rate-max", "1k"];
     let scan = ["scan", "9k..1k", "-s", &a];
     let cpus = ["scan", "1k..9k", "-s", &a, "--cpus", "1,1"];
-    let compare = ["compare", &a, "tls://127.0.0.1"];
+    let compare = ["compare", &a, "ssl://127.0.0.1"];
     let pid = ["compare", &a, &b, "--server-pid-b", "4294967295"];
     let commands: [(&[&str], &str); 9] = [
         (&two, "works with one server"),
@@ -190,7 +190,7 @@ fn options_that_do_not_go_together_are_explained_before_a_server_is_asked() {
         (&search, "is above --rate-max"),
         (&scan, "write the lower end first"),
         (&cpus, "is named twice"),
-        (&compare, "does not speak TLS yet"),
+        (&compare, "with TLS write tls://HOST:PORT"),
         (&pid, "--server-pid-b 4294967295: "),
     ];
     for (command, says) in commands {
