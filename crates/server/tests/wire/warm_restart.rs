@@ -196,7 +196,11 @@ fn values_half_received_or_half_sent_at_the_end_are_no_items() {
     end(server, Signal::USR1);
     let server = file.start(2, &["-m", "64"]);
     let mut client = server.connect();
-    assert_eq!(client.stat("curr_items"), items);
+    let kept = client.stat("curr_items");
+    assert!(
+        (items - 1..=items).contains(&kept),
+        "{kept}: `soon` may be over"
+    );
     assert_eq!(client.ask("get half"), "END");
     check(&server);
     assert_eq!(client.ask("flush_all"), "OK");
