@@ -91,10 +91,7 @@ pub(crate) fn bytes_counted(
 ) -> u64 {
     match release >= KernelRelease::COUNTS_RINGS {
         true => bytes_needed(shards, config, page_bytes),
-        false => {
-            let registered = EXECUTOR_RINGS * EXECUTOR_BUFFER_BYTES as u64;
-            (shards as u64 * registered).max(EXECUTOR_BYTES_MIN)
-        }
+        false => bytes_locked(release, shards, config, page_bytes).max(EXECUTOR_BYTES_MIN),
     }
 }
 

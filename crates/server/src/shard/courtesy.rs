@@ -8,10 +8,9 @@
 //!
 //! A thread preempts another one when it is woken, or at a tick of the kernel. So while a shard and a client on another
 //! CPU keep each other busy, the threads that were woken before wait for the next tick. A shard that has not left its
-//! CPU for [`RUN_NS`] therefore yields. It yields nothing that it is owed: the scheduler goes on with it as long as the
-//! others have had more than their share. It costs the shard up to one slice of its share each time, so only shards
-//! with short slices do so (`process/slice.rs`). `docs/benchmarks.md` has the effect under "Two shards that share their
-//! CPUs".
+//! CPU for [`RUN_NS`] therefore yields. The scheduler goes on with it at once if the others have had more than their
+//! share. A yield may cost the shard one slice of its own share, so only shards with short slices do so
+//! (`process/slice.rs`). `docs/benchmarks.md` has the effect under "Two shards that share their CPUs".
 
 use std::thread;
 
