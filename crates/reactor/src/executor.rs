@@ -12,6 +12,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -164,10 +165,18 @@ impl State {
     }
 }
 
-/// Waits until `fd` can be read, for `time` at most (`None`: without end); `true` if it can be read.
+/// Waits until `fd` can be read, for `time` at most (`None`: without end); `true` if it can be read, or if the kernel
+/// does not say. It refuses to wait when the limit of open files has been lowered below one, or for want of memory: who
+/// waits for the descriptor then looks at it by itself, and comes back after a window of its own.
 fn is_readable_within(fd: Option<RawFd>, time: Option<Duration>) -> bool {
+    let Some(fd) = fd else {
+        if let Some(time) = time {
+            std::thread::sleep(time);
+        }
+        return false;
+    };
     let mut poll = libc::pollfd {
-        fd: fd.unwrap_or(-1), // the kernel skips it
+        fd,
         events: libc::POLLIN,
         revents: 0,
     };
@@ -178,7 +187,7 @@ fn is_readable_within(fd: Option<RawFd>, time: Option<Duration>) -> bool {
     let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: one `pollfd` is read and written, and the time is read; both live here. The signal mask stays.
     let ready = unsafe { libc::ppoll(&raw mut poll, 1, time, std::ptr::null()) };
-    ready > 0
+    ready > 0 || ready < 0 && io::Error::last_os_error().kind() != io::ErrorKind::Interrupted
 }
 
 fn running() -> Option<Rc<State>> {
