@@ -57,7 +57,7 @@ pub(crate) fn start(
     cpus: &Cpus,
 ) -> Result<Threads, StartError> {
     let (io, shards) = (shared.ground.config.driver(), parts.len());
-    let is_own = shards <= shards_for(shared.ground.config.cpus.len());
+    let are_few = shards <= FEW_TO_A_CPU * shards_for(shared.ground.config.cpus.len());
     let go = Arc::new(Barrier::new(shards + 1));
     let (report, reports) = mpsc::channel();
     let (runs, running) = mpsc::channel();
@@ -69,7 +69,7 @@ pub(crate) fn start(
         let thread = thread::Builder::new().name(format!("shard-{}", parts.id.0));
         let seat = Seat {
             cpu: cpus.of(usize::from(parts.id.0)),
-            is_own,
+            are_few,
         };
         let started = thread.spawn(move || {
             let id = parts.id;
@@ -140,13 +140,16 @@ impl Drop for Report {
     }
 }
 
+/// With so many shards to a CPU, their threads gain by short slices; with more, they lose. See `process/slice.rs`.
+const FEW_TO_A_CPU: usize = 2;
+
 /// Where a shard's thread runs.
 #[derive(Clone, Copy, Debug)]
 struct Seat {
     /// The CPU that the thread is kept on, if it is.
     cpu: Option<usize>,
-    /// Whether there are as many CPUs as shards, so that the shards do not have to share CPUs with each other.
-    is_own: bool,
+    /// Whether there are at most [`FEW_TO_A_CPU`] shards to a CPU.
+    are_few: bool,
 }
 
 /// The main function of a shard's thread.
@@ -159,7 +162,7 @@ fn run(parts: ShardParts, shared: Arc<Shared>, seat: Seat, report: Report, go: &
         Err(error) => return report.send(Err(error)),
     };
     // This comes after the executor is made, so that it does not apply to the thread that glommio starts for itself.
-    let slice = match seat.is_own {
+    let slice = match seat.are_few {
         true => process::ask_for_short_slice(),
         false => Slice::Usual,
     };

@@ -105,14 +105,15 @@ fn short_slices(server: &Server) -> Option<usize> {
 }
 
 #[test]
-fn shards_ask_for_short_slices_unless_they_share_cpus_with_each_other() {
+fn shards_ask_for_short_slices_unless_more_than_two_share_a_cpu() {
     let Some(([one, two], _)) = two_cpus() else {
         return;
     };
     let list = format!("{one},{two}");
     for (shards, options, expected) in [
         (2, ["--cpus", &list], 2),
-        (3, ["--cpus", &list], 0),
+        (4, ["--cpus", &list], 4),
+        (5, ["--cpus", &list], 0),
         (1, ["-o", "no_pin"], 1),
     ] {
         let server = Server::start(shards, &[&["-v", "-v"], &options[..]].concat());
