@@ -4,10 +4,13 @@
 //!   ground      settings, clock                     memory      the limit, numbers that shards publish
 //!   cells       every shard's engine, and           admission   addresses, -c, passwords, certificates
 //!   readers       readers of its memory             telemetry   counters of the network side
-//!   route       every shard's bell and inbox
+//!   route       every shard's bell and inbox        latency     how long commands take
+//!   crawler     the one crawl or dump that may run  insight     the estimate of `stats mrc`
+//!   watch       watchers, and `stats detail`        reloads     files that SIGHUP reads again
 //! ```
 //!
-//! Nothing here is locked on the request path: the control inbox of a shard is for rare messages.
+//! Nothing here is locked on the request path, but for the buffers of watchers while there are any. The inbox of a shard
+//! is for rare messages, and the estimate is fed by upkeep.
 
 use std::sync::Arc;
 

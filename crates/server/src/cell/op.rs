@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Operations that run at once borrow their bytes from the receive buffer; operations that travel to another shard
-//! borrow them from a [`Batch`](super::batch::Batch). They name no protocol and no connection: the carrier knows where
+//! borrow them from a [`Batch`](crate::lending::batch::Batch). They name no protocol and no connection: the carrier knows where
 //! the reply goes and how it is written.
 
 use corecached_engine::{

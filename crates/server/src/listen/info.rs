@@ -3,7 +3,7 @@
 use crate::ground::config::Config;
 use crate::ground::listeners::{BindingProtocol, ListenAddress, TlsKind};
 
-/// The number of a listening address, the same on every shard: its place in `Shared::listeners`.
+/// The number of a listening address, the same on every shard: `Admission::listener` has its properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ListenerId(pub(crate) u16);
 

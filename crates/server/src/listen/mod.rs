@@ -22,7 +22,7 @@
 //! real bind another process could slip in; only a server that is being started at that very moment would.
 //!
 //! The number is the [`ListenerId`] that a connection keeps for life, also on another shard: with it,
-//! `Shared::listeners` tells which protocols the connection may speak.
+//! `Admission::listener` tells which protocols the connection may speak.
 
 mod end;
 mod group;

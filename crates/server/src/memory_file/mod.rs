@@ -59,14 +59,14 @@ impl Saved {
 
 /// The two open files.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct RestartFiles {
     path: PathBuf,
     file: Arc<File>,
     meta: File,
     segment_bytes: u64,
 }
 
-impl Memory {
+impl RestartFiles {
     /// Opens FILE and FILE.meta, and creates them if need be, for shards with segments of `segment_bytes`.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl Memory {
         path: &Path,
         segment_bytes: u64,
         owners: &Owners,
-    ) -> Result<Memory, StartError> {
+    ) -> Result<RestartFiles, StartError> {
         let mut meta_path = path.as_os_str().to_owned();
         meta_path.push(".meta");
         let meta_path = Path::new(&meta_path);
@@ -98,7 +98,7 @@ impl Memory {
         if let Some(warning) = vet::warning(path) {
             crate::process::say_warning(warning);
         }
-        Ok(Memory {
+        Ok(RestartFiles {
             path: path.to_owned(),
             file: Arc::new(file),
             meta,

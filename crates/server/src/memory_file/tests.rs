@@ -39,13 +39,13 @@ impl Place {
         self.0.join("items.meta")
     }
 
-    fn open(&self) -> Result<Memory, StartError> {
-        Memory::open(&self.file(), SEGMENT_BYTES, &Owners::this_user())
+    fn open(&self) -> Result<RestartFiles, StartError> {
+        RestartFiles::open(&self.file(), SEGMENT_BYTES, &Owners::this_user())
     }
 
     /// The files, opened. A process that another test is just starting holds a copy of each open file for a moment,
     /// and its lock with it.
-    fn memory(&self) -> Memory {
+    fn memory(&self) -> RestartFiles {
         let end = Instant::now() + LOCKED_MAX;
         loop {
             match self.open() {
@@ -197,7 +197,7 @@ fn what_is_not_ours_is_left_as_it_is() {
     place.write(&place.file(), b"");
     fs::remove_file(place.meta()).expect("it is there");
     place.save();
-    let meta = Memory::open(&place.meta(), SEGMENT_BYTES, &Owners::this_user());
+    let meta = RestartFiles::open(&place.meta(), SEGMENT_BYTES, &Owners::this_user());
     assert!(meta.is_err_and(|error| error.to_string().contains("not one")));
     // The file is an image of a disk, zero at its beginning, and as long as a file of the version before.
     fs::remove_file(place.meta()).expect("it is there");
@@ -308,9 +308,9 @@ fn the_user_of_the_server_may_own_them_and_no_other() {
         becomes: Some(uid),
         ..Owners::this_user()
     };
-    let other = Memory::open(&place.file(), SEGMENT_BYTES, &becomes(54321));
+    let other = RestartFiles::open(&place.file(), SEGMENT_BYTES, &becomes(54321));
     assert!(other.is_err_and(|error| error.to_string().contains("user 0 or 54321")));
-    Memory::open(&place.file(), SEGMENT_BYTES, &becomes(12345)).expect("that user's");
+    RestartFiles::open(&place.file(), SEGMENT_BYTES, &becomes(12345)).expect("that user's");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::ground::clock::Clock;
 use crate::ground::config::{Config, SHARD_BYTES_MAX};
 use crate::ids::ShardId;
 use crate::memory::give::reserve_bytes;
-use crate::memory_file::{self, Memory, Owners, Saved};
+use crate::memory_file::{self, Owners, RestartFiles, Saved};
 use crate::shared::Shared;
 
 /// `cache_memlimit` may raise the limit by up to this factor before the file of `-e` has no room.
@@ -36,7 +36,7 @@ pub(crate) struct Engines {
     /// The clock that deadlines are measured by.
     pub(crate) clock: Clock,
     /// The file of `-e`, open until the end.
-    pub(crate) memory: Option<Memory>,
+    pub(crate) restart_files: Option<RestartFiles>,
 }
 
 /// Makes an engine for each shard.
@@ -50,14 +50,14 @@ pub(crate) fn make(config: &Config) -> Result<Engines, StartError> {
         return empty(config, None);
     };
     let segment_bytes = file_segment_bytes(config.memory_limit_bytes);
-    let mut memory = Memory::open(path, segment_bytes, &Owners::of(config)?)?;
-    let restored = memory
+    let mut files = RestartFiles::open(path, segment_bytes, &Owners::of(config)?)?;
+    let restored = files
         .saved(
             config.threads,
             config.memory_limit_bytes.min(SHARD_BYTES_MAX),
         )
-        .and_then(|saved| restore(config, &memory, &saved));
-    memory.forget_saved()?;
+        .and_then(|saved| restore(config, &files, &saved));
+    files.forget_saved()?;
     match restored {
         Ok(engines) => {
             let items: u64 = engines
@@ -67,7 +67,7 @@ pub(crate) fn make(config: &Config) -> Result<Engines, StartError> {
                 .sum();
             info!(items, "the items of the last run are back");
             Ok(Engines {
-                memory: Some(memory),
+                restart_files: Some(files),
                 ..engines
             })
         }
@@ -77,17 +77,17 @@ pub(crate) fn make(config: &Config) -> Result<Engines, StartError> {
                 "-e {}: the cache is empty: {why}",
                 path.display()
             ));
-            memory.clear(config.threads)?;
-            empty(config, Some(memory))
+            files.clear(config.threads)?;
+            empty(config, Some(files))
         }
     }
 }
 
-fn empty(config: &Config, memory: Option<Memory>) -> Result<Engines, StartError> {
+fn empty(config: &Config, files: Option<RestartFiles>) -> Result<Engines, StartError> {
     let hasher = KeyHasher::new(random());
-    let (engines, budget) = match &memory {
-        Some(file) => {
-            empty_of(config, hasher, Some(file), 0).map_err(|error| file.message(&error))?
+    let (engines, budget) = match &files {
+        Some(files) => {
+            empty_of(config, hasher, Some(files), 0).map_err(|error| files.message(&error))?
         }
         None => in_memory(config, hasher)?,
     };
@@ -96,7 +96,7 @@ fn empty(config: &Config, memory: Option<Memory>) -> Result<Engines, StartError>
         budget,
         hasher,
         clock: Clock::start(),
-        memory,
+        restart_files: files,
     })
 }
 
@@ -137,18 +137,18 @@ fn segment_sizes(limit_bytes: u64) -> Vec<u64> {
     sizes
 }
 
-/// An engine for each shard, in `file` or with `segment_bytes` of address space.
+/// An engine for each shard, in `files` or with `segment_bytes` of address space.
 fn empty_of(
     config: &Config,
     hasher: KeyHasher,
-    file: Option<&Memory>,
+    files: Option<&RestartFiles>,
     segment_bytes: u64,
 ) -> io::Result<Shards> {
     let budget = Budget::new(config.memory_limit_bytes);
     let page_bytes = EngineConfig::page_bytes_for(config.memory_limit_bytes, config.threads);
     let engines = (0..config.threads).map(|shard| {
-        let made = engine_config(config, shard, hasher, page_bytes, file);
-        let segment_bytes = match file {
+        let made = engine_config(config, shard, hasher, page_bytes, files);
+        let segment_bytes = match files {
             Some(_) => made.segment_bytes,
             None => segment_bytes as usize,
         };
@@ -171,11 +171,11 @@ fn random() -> u64 {
 }
 
 /// The engines of an earlier process, or the reason why there are none.
-fn restore(config: &Config, memory: &Memory, saved: &Saved) -> Result<Engines, String> {
+fn restore(config: &Config, files: &RestartFiles, saved: &Saved) -> Result<Engines, String> {
     let budget = Budget::new(config.memory_limit_bytes);
     let hasher = saved.hasher();
     let engines = for_each_shard(saved.shards.len(), |shard| {
-        let config = engine_config(config, shard, hasher, saved.page_bytes, Some(memory));
+        let config = engine_config(config, shard, hasher, saved.page_bytes, Some(files));
         Engine::restore(config, Arc::clone(&budget), &saved.shards[shard])
             .map_err(|why| why.to_string())
     });
@@ -184,12 +184,12 @@ fn restore(config: &Config, memory: &Memory, saved: &Saved) -> Result<Engines, S
         budget,
         hasher,
         clock: Clock::resume(saved.unix_origin, saved.now()),
-        memory: None,
+        restart_files: None,
     })
 }
 
 /// Saves the state that [`make`] restores. The shards have ended before.
-pub(crate) fn save(shared: &Shared, memory: &mut Memory) {
+pub(crate) fn save(shared: &Shared, files: &mut RestartFiles) {
     let mark = memory_file::new_mark();
     let states = for_each_shard(shared.route.len(), |shard| {
         let mut core = shared.cells.of(ShardId(shard as u16)).try_borrow()?;
@@ -209,7 +209,7 @@ pub(crate) fn save(shared: &Shared, memory: &mut Memory) {
         hash_seed: shared.ground.hasher.seed(),
         shards,
     };
-    match memory.save(&saved) {
+    match files.save(&saved) {
         Ok(()) => info!("the items are saved for the next start"),
         Err(error) => {
             crate::process::say_error(format_args!(
@@ -262,7 +262,7 @@ fn engine_config(
     shard: usize,
     hasher: KeyHasher,
     page_bytes: usize,
-    memory: Option<&Memory>,
+    files: Option<&RestartFiles>,
 ) -> EngineConfig {
     EngineConfig {
         page_bytes,
@@ -280,8 +280,8 @@ fn engine_config(
         reserve_bytes: reserve_bytes(config) as usize,
         huge_pages: config.large_pages,
         keeps_pages: config.prefault && config.threads == 1,
-        segment_bytes: memory.map_or(SHARD_BYTES_MAX, Memory::segment_bytes) as usize,
-        memory_file: memory.map(|memory| memory.part(shard)),
+        segment_bytes: files.map_or(SHARD_BYTES_MAX, RestartFiles::segment_bytes) as usize,
+        memory_file: files.map(|files| files.part(shard)),
     }
 }
 

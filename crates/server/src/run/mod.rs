@@ -28,8 +28,8 @@ use crate::latency::Latency;
 use crate::lending::batch::BoxedBatch;
 use crate::lending::core::{Cells, Core};
 use crate::listen::{self, ListenerInfo, Listeners};
-use crate::memory::Memory as SharedMemory;
-use crate::memory_file::Memory;
+use crate::memory::Memory;
+use crate::memory_file::RestartFiles;
 use crate::metrics;
 use crate::process::{self, Cpus, Reloads};
 use crate::route::directory::Directory;
@@ -58,7 +58,7 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     let Built {
         shared,
         mut parts,
-        mut memory,
+        mut restart_files,
     } = build(config, tls, listeners.infos())?;
     for parts in &mut parts {
         let own = listeners.of_shard(usize::from(parts.id.0));
@@ -86,10 +86,10 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     listeners.shut();
     threads.join(&shared);
     listeners.close();
-    if let Some(memory) = &mut memory
+    if let Some(files) = &mut restart_files
         && signal == process::GRACEFUL
     {
-        engines::save(&shared, memory);
+        engines::save(&shared, files);
     }
     process::ended(&shared.ground.config);
     Ok(())
@@ -132,7 +132,7 @@ pub(crate) struct Built {
     /// The shards, without sockets.
     pub(crate) parts: Vec<ShardParts>,
     /// The file of `-e`.
-    memory: Option<Memory>,
+    restart_files: Option<RestartFiles>,
 }
 
 /// Makes the shards' parts and the state that they share.
@@ -154,7 +154,7 @@ pub(crate) fn build(
         budget,
         hasher,
         clock,
-        memory,
+        restart_files,
     } = make_engines(&config)?;
     let watch = Arc::new(Watch::new(&config));
     let (mut owners, mut cores, mut routers) = (Vec::new(), Vec::new(), Vec::new());
@@ -175,7 +175,7 @@ pub(crate) fn build(
         cells: Cells::new(cores),
         readers,
         route: Directory::new(shards),
-        memory: SharedMemory::new(budget, shards),
+        memory: Memory::new(budget, shards),
         admission: Admission::new(listeners, auth, tls, config.conn_limit, shards),
         telemetry: Telemetry::new(shards),
         latency: Latency::new(shards, config.measures_latency()),
@@ -197,7 +197,7 @@ pub(crate) fn build(
     Ok(Built {
         shared,
         parts,
-        memory,
+        restart_files,
     })
 }
 
