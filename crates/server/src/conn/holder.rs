@@ -12,7 +12,7 @@ use crate::cell::access::Access;
 use crate::cell::op::ShardOp;
 use crate::cell::outcome::Grant;
 use crate::ids::{ConnId, ShardId};
-use crate::memory::give::{Loan, lend};
+use crate::memory::give::{self, PageSupply};
 use crate::route::router::Router;
 
 use super::cx::Cx;
@@ -73,12 +73,13 @@ pub(super) enum Supply {
 }
 
 impl<'a> Wanted<'a> {
-    /// Asks other shards to lend pages to `shard`, which has nothing left that could be evicted.
-    fn borrow(&self, shard: ShardId, cx: &mut Cx<'_>) -> Supply {
-        match lend(&mut cx.access, &cx.shared.neighbours(), shard, self.lacking) {
-            Loan::Given => Supply::Later,
-            Loan::Busy => Supply::Busy,
-            Loan::Nothing => Supply::Refused(StoreRefusal::OutOfMemory),
+    /// Takes pages of other shards for `shard`, which has nothing left that could be evicted.
+    fn take_pages(&self, shard: ShardId, cx: &mut Cx<'_>) -> Supply {
+        let near = cx.shared.neighbours();
+        match give::take_pages(&mut cx.access, &near, shard, self.lacking) {
+            PageSupply::Given => Supply::Later,
+            PageSupply::Busy => Supply::Busy,
+            PageSupply::Nothing => Supply::Refused(StoreRefusal::OutOfMemory),
         }
     }
 
@@ -115,7 +116,7 @@ impl Holder {
                         *self = Holder::Own(staged);
                         self.ask(wanted, window, cx)
                     }
-                    Err(StoreRefusal::OutOfMemory) => wanted.borrow(own, cx),
+                    Err(StoreRefusal::OutOfMemory) => wanted.take_pages(own, cx),
                     Err(why) => Supply::Refused(why),
                 }
             }
@@ -124,14 +125,14 @@ impl Holder {
                 match engine.staged_space(staged, wanted.bytes, window) {
                     Room::Given => Supply::Given,
                     Room::Later => Supply::Later,
-                    Room::OutOfMemory => wanted.borrow(own, cx),
+                    Room::OutOfMemory => wanted.take_pages(own, cx),
                 }
             }
             &mut Holder::New(shard) => self.ask_owner(shard, None, wanted, cx),
             &mut Holder::Owner(shard, staged) => self.ask_owner(shard, Some(staged), wanted, cx),
             &mut Holder::Refusing { shard, staged, why } => match why {
                 StoreRefusal::TooLarge => Supply::Refused(why),
-                StoreRefusal::OutOfMemory => match wanted.borrow(shard, cx) {
+                StoreRefusal::OutOfMemory => match wanted.take_pages(shard, cx) {
                     Supply::Later => self.ask_owner(shard, staged, wanted, cx),
                     otherwise => otherwise,
                 },

@@ -11,7 +11,7 @@ use crate::ground::config::Config;
 use crate::ids::ShardId;
 
 use super::Neighbours;
-use super::notice::Notice;
+use super::engine_memory::EngineMemory;
 
 /// Time of one slice of work on memory, after which other tasks have their turn. With [`REST`] and the windows of the
 /// network loop, that is an eighth of the core.
@@ -24,11 +24,11 @@ const RESERVED_SHARE: u64 = 8;
 /// Chunks looked at in one call of the engine.
 const PAGE_CHUNKS: usize = 128;
 /// Most calls in a row that find nothing, when pages are emptied for a value that cannot do without.
-const LEND_VAIN_MAX: u32 = 3;
+const TAKE_VAIN_MAX: u32 = 3;
 
-/// Result of asking other shards for pages.
+/// Result of taking pages from other shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Loan {
+pub(crate) enum PageSupply {
     /// Pages were given, or one is being emptied.
     Given,
     /// All shards that might have a page are at work.
@@ -43,8 +43,8 @@ pub(crate) fn reserve_bytes(config: &Config) -> u64 {
 }
 
 /// Bytes of a shard's idle memory, times the milliseconds for which it was idle.
-pub(super) fn idle_byte_ms(notice: &Notice, now_ms: u64) -> u128 {
-    u128::from(notice.idle_ms(now_ms)) * u128::from(notice.bytes())
+pub(super) fn idle_byte_ms(memory: &EngineMemory, now_ms: u64) -> u128 {
+    u128::from(memory.idle_ms(now_ms)) * u128::from(memory.bytes())
 }
 
 /// Bytes that no other shard may take from a shard.
@@ -82,7 +82,7 @@ fn give(near: &Neighbours<'_>, donor: ShardId, engine: &mut Engine, idle_ms: u64
         false => Release::Nothing,
     };
     let bytes = engine.vitals().charged_bytes;
-    near.memory.notice(donor).tell_bytes(bytes);
+    near.memory.engine(donor).publish_bytes(bytes);
     if release == Release::Released {
         let counters = near.telemetry.of(donor.0);
         counters.pages_given.add_from_anywhere(1);
@@ -90,21 +90,21 @@ fn give(near: &Neighbours<'_>, donor: ShardId, engine: &mut Engine, idle_ms: u64
     release
 }
 
-/// Empties pages of shards other than `borrower`, however young, for a value that lacks `bytes` and finds no memory
+/// Empties pages of other shards, however young, for a value in the shard `needy` that lacks `bytes` and finds no memory
 /// there although everything else has been evicted. It empties as many as needed, or as can be emptied in a slice of
 /// time.
-pub(crate) fn lend(
+pub(crate) fn take_pages(
     access: &mut Access<'_>,
     near: &Neighbours<'_>,
-    borrower: ShardId,
+    needy: ShardId,
     bytes: usize,
-) -> Loan {
+) -> PageSupply {
     let begun = Instant::now();
     let mut pages = bytes.div_ceil(access.engine.page_bytes()).max(1);
-    let mut loan = Loan::Nothing;
-    for id in by_idle_bytes(near, borrower) {
+    let mut supply = PageSupply::Nothing;
+    for id in by_idle_bytes(near, needy) {
         let mut vain = 0;
-        while vain <= LEND_VAIN_MAX {
+        while vain <= TAKE_VAIN_MAX {
             let release = match id == access.shard {
                 true => Some(give(near, id, access.engine, 0)),
                 false => give_step(near, id, 0),
@@ -112,7 +112,7 @@ pub(crate) fn lend(
             match release {
                 Some(Release::Released) => {
                     pages -= 1;
-                    loan = Loan::Given;
+                    supply = PageSupply::Given;
                 }
                 Some(Release::Working) => {}
                 // If a half-received value is in the way, another page is tried.
@@ -120,27 +120,27 @@ pub(crate) fn lend(
                     vain += 1;
                     continue;
                 }
-                None if loan == Loan::Nothing => {
-                    loan = Loan::Busy;
+                None if supply == PageSupply::Nothing => {
+                    supply = PageSupply::Busy;
                     break;
                 }
                 None => break,
             }
             if pages == 0 || begun.elapsed() >= SLICE {
-                return Loan::Given;
+                return PageSupply::Given;
             }
         }
     }
-    loan
+    supply
 }
 
 /// The other shards, starting with the one that has most idle memory.
-fn by_idle_bytes(near: &Neighbours<'_>, borrower: ShardId) -> Vec<ShardId> {
+fn by_idle_bytes(near: &Neighbours<'_>, needy: ShardId) -> Vec<ShardId> {
     let now_ms = near.ground.clock.now_ms();
-    let mut ids: Vec<ShardId> = (0..near.memory.notices.len() as u16)
+    let mut ids: Vec<ShardId> = (0..near.memory.engines.len() as u16)
         .map(ShardId)
-        .filter(|&id| id != borrower)
+        .filter(|&id| id != needy)
         .collect();
-    ids.sort_by_cached_key(|&id| Reverse(idle_byte_ms(near.memory.notice(id), now_ms)));
+    ids.sort_by_cached_key(|&id| Reverse(idle_byte_ms(near.memory.engine(id), now_ms)));
     ids
 }

@@ -2,18 +2,18 @@
 //! memory.
 //!
 //! ```text
-//! notice    numbers that a shard publishes about its engine's memory
-//! turnover  how soon a shard needs its memory anew, computed from these numbers over time
-//! want      the worth of one page more to a shard
-//! give      pages are emptied for another shard
-//! pages     pages go from a shard to the one that needs them more
-//! uploads   memory that half-sent values may claim together
-//! conns     heap memory that connections hold
+//! engine_memory  numbers that a shard publishes about its engine's memory
+//! conn_memory    heap memory that a shard's connections hold, as it publishes it
+//! turnover       how soon a shard needs its memory anew, computed from these numbers over time
+//! want           the worth of one page more to a shard
+//! give           pages are emptied for another shard
+//! pages          pages go from a shard to the one that needs them more
+//! uploads        memory that half-sent values may claim together
 //! ```
 
-pub(crate) mod conns;
+pub(crate) mod conn_memory;
+pub(crate) mod engine_memory;
 pub(crate) mod give;
-pub(crate) mod notice;
 pub(crate) mod pages;
 mod turnover;
 pub(crate) mod uploads;
@@ -29,8 +29,8 @@ use crate::ground::counters::Telemetry;
 use crate::ids::ShardId;
 use crate::lending::core::Cells;
 
-use conns::{ConnMemory, HeldByAll};
-use notice::Notice;
+use conn_memory::{ConnMemory, HeldByAll};
+use engine_memory::EngineMemory;
 use uploads::Uploads;
 
 /// Memory limits and numbers that shards share.
@@ -40,7 +40,7 @@ pub(crate) struct Memory {
     /// The claims of values on their way in.
     pub(crate) uploads: Arc<Uploads>,
     /// The numbers about each shard's engine, by shard.
-    notices: Vec<Notice>,
+    engines: Vec<EngineMemory>,
     /// The numbers about each shard's connections, by shard.
     conns: Vec<ConnMemory>,
     /// The memory of all shards' connections.
@@ -55,7 +55,7 @@ impl Memory {
         Memory {
             budget,
             uploads: Arc::default(),
-            notices: (0..shards).map(|_| Notice::new()).collect(),
+            engines: (0..shards).map(|_| EngineMemory::new()).collect(),
             conns: (0..shards).map(|_| ConnMemory::default()).collect(),
             held_by_all: HeldByAll::default(),
             requests: AtomicU64::new(0),
@@ -64,8 +64,8 @@ impl Memory {
 
     /// The numbers that a shard publishes about its engine.
     #[inline]
-    pub(crate) fn notice(&self, shard: ShardId) -> &Notice {
-        &self.notices[usize::from(shard.0)]
+    pub(crate) fn engine(&self, shard: ShardId) -> &EngineMemory {
+        &self.engines[usize::from(shard.0)]
     }
 
     /// The numbers that a shard publishes about its connections.

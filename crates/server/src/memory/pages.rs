@@ -11,8 +11,8 @@
 //!
 //! When a page is hit next is estimated in `want.rs`, and pages are emptied in `give.rs`.
 //!
-//! A shard publishes its state as numbers (`notice.rs`). The shard that lacks memory does the work: in slices of its
-//! own time it borrows the engine of the other shard, as for a request, and pages move as fast as it needs them.
+//! A shard publishes its state as numbers (`engine_memory.rs`). The shard that lacks memory does the work: in slices of
+//! its own time it borrows the engine of the other shard, as for a request, and pages move as fast as it needs them.
 
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,8 @@ use corecached_engine::{Release, Vitals};
 use crate::ids::ShardId;
 
 use super::Neighbours;
+use super::engine_memory::EngineMemory;
 use super::give::{REST, SLICE, give_step, idle_byte_ms, reserve_of};
-use super::notice::Notice;
 use super::turnover::Laps;
 use super::want::{LATER, Want, next_hit_ms};
 
@@ -104,13 +104,13 @@ impl Pages {
         let needed_bytes = self.needed_bytes(&vitals);
         self.is_needy = needed_bytes > 0;
         near.memory
-            .notice(id)
-            .tell(&vitals, self.drawn_bytes, idle, now);
+            .engine(id)
+            .publish(&vitals, self.drawn_bytes, idle, now);
         self.note(near);
         let turnover_ms = self
             .laps
             .turnover_ms(usize::from(id.0), vitals.charged_bytes);
-        near.memory.notice(id).tell_turnover(turnover_ms);
+        near.memory.engine(id).publish_turnover(turnover_ms);
         self.want = Want {
             pages: (needed_bytes as f64 / page_bytes).ceil(),
             next_hit_ms: self.next_hit_elsewhere_ms(near, id, &vitals, turnover_ms),
@@ -146,7 +146,7 @@ impl Pages {
     fn note(&mut self, near: &Neighbours<'_>) {
         let before = std::mem::replace(&mut self.noted, Instant::now());
         let elapsed = self.noted.saturating_duration_since(before);
-        let done = near.memory.notices.iter().map(Notice::done);
+        let done = near.memory.engines.iter().map(EngineMemory::done);
         self.laps
             .note(elapsed, done, near.memory.budget.limit_bytes());
     }
@@ -196,8 +196,8 @@ impl Pages {
                 Some(Release::Released) => self.want.pages -= donor.price,
                 Some(Release::Working) => {}
                 Some(Release::Nothing) => {
-                    let notice = near.memory.notice(donor.shard);
-                    notice.note_young(near.ground.clock.now());
+                    let memory = near.memory.engine(donor.shard);
+                    memory.note_young(near.ground.clock.now());
                 }
                 None => break,
             }
@@ -209,15 +209,15 @@ impl Pages {
     fn donor(&self, near: &Neighbours<'_>, id: ShardId) -> Option<Donor> {
         let now_ms = near.ground.clock.now_ms();
         let reserve_bytes = reserve_of(near);
-        let others = near.memory.notices.iter().enumerate();
+        let others = near.memory.engines.iter().enumerate();
         others
             .filter(|&(shard, _)| shard != usize::from(id.0))
-            .filter(|(_, notice)| notice.bytes() > reserve_bytes)
+            .filter(|(_, memory)| memory.bytes() > reserve_bytes)
             .filter(|&(shard, _)| self.want.is_refused() || self.laps.has_heard_of(shard))
-            .filter_map(|(shard, notice)| {
-                let interval_ms = self.laps.hit_interval_ms(shard, notice.items());
-                let turnover_ms = self.laps.turnover_ms(shard, notice.bytes());
-                let age_ms = notice.idle_ms(now_ms).min(turnover_ms);
+            .filter_map(|(shard, memory)| {
+                let interval_ms = self.laps.hit_interval_ms(shard, memory.items());
+                let turnover_ms = self.laps.turnover_ms(shard, memory.bytes());
+                let age_ms = memory.idle_ms(now_ms).min(turnover_ms);
                 let idle_ms = self.want.idle_ms(interval_ms);
                 (age_ms >= idle_ms).then(|| Donor {
                     shard: ShardId(shard as u16),
@@ -225,6 +225,6 @@ impl Pages {
                     price: self.want.price(next_hit_ms(interval_ms, age_ms)),
                 })
             })
-            .max_by_key(|donor| idle_byte_ms(near.memory.notice(donor.shard), now_ms))
+            .max_by_key(|donor| idle_byte_ms(near.memory.engine(donor.shard), now_ms))
     }
 }

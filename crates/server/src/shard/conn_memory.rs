@@ -16,7 +16,7 @@
 use corecached_protocol::event::CloseReason;
 
 use crate::conn::Totals;
-use crate::memory::conns::ConnMemory;
+use crate::memory::conn_memory::ConnMemory;
 
 use super::Net;
 
@@ -43,7 +43,7 @@ impl Net {
         self.shared
             .memory
             .conns(self.id)
-            .tell(totals.input, totals.output, totals.work);
+            .publish(totals.input, totals.output, totals.work);
         let limit = self.shared.ground.config.conn_mem_limit_bytes;
         let share = limit / self.shared.route.len() as u64;
         let is_short = limit > 0 && totals.all() > share / 2;
@@ -115,9 +115,9 @@ impl Net {
     }
 
     /// Once in a warm window: publishes the memory of buffers that belong to no connection.
-    pub(super) fn tell_pools(&self) {
+    pub(super) fn publish_pools(&self) {
         let memory = self.shared.memory.conns(self.id);
         let pools = self.reactor.pooled_bytes() + self.router.held_bytes() + self.warm.held_bytes();
-        memory.tell_pools(pools as u64, self.conns.table_bytes() as u64);
+        memory.publish_pools(pools as u64, self.conns.table_bytes() as u64);
     }
 }

@@ -43,7 +43,7 @@ impl Shard {
             let (pace, passed) = pacing.turn(&self.events);
             if pace != Pace::Run {
                 self.net.lists.end_rest();
-                self.net.tell_pools();
+                self.net.publish_pools();
             }
             self.reap(pace);
             self.tick(passed);
@@ -176,8 +176,8 @@ impl Shard {
             seen = core.observer.take(&mut core.engine);
             net.shared
                 .memory
-                .notice(net.id)
-                .tell_evicted(core.engine.evicted_bytes());
+                .engine(net.id)
+                .publish_evicted(core.engine.evicted_bytes());
             messages = net.take_messages(core);
         }
         net.handle_control(messages);

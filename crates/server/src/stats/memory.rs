@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use corecached_engine::MemoryReport;
 
-use crate::memory::conns::ConnMemory;
+use crate::memory::conn_memory::ConnMemory;
 use crate::shared::Shared;
 
 use crate::cell::{Pairs, ShardReport};

@@ -38,7 +38,7 @@ fn shard_pairs(pairs: &mut Pairs, shared: &Shared, report: &ShardReport) {
     number("curr_items", report.engine.curr_items);
     number("bytes", report.engine.bytes);
     number("memory_bytes", report.engine.charged_bytes);
-    let memory = shared.memory.notice(report.shard);
+    let memory = shared.memory.engine(report.shard);
     number("turnover_ms", memory.turnover_ms().unwrap_or(0));
     let now_ms = shared.ground.clock.now_ms();
     number("idle_seconds", memory.idle_ms(now_ms).min(now_ms) / 1000);

@@ -11,7 +11,7 @@ const FREE: u32 = 0;
 
 /// The numbers that one shard publishes about its memory; the shard writes them and all others read them.
 #[derive(Debug)]
-pub(crate) struct Notice {
+pub(crate) struct EngineMemory {
     /// Bytes charged to the budget.
     bytes: AtomicU64,
     items: AtomicU64,
@@ -27,9 +27,9 @@ pub(crate) struct Notice {
     idle_since: AtomicU32,
 }
 
-impl Notice {
-    pub(crate) fn new() -> Notice {
-        Notice {
+impl EngineMemory {
+    pub(crate) fn new() -> EngineMemory {
+        EngineMemory {
             bytes: AtomicU64::new(0),
             items: AtomicU64::new(0),
             evicted_bytes: AtomicU64::new(0),
@@ -64,22 +64,22 @@ impl Notice {
     /// Publishes the evicted bytes, in each turn: this number is compared over all shards, so it must not be late
     /// because a shard has no time for its rounds.
     #[inline]
-    pub(crate) fn tell_evicted(&self, bytes: u64) {
+    pub(crate) fn publish_evicted(&self, bytes: u64) {
         self.evicted_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn tell_bytes(&self, bytes: u64) {
+    pub(super) fn publish_bytes(&self, bytes: u64) {
         self.bytes.store(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn tell_turnover(&self, turnover_ms: u64) {
+    pub(super) fn publish_turnover(&self, turnover_ms: u64) {
         self.turnover_ms.store(turnover_ms, Ordering::Relaxed);
     }
 
     /// Publishes all other numbers, in each round. The oldest pages have been idle for `idle` seconds.
-    pub(super) fn tell(&self, vitals: &Vitals, drawn_bytes: u64, idle: u32, now: Seconds) {
-        self.tell_bytes(vitals.charged_bytes);
-        self.tell_evicted(vitals.evicted_bytes);
+    pub(super) fn publish(&self, vitals: &Vitals, drawn_bytes: u64, idle: u32, now: Seconds) {
+        self.publish_bytes(vitals.charged_bytes);
+        self.publish_evicted(vitals.evicted_bytes);
         self.items.store(vitals.items, Ordering::Relaxed);
         self.drawn_bytes.store(drawn_bytes, Ordering::Relaxed);
         self.hits.store(vitals.hits, Ordering::Relaxed);

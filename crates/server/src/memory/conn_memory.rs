@@ -28,14 +28,14 @@ impl ConnMemory {
     }
 
     /// Publishes the bytes that the connections hold now: input, replies, and commands that are being worked on.
-    pub(crate) fn tell(&self, input: u64, output: u64, work: u64) {
+    pub(crate) fn publish(&self, input: u64, output: u64, work: u64) {
         self.input.store(input, Ordering::Relaxed);
         self.output.store(output, Ordering::Relaxed);
         self.work.store(work, Ordering::Relaxed);
     }
 
     /// Publishes the bytes that belong to no connection: buffers and batches for use again, and the table itself.
-    pub(crate) fn tell_pools(&self, pools: u64, table: u64) {
+    pub(crate) fn publish_pools(&self, pools: u64, table: u64) {
         self.pools.store(pools, Ordering::Relaxed);
         self.table.store(table, Ordering::Relaxed);
     }
