@@ -1,8 +1,8 @@
 //! What the server knows of its requests as a whole: the estimate of miss ratios at other sizes, for `stats mrc`.
 //!
 //! ```text
-//!   shards' samplers (cell/sampled.rs) --> upkeep of each shard (shard/survey.rs) --try_lock--> Estimator
-//!   flush_all, stats mrc ------------------------------------------------------------ lock ---> Estimator
+//!   shards' samplers (operation/sampled.rs) --> upkeep of each shard (shard/survey.rs) --try_lock--> Estimator
+//!   flush_all, stats mrc ----------------------------------------------------------------- lock ---> Estimator
 //! ```
 //!
 //! There is one estimator for all shards, behind a lock that nobody holds for longer than some samples. The upkeep goes

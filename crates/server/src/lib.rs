@@ -5,7 +5,6 @@
 
 mod admission;
 mod auth;
-mod cell;
 mod cli;
 mod conn;
 mod crawler;
@@ -21,6 +20,7 @@ mod listen;
 mod memory;
 mod memory_file;
 mod metrics;
+mod operation;
 mod process;
 mod replies;
 mod route;

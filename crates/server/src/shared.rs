@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   ground      settings, clock                     memory      the limit, numbers that shards publish
-//!   cells       every shard's engine, and           admission   addresses, -c, passwords, certificates
+//!   cores       every shard's engine, and           admission   addresses, -c, passwords, certificates
 //!   readers       readers of its memory             telemetry   counters of the network side
 //!   route       every shard's bell and inbox        latency     how long commands take
 //!   crawler     the one crawl or dump that may run  insight     the estimate of `stats mrc`
@@ -15,14 +15,14 @@
 use std::sync::Arc;
 
 use crate::admission::Admission;
-use crate::cell::readers::Readers;
 use crate::crawler::Crawler;
 use crate::ground::Ground;
 use crate::ground::counters::Telemetry;
 use crate::insight::Insight;
 use crate::latency::Latency;
-use crate::lending::core::Cells;
+use crate::lending::core::Cores;
 use crate::memory::{Memory, Neighbours};
+use crate::operation::readers::Readers;
 use crate::process::Reloads;
 use crate::route::directory::Directory;
 use crate::watch::Watch;
@@ -32,7 +32,7 @@ pub(crate) struct Shared {
     /// Settings and clock.
     pub(crate) ground: Ground,
     /// Every shard's engine.
-    pub(crate) cells: Cells,
+    pub(crate) cores: Cores,
     /// Readers of every shard's memory.
     pub(crate) readers: Readers,
     /// The way to every shard.
@@ -60,7 +60,7 @@ impl Shared {
     pub(crate) fn neighbours(&self) -> Neighbours<'_> {
         Neighbours {
             ground: &self.ground,
-            cells: &self.cells,
+            cores: &self.cores,
             memory: &self.memory,
             telemetry: &self.telemetry,
         }

@@ -19,8 +19,6 @@ use corecached_engine::{Engine, Seconds};
 use corecached_mesh::Owner;
 use corecached_reactor::{Insert, Stream};
 
-use crate::cell::op::ShardOp;
-use crate::cell::outcome::ShardOutcome;
 use crate::conn::{Admittance, Conn, ConnTable, Cx, Gather, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
 use crate::dialect::value::PinCookie;
 use crate::ground::config::Config;
@@ -30,6 +28,8 @@ use crate::latency::Tally;
 use crate::lending::batch::Delivery;
 use crate::lending::core::Core;
 use crate::listen::{ListenerId, ListenerInfo, Transport};
+use crate::operation::op::ShardOp;
+use crate::operation::outcome::ShardOutcome;
 use crate::replies::{ReplyBuffers, Told};
 use crate::route::router::Router;
 use crate::run::build;
@@ -199,10 +199,10 @@ impl Shard {
 
     /// A little of each part of the upkeep of `shard/maintenance.rs` and `shard/reaper.rs`, between two turns.
     pub fn keep_up(&self) {
-        let Shared { cells, ground, .. } = &*self.net.shared;
+        let Shared { cores, ground, .. } = &*self.net.shared;
         let now = ground.clock.now();
         let with_engine = |work: &dyn Fn(&mut Engine)| {
-            if let Some(mut core) = cells.of(self.id).try_borrow() {
+            if let Some(mut core) = cores.of(self.id).try_borrow() {
                 work(&mut core.engine);
             }
         };
@@ -282,11 +282,11 @@ impl Net {
 
     /// As `shard/deliver.rs` does it.
     fn exchange(&mut self, ends_window: bool) {
-        let Shared { cells, route, .. } = &*self.shared;
+        let Shared { cores, route, .. } = &*self.shared;
         let counters = self.shared.telemetry.of(self.id.0);
         let ring = |shard: ShardId| self.rings.push(usize::from(shard.0));
         self.router
-            .flush((cells, route), counters, self.now, ring, ends_window.into());
+            .flush((cores, route), counters, self.now, ring, ends_window.into());
         let mut completed = self.router.collect();
         for batch in &mut completed {
             batch.deliver(|delivery| self.deliver(delivery));

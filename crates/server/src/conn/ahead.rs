@@ -6,9 +6,9 @@ use corecached_protocol::reply;
 
 use super::step::Step;
 use super::{Conn, Cx};
-use crate::cell::op::{Op, Verb};
 use crate::dialect::{Style, ask};
 use crate::latency::Kind;
+use crate::operation::op::{Op, Verb};
 
 /// Keys that are hashed and prefetched together: enough to overlap their cache misses, few enough for the line buffers.
 pub(super) const LOOKAHEAD: usize = 16;

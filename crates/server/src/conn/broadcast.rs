@@ -4,11 +4,11 @@
 use corecached_engine::{ReassignOutcome, Seconds};
 use corecached_protocol::exptime;
 
-use crate::cell::execute::run_on_shard;
-use crate::cell::walk::Place;
 use crate::dialect::Style;
 use crate::dialect::dump::Walked;
 use crate::dialect::notice::Notice;
+use crate::operation::execute::run_on_shard;
+use crate::operation::walk::Place;
 use crate::watch::PREFIXES_PER_STEP;
 
 use super::gather::{Gather, GatherKind};

@@ -12,10 +12,10 @@ use corecached_engine::{PageCursor, WalkCursor};
 use corecached_protocol::dump as dump_line;
 use corecached_protocol::reply;
 
-use crate::cell::walk::{Place, WalkStep};
 use crate::dialect::Style;
 use crate::dialect::dump::{Dump, DumpForm, Sizes, Walked};
 use crate::ids::ShardId;
+use crate::operation::walk::{Place, WalkStep};
 use crate::shared::Shared;
 use crate::watch::PrefixRows;
 

@@ -2,10 +2,10 @@
 
 use corecached_engine::KeyHash;
 
-use crate::cell::access::Access;
 use crate::dialect::ask::Times;
 use crate::ground::counters::NetCounters;
 use crate::latency::Tally;
+use crate::operation::access::Access;
 use crate::replies::ReplyBuffers;
 use crate::route::router::Router;
 use crate::shared::Shared;

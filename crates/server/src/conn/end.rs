@@ -3,7 +3,7 @@
 use corecached_protocol::event::CloseReason;
 use corecached_reactor::Insert;
 
-use crate::cell::access::Access;
+use crate::operation::access::Access;
 use crate::route::router::Router;
 use crate::shared::Shared;
 

@@ -3,13 +3,13 @@
 
 use corecached_engine::{ClassStats, ReassignOutcome, Seconds};
 
-use crate::cell::op::ShardOp;
-use crate::cell::outcome::ShardOutcome;
-use crate::cell::{HotKeysReport, ShardReport};
 use crate::dialect::Style;
 use crate::dialect::dump::Walked;
 use crate::dialect::notice::Notice;
 use crate::ids::ReplySeq;
+use crate::operation::op::ShardOp;
+use crate::operation::outcome::ShardOutcome;
+use crate::operation::{HotKeysReport, ShardReport};
 use crate::shared::Shared;
 use crate::stats;
 use crate::watch::PrefixRows;

@@ -4,15 +4,15 @@
 //! | --- | --- |
 //! | this shard | this shard's memory |
 //! | another one, up to 64 KiB | this shard's memory, and is copied into a message at its end |
-//! | another one, larger | the owner's memory, which is asked for by message, window by window (`cell/stage.rs`) |
+//! | another one, larger | the owner's memory, which is asked for by message, window by window (`operation/stage.rs`) |
 
 use corecached_engine::{Reserve, Room, Staged, StagedTicket, StoreRefusal};
 
-use crate::cell::access::Access;
-use crate::cell::op::ShardOp;
-use crate::cell::outcome::Grant;
 use crate::ids::{ConnId, ShardId};
 use crate::memory::give::{self, PageSupply};
+use crate::operation::access::Access;
+use crate::operation::op::ShardOp;
+use crate::operation::outcome::Grant;
 use crate::route::router::Router;
 
 use super::cx::Cx;

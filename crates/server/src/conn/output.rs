@@ -13,12 +13,12 @@ use corecached_engine::Seconds;
 use corecached_protocol::Codec;
 use corecached_reactor::{Outgoing, Reactor, SendId};
 
-use crate::cell::execute::execute;
-use crate::cell::op::Op;
 use crate::dialect::notice::Notice;
 use crate::dialect::{Style, answer, elsewhere};
 use crate::dialogue;
 use crate::ids::{ReplySeq, ReplyTo, ShardId};
+use crate::operation::execute::execute;
+use crate::operation::op::Op;
 use crate::replies::{ReplyBuffers, Told};
 use crate::shared::Shared;
 
@@ -124,7 +124,7 @@ impl Conn {
             ..
         } = cx;
         let (shown, replies) = (self.shown_at(), &mut self.replies);
-        let way = (&shared.cells, *net);
+        let way = (&shared.cores, *net);
         router.run_at_once(owner, op, way, access.now, |access| {
             if style.is_none() {
                 execute(access, op);

@@ -3,9 +3,9 @@
 use corecached_protocol::reply;
 use corecached_protocol::text::{DetailMode, StatsRequest};
 
-use crate::cell::Pairs;
 use crate::dialect::Style;
 use crate::dialect::notice::Notice;
+use crate::operation::Pairs;
 use crate::stats;
 
 use super::crawl::CrawlKind;

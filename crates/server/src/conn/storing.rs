@@ -10,9 +10,9 @@
 use corecached_engine::{StoreMode, StoreRefusal};
 use corecached_protocol::reply::{BAD_DATA_CHUNK, CRLF};
 
-use crate::cell::op::Change;
-use crate::cell::outcome::Grant;
 use crate::latency::Kind;
+use crate::operation::op::Change;
+use crate::operation::outcome::Grant;
 
 use super::announced::Announced;
 use super::holder::{COPIED_BYTES_MAX, Holder};

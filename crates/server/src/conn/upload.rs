@@ -12,10 +12,10 @@ use corecached_engine::StoreRefusal;
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use crate::cell::access::Access;
-use crate::cell::outcome::Grant;
 use crate::ids::ConnId;
 use crate::memory::uploads::Claim;
+use crate::operation::access::Access;
+use crate::operation::outcome::Grant;
 use crate::route::router::Router;
 
 use super::announced::Announced;

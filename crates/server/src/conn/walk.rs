@@ -3,11 +3,11 @@
 use corecached_protocol::reply;
 use corecached_protocol::text::{CrawlTarget, CrawlerRequest};
 
-use crate::cell::Pairs;
-use crate::cell::walk::Place;
 use crate::dialect::Style;
 use crate::dialect::dump;
 use crate::dialect::notice::Notice;
+use crate::operation::Pairs;
+use crate::operation::walk::Place;
 use crate::route::control::Control;
 use crate::shared::Shared;
 

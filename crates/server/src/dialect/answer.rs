@@ -3,10 +3,10 @@
 
 use corecached_reactor::Outgoing;
 
-use crate::cell::access::Access;
-use crate::cell::execute::execute;
-use crate::cell::op::Op;
-use crate::cell::outcome::Outcome;
+use crate::operation::access::Access;
+use crate::operation::execute::execute;
+use crate::operation::op::Op;
+use crate::operation::outcome::Outcome;
 
 use super::style::Style;
 use super::value::{self, ThenValue};

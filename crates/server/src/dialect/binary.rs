@@ -6,8 +6,8 @@ use corecached_protocol::binary::{Head, Opcode, Status, reply};
 
 use super::notice::Notice;
 use super::value::ThenValue;
-use crate::cell::Pairs;
-use crate::cell::outcome::{Changed, HitView};
+use crate::operation::Pairs;
+use crate::operation::outcome::{Changed, HitView};
 
 const NO_MEMORY_STORING: &[u8] = b"Out of memory allocating item";
 const NO_MEMORY_COUNTING: &[u8] = b"Out of memory incrementing value";

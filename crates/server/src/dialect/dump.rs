@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use corecached_engine::{Deadline, WalkedItem};
 use corecached_protocol::dump::{self as line, MetadumpItem};
 
-use crate::cell::access::Access;
-use crate::cell::walk::{Place, WalkStep, walk};
+use crate::operation::access::Access;
+use crate::operation::walk::{Place, WalkStep, walk};
 
 /// Sizes are counted in steps of this many bytes.
 const SIZE_STEP: usize = 32;

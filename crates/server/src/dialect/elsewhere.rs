@@ -15,11 +15,11 @@ use corecached_reactor::Outgoing;
 
 use super::style::Style;
 use super::value::{self, ThenValue};
-use crate::cell::access::Access;
-use crate::cell::op::{Op, Verb};
-use crate::cell::reads::{LoggedRead, ReadLog};
-use crate::cell::sampled;
 use crate::ids::ShardId;
+use crate::operation::access::Access;
+use crate::operation::op::{Op, Verb};
+use crate::operation::reads::{LoggedRead, ReadLog};
+use crate::operation::sampled;
 
 /// Whether an operation is a lookup that can be answered without the owner, as far as the request tells.
 #[inline]

@@ -9,7 +9,7 @@ use corecached_protocol::meta::reply::{self as meta, Key, Status};
 use corecached_protocol::reply;
 
 use super::value::ThenValue;
-use crate::cell::outcome::{Changed, HitView};
+use crate::operation::outcome::{Changed, HitView};
 
 /// The wishes of a meta command for its reply.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 
 use corecached_engine::ReassignOutcome;
 
-use crate::cell::Pairs;
+use crate::operation::Pairs;
 
 /// The outcome of a command that does not concern one key.
 #[derive(Clone, Copy, Debug)]

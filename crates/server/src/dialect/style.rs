@@ -3,9 +3,9 @@
 use corecached_engine::{Fetch, Seconds};
 use corecached_protocol::binary::Head;
 
-use crate::cell::Pairs;
-use crate::cell::op::{Op, Verb};
-use crate::cell::outcome::{Changed, HitView};
+use crate::operation::Pairs;
+use crate::operation::op::{Op, Verb};
+use crate::operation::outcome::{Changed, HitView};
 
 use super::meta::MetaStyle;
 use super::notice::Notice;

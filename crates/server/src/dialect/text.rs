@@ -7,8 +7,8 @@ use corecached_protocol::reply;
 
 use super::notice::Notice;
 use super::value::ThenValue;
-use crate::cell::Pairs;
-use crate::cell::outcome::{Changed, HitView};
+use crate::operation::Pairs;
+use crate::operation::outcome::{Changed, HitView};
 
 /// Appends the line before the value of a hit.
 #[inline]

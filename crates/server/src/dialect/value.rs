@@ -3,8 +3,8 @@
 use corecached_engine::{Hit, ItemHandle, Pin, next_piece};
 use corecached_reactor::{Chain, Insert, Outgoing, Run};
 
-use crate::cell::access::Access;
 use crate::ids::ShardId;
+use crate::operation::access::Access;
 
 /// Values of at least this size are sent from slab memory instead of being copied; docs/benchmarks.md has the
 /// measurement.

@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use corecached_engine::Fetch;
 
-use crate::cell::op::{Change, Verb};
 use crate::ids::ShardId;
+use crate::operation::op::{Change, Verb};
 
 pub(crate) use buckets::Durations;
 use buckets::Live;

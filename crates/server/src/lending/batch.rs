@@ -18,16 +18,16 @@ use std::os::fd::RawFd;
 use corecached_engine::KeyHash;
 use corecached_reactor::Outgoing;
 
-use crate::cell::access::Access;
-use crate::cell::execute::run_on_shard;
-use crate::cell::notes::Notes;
-use crate::cell::op::{Op, ShardOp, Verb};
-use crate::cell::outcome::ShardOutcome;
-use crate::cell::walk::WalkStep;
 use crate::dialect::answer::answer;
 use crate::dialect::dump::{self, Dump, Walked};
 use crate::dialect::style::Style;
 use crate::ids::{ConnId, ReplyTo};
+use crate::operation::access::Access;
+use crate::operation::execute::run_on_shard;
+use crate::operation::notes::Notes;
+use crate::operation::op::{Op, ShardOp, Verb};
+use crate::operation::outcome::ShardOutcome;
+use crate::operation::walk::WalkStep;
 use crate::replies::{self, Told};
 
 /// The most memory that is kept for the next batch: of keys and values, and (in all 200 KiB) of operations and answers.

@@ -8,9 +8,9 @@ use corecached_mesh::Loanable;
 use corecached_mesh::spsc::Consumer;
 
 use super::batch::BoxedBatch;
-use crate::cell::access::Access;
-use crate::cell::observer::Observer;
 use crate::ids::ShardId;
+use crate::operation::access::Access;
+use crate::operation::observer::Observer;
 
 /// A shard's engine with its inbound queues, behind the ownership word.
 ///
@@ -40,12 +40,12 @@ impl Core {
 }
 
 /// The cores of all shards, for shards that borrow one.
-pub(crate) struct Cells(Vec<Arc<Loanable<Core>>>);
+pub(crate) struct Cores(Vec<Arc<Loanable<Core>>>);
 
-impl Cells {
+impl Cores {
     /// Takes the cores in the order of their shards.
-    pub(crate) fn new(cores: Vec<Arc<Loanable<Core>>>) -> Cells {
-        Cells(cores)
+    pub(crate) fn new(cores: Vec<Arc<Loanable<Core>>>) -> Cores {
+        Cores(cores)
     }
 
     /// The core of a shard.

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use corecached_engine::{Engine, IDLE_FOR_EVER, Release};
 
-use crate::cell::access::Access;
 use crate::ground::config::Config;
 use crate::ids::ShardId;
+use crate::operation::access::Access;
 
 use super::Neighbours;
 use super::engine_memory::EngineMemory;
@@ -56,7 +56,7 @@ pub(super) fn reserve_of(near: &Neighbours<'_>) -> u64 {
 /// Works on emptying a page that was idle for `idle_ms` in another shard. Returns `None` if its engine cannot be
 /// borrowed now.
 pub(super) fn give_step(near: &Neighbours<'_>, donor: ShardId, idle_ms: u64) -> Option<Release> {
-    let mut core = near.cells.of(donor).try_borrow()?;
+    let mut core = near.cores.of(donor).try_borrow()?;
     Some(give(near, donor, &mut core.engine, idle_ms))
 }
 

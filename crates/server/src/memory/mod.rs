@@ -27,7 +27,7 @@ use corecached_engine::Budget;
 use crate::ground::Ground;
 use crate::ground::counters::Telemetry;
 use crate::ids::ShardId;
-use crate::lending::core::Cells;
+use crate::lending::core::Cores;
 
 use conn_memory::{ConnMemory, HeldByAll};
 use engine_memory::EngineMemory;
@@ -96,7 +96,7 @@ pub(crate) struct Neighbours<'a> {
     /// Settings and clock.
     pub(crate) ground: &'a Ground,
     /// The engines, to be borrowed.
-    pub(crate) cells: &'a Cells,
+    pub(crate) cores: &'a Cores,
     /// The memory limit, and the numbers that shards publish.
     pub(crate) memory: &'a Memory,
     /// The counters, in which moved pages are counted.

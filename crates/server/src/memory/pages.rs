@@ -93,7 +93,7 @@ impl Pages {
 
     /// A round: publishes the shard's numbers, and decides how much is to be taken from other shards.
     pub(crate) fn balance(&mut self, near: &Neighbours<'_>, id: ShardId) {
-        let Some(mut core) = near.cells.of(id).try_borrow() else {
+        let Some(mut core) = near.cores.of(id).try_borrow() else {
             return;
         };
         let now = near.ground.clock.now();

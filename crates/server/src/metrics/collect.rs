@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use crate::cell::ShardReport;
 use crate::ids::ShardId;
+use crate::operation::ShardReport;
 use crate::route::control::Control;
 use crate::shared::Shared;
 

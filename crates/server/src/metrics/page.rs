@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use corecached_protocol::reply::COMPATIBILITY_VERSION;
 
-use crate::cell::{Pairs, ShardReport};
+use crate::operation::{Pairs, ShardReport};
 use crate::shared::Shared;
 use crate::stats;
 

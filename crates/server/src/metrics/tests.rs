@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cell::{Pairs, ShardReport};
 use crate::ground::config::Config;
+use crate::operation::{Pairs, ShardReport};
 use crate::run::{Built, build};
 use crate::shared::Shared;
 use crate::stats;

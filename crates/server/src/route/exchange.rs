@@ -3,11 +3,11 @@
 
 use corecached_engine::Seconds;
 
-use crate::cell::access::Access;
 use crate::ground::counters::NetCounters;
 use crate::ids::ShardId;
 use crate::lending::batch::BoxedBatch;
-use crate::lending::core::{Cells, Core};
+use crate::lending::core::{Core, Cores};
+use crate::operation::access::Access;
 
 use super::directory::{Directory, ShardHandle};
 use super::peer::{Lender, NOBODY};
@@ -53,7 +53,7 @@ impl Router {
     /// of the reads of their items. `ring` rings the doorbell of a shard that sleeps.
     pub(crate) fn flush(
         &mut self,
-        (cells, route): (&Cells, &Directory),
+        (cores, route): (&Cores, &Directory),
         net: &NetCounters,
         now: Seconds,
         mut ring: impl FnMut(ShardId),
@@ -70,7 +70,7 @@ impl Router {
         while let Some(shard) = self.sets.now.pop() {
             let handle = route.shard(shard);
             let lender = Lender {
-                core: cells.of(shard),
+                core: cores.of(shard),
                 shard,
                 borrower: self.me,
                 now,

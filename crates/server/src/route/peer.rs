@@ -7,11 +7,11 @@ use corecached_engine::Seconds;
 use corecached_mesh::Loanable;
 use corecached_mesh::spsc::{Consumer, Producer};
 
-use crate::cell::access::Access;
-use crate::cell::notes::Notes;
 use crate::ids::ShardId;
 use crate::lending::batch::{Batch, BoxedBatch};
 use crate::lending::core::Core;
+use crate::operation::access::Access;
+use crate::operation::notes::Notes;
 use crate::watch::Lines;
 
 /// Stands for operations of no connection.

@@ -22,17 +22,17 @@ use std::os::fd::RawFd;
 
 use corecached_engine::{Seconds, StagedTicket};
 
-use crate::cell::access::Access;
-use crate::cell::notes::Notes;
-use crate::cell::op::{Op, ShardOp, Verb};
-use crate::cell::reads::ReadLog;
-use crate::cell::walk::WalkStep;
 use crate::dialect::Style;
 use crate::dialect::dump::Dump;
 use crate::ground::counters::NetCounters;
 use crate::ids::{ConnId, ReplyTo, ShardId};
 use crate::lending::batch::Batch;
-use crate::lending::core::Cells;
+use crate::lending::core::Cores;
+use crate::operation::access::Access;
+use crate::operation::notes::Notes;
+use crate::operation::op::{Op, ShardOp, Verb};
+use crate::operation::reads::ReadLog;
+use crate::operation::walk::WalkStep;
 use crate::watch::Lines;
 
 use super::empty_batches::EmptyBatches;
@@ -157,7 +157,7 @@ impl Router {
         &mut self,
         to: ShardId,
         op: &Op<'_>,
-        (cells, net): (&Cells, &NetCounters),
+        (cores, net): (&Cores, &NetCounters),
         now: Seconds,
         run: impl FnOnce(&mut Access<'_>),
     ) -> bool {
@@ -169,7 +169,7 @@ impl Router {
             return false;
         };
         let lender = Lender {
-            core: cells.of(to),
+            core: cores.of(to),
             shard: to,
             borrower: self.me,
             now,

@@ -192,7 +192,7 @@ fn restore(config: &Config, files: &RestartFiles, saved: &Saved) -> Result<Engin
 pub(crate) fn save(shared: &Shared, files: &mut RestartFiles) {
     let mark = memory_file::new_mark();
     let states = for_each_shard(shared.route.len(), |shard| {
-        let mut core = shared.cells.of(ShardId(shard as u16)).try_borrow()?;
+        let mut core = shared.cores.of(ShardId(shard as u16)).try_borrow()?;
         Some((core.engine.save(mark), core.engine.page_bytes()))
     });
     let Some(states) = states.into_iter().collect::<Option<Vec<_>>>() else {

@@ -15,8 +15,6 @@ use tracing::info;
 
 use crate::admission::Admission;
 use crate::auth::Auth;
-use crate::cell::observer::Observer;
-use crate::cell::readers::Readers;
 use crate::crawler::Crawler;
 use crate::error::StartError;
 use crate::ground::Ground;
@@ -26,11 +24,13 @@ use crate::ids::ShardId;
 use crate::insight::Insight;
 use crate::latency::Latency;
 use crate::lending::batch::BoxedBatch;
-use crate::lending::core::{Cells, Core};
+use crate::lending::core::{Core, Cores};
 use crate::listen::{self, ListenerInfo, Listeners};
 use crate::memory::Memory;
 use crate::memory_file::RestartFiles;
 use crate::metrics;
+use crate::operation::observer::Observer;
+use crate::operation::readers::Readers;
 use crate::process::{self, Cpus, Reloads};
 use crate::route::directory::Directory;
 use crate::route::exchange::QUEUE_BATCHES;
@@ -172,7 +172,7 @@ pub(crate) fn build(
         routers.push(Router::new(wires.id, wires.peers));
     }
     let shared = Arc::new(Shared {
-        cells: Cells::new(cores),
+        cores: Cores::new(cores),
         readers,
         route: Directory::new(shards),
         memory: Memory::new(budget, shards),

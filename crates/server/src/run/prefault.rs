@@ -26,7 +26,7 @@ pub(crate) fn check(shared: &Shared) -> Result<(), StartError> {
     if !shared.ground.config.prefault {
         return Ok(());
     }
-    let cores = shared.cells.iter().filter_map(Loanable::try_borrow);
+    let cores = shared.cores.iter().filter_map(Loanable::try_borrow);
     let held: u64 = cores.map(|core| core.engine.stats().charged_bytes).sum();
     let wanted = shared.ground.config.memory_limit_bytes.saturating_sub(held);
     refuse_more_than_available(wanted, &|path| fs::read_to_string(path).ok())

@@ -51,7 +51,7 @@ fn describe(report: &mut String, shared: &Shared, id: ShardId, turns_before: u64
         Stage::Ended => "has ended",
     };
     let asleep = if outside.is_asleep { "asleep" } else { "awake" };
-    let engine = match shared.cells.of(id).holder() {
+    let engine = match shared.cores.of(id).holder() {
         Holder::Nobody => "at rest",
         Holder::Owner => "in its turn",
         Holder::Borrower => "lent",
@@ -106,7 +106,7 @@ mod tests {
         asleep.reaches(Stage::Parked);
         assert!(asleep.try_sleep());
         asleep.post(Control::Second);
-        let lent = shared.cells.of(ShardId(2)).try_borrow();
+        let lent = shared.cores.of(ShardId(2)).try_borrow();
         shared.telemetry.of(2).ticks.add(5);
         shared.route.shard(ShardId(2)).sent_by(ShardId(0));
         let _ = shared.route.shard(ShardId(2)).notify();

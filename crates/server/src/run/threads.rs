@@ -224,7 +224,7 @@ fn begin(parts: &ShardParts, shared: &Shared, is_pinned: bool) -> Result<Reactor
 
 /// Makes the shard's memory come from the NUMA node of this thread, the shard's own; with `-o prefault`, all of it now.
 fn place_memory(shared: &Shared, shard: ShardId, is_pinned: bool) -> Result<(), StartError> {
-    let Some(mut core) = shared.cells.of(shard).try_borrow() else {
+    let Some(mut core) = shared.cores.of(shard).try_borrow() else {
         debug_assert!(false, "nobody borrows before everybody has started");
         return Ok(());
     };

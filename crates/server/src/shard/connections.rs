@@ -9,8 +9,6 @@ use corecached_protocol::text::Streams;
 use corecached_reactor::{IN_DOUBT, SendId};
 use tracing::{debug, error, warn};
 
-use crate::cell::ShardReport;
-use crate::cell::walk::Place;
 use crate::conn::{Admittance, Conn, Link, Secure};
 use crate::dialect::dump::Walked;
 use crate::dialect::notice::Notice;
@@ -18,6 +16,8 @@ use crate::ground::listeners::TlsKind;
 use crate::ids::{ConnId, ShardId};
 use crate::lending::core::Core;
 use crate::listen::ListenerId;
+use crate::operation::ShardReport;
+use crate::operation::walk::Place;
 use crate::replies::Told;
 use crate::route::control::Control;
 use crate::route::stage::Stage;

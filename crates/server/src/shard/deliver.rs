@@ -5,13 +5,13 @@ use std::mem::take;
 
 use corecached_reactor::Insert;
 
-use crate::cell::op::ShardOp;
-use crate::cell::outcome::{Grant, ShardOutcome};
 use crate::conn::Gather;
 use crate::dialect::value::PinCookie;
 use crate::ids::{ConnId, ReplyTo};
 use crate::lending::batch::Delivery;
 use crate::lending::core::Core;
+use crate::operation::op::ShardOp;
+use crate::operation::outcome::{Grant, ShardOutcome};
 use crate::replies::Told;
 
 use crate::shared::Shared;
@@ -25,7 +25,7 @@ impl Net {
         if !self.router.has_peers() {
             return;
         }
-        let Shared { cells, route, .. } = &*self.shared;
+        let Shared { cores, route, .. } = &*self.shared;
         let counters = self.shared.telemetry.of(self.id.0);
         let ring = |shard| {
             if let Some(doorbell) = route.shard(shard).doorbell() {
@@ -33,7 +33,7 @@ impl Net {
             }
         };
         self.router
-            .flush((cells, route), counters, self.now, ring, windows);
+            .flush((cores, route), counters, self.now, ring, windows);
         let mut completed = self.router.collect();
         for batch in &mut completed {
             batch.deliver(|delivery| self.deliver(delivery));

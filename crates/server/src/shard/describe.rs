@@ -3,10 +3,10 @@
 use corecached_engine::Seconds;
 
 use super::gate::Listener;
-use crate::cell::Pairs;
 use crate::conn::{Conn, ConnTable};
 use crate::ids::ShardId;
 use crate::listen::{self, Transport};
+use crate::operation::Pairs;
 use crate::shared::Shared;
 
 /// Connections described in one step: two system calls each, some 100 us for all.

@@ -99,7 +99,7 @@ fn trim(shared: &Shared, id: ShardId) -> bool {
     let begun = Instant::now();
     let mut has_more = true;
     while has_more && begun.elapsed() < SLICE {
-        let Some(mut core) = shared.cells.of(id).try_borrow() else {
+        let Some(mut core) = shared.cores.of(id).try_borrow() else {
             break;
         };
         has_more = core.engine.trim(PAGE_CHUNKS);
@@ -110,7 +110,7 @@ fn trim(shared: &Shared, id: ShardId) -> bool {
 /// Wakes the network loop if the engine holds items, so that it looks for dead ones; unless the loop is parked, it
 /// looks for them by itself.
 fn wake_reaper(shared: &Shared, id: ShardId) {
-    let core = shared.cells.of(id).try_borrow();
+    let core = shared.cores.of(id).try_borrow();
     let has_items = core.is_none_or(|core| core.engine.vitals().items > 0);
     if has_items && shared.ground.tuning.lru_crawler.is_on() {
         shared.route.shard(id).wake();
@@ -130,7 +130,7 @@ impl Upkeep {
     /// Begins a round.
     fn begin(&mut self, shared: &Shared, id: ShardId) {
         let automove = shared.ground.tuning.slab_automove.get() > 0;
-        if let Some(mut core) = shared.cells.of(id).try_borrow() {
+        if let Some(mut core) = shared.cores.of(id).try_borrow() {
             core.engine.set_automove(automove);
         }
         self.maintain_steps = MAINTAIN_STEPS;
@@ -151,7 +151,7 @@ impl Upkeep {
         let begun = Instant::now();
         let now = shared.ground.clock.now();
         while self.has_more() && begun.elapsed() < SLICE {
-            let Some(mut core) = shared.cells.of(id).try_borrow() else {
+            let Some(mut core) = shared.cores.of(id).try_borrow() else {
                 break;
             };
             self.step(&mut core.engine, now);
@@ -184,7 +184,7 @@ impl Upkeep {
 fn tell_watchers(shared: &Shared, id: ShardId, status: CrawlerStatus) {
     let crawler = id.0;
     let status = CrawlerStatus { crawler, ..status };
-    if let Some(mut core) = shared.cells.of(id).try_borrow() {
+    if let Some(mut core) = shared.cores.of(id).try_borrow() {
         let log = &mut core.observer.log;
         log.add(Streams::SYSEVENTS, |out| event::lru_crawler(out, &status));
     }
@@ -192,7 +192,7 @@ fn tell_watchers(shared: &Shared, id: ShardId, status: CrawlerStatus) {
 
 /// Makes the shard tick soon if the engine has done something that watchers are to see.
 fn wake_for_watchers(shared: &Shared, id: ShardId) {
-    let core = shared.cells.of(id).try_borrow();
+    let core = shared.cores.of(id).try_borrow();
     if core.is_some_and(|core| core.engine.has_events() || core.observer.log.has_lines()) {
         shared.route.shard(id).wake();
     }

@@ -31,7 +31,7 @@ impl Survey {
         let Some(mut whole) = shared.insight.try_survey() else {
             return;
         };
-        let Some(mut core) = shared.cells.of(id).try_borrow() else {
+        let Some(mut core) = shared.cores.of(id).try_borrow() else {
             return;
         };
         let now = shared.ground.clock.now();
@@ -67,7 +67,7 @@ impl Survey {
         };
         let mut samples: [Option<Access>; SLICE_SAMPLES] = [None; SLICE_SAMPLES];
         {
-            let Some(mut core) = shared.cells.of(id).try_borrow() else {
+            let Some(mut core) = shared.cores.of(id).try_borrow() else {
                 return true;
             };
             let taken = core.observer.sampler.take(self.left.min(SLICE_SAMPLES));

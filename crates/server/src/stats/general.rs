@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use corecached_protocol::reply::COMPATIBILITY_VERSION;
 use corecached_reactor::{Io, ReactorConfig};
 
-use crate::cell::{Pairs, ShardReport};
 use crate::ground::counters::Group;
 use crate::listen::Transport;
+use crate::operation::{Pairs, ShardReport};
 use crate::process::{self, Usage};
 use crate::shared::Shared;
 

@@ -3,7 +3,7 @@
 use corecached_insight::merge;
 use corecached_protocol::uri;
 
-use crate::cell::{HotKeysReport, Pairs};
+use crate::operation::{HotKeysReport, Pairs};
 use crate::shared::Shared;
 
 /// Keys that are shown.

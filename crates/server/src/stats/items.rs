@@ -1,7 +1,7 @@
 //! `stats items`: the items of each slab class. memcached distinguishes its HOT, WARM and COLD lists; here all items
 //! count as COLD, because that is the list from which memcached evicts.
 
-use crate::cell::{Pairs, ShardReport};
+use crate::operation::{Pairs, ShardReport};
 use crate::shared::Shared;
 
 use super::{ClassTotal, class_totals};

@@ -1,7 +1,7 @@
 //! `stats latency`, our own: how long commands took, by kind and by stage.
 
-use crate::cell::Pairs;
 use crate::latency::{Durations, Kind, Stage};
+use crate::operation::Pairs;
 use crate::shared::Shared;
 
 /// The percentiles that are shown.

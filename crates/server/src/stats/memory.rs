@@ -7,7 +7,7 @@ use corecached_engine::MemoryReport;
 use crate::memory::conn_memory::ConnMemory;
 use crate::shared::Shared;
 
-use crate::cell::{Pairs, ShardReport};
+use crate::operation::{Pairs, ShardReport};
 
 /// The whole reply.
 pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {

@@ -13,7 +13,7 @@ pub(crate) mod slabs;
 
 use corecached_engine::{ClassStats, EngineStats};
 
-use crate::cell::ShardReport;
+use crate::operation::ShardReport;
 
 /// Sums a counter over the shards.
 fn total(reports: &[&ShardReport], counter: impl Fn(&EngineStats) -> u64) -> u64 {

@@ -1,6 +1,6 @@
 //! `stats mrc`, our own: the miss ratio that less or more memory would bring.
 
-use crate::cell::Pairs;
+use crate::operation::Pairs;
 use crate::shared::Shared;
 
 /// The whole reply.

@@ -8,7 +8,7 @@ use crate::ground::listeners::TlsKind;
 use crate::ground::tuning::Tuning;
 use crate::shared::Shared;
 
-use crate::cell::Pairs;
+use crate::operation::Pairs;
 
 /// Client flags have four bytes, as in memcached's default build.
 const CLIENT_FLAGS_BYTES: u64 = 4;

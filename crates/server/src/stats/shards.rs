@@ -7,7 +7,7 @@ use crate::ground::config::EVICTION;
 use crate::ground::counters::Group;
 use crate::shared::Shared;
 
-use crate::cell::{Pairs, ShardReport};
+use crate::operation::{Pairs, ShardReport};
 
 /// The whole reply.
 pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {

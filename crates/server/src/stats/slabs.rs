@@ -1,7 +1,7 @@
 //! `stats slabs`: the pages and chunks of each slab class.
 
 use super::{ClassTotal, class_totals};
-use crate::cell::{Pairs, ShardReport};
+use crate::operation::{Pairs, ShardReport};
 
 /// The whole reply.
 pub(crate) fn render(reports: &[&ShardReport]) -> Pairs {

@@ -11,9 +11,9 @@ use corecached_protocol::binary::{self, BinaryRequest, Head, Parsed, Status, rep
 use corecached_protocol::event::CloseReason;
 use corecached_protocol::reply::COMPATIBILITY_VERSION;
 
-use crate::cell::op::{Change, Op, Verb};
 use crate::dialect::{Style, ask};
 use crate::latency::Kind;
+use crate::operation::op::{Change, Op, Verb};
 
 use super::ahead::{self, Get};
 use super::course::Stop;

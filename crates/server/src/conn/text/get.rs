@@ -14,7 +14,6 @@ use corecached_protocol::text::{
     self, Checked, KEYS_BYTES_AT_ONCE_MAX, KeyCheck, Keys, Parsed, Request,
 };
 
-use crate::cell::op::{Op, Verb};
 use crate::conn::ahead::{Get, LOOKAHEAD};
 use crate::conn::course::Stop;
 use crate::conn::key_run::{KeyRun, ManyStyle};
@@ -22,6 +21,7 @@ use crate::conn::step::Step;
 use crate::conn::{Conn, Cx, Phase};
 use crate::dialect::{Style, ask};
 use crate::dialogue;
+use crate::operation::op::{Op, Verb};
 
 /// The get of one key, classic or meta, that `bytes` begins with, if it does.
 #[inline]

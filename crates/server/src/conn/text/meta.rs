@@ -4,7 +4,6 @@ use corecached_engine::Fetch;
 use corecached_protocol::KEY_BYTES_MAX;
 use corecached_protocol::meta::{Flags, MetaKey, MetaRequest, MetaSet};
 
-use crate::cell::op::{Change, Op, Verb};
 use crate::conn::ahead::{self, Get};
 use crate::conn::announced::Announced;
 use crate::conn::step::Step;
@@ -13,6 +12,7 @@ use crate::conn::{Conn, Cx};
 use crate::dialect::ask::meta::{arith, delete, fetch, get_style, mode, style};
 use crate::dialect::{MetaStyle, Style};
 use crate::latency::Kind;
+use crate::operation::op::{Change, Op, Verb};
 
 use super::get;
 

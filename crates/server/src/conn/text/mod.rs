@@ -9,10 +9,10 @@ mod tune;
 use corecached_protocol::event::CloseReason;
 use corecached_protocol::text::{self, Parsed, Request};
 
-use crate::cell::op::{Op, Verb};
 use crate::dialect::{Style, ask};
 use crate::dialogue;
 use crate::latency::Kind;
+use crate::operation::op::{Op, Verb};
 
 use super::ahead::{self, Get};
 use super::course::Stop;

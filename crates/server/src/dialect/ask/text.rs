@@ -3,7 +3,7 @@
 use corecached_engine::{Arith, ArithExtras, ArithOp, Delete, StoreMode};
 use corecached_protocol::text::{Request, StoreRequest, StoreVerb};
 
-use crate::cell::op::Change;
+use crate::operation::op::Change;
 
 use super::Times;
 

@@ -1,15 +1,15 @@
-//! A cell: one shard's engine and the operations on it. It knows no network, and no protocol except the watchers'
-//! lines.
+//! Operations on one shard: what they are, how they are run on its engine, and what comes of them. No file here knows a
+//! network, or a protocol other than the watchers' lines.
 //!
 //! ```text
-//! op      outcome   operations on a cell, and their results
+//! op      outcome   operations on a shard, and their results
 //! execute  apply    run an operation with `access` to the engine and return its outcome
 //! observed observer run it while somebody watches, and keep the lines and counts
 //! sampled           run it, and note it for `stats hotkeys` and `stats mrc`
 //! stage    walk     steps of work that takes longer
 //! readers reads     gets answered from other shards' memory, and the log of them
 //! notes             what a shard is told of gets of its keys that other shards have answered
-//! report pairs      the statistics of a cell, and the names and values that are told of them
+//! report pairs      the statistics of a shard, and the names and values that are told of them
 //! ```
 
 pub(crate) mod access;

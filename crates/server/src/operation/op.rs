@@ -1,4 +1,4 @@
-//! Operations: every protocol turns its requests into them, and a cell sees nothing else of a request.
+//! Operations: every protocol turns its requests into them, and a shard's engine sees nothing else of a request.
 //!
 //! ```text
 //! Op        on one key     execute         -> Outcome     on the shard that owns the key
