@@ -9,7 +9,6 @@ mod cli;
 mod conn;
 mod crawler;
 mod dialect;
-mod dialogue;
 mod error;
 mod ground;
 mod ids;
@@ -33,6 +32,7 @@ mod stats;
 mod tls;
 #[cfg(any(test, fuzzing))]
 pub mod unplugged;
+mod verbose;
 mod watch;
 
 use std::process::ExitCode;

@@ -15,12 +15,12 @@ use corecached_reactor::{Outgoing, Reactor, SendId};
 
 use crate::dialect::notice::Notice;
 use crate::dialect::{Style, answer, elsewhere};
-use crate::dialogue;
 use crate::ids::{ReplySeq, ReplyTo, ShardId};
 use crate::operation::execute::execute;
 use crate::operation::op::Op;
 use crate::replies::{ReplyBuffers, Told};
 use crate::shared::Shared;
+use crate::verbose;
 
 use super::gather::Gather;
 use super::sending::{InDoubt, Sending};
@@ -34,7 +34,7 @@ pub(crate) const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 #[inline]
 fn show(descriptor: Option<RawFd>, reply: &[u8]) {
     if let Some(descriptor) = descriptor {
-        dialogue::reply(descriptor, reply);
+        verbose::reply(descriptor, reply);
     }
 }
 
@@ -141,7 +141,7 @@ impl Conn {
     /// The descriptor to name, if the replies of the connection are shown (`-vv`).
     #[inline]
     fn shown_at(&self) -> Option<RawFd> {
-        let shown = dialogue::is_shown() && self.codec == Some(Codec::Text);
+        let shown = verbose::is_on() && self.codec == Some(Codec::Text);
         shown.then(|| self.raw_fd())
     }
 

@@ -9,7 +9,7 @@ use corecached_insight::Sampler;
 use corecached_protocol::event::{self, GetStatus};
 use corecached_protocol::text::Streams;
 
-use crate::dialogue;
+use crate::verbose;
 use crate::watch::{DETAIL, EventLog, LOOKUPS, Lines, PrefixCounts, PrefixRows, Prefixes, Watch};
 
 /// The part of a shard's core that observes. It is lent with the engine.
@@ -110,7 +110,7 @@ impl Observer {
     /// Logs a lookup, or the look at the item that a change begins with.
     pub(super) fn item_get(&mut self, key: &[u8], found: &Observed, descriptor: i32) {
         if self.wanted & LOOKUPS != 0 {
-            dialogue::lookup(key, found.presence);
+            verbose::lookup(key, found.presence);
         }
         let status = match found.presence {
             Presence::Absent => GetStatus::NotFound,

@@ -74,7 +74,7 @@ pub(crate) fn say_error(message: impl Display) {
 }
 
 /// Writes a message of `-vv`.
-pub(crate) fn show(message: impl Display) {
+pub(crate) fn say_verbose(message: impl Display) {
     tell(Level::DEBUG, message);
 }
 
@@ -120,7 +120,7 @@ static VERBOSITY: AtomicU8 = AtomicU8::new(0);
 
 /// Whether requests and replies are shown, as `-vv` asks for.
 #[inline]
-pub(crate) fn shows_dialogue() -> bool {
+pub(crate) fn is_verbose() -> bool {
     VERBOSITY.load(Ordering::Relaxed) >= 2
 }
 

@@ -35,7 +35,7 @@ pub(crate) use affinity::{Cpus, pin};
 pub(crate) use fatal::{catching, end_on_panic, fail, shut_at_failure};
 pub(crate) use limits::{Usage, reserved_descriptors, times_off_cpu, usage};
 pub(crate) use logging::{
-    SLOW_LOG, say, say_error, say_warning, set_verbosity, show, shows_dialogue, write_json,
+    SLOW_LOG, is_verbose, say, say_error, say_verbose, say_warning, set_verbosity, write_json,
 };
 pub(crate) use reload::Reloads;
 pub(crate) use signals::{GRACEFUL, is_to_end, raise, wait_for_signal};

@@ -5,12 +5,12 @@ use tracing::debug;
 
 use crate::conn::step::Step;
 use crate::conn::{Conn, Cx};
-use crate::dialogue;
+use crate::verbose;
 
 /// `-vv` shows every request.
 #[inline]
 pub(super) fn log_request(conn: &Conn, head: Head) {
-    if dialogue::is_shown() {
+    if verbose::is_on() {
         debug!(
             "<{} binary {:?} opaque {:#x}",
             conn.raw_fd(),

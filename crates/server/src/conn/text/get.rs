@@ -20,8 +20,8 @@ use crate::conn::key_run::{KeyRun, ManyStyle};
 use crate::conn::step::Step;
 use crate::conn::{Conn, Cx, Phase};
 use crate::dialect::{Style, ask};
-use crate::dialogue;
 use crate::operation::op::{Op, Verb};
+use crate::verbose;
 
 /// The get of one key, classic or meta, that `bytes` begins with, if it does.
 #[inline]
@@ -37,7 +37,7 @@ pub(super) fn next<'b>(conn: &Conn, bytes: &'b [u8], cx: &Cx<'_>) -> Option<Get<
         }
         _ => return None,
     };
-    dialogue::request(conn.raw_fd(), &bytes[..consumed]);
+    verbose::request(conn.raw_fd(), &bytes[..consumed]);
     Some(Get::new(key, style, consumed))
 }
 

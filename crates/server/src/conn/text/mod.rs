@@ -10,9 +10,9 @@ use corecached_protocol::event::CloseReason;
 use corecached_protocol::text::{self, Parsed, Request};
 
 use crate::dialect::{Style, ask};
-use crate::dialogue;
 use crate::latency::Kind;
 use crate::operation::op::{Op, Verb};
+use crate::verbose;
 
 use super::ahead::{self, Get};
 use super::course::Stop;
@@ -35,7 +35,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     if is_long_work(&request) && !cx.take_long_turn() {
         return Step::UsedAll(0, Stop::Later);
     }
-    dialogue::request(conn.raw_fd(), &bytes[..line]);
+    verbose::request(conn.raw_fd(), &bytes[..line]);
     match request {
         Request::Get { keys, with_cas } => match keys.single() {
             Some(key) => {

@@ -16,18 +16,18 @@ use std::os::fd::RawFd;
 
 use corecached_engine::Presence;
 
-use crate::process::{show as say, shows_dialogue};
+use crate::process::{is_verbose, say_verbose as say};
 
 /// Whether requests and replies are shown.
 #[inline]
-pub(crate) fn is_shown() -> bool {
-    shows_dialogue()
+pub(crate) fn is_on() -> bool {
+    is_verbose()
 }
 
 /// Shows a request, if requests are shown.
 #[inline]
 pub(crate) fn request(descriptor: RawFd, line: &[u8]) {
-    if is_shown() {
+    if is_on() {
         let line = line.trim_ascii_end().escape_ascii();
         say(format_args!("<{descriptor} {line}"));
     }
