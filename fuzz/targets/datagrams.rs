@@ -2,10 +2,10 @@
 
 #![no_main]
 
-use corecached::unplugged;
+use corecached::harness;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| corecached_fuzz::connections::datagrams(
     bytes,
-    unplugged::stream,
-    unplugged::datagrams
+    harness::stream,
+    harness::datagrams
 ));

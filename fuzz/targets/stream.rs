@@ -2,9 +2,9 @@
 
 #![no_main]
 
-use corecached::unplugged;
+use corecached::harness;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| corecached_fuzz::connections::stream(
     bytes,
-    unplugged::stream
+    harness::stream
 ));

@@ -10,7 +10,7 @@
 //!   datagrams --> a fresh server --> messages: headers right, and what the first is answered is what a stream gets
 //! ```
 //!
-//! The servers come from outside (`crates/server/src/unplugged.rs`): this crate knows the protocol only.
+//! The servers come from outside (`crates/server/src/harness.rs`): this crate knows the protocol only.
 
 use crate::Choices;
 use crate::streams::{binary, fill_in, meta, text};

@@ -11,6 +11,8 @@ mod crawler;
 mod dialect;
 mod error;
 mod ground;
+#[cfg(any(test, fuzzing))]
+pub mod harness;
 mod ids;
 mod insight;
 mod latency;
@@ -30,8 +32,6 @@ mod shared;
 pub mod simulated;
 mod stats;
 mod tls;
-#[cfg(any(test, fuzzing))]
-pub mod unplugged;
 mod verbose;
 mod watch;
 

@@ -1,5 +1,5 @@
 //! Work whose length a client chooses: commands that concern everything there is, lines of megabytes, crowds. Each
-//! client is given its share of a turn; the crate's own tests count it (`unplugged.rs`), here the others are asked how
+//! client is given its share of a turn; the crate's own tests count it (`harness.rs`), here the others are asked how
 //! they feel.
 
 use std::io::{Read, Write};
