@@ -17,11 +17,11 @@ use corecached_mesh::Owner;
 use corecached_protocol::udp;
 use corecached_reactor::{Insert, Stream};
 
+use crate::base::config::Config;
+use crate::base::listeners::{BindingProtocol, TlsKind};
 use crate::conn::{Admittance, Conn, ConnTable, Cx, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
 use crate::dialect::dump::Walked;
 use crate::dialect::value::PinCookie;
-use crate::ground::config::Config;
-use crate::ground::listeners::{BindingProtocol, TlsKind};
 use crate::ids::{ConnId, ShardId};
 use crate::latency::Tally;
 use crate::lending::core::Core;
@@ -97,7 +97,7 @@ impl Server {
         let Built {
             shared, mut parts, ..
         } = built.unwrap_or_else(|error| panic!("{error}"));
-        shared.ground.clock.pause();
+        shared.globals.clock.pause();
         let parts = parts.pop().expect("one shard");
         Server {
             shared,
@@ -110,7 +110,7 @@ impl Server {
 
     /// Runs a connection from its first byte to its last.
     fn converse(&mut self, link: Link, arrivals: &[&[u8]]) -> (Vec<u8>, bool) {
-        let now = self.shared.ground.clock.now();
+        let now = self.shared.globals.clock.now();
         let new = |id| Conn::new(link, id, LISTENER, Admittance::Admitted, None, now);
         let id = self.conns.insert(new);
         let mut replies = Vec::new();
@@ -152,7 +152,7 @@ impl Server {
         core.observer.sync(&mut core.engine);
         let conn = self.conns.get_mut(id).expect("it is open");
         let mut cx = Cx {
-            access: core.access(SHARD, self.shared.ground.clock.now(), conn.raw_fd()),
+            access: core.access(SHARD, self.shared.globals.clock.now(), conn.raw_fd()),
             router: &mut self.router,
             shared: &self.shared,
             net: self.shared.telemetry.of(SHARD.0),

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use corecached_engine::Seconds;
 use corecached_insight::{Curve, Estimator, Memory, Sampler};
 
-use crate::ground::config::Config;
+use crate::base::config::Config;
 use crate::ids::ShardId;
 
 /// Every key that a client can send can be a hot key.

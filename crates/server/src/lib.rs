@@ -5,12 +5,12 @@
 
 mod admission;
 mod auth;
+mod base;
 mod cli;
 mod conn;
 mod crawler;
 mod dialect;
 mod error;
-mod ground;
 #[cfg(any(test, fuzzing))]
 pub mod harness;
 mod ids;

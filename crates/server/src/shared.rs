@@ -1,7 +1,7 @@
 //! The state that all shards share, in parts: code that needs one part is given only that part.
 //!
 //! ```text
-//!   ground      settings, clock                     memory      the limit, numbers that shards publish
+//!   globals     settings, clock                     memory      the limit, numbers that shards publish
 //!   cores       every shard's engine, and           admission   addresses, -c, passwords, certificates
 //!   readers       readers of its memory             telemetry   counters of the network side
 //!   route       every shard's bell and inbox        latency     how long commands take
@@ -15,9 +15,9 @@
 use std::sync::Arc;
 
 use crate::admission::Admission;
+use crate::base::Globals;
+use crate::base::counters::Telemetry;
 use crate::crawler::Crawler;
-use crate::ground::Ground;
-use crate::ground::counters::Telemetry;
 use crate::insight::Insight;
 use crate::latency::Latency;
 use crate::lending::core::Cores;
@@ -30,7 +30,7 @@ use crate::watch::Watch;
 /// The parts that all shards share.
 pub(crate) struct Shared {
     /// Settings and clock.
-    pub(crate) ground: Ground,
+    pub(crate) globals: Globals,
     /// Every shard's engine.
     pub(crate) cores: Cores,
     /// Readers of every shard's memory.
@@ -59,7 +59,7 @@ impl Shared {
     /// The parts that the exchange of memory between shards uses.
     pub(crate) fn neighbours(&self) -> Neighbours<'_> {
         Neighbours {
-            ground: &self.ground,
+            globals: &self.globals,
             cores: &self.cores,
             memory: &self.memory,
             telemetry: &self.telemetry,
@@ -77,7 +77,7 @@ impl Shared {
 
     /// Ends the process: every shard sends its remaining replies, closes its connections and returns.
     pub(crate) fn stop(&self) {
-        self.ground.stop();
+        self.globals.stop();
         self.route.wake_all();
     }
 }

@@ -19,10 +19,10 @@ use corecached_engine::{Engine, Seconds};
 use corecached_mesh::Owner;
 use corecached_reactor::{Insert, Stream};
 
+use crate::base::config::Config;
+use crate::base::listeners::{BindingProtocol, TlsKind};
 use crate::conn::{Admittance, Conn, ConnTable, Cx, Gather, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
 use crate::dialect::value::PinCookie;
-use crate::ground::config::Config;
-use crate::ground::listeners::{BindingProtocol, TlsKind};
 use crate::ids::{ConnId, ReplyTo, ShardId};
 use crate::latency::Tally;
 use crate::lending::batch::Delivery;
@@ -72,13 +72,13 @@ pub fn start(setup: Setup) -> Vec<Shard> {
     };
     let built = build(config, None, vec![listener]).unwrap_or_else(|error| panic!("{error}"));
     let shared = built.shared;
-    shared.ground.clock.stop_at_start();
+    shared.globals.clock.stop_at_start();
     let shard = |parts: crate::shard::ShardParts| Shard {
         id: parts.id,
         owner: parts.owner,
         net: Net {
             id: parts.id,
-            now: shared.ground.clock.now(),
+            now: shared.globals.clock.now(),
             shared: Arc::clone(&shared),
             router: parts.router,
             conns: ConnTable::default(),
@@ -132,7 +132,7 @@ impl Shard {
         ends_window: bool,
     ) -> Vec<(usize, Vec<u8>)> {
         let net = &mut self.net;
-        net.now = net.shared.ground.clock.now();
+        net.now = net.shared.globals.clock.now();
         {
             let mut turn = self.owner.resume();
             let core: &mut Core = &mut turn;
@@ -182,31 +182,35 @@ impl Shard {
 
     /// Sets the clock of all shards forward.
     pub fn pass_time(&self, seconds: u32) {
-        self.net.shared.ground.clock.set_forward(i64::from(seconds));
+        self.net
+            .shared
+            .globals
+            .clock
+            .set_forward(i64::from(seconds));
     }
 
     /// The seconds of the server's clock.
     #[must_use]
     pub fn now(&self) -> u32 {
-        self.net.shared.ground.clock.now().0
+        self.net.shared.globals.clock.now().0
     }
 
     /// Unix time of second 0 of the server's clock.
     #[must_use]
     pub fn unix_origin(&self) -> i64 {
-        self.net.shared.ground.clock.unix_origin()
+        self.net.shared.globals.clock.unix_origin()
     }
 
     /// A little of each part of the upkeep of `shard/maintenance.rs` and `shard/reaper.rs`, between two turns.
     pub fn keep_up(&self) {
-        let Shared { cores, ground, .. } = &*self.net.shared;
-        let now = ground.clock.now();
+        let Shared { cores, globals, .. } = &*self.net.shared;
+        let now = globals.clock.now();
         let with_engine = |work: &dyn Fn(&mut Engine)| {
             if let Some(mut core) = cores.of(self.id).try_borrow() {
                 work(&mut core.engine);
             }
         };
-        with_engine(&|engine| engine.set_automove(ground.tuning.slab_automove.get() > 0));
+        with_engine(&|engine| engine.set_automove(globals.tuning.slab_automove.get() > 0));
         with_engine(&|engine| _ = engine.trim(UPKEEP_CHUNKS));
         with_engine(&|engine| _ = engine.maintain(now));
         with_engine(&|engine| _ = engine.sweep(now, UPKEEP_CHUNKS));

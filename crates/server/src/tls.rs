@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use corecached_tls::{Certificates, ClientAuth, Session};
 use tracing::info;
 
+use crate::base::config::Config;
+use crate::base::listeners::TlsKind;
 use crate::error::StartError;
-use crate::ground::config::Config;
-use crate::ground::listeners::TlsKind;
 use crate::listen::ListenerInfo;
 
 /// The certificates in force, for all shards.

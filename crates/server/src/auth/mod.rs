@@ -16,7 +16,7 @@ pub(crate) mod plain;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
-use crate::ground::config::Authentication;
+use crate::base::config::Authentication;
 
 pub(crate) use conf::check_mechanisms;
 use passwords::Users;

@@ -6,7 +6,7 @@
 //!   host     IPv4 | '[' IPv6 ']' | IPv6 without port | name | '*'
 //! ```
 
-use crate::ground::listeners::{BindingProtocol, ListenAddress, Port, TlsKind};
+use crate::base::listeners::{BindingProtocol, ListenAddress, Port, TlsKind};
 
 use super::error::CliError;
 use super::number::leading_integer;

@@ -3,10 +3,10 @@
 use clap::ArgMatches;
 use std::path::PathBuf;
 
-use crate::ground::config::SHARD_BYTES_MAX;
-use crate::ground::cpus::Pinning;
-use crate::ground::cpus::{self, THREADS_MAX};
-use crate::ground::listeners::{BindingProtocol, ListenAddress, Port, TlsKind};
+use crate::base::config::SHARD_BYTES_MAX;
+use crate::base::cpus::Pinning;
+use crate::base::cpus::{self, THREADS_MAX};
+use crate::base::listeners::{BindingProtocol, ListenAddress, Port, TlsKind};
 
 use super::draft::Draft;
 use super::error::CliError;

@@ -8,9 +8,9 @@ use clap::ArgMatches;
 use super::draft::Draft;
 use super::error::CliError;
 use crate::auth::check_mechanisms;
-use crate::ground::config::Authentication;
-use crate::ground::config::Config;
-use crate::ground::listeners::{BindingProtocol, Port};
+use crate::base::config::Authentication;
+use crate::base::config::Config;
+use crate::base::listeners::{BindingProtocol, Port};
 
 /// Applies the two options, after the options on sockets.
 pub(super) fn apply(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {

@@ -3,7 +3,7 @@
 use super::draft::Draft;
 use super::error::CliError;
 use super::ssl;
-use crate::ground::config::{Config, SLAB_PAGE_BYTES};
+use crate::base::config::{Config, SLAB_PAGE_BYTES};
 
 /// Bounds of `-I`.
 const ITEM_BYTES_MIN: u64 = 1024;

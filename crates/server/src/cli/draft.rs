@@ -1,6 +1,6 @@
 //! The settings while the command line is read, and what is to be said about them.
 
-use crate::ground::config::Config;
+use crate::base::config::Config;
 
 /// Settings in the making, with messages about them.
 #[derive(Debug, Default)]

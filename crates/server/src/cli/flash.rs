@@ -2,7 +2,7 @@
 //! on, is refused; the other sub-options only tune it: they are read and have no effect, as in memcached without
 //! `ext_path`.
 
-use crate::ground::config::Config;
+use crate::base::config::Config;
 
 use super::error::CliError;
 use super::number::leading_float;

@@ -32,7 +32,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::ground::config::Config;
+use crate::base::config::Config;
 use auth::SaslEnvironment;
 use draft::Draft;
 use error::CliError;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use corecached_tls::{KeyFormat, MinVersion, VerifyMode, parse_ciphers};
 
-use crate::ground::config::Config;
-use crate::ground::listeners::TlsKind;
+use crate::base::config::Config;
+use crate::base::listeners::TlsKind;
 
 use super::draft::Draft;
 use super::error::CliError;

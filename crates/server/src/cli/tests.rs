@@ -9,8 +9,8 @@ mod ssl;
 
 use super::error::EXIT_USAGE;
 use super::*;
-use crate::ground::cpus::Pinning;
-use crate::ground::listeners::{BindingProtocol, ListenAddress, Port};
+use crate::base::cpus::Pinning;
+use crate::base::listeners::{BindingProtocol, ListenAddress, Port};
 
 fn try_draft(args: &[&str]) -> Result<Draft, CliError> {
     let argv = std::iter::once("corecached").chain(args.iter().copied());

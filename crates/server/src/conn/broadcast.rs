@@ -27,8 +27,12 @@ pub(super) fn flush_all(
     if !may_flush(conn, style, cx) {
         return;
     }
-    let at = exptime::flush_at(delay, cx.access.now.0, cx.shared.ground.clock.unix_origin())
-        .map(Seconds);
+    let at = exptime::flush_at(
+        delay,
+        cx.access.now.0,
+        cx.shared.globals.clock.unix_origin(),
+    )
+    .map(Seconds);
     cx.shared.insight.flush(at, cx.access.now);
     broadcast(conn, GatherKind::Flush { at }, style, cx);
 }
@@ -43,7 +47,7 @@ pub(super) fn flush_unreadable(conn: &mut Conn, style: Style<'static>, cx: &mut 
 /// Counts a `flush_all`. If it is not allowed, that is answered; as in memcached it counts all the same, but for the
 /// binary command.
 fn may_flush(conn: &mut Conn, style: Style<'static>, cx: &mut Cx<'_>) -> bool {
-    let is_allowed = cx.shared.ground.config.flush_enabled;
+    let is_allowed = cx.shared.globals.config.flush_enabled;
     if is_allowed || !matches!(style, Style::Binary(_)) {
         cx.shared.telemetry.flushed();
     }

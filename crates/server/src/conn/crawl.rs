@@ -111,7 +111,7 @@ impl Crawl {
                 },
                 CrawlKind::Sizes(_) | CrawlKind::Conns(_) | CrawlKind::Detail(_) => DumpForm::Sizes,
             },
-            unix_origin: shared.ground.clock.unix_origin(),
+            unix_origin: shared.globals.clock.unix_origin(),
         }
     }
 

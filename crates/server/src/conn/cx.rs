@@ -2,8 +2,8 @@
 
 use corecached_engine::KeyHash;
 
+use crate::base::counters::NetCounters;
 use crate::dialect::ask::Times;
-use crate::ground::counters::NetCounters;
 use crate::latency::Tally;
 use crate::operation::access::Access;
 use crate::replies::ReplyBuffers;
@@ -46,14 +46,14 @@ impl Cx<'_> {
     pub(super) fn times(&self) -> Times {
         Times {
             now: self.access.now,
-            unix_origin: self.shared.ground.clock.unix_origin(),
+            unix_origin: self.shared.globals.clock.unix_origin(),
         }
     }
 
     /// The hash of a key.
     #[inline]
     pub(super) fn hash(&self, key: &[u8]) -> KeyHash {
-        self.shared.ground.hasher.hash(key)
+        self.shared.globals.hasher.hash(key)
     }
 
     /// Prefetches the leaf of a key that will be looked up soon, whichever shard owns it.

@@ -4,7 +4,7 @@
 use corecached_protocol::event::CloseReason;
 use corecached_protocol::{Codec, reply};
 
-use crate::ground::listeners::BindingProtocol;
+use crate::base::listeners::BindingProtocol;
 
 use super::course::{Course, Stop};
 use super::{Conn, Cx, Link, Phase, steps, walk};

@@ -32,7 +32,7 @@ pub(super) fn stats(
             let pairs = stats::settings::render(cx.shared);
             return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
         }
-        StatsRequest::Sizes if cx.shared.ground.config.track_sizes => {
+        StatsRequest::Sizes if cx.shared.globals.config.track_sizes => {
             return walk::begin(conn, CrawlKind::Sizes(style), u64::MAX, cx);
         }
         StatsRequest::Sizes => {
@@ -40,7 +40,7 @@ pub(super) fn stats(
             pairs.text("sizes_status", "disabled");
             return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
         }
-        StatsRequest::Detail(_) if !cx.shared.ground.config.dump_enabled => {
+        StatsRequest::Detail(_) if !cx.shared.globals.config.dump_enabled => {
             return conn.notice(style, Notice::DetailRefused, cx);
         }
         StatsRequest::Detail(DetailMode::Dump) => {
@@ -48,14 +48,14 @@ pub(super) fn stats(
         }
         StatsRequest::Detail(mode) => {
             let on = mode == DetailMode::On;
-            cx.shared.ground.tuning.detail.set(on);
+            cx.shared.globals.tuning.detail.set(on);
             cx.shared.watch.count_prefixes(on);
             // The requests that follow in the same pipeline are counted, or not counted, as this command says.
             cx.access.observer.sync(cx.access.engine);
             return conn.notice(style, Notice::DetailTurned, cx);
         }
         StatsRequest::Cachedump { class, limit } => return cachedump(conn, class, limit, cx),
-        StatsRequest::HotKeys { .. } if !cx.shared.ground.config.dump_enabled => {
+        StatsRequest::HotKeys { .. } if !cx.shared.globals.config.dump_enabled => {
             return conn.notice(style, Notice::HotKeysRefused, cx);
         }
         StatsRequest::HotKeys { reset } => GatherKind::HotKeys { reset },
@@ -83,7 +83,7 @@ pub(super) fn stats(
 }
 
 fn cachedump(conn: &mut Conn, class: u32, limit: u32, cx: &mut Cx<'_>) {
-    if !cx.shared.ground.config.dump_enabled {
+    if !cx.shared.globals.config.dump_enabled {
         return conn.say(reply::CACHEDUMP_DISABLED, cx);
     }
     let kind = CrawlKind::Cachedump {

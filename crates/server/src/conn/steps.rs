@@ -21,7 +21,7 @@ pub(super) fn consume(
         if conn.is_paused() {
             return (used, Stop::Paused);
         }
-        if requests >= cx.shared.ground.config.reqs_per_event
+        if requests >= cx.shared.globals.config.reqs_per_event
             || conn.output_is_full(cx)
             || cx.router.is_congested()
         {

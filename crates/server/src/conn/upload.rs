@@ -143,7 +143,7 @@ impl Upload {
         if self.claim.is_some() {
             return Supply::Given;
         }
-        let now = cx.shared.ground.clock.now_ms();
+        let now = cx.shared.globals.clock.now_ms();
         let since = *self.waits_since_ms.get_or_insert(now);
         match now.saturating_sub(since) < CLAIM_WAIT_MS {
             true => Supply::Busy,

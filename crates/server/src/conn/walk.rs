@@ -38,9 +38,9 @@ pub(super) fn dump(conn: &mut Conn, request: CrawlerRequest, cx: &mut Cx<'_>) {
         ),
         _ => return,
     };
-    let refusal = if !cx.shared.ground.tuning.lru_crawler.is_on() {
+    let refusal = if !cx.shared.globals.tuning.lru_crawler.is_on() {
         reply::CRAWLER_DISABLED
-    } else if !cx.shared.ground.config.dump_enabled {
+    } else if !cx.shared.globals.config.dump_enabled {
         disabled
     } else if conn.owes_replies() {
         pipelined
@@ -63,7 +63,7 @@ fn begin_crawl(shared: &Shared) -> bool {
 
 /// `lru_crawler crawl`; returns the reply.
 pub(super) fn crawl(target: CrawlTarget, cx: &Cx<'_>) -> &'static [u8] {
-    if !cx.shared.ground.tuning.lru_crawler.is_on() {
+    if !cx.shared.globals.tuning.lru_crawler.is_on() {
         return reply::CRAWLER_DISABLED;
     }
     match check_target(target) {

@@ -10,7 +10,7 @@ use super::{Conn, Cx, Phase};
 /// Executes `watch`.
 pub(super) fn watch(conn: &mut Conn, streams: Result<Streams, &'static [u8]>, cx: &mut Cx<'_>) {
     let refusal = match streams {
-        _ if !cx.shared.ground.config.watch_enabled => reply::WATCH_DISABLED,
+        _ if !cx.shared.globals.config.watch_enabled => reply::WATCH_DISABLED,
         _ if conn.owes_replies() => reply::WATCH_PIPELINED,
         // A datagram can be answered only once, so it cannot watch.
         _ if conn.is_datagram() => reply::WATCHER_FAILED,

@@ -23,7 +23,7 @@ impl Server {
     /// All turns of a connection that receives `bytes` at once.
     fn turns(&mut self, bytes: &[u8]) -> Vec<Turn> {
         let socket = File::open("/dev/null").unwrap();
-        let now = self.shared.ground.clock.now();
+        let now = self.shared.globals.clock.now();
         let link = Link::Socket(Stream::unattached(socket.into()));
         let new = |id| Conn::new(link, id, LISTENER, Admittance::Admitted, None, now);
         let id = self.conns.insert(new);

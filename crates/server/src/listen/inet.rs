@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::{info, warn};
 
+use crate::base::config::Config;
+use crate::base::listeners::{ListenAddress, Port};
 use crate::error::StartError;
-use crate::ground::config::Config;
-use crate::ground::listeners::{ListenAddress, Port};
 use crate::process;
 
 use super::group::{Group, message};

@@ -1,7 +1,7 @@
 //! The properties that connections inherit from the address that they came in by.
 
-use crate::ground::config::Config;
-use crate::ground::listeners::{BindingProtocol, ListenAddress, TlsKind};
+use crate::base::config::Config;
+use crate::base::listeners::{BindingProtocol, ListenAddress, TlsKind};
 
 /// The number of a listening address, the same on every shard: `Admission::listener` has its properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,9 +17,9 @@ use std::sync::Arc;
 
 use socket2::{SockAddr, SockRef, Type};
 
+use crate::base::config::Config;
+use crate::base::listeners::ListenAddress;
 use crate::error::StartError;
-use crate::ground::config::Config;
-use crate::ground::listeners::ListenAddress;
 
 use super::group::{Group, message};
 use super::info::{ListenerInfo, Transport};

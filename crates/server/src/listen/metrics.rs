@@ -2,8 +2,8 @@
 
 use std::net::{SocketAddr, TcpListener};
 
+use crate::base::config::Config;
 use crate::error::StartError;
-use crate::ground::config::Config;
 
 use super::group::message;
 use super::inet::{explain_at, patiently};

@@ -45,8 +45,8 @@ use std::sync::Arc;
 
 use socket2::SockRef;
 
+use crate::base::config::Config;
 use crate::error::StartError;
-use crate::ground::config::Config;
 use crate::process;
 
 use group::{Group, message};

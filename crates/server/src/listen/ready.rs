@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::ground::config::Config;
-use crate::ground::listeners::{Port, TlsKind};
+use crate::base::config::Config;
+use crate::base::listeners::{Port, TlsKind};
 
 use super::{Listeners, Transport};
 

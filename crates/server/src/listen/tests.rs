@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use super::*;
-use crate::ground::listeners::{BindingProtocol, ListenAddress, Port, TlsKind};
+use crate::base::listeners::{BindingProtocol, ListenAddress, Port, TlsKind};
 
 fn config(hosts: &[&str], port: Port) -> Config {
     Config {

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use crate::base::config::Config;
 use crate::error::StartError;
-use crate::ground::config::Config;
 
 use super::group::{Group, message};
 use super::info::ListenerInfo;

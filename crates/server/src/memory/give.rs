@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use corecached_engine::{Engine, IDLE_FOR_EVER, Release};
 
-use crate::ground::config::Config;
+use crate::base::config::Config;
 use crate::ids::ShardId;
 use crate::operation::access::Access;
 
@@ -50,7 +50,7 @@ pub(super) fn idle_byte_ms(memory: &EngineMemory, now_ms: u64) -> u128 {
 /// Bytes that no other shard may take from a shard.
 pub(super) fn reserve_of(near: &Neighbours<'_>) -> u64 {
     let budget = &near.memory.budget;
-    budget.reserve_of(reserve_bytes(&near.ground.config))
+    budget.reserve_of(reserve_bytes(&near.globals.config))
 }
 
 /// Works on emptying a page that was idle for `idle_ms` in another shard. Returns `None` if its engine cannot be
@@ -61,11 +61,11 @@ pub(super) fn give_step(near: &Neighbours<'_>, donor: ShardId, idle_ms: u64) -> 
 }
 
 fn give(near: &Neighbours<'_>, donor: ShardId, engine: &mut Engine, idle_ms: u64) -> Release {
-    let now = near.ground.clock.now();
+    let now = near.globals.clock.now();
     // Items know only the second in which they were used, so their idle time counts from its end. Of the current
     // second, this much has passed.
     let since_second = near
-        .ground
+        .globals
         .clock
         .now_ms()
         .saturating_sub(1000 * u64::from(now.0));
@@ -136,7 +136,7 @@ pub(crate) fn take_pages(
 
 /// The other shards, starting with the one that has most idle memory.
 fn by_idle_bytes(near: &Neighbours<'_>, needy: ShardId) -> Vec<ShardId> {
-    let now_ms = near.ground.clock.now_ms();
+    let now_ms = near.globals.clock.now_ms();
     let mut ids: Vec<ShardId> = (0..near.memory.engines.len() as u16)
         .map(ShardId)
         .filter(|&id| id != needy)

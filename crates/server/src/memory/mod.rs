@@ -24,8 +24,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use corecached_engine::Budget;
 
-use crate::ground::Ground;
-use crate::ground::counters::Telemetry;
+use crate::base::Globals;
+use crate::base::counters::Telemetry;
 use crate::ids::ShardId;
 use crate::lending::core::Cores;
 
@@ -94,7 +94,7 @@ impl Memory {
 #[derive(Clone, Copy)]
 pub(crate) struct Neighbours<'a> {
     /// Settings and clock.
-    pub(crate) ground: &'a Ground,
+    pub(crate) globals: &'a Globals,
     /// The engines, to be borrowed.
     pub(crate) cores: &'a Cores,
     /// The memory limit, and the numbers that shards publish.

@@ -96,7 +96,7 @@ impl Pages {
         let Some(mut core) = near.cores.of(id).try_borrow() else {
             return;
         };
-        let now = near.ground.clock.now();
+        let now = near.globals.clock.now();
         let vitals = core.engine.vitals();
         let idle = core.engine.idle_seconds(now);
         let page_bytes = core.engine.page_bytes() as f64;
@@ -159,7 +159,7 @@ impl Pages {
         vitals: &Vitals,
         turnover_ms: u64,
     ) -> f64 {
-        if near.ground.tuning.slab_automove.get() == 0 {
+        if near.globals.tuning.slab_automove.get() == 0 {
             return f64::INFINITY;
         }
         let shard = usize::from(id.0);
@@ -197,7 +197,7 @@ impl Pages {
                 Some(Release::Working) => {}
                 Some(Release::Nothing) => {
                     let memory = near.memory.engine(donor.shard);
-                    memory.note_young(near.ground.clock.now());
+                    memory.note_young(near.globals.clock.now());
                 }
                 None => break,
             }
@@ -207,7 +207,7 @@ impl Pages {
 
     /// The shard with most idle memory among those whose oldest pages are old enough.
     fn donor(&self, near: &Neighbours<'_>, id: ShardId) -> Option<Donor> {
-        let now_ms = near.ground.clock.now_ms();
+        let now_ms = near.globals.clock.now_ms();
         let reserve_bytes = reserve_of(near);
         let others = near.memory.engines.iter().enumerate();
         others

@@ -8,8 +8,8 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use crate::base::config::Config;
 use crate::error::StartError;
-use crate::ground::config::Config;
 use crate::process;
 
 /// The mode of both files.

@@ -172,14 +172,14 @@ impl Collector {
     pub(super) fn collect(&mut self) -> Result<Collected<'_>, Missing> {
         self.ask();
         let deadline = Instant::now() + PATIENCE;
-        while self.known.iter().any(|it| it.asked.is_some()) && !self.shared.ground.is_stopping() {
+        while self.known.iter().any(|it| it.asked.is_some()) && !self.shared.globals.is_stopping() {
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok(report) = self.answers.recv_timeout(left) else {
                 break;
             };
             self.known[usize::from(report.shard.0)].answers(report);
         }
-        if self.shared.ground.is_stopping() {
+        if self.shared.globals.is_stopping() {
             return Err(Missing::Ending);
         }
         self.collected(Instant::now())
@@ -220,7 +220,7 @@ impl Collector {
 
 #[cfg(test)]
 mod tests {
-    use crate::ground::config::Config;
+    use crate::base::config::Config;
     use crate::run::{Built, build};
 
     use super::*;

@@ -47,7 +47,7 @@ pub(crate) fn start(listener: TcpListener, shared: &Arc<Shared>) -> Result<(), S
         process::fail(format_args!("-o metrics cannot go on: {why}"));
     };
     let thread = thread::Builder::new().name("metrics".into());
-    let (io, shards) = (shared.ground.config.driver(), shared.route.len());
+    let (io, shards) = (shared.globals.config.driver(), shared.route.len());
     let started = thread.spawn(serving);
     started.map_err(|error| StartError::thread(io, shards, error))?;
     Ok(())

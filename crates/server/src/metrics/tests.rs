@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ground::config::Config;
+use crate::base::config::Config;
 use crate::operation::{Pairs, ShardReport};
 use crate::run::{Built, build};
 use crate::shared::Shared;
@@ -169,7 +169,7 @@ fn every_line_is_open_metrics() {
     assert!(plain.contains("\n# TYPE memcached_commands_total counter\n"));
     assert!(!plain.contains("# EOF"));
     // A secret of the server, though `stats shards` tells it to clients.
-    assert!(!plain.contains(&shared.ground.hasher.seed().to_string()));
+    assert!(!plain.contains(&shared.globals.hasher.seed().to_string()));
 }
 
 /// All families, each once.

@@ -19,8 +19,8 @@ use std::sync::Once;
 
 use tracing::info;
 
-use crate::ground::config::Config;
-use crate::ground::cpus::Pinning;
+use crate::base::config::Config;
+use crate::base::cpus::Pinning;
 
 use super::logging::say_warning as say;
 

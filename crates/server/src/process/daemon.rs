@@ -9,8 +9,8 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::sync::Mutex;
 
+use crate::base::config::Config;
 use crate::error::StartError;
-use crate::ground::config::Config;
 
 /// The child's end of the pipe.
 static PARENT: Mutex<Option<io::PipeWriter>> = Mutex::new(None);

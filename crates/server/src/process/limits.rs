@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use corecached_http::CONNECTIONS_MAX;
 
+use crate::base::config::Config;
+use crate::base::listeners::Port;
 use crate::error::StartError;
-use crate::ground::config::Config;
-use crate::ground::listeners::Port;
 
 use super::logging::say_warning as say;
 

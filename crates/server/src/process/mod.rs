@@ -46,8 +46,8 @@ pub(crate) use user::{as_root_or_user, as_user_or_root, user_to_become};
 use std::ffi::OsStr;
 use std::io;
 
+use crate::base::config::Config;
 use crate::error::StartError;
-use crate::ground::config::Config;
 
 /// Does the work that must be done while there is one thread and no socket.
 ///

@@ -4,8 +4,8 @@ use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
 
+use crate::base::config::Config;
 use crate::error::StartError;
-use crate::ground::config::Config;
 
 use super::logging::say_warning as say;
 

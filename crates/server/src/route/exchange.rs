@@ -3,7 +3,7 @@
 
 use corecached_engine::Seconds;
 
-use crate::ground::counters::NetCounters;
+use crate::base::counters::NetCounters;
 use crate::ids::ShardId;
 use crate::lending::batch::BoxedBatch;
 use crate::lending::core::{Core, Cores};

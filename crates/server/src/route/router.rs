@@ -22,9 +22,9 @@ use std::os::fd::RawFd;
 
 use corecached_engine::{Seconds, StagedTicket};
 
+use crate::base::counters::NetCounters;
 use crate::dialect::Style;
 use crate::dialect::dump::Dump;
-use crate::ground::counters::NetCounters;
 use crate::ids::{ConnId, ReplyTo, ShardId};
 use crate::lending::batch::Batch;
 use crate::lending::core::Cores;

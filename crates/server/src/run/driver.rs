@@ -9,7 +9,7 @@
 
 use corecached_reactor::{Io, StartError, probe, probe_for_certain};
 
-use crate::ground::config::Config;
+use crate::base::config::Config;
 use crate::process;
 
 /// The cost of epoll beside io_uring: `docs/benchmarks.md`.

@@ -10,9 +10,9 @@ use std::thread::{self, ScopedJoinHandle};
 use corecached_engine::{Budget, Engine, EngineConfig, KeyHasher};
 use tracing::info;
 
+use crate::base::clock::Clock;
+use crate::base::config::{Config, SHARD_BYTES_MAX};
 use crate::error::StartError;
-use crate::ground::clock::Clock;
-use crate::ground::config::{Config, SHARD_BYTES_MAX};
 use crate::ids::ShardId;
 use crate::memory::give::reserve_bytes;
 use crate::memory_file::{self, Owners, RestartFiles, Saved};
@@ -203,10 +203,10 @@ pub(crate) fn save(shared: &Shared, files: &mut RestartFiles) {
     let page_bytes = states.first().map_or(0, |&(_, page_bytes)| page_bytes);
     let shards = states.into_iter().map(|(state, _)| state).collect();
     let saved = Saved {
-        now: shared.ground.clock.now().0,
-        unix_origin: shared.ground.clock.unix_origin(),
+        now: shared.globals.clock.now().0,
+        unix_origin: shared.globals.clock.unix_origin(),
         page_bytes,
-        hash_seed: shared.ground.hasher.seed(),
+        hash_seed: shared.globals.hasher.seed(),
         shards,
     };
     match files.save(&saved) {

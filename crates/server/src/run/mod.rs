@@ -15,11 +15,11 @@ use tracing::info;
 
 use crate::admission::Admission;
 use crate::auth::Auth;
+use crate::base::Globals;
+use crate::base::config::Config;
+use crate::base::counters::Telemetry;
 use crate::crawler::Crawler;
 use crate::error::StartError;
-use crate::ground::Ground;
-use crate::ground::config::Config;
-use crate::ground::counters::Telemetry;
 use crate::ids::ShardId;
 use crate::insight::Insight;
 use crate::latency::Latency;
@@ -67,17 +67,17 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     prefault::check(&shared)?;
     reload_certificates(&shared);
     // The CPUs are claimed until the end.
-    let cpus = Cpus::choose(&shared.ground.config);
+    let cpus = Cpus::choose(&shared.globals.config);
     if let Some(listener) = metrics {
         metrics::start(listener, &shared)?;
     }
     let threads = threads::start(&shared, parts, &cpus)?;
-    process::started(&shared.ground.config, |file| {
+    process::started(&shared.globals.config, |file| {
         listen::write_port_file(file, &listeners)
     })?;
     threads.go();
-    say_ready(&shared.ground.config, &listeners);
-    process::serving(&shared.ground.config)?;
+    say_ready(&shared.globals.config, &listeners);
+    process::serving(&shared.globals.config)?;
     process::tell_ready();
     let signal = process::wait_for_signal(&shared.reloads);
     info!(signal, "ending");
@@ -91,7 +91,7 @@ pub(crate) fn run(mut config: Config) -> Result<(), StartError> {
     {
         engines::save(&shared, files);
     }
-    process::ended(&shared.ground.config);
+    process::ended(&shared.globals.config);
     Ok(())
 }
 
@@ -111,7 +111,7 @@ fn reload_certificates(shared: &Arc<Shared>) {
     let Some(tls) = &shared.admission.tls else {
         return;
     };
-    tls.read_at(shared.ground.clock.now().0);
+    tls.read_at(shared.globals.clock.now().0);
     // A weak reference, since `shared` owns the subscriptions.
     let shared_later = Arc::downgrade(shared);
     shared.reloads.subscribe("certificates", move || {
@@ -119,7 +119,7 @@ fn reload_certificates(shared: &Arc<Shared>) {
             return Ok(());
         };
         match &shared.admission.tls {
-            Some(tls) => tls.refresh(shared.ground.clock.now().0),
+            Some(tls) => tls.refresh(shared.globals.clock.now().0),
             None => Ok(()),
         }
     });
@@ -182,7 +182,7 @@ pub(crate) fn build(
         crawler: Crawler::default(),
         insight,
         watch,
-        ground: Ground::new(config, clock, hasher),
+        globals: Globals::new(config, clock, hasher),
         reloads: Reloads::default(),
     });
     reload_passwords(&shared);

@@ -9,9 +9,9 @@ use std::fs;
 use corecached_engine::Engine;
 use corecached_mesh::Loanable;
 
+use crate::base::cgroup::{self, Reader};
+use crate::base::config::Config;
 use crate::error::StartError;
-use crate::ground::cgroup::{self, Reader};
-use crate::ground::config::Config;
 use crate::process;
 use crate::shared::Shared;
 
@@ -23,12 +23,16 @@ const MARGIN_BYTES: u64 = 32 << 20;
 /// # Errors
 /// If less memory is available than `-m` asks for.
 pub(crate) fn check(shared: &Shared) -> Result<(), StartError> {
-    if !shared.ground.config.prefault {
+    if !shared.globals.config.prefault {
         return Ok(());
     }
     let cores = shared.cores.iter().filter_map(Loanable::try_borrow);
     let held: u64 = cores.map(|core| core.engine.stats().charged_bytes).sum();
-    let wanted = shared.ground.config.memory_limit_bytes.saturating_sub(held);
+    let wanted = shared
+        .globals
+        .config
+        .memory_limit_bytes
+        .saturating_sub(held);
     refuse_more_than_available(wanted, &|path| fs::read_to_string(path).ok())
 }
 

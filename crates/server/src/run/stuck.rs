@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use corecached_mesh::Holder;
 
-use crate::ground::counters::Group;
+use crate::base::counters::Group;
 use crate::ids::ShardId;
 use crate::route::stage::Stage;
 use crate::shared::Shared;
@@ -87,7 +87,7 @@ fn turns(shared: &Shared, id: ShardId) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ground::config::Config;
+    use crate::base::config::Config;
     use crate::route::control::Control;
     use crate::run::build;
 

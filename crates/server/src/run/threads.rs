@@ -22,8 +22,8 @@ use tracing::warn;
 
 use super::prefault;
 use super::stuck::Stuck;
+use crate::base::cpus::shards_for;
 use crate::error::StartError;
-use crate::ground::cpus::shards_for;
 use crate::ids::ShardId;
 use crate::process::{self, Cpus, Slice};
 use crate::route::directory::Links;
@@ -56,8 +56,8 @@ pub(crate) fn start(
     parts: Vec<ShardParts>,
     cpus: &Cpus,
 ) -> Result<Threads, StartError> {
-    let (io, shards) = (shared.ground.config.driver(), parts.len());
-    let are_few = shards <= FEW_TO_A_CPU * shards_for(shared.ground.config.cpus.len());
+    let (io, shards) = (shared.globals.config.driver(), parts.len());
+    let are_few = shards <= FEW_TO_A_CPU * shards_for(shared.globals.config.cpus.len());
     let go = Arc::new(Barrier::new(shards + 1));
     let (report, reports) = mpsc::channel();
     let (runs, running) = mpsc::channel();
@@ -156,8 +156,10 @@ struct Seat {
 fn run(parts: ShardParts, shared: Arc<Shared>, seat: Seat, report: Report, go: &Barrier) {
     let id = parts.id;
     let is_pinned = seat.cpu.is_some_and(process::pin);
-    let executor = match make_executor(shared.ground.config.driver(), shared.ground.config.threads)
-    {
+    let executor = match make_executor(
+        shared.globals.config.driver(),
+        shared.globals.config.threads,
+    ) {
         Ok(executor) => executor,
         Err(error) => return report.send(Err(error)),
     };
@@ -204,12 +206,12 @@ fn no_memory(shards: usize) -> StartError {
 /// Makes the things that a shard needs before it can be reached.
 fn begin(parts: &ShardParts, shared: &Shared, is_pinned: bool) -> Result<Reactor, StartError> {
     let config = ReactorConfig {
-        io: shared.ground.config.driver(),
+        io: shared.globals.config.driver(),
         ..ReactorConfig::default()
     };
     let reactor = Reactor::new(&config).map_err(|error| match error {
         corecached_reactor::StartError::OutOfMemory { .. } => {
-            no_memory(shared.ground.config.threads)
+            no_memory(shared.globals.config.threads)
         }
         error => error.into(),
     })?;
@@ -231,5 +233,5 @@ fn place_memory(shared: &Shared, shard: ShardId, is_pinned: bool) -> Result<(), 
     if is_pinned {
         core.engine.prefer_this_node();
     }
-    prefault::populate(&shared.ground.config, &mut core.engine)
+    prefault::populate(&shared.globals.config, &mut core.engine)
 }

@@ -17,8 +17,8 @@ use std::net::IpAddr;
 
 use corecached_engine::Seconds;
 
-use crate::ground::config::Config;
-use crate::ground::listeners::Port;
+use crate::base::config::Config;
+use crate::base::listeners::Port;
 
 /// Buckets of a shard; together they take 32 KiB.
 const BUCKETS: usize = 4096;

@@ -44,7 +44,7 @@ impl Net {
             .memory
             .conns(self.id)
             .publish(totals.input, totals.output, totals.work);
-        let limit = self.shared.ground.config.conn_mem_limit_bytes;
+        let limit = self.shared.globals.config.conn_mem_limit_bytes;
         let share = limit / self.shared.route.len() as u64;
         let is_short = limit > 0 && totals.all() > share / 2;
         self.holding.shorten_output(is_short);
@@ -61,7 +61,7 @@ impl Net {
     /// holds while parked has been added.
     fn add_conn_memory(&mut self) {
         let unadded = self.holding.take_unadded();
-        let limit = self.shared.ground.config.conn_mem_limit_bytes;
+        let limit = self.shared.globals.config.conn_mem_limit_bytes;
         if unadded == 0 || limit == 0 {
             return;
         }

@@ -9,10 +9,10 @@ use corecached_protocol::text::Streams;
 use corecached_reactor::{IN_DOUBT, SendId};
 use tracing::{debug, error, warn};
 
+use crate::base::listeners::TlsKind;
 use crate::conn::{Admittance, Conn, Link, Secure};
 use crate::dialect::dump::Walked;
 use crate::dialect::notice::Notice;
-use crate::ground::listeners::TlsKind;
 use crate::ids::{ConnId, ShardId};
 use crate::lending::core::Core;
 use crate::listen::ListenerId;
@@ -92,7 +92,7 @@ impl Net {
     /// Refuses a connection beyond `-c`: either tells the client and closes it, or keeps it waiting and stops
     /// accepting.
     fn refuse(&mut self, listener: ListenerId, fd: OwnedFd) {
-        if self.shared.ground.config.maxconns_fast {
+        if self.shared.globals.config.maxconns_fast {
             self.counters().rejected_connections.add(1);
             if self.shared.admission.listener(listener).tls == TlsKind::None {
                 crate::listen::send_once(&fd, reply::TOO_MANY_CONNECTIONS);
@@ -112,7 +112,7 @@ impl Net {
 
     /// Accepting has ended by itself, for lack of descriptors or memory.
     pub(super) fn accept_failed(&mut self, listener: ListenerId, errno: i32) {
-        if self.shared.ground.is_stopping() {
+        if self.shared.globals.is_stopping() {
             // The socket has been shut.
             return;
         }
@@ -356,7 +356,7 @@ impl Net {
 
     /// Begins to end the shard once the process is told to end.
     pub(super) fn check_stopping(&mut self) {
-        if self.is_ending() || !self.shared.ground.is_stopping() {
+        if self.is_ending() || !self.shared.globals.is_stopping() {
             return;
         }
         self.stopping_since = Some(Instant::now());

@@ -14,7 +14,7 @@
 
 use std::thread;
 
-use crate::ground::clock::Clock;
+use crate::base::clock::Clock;
 use crate::process::{self, Slice};
 
 /// Nanoseconds for which a shard runs before it lets others go first.

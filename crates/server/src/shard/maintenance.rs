@@ -56,7 +56,7 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
         let mut pages = Pages::new(shared.route.len());
         let mut chores = Chores::default();
         let mut survey = Survey::default();
-        while !shared.ground.is_stopping() {
+        while !shared.globals.is_stopping() {
             let is_idle = !windows.take_traffic();
             let is_quiet = is_idle && !pages.is_busy();
             let round = Instant::now() + if is_quiet { IDLE_ROUND } else { ROUND };
@@ -112,7 +112,7 @@ fn trim(shared: &Shared, id: ShardId) -> bool {
 fn wake_reaper(shared: &Shared, id: ShardId) {
     let core = shared.cores.of(id).try_borrow();
     let has_items = core.is_none_or(|core| core.engine.vitals().items > 0);
-    if has_items && shared.ground.tuning.lru_crawler.is_on() {
+    if has_items && shared.globals.tuning.lru_crawler.is_on() {
         shared.route.shard(id).wake();
     }
 }
@@ -129,14 +129,14 @@ struct Upkeep {
 impl Upkeep {
     /// Begins a round.
     fn begin(&mut self, shared: &Shared, id: ShardId) {
-        let automove = shared.ground.tuning.slab_automove.get() > 0;
+        let automove = shared.globals.tuning.slab_automove.get() > 0;
         if let Some(mut core) = shared.cores.of(id).try_borrow() {
             core.engine.set_automove(automove);
         }
         self.maintain_steps = MAINTAIN_STEPS;
         if shared.route.shard(id).take_crawl_wanted() {
             self.sweep.crawl();
-        } else if self.sweep.rest_a_round() || !shared.ground.tuning.lru_crawler.is_on() {
+        } else if self.sweep.rest_a_round() || !shared.globals.tuning.lru_crawler.is_on() {
             self.sweep_steps = 0;
             return;
         }
@@ -149,7 +149,7 @@ impl Upkeep {
     /// Works for a slice of time; returns true if there is more to do.
     fn slice(&mut self, shared: &Shared, id: ShardId) -> bool {
         let begun = Instant::now();
-        let now = shared.ground.clock.now();
+        let now = shared.globals.clock.now();
         while self.has_more() && begun.elapsed() < SLICE {
             let Some(mut core) = shared.cores.of(id).try_borrow() else {
                 break;
@@ -206,8 +206,8 @@ struct Chores {
 
 impl Chores {
     fn tell(&mut self, shared: &Shared, id: ShardId) {
-        let now = shared.ground.clock.now().0;
-        if shared.ground.config.idle_timeout_seconds > 0
+        let now = shared.globals.clock.now().0;
+        if shared.globals.config.idle_timeout_seconds > 0
             && now != std::mem::replace(&mut self.told, now)
         {
             shared.route.shard(id).post(Control::Second);

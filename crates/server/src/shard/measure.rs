@@ -1,7 +1,7 @@
 //! Where the network loop tells the meter how far its turn is: the only readings of a precise clock on the request
 //! path, two or three in a turn (`latency/meter.rs`).
 
-use crate::ground::clock::Clock;
+use crate::base::clock::Clock;
 use crate::ids::ConnId;
 
 use super::Net;

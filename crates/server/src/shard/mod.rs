@@ -39,8 +39,8 @@ use corecached_engine::Seconds;
 use corecached_mesh::Owner;
 use corecached_reactor::{Event, Reactor};
 
+use crate::base::counters::NetCounters;
 use crate::conn::ConnTable;
-use crate::ground::counters::NetCounters;
 use crate::ids::ShardId;
 use crate::latency::Meter;
 use crate::lending::core::Core;
@@ -129,11 +129,11 @@ impl Shard {
         reactor: Reactor,
         slice: Slice,
     ) -> Shard {
-        let now = shared.ground.clock.now();
-        let allowance = Allowance::of(&shared.ground.config, now);
+        let now = shared.globals.clock.now();
+        let allowance = Allowance::of(&shared.globals.config, now);
         let windows = Windows::default();
-        let idle_timeout = shared.ground.config.idle_timeout_seconds;
-        let slow_us = shared.ground.config.slow_us;
+        let idle_timeout = shared.globals.config.idle_timeout_seconds;
+        let slow_us = shared.globals.config.slow_us;
         let net = Net {
             meter: Meter::new(parts.id, shared.latency.is_on(), slow_us),
             id: parts.id,

@@ -33,7 +33,7 @@ impl Net {
             let Some(key) = first_key(bytes) else {
                 continue;
             };
-            let hash = self.shared.ground.hasher.hash(key);
+            let hash = self.shared.globals.hasher.hash(key);
             let owner = self.shared.route.owner_of(hash);
             readers.prefetch_leaf(owner, hash);
             ahead[count] = Some((owner, hash));

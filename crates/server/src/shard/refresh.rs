@@ -61,7 +61,7 @@ impl Net {
 
 fn read(shared: &Shared, id: ShardId, reply_to: Vec<ReplyTo>) {
     let refreshed = match &shared.admission.tls {
-        Some(tls) => tls.refresh(shared.ground.clock.now().0),
+        Some(tls) => tls.refresh(shared.globals.clock.now().0),
         None => Ok(()),
     };
     let line = match refreshed {

@@ -34,7 +34,7 @@ impl Survey {
         let Some(mut core) = shared.cores.of(id).try_borrow() else {
             return;
         };
-        let now = shared.ground.clock.now();
+        let now = shared.globals.clock.now();
         whole.flush_if_due(now);
         let (stats, report) = (core.engine.stats(), core.engine.memory_report());
         let limit_bytes = shared.memory.budget.limit_bytes();

@@ -111,11 +111,11 @@ impl Shard {
     #[inline]
     fn reap(&mut self, pace: Pace) {
         if pace != Pace::Run {
-            let is_wanted = self.net.shared.ground.tuning.lru_crawler.is_on();
+            let is_wanted = self.net.shared.globals.tuning.lru_crawler.is_on();
             self.reaper.tick(is_wanted);
         }
         if let Some(slice) = self.reaper.slice() {
-            let now = self.net.shared.ground.clock.now();
+            let now = self.net.shared.globals.clock.now();
             self.reaper
                 .work(&mut self.owner.resume().engine, now, slice);
             self.net.turn_begins();
@@ -147,7 +147,7 @@ impl Shard {
     /// ended.
     fn tick(&mut self, passed: u32) {
         let net = &mut self.net;
-        net.now = net.shared.ground.clock.now();
+        net.now = net.shared.globals.clock.now();
         net.counters().ticks.add(1);
         let (seen, messages);
         {

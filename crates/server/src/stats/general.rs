@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use corecached_protocol::reply::COMPATIBILITY_VERSION;
 use corecached_reactor::{Io, ReactorConfig};
 
-use crate::ground::counters::Group;
+use crate::base::counters::Group;
 use crate::listen::Transport;
 use crate::operation::{Pairs, ShardReport};
 use crate::process::{self, Usage};
@@ -37,13 +37,13 @@ fn counted(pairs: &mut Pairs, shared: &Shared, group: Group) {
 fn process_pairs(pairs: &mut Pairs, shared: &Shared) {
     let Usage { user, system } = process::usage();
     pairs.number("pid", u64::from(std::process::id()));
-    pairs.number("uptime", u64::from(shared.ground.clock.uptime()));
-    pairs.number("time", shared.ground.clock.unix_now().unsigned_abs());
+    pairs.number("uptime", u64::from(shared.globals.clock.uptime()));
+    pairs.number("time", shared.globals.clock.unix_now().unsigned_abs());
     pairs.text("version", COMPATIBILITY_VERSION);
     // This is not libevent, but memcached names its event loop in this place.
     pairs.text(
         "libevent",
-        match shared.ground.config.driver() {
+        match shared.globals.config.driver() {
             Io::Uring => "glommio+io_uring",
             Io::Epoll => "epoll",
         },
@@ -66,11 +66,11 @@ fn connection_pairs(pairs: &mut Pairs, shared: &Shared) {
     let buffer_bytes = buffer_count * u64::from(buffers.buffer_bytes);
     pairs.number(
         "max_connections",
-        u64::from(shared.ground.config.conn_limit),
+        u64::from(shared.globals.config.conn_limit),
     );
     pairs.number("curr_connections", open + udp_sockets(shared));
     counted(pairs, shared, Group::Accepted);
-    if shared.ground.config.maxconns_fast {
+    if shared.globals.config.maxconns_fast {
         counted(pairs, shared, Group::Refused);
     }
     pairs.number("connection_structures", open);
@@ -131,10 +131,10 @@ fn udp_sockets(shared: &Shared) -> u64 {
 }
 
 fn network_pairs(pairs: &mut Pairs, shared: &Shared) {
-    if shared.ground.config.idle_timeout_seconds > 0 {
+    if shared.globals.config.idle_timeout_seconds > 0 {
         counted(pairs, shared, Group::Idle);
     }
-    let is_full = !shared.ground.config.maxconns_fast && shared.admission.is_full();
+    let is_full = !shared.globals.config.maxconns_fast && shared.admission.is_full();
     counted(pairs, shared, Group::Bytes);
     pairs.number("limit_maxbytes", shared.memory.budget.limit_bytes());
     pairs.number("accepting_conns", u64::from(!is_full));
@@ -157,7 +157,7 @@ fn index_pairs(pairs: &mut Pairs, reports: &[&ShardReport]) {
 }
 
 fn slab_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
-    if shared.ground.config.slab_reassign {
+    if shared.globals.config.slab_reassign {
         pairs.number(
             "slab_reassign_rescues",
             total(reports, |stats| stats.slab_reassign_rescues),
@@ -184,14 +184,14 @@ fn slab_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
         );
         pairs.number("slabs_moved", total(reports, |stats| stats.slabs_moved));
     }
-    if shared.ground.tuning.lru_crawler.is_on() {
+    if shared.globals.tuning.lru_crawler.is_on() {
         pairs.number(
             "lru_crawler_running",
             u64::from(shared.crawler.is_running()),
         );
         pairs.number("lru_crawler_starts", shared.crawler.starts());
     }
-    if shared.ground.config.lru_maintainer {
+    if shared.globals.config.lru_maintainer {
         pairs.number("lru_maintainer_juggles", 0);
     }
 }
@@ -215,11 +215,11 @@ fn tls_pairs(pairs: &mut Pairs, shared: &Shared) {
     let Some(tls) = &shared.admission.tls else {
         return;
     };
-    if shared.ground.config.ssl.session_cache {
+    if shared.globals.config.ssl.session_cache {
         counted(pairs, shared, Group::TlsSessions);
     }
     counted(pairs, shared, Group::TlsErrors);
-    let age = tls.seconds_since_refresh(shared.ground.clock.now().0);
+    let age = tls.seconds_since_refresh(shared.globals.clock.now().0);
     pairs.number("time_since_server_cert_refresh", u64::from(age));
 }
 
@@ -239,7 +239,7 @@ fn item_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
         "evicted_unfetched",
         total(reports, |stats| stats.evicted_unfetched),
     );
-    if shared.ground.config.lru_maintainer {
+    if shared.globals.config.lru_maintainer {
         pairs.number("evicted_active", 0);
     }
     pairs.number("evictions", total(reports, |stats| stats.evictions));
@@ -253,7 +253,7 @@ fn item_pairs(pairs: &mut Pairs, shared: &Shared, reports: &[&ShardReport]) {
         total(reports, |stats| stats.crawler_items_checked),
     );
     pairs.number("lrutail_reflocked", 0);
-    if shared.ground.config.lru_maintainer {
+    if shared.globals.config.lru_maintainer {
         for name in [
             "moves_to_cold",
             "moves_to_warm",

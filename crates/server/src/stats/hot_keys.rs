@@ -12,7 +12,7 @@ const KEYS_SHOWN: usize = 20;
 /// The whole reply.
 pub(crate) fn render(shared: &Shared, reports: &[HotKeysReport]) -> Pairs {
     let mut pairs = Pairs::default();
-    if !shared.ground.config.hot_keys {
+    if !shared.globals.config.hot_keys {
         pairs.text("hotkeys_status", "disabled");
         return pairs;
     }

@@ -9,14 +9,14 @@ use super::{ClassTotal, class_totals};
 /// The whole reply.
 pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
     let mut pairs = Pairs::default();
-    let has_temp = shared.ground.tuning.temp_lru.is_on();
+    let has_temp = shared.globals.tuning.temp_lru.is_on();
     for class in class_totals(reports, |class| class.number > 0) {
         let mut class_pairs = Class {
             pairs: &mut pairs,
             id: class.class_id,
         };
-        class_pairs.counts(&class, shared.ground.config.lru_maintainer, has_temp);
-        class_pairs.outcomes(&class, shared.ground.config.lru_maintainer);
+        class_pairs.counts(&class, shared.globals.config.lru_maintainer, has_temp);
+        class_pairs.outcomes(&class, shared.globals.config.lru_maintainer);
     }
     pairs
 }

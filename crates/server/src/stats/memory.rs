@@ -37,7 +37,7 @@ fn conn_pairs(pairs: &mut Pairs, shared: &Shared) {
             .map(|memory| part(memory).load(Ordering::Relaxed))
             .sum()
     };
-    pairs.number("conn_mem_limit", shared.ground.config.conn_mem_limit_bytes);
+    pairs.number("conn_mem_limit", shared.globals.config.conn_mem_limit_bytes);
     pairs.number("conn_input", sum(|memory| &memory.input));
     pairs.number("conn_output", sum(|memory| &memory.output));
     pairs.number("conn_work", sum(|memory| &memory.work));

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::ground::config::Authentication;
-use crate::ground::config::{Config, SLAB_PAGE_BYTES};
-use crate::ground::listeners::TlsKind;
-use crate::ground::tuning::Tuning;
+use crate::base::config::Authentication;
+use crate::base::config::{Config, SLAB_PAGE_BYTES};
+use crate::base::listeners::TlsKind;
+use crate::base::tuning::Tuning;
 use crate::shared::Shared;
 
 use crate::operation::Pairs;
@@ -19,14 +19,14 @@ const DEFAULT_CHUNK_SIZE: u32 = 48;
 /// The whole reply.
 pub(crate) fn render(shared: &Shared) -> Pairs {
     let mut pairs = Pairs::default();
-    let config = &shared.ground.config;
+    let config = &shared.globals.config;
     pairs.number("maxbytes", shared.memory.budget.limit_bytes());
-    connection_pairs(&mut pairs, config, shared.ground.verbosity());
-    memory_pairs(&mut pairs, config, &shared.ground.tuning);
-    command_pairs(&mut pairs, config, &shared.ground.tuning);
-    maintenance_pairs(&mut pairs, config, &shared.ground.tuning);
-    lru_pairs(&mut pairs, config, &shared.ground.tuning);
-    buffer_pairs(&mut pairs, config, &shared.ground.tuning);
+    connection_pairs(&mut pairs, config, shared.globals.verbosity());
+    memory_pairs(&mut pairs, config, &shared.globals.tuning);
+    command_pairs(&mut pairs, config, &shared.globals.tuning);
+    maintenance_pairs(&mut pairs, config, &shared.globals.tuning);
+    lru_pairs(&mut pairs, config, &shared.globals.tuning);
+    buffer_pairs(&mut pairs, config, &shared.globals.tuning);
     pairs
 }
 

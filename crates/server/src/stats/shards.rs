@@ -3,8 +3,8 @@
 
 use corecached_engine::KeyHasher;
 
-use crate::ground::config::EVICTION;
-use crate::ground::counters::Group;
+use crate::base::config::EVICTION;
+use crate::base::counters::Group;
 use crate::shared::Shared;
 
 use crate::operation::{Pairs, ShardReport};
@@ -15,12 +15,12 @@ pub(crate) fn render(shared: &Shared, reports: &[&ShardReport]) -> Pairs {
     pairs.text("corecached_version", env!("CARGO_PKG_VERSION"));
     pairs.number("shards", shared.route.len() as u64);
     pairs.text("hash", KeyHasher::NAME);
-    if shared.ground.config.shard_port > 0 {
+    if shared.globals.config.shard_port > 0 {
         // A client that knows the seed can make keys that collide (docs/security.md): it is shown only where clients
         // need it.
-        pairs.number("hash_seed", shared.ground.hasher.seed());
+        pairs.number("hash_seed", shared.globals.hasher.seed());
     }
-    pairs.number("shard_port", u64::from(shared.ground.config.shard_port));
+    pairs.number("shard_port", u64::from(shared.globals.config.shard_port));
     pairs.text("eviction", EVICTION);
     pairs.text("mapping", "((hash>>32)*shards)>>32");
     for report in reports {
@@ -40,7 +40,7 @@ fn shard_pairs(pairs: &mut Pairs, shared: &Shared, report: &ShardReport) {
     number("memory_bytes", report.engine.charged_bytes);
     let memory = shared.memory.engine(report.shard);
     number("turnover_ms", memory.turnover_ms().unwrap_or(0));
-    let now_ms = shared.ground.clock.now_ms();
+    let now_ms = shared.globals.clock.now_ms();
     number("idle_seconds", memory.idle_ms(now_ms).min(now_ms) / 1000);
     counters.tell(Group::ShardPages, &mut number);
     number("cmd_get", report.engine.cmd_get);

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use corecached_protocol::event;
 use corecached_protocol::text::Streams;
 
-use crate::ground::config::Config;
+use crate::base::config::Config;
 use crate::ids::{ConnId, ShardId};
 
 pub(crate) use log::{EventLog, Lines};

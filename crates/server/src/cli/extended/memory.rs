@@ -1,8 +1,8 @@
 //! `-o` of memory: slab classes, pages, eviction and the index.
 
+use crate::base::config::{Config, EVICTION};
 use crate::cli::error::CliError;
 use crate::cli::number::{leading_float, leading_integer};
-use crate::ground::config::{Config, EVICTION};
 
 use super::values::kilobytes;
 

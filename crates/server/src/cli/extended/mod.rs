@@ -8,8 +8,8 @@ mod network;
 mod upkeep;
 mod values;
 
-use crate::ground::config::{Config, SLAB_PAGE_BYTES};
-use crate::ground::cpus::Pinning;
+use crate::base::config::{Config, SLAB_PAGE_BYTES};
+use crate::base::cpus::Pinning;
 
 use super::draft::Draft;
 use super::error::CliError;

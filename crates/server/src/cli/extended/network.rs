@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use corecached_reactor::Io;
 
+use crate::base::config::Config;
 use crate::cli::error::CliError;
 use crate::cli::number::{leading_integer, whole_u32};
-use crate::ground::config::Config;
 
 use super::values::{unparsable, unsigned};
 

@@ -1,8 +1,8 @@
 //! `-o` of work in the background, none of which has an effect here.
 
+use crate::base::config::Config;
 use crate::cli::error::CliError;
 use crate::cli::number::{leading_integer, whole_u32};
-use crate::ground::config::Config;
 
 use super::values::unsigned;
 

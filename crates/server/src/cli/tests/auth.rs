@@ -1,7 +1,7 @@
 //! Tests of `-Y`, `-S`, and the environment variables that belong to them.
 
 use super::*;
-use crate::ground::config::Authentication;
+use crate::base::config::Authentication;
 
 const NO_BINARY: &str =
     "ERROR: You cannot allow the BINARY protocol while using ascii authentication tokens.";

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use corecached_tls::{KeyFormat, MinVersion, VerifyMode};
 
 use super::*;
-use crate::ground::listeners::TlsKind;
+use crate::base::listeners::TlsKind;
 
 const CHAIN: &str = "ssl_chain_cert=/c.pem";
 

@@ -22,10 +22,10 @@ pub(super) fn store(
     let announced = Announced {
         key: request.key,
         hash: cx.hash(request.key),
-        mode: mode(head, request, cx.shared.ground.config.cas_enabled),
+        mode: mode(head, request, cx.shared.globals.config.cas_enabled),
         client_flags: request.client_flags,
         deadline: cx.times().deadline(request.exptime),
-        extras: extras(head, request, cx.shared.ground.config.cas_enabled),
+        extras: extras(head, request, cx.shared.globals.config.cas_enabled),
         value_bytes: request.value_bytes as usize,
         line_end: b"",
         style: Style::Binary(head),

@@ -25,7 +25,7 @@ pub(super) fn command(
         Request::Version => conn.say(reply::VERSION, cx),
         Request::MetaNoop => conn.say(reply::MN, cx),
         Request::Verbosity { level, noreply } => {
-            cx.shared.ground.set_verbosity(level as u8);
+            cx.shared.globals.set_verbosity(level as u8);
             crate::process::set_verbosity(level as u8);
             cx.shared.watch.show_lookups(level > 2);
             conn.say_unless(noreply, reply::OK, cx);
@@ -48,12 +48,12 @@ pub(super) fn command(
         Request::Shutdown { mode, noreply } => return shutdown(conn, mode, noreply, line, cx),
         Request::Slabs { request, noreply } => slabs(conn, request, noreply, cx),
         Request::Lru { request, noreply } => {
-            let line = tune::lru(request, &cx.shared.ground);
+            let line = tune::lru(request, &cx.shared.globals);
             conn.say_unless(noreply, line, cx);
         }
         Request::LruCrawler { request, noreply } => lru_crawler(conn, request, noreply, cx),
         Request::DebugTime { time, noreply } => {
-            let line = tune::debugtime(time, &cx.shared.ground);
+            let line = tune::debugtime(time, &cx.shared.globals);
             conn.say_unless(noreply, line, cx);
         }
         Request::Watch { streams } => watch::watch(conn, streams, cx),
@@ -72,11 +72,11 @@ fn unreachable_request(conn: &mut Conn, cx: &mut Cx<'_>) {
 /// `slabs`: a page is moved by all shards, anything else is a setting.
 fn slabs(conn: &mut Conn, request: SlabsRequest, noreply: bool, cx: &mut Cx<'_>) {
     match request {
-        SlabsRequest::Reassign(Some(classes)) if cx.shared.ground.config.slab_reassign => {
+        SlabsRequest::Reassign(Some(classes)) if cx.shared.globals.config.slab_reassign => {
             broadcast::reassign(conn, classes, Style::text_unless(noreply), cx);
         }
         request => {
-            let line = tune::slabs(request, &cx.shared.ground);
+            let line = tune::slabs(request, &cx.shared.globals);
             conn.say_unless(noreply, line, cx);
         }
     }
@@ -86,7 +86,7 @@ fn slabs(conn: &mut Conn, request: SlabsRequest, noreply: bool, cx: &mut Cx<'_>)
 fn lru_crawler(conn: &mut Conn, request: CrawlerRequest, noreply: bool, cx: &mut Cx<'_>) {
     let line = match request {
         CrawlerRequest::Crawl(target) => Some(walk::crawl(target, cx)),
-        request => tune::lru_crawler(request, &cx.shared.ground),
+        request => tune::lru_crawler(request, &cx.shared.globals),
     };
     match line {
         Some(line) => conn.say_unless(noreply, line, cx),
@@ -127,7 +127,7 @@ fn shutdown(
     cx: &mut Cx<'_>,
 ) -> Step {
     let refusal = match mode {
-        _ if !cx.shared.ground.config.shutdown_enabled => reply::SHUTDOWN_DISABLED,
+        _ if !cx.shared.globals.config.shutdown_enabled => reply::SHUTDOWN_DISABLED,
         ShutdownMode::Unknown => reply::SHUTDOWN_MODE,
         ShutdownMode::Now => return end_process(conn, libc::SIGINT),
         ShutdownMode::Graceful => return end_process(conn, libc::SIGUSR1),

@@ -4,14 +4,14 @@
 use corecached_protocol::reply;
 use corecached_protocol::text::{CrawlerRequest, DebugTime, LruRequest, SlabsRequest};
 
-use crate::ground::Ground;
+use crate::base::Globals;
 
 /// `slabs automove`, and a `slabs reassign` that is refused here: one that names two classes, where pages may be moved,
 /// goes to all shards instead.
-pub(super) fn slabs(request: SlabsRequest, ground: &Ground) -> &'static [u8] {
-    let tuning = &ground.tuning;
+pub(super) fn slabs(request: SlabsRequest, globals: &Globals) -> &'static [u8] {
+    let tuning = &globals.tuning;
     match request {
-        SlabsRequest::Reassign(_) if !ground.config.slab_reassign => {
+        SlabsRequest::Reassign(_) if !globals.config.slab_reassign => {
             return reply::REASSIGN_DISABLED;
         }
         SlabsRequest::Reassign(_) => return reply::BAD_FORMAT,
@@ -24,8 +24,8 @@ pub(super) fn slabs(request: SlabsRequest, ground: &Ground) -> &'static [u8] {
 }
 
 /// `lru`.
-pub(super) fn lru(request: LruRequest, ground: &Ground) -> &'static [u8] {
-    let tuning = &ground.tuning;
+pub(super) fn lru(request: LruRequest, globals: &Globals) -> &'static [u8] {
+    let tuning = &globals.tuning;
     match request {
         LruRequest::Tune {
             hot_pct,
@@ -38,7 +38,7 @@ pub(super) fn lru(request: LruRequest, ground: &Ground) -> &'static [u8] {
             tuning.hot_max_factor.set(hot_factor);
             tuning.warm_max_factor.set(warm_factor);
         }
-        _ if !ground.config.lru_maintainer => return reply::ERROR,
+        _ if !globals.config.lru_maintainer => return reply::ERROR,
         LruRequest::Segmented(on) => tuning.lru_segmented.set(on),
         LruRequest::TempTtl(seconds) => {
             tuning.temp_lru.set(seconds.is_some());
@@ -51,8 +51,8 @@ pub(super) fn lru(request: LruRequest, ground: &Ground) -> &'static [u8] {
 }
 
 /// `lru_crawler`, as far as it changes settings; `None` for the forms that look at items.
-pub(super) fn lru_crawler(request: CrawlerRequest, ground: &Ground) -> Option<&'static [u8]> {
-    let tuning = &ground.tuning;
+pub(super) fn lru_crawler(request: CrawlerRequest, globals: &Globals) -> Option<&'static [u8]> {
+    let tuning = &globals.tuning;
     match request {
         CrawlerRequest::Enable if tuning.lru_crawler.turn_on() => {
             return Some(reply::CRAWLER_NOT_STARTED);
@@ -69,13 +69,13 @@ pub(super) fn lru_crawler(request: CrawlerRequest, ground: &Ground) -> Option<&'
 }
 
 /// `debugtime`.
-pub(super) fn debugtime(time: DebugTime, ground: &Ground) -> &'static [u8] {
+pub(super) fn debugtime(time: DebugTime, globals: &Globals) -> &'static [u8] {
     match time {
-        _ if !ground.config.debugtime => return reply::ERROR,
+        _ if !globals.config.debugtime => return reply::ERROR,
         DebugTime::Unknown => return reply::ERROR,
-        DebugTime::Pause => ground.clock.pause(),
-        DebugTime::Resume => ground.clock.go_on(),
-        DebugTime::Forward(seconds) => ground.clock.set_forward(seconds),
+        DebugTime::Pause => globals.clock.pause(),
+        DebugTime::Resume => globals.clock.go_on(),
+        DebugTime::Forward(seconds) => globals.clock.set_forward(seconds),
     }
     reply::OK
 }

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use crate::ground::config::Config;
+use crate::base::config::Config;
 
 /// A number that commands change.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
-//! The settings, the clock and the counters, on which everything else is built. `ground` knows nothing of sockets,
-//! shards or connections.
+//! The settings, the clock and the counters, on which everything else is built. No file here knows anything of
+//! sockets, shards or connections.
 //!
 //! ```text
 //! config listeners ssl   settings of the command line
@@ -26,9 +26,9 @@ use clock::Clock;
 use config::Config;
 use tuning::Tuning;
 
-/// State that all threads may read at any time.
+/// State of the whole process that all threads may read at any time.
 #[derive(Debug)]
-pub(crate) struct Ground {
+pub(crate) struct Globals {
     /// The settings of the command line.
     pub(crate) config: Config,
     /// The settings that commands change.
@@ -41,10 +41,10 @@ pub(crate) struct Ground {
     verbosity: AtomicU8,
 }
 
-impl Ground {
-    /// The ground of a server with the settings `config`.
-    pub(crate) fn new(config: Config, clock: Clock, hasher: KeyHasher) -> Ground {
-        Ground {
+impl Globals {
+    /// The state of a server that starts with the settings `config`.
+    pub(crate) fn new(config: Config, clock: Clock, hasher: KeyHasher) -> Globals {
+        Globals {
             tuning: Tuning::new(&config),
             is_stopping: AtomicBool::new(false),
             verbosity: AtomicU8::new(config.verbosity),
