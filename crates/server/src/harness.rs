@@ -20,8 +20,6 @@ use corecached_reactor::{Insert, Stream};
 use crate::base::config::Config;
 use crate::base::listeners::{BindingProtocol, TlsKind};
 use crate::conn::{Admittance, Conn, ConnTable, Cx, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
-use crate::dialect::dump::Walked;
-use crate::dialect::value::PinCookie;
 use crate::ids::{ConnId, ShardId};
 use crate::latency::Tally;
 use crate::lending::core::Core;
@@ -31,6 +29,8 @@ use crate::route::control::Control;
 use crate::route::router::Router;
 use crate::run::{Built, build};
 use crate::shared::Shared;
+use crate::wire::dump::Walked;
+use crate::wire::value::PinCookie;
 
 /// Memory for everything that a test sends: if items were evicted, the result would depend on the pieces.
 const MEMORY_BYTES: u64 = 64 << 20;

@@ -9,7 +9,6 @@ mod base;
 mod cli;
 mod conn;
 mod crawler;
-mod dialect;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub mod harness;
@@ -34,6 +33,7 @@ mod stats;
 mod tls;
 mod verbose;
 mod watch;
+mod wire;
 
 use std::process::ExitCode;
 

@@ -22,7 +22,6 @@ use corecached_reactor::{Insert, Stream};
 use crate::base::config::Config;
 use crate::base::listeners::{BindingProtocol, TlsKind};
 use crate::conn::{Admittance, Conn, ConnTable, Cx, Gather, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
-use crate::dialect::value::PinCookie;
 use crate::ids::{ConnId, ReplyTo, ShardId};
 use crate::latency::Tally;
 use crate::lending::batch::Delivery;
@@ -34,6 +33,7 @@ use crate::replies::{ReplyBuffers, Told};
 use crate::route::router::Router;
 use crate::run::build;
 use crate::shared::Shared;
+use crate::wire::value::PinCookie;
 
 const LISTENER: ListenerId = ListenerId(0);
 

@@ -6,9 +6,9 @@ use corecached_protocol::reply;
 
 use super::step::Step;
 use super::{Conn, Cx};
-use crate::dialect::{Style, ask};
 use crate::latency::Kind;
 use crate::operation::op::{Op, Verb};
+use crate::wire::{Style, request};
 
 /// Keys that are hashed and prefetched together: enough to overlap their cache misses, few enough for the line buffers.
 pub(super) const LOOKAHEAD: usize = 16;
@@ -81,7 +81,7 @@ pub(super) fn run<'b>(
 #[inline]
 fn answer(conn: &mut Conn, get: &Get<'_>, hash: KeyHash, cx: &mut Cx<'_>) {
     let fetch = match &get.style {
-        Style::Meta(style) => ask::meta::fetch(style, cx.times()),
+        Style::Meta(style) => request::meta::fetch(style, cx.times()),
         _ => Fetch::Count,
     };
     let op = Op {

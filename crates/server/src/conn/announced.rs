@@ -2,8 +2,8 @@
 
 use corecached_engine::{Deadline, KeyHash, Reserve, StoreExtras, StoreMode};
 
-use crate::dialect::Style;
 use crate::operation::op::{Change, Op, Verb};
+use crate::wire::Style;
 
 /// A storage command whose value follows.
 #[derive(Clone, Copy, Debug)]

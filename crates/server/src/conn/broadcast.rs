@@ -4,12 +4,12 @@
 use corecached_engine::{ReassignOutcome, Seconds};
 use corecached_protocol::exptime;
 
-use crate::dialect::Style;
-use crate::dialect::dump::Walked;
-use crate::dialect::notice::Notice;
 use crate::operation::execute::run_on_shard;
 use crate::operation::walk::Place;
 use crate::watch::PREFIXES_PER_STEP;
+use crate::wire::Style;
+use crate::wire::dump::Walked;
+use crate::wire::notice::Notice;
 
 use super::gather::{Gather, GatherKind};
 use super::{Conn, Cx};

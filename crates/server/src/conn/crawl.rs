@@ -12,12 +12,12 @@ use corecached_engine::{PageCursor, WalkCursor};
 use corecached_protocol::dump as dump_line;
 use corecached_protocol::reply;
 
-use crate::dialect::Style;
-use crate::dialect::dump::{Dump, DumpForm, Sizes, Walked};
 use crate::ids::ShardId;
 use crate::operation::walk::{Place, WalkStep};
 use crate::shared::Shared;
 use crate::watch::PrefixRows;
+use crate::wire::Style;
+use crate::wire::dump::{Dump, DumpForm, Sizes, Walked};
 
 /// Most bytes that `stats cachedump` answers.
 const CACHEDUMP_BYTES_MAX: usize = 2 << 20;

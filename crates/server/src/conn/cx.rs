@@ -3,12 +3,12 @@
 use corecached_engine::KeyHash;
 
 use crate::base::counters::NetCounters;
-use crate::dialect::ask::Times;
 use crate::latency::Tally;
 use crate::operation::access::Access;
 use crate::replies::ReplyBuffers;
 use crate::route::router::Router;
 use crate::shared::Shared;
+use crate::wire::request::Times;
 
 /// The parts of its shard that a connection uses while it works on input.
 pub(crate) struct Cx<'a> {

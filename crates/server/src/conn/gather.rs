@@ -3,9 +3,6 @@
 
 use corecached_engine::{ClassStats, ReassignOutcome, Seconds};
 
-use crate::dialect::Style;
-use crate::dialect::dump::Walked;
-use crate::dialect::notice::Notice;
 use crate::ids::ReplySeq;
 use crate::operation::op::ShardOp;
 use crate::operation::outcome::ShardOutcome;
@@ -13,6 +10,9 @@ use crate::operation::{HotKeysReport, ShardReport};
 use crate::shared::Shared;
 use crate::stats;
 use crate::watch::PrefixRows;
+use crate::wire::Style;
+use crate::wire::dump::Walked;
+use crate::wire::notice::Notice;
 
 /// The command or step that is gathered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,14 +13,14 @@ use corecached_engine::Seconds;
 use corecached_protocol::Codec;
 use corecached_reactor::{Outgoing, Reactor, SendId};
 
-use crate::dialect::notice::Notice;
-use crate::dialect::{Style, answer, elsewhere};
 use crate::ids::{ReplySeq, ReplyTo, ShardId};
 use crate::operation::execute::execute;
 use crate::operation::op::Op;
 use crate::replies::{ReplyBuffers, Told};
 use crate::shared::Shared;
 use crate::verbose;
+use crate::wire::notice::Notice;
+use crate::wire::{Style, answer, remote_read};
 
 use super::gather::Gather;
 use super::sending::{InDoubt, Sending};
@@ -45,7 +45,7 @@ impl Conn {
     pub(super) fn submit(&mut self, op: &Op<'_>, style: &Style<'_>, cx: &mut Cx<'_>) {
         let owner = cx.shared.route.owner_of(op.hash);
         if owner != cx.access.shard {
-            if elsewhere::may_read(op, style) && self.read(owner, (op, style), cx) {
+            if remote_read::may_read(op, style) && self.read(owner, (op, style), cx) {
                 return;
             }
             if self.run_at_once(owner, (op, style), cx) {
@@ -100,7 +100,7 @@ impl Conn {
         let shown = self.shown_at();
         self.replies.write(reply_buffers, |out| {
             let begun = out.bytes.len();
-            let read = elsewhere::read((reader, owner), log, access, op, out);
+            let read = remote_read::read((reader, owner), log, access, op, out);
             show(shown, &out.bytes[begun..]);
             read
         })

@@ -3,10 +3,10 @@
 use corecached_protocol::reply;
 use corecached_protocol::text::{DetailMode, StatsRequest};
 
-use crate::dialect::Style;
-use crate::dialect::notice::Notice;
 use crate::operation::Pairs;
 use crate::stats;
+use crate::wire::Style;
+use crate::wire::notice::Notice;
 
 use super::crawl::CrawlKind;
 use super::gather::GatherKind;

@@ -3,13 +3,13 @@
 use corecached_protocol::reply;
 use corecached_protocol::text::{CrawlTarget, CrawlerRequest};
 
-use crate::dialect::Style;
-use crate::dialect::dump;
-use crate::dialect::notice::Notice;
 use crate::operation::Pairs;
 use crate::operation::walk::Place;
 use crate::route::control::Control;
 use crate::shared::Shared;
+use crate::wire::Style;
+use crate::wire::dump;
+use crate::wire::notice::Notice;
 
 use super::course::Stop;
 use super::crawl::{Crawl, CrawlKind};

@@ -18,9 +18,6 @@ use std::os::fd::RawFd;
 use corecached_engine::KeyHash;
 use corecached_reactor::Outgoing;
 
-use crate::dialect::answer::answer;
-use crate::dialect::dump::{self, Dump, Walked};
-use crate::dialect::style::Style;
 use crate::ids::{ConnId, ReplyTo};
 use crate::operation::access::Access;
 use crate::operation::execute::run_on_shard;
@@ -29,6 +26,9 @@ use crate::operation::op::{Op, ShardOp, Verb};
 use crate::operation::outcome::ShardOutcome;
 use crate::operation::walk::WalkStep;
 use crate::replies::{self, Told};
+use crate::wire::answer::answer;
+use crate::wire::dump::{self, Dump, Walked};
+use crate::wire::style::Style;
 
 /// The most memory that is kept for the next batch: of keys and values, and (in all 200 KiB) of operations and answers.
 const ARENA_BYTES_KEPT: usize = 256 * 1024;

@@ -1,8 +1,8 @@
 //! Names and values: every `stats` renderer produces them, whichever protocol the client speaks.
 //!
 //! ```text
-//!   stats/*.rs -> Pairs --+-> text     STAT <name> <value>\r\n ... END\r\n      (dialect/text.rs)
-//!                         +-> binary   a packet for each, then an empty one     (dialect/binary.rs)
+//!   stats/*.rs -> Pairs --+-> text     STAT <name> <value>\r\n ... END\r\n      (wire/text.rs)
+//!                         +-> binary   a packet for each, then an empty one     (wire/binary.rs)
 //!                         +-> metrics  families and samples                     (metrics/)
 //! ```
 

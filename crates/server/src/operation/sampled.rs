@@ -6,7 +6,7 @@
 //!             +--> hot keys: the key is counted
 //!             +--> estimate: a get is noted as it will turn out, a change as the item is afterwards --> buffer
 //!
-//!   a get that was answered from another shard's memory --> read_elsewhere --> log of reads --> that shard's buffer
+//!   a get that was answered from another shard's memory --> count_remote_read --> log of reads --> that shard's buffer
 //! ```
 //!
 //! A sampled operation looks its key up once more. The samples in the buffer are taken by the shard's upkeep
@@ -57,7 +57,7 @@ pub(super) fn sampled<'e>(access: &'e mut Access<'_>, op: &Op<'_>) -> Outcome<'e
 
 /// Logs a get that was answered from the memory of another shard, its owner, if it is sampled. `found` is the item.
 #[inline]
-pub(crate) fn read_elsewhere(
+pub(crate) fn count_remote_read(
     access: &mut Access<'_>,
     log: (&mut ReadLog, ShardId),
     op: &Op<'_>,

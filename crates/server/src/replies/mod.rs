@@ -15,8 +15,8 @@ use std::collections::VecDeque;
 
 use corecached_reactor::{Insert, Outgoing};
 
-use crate::dialect::value::SEND_IN_PLACE_BYTES;
 use crate::ids::ReplySeq;
+use crate::wire::value::SEND_IN_PLACE_BYTES;
 
 mod buffers;
 

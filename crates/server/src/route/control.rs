@@ -3,10 +3,10 @@
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::Sender;
 
-use crate::dialect::Style;
 use crate::ids::{ConnId, ReplyTo, ShardId};
 use crate::listen::ListenerId;
 use crate::operation::ShardReport;
+use crate::wire::Style;
 
 /// A message to a shard's network side, from any thread.
 pub(crate) enum Control {

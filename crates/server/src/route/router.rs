@@ -11,7 +11,7 @@
 //! If nothing waits for B, and B's engine can be borrowed at this very moment, an operation is run at once: its reply
 //! is written in its place, and nothing is copied.
 //!
-//! Gets read the other shard's memory instead (`dialect/elsewhere.rs`). Notes of these reads, from which the other
+//! Gets read the other shard's memory instead (`wire/remote_read.rs`). Notes of these reads, from which the other
 //! engine learns that its items were used, go the same way, before lookups that follow. If none follow, the notes go
 //! now and then.
 //!
@@ -23,8 +23,6 @@ use std::os::fd::RawFd;
 use corecached_engine::{Seconds, StagedTicket};
 
 use crate::base::counters::NetCounters;
-use crate::dialect::Style;
-use crate::dialect::dump::Dump;
 use crate::ids::{ConnId, ReplyTo, ShardId};
 use crate::lending::batch::Batch;
 use crate::lending::core::Cores;
@@ -34,6 +32,8 @@ use crate::operation::op::{Op, ShardOp, Verb};
 use crate::operation::reads::ReadLog;
 use crate::operation::walk::WalkStep;
 use crate::watch::Lines;
+use crate::wire::Style;
+use crate::wire::dump::Dump;
 
 use super::empty_batches::EmptyBatches;
 use super::peer::{LOAN_BYTES_MAX, Leavings, Lender, NOBODY, Peer, PeerQueues};

@@ -11,8 +11,6 @@ use tracing::{debug, error, warn};
 
 use crate::base::listeners::TlsKind;
 use crate::conn::{Admittance, Conn, Link, Secure};
-use crate::dialect::dump::Walked;
-use crate::dialect::notice::Notice;
 use crate::ids::{ConnId, ShardId};
 use crate::lending::core::Core;
 use crate::listen::ListenerId;
@@ -22,6 +20,8 @@ use crate::replies::Told;
 use crate::route::control::Control;
 use crate::route::stage::Stage;
 use crate::tls::Tls;
+use crate::wire::dump::Walked;
+use crate::wire::notice::Notice;
 
 use super::Net;
 use super::describe::describe;

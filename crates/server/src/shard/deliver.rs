@@ -6,13 +6,13 @@ use std::mem::take;
 use corecached_reactor::Insert;
 
 use crate::conn::Gather;
-use crate::dialect::value::PinCookie;
 use crate::ids::{ConnId, ReplyTo};
 use crate::lending::batch::Delivery;
 use crate::lending::core::Core;
 use crate::operation::op::ShardOp;
 use crate::operation::outcome::{Grant, ShardOutcome};
 use crate::replies::Told;
+use crate::wire::value::PinCookie;
 
 use crate::shared::Shared;
 

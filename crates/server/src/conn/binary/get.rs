@@ -4,7 +4,7 @@ use corecached_protocol::binary::{self, BinaryRequest, Parsed};
 
 use crate::conn::ahead::Get;
 use crate::conn::{Conn, Cx};
-use crate::dialect::Style;
+use crate::wire::Style;
 
 use super::answer::log_request;
 

@@ -1,4 +1,4 @@
-//! The binary protocol: parsed packets become operations. Where outcomes become packets (`dialect/binary.rs`) it is
+//! The binary protocol: parsed packets become operations. Where outcomes become packets (`wire/binary.rs`) it is
 //! decided which packets are answered, and how; packets that no shard is asked about are answered here.
 
 mod answer;
@@ -11,9 +11,9 @@ use corecached_protocol::binary::{self, BinaryRequest, Head, Parsed, Status, rep
 use corecached_protocol::event::CloseReason;
 use corecached_protocol::reply::COMPATIBILITY_VERSION;
 
-use crate::dialect::{Style, ask};
 use crate::latency::Kind;
 use crate::operation::op::{Change, Op, Verb};
+use crate::wire::{Style, request};
 
 use super::ahead::{self, Get};
 use super::course::Stop;
@@ -54,7 +54,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
         }
         BinaryRequest::Delete { key, cas, .. } => {
             let delete = Delete {
-                compare: ask::binary::compare(cas),
+                compare: request::binary::compare(cas),
                 ..Delete::default()
             };
             let command = "delete";
@@ -112,7 +112,7 @@ fn keyed(conn: &mut Conn, head: Head, key: &[u8], verb: Verb<'_>, cx: &mut Cx<'_
 }
 
 fn arith(conn: &mut Conn, head: Head, request: &BinaryRequest<'_>, cx: &mut Cx<'_>) {
-    if let Some((key, arith)) = ask::binary::arith(request, cx.times()) {
+    if let Some((key, arith)) = request::binary::arith(request, cx.times()) {
         keyed(conn, head, key, Verb::Change(Change::Arith(arith)), cx);
     }
 }

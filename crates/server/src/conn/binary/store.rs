@@ -7,8 +7,8 @@ use crate::conn::announced::Announced;
 use crate::conn::step::Step;
 use crate::conn::storing::{self, Taken};
 use crate::conn::{Conn, Cx};
-use crate::dialect::Style;
-use crate::dialect::ask::binary::{extras, mode};
+use crate::wire::Style;
+use crate::wire::request::binary::{extras, mode};
 
 /// Works on a storage packet; `data` are the bytes received behind its key.
 pub(super) fn store(

@@ -6,8 +6,8 @@ use corecached_protocol::text::{CrawlerRequest, Request, ShutdownMode, SlabsRequ
 
 use crate::conn::step::Step;
 use crate::conn::{Conn, Cx, broadcast, statistics, walk, watch};
-use crate::dialect::Style;
 use crate::route::control::Control;
+use crate::wire::Style;
 
 use super::tune;
 

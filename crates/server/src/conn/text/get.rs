@@ -19,9 +19,9 @@ use crate::conn::course::Stop;
 use crate::conn::key_run::{KeyRun, ManyStyle};
 use crate::conn::step::Step;
 use crate::conn::{Conn, Cx, Phase};
-use crate::dialect::{Style, ask};
 use crate::operation::op::{Op, Verb};
 use crate::verbose;
+use crate::wire::{Style, request};
 
 /// The get of one key, classic or meta, that `bytes` begins with, if it does.
 #[inline]
@@ -32,7 +32,7 @@ pub(super) fn next<'b>(conn: &Conn, bytes: &'b [u8], cx: &Cx<'_>) -> Option<Get<
     let (key, style) = match request {
         Request::Get { keys, with_cas } => (keys.single()?, Style::Text { with_cas }),
         Request::Meta(MetaRequest::Get(get)) => {
-            let style = ask::meta::get_style(&get, cx.times());
+            let style = request::meta::get_style(&get, cx.times());
             (get.key.as_sent()?, Style::Meta(style))
         }
         _ => return None,

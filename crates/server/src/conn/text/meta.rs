@@ -1,4 +1,4 @@
-//! The meta commands; what their flags mean for the operation is in `dialect/ask/meta.rs`.
+//! The meta commands; what their flags mean for the operation is in `wire/request/meta.rs`.
 
 use corecached_engine::Fetch;
 use corecached_protocol::KEY_BYTES_MAX;
@@ -9,10 +9,10 @@ use crate::conn::announced::Announced;
 use crate::conn::step::Step;
 use crate::conn::storing::{self, Taken};
 use crate::conn::{Conn, Cx};
-use crate::dialect::ask::meta::{arith, delete, fetch, get_style, mode, style};
-use crate::dialect::{MetaStyle, Style};
 use crate::latency::Kind;
 use crate::operation::op::{Change, Op, Verb};
+use crate::wire::request::meta::{arith, delete, fetch, get_style, mode, style};
+use crate::wire::{MetaStyle, Style};
 
 use super::get;
 

@@ -9,10 +9,10 @@ mod tune;
 use corecached_protocol::event::CloseReason;
 use corecached_protocol::text::{self, Parsed, Request};
 
-use crate::dialect::{Style, ask};
 use crate::latency::Kind;
 use crate::operation::op::{Op, Verb};
 use crate::verbose;
+use crate::wire::{Style, request};
 
 use super::ahead::{self, Get};
 use super::course::Stop;
@@ -131,7 +131,7 @@ fn is_long_work(request: &Request<'_>) -> bool {
 
 /// Has an item touched, deleted or counted up or down.
 fn change(conn: &mut Conn, request: &Request<'_>, cx: &mut Cx<'_>) {
-    let Some((key, change, noreply)) = ask::text::change(request, cx.times()) else {
+    let Some((key, change, noreply)) = request::text::change(request, cx.times()) else {
         return;
     };
     let op = Op {

@@ -7,7 +7,7 @@ use crate::conn::announced::Announced;
 use crate::conn::step::Step;
 use crate::conn::storing::{self, Taken};
 use crate::conn::{Conn, Cx};
-use crate::dialect::{Style, ask};
+use crate::wire::{Style, request};
 
 /// Executes a storage command; `data` are the bytes received behind its line.
 pub(super) fn store(
@@ -20,7 +20,7 @@ pub(super) fn store(
     let announced = Announced {
         key: request.key,
         hash: cx.hash(request.key),
-        mode: ask::text::store_mode(request),
+        mode: request::text::store_mode(request),
         client_flags: request.client_flags,
         deadline: cx.times().deadline(request.exptime),
         extras: StoreExtras::default(),

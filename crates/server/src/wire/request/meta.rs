@@ -1,4 +1,4 @@
-//! Meta requests: the meaning of their flags for the operation. Their meaning for the reply is in `dialect/meta.rs`.
+//! Meta requests: the meaning of their flags for the operation. Their meaning for the reply is in `wire/meta.rs`.
 //!
 //! Flags act in the order in which they were sent. For the operation this matters in two places: for an item that is
 //! created, the later one of `T` and `N` counts; and an `R` behind a `T` looks at the new time to live.
@@ -11,7 +11,7 @@ use corecached_protocol::meta::{
     ArithMode, Flags, MetaArith, MetaDelete, MetaGet, MetaKey, MetaSet, SetMode,
 };
 
-use crate::dialect::meta::MetaStyle;
+use crate::wire::meta::MetaStyle;
 
 use super::Times;
 

@@ -1,26 +1,28 @@
-//! What protocols mean: requests become operations (`ask/`), and outcomes become bytes, in a file for each protocol and
-//! nowhere else.
+//! What goes over the wire: requests become operations (`request/`), and outcomes become bytes, in a file for each
+//! protocol and nowhere else.
 //!
 //! ```text
 //!   request --> Op ------> execute --> Outcome --+--> text      what comes before a value, or all of the reply
 //!          +--> Style -------------------------- +--> meta
 //!                                                +--> binary
-//!   style   the protocol of a reply                answer   an operation is run, and its reply is written
-//!   elsewhere  a lookup in another shard's memory, answered here
-//!   value   the value of a hit behind that: copied, or sent from where it is
-//!   notice  replies to commands that are not about a key       dump   lines about items that a walk passes
+//!   style        the protocol of a reply
+//!   answer       an operation is run, and its reply is written
+//!   remote_read  a lookup in another shard's memory, answered here
+//!   value        the value of a hit behind that: copied, or sent from where it is
+//!   notice       replies to commands that are not about a key
+//!   dump         lines about items that a walk passes
 //! ```
 //!
 //! The crate `protocol` turns bytes into requests and knows no item. A connection goes through its input request by
 //! request (`conn/text`, `conn/binary`).
 
 pub(crate) mod answer;
-pub(crate) mod ask;
 mod binary;
 pub(crate) mod dump;
-pub(crate) mod elsewhere;
 mod meta;
 pub(crate) mod notice;
+pub(crate) mod remote_read;
+pub(crate) mod request;
 pub(crate) mod style;
 mod text;
 pub(crate) mod value;

@@ -69,7 +69,7 @@ pub(crate) fn read(
         Read::Hit(facts) => {
             out.bytes.extend_from_slice(end);
             access.engine.count_read_hit(facts.class);
-            sampled::read_elsewhere(access, (log, owner), op, Some(&facts));
+            sampled::count_remote_read(access, (log, owner), op, Some(&facts));
             log.add(LoggedRead {
                 owner,
                 class: facts.class,
@@ -79,7 +79,7 @@ pub(crate) fn read(
         Read::Miss if creates(op) => return false,
         Read::Miss => {
             access.engine.count_read_miss();
-            sampled::read_elsewhere(access, (log, owner), op, None);
+            sampled::count_remote_read(access, (log, owner), op, None);
             style.miss(op, &mut out.bytes);
         }
         Read::Ask => return false,

@@ -1,5 +1,5 @@
 //! Runs an operation on this core's turn or loan, and writes its reply: the way of all operations but lookups in
-//! another shard's memory (`elsewhere.rs`).
+//! another shard's memory (`remote_read.rs`).
 
 use corecached_reactor::Outgoing;
 
