@@ -9,8 +9,8 @@
 //!   watch       watchers, and `stats detail`        reloads     files that SIGHUP reads again
 //! ```
 //!
-//! Nothing here is locked on the request path, but for the buffers of watchers while there are any. The inbox of a shard
-//! is for rare messages, and the estimate is fed by upkeep.
+//! Nothing here is locked on the request path, but for the buffers of watchers while there are any. The inbox of a
+//! shard is for rare messages, and the estimate is fed by upkeep.
 
 use std::sync::Arc;
 

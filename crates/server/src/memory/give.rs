@@ -90,9 +90,9 @@ fn give(near: &Neighbours<'_>, donor: ShardId, engine: &mut Engine, idle_ms: u64
     release
 }
 
-/// Empties pages of other shards, however young, for a value in the shard `needy` that lacks `bytes` and finds no memory
-/// there although everything else has been evicted. It empties as many as needed, or as can be emptied in a slice of
-/// time.
+/// Empties pages of other shards, however young, for a value in the shard `needy` that lacks `bytes` and finds no
+/// memory there although everything else has been evicted. It empties as many as needed, or as can be emptied in a
+/// slice of time.
 pub(crate) fn take_pages(
     access: &mut Access<'_>,
     near: &Neighbours<'_>,

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Operations that run at once borrow their bytes from the receive buffer; operations that travel to another shard
-//! borrow them from a [`Batch`](crate::lending::batch::Batch). They name no protocol and no connection: the carrier knows where
-//! the reply goes and how it is written.
+//! borrow them from a [`Batch`](crate::lending::batch::Batch). They name no protocol and no connection: the carrier
+//! knows where the reply goes and how it is written.
 
 use corecached_engine::{
     Arith, Deadline, Delete, Fetch, KeyHash, Reserve, Seconds, StagedTicket, StoreExtras,
