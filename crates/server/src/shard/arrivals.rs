@@ -59,11 +59,11 @@ impl Net {
     }
 
     /// Closes some of the connections that are to be closed.
-    pub(super) fn close_doomed(&mut self, core: &mut Core) {
+    pub(super) fn close_listed(&mut self, core: &mut Core) {
         let copied = self.datagrams.take_copied();
         self.unpin(copied, core);
         for _ in 0..CLOSED_PER_TURN {
-            let Some(id) = self.lists.next_doomed() else {
+            let Some(id) = self.lists.next_to_close() else {
                 return;
             };
             self.close(id, core);
@@ -97,7 +97,7 @@ impl Net {
                 conn.parting.reason = Some(CloseReason::IdleTimeout);
             }
             self.counters().idle_kicks.add(1);
-            self.lists.dooms(id);
+            self.lists.close(id);
         }
     }
 

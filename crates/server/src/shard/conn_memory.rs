@@ -110,7 +110,7 @@ impl Net {
             if let Some(conn) = self.conns.get_mut(id) {
                 conn.parting.reason = Some(CloseReason::Error);
             }
-            self.doom(id);
+            self.fail_conn(id);
         }
     }
 

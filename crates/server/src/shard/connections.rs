@@ -190,7 +190,7 @@ impl Net {
     pub(super) fn send_failed(&mut self, id: ConnId, errno: i32) {
         match errno {
             IN_DOUBT => self.stream_in_doubt(id),
-            _ => self.doom(id),
+            _ => self.fail_conn(id),
         }
     }
 
@@ -202,7 +202,7 @@ impl Net {
             "a connection is closed, as it is not known which of its replies were sent"
         );
         self.counters().streams_in_doubt.add(1);
-        self.doom(id);
+        self.fail_conn(id);
     }
 
     /// Tells watchers of connections of a new one. Its address is kept until it closes, when it may be too late to ask.
@@ -233,12 +233,12 @@ impl Net {
         });
     }
 
-    /// Notes that a connection is to be closed at the next occasion, because something failed.
-    pub(super) fn doom(&mut self, id: ConnId) {
+    /// Has a connection closed in the next turn, because something failed.
+    pub(super) fn fail_conn(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(id) {
             conn.parting.reason.get_or_insert(CloseReason::Error);
         }
-        self.lists.dooms(id);
+        self.lists.close(id);
     }
 
     /// Closes a connection.

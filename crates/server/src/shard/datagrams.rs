@@ -76,9 +76,9 @@ impl Net {
         let (is_text, is_cut_short) = (conn.codec() == Some(Codec::Text), conn.is_cut_short());
         let mut reply = conn.take_all_output();
         if conn.must_be_abandoned() {
-            // The request was incomplete, for example half of a large value: its connection ends in `close_doomed`,
+            // The request was incomplete, for example half of a large value: its connection ends in `close_listed`,
             // which has the engine.
-            self.lists.dooms(id);
+            self.lists.close(id);
         } else {
             self.conns.remove(id);
             self.datagrams.close(slot);

@@ -6,7 +6,7 @@
 //! ready        could go on with input that they have
 //! resting      could go on so, but only once a warm window has ended
 //! to_send      may have replies
-//! doomed       are to be closed
+//! to_close     are to be closed
 //! ```
 //!
 //! A connection is in `ready` or `resting` at most once, and in `to_send` at most once; the connection itself remembers
@@ -37,7 +37,7 @@ pub(super) struct Lists {
     ready: VecDeque<ConnId>,
     resting: Vec<ConnId>,
     to_send: Vec<ConnId>,
-    doomed: VecDeque<ConnId>,
+    to_close: VecDeque<ConnId>,
 }
 
 impl Lists {
@@ -46,7 +46,7 @@ impl Lists {
         self.arrivals.is_empty()
             && self.ready.is_empty()
             && self.to_send.is_empty()
-            && self.doomed.is_empty()
+            && self.to_close.is_empty()
             && self.handshakes.is_empty()
     }
 
@@ -125,13 +125,13 @@ impl Lists {
     }
 
     /// A connection is to be closed.
-    pub(super) fn dooms(&mut self, id: ConnId) {
-        self.doomed.push_back(id);
+    pub(super) fn close(&mut self, id: ConnId) {
+        self.to_close.push_back(id);
     }
 
     /// Takes the connection that has waited longest to be closed.
-    pub(super) fn next_doomed(&mut self) -> Option<ConnId> {
-        self.doomed.pop_front()
+    pub(super) fn next_to_close(&mut self) -> Option<ConnId> {
+        self.to_close.pop_front()
     }
 }
 

@@ -5,7 +5,7 @@ mod allowance;
 mod arrivals;
 mod conn_memory;
 mod connections;
-mod courtesy;
+mod cpu_yield;
 
 mod datagrams;
 mod deliver;
@@ -51,7 +51,7 @@ use crate::route::stage::Stage;
 use crate::shared::Shared;
 use crate::watch::EventLog;
 use allowance::Allowance;
-use courtesy::Courtesy;
+use cpu_yield::CpuYield;
 use gate::Gate;
 pub(crate) use gate::Listener;
 use holding::Holding;
@@ -84,7 +84,7 @@ pub(crate) struct Shard {
     events: Vec<Event>,
     windows: Windows,
     reaper: Reaper,
-    courtesy: Courtesy,
+    cpu_yield: CpuYield,
 }
 
 /// The network side of a shard: everything but the engine.
@@ -160,7 +160,7 @@ impl Shard {
             events: Vec::new(),
             windows,
             reaper: Reaper::new(),
-            courtesy: Courtesy::new(slice),
+            cpu_yield: CpuYield::new(slice),
         }
     }
 

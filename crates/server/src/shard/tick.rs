@@ -39,7 +39,7 @@ impl Shard {
         let mut pacing = Pacing::new();
         loop {
             self.enter_ring()?;
-            self.courtesy.turn(self.net.turn_begins());
+            self.cpu_yield.yield_if_due(self.net.turn_begins());
             let (pace, passed) = pacing.turn(&self.events);
             if pace != Pace::Run {
                 self.net.lists.end_rest();
@@ -172,7 +172,7 @@ impl Shard {
             net.take_arrivals();
             net.work_on_ready(core);
             net.work_on_handshakes(core);
-            net.close_doomed(core);
+            net.close_listed(core);
             seen = core.observer.take(&mut core.engine);
             net.shared
                 .memory
@@ -211,7 +211,7 @@ impl Net {
         match event {
             Event::Received { token, buf } => self.received(ConnId::from_token(token), buf, core),
             Event::Eof { token } => self.ended(ConnId::from_token(token)),
-            Event::RecvFailed { token, .. } => self.doom(ConnId::from_token(token)),
+            Event::RecvFailed { token, .. } => self.fail_conn(ConnId::from_token(token)),
             Event::Readable { token } => self.readable(ConnId::from_token(token), core),
             Event::RecvStopped { token } => self.recv_stopped(ConnId::from_token(token)),
             Event::SendBlocked { token, send } => {
@@ -283,7 +283,7 @@ impl Net {
         });
         self.warm.give_landing(landing);
         if matches!(arrival, Some(Err(_))) {
-            self.doom(id);
+            self.fail_conn(id);
         }
     }
 
@@ -357,7 +357,7 @@ impl Net {
                     self.lists.sends_again(conn);
                 }
             } else if conn.is_finished() {
-                self.lists.dooms(id);
+                self.lists.close(id);
             }
             self.measure(id, bytes);
             self.conns.count(id);

@@ -22,7 +22,7 @@ const RUN_NS: u64 = 300_000;
 
 /// What a shard knows about its time on its CPU.
 #[derive(Debug)]
-pub(super) struct Courtesy {
+pub(super) struct CpuYield {
     /// Nanoseconds between two looks.
     run_ns: u64,
     /// When the shard last looked, by [`Clock::precise_ns`].
@@ -31,10 +31,10 @@ pub(super) struct Courtesy {
     times_off_cpu: u64,
 }
 
-impl Courtesy {
-    /// The courtesy of a shard whose slices are short or not.
-    pub(super) fn new(slice: Slice) -> Courtesy {
-        Courtesy {
+impl CpuYield {
+    /// For a shard whose slices are short, or usual: then it never yields.
+    pub(super) fn new(slice: Slice) -> CpuYield {
+        CpuYield {
             run_ns: match slice {
                 Slice::Short => RUN_NS,
                 Slice::Usual => u64::MAX,
@@ -44,10 +44,10 @@ impl Courtesy {
         }
     }
 
-    /// A turn of the loop begins at `now_ns`, by [`Clock::precise_ns`]. Its replies are out, and what has come can
-    /// wait.
+    /// A turn of the loop begins at `now_ns`, by [`Clock::precise_ns`]: the replies of the last one are out, and what
+    /// has come can wait. Lets other threads go first if this one has run for long.
     #[inline]
-    pub(super) fn turn(&mut self, now_ns: u64) {
+    pub(super) fn yield_if_due(&mut self, now_ns: u64) {
         if now_ns.wrapping_sub(self.looked_ns) >= self.run_ns {
             self.look(now_ns);
         }
@@ -76,33 +76,30 @@ mod tests {
 
     #[test]
     fn who_has_not_left_its_cpu_lets_others_go_first() {
-        let mut courtesy = Courtesy::new(Slice::Short);
-        assert!(
-            !courtesy.has_run_on(RUN_NS, 7),
-            "it has left it seven times"
-        );
-        assert!(courtesy.has_run_on(2 * RUN_NS, 7));
-        assert!(!courtesy.has_run_on(3 * RUN_NS, 8));
-        assert!(courtesy.has_run_on(4 * RUN_NS, 8));
+        let mut yields = CpuYield::new(Slice::Short);
+        assert!(!yields.has_run_on(RUN_NS, 7), "it has left it seven times");
+        assert!(yields.has_run_on(2 * RUN_NS, 7));
+        assert!(!yields.has_run_on(3 * RUN_NS, 8));
+        assert!(yields.has_run_on(4 * RUN_NS, 8));
     }
 
     #[test]
     fn it_looks_only_now_and_then() {
-        let mut courtesy = Courtesy::new(Slice::Short);
-        courtesy.turn(RUN_NS);
-        let looked = courtesy.looked_ns;
+        let mut yields = CpuYield::new(Slice::Short);
+        yields.yield_if_due(RUN_NS);
+        let looked = yields.looked_ns;
         assert!(looked >= RUN_NS);
-        courtesy.turn(looked + RUN_NS - 1);
-        assert_eq!(courtesy.looked_ns, looked);
-        courtesy.turn(looked + RUN_NS);
-        assert!(courtesy.looked_ns > looked);
+        yields.yield_if_due(looked + RUN_NS - 1);
+        assert_eq!(yields.looked_ns, looked);
+        yields.yield_if_due(looked + RUN_NS);
+        assert!(yields.looked_ns > looked);
     }
 
     #[test]
     fn with_the_usual_slice_it_never_yields() {
-        let mut courtesy = Courtesy::new(Slice::Usual);
-        courtesy.turn(u64::MAX - 1);
-        assert_eq!((courtesy.looked_ns, courtesy.times_off_cpu), (0, 0));
+        let mut yields = CpuYield::new(Slice::Usual);
+        yields.yield_if_due(u64::MAX - 1);
+        assert_eq!((yields.looked_ns, yields.times_off_cpu), (0, 0));
     }
 
     #[test]
