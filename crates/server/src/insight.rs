@@ -1,8 +1,8 @@
 //! What the server knows of its requests as a whole: the estimate of miss ratios at other sizes, for `stats mrc`.
 //!
 //! ```text
-//!   shards' samplers (operation/sampled.rs) --> upkeep of each shard (shard/survey.rs) --try_lock--> Estimator
-//!   flush_all, stats mrc ----------------------------------------------------------------- lock ---> Estimator
+//!   shards' samplers (operation/sampled.rs) --> upkeep of each shard (shard/sample_feed.rs) --try_lock--> Estimator
+//!   flush_all, stats mrc ---------------------------------------------------------------------- lock ---> Estimator
 //! ```
 //!
 //! There is one estimator for all shards, behind a lock that nobody holds for longer than some samples. The upkeep goes
@@ -23,13 +23,13 @@ const _: () = assert!(corecached_insight::KEY_BYTES_MAX == corecached_protocol::
 #[derive(Debug)]
 pub(crate) struct Insight {
     /// `None` with `-o no_mrc`.
-    survey: Option<Mutex<Whole>>,
+    estimate: Option<Mutex<Estimate>>,
     held_bytes: u64,
 }
 
 /// The estimator, with what it has to know of all shards.
 #[derive(Debug)]
-pub(crate) struct Whole {
+pub(crate) struct Estimate {
     /// The estimator.
     pub(crate) estimator: Estimator,
     /// The memory of each shard.
@@ -44,17 +44,17 @@ impl Insight {
         let seeds = (0..config.threads as u64).map(|shard| (seed >> 7).wrapping_add(shard) as u32);
         let sampler = |seed| Sampler::new(seed, config.hot_keys, config.estimates);
         let samplers: Vec<Sampler> = seeds.map(sampler).collect();
-        let survey = config.estimates.then(|| Whole {
+        let estimate = config.estimates.then(|| Estimate {
             estimator: Estimator::new(config.threads),
             memory: vec![Memory::default(); config.threads],
             flush_at: None,
         });
-        let estimator_bytes = survey
+        let estimator_bytes = estimate
             .as_ref()
-            .map_or(0, |whole| whole.estimator.held_bytes());
+            .map_or(0, |estimate| estimate.estimator.held_bytes());
         let sampler_bytes: usize = samplers.iter().map(Sampler::held_bytes).sum();
         let insight = Insight {
-            survey: survey.map(Mutex::new),
+            estimate: estimate.map(Mutex::new),
             held_bytes: (estimator_bytes + sampler_bytes) as u64,
         };
         (insight, samplers)
@@ -66,41 +66,41 @@ impl Insight {
     }
 
     /// The estimator, if there is one and nobody else has it.
-    pub(crate) fn try_survey(&self) -> Option<MutexGuard<'_, Whole>> {
-        match self.survey.as_ref()?.try_lock() {
-            Ok(whole) => Some(whole),
+    pub(crate) fn try_lock_estimate(&self) -> Option<MutexGuard<'_, Estimate>> {
+        match self.estimate.as_ref()?.try_lock() {
+            Ok(estimate) => Some(estimate),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
     }
 
-    fn survey(&self) -> Option<MutexGuard<'_, Whole>> {
-        let survey = self.survey.as_ref()?;
-        Some(survey.lock().unwrap_or_else(PoisonError::into_inner))
+    fn estimate(&self) -> Option<MutexGuard<'_, Estimate>> {
+        let estimate = self.estimate.as_ref()?;
+        Some(estimate.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The estimated miss ratios; `None` with `-o no_mrc`.
     pub(crate) fn curve(&self) -> Option<Curve> {
-        self.survey().map(|whole| whole.estimator.curve())
+        self.estimate().map(|estimate| estimate.estimator.curve())
     }
 
     /// Sets the counts of the estimate to zero.
     pub(crate) fn reset(&self) {
-        if let Some(mut whole) = self.survey() {
-            whole.estimator.reset();
+        if let Some(mut estimate) = self.estimate() {
+            estimate.estimator.reset();
         }
     }
 
     /// Notes that all items die at `at`; `None` is now.
     pub(crate) fn flush(&self, at: Option<Seconds>, now: Seconds) {
-        if let Some(mut whole) = self.survey() {
-            whole.flush_at = Some(at.unwrap_or(now));
-            whole.flush_if_due(now);
+        if let Some(mut estimate) = self.estimate() {
+            estimate.flush_at = Some(at.unwrap_or(now));
+            estimate.flush_if_due(now);
         }
     }
 }
 
-impl Whole {
+impl Estimate {
     /// Takes over how much memory a shard uses.
     pub(crate) fn set_memory(&mut self, shard: ShardId, limit_bytes: u64, memory: Memory) {
         self.memory[usize::from(shard.0)] = memory;

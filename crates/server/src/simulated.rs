@@ -201,7 +201,7 @@ impl Shard {
         self.net.shared.globals.clock.unix_origin()
     }
 
-    /// A little of each part of the upkeep of `shard/maintenance.rs` and `shard/reaper.rs`, between two turns.
+    /// A little of each part of the upkeep of `shard/upkeep.rs` and `shard/reaper.rs`, between two turns.
     pub fn keep_up(&self) {
         let Shared { cores, globals, .. } = &*self.net.shared;
         let now = globals.clock.now();

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A sampled operation looks its key up once more. The samples in the buffer are taken by the shard's upkeep
-//! (`shard/survey.rs`).
+//! (`shard/sample_feed.rs`).
 
 use corecached_engine::{
     ArithOutcome, Deadline, DeleteOutcome, Fetch, MetaFetch, Observed, Presence, ReadFacts,

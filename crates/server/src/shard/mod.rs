@@ -6,7 +6,6 @@ mod arrivals;
 mod conn_memory;
 mod connections;
 mod cpu_yield;
-
 mod datagrams;
 mod deliver;
 mod describe;
@@ -15,20 +14,21 @@ mod handshakes;
 mod holding;
 mod idle;
 mod lists;
-mod maintenance;
 mod measure;
 mod pace;
 mod prefetch;
 mod reaper;
 mod refresh;
+mod sample_feed;
 mod senders;
 mod slow;
 mod slow_lines;
 mod spare_time;
-mod survey;
+mod sweep;
 mod tick;
+mod upkeep;
+mod upkeep_signals;
 mod warm;
-mod windows;
 mod with_conn;
 
 use std::io;
@@ -60,8 +60,8 @@ use lists::{Lists, Refreshes};
 use reaper::Reaper;
 use senders::Datagrams;
 use slow_lines::SlowLines;
+use upkeep_signals::UpkeepSignals;
 use warm::Warm;
-use windows::Windows;
 
 /// The parts from which a shard is made; they are moved to its thread.
 pub(crate) struct ShardParts {
@@ -82,7 +82,7 @@ pub(crate) struct Shard {
     net: Net,
     owner: Owner<Core>,
     events: Vec<Event>,
-    windows: Windows,
+    upkeep: UpkeepSignals,
     reaper: Reaper,
     cpu_yield: CpuYield,
 }
@@ -115,8 +115,8 @@ struct Net {
     meter: Meter,
     /// Messages about slow commands.
     slow_lines: SlowLines,
-    /// Signals to the shard's other tasks.
-    windows: Windows,
+    /// Signals to the upkeep.
+    upkeep: UpkeepSignals,
     now: Seconds,
     stopping_since: Option<Instant>,
 }
@@ -131,7 +131,7 @@ impl Shard {
     ) -> Shard {
         let now = shared.globals.clock.now();
         let allowance = Allowance::of(&shared.globals.config, now);
-        let windows = Windows::default();
+        let upkeep = UpkeepSignals::default();
         let idle_timeout = shared.globals.config.idle_timeout_seconds;
         let slow_us = shared.globals.config.slow_us;
         let net = Net {
@@ -150,7 +150,7 @@ impl Shard {
             refreshes: Refreshes::default(),
             warm: Warm::default(),
             slow_lines: SlowLines::new(now),
-            windows: windows.clone(),
+            upkeep: upkeep.clone(),
             now,
             stopping_since: None,
         };
@@ -158,7 +158,7 @@ impl Shard {
             owner: parts.owner,
             net,
             events: Vec::new(),
-            windows,
+            upkeep,
             reaper: Reaper::new(),
             cpu_yield: CpuYield::new(slice),
         }
@@ -169,8 +169,8 @@ impl Shard {
     /// # Errors
     /// The error of the ring when it cannot go on.
     pub(crate) async fn serve(mut self) -> io::Result<()> {
-        let windows = self.windows.clone();
-        maintenance::spawn(Arc::clone(&self.net.shared), self.net.id, windows);
+        let upkeep = self.upkeep.clone();
+        upkeep::spawn(Arc::clone(&self.net.shared), self.net.id, upkeep);
         self.net.open_datagrams();
         self.net.listen();
         let served = self.run().await;

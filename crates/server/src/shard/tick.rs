@@ -57,7 +57,7 @@ impl Shard {
                 Pace::Park | Pace::Yield => {
                     // Also before it parks: a loop that cannot park, for want of a descriptor, lets others run as well.
                     self.call_for_crawl();
-                    self.windows.end();
+                    self.upkeep.window_ended();
                     runtime::yield_now().await;
                     if pace == Pace::Park && self.net.may_park() && !self.reaper.is_at_work() {
                         self.park().await?;
@@ -95,7 +95,7 @@ impl Shard {
 
     /// The length of a warm window that is wanted: short if anything waits for its end.
     fn wanted_window(&self) -> Window {
-        let is_awaited = self.windows.are_awaited()
+        let is_awaited = self.upkeep.waits_for_window()
             || self.net.lists.has_resting()
             || self.reaper.is_at_work()
             || self.net.holding.is_near_share()
@@ -125,7 +125,7 @@ impl Shard {
     /// Tells the upkeep, which may be at rest, that a client wants dead items to be looked for now.
     fn call_for_crawl(&self) {
         if self.net.handle().is_crawl_wanted() {
-            self.windows.call();
+            self.upkeep.call();
         }
     }
 
@@ -243,7 +243,7 @@ impl Net {
                 self.accept_failed(listener_id(token), errno);
             }
             Event::Datagram { token, buf } => {
-                self.windows.note_traffic();
+                self.upkeep.note_traffic();
                 self.datagram(listener_id(token), buf, core);
             }
             Event::DatagramsFailed { token, errno } => {
@@ -254,7 +254,7 @@ impl Net {
     }
 
     fn received(&mut self, id: ConnId, buf: RecvBuf, core: &mut Core) {
-        self.windows.note_traffic();
+        self.upkeep.note_traffic();
         let turn = self.with_conn(id, core, |conn, buffers, cx| {
             let bytes = buffers.reactor.bytes(&buf);
             let turn = conn.handshake_turn(bytes);
@@ -271,7 +271,7 @@ impl Net {
 
     /// Reads from a connection that large values are expected from, since its socket is readable.
     fn readable(&mut self, id: ConnId, core: &mut Core) {
-        self.windows.note_traffic();
+        self.upkeep.note_traffic();
         let mut landing = self.warm.take_landing();
         let arrival = self.with_conn(id, core, |conn, _, cx| {
             conn.reads.stopped();

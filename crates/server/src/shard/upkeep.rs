@@ -1,6 +1,5 @@
-//! Upkeep of a shard's engine: the background sweep of expired items, moves of pages between classes, memory given
-//! back. If many items are dead, `reaper.rs` reclaims them before the sweep comes to them. The samples of requests go
-//! to the estimator, too (`survey.rs`).
+//! Upkeep of a shard's engine: the background sweep of expired items (`sweep.rs`), moves of pages between classes,
+//! memory given back. The samples of requests go to the estimator, too (`sample_feed.rs`).
 //!
 //! Upkeep is a task of the shard's own executor. With glommio it has a queue with few shares and works in slices. It
 //! never holds the engine across an await. It borrows the engine as another shard would; since it runs on the owner's
@@ -9,7 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use corecached_engine::{Engine, Seconds, SweepProgress};
+use corecached_engine::{Engine, Seconds};
 use corecached_protocol::event::{self, CrawlerStatus};
 use corecached_protocol::text::Streams;
 use corecached_reactor::runtime;
@@ -20,8 +19,9 @@ use crate::memory::pages::Pages;
 use crate::route::control::Control;
 use crate::shared::Shared;
 
-use super::survey::Survey;
-use super::windows::Windows;
+use super::sample_feed::SampleFeed;
+use super::sweep::Sweep;
+use super::upkeep_signals::UpkeepSignals;
 
 /// Time between two rounds of upkeep while there is traffic.
 const ROUND: Duration = Duration::from_millis(100);
@@ -37,44 +37,36 @@ const SWEPT_CHUNKS: usize = 128;
 const MAINTAIN_STEPS: usize = 64;
 /// Chunks looked at in one step of giving a page back.
 const PAGE_CHUNKS: usize = 128;
-/// After a sweep, the next one begins this many rounds later; the number doubles each time a sweep reclaims next to
-/// nothing.
-const REST_ROUNDS_MIN: u32 = 10;
-/// The longest rest, in rounds: a minute while there is traffic, as long as memcached's crawler waits, and ten minutes
-/// without.
-const REST_ROUNDS_MAX: u32 = 600;
-/// A sweep that reclaims less than one item in this many was hardly worth it.
-const WORTHWHILE_SHARE: usize = 100;
 /// Shares of the task queue. The network loop has 1000 and is taken to run as long as it does not park. So this is a
 /// quarter of the core, more than upkeep ever uses.
 const SHARES: usize = 350;
 
 /// Starts the task on this executor.
-pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
+pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, signals: UpkeepSignals) {
     let task = async move {
         let mut upkeep = Upkeep::default();
         let mut pages = Pages::new(shared.route.len());
-        let mut chores = Chores::default();
-        let mut survey = Survey::default();
+        let mut each_second = EachSecond::default();
+        let mut samples = SampleFeed::default();
         while !shared.globals.is_stopping() {
-            let is_idle = !windows.take_traffic();
+            let is_idle = !signals.take_traffic();
             let is_quiet = is_idle && !pages.is_busy();
             let round = Instant::now() + if is_quiet { IDLE_ROUND } else { ROUND };
             upkeep.begin(&shared, id);
-            survey.begin(&shared, id);
+            samples.begin(&shared, id);
             while let Some(left) = time_until(round) {
                 pages.take(&shared.neighbours(), id);
                 let has_more =
-                    trim(&shared, id) | upkeep.slice(&shared, id) | survey.slice(&shared, id);
+                    trim(&shared, id) | upkeep.slice(&shared, id) | samples.slice(&shared, id);
                 match pages
                     .wait()
                     .into_iter()
                     .chain(has_more.then_some(REST))
                     .min()
                 {
-                    Some(wait) => windows.sleep(wait.min(left)).await,
+                    Some(wait) => signals.until_window_ends(wait.min(left)).await,
                     None if shared.route.shard(id).is_crawl_wanted() => break,
-                    None => windows.rest(left).await,
+                    None => signals.until_called(left).await,
                 }
             }
             if is_idle {
@@ -82,7 +74,7 @@ pub(super) fn spawn(shared: Arc<Shared>, id: ShardId, windows: Windows) {
             }
             pages.balance(&shared.neighbours(), id);
             wake_for_watchers(&shared, id);
-            chores.tell(&shared, id);
+            each_second.post(&shared, id);
         }
     };
     runtime::spawn("maintenance", SHARES, task);
@@ -198,98 +190,19 @@ fn wake_for_watchers(shared: &Shared, id: ShardId) {
     }
 }
 
-/// Tells the network side when a second has passed, if it has anything to do then.
+/// Posts a message to the network side when a second has passed, if it has anything to do then.
 #[derive(Debug, Default)]
-struct Chores {
-    told: u32,
+struct EachSecond {
+    posted: u32,
 }
 
-impl Chores {
-    fn tell(&mut self, shared: &Shared, id: ShardId) {
+impl EachSecond {
+    fn post(&mut self, shared: &Shared, id: ShardId) {
         let now = shared.globals.clock.now().0;
         if shared.globals.config.idle_timeout_seconds > 0
-            && now != std::mem::replace(&mut self.told, now)
+            && now != std::mem::replace(&mut self.posted, now)
         {
             shared.route.shard(id).post(Control::Second);
         }
-    }
-}
-
-/// The background search for dead items. It walks all memory, then rests, the longer the less it has found.
-#[derive(Debug, Default)]
-struct Sweep {
-    looked: usize,
-    reclaimed: usize,
-    rest: u32,
-    rest_rounds: u32,
-    /// `lru_crawler crawl`: how often the walk still has to reach the end of the memory.
-    crawl: Option<u8>,
-    /// When the walk under way began, and when the one before it did.
-    began: u32,
-    began_before: u32,
-    /// Result of the walk that has just ended.
-    ended: Option<CrawlerStatus>,
-}
-
-impl Sweep {
-    /// Begins to look at all memory: a walk that is under way is ended first.
-    fn crawl(&mut self) {
-        self.crawl = Some(if self.looked > 0 { 2 } else { 1 });
-        self.rest = 0;
-    }
-
-    /// Whether a crawl that was asked for has not ended.
-    fn is_crawling(&self) -> bool {
-        self.crawl.is_some()
-    }
-
-    /// Takes note of the end of a crawl that was asked for; returns true once for each.
-    fn take_crawl_end(&mut self) -> bool {
-        let ended = self.crawl == Some(0);
-        if ended {
-            self.crawl = None;
-        }
-        ended
-    }
-
-    /// Spends a round of the rest; returns false if the sweep does not rest.
-    fn rest_a_round(&mut self) -> bool {
-        let resting = self.rest > 0;
-        self.rest = self.rest.saturating_sub(1);
-        resting
-    }
-
-    /// Notes the result of a step; returns `true` if the walk goes on.
-    fn go_on(&mut self, step: SweepProgress, now: Seconds) -> bool {
-        if self.looked == 0 {
-            self.began_before = std::mem::replace(&mut self.began, now.0);
-        }
-        self.looked += step.looked;
-        self.reclaimed += step.reclaimed;
-        if !step.wrapped {
-            return true;
-        }
-        self.ended = Some(CrawlerStatus {
-            since_run: self.began.saturating_sub(self.began_before),
-            elapsed: now.0.saturating_sub(self.began),
-            examined: self.looked as u64,
-            reclaimed: self.reclaimed as u64,
-            ..CrawlerStatus::default()
-        });
-        if let Some(walks) = &mut self.crawl {
-            *walks -= 1;
-            if *walks > 0 {
-                (self.looked, self.reclaimed) = (0, 0);
-                return true;
-            }
-        }
-        let worthwhile = self.reclaimed * WORTHWHILE_SHARE > self.looked;
-        self.rest_rounds = match worthwhile {
-            true => REST_ROUNDS_MIN,
-            false => (self.rest_rounds * 2).clamp(REST_ROUNDS_MIN, REST_ROUNDS_MAX),
-        };
-        self.rest = self.rest_rounds;
-        (self.looked, self.reclaimed) = (0, 0);
-        false
     }
 }

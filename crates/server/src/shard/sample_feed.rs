@@ -17,7 +17,7 @@ const SLICE_SAMPLES: usize = 64;
 
 /// A shard's way to the estimator.
 #[derive(Debug, Default)]
-pub(super) struct Survey {
+pub(super) struct SampleFeed {
     /// Gets and misses counted when the estimator was last told of them.
     gets: u64,
     misses: u64,
@@ -25,17 +25,17 @@ pub(super) struct Survey {
     left: usize,
 }
 
-impl Survey {
+impl SampleFeed {
     /// Begins a round.
     pub(super) fn begin(&mut self, shared: &Shared, id: ShardId) {
-        let Some(mut whole) = shared.insight.try_survey() else {
+        let Some(mut estimate) = shared.insight.try_lock_estimate() else {
             return;
         };
         let Some(mut core) = shared.cores.of(id).try_borrow() else {
             return;
         };
         let now = shared.globals.clock.now();
-        whole.flush_if_due(now);
+        estimate.flush_if_due(now);
         let (stats, report) = (core.engine.stats(), core.engine.memory_report());
         let limit_bytes = shared.memory.budget.limit_bytes();
         let memory = Memory {
@@ -44,9 +44,9 @@ impl Survey {
             free_bytes: report.free_chunk_bytes + report.free_page_bytes,
             item_bytes: report.payload_bytes + report.header_bytes,
         };
-        whole.set_memory(id, limit_bytes, memory);
+        estimate.set_memory(id, limit_bytes, memory);
         let waiting = core.observer.sampler.waiting();
-        whole.estimator.count(&Turn {
+        estimate.estimator.count(&Turn {
             gets: grown(&mut self.gets, stats.cmd_get),
             misses: grown(&mut self.misses, stats.get_misses),
             kept: (waiting - self.left) as u64,
@@ -54,7 +54,7 @@ impl Survey {
             now: now.0,
         });
         self.left = waiting;
-        core.observer.sampler.set_cut(whole.estimator.cut());
+        core.observer.sampler.set_cut(estimate.estimator.cut());
     }
 
     /// Gives the estimator some samples; returns true if there are more.
@@ -62,7 +62,7 @@ impl Survey {
         if self.left == 0 {
             return false;
         }
-        let Some(mut whole) = shared.insight.try_survey() else {
+        let Some(mut estimate) = shared.insight.try_lock_estimate() else {
             return true;
         };
         let mut samples: [Option<Access>; SLICE_SAMPLES] = [None; SLICE_SAMPLES];
@@ -77,7 +77,7 @@ impl Survey {
             }
         }
         for sample in samples.iter().flatten() {
-            whole.estimator.feed(sample);
+            estimate.estimator.feed(sample);
         }
         self.left > 0
     }
