@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   accepted --> enter --> open ... leave --+
-//!                  |                        | the one that closes tells shards that are deaf
+//!                  |                        | the one that closes tells shards that are paused
 //!                  v full                   v
-//!               deaf: the shard stops accepting until there is room again
+//!               paused: the shard stops accepting until there is room again
 //! ```
 
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) struct Admission {
     /// counts it for the shard that gets it.
     by_shard: Vec<AtomicU64>,
     /// Shards that have stopped accepting until a connection closes.
-    deaf_shards: AtomicU64,
+    paused_shards: AtomicU64,
 }
 
 impl Admission {
@@ -50,7 +50,7 @@ impl Admission {
             limit: u64::from(limit),
             open: AtomicU64::new(0),
             by_shard: (0..shards).map(|_| AtomicU64::new(0)).collect(),
-            deaf_shards: AtomicU64::new(0),
+            paused_shards: AtomicU64::new(0),
         }
     }
 
@@ -76,10 +76,10 @@ impl Admission {
     /// Counts a connection out; returns true if shards wait for room and have to be told.
     #[must_use]
     pub(crate) fn leave(&self) -> bool {
-        // A shard that goes deaf counts itself first and looks at the connections after that. Here the order is the
+        // A shard that pauses counts itself first and looks at the connections after that. Here the order is the
         // reverse, so one of the two sees the other.
         self.open.fetch_sub(1, Ordering::SeqCst);
-        self.deaf_shards.load(Ordering::SeqCst) > 0
+        self.paused_shards.load(Ordering::SeqCst) > 0
     }
 
     /// Whether there are as many connections as `-c` allows.
@@ -93,13 +93,13 @@ impl Admission {
     }
 
     /// Notes that a shard stops accepting until there is room.
-    pub(crate) fn goes_deaf(&self) {
-        self.deaf_shards.fetch_add(1, Ordering::SeqCst);
+    pub(crate) fn pause_shard(&self) {
+        self.paused_shards.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Notes that a shard accepts again.
-    pub(crate) fn hears_again(&self) {
-        self.deaf_shards.fetch_sub(1, Ordering::SeqCst);
+    pub(crate) fn resume_shard(&self) {
+        self.paused_shards.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Counts one more connection of a shard.

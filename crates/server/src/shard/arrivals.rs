@@ -60,7 +60,7 @@ impl Net {
 
     /// Closes some of the connections that are to be closed.
     pub(super) fn close_listed(&mut self, core: &mut Core) {
-        let copied = self.datagrams.take_copied();
+        let copied = self.udp.take_copied();
         self.unpin(copied, core);
         for _ in 0..CLOSED_PER_TURN {
             let Some(id) = self.lists.next_to_close() else {
@@ -73,7 +73,7 @@ impl Net {
     /// Looks at some of the connections that may have been idle for too long, and closes those that were.
     #[inline]
     pub(super) fn close_idle(&mut self) {
-        if self.idle.is_due(self.now) {
+        if self.idle_wheel.is_due(self.now) {
             self.look_at_idle();
         }
     }
@@ -81,7 +81,7 @@ impl Net {
     #[cold]
     fn look_at_idle(&mut self) {
         for _ in 0..LOOKS_PER_TURN {
-            let Some(place) = self.idle.next(self.now) else {
+            let Some(place) = self.idle_wheel.next(self.now) else {
                 return;
             };
             let Some(conn) = self.conns.at(place as usize) else {
@@ -89,8 +89,8 @@ impl Net {
             };
             let (id, active) = (conn.id, conn.last_activity);
             let quiet = self.now.0.saturating_sub(active.0);
-            if !conn.awaits_input() || !self.idle.is_over(quiet) {
-                self.idle.watch(place, active);
+            if !conn.awaits_input() || !self.idle_wheel.is_over(quiet) {
+                self.idle_wheel.watch(place, active);
                 continue;
             }
             if let Some(conn) = self.conns.get_mut(id) {
@@ -103,6 +103,6 @@ impl Net {
 
     /// Whether connections are left to be looked at for idleness in the next turn.
     pub(super) fn has_idle_left(&self) -> bool {
-        self.idle.is_due(self.now)
+        self.idle_wheel.is_due(self.now)
     }
 }

@@ -29,8 +29,8 @@ impl Net {
     #[inline]
     pub(super) fn watch_conn_memory(&mut self, ends_window: bool) {
         let totals = self.conns.totals();
-        let has_changed = self.holding.note(totals);
-        let looks_again = ends_window && self.holding.is_above_share();
+        let has_changed = self.conn_memory.update(totals);
+        let looks_again = ends_window && self.conn_memory.is_above_share();
         if has_changed || looks_again {
             self.bound_conn_memory(totals);
         }
@@ -47,12 +47,12 @@ impl Net {
         let limit = self.shared.globals.config.conn_mem_limit_bytes;
         let share = limit / self.shared.route.len() as u64;
         let is_short = limit > 0 && totals.all() > share / 2;
-        self.holding.shorten_output(is_short);
+        self.conn_memory.shorten_output(is_short);
         if is_short && totals.all() > share {
             self.close_largest(limit, share);
         }
         let is_above = limit > 0 && self.conns.totals().all() > share;
-        self.holding.note_share(is_above);
+        self.conn_memory.note_share(is_above);
     }
 
     /// Adds what has changed in a window to the sum over all shards. If that is too much, looks again, now that what
@@ -60,7 +60,7 @@ impl Net {
     /// their next window. A shard does not park before the end of a window in which something has changed, so what it
     /// holds while parked has been added.
     fn add_conn_memory(&mut self) {
-        let unadded = self.holding.take_unadded();
+        let unadded = self.conn_memory.take_unadded();
         let limit = self.shared.globals.config.conn_mem_limit_bytes;
         if unadded == 0 || limit == 0 {
             return;
@@ -93,7 +93,7 @@ impl Net {
             .iter()
             .map(ConnMemory::held)
             .sum::<u64>()
-            .saturating_sub(self.holding.told().all());
+            .saturating_sub(self.conn_memory.published().all());
         for _ in 0..CLOSED_PER_TURN {
             let held = self.conns.totals().all();
             if held <= share || others + held <= limit {
@@ -117,7 +117,8 @@ impl Net {
     /// Once in a warm window: publishes the memory of buffers that belong to no connection.
     pub(super) fn publish_pools(&self) {
         let memory = self.shared.memory.conns(self.id);
-        let pools = self.reactor.pooled_bytes() + self.router.held_bytes() + self.warm.held_bytes();
+        let pools =
+            self.reactor.pooled_bytes() + self.router.held_bytes() + self.buffers.held_bytes();
         memory.publish_pools(pools as u64, self.conns.table_bytes() as u64);
     }
 }

@@ -24,8 +24,8 @@ use crate::wire::dump::Walked;
 use crate::wire::notice::Notice;
 
 use super::Net;
-use super::describe::describe;
 use super::lists::Newcomer;
+use super::stats_conns::describe;
 
 /// Time that the process, at its end, gives clients to take their replies.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
@@ -33,7 +33,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(2);
 impl Net {
     /// Begins to accept from every listener that takes connections.
     pub(super) fn listen(&mut self) {
-        for (fd, token) in self.gate.streams(&self.shared.admission) {
+        for (fd, token) in self.acceptor.streams(&self.shared.admission) {
             self.reactor.accept(&fd, token);
         }
     }
@@ -84,7 +84,7 @@ impl Net {
             let link = Link::Socket(stream);
             Conn::new(link, id, listener, admittance, secure, now)
         });
-        self.idle.watch(id.index, now);
+        self.idle_wheel.watch(id.index, now);
         self.note_opened(id);
         debug!(fd = raw, shard = self.id.0, "new client connection");
     }
@@ -99,12 +99,12 @@ impl Net {
             }
             return;
         }
-        if self.gate.waits(listener, fd) {
-            self.shared.admission.goes_deaf();
+        if self.acceptor.keep_waiting(listener, fd) {
+            self.shared.admission.pause_shard();
             // Looks once more: a connection that closed just before this shard was counted as waiting has told nobody.
             self.handle().post(Control::RoomForConnections);
             self.counters().listen_disabled.add(1);
-            for (_, token) in self.gate.streams(&self.shared.admission) {
+            for (_, token) in self.acceptor.streams(&self.shared.admission) {
                 self.reactor.stop_accept(token);
             }
         }
@@ -127,10 +127,10 @@ impl Net {
 
     /// Takes in the connections that wait, and accepts again, as far as there is room.
     fn accept_again(&mut self) {
-        if !self.gate.is_deaf() {
+        if !self.acceptor.is_paused() {
             return;
         }
-        while let Some((listener, fd)) = self.gate.next_waiting() {
+        while let Some((listener, fd)) = self.acceptor.next_waiting() {
             self.accepted(listener, fd);
             if self.shared.admission.is_full() {
                 return;
@@ -139,9 +139,9 @@ impl Net {
         if self.shared.admission.is_full() || self.is_ending() {
             return;
         }
-        self.shared.admission.hears_again();
-        let deaf_us = self.gate.hears_again().as_micros() as u64;
-        self.counters().listen_disabled_us.add(deaf_us);
+        self.shared.admission.resume_shard();
+        let paused_us = self.acceptor.resume().as_micros() as u64;
+        self.counters().listen_disabled_us.add(paused_us);
         self.listen();
     }
 
@@ -254,7 +254,7 @@ impl Net {
         self.unpin(unsent, core);
         let stream = match conn.into_link() {
             Link::Socket(stream) => stream,
-            Link::Datagram { slot, .. } => return self.datagrams.close(slot),
+            Link::Datagram { slot, .. } => return self.udp.close(slot),
         };
         debug!(
             fd = stream.as_raw_fd(),
@@ -308,7 +308,7 @@ impl Net {
                 } => {
                     let (pairs, next) = describe(
                         (&self.conns, from),
-                        self.gate.listeners(),
+                        self.acceptor.listeners(),
                         self.id,
                         &self.shared,
                         self.now,
@@ -361,7 +361,7 @@ impl Net {
         }
         self.stopping_since = Some(Instant::now());
         self.handle().reaches(Stage::Ending);
-        for listener in self.gate.listeners() {
+        for listener in self.acceptor.listeners() {
             // Each of these two calls has an effect only on sockets of its own kind.
             self.reactor.stop_accept(listener.token());
             self.reactor.stop_datagrams(listener.token());

@@ -78,9 +78,9 @@ impl Net {
 
     /// Puts a reply in its place in the order of its connection's replies.
     pub(super) fn deliver_told(&mut self, to: ReplyTo, told: Told<'_>) {
-        self.warm.prepare(&mut self.reactor);
+        self.buffers.prepare(&mut self.reactor);
         match self.conns.get_mut(to.conn) {
-            Some(conn) => conn.fulfil(to.seq, &mut self.warm.reply_buffers, told),
+            Some(conn) => conn.fulfil(to.seq, &mut self.buffers.reply_buffers, told),
             None => self.unpin_remote(told.inserts),
         }
     }
@@ -95,7 +95,7 @@ impl Net {
         };
         add(gather);
         if gather.done() {
-            conn.finish_gather(&self.shared, &mut self.warm.reply_buffers);
+            conn.finish_gather(&self.shared, &mut self.buffers.reply_buffers);
         }
     }
 

@@ -26,15 +26,15 @@ impl Net {
 
     /// Frees the values that were encrypted in the last turn, after the engine had been put down.
     pub(super) fn unpin_sealed(&mut self, core: &mut Core) {
-        if self.warm.has_sealed() {
-            let inserts = std::mem::take(&mut self.warm.sealing.inserts);
+        if self.buffers.has_sealed() {
+            let inserts = std::mem::take(&mut self.buffers.sealing.inserts);
             self.unpin(inserts, core);
         }
     }
 
     /// Gives back the buffers that encryption has emptied.
     pub(super) fn after_sealing(&mut self) {
-        let written = self.warm.after_sealing(&mut self.reactor);
+        let written = self.buffers.after_sealing(&mut self.reactor);
         self.counters().bytes_written.add(written as u64);
     }
 }

@@ -1,18 +1,16 @@
 //! One shard: an executor's network loop, its connections, and its engine, which it puts down whenever it enters the
 //! kernel.
 
-mod allowance;
+mod acceptor;
 mod arrivals;
+mod buffers;
 mod conn_memory;
+mod conn_memory_state;
 mod connections;
 mod cpu_yield;
-mod datagrams;
 mod deliver;
-mod describe;
-mod gate;
 mod handshakes;
-mod holding;
-mod idle;
+mod idle_wheel;
 mod lists;
 mod measure;
 mod pace;
@@ -20,15 +18,17 @@ mod prefetch;
 mod reaper;
 mod refresh;
 mod sample_feed;
-mod senders;
 mod slow;
 mod slow_lines;
 mod spare_time;
+mod stats_conns;
 mod sweep;
 mod tick;
+mod udp;
+mod udp_rate;
+mod udp_requests;
 mod upkeep;
 mod upkeep_signals;
-mod warm;
 mod with_conn;
 
 use std::io;
@@ -50,18 +50,18 @@ use crate::route::router::Router;
 use crate::route::stage::Stage;
 use crate::shared::Shared;
 use crate::watch::EventLog;
-use allowance::Allowance;
+use acceptor::Acceptor;
+pub(crate) use acceptor::Listener;
+use buffers::Buffers;
+use conn_memory_state::ConnMemoryState;
 use cpu_yield::CpuYield;
-use gate::Gate;
-pub(crate) use gate::Listener;
-use holding::Holding;
-use idle::Idle;
+use idle_wheel::IdleWheel;
 use lists::{Lists, Refreshes};
 use reaper::Reaper;
-use senders::Datagrams;
 use slow_lines::SlowLines;
+use udp_rate::UdpRate;
+use udp_requests::UdpRequests;
 use upkeep_signals::UpkeepSignals;
-use warm::Warm;
 
 /// The parts from which a shard is made; they are moved to its thread.
 pub(crate) struct ShardParts {
@@ -96,19 +96,19 @@ struct Net {
     /// The way to the other shards.
     router: Router,
     /// The sockets where connections come in.
-    gate: Gate,
+    acceptor: Acceptor,
     conns: ConnTable,
     /// The connections that wait for something.
     lists: Lists,
     /// When each connection may have been idle for too long.
-    idle: Idle,
+    idle_wheel: IdleWheel,
     /// The heap memory that the connections hold.
-    holding: Holding,
-    datagrams: Datagrams,
+    conn_memory: ConnMemoryState,
+    udp: UdpRequests,
     /// The requests that wait for certificates to be read.
     refreshes: Refreshes,
     /// Buffers for the next turn.
-    warm: Warm,
+    buffers: Buffers,
     /// Events of the network side, for watchers.
     log: EventLog,
     /// Measures how long commands take.
@@ -130,7 +130,7 @@ impl Shard {
         slice: Slice,
     ) -> Shard {
         let now = shared.globals.clock.now();
-        let allowance = Allowance::of(&shared.globals.config, now);
+        let rate = UdpRate::of(&shared.globals.config, now);
         let upkeep = UpkeepSignals::default();
         let idle_timeout = shared.globals.config.idle_timeout_seconds;
         let slow_us = shared.globals.config.slow_us;
@@ -141,14 +141,14 @@ impl Shard {
             shared,
             reactor,
             router: parts.router,
-            gate: Gate::new(parts.listeners),
+            acceptor: Acceptor::new(parts.listeners),
             conns: ConnTable::default(),
             lists: Lists::default(),
-            idle: Idle::new(idle_timeout, now),
-            holding: Holding::default(),
-            datagrams: Datagrams::new(allowance),
+            idle_wheel: IdleWheel::new(idle_timeout, now),
+            conn_memory: ConnMemoryState::default(),
+            udp: UdpRequests::new(rate),
             refreshes: Refreshes::default(),
-            warm: Warm::default(),
+            buffers: Buffers::default(),
             slow_lines: SlowLines::new(now),
             upkeep: upkeep.clone(),
             now,
@@ -171,7 +171,7 @@ impl Shard {
     pub(crate) async fn serve(mut self) -> io::Result<()> {
         let upkeep = self.upkeep.clone();
         upkeep::spawn(Arc::clone(&self.net.shared), self.net.id, upkeep);
-        self.net.open_datagrams();
+        self.net.listen_udp();
         self.net.listen();
         let served = self.run().await;
         self.net.handle().reaches(Stage::Leaving);

@@ -83,7 +83,7 @@ impl Net {
         let Link::Datagram { slot, .. } = *conn.link() else {
             return crate::listen::peer(descriptor);
         };
-        let address = self.datagrams.sender(slot).peer.address();
+        let address = self.udp.sender(slot).peer.address();
         Peer {
             address: address.map_or_else(String::new, |address| address.ip().to_string()),
             port: address.map_or(0, |address| address.port()),

@@ -28,7 +28,7 @@ use crate::route::stage::Stage;
 use crate::lending::core::Core;
 use crate::watch::Lines;
 
-use super::gate::listener_id;
+use super::acceptor::listener_id;
 use super::lists::Newcomer;
 use super::pace::{Pace, Pacing};
 use super::prefetch::PREFETCHED_EVENTS;
@@ -98,7 +98,7 @@ impl Shard {
         let is_awaited = self.upkeep.waits_for_window()
             || self.net.lists.has_resting()
             || self.reaper.is_at_work()
-            || self.net.holding.is_near_share()
+            || self.net.conn_memory.is_near_share()
             || self.net.is_ending();
         match is_awaited {
             true => Window::Short,
@@ -132,7 +132,7 @@ impl Shard {
     async fn park(&mut self) -> io::Result<()> {
         if self.net.handle().try_sleep() {
             self.net.counters().parks.add(1);
-            self.net.warm.reply_buffers.rest();
+            self.net.buffers.reply_buffers.rest();
             self.net.router.rest();
             self.net.rest_meter();
             self.net.handle().reaches(Stage::Parked);
@@ -196,8 +196,8 @@ impl Net {
     /// Whether the shard has nothing to do until something comes.
     fn may_wait(&self) -> bool {
         self.lists.are_empty()
-            && !self.datagrams.has_copied()
-            && !self.warm.has_sealed()
+            && !self.udp.has_copied()
+            && !self.buffers.has_sealed()
             && !self.has_idle_left()
             && self.router.may_sleep()
     }
@@ -272,7 +272,7 @@ impl Net {
     /// Reads from a connection that large values are expected from, since its socket is readable.
     fn readable(&mut self, id: ConnId, core: &mut Core) {
         self.upkeep.note_traffic();
-        let mut landing = self.warm.take_landing();
+        let mut landing = self.buffers.take_landing();
         let arrival = self.with_conn(id, core, |conn, _, cx| {
             conn.reads.stopped();
             let arrival = conn.read_directly(&mut landing, cx);
@@ -281,7 +281,7 @@ impl Net {
             }
             arrival
         });
-        self.warm.give_landing(landing);
+        self.buffers.give_landing(landing);
         if matches!(arrival, Some(Err(_))) {
             self.fail_conn(id);
         }
@@ -342,7 +342,7 @@ impl Net {
             }
             let counters = self.shared.telemetry.of(self.id.0);
             let outgoing = if conn.is_secure() {
-                conn.take_sealed(self.reactor.take_buffer(), &mut self.warm.sealing)
+                conn.take_sealed(self.reactor.take_buffer(), &mut self.buffers.sealing)
             } else {
                 conn.take_output().inspect(|outgoing| {
                     counters.bytes_written.add(outgoing.len() as u64);

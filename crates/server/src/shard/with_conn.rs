@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! received bytes    --+
-//! input left over   --+--> with_conn: Cx { engine, router, shared, counters, warm buffer } --> after_input
+//! input left over   --+--> with_conn: Cx { engine, router, shared, counters, buffers } --> after_input
 //! a handshake's turn --+
 //! a datagram        --+
 //! ```
@@ -17,7 +17,7 @@ use crate::lending::core::Core;
 use super::Net;
 
 /// The buffers that hold the bytes that a connection works on.
-pub(super) struct Buffers<'a> {
+pub(super) struct InputBuffers<'a> {
     /// The reactor, which owns the receive buffers.
     pub(super) reactor: &'a Reactor,
     /// A buffer for decrypted bytes.
@@ -34,26 +34,26 @@ impl Net {
         &mut self,
         id: ConnId,
         core: &mut Core,
-        work: impl FnOnce(&mut Conn, Buffers<'_>, &mut Cx<'_>) -> T,
+        work: impl FnOnce(&mut Conn, InputBuffers<'_>, &mut Cx<'_>) -> T,
     ) -> Option<T> {
         let conn = self.conns.get_mut(id)?;
         let arrival = self.meter.arrival(conn.measured, &conn.facts());
-        self.warm.prepare(&mut self.reactor);
+        self.buffers.prepare(&mut self.reactor);
         self.router.push_for(conn.raw_fd());
         let mut cx = Cx {
             access: core.access(self.id, self.now, conn.raw_fd()),
             router: &mut self.router,
             shared: &self.shared,
             net: self.shared.telemetry.of(self.id.0),
-            reply_buffers: &mut self.warm.reply_buffers,
+            reply_buffers: &mut self.buffers.reply_buffers,
             tally: self.meter.tally(),
-            output_bytes_max: self.holding.output_bytes_max(),
+            output_bytes_max: self.conn_memory.output_bytes_max(),
             keys_left: KEYS_PER_TURN,
             has_long_turn: false,
         };
-        let buffers = Buffers {
+        let buffers = InputBuffers {
             reactor: &self.reactor,
-            scratch: &mut self.warm.scratch,
+            scratch: &mut self.buffers.scratch,
         };
         let done = work(conn, buffers, &mut cx);
         let counts = cx.tally.counts();

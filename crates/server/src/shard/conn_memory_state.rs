@@ -8,18 +8,18 @@ const OUTPUT_BYTES_SHORT: usize = 16 * 1024;
 
 /// The memory of a shard's connections as last published, and the output limit that follows from it.
 #[derive(Debug)]
-pub(super) struct Holding {
-    told: Totals,
+pub(super) struct ConnMemoryState {
+    published: Totals,
     /// The shard's part of the sum over all shards.
     added: u64,
     output_bytes_max: usize,
     is_above_share: bool,
 }
 
-impl Default for Holding {
-    fn default() -> Holding {
-        Holding {
-            told: Totals::default(),
+impl Default for ConnMemoryState {
+    fn default() -> ConnMemoryState {
+        ConnMemoryState {
+            published: Totals::default(),
             added: 0,
             output_bytes_max: OUTPUT_BYTES_MAX,
             is_above_share: false,
@@ -27,22 +27,22 @@ impl Default for Holding {
     }
 }
 
-impl Holding {
+impl ConnMemoryState {
     /// Notes the memory that the connections hold now; returns false if it is the same as last time.
-    pub(super) fn note(&mut self, totals: Totals) -> bool {
-        let is_new = totals != self.told;
-        self.told = totals;
+    pub(super) fn update(&mut self, totals: Totals) -> bool {
+        let is_new = totals != self.published;
+        self.published = totals;
         is_new
     }
 
     /// The memory that was published last.
-    pub(super) fn told(&self) -> Totals {
-        self.told
+    pub(super) fn published(&self) -> Totals {
+        self.published
     }
 
     /// What the sum over all shards lacks of the memory that was published last; the caller adds it now.
     pub(super) fn take_unadded(&mut self) -> i64 {
-        let all = self.told.all();
+        let all = self.published.all();
         let before = std::mem::replace(&mut self.added, all);
         all.wrapping_sub(before) as i64
     }

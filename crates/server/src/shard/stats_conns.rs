@@ -2,7 +2,7 @@
 
 use corecached_engine::Seconds;
 
-use super::gate::Listener;
+use super::acceptor::Listener;
 use crate::conn::{Conn, ConnTable};
 use crate::ids::ShardId;
 use crate::listen::{self, Transport};

@@ -6,7 +6,7 @@ use corecached_engine::Seconds;
 use corecached_protocol::udp;
 use corecached_reactor::{Insert, Peer};
 
-use super::allowance::Allowance;
+use super::udp_rate::UdpRate;
 
 /// Most request datagrams of a shard that wait for replies of other shards; further ones are dropped.
 const OPEN_MAX: usize = 1024;
@@ -25,21 +25,21 @@ impl Sender {
 }
 
 /// The UDP side of a shard.
-pub(super) struct Datagrams {
+pub(super) struct UdpRequests {
     /// The senders, by the slot of a [`Link::Datagram`](crate::conn::Link::Datagram).
     senders: Vec<Sender>,
     free: Vec<u32>,
-    allowance: Allowance,
+    rate: UdpRate,
     /// Values in slab memory that have been copied into datagrams.
     copied: Vec<Insert>,
 }
 
-impl Datagrams {
-    pub(super) fn new(allowance: Allowance) -> Datagrams {
-        Datagrams {
+impl UdpRequests {
+    pub(super) fn new(rate: UdpRate) -> UdpRequests {
+        UdpRequests {
             senders: Vec::new(),
             free: Vec::new(),
-            allowance,
+            rate,
             copied: Vec::new(),
         }
     }
@@ -79,14 +79,14 @@ impl Datagrams {
 
     /// Whether a reply of `bytes` bytes is too large for the sender's network.
     pub(super) fn refuses(&self, sender: Sender, bytes: usize) -> bool {
-        let is_refused = |ip| self.allowance.is_too_large(ip, bytes);
+        let is_refused = |ip| self.rate.is_too_large(ip, bytes);
         sender.ip().is_some_and(is_refused)
     }
 
     /// Whether the sender's network may be sent `wire_bytes` bytes now; if so, they are counted.
     pub(super) fn allows(&mut self, sender: Sender, wire_bytes: usize, now: Seconds) -> bool {
         let ip = sender.ip();
-        ip.is_some_and(|ip| self.allowance.take(ip, wire_bytes, now))
+        ip.is_some_and(|ip| self.rate.take(ip, wire_bytes, now))
     }
 
     /// Keeps values that have been copied into datagrams until they can be unpinned.

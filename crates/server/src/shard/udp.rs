@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Nothing here waits: a reply that the reactor has no room for, or that a sender's network may not have (see
-//! `allowance.rs`), is dropped and counted, as UDP may lose anything.
+//! `udp_rate.rs`), is dropped and counted, as UDP may lose anything.
 
 use corecached_protocol::{Codec, reply, udp};
 use corecached_reactor::{DatagramBuf, Outgoing, Token};
@@ -20,7 +20,7 @@ use crate::lending::core::Core;
 use crate::listen::{ListenerId, Transport};
 
 use super::Net;
-use super::senders::Sender;
+use super::udp_requests::Sender;
 
 impl Net {
     /// A datagram has come.
@@ -40,8 +40,8 @@ impl Net {
         let counters = self.shared.telemetry.of(self.id.0);
         counters.bytes_read.add(bytes.len() as u64);
         let (request, _) = udp::request(bytes)?;
-        let slot = self.datagrams.open(Sender { peer, request })?;
-        let socket = self.gate.listener(listener).raw_fd();
+        let slot = self.udp.open(Sender { peer, request })?;
+        let socket = self.acceptor.listener(listener).raw_fd();
         let link = Link::datagram(socket, slot);
         let admittance = Admittance::of_newcomer(&self.shared.admission);
         let now = self.now;
@@ -72,7 +72,7 @@ impl Net {
         let Link::Datagram { slot, .. } = *conn.link() else {
             return;
         };
-        let socket = self.gate.listener(conn.listener).token();
+        let socket = self.acceptor.listener(conn.listener).token();
         let (is_text, is_cut_short) = (conn.codec() == Some(Codec::Text), conn.is_cut_short());
         let mut reply = conn.take_all_output();
         if conn.must_be_abandoned() {
@@ -81,12 +81,12 @@ impl Net {
             self.lists.close(id);
         } else {
             self.conns.remove(id);
-            self.datagrams.close(slot);
+            self.udp.close(slot);
         }
-        let sender = self.datagrams.sender(slot);
+        let sender = self.udp.sender(slot);
         if is_cut_short || self.is_too_large(sender, reply.len()) {
             self.counters().udp_dropped.add(1);
-            self.datagrams.copied(&mut reply.inserts);
+            self.udp.copied(&mut reply.inserts);
             reply.bytes.clear();
             if is_text {
                 reply.bytes.extend_from_slice(reply::TOO_LARGE_FOR_UDP);
@@ -95,19 +95,19 @@ impl Net {
         if !reply.is_empty() && !self.send_reply(socket, sender, &reply) {
             self.counters().udp_dropped.add(1);
         }
-        self.datagrams.copied(&mut reply.inserts);
+        self.udp.copied(&mut reply.inserts);
         self.reactor.give_buffer(reply.bytes);
     }
 
     fn is_too_large(&self, sender: Sender, bytes: usize) -> bool {
-        bytes > udp::REPLY_BYTES_MAX || self.datagrams.refuses(sender, bytes)
+        bytes > udp::REPLY_BYTES_MAX || self.udp.refuses(sender, bytes)
     }
 
     /// Frames a reply and hands it to the reactor; returns `false` if it may not be sent.
     fn send_reply(&mut self, socket: Token, sender: Sender, reply: &Outgoing) -> bool {
         let bytes = reply.len();
         let wire_bytes = bytes + udp::datagrams(bytes) * udp::HEADER_BYTES;
-        if !self.datagrams.allows(sender, wire_bytes, self.now) {
+        if !self.udp.allows(sender, wire_bytes, self.now) {
             debug!(
                 "a reply is dropped: its network has had its bytes of this second (-o udp_rate)"
             );
@@ -122,8 +122,8 @@ impl Net {
     }
 
     /// Receives from the UDP sockets. These sockets count as connections, as in memcached.
-    pub(super) fn open_datagrams(&mut self) {
-        for listener in self.gate.listeners() {
+    pub(super) fn listen_udp(&mut self) {
+        for listener in self.acceptor.listeners() {
             if self.shared.admission.listener(listener.id).transport != Transport::Udp {
                 continue;
             }

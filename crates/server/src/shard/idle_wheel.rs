@@ -17,7 +17,7 @@ const SLOTS_MAX: u32 = 3600;
 
 /// The wheel of one shard.
 #[derive(Debug)]
-pub(super) struct Idle {
+pub(super) struct IdleWheel {
     /// Timeout in seconds; 0 if no connection is closed for being idle.
     timeout: u32,
     slots: Vec<Vec<u32>>,
@@ -27,14 +27,14 @@ pub(super) struct Idle {
     second: u32,
 }
 
-impl Idle {
+impl IdleWheel {
     /// An empty wheel that begins at `now`.
-    pub(super) fn new(timeout: u32, now: Seconds) -> Idle {
+    pub(super) fn new(timeout: u32, now: Seconds) -> IdleWheel {
         let slots = match timeout {
             0 => 0,
             timeout => timeout.saturating_add(2).min(SLOTS_MAX),
         };
-        Idle {
+        IdleWheel {
             timeout,
             slots: vec![Vec::new(); slots as usize],
             watched: Vec::new(),
@@ -91,13 +91,13 @@ impl Idle {
 mod tests {
     use super::*;
 
-    fn due(idle: &mut Idle, now: u32) -> Vec<u32> {
+    fn due(idle: &mut IdleWheel, now: u32) -> Vec<u32> {
         std::iter::from_fn(|| idle.next(Seconds(now))).collect()
     }
 
     #[test]
     fn each_is_looked_at_when_its_time_is_over() {
-        let mut idle = Idle::new(8, Seconds(9));
+        let mut idle = IdleWheel::new(8, Seconds(9));
         idle.watch(1, Seconds(9));
         assert_eq!(due(&mut idle, 9), []);
         idle.watch(2, Seconds(10));
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn seconds_in_which_nobody_looks_are_made_up_for() {
-        let mut idle = Idle::new(2, Seconds(0));
+        let mut idle = IdleWheel::new(2, Seconds(0));
         for number in 0..5 {
             idle.watch(number, Seconds(number));
         }
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_timeout_of_days_needs_no_wheel_of_days() {
-        let mut idle = Idle::new(u32::MAX, Seconds(5));
+        let mut idle = IdleWheel::new(u32::MAX, Seconds(5));
         idle.watch(7, Seconds(5));
         assert_eq!(idle.slots.len(), SLOTS_MAX as usize);
         assert_eq!(due(&mut idle, 3603), []);
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_place_that_connections_come_and_go_in_is_kept_once() {
-        let mut idle = Idle::new(100, Seconds(0));
+        let mut idle = IdleWheel::new(100, Seconds(0));
         for second in 0..50 {
             idle.watch(3, Seconds(second));
         }
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn without_a_timeout_nothing_is_kept() {
-        let mut idle = Idle::new(0, Seconds(5));
+        let mut idle = IdleWheel::new(0, Seconds(5));
         idle.watch(7, Seconds(5));
         assert!(!idle.is_due(Seconds(1000)));
         assert_eq!(due(&mut idle, 1000), []);

@@ -32,21 +32,21 @@ struct Bucket {
 }
 
 /// The buckets of one shard.
-pub(super) struct Allowance {
+pub(super) struct UdpRate {
     hash: RandomState,
     buckets: Vec<Bucket>,
     bytes_per_second: u64,
     reply_bytes_max: usize,
 }
 
-impl Allowance {
-    /// The allowance that the command line asks for. Without UDP it keeps nothing.
-    pub(super) fn of(config: &Config, now: Seconds) -> Allowance {
+impl UdpRate {
+    /// The rate that the command line asks for. Without UDP it keeps nothing.
+    pub(super) fn of(config: &Config, now: Seconds) -> UdpRate {
         let bytes_per_second = match config.udp_port {
             Port::Off => 0,
             _ => config.udp_limits.bytes_per_second,
         };
-        Allowance::new(
+        UdpRate::new(
             bytes_per_second,
             config.udp_limits.reply_bytes_max as usize,
             now,
@@ -54,12 +54,12 @@ impl Allowance {
     }
 
     /// Buckets that fill at `bytes_per_second`; a limit of 0 means no limit.
-    fn new(bytes_per_second: u32, reply_bytes_max: usize, now: Seconds) -> Allowance {
+    fn new(bytes_per_second: u32, reply_bytes_max: usize, now: Seconds) -> UdpRate {
         let full = Bucket {
             left: burst(u64::from(bytes_per_second)),
             filled: now,
         };
-        Allowance {
+        UdpRate {
             hash: RandomState::new(),
             buckets: vec![full; if bytes_per_second == 0 { 0 } else { BUCKETS }],
             bytes_per_second: u64::from(bytes_per_second),
@@ -118,43 +118,43 @@ mod tests {
 
     #[test]
     fn a_bucket_runs_dry_and_fills_again() {
-        let mut allowance = Allowance::new(1000, 0, Seconds(10));
+        let mut rate = UdpRate::new(1000, 0, Seconds(10));
         let victim = ip("192.0.2.7");
-        assert!(allowance.take(victim, 1500, Seconds(10)));
-        assert!(allowance.take(victim, 500, Seconds(10)));
-        assert!(!allowance.take(victim, 1, Seconds(10)));
+        assert!(rate.take(victim, 1500, Seconds(10)));
+        assert!(rate.take(victim, 500, Seconds(10)));
+        assert!(!rate.take(victim, 1, Seconds(10)));
         // The whole network has one bucket.
-        assert!(!allowance.take(ip("192.0.2.200"), 1, Seconds(10)));
-        assert!(allowance.take(victim, 1000, Seconds(11)));
-        assert!(!allowance.take(victim, 1, Seconds(11)));
+        assert!(!rate.take(ip("192.0.2.200"), 1, Seconds(10)));
+        assert!(rate.take(victim, 1000, Seconds(11)));
+        assert!(!rate.take(victim, 1, Seconds(11)));
         // However long the bucket was left alone, it holds two seconds' worth.
-        assert!(!allowance.take(victim, 2001, Seconds(100_000)));
-        assert!(allowance.take(victim, 2000, Seconds(100_000)));
+        assert!(!rate.take(victim, 2001, Seconds(100_000)));
+        assert!(rate.take(victim, 2000, Seconds(100_000)));
     }
 
     #[test]
     fn what_is_asked_of_one_network_is_left_to_another() {
-        let mut allowance = Allowance::new(10, 0, Seconds(0));
-        assert!(allowance.take(ip("2001:db8::1"), 20, Seconds(0)));
-        assert!(!allowance.take(ip("2001:db8:0:ff::1"), 20, Seconds(0)));
+        let mut rate = UdpRate::new(10, 0, Seconds(0));
+        assert!(rate.take(ip("2001:db8::1"), 20, Seconds(0)));
+        assert!(!rate.take(ip("2001:db8:0:ff::1"), 20, Seconds(0)));
         // Of many networks, most have buckets of their own.
         let others = (0..200_u32).filter(|&n| {
             let other = IpAddr::from(std::net::Ipv4Addr::from_bits(0x0a00_0001 + (n << 8)));
-            allowance.take(other, 20, Seconds(0))
+            rate.take(other, 20, Seconds(0))
         });
         assert!(others.count() > 150);
     }
 
     #[test]
     fn loopback_and_no_limit_are_free() {
-        let mut allowance = Allowance::new(10, 5, Seconds(0));
+        let mut rate = UdpRate::new(10, 5, Seconds(0));
         for local in ["127.0.0.1", "::1"] {
-            assert!(allowance.take(ip(local), 1 << 30, Seconds(0)));
-            assert!(!allowance.is_too_large(ip(local), 1 << 30));
+            assert!(rate.take(ip(local), 1 << 30, Seconds(0)));
+            assert!(!rate.is_too_large(ip(local), 1 << 30));
         }
-        assert!(allowance.is_too_large(ip("192.0.2.1"), 6));
-        assert!(!allowance.is_too_large(ip("192.0.2.1"), 5));
-        let mut unlimited = Allowance::new(0, 0, Seconds(0));
+        assert!(rate.is_too_large(ip("192.0.2.1"), 6));
+        assert!(!rate.is_too_large(ip("192.0.2.1"), 5));
+        let mut unlimited = UdpRate::new(0, 0, Seconds(0));
         assert!(unlimited.take(ip("192.0.2.1"), 1 << 30, Seconds(0)));
         assert!(!unlimited.is_too_large(ip("192.0.2.1"), 1 << 30));
     }

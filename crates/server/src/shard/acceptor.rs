@@ -1,7 +1,7 @@
 //! The sockets that a shard accepts from, and the connections that wait while there are as many as `-c` allows.
 //!
 //! ```text
-//!   open --- a connection over the limit ---> deaf: accepting has stopped, those that had been accepted wait
+//!   open --- a connection over the limit ---> paused: accepting has stopped, those that had been accepted wait
 //!     ^                                         |
 //!     +---- all are in, and there is room ------+
 //! ```
@@ -48,21 +48,21 @@ pub(super) fn listener_id(token: Token) -> ListenerId {
 
 /// The sockets of one shard, whether it accepts from them, and the connections that wait until it does again.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct Acceptor {
     listeners: Vec<Listener>,
     /// When accepting stopped because of `-c`.
-    deaf_since: Option<Instant>,
+    paused_since: Option<Instant>,
     /// Connections that were accepted although they exceed the limit `-c`: they wait until another connection closes.
     /// The kernel may have accepted several before it heard of the stop; further ones wait in the backlog.
     waiting: VecDeque<(ListenerId, OwnedFd)>,
 }
 
-impl Gate {
-    /// An open gate with these sockets.
-    pub(super) fn new(listeners: Vec<Listener>) -> Gate {
-        Gate {
+impl Acceptor {
+    /// Accepts from these sockets.
+    pub(super) fn new(listeners: Vec<Listener>) -> Acceptor {
+        Acceptor {
             listeners,
-            deaf_since: None,
+            paused_since: None,
             waiting: VecDeque::new(),
         }
     }
@@ -89,16 +89,16 @@ impl Gate {
 
     /// Keeps a connection waiting; returns true if accepting has to stop now.
     #[must_use]
-    pub(super) fn waits(&mut self, listener: ListenerId, fd: OwnedFd) -> bool {
+    pub(super) fn keep_waiting(&mut self, listener: ListenerId, fd: OwnedFd) -> bool {
         self.waiting.push_back((listener, fd));
-        let is_first = self.deaf_since.is_none();
-        self.deaf_since.get_or_insert_with(Instant::now);
+        let is_first = self.paused_since.is_none();
+        self.paused_since.get_or_insert_with(Instant::now);
         is_first
     }
 
     /// Whether accepting has stopped.
-    pub(super) fn is_deaf(&self) -> bool {
-        self.deaf_since.is_some()
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused_since.is_some()
     }
 
     /// Takes the connection that has waited longest.
@@ -106,9 +106,9 @@ impl Gate {
         self.waiting.pop_front()
     }
 
-    /// Accepting goes on; returns how long it had stopped.
-    pub(super) fn hears_again(&mut self) -> Duration {
-        self.deaf_since
+    /// Accepting goes on; returns for how long it had stopped.
+    pub(super) fn resume(&mut self) -> Duration {
+        self.paused_since
             .take()
             .map_or(Duration::ZERO, |since| since.elapsed())
     }

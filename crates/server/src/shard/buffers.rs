@@ -10,7 +10,7 @@ const BUFFER_BYTES_KEPT: usize = 64 * 1024;
 
 /// The buffers of one shard.
 #[derive(Debug, Default)]
-pub(super) struct Warm {
+pub(super) struct Buffers {
     /// Buffers for replies.
     pub(super) reply_buffers: ReplyBuffers,
     /// A buffer for decrypted bytes.
@@ -21,7 +21,7 @@ pub(super) struct Warm {
     pub(super) sealing: Sealing,
 }
 
-impl Warm {
+impl Buffers {
     /// Takes a buffer for the next replies from the reactor, if there is none.
     #[inline]
     pub(super) fn prepare(&mut self, reactor: &mut Reactor) {
@@ -37,7 +37,7 @@ impl Warm {
         landing
     }
 
-    /// Takes back the buffer of [`Warm::take_landing`].
+    /// Takes back the buffer of [`Buffers::take_landing`].
     pub(super) fn give_landing(&mut self, landing: Vec<u8>) {
         self.landing = landing;
     }
