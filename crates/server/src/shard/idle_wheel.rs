@@ -8,7 +8,7 @@
 //! A place of the table is in one slot: the first in which its connection may have been idle for too long. When the
 //! connection sends something meanwhile, its place is not moved; it is put into a later slot when it is looked at. If
 //! the connection has ended meanwhile, the place stays in its slot, which is never too late for the next connection in
-//! that place. `arrivals.rs` limits how many are looked at in one turn.
+//! that place. `portions.rs` limits how many are looked at in one turn.
 
 use corecached_engine::Seconds;
 

@@ -1,23 +1,28 @@
 //! One shard: an executor's network loop, its connections, and its engine, which it puts down whenever it enters the
 //! kernel.
 
+mod accepting;
 mod acceptor;
-mod arrivals;
 mod buffers;
+mod closing;
 mod conn_memory;
 mod conn_memory_state;
-mod connections;
+mod control;
 mod cpu_yield;
 mod deliver;
+mod ending;
+mod events;
 mod handshakes;
 mod idle_wheel;
 mod lists;
 mod measure;
 mod pace;
+mod portions;
 mod prefetch;
 mod reaper;
 mod refresh;
 mod sample_feed;
+mod sends;
 mod slow;
 mod slow_lines;
 mod spare_time;

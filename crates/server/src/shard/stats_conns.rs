@@ -2,47 +2,44 @@
 
 use corecached_engine::Seconds;
 
-use super::acceptor::Listener;
-use crate::conn::{Conn, ConnTable};
+use crate::conn::Conn;
 use crate::ids::ShardId;
 use crate::listen::{self, Transport};
 use crate::operation::Pairs;
-use crate::shared::Shared;
+
+use super::Net;
+use super::acceptor::Listener;
 
 /// Connections described in one step: two system calls each, some 100 us for all.
 const CONNS_PER_STEP: usize = 32;
 /// Places of the table looked at in one step; many may be empty.
 const PLACES_PER_STEP: usize = 4096;
 
-/// Describes some connections of a shard, from place `from` of its table on. Returns names and values, and the place
-/// where the next step begins, if there is more. The first step describes listeners, too: shard 0 those that accept,
-/// and every shard its UDP sockets, which do a connection's work.
-pub(crate) fn describe(
-    (conns, from): (&ConnTable, u32),
-    listeners: &[Listener],
-    shard: ShardId,
-    shared: &Shared,
-    now: Seconds,
-) -> (Pairs, Option<u32>) {
-    let mut pairs = Pairs::default();
-    if from == 0 {
-        for listener in listeners {
-            let transport = shared.admission.listener(listener.id).transport;
-            if shard == ShardId(0) || transport == Transport::Udp {
-                pairs.append(&describe_listener(listener, transport));
+impl Net {
+    /// Describes some connections of the shard, from place `from` of its table on. Returns names and values, and the
+    /// place where the next step begins, if there is more. The first step describes listeners, too: shard 0 those that
+    /// accept, and every shard its UDP sockets, which do a connection's work.
+    pub(super) fn describe_conns(&self, from: u32) -> (Pairs, Option<u32>) {
+        let mut pairs = Pairs::default();
+        if from == 0 {
+            for listener in self.acceptor.listeners() {
+                let transport = self.shared.admission.listener(listener.id).transport;
+                if self.id == ShardId(0) || transport == Transport::Udp {
+                    pairs.append(&describe_listener(listener, transport));
+                }
             }
         }
-    }
-    let (mut told, mut next) = (0, from as usize);
-    let end = conns.places().min(next + PLACES_PER_STEP);
-    while next < end && told < CONNS_PER_STEP {
-        if let Some(conn) = conns.at(next).filter(|conn| !conn.is_datagram()) {
-            pairs.append(&describe_conn(conn, now));
-            told += 1;
+        let (mut described, mut next) = (0, from as usize);
+        let end = self.conns.places().min(next + PLACES_PER_STEP);
+        while next < end && described < CONNS_PER_STEP {
+            if let Some(conn) = self.conns.at(next).filter(|conn| !conn.is_datagram()) {
+                pairs.append(&describe_conn(conn, self.now));
+                described += 1;
+            }
+            next += 1;
         }
-        next += 1;
+        (pairs, (next < self.conns.places()).then_some(next as u32))
     }
-    (pairs, (next < conns.places()).then_some(next as u32))
 }
 
 fn describe_listener(listener: &Listener, transport: Transport) -> Pairs {

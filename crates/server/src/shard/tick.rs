@@ -18,18 +18,14 @@
 
 use std::io;
 
-use corecached_reactor::{Event, Outgoing, RecvBuf, WhenIdle, Window, runtime};
+use corecached_reactor::{WhenIdle, Window, runtime};
 
-use crate::conn::{Arrival, HandshakeTurn, Turning};
-use crate::ids::ConnId;
 use crate::route::control::Control;
 use crate::route::stage::Stage;
 
 use crate::lending::core::Core;
 use crate::watch::Lines;
 
-use super::acceptor::listener_id;
-use super::lists::Newcomer;
 use super::pace::{Pace, Pacing};
 use super::prefetch::PREFETCHED_EVENTS;
 use super::{Net, Shard};
@@ -207,100 +203,6 @@ impl Net {
         !self.lists.has_resting() && self.may_wait()
     }
 
-    fn handle_event(&mut self, event: Event, core: &mut Core) {
-        match event {
-            Event::Received { token, buf } => self.received(ConnId::from_token(token), buf, core),
-            Event::Eof { token } => self.ended(ConnId::from_token(token)),
-            Event::RecvFailed { token, .. } => self.fail_conn(ConnId::from_token(token)),
-            Event::Readable { token } => self.readable(ConnId::from_token(token), core),
-            Event::RecvStopped { token } => self.recv_stopped(ConnId::from_token(token)),
-            Event::SendBlocked { token, send } => {
-                self.send_blocked(ConnId::from_token(token), send);
-            }
-            Event::SendDone {
-                token,
-                send,
-                inserts,
-            } => {
-                self.unpin(inserts, core);
-                self.sent(ConnId::from_token(token), send);
-            }
-            Event::SendFailed {
-                token,
-                errno,
-                inserts,
-                ..
-            } => {
-                self.unpin(inserts, core);
-                self.send_failed(ConnId::from_token(token), errno);
-            }
-            Event::Accepted { token, fd } => self.lists.arrives(Newcomer {
-                fd,
-                listener: listener_id(token),
-                is_handed_over: false,
-            }),
-            Event::AcceptFailed { token, errno } => {
-                self.accept_failed(listener_id(token), errno);
-            }
-            Event::Datagram { token, buf } => {
-                self.upkeep.note_traffic();
-                self.datagram(listener_id(token), buf, core);
-            }
-            Event::DatagramsFailed { token, errno } => {
-                self.datagrams_failed(listener_id(token), errno);
-            }
-            Event::Doorbell | Event::Wake | Event::Tick { .. } => {}
-        }
-    }
-
-    fn received(&mut self, id: ConnId, buf: RecvBuf, core: &mut Core) {
-        self.upkeep.note_traffic();
-        let turn = self.with_conn(id, core, |conn, buffers, cx| {
-            let bytes = buffers.reactor.bytes(&buf);
-            let turn = conn.handshake_turn(bytes);
-            if turn == HandshakeTurn::Now {
-                conn.receive(bytes, buffers.scratch, cx);
-            }
-            turn
-        });
-        if turn == Some(HandshakeTurn::ToBeQueued) {
-            self.lists.shakes_hands(id);
-        }
-        self.reactor.recycle(buf);
-    }
-
-    /// Reads from a connection that large values are expected from, since its socket is readable.
-    fn readable(&mut self, id: ConnId, core: &mut Core) {
-        self.upkeep.note_traffic();
-        let mut landing = self.buffers.take_landing();
-        let arrival = self.with_conn(id, core, |conn, _, cx| {
-            conn.reads.stopped();
-            let arrival = conn.read_directly(&mut landing, cx);
-            if !matches!(arrival, Ok(Arrival::Bytes)) {
-                conn.input_ended();
-            }
-            arrival
-        });
-        self.buffers.give_landing(landing);
-        if matches!(arrival, Some(Err(_))) {
-            self.fail_conn(id);
-        }
-    }
-
-    /// Puts a connection on the lists that it belongs to after it has worked.
-    pub(super) fn after_input(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(id) else {
-            return;
-        };
-        self.lists.after_work(conn);
-        match conn.next_reading() {
-            Turning::Stays => {}
-            Turning::Stops => self.reactor.cancel_recv(id.token()),
-            Turning::Polls(stream) => self.reactor.poll(stream),
-            Turning::Receives(stream) => self.reactor.recv(stream),
-        }
-    }
-
     /// Shows watchers the lines of this tick: those of the shard's own operations (`seen`) and the others.
     fn publish(&mut self, seen: Option<Lines>) {
         let under_loans = self.router.take_seen();
@@ -320,49 +222,5 @@ impl Net {
         if self.log.has_lines() {
             self.publish(None);
         }
-    }
-
-    /// Begins one send for each connection that has replies.
-    fn send_replies(&mut self) {
-        let mut list = self.lists.take_to_send();
-        if !list.is_empty() {
-            self.mark_sends();
-        }
-        for id in list.drain(..) {
-            let Some(conn) = self.conns.get_mut(id) else {
-                continue;
-            };
-            conn.listed.to_send = false;
-            if conn.is_datagram() {
-                if conn.is_answered() {
-                    self.measure_datagram(id);
-                    self.answer(id);
-                }
-                continue;
-            }
-            let counters = self.shared.telemetry.of(self.id.0);
-            let outgoing = if conn.is_secure() {
-                conn.take_sealed(self.reactor.take_buffer(), &mut self.buffers.sealing)
-            } else {
-                conn.take_output().inspect(|outgoing| {
-                    counters.bytes_written.add(outgoing.len() as u64);
-                })
-            };
-            let bytes = outgoing.as_ref().map(Outgoing::len);
-            if let Some(outgoing) = outgoing {
-                conn.send(outgoing, &mut self.reactor);
-                if conn.is_closing() || conn.has_more_to_seal() {
-                    // These may be the connection's last replies, or not all of them: it is looked at again once the
-                    // kernel has taken them.
-                    self.lists.sends_again(conn);
-                }
-            } else if conn.is_finished() {
-                self.lists.close(id);
-            }
-            self.measure(id, bytes);
-            self.conns.count(id);
-        }
-        self.lists.give_back(list);
-        self.after_sealing();
     }
 }
