@@ -94,10 +94,10 @@ impl Server {
                 usec => self.reactor.turn_batched(usec, 32, &mut events)?,
             }
             let mut is_quiet = true;
-            let mut ticked = false;
+            let mut has_ended = false;
             for event in events.drain(..) {
                 match event {
-                    Event::Tick { .. } => ticked = true,
+                    Event::WindowEnded { .. } => has_ended = true,
                     event => {
                         is_quiet = false;
                         self.handle(event, &mut to_send);
@@ -106,7 +106,7 @@ impl Server {
             }
             self.flush(&mut to_send);
             was_quiet &= is_quiet;
-            if ticked {
+            if has_ended {
                 if std::mem::replace(&mut was_quiet, true) {
                     self.reactor.park().await?;
                 }
@@ -153,7 +153,7 @@ impl Server {
             | Event::DatagramsFailed { .. }
             | Event::Doorbell
             | Event::Wake
-            | Event::Tick { .. } => {}
+            | Event::WindowEnded { .. } => {}
         }
     }
 

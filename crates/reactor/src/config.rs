@@ -29,10 +29,10 @@ pub struct ReactorConfig {
     pub buffers: u16,
     /// Bytes of one receive buffer. Small requests touch a page of it; large values come in pieces of this size.
     pub buffer_bytes: u32,
-    /// Length of a short warm window ([`Window::Short`]), after which there is an [`crate::Event::Tick`]; zero:
-    /// there are no ticks.
+    /// Length of a short warm window ([`Window::Short`]), after which there is an [`crate::Event::WindowEnded`]; zero:
+    /// no window ends.
     ///
-    /// Each tick wakes the thread. At 500 us that cost 5% of the CPU of one shard at half load. At 2 ms 16 shards on
+    /// Each end of a window wakes the thread. At 500 us that cost 5% of the CPU of one shard at half load. At 2 ms 16 shards on
     /// two CPUs are woken 8,000 times a second.
     pub short_window: Duration,
     /// Length of a long warm window ([`Window::Long`]).

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A ring that fails does so at once: rung again in each turn, the bell would keep the thread awake for as long as the
-//! shortage lasts. So it waits for the next tick. It is never forgotten, since the peer may sleep, and nobody else
+//! shortage lasts. So it waits for the end of the window. It is never forgotten, since the peer may sleep, and nobody else
 //! rings it: a reactor does not park before all bells are rung.
 //!
 //! The kernel is told the number of the peer's descriptor, now and with the next attempt. That number does not become

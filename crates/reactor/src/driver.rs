@@ -100,13 +100,13 @@ impl Driver {
     }
 
     /// Starts the timer of the warm window.
-    pub(crate) fn start_tick(&mut self, window: Window) {
-        either!(self, driver => driver.start_tick(window));
+    pub(crate) fn start_window(&mut self, window: Window) {
+        either!(self, driver => driver.start_window(window));
     }
 
     /// Removes the timer of the warm window; its last completion follows.
-    pub(crate) fn stop_tick(&mut self) {
-        either!(self, driver => driver.stop_tick());
+    pub(crate) fn stop_window(&mut self) {
+        either!(self, driver => driver.stop_window());
     }
 
     /// Completes once after the pause that follows a failed accept.

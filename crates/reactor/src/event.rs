@@ -106,7 +106,7 @@ pub enum Event {
     /// Someone called [`crate::Waker::wake`]. Several wakes may be one event.
     Wake,
     /// A warm window has ended. At most one per turn.
-    Tick {
+    WindowEnded {
         /// Its length, which need not be the one that was wanted last ([`crate::Reactor::set_window`]).
         window: Window,
     },

@@ -10,7 +10,7 @@
 //!            +-------------------------------------------------------------------+
 //!     multishot accept  -> Accepted          multishot recv -> Received (a buffer of the ring)
 //!     send did not fit  -> SendBlocked       peer's MSG_RING -> Doorbell
-//!     timer             -> Tick              Waker::wake()   -> Wake
+//!     timer             -> WindowEnded       Waker::wake()   -> Wake
 //!     multishot recvmsg -> Datagram          send_datagrams(): a reply in pieces
 //!                 nothing for a whole warm window: park(), asleep inside glommio
 //! ```
@@ -110,10 +110,10 @@ mod start_error;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod tick;
 mod token;
 mod user_data;
 mod waker;
+mod window_timer;
 
 pub use buffers::RecvBuf;
 pub use config::{Io, ReactorConfig, Window};

@@ -56,9 +56,9 @@ impl Reactor {
 
     /// Removes the timer and waits for the confirmation, which comes with the same call.
     fn stop_timer(&mut self) -> io::Result<()> {
-        self.tick.stop(&mut self.driver);
+        self.window.stop(&mut self.driver);
         self.collect()?;
-        self.tick.forget();
+        self.window.forget();
         Ok(())
     }
 
@@ -67,7 +67,7 @@ impl Reactor {
         self.collect()?;
         let is_quiet = self.pending.is_empty()
             && self.doorbells.are_rung()
-            && !self.tick.is_running()
+            && !self.window.is_running()
             && self.driver.is_submitted();
         Ok(is_quiet && !self.driver.has_deferred())
     }

@@ -26,10 +26,10 @@ use crate::send::{Begun, Ended, IN_DOUBT, Sends, Verdict};
 use crate::send_id::SendId;
 use crate::start_error::StartError;
 use crate::stream::{Care, Stream};
-use crate::tick::TickTimer;
 use crate::token::Token;
 use crate::user_data::{Kind, UserData};
 use crate::waker::{DoorbellTarget, Waker};
+use crate::window_timer::WindowTimer;
 
 /// The network side of one shard; see the crate's page. It lives on one thread.
 pub struct Reactor {
@@ -43,7 +43,7 @@ pub struct Reactor {
     datagrams: Datagrams,
     datagram_buffers: u16,
     pool: BufferPool,
-    pub(crate) tick: TickTimer,
+    pub(crate) window: WindowTimer,
     /// Events that did not come from the driver, for the next turn.
     pub(crate) pending: Vec<Event>,
     /// Completions being looked at; kept for its capacity.
@@ -88,7 +88,7 @@ impl Reactor {
                 config.send_buffer_bytes_max,
                 config.send_pool_bytes_max,
             ),
-            tick: TickTimer::new(!config.short_window.is_zero()),
+            window: WindowTimer::new(!config.short_window.is_zero()),
             pending: Vec::new(),
             completions: Vec::with_capacity(config.completion_entries as usize),
             sent: Vec::new(),
@@ -342,7 +342,7 @@ impl Reactor {
     /// is cut short if need be, but never made longer: windows end even if the length changes in each turn.
     #[inline]
     pub fn set_window(&mut self, window: Window) {
-        self.tick.want(window);
+        self.window.want(window);
     }
 
     /// Submits all queued operations and appends what has happened to `events`.
@@ -383,13 +383,13 @@ impl Reactor {
         };
         // A turn that does not wait starts the timer, too: a caller that always has something to do has windows as
         // well.
-        self.tick.start(&mut self.driver);
+        self.window.start(&mut self.driver);
         let first = events.len();
         if wait != Wait::Poll || !self.driver.has_nothing_to_enter_for() {
             self.driver.enter(wait)?;
         }
         self.take_completions(first, events)?;
-        if self.tick.report(events) || !self.tick.is_enabled() {
+        if self.window.report(events) || !self.window.is_enabled() {
             self.doorbells.ring_again(&mut self.driver);
         }
         Ok(())
@@ -492,7 +492,7 @@ impl Reactor {
                 let action = self.listeners.resumed(token);
                 self.apply(token, action);
             }
-            Kind::Tick => self.tick.complete(result, cqueue::more(flags)),
+            Kind::Window => self.window.complete(result, cqueue::more(flags)),
             Kind::Wake => {
                 self.driver.rearm_waker();
                 events.push(Event::Wake);

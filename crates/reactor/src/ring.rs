@@ -155,7 +155,7 @@ impl Ring {
     }
 
     /// Starts the timer of the warm window: it repeats where the kernel can do that.
-    pub(crate) fn start_tick(&mut self, window: Window) {
+    pub(crate) fn start_window(&mut self, window: Window) {
         let flags = if self.multishot_timeout {
             TimeoutFlags::MULTISHOT
         } else {
@@ -166,12 +166,12 @@ impl Ring {
             Window::Long => &raw const self.fixed.long_window,
         };
         let entry = opcode::Timeout::new(length).flags(flags);
-        self.push_plain(entry.build(), UserData::TICK);
+        self.push_plain(entry.build(), UserData::WINDOW);
     }
 
     /// Removes the timer of the warm window; its last completion follows.
-    pub(crate) fn stop_tick(&mut self) {
-        let entry = opcode::TimeoutRemove::new(UserData::TICK.0).build();
+    pub(crate) fn stop_window(&mut self) {
+        let entry = opcode::TimeoutRemove::new(UserData::WINDOW.0).build();
         self.push_plain(entry.flags(squeue::Flags::SKIP_SUCCESS), UserData::IGNORED);
     }
 

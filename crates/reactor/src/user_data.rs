@@ -29,7 +29,7 @@ pub(crate) enum Kind {
     /// A send; the payload is its id.
     Send = 4,
     /// The timer of the warm window.
-    Tick = 5,
+    Window = 5,
     /// The read of the waker's pipe.
     Wake = 6,
     /// A message from a peer's ring.
@@ -50,7 +50,7 @@ const KINDS: [Kind; 12] = [
     Kind::AcceptRetry,
     Kind::Recv,
     Kind::Send,
-    Kind::Tick,
+    Kind::Window,
     Kind::Wake,
     Kind::Doorbell,
     Kind::RecvDatagram,
@@ -65,7 +65,7 @@ pub(crate) struct UserData(pub(crate) u64);
 
 impl UserData {
     pub(crate) const IGNORED: UserData = UserData::of(Kind::Ignored, 0);
-    pub(crate) const TICK: UserData = UserData::of(Kind::Tick, 0);
+    pub(crate) const WINDOW: UserData = UserData::of(Kind::Window, 0);
     pub(crate) const WAKE: UserData = UserData::of(Kind::Wake, 0);
     pub(crate) const DOORBELL: UserData = UserData::of(Kind::Doorbell, 0);
 

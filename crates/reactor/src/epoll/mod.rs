@@ -42,7 +42,7 @@ use watch::{Ask, EDGE, IN, READABLE, Reading, SPECIAL, WRITABLE, Watches};
 const EVENTS_MAX: usize = 256;
 
 /// Names of descriptors that are the driver's own; all other descriptors are named by their indexes.
-const TICK: u64 = u64::MAX;
+const WINDOW: u64 = u64::MAX;
 const RETRY: u64 = u64::MAX - 1;
 const WAKE: u64 = u64::MAX - 2;
 const BELL: u64 = u64::MAX - 3;
@@ -53,8 +53,8 @@ enum Operation {
     Cancel(RawFd, UserData),
     Close(OwnedFd),
     Ring(RawFd),
-    StartTick(Window),
-    StopTick,
+    StartWindow(Window),
+    StopWindow,
     Retry(UserData),
     Send(SendEntry),
 }
@@ -82,8 +82,13 @@ impl Epoll {
         let epoll = calls::create()?;
         let timers = Timers::new(config)?;
         let (wake, bell) = (calls::counter()?, calls::counter()?);
-        let (tick, retry) = (&timers.tick, &timers.retry);
-        for (fd, name) in [(tick, TICK), (retry, RETRY), (&wake, WAKE), (&bell, BELL)] {
+        let (window, retry) = (&timers.window, &timers.retry);
+        for (fd, name) in [
+            (window, WINDOW),
+            (retry, RETRY),
+            (&wake, WAKE),
+            (&bell, BELL),
+        ] {
             calls::control(&epoll, libc::EPOLL_CTL_ADD, fd.as_raw_fd(), IN | EDGE, name)
                 .map_err(io::Error::from_raw_os_error)?;
         }
@@ -131,12 +136,12 @@ impl Epoll {
         self.push(Operation::Ring(peer));
     }
 
-    pub(crate) fn start_tick(&mut self, window: Window) {
-        self.push(Operation::StartTick(window));
+    pub(crate) fn start_window(&mut self, window: Window) {
+        self.push(Operation::StartWindow(window));
     }
 
-    pub(crate) fn stop_tick(&mut self) {
-        self.push(Operation::StopTick);
+    pub(crate) fn stop_window(&mut self) {
+        self.push(Operation::StopWindow);
     }
 
     pub(crate) fn start_accept_retry(&mut self, user_data: UserData) {
@@ -239,9 +244,9 @@ impl Epoll {
             Operation::Cancel(fd, target) => self.cancel_now(fd, target),
             Operation::Close(fd) => self.watches.remove(&self.epoll, fd.as_raw_fd()),
             Operation::Ring(peer) => crate::descriptor::signal(peer),
-            Operation::StartTick(window) => self.timers.start_tick(window),
-            Operation::StopTick => {
-                let last = self.timers.stop_tick();
+            Operation::StartWindow(window) => self.timers.start_window(window),
+            Operation::StopWindow => {
+                let last = self.timers.stop_window();
                 self.completions.push(last);
             }
             Operation::Retry(user_data) => self.timers.pause(user_data),
@@ -251,7 +256,7 @@ impl Epoll {
     /// The kernel has reported the events `what` of the descriptor that is called `name`.
     fn told(&mut self, name: u64, what: u32) {
         match name {
-            TICK => self.completions.extend(self.timers.tick()),
+            WINDOW => self.completions.extend(self.timers.window_end()),
             RETRY => self.timers.end_pauses(&mut self.completions),
             WAKE => self.complete(UserData::WAKE, 1, 0),
             BELL => self.complete(UserData::DOORBELL, 0, 0),

@@ -11,10 +11,10 @@ use super::calls;
 
 /// Two timerfds: one that repeats while the reactor is warm, one for the pause that ends next.
 pub(super) struct Timers {
-    pub(super) tick: OwnedFd,
+    pub(super) window: OwnedFd,
     short_window: Duration,
     long_window: Duration,
-    is_ticking: bool,
+    is_started: bool,
     pub(super) retry: OwnedFd,
     accept_retry: Duration,
     /// The accepts that pause, and when each pause ends.
@@ -24,36 +24,36 @@ pub(super) struct Timers {
 impl Timers {
     pub(super) fn new(config: &ReactorConfig) -> std::io::Result<Timers> {
         Ok(Timers {
-            tick: calls::timer()?,
+            window: calls::timer()?,
             short_window: config.short_window,
             long_window: config.long_window,
-            is_ticking: false,
+            is_started: false,
             retry: calls::timer()?,
             accept_retry: config.accept_retry,
             paused: Vec::new(),
         })
     }
 
-    pub(super) fn start_tick(&mut self, window: Window) {
-        self.is_ticking = true;
+    pub(super) fn start_window(&mut self, window: Window) {
+        self.is_started = true;
         let length = match window {
             Window::Short => self.short_window,
             Window::Long => self.long_window,
         };
-        calls::set_timer(&self.tick, length, length);
+        calls::set_timer(&self.window, length, length);
     }
 
-    /// Stops the ticks; returns the last completion.
-    pub(super) fn stop_tick(&mut self) -> Completion {
-        self.is_ticking = false;
-        calls::set_timer(&self.tick, Duration::ZERO, Duration::ZERO);
-        ended(UserData::TICK, -libc::ECANCELED, 0)
+    /// Stops the windows; returns the last completion.
+    pub(super) fn stop_window(&mut self) -> Completion {
+        self.is_started = false;
+        calls::set_timer(&self.window, Duration::ZERO, Duration::ZERO);
+        ended(UserData::WINDOW, -libc::ECANCELED, 0)
     }
 
-    /// The timer has fired: returns a tick, unless the timer was stopped meanwhile.
-    pub(super) fn tick(&self) -> Option<Completion> {
-        let has_fired = calls::acknowledge(&self.tick);
-        (has_fired && self.is_ticking).then(|| ended(UserData::TICK, -libc::ETIME, MORE))
+    /// The timer has fired: returns the end of a window, unless the timer was stopped meanwhile.
+    pub(super) fn window_end(&self) -> Option<Completion> {
+        let has_fired = calls::acknowledge(&self.window);
+        (has_fired && self.is_started).then(|| ended(UserData::WINDOW, -libc::ETIME, MORE))
     }
 
     /// Starts the pause of an accept.

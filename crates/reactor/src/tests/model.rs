@@ -374,7 +374,7 @@ impl Model {
                 self.count("accepts");
                 self.adopt(fd, peer);
             }
-            Event::RecvStopped { .. } | Event::Wake | Event::Tick { .. } => {}
+            Event::RecvStopped { .. } | Event::Wake | Event::WindowEnded { .. } => {}
             other => panic!("{other:?}"),
         }
     }

@@ -250,7 +250,7 @@ fn until_next_window(reactor: &mut Reactor) {
     let mut events = Vec::new();
     while !events
         .iter()
-        .any(|event| matches!(event, Event::Tick { .. }))
+        .any(|event| matches!(event, Event::WindowEnded { .. }))
     {
         reactor.turn(WhenIdle::Return, &mut events).unwrap();
     }

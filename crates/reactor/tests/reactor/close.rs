@@ -123,7 +123,7 @@ fn closing_returns_the_inserts_of_a_blocked_send() {
                 assert_eq!(inserts[0].cookie(), 9);
                 true
             }
-            Event::Tick { .. } => false,
+            Event::WindowEnded { .. } => false,
             other => panic!("{other:?}"),
         });
         assert_eq!(reactor.connections_known(), 0);

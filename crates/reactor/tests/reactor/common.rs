@@ -109,7 +109,7 @@ pub(crate) fn hang_up(reactor: &mut Reactor, streams: impl IntoIterator<Item = S
 pub(crate) fn poll(reactor: &mut Reactor) -> Vec<Event> {
     let mut events = Vec::new();
     reactor.turn(WhenIdle::Return, &mut events).unwrap();
-    events.retain(|event| !matches!(event, Event::Tick { .. }));
+    events.retain(|event| !matches!(event, Event::WindowEnded { .. }));
     events
 }
 

@@ -44,7 +44,7 @@ fn a_parked_reactor_child() {
         {
             events.clear();
             reactor.turn(WhenIdle::Sleep, &mut events).unwrap();
-            if matches!(events[..], [Event::Tick { .. }]) {
+            if matches!(events[..], [Event::WindowEnded { .. }]) {
                 reactor.park().await.unwrap();
             }
         }

@@ -58,17 +58,17 @@ impl Loop {
         self.reactor
             .turn(WhenIdle::Sleep, &mut self.events)
             .unwrap();
-        let (mut ticked, mut is_quiet) = (false, true);
+        let (mut has_ended, mut is_quiet) = (false, true);
         for event in self.events.drain(..) {
-            if matches!(event, Event::Tick { .. }) {
-                ticked = true;
+            if matches!(event, Event::WindowEnded { .. }) {
+                has_ended = true;
             } else {
                 is_quiet = false;
                 handle(&mut self.reactor, event);
             }
         }
         self.was_quiet &= is_quiet;
-        if ticked && std::mem::replace(&mut self.was_quiet, true) {
+        if has_ended && std::mem::replace(&mut self.was_quiet, true) {
             self.parks += 1;
             self.reactor.park().await.unwrap();
         }
@@ -314,7 +314,7 @@ fn a_reactor_that_never_waits_has_windows_of_the_length_that_is_wanted() {
             events.clear();
             while !events
                 .iter()
-                .any(|event| matches!(event, Event::Tick { .. }))
+                .any(|event| matches!(event, Event::WindowEnded { .. }))
             {
                 reactor.turn(WhenIdle::Return, &mut events).unwrap();
             }
@@ -337,10 +337,10 @@ fn a_window_takes_as_long_as_is_wanted_from_the_next_turn_on() {
             events
         };
         for _ in 0..3 {
-            while !matches!(wait(Window::Short)[..], [Event::Tick { .. }]) {}
+            while !matches!(wait(Window::Short)[..], [Event::WindowEnded { .. }]) {}
             // The short timer may fire until it is removed. After that only the wake ends a wait.
-            let mut has_ticked = true;
-            while has_ticked {
+            let mut has_ended = true;
+            while has_ended {
                 let waker = waker.clone();
                 let other = std::thread::spawn(move || {
                     std::thread::sleep(50 * WINDOW);
@@ -351,9 +351,9 @@ fn a_window_takes_as_long_as_is_wanted_from_the_next_turn_on() {
                     events.extend(wait(Window::Long));
                 }
                 other.join().unwrap();
-                has_ticked = events
+                has_ended = events
                     .iter()
-                    .any(|event| matches!(event, Event::Tick { .. }));
+                    .any(|event| matches!(event, Event::WindowEnded { .. }));
             }
         }
     });
@@ -367,7 +367,7 @@ fn next_window(reactor: &mut Reactor, mut choose: impl FnMut() -> Window) -> Win
         reactor.turn(WhenIdle::Return, &mut events).unwrap();
         match events.pop() {
             None => {}
-            Some(Event::Tick { window }) => return window,
+            Some(Event::WindowEnded { window }) => return window,
             Some(other) => panic!("{other:?}"),
         }
     }
@@ -388,7 +388,7 @@ fn one_ends(ends: Window, after: Duration) -> ReactorConfig {
 }
 
 #[test]
-fn a_tick_says_which_window_has_ended() {
+fn an_end_says_which_window_has_ended() {
     within(60, || {
         for window in [Window::Short, Window::Long] {
             let mut reactor = reactor(&one_ends(window, WINDOW));

@@ -53,7 +53,7 @@ impl Collector {
             }
             Event::Eof { .. } => self.open -= 1,
             // Nothing comes while all buffers are held: give one back now and then.
-            Event::Tick { .. } => {
+            Event::WindowEnded { .. } => {
                 if let Some(buf) = self.held.pop_front() {
                     reactor.recycle(buf);
                 }
@@ -134,7 +134,7 @@ fn stopping_and_going_on_loses_nothing() {
                     stops += 1;
                     reactor.recv(&own);
                 }
-                Event::Tick { .. } => {}
+                Event::WindowEnded { .. } => {}
                 Event::Eof { .. } => return true,
                 other => panic!("{other:?}"),
             }
@@ -188,7 +188,7 @@ fn a_reset_is_reported_as_a_failure() {
                 token: Token(3),
                 errno: libc::ECONNRESET,
             } => true,
-            Event::Tick { .. } => false,
+            Event::WindowEnded { .. } => false,
             other => panic!("{other:?}"),
         });
     });

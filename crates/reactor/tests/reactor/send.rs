@@ -61,7 +61,7 @@ fn wait_for_done(reactor: &mut Reactor, token: Token) -> Vec<Insert> {
             returned = inserts;
             true
         }
-        Event::SendBlocked { .. } | Event::Tick { .. } => false,
+        Event::SendBlocked { .. } | Event::WindowEnded { .. } => false,
         other => panic!("{other:?}"),
     });
     returned
@@ -270,7 +270,7 @@ fn finish_round(reactor: &mut Reactor) {
             match event {
                 Event::SendBlocked { .. } => blocked += 1,
                 Event::SendDone { .. } => blocked -= 1,
-                Event::Tick { .. } => {}
+                Event::WindowEnded { .. } => {}
                 other => panic!("{other:?}"),
             }
         }

@@ -54,7 +54,7 @@ impl Net {
             Event::DatagramsFailed { token, errno } => {
                 self.datagrams_failed(listener_id(token), errno);
             }
-            Event::Doorbell | Event::Wake | Event::Tick { .. } => {}
+            Event::Doorbell | Event::Wake | Event::WindowEnded { .. } => {}
         }
     }
 

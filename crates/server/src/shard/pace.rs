@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A long window is cut short as soon as something waits for its end. The reactor sees to it that windows end although
-//! that changes, and says which window has ended (`reactor/src/tick.rs`).
+//! that changes, and says which window has ended (`reactor/src/window_timer.rs`).
 
 use corecached_reactor::{Event, Window};
 
@@ -51,7 +51,7 @@ impl Pacing {
     #[inline]
     pub(super) fn turn(&mut self, events: &[Event]) -> (Pace, u32) {
         let ended = events.iter().find_map(|event| match event {
-            Event::Tick { window } => Some(*window),
+            Event::WindowEnded { window } => Some(*window),
             _ => None,
         });
         self.is_busy |= events.len() > usize::from(ended.is_some());
@@ -76,10 +76,10 @@ impl Pacing {
 mod tests {
     use super::*;
 
-    const SHORT: Event = Event::Tick {
+    const SHORT: Event = Event::WindowEnded {
         window: Window::Short,
     };
-    const LONG: Event = Event::Tick {
+    const LONG: Event = Event::WindowEnded {
         window: Window::Long,
     };
 
@@ -119,7 +119,7 @@ mod tests {
         for window in [Window::Short, Window::Long] {
             let mut pacing = Pacing::new();
             for _ in 0..100 {
-                assert_eq!(pacing.turn(&[Event::Tick { window }]).0, Pace::Yield);
+                assert_eq!(pacing.turn(&[Event::WindowEnded { window }]).0, Pace::Yield);
                 assert_eq!(pacing.turn(&[Event::Doorbell]), (Pace::Run, 0));
             }
         }

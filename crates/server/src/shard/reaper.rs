@@ -74,7 +74,7 @@ impl Reaper {
     }
 
     /// A warm window of the loop ends: a pass begins if one is due; the pass under way ends if `is_wanted` is false.
-    pub(super) fn tick(&mut self, is_wanted: bool) {
+    pub(super) fn window_ended(&mut self, is_wanted: bool) {
         let now = Instant::now();
         if !is_wanted {
             self.pass = None;

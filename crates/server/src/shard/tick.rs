@@ -108,7 +108,7 @@ impl Shard {
     fn reap(&mut self, pace: Pace) {
         if pace != Pace::Run {
             let is_wanted = self.net.shared.globals.tuning.lru_crawler.is_on();
-            self.reaper.tick(is_wanted);
+            self.reaper.window_ended(is_wanted);
         }
         if let Some(slice) = self.reaper.slice() {
             let now = self.net.shared.globals.clock.now();

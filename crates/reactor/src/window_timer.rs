@@ -1,10 +1,10 @@
 //! The timer of the warm window, which runs from the first turn until the reactor parks.
 //!
 //! ```text
-//!   long window    |---------------------------------|   tick, and the next one
+//!   long window    |---------------------------------|   it ends, and the next one begins
 //!   the caller wants short windows
 //!                  |-----------| removed; started anew by the next turn
-//!   short window               |-----|                   tick
+//!   short window               |-----|                   it ends
 //! ```
 //!
 //! A window under way becomes shorter if the caller wants that, but never longer: so windows end even if the caller
@@ -18,7 +18,7 @@ use crate::driver::Driver;
 use crate::event::Event;
 
 /// The state of the timer.
-pub(crate) struct TickTimer {
+pub(crate) struct WindowTimer {
     is_enabled: bool,
     /// The window that the caller wants.
     wanted: Window,
@@ -36,7 +36,7 @@ pub(crate) struct TickTimer {
     fired: Option<Window>,
 }
 
-impl TickTimer {
+impl WindowTimer {
     pub(crate) fn new(is_enabled: bool) -> Self {
         Self {
             is_enabled,
@@ -67,7 +67,7 @@ impl TickTimer {
             if self.is_enabled {
                 self.is_running = true;
                 self.started = self.window;
-                driver.start_tick(self.started);
+                driver.start_window(self.started);
             }
         } else if self.started != self.window {
             self.stop(driver);
@@ -78,7 +78,7 @@ impl TickTimer {
     pub(crate) fn stop(&mut self, driver: &mut Driver) {
         if self.is_running && !self.is_stopping {
             self.is_stopping = true;
-            driver.stop_tick();
+            driver.stop_window();
         }
     }
 
@@ -93,11 +93,11 @@ impl TickTimer {
         }
     }
 
-    /// Reports a tick if there was one; returns whether there was.
+    /// Reports the end of a window if one has ended; returns whether one has.
     #[inline]
     pub(crate) fn report(&mut self, events: &mut Vec<Event>) -> bool {
         let fired = self.fired.take();
-        events.extend(fired.map(|window| Event::Tick { window }));
+        events.extend(fired.map(|window| Event::WindowEnded { window }));
         fired.is_some()
     }
 
@@ -109,7 +109,7 @@ impl TickTimer {
         self.is_running
     }
 
-    /// Forgets the window under way, and a tick that has not been reported.
+    /// Forgets the window under way, and an end of one that has not been reported.
     pub(crate) fn forget(&mut self) {
         self.has_ended = true;
         self.fired = None;
