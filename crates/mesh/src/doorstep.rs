@@ -6,7 +6,7 @@
 //!                    ---- full fence ----          notify   has_mail = true (read-modify-write)
 //!                    has_mail? then not asleep              ---- full fence ----
 //!        sleep until rung                                   asleep? then ring
-//!        rise        asleep = false
+//!        end_sleep   asleep = false
 //!        awake       asleep = false
 //!                    take has_mail
 //!        look at the queues
@@ -14,7 +14,7 @@
 //!
 //! A reader with many queues need not look at all of them before it sleeps: the flag stands for them. So the flag is
 //! taken right before the queues are looked at, and never otherwise: a reader that wakes and may sleep again before it
-//! has looked rises first, and is awake later.
+//! has looked calls `end_sleep` first, and `awake` later.
 
 use crate::bell::Bell;
 use crate::step;
@@ -68,7 +68,7 @@ impl Doorstep {
 
     /// Reader: it no longer sleeps, and may sleep again before it looks at its queues; what was pushed keeps it from
     /// that.
-    pub fn rise(&self) {
+    pub fn end_sleep(&self) {
         self.bell.awake();
     }
 
@@ -98,11 +98,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_while_the_reader_rises_keeps_it_from_sleeping() {
+    fn what_comes_while_the_reader_wakes_keeps_it_from_sleeping() {
         let door = Doorstep::new();
         assert!(door.try_sleep());
         assert!(door.notify(), "it sleeps");
-        door.rise();
+        door.end_sleep();
         assert!(!door.notify(), "it is awake");
         assert!(!door.try_sleep(), "it has not looked");
         assert!(!door.try_sleep(), "it has still not looked");

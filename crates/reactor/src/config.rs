@@ -32,8 +32,8 @@ pub struct ReactorConfig {
     /// Length of a short warm window ([`Window::Short`]), after which there is an [`crate::Event::WindowEnded`]; zero:
     /// no window ends.
     ///
-    /// Each end of a window wakes the thread. At 500 us that cost 5% of the CPU of one shard at half load. At 2 ms 16 shards on
-    /// two CPUs are woken 8,000 times a second.
+    /// Each end of a window wakes the thread. At 500 us that cost 5% of the CPU of one shard at half load. At 2 ms 16
+    /// shards on two CPUs are woken 8,000 times a second.
     pub short_window: Duration,
     /// Length of a long warm window ([`Window::Long`]).
     pub long_window: Duration,

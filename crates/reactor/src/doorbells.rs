@@ -6,8 +6,8 @@
 //! ```
 //!
 //! A ring that fails does so at once: rung again in each turn, the bell would keep the thread awake for as long as the
-//! shortage lasts. So it waits for the end of the window. It is never forgotten, since the peer may sleep, and nobody else
-//! rings it: a reactor does not park before all bells are rung.
+//! shortage lasts. So it waits for the end of the window. It is never forgotten, since the peer may sleep, and nobody
+//! else rings it: a reactor does not park before all bells are rung.
 //!
 //! The kernel is told the number of the peer's descriptor, now and with the next attempt. That number does not become
 //! another file's: it is of a descriptor that belongs to the peer's [`DoorbellTarget`](crate::DoorbellTarget) alone,

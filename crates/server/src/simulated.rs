@@ -159,11 +159,11 @@ impl Shard {
 
     /// Enters the kernel between two turns: `enter` has the numbers of shards that are rung now, and whether this shard
     /// then sleeps until it is rung or something arrives.
-    pub fn rest(&mut self, enter: impl FnOnce(&[usize], bool)) {
+    pub fn enter_kernel(&mut self, enter: impl FnOnce(&[usize], bool)) {
         let may_sleep = self.net.may_sleep();
         let Net { shared, rings, .. } = &mut self.net;
         let handle = shared.route.shard(self.id);
-        handle.rest(may_sleep, |sleeps| enter(rings, sleeps));
+        handle.enter_kernel(may_sleep, |sleeps| enter(rings, sleeps));
         rings.clear();
     }
 
@@ -176,7 +176,7 @@ impl Shard {
         if may_sleep && handle.try_sleep() {
             sleep(rings);
             rings.clear();
-            handle.rise();
+            handle.end_sleep();
         }
     }
 

@@ -35,9 +35,9 @@ pub struct Identity {
     pub key: PathBuf,
 }
 
-/// What the sessions of a client begin with. They resume one another's, if the server gives tickets and the client shows
-/// no certificate: servers of OpenSSL that verify clients and have no session id context (memcached 1.6 among them) end a
-/// handshake that would resume with the alert InternalError.
+/// What the sessions of a client begin with. They resume one another's, if the server gives tickets and the client
+/// shows no certificate: servers of OpenSSL that verify clients and have no session id context (memcached 1.6 among
+/// them) end a handshake that would resume with the alert InternalError.
 #[derive(Clone, Debug)]
 pub struct ClientPolicy(Arc<ClientConfig>);
 

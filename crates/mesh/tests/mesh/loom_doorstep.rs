@@ -31,7 +31,7 @@ fn read(home: &Home, consumers: &mut [spsc::Consumer<u32>], count: usize, parks:
         }
         if parks && home.door.try_sleep() {
             home.ring.wait();
-            home.door.rise();
+            home.door.end_sleep();
         }
         if home.door.try_sleep() {
             home.ring.wait();

@@ -59,9 +59,9 @@ impl Conn {
     }
 
     /// Whether the connection goes on only after others had time to work.
-    pub(crate) fn rests(&self) -> bool {
+    pub(crate) fn waits_for_window(&self) -> bool {
         match &self.phase {
-            Phase::Value(upload) => upload.rests(),
+            Phase::Value(upload) => upload.waits_for_window(),
             _ => self.line.turns > 0,
         }
     }

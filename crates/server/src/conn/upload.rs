@@ -118,7 +118,7 @@ impl Upload {
     }
 
     /// Whether the upload waits for memory until the next warm window.
-    pub(super) fn rests(&self) -> bool {
+    pub(super) fn waits_for_window(&self) -> bool {
         self.waits == Some(Until::NextWindow)
     }
 

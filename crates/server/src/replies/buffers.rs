@@ -12,7 +12,7 @@ const SIDE_BYTES_MAX: usize = 16 * 1024;
 /// Capacity of all side buffers that a shard keeps: those of the connections of one turn.
 const SIDES_BYTES_MAX: usize = 512 * 1024;
 /// What is kept of it by a shard without traffic.
-const RESTING_BYTES_MAX: usize = 64 * 1024;
+const PARKED_BYTES_MAX: usize = 64 * 1024;
 
 /// The empty buffers of one shard.
 #[derive(Debug, Default)]
@@ -55,8 +55,8 @@ impl ReplyBuffers {
     }
 
     /// Frees what a shard without traffic does not need.
-    pub(crate) fn rest(&mut self) {
-        while self.sides_bytes > RESTING_BYTES_MAX {
+    pub(crate) fn shrink(&mut self) {
+        while self.sides_bytes > PARKED_BYTES_MAX {
             drop(self.take_side());
         }
     }
@@ -88,7 +88,7 @@ mod tests {
             buffers.give_side(Vec::with_capacity(SIDE_BYTES));
         }
         assert_eq!(buffers.sides_bytes, SIDES_BYTES_MAX);
-        buffers.rest();
-        assert_eq!(buffers.sides_bytes, RESTING_BYTES_MAX);
+        buffers.shrink();
+        assert_eq!(buffers.sides_bytes, PARKED_BYTES_MAX);
     }
 }

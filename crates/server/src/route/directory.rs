@@ -12,7 +12,7 @@
 //! * A peer pushes, then sets a flag, then looks whether the owner sleeps. The owner says that it sleeps, then looks at
 //!   the flag. So the owner sees the flag, or the peer sees that it has to ring (`mesh/src/doorstep.rs`).
 //! * The owner takes the flag only right before a turn that looks at all queues, so none stays behind a flag that was
-//!   taken: a shard that has been woken and could sleep in its ring before that turn rises only.
+//!   taken: a shard that has been woken and could sleep in its ring before that turn only ends its sleep.
 //! * A peer's doorbell goes to the kernel with the peer's next turn, which it makes or submits before it sleeps itself;
 //!   it does not park before the kernel has taken all that it queued (`reactor/src/park.rs`). One that fails for want
 //!   of memory is rung again.
@@ -192,7 +192,7 @@ impl ShardHandle {
     /// To be called by the owner between two turns: enters the kernel by `enter`, which sleeps there until something
     /// comes if it is told so, which is only if `may_sleep`.
     #[inline]
-    pub(crate) fn rest<T>(&self, may_sleep: bool, enter: impl FnOnce(bool) -> T) -> T {
+    pub(crate) fn enter_kernel<T>(&self, may_sleep: bool, enter: impl FnOnce(bool) -> T) -> T {
         let sleeps = may_sleep && self.try_sleep();
         let entered = enter(sleeps);
         self.awake();
@@ -207,8 +207,8 @@ impl ShardHandle {
 
     /// To be called by the owner: it no longer sleeps, and looks at its queues in its next turn. What peers have pushed
     /// keeps it from sleeping before.
-    pub(crate) fn rise(&self) {
-        self.door.rise();
+    pub(crate) fn end_sleep(&self) {
+        self.door.end_sleep();
     }
 
     /// It is awake, and looks at its queues after this call.

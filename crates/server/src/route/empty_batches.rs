@@ -8,7 +8,7 @@ use crate::lending::batch::BoxedBatch;
 /// Memory of the batches that a shard keeps: some 800 that have carried a few small values, or ten as large as can be.
 const HELD_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// What is kept of it by a shard without traffic.
-const RESTING_BYTES_MAX: usize = 512 * 1024;
+const PARKED_BYTES_MAX: usize = 512 * 1024;
 
 /// The empty batches of one shard, the last one used recently.
 #[derive(Debug, Default)]
@@ -40,8 +40,8 @@ impl EmptyBatches {
     }
 
     /// Frees what a shard without traffic does not need.
-    pub(super) fn rest(&mut self) {
-        while self.bytes > RESTING_BYTES_MAX {
+    pub(super) fn shrink(&mut self) {
+        while self.bytes > PARKED_BYTES_MAX {
             drop(self.take());
         }
     }
@@ -71,7 +71,7 @@ mod tests {
         }
         assert_eq!(empty.batches.len(), HELD_BYTES_MAX / each);
         assert_eq!(empty.bytes, empty.batches.len() * each);
-        empty.rest();
-        assert_eq!(empty.batches.len(), RESTING_BYTES_MAX / each);
+        empty.shrink();
+        assert_eq!(empty.batches.len(), PARKED_BYTES_MAX / each);
     }
 }

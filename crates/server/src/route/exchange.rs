@@ -162,8 +162,8 @@ impl Router {
     }
 
     /// Frees batches, since there is no traffic.
-    pub(crate) fn rest(&mut self) {
-        self.empty_batches.rest();
+    pub(crate) fn shrink(&mut self) {
+        self.empty_batches.shrink();
     }
 
     /// Takes delivered batches back, for use again.

@@ -1,16 +1,16 @@
 //! The lists of a shard's connections that wait, one for each thing that they wait for.
 //!
 //! ```text
-//! arrivals     have come, and are not in the table yet
-//! handshakes   have received a message of their handshake
-//! ready        could go on with input that they have
-//! resting      could go on so, but only once a warm window has ended
-//! to_send      may have replies
-//! to_close     are to be closed
+//! arrivals           have come, and are not in the table yet
+//! handshakes         have received a message of their handshake
+//! ready              could go on with input that they have
+//! until_window_end   could go on so, but only once a warm window has ended
+//! to_send            may have replies
+//! to_close           are to be closed
 //! ```
 //!
-//! A connection is in `ready` or `resting` at most once, and in `to_send` at most once; the connection itself remembers
-//! whether it is ([`Listed`]).
+//! A connection is in `ready` or `until_window_end` at most once, and in `to_send` at most once; the connection itself
+//! remembers whether it is ([`Listed`]).
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -35,7 +35,7 @@ pub(super) struct Lists {
     arrivals: VecDeque<Newcomer>,
     handshakes: VecDeque<ConnId>,
     ready: VecDeque<ConnId>,
-    resting: Vec<ConnId>,
+    until_window_end: Vec<ConnId>,
     to_send: Vec<ConnId>,
     to_close: VecDeque<ConnId>,
 }
@@ -51,13 +51,13 @@ impl Lists {
     }
 
     /// Whether a connection waits for the end of the warm window.
-    pub(super) fn has_resting(&self) -> bool {
-        !self.resting.is_empty()
+    pub(super) fn has_waiting_for_window(&self) -> bool {
+        !self.until_window_end.is_empty()
     }
 
-    /// A warm window has ended: resting connections may go on.
-    pub(super) fn end_rest(&mut self) {
-        self.ready.extend(self.resting.drain(..));
+    /// A warm window has ended: connections that have waited for that may go on.
+    pub(super) fn window_ended(&mut self) {
+        self.ready.extend(self.until_window_end.drain(..));
     }
 
     /// A connection has come.
@@ -88,8 +88,8 @@ impl Lists {
             self.to_send.push(id);
         }
         if conn.can_resume() && Listed::enter(&mut conn.listed.to_go_on) {
-            match conn.rests() {
-                true => self.resting.push(id),
+            match conn.waits_for_window() {
+                true => self.until_window_end.push(id),
                 false => self.ready.push_back(id),
             }
         }

@@ -51,9 +51,9 @@ impl Net {
         }
     }
 
-    /// The loop goes to sleep.
-    pub(super) fn rest_meter(&mut self) {
-        self.meter.rest(&self.shared.latency);
+    /// The loop parks.
+    pub(super) fn park_meter(&mut self) {
+        self.meter.park(&self.shared.latency);
     }
 
     /// A connection's replies have been given to the kernel as one send of `bytes` bytes; `None` if there was nothing

@@ -1,7 +1,7 @@
 //! The pace of the network loop: when it lets other tasks run, and when it parks.
 //!
 //! ```text
-//!   short window |--|    while something waits for its end: connections at rest, the upkeep, the search for dead items
+//!   short window |--|    while something waits for its end: connections, the upkeep, the search for dead items
 //!   long window  |---------------|    else; each end of a window wakes the thread
 //!   park         after 64 ms of windows in which nothing came
 //! ```

@@ -38,7 +38,7 @@ impl Shard {
             self.cpu_yield.yield_if_due(self.net.turn_begins());
             let (pace, passed) = pacing.turn(&self.events);
             if pace != Pace::Run {
-                self.net.lists.end_rest();
+                self.net.lists.window_ended();
                 self.net.publish_pools();
             }
             self.reap(pace);
@@ -70,17 +70,20 @@ impl Shard {
         let may_wait = self.may_wait();
         self.reaper.worked();
         let (net, reaper) = (&mut self.net, &mut self.reaper);
-        net.shared.route.shard(net.id).rest(may_wait, |waits| {
-            let when_idle = match waits {
-                true => WhenIdle::Sleep,
-                false => WhenIdle::Return,
-            };
-            let turned = net.reactor.turn(when_idle, &mut self.events);
-            if waits {
-                reaper.waited();
-            }
-            turned
-        })
+        net.shared
+            .route
+            .shard(net.id)
+            .enter_kernel(may_wait, |waits| {
+                let when_idle = match waits {
+                    true => WhenIdle::Sleep,
+                    false => WhenIdle::Return,
+                };
+                let turned = net.reactor.turn(when_idle, &mut self.events);
+                if waits {
+                    reaper.waited();
+                }
+                turned
+            })
     }
 
     /// Whether the loop may wait in its ring for the next turn.
@@ -92,7 +95,7 @@ impl Shard {
     /// The length of a warm window that is wanted: short if anything waits for its end.
     fn wanted_window(&self) -> Window {
         let is_awaited = self.upkeep.waits_for_window()
-            || self.net.lists.has_resting()
+            || self.net.lists.has_waiting_for_window()
             || self.reaper.is_at_work()
             || self.net.conn_memory.is_near_share()
             || self.net.is_ending();
@@ -118,7 +121,7 @@ impl Shard {
         }
     }
 
-    /// Tells the upkeep, which may be at rest, that a client wants dead items to be looked for now.
+    /// Tells the upkeep, which may have nothing to do, that a client wants dead items to be looked for now.
     fn call_for_crawl(&self) {
         if self.net.handle().is_crawl_wanted() {
             self.upkeep.call();
@@ -128,13 +131,13 @@ impl Shard {
     async fn park(&mut self) -> io::Result<()> {
         if self.net.handle().try_sleep() {
             self.net.counters().parks.add(1);
-            self.net.buffers.reply_buffers.rest();
-            self.net.router.rest();
-            self.net.rest_meter();
+            self.net.buffers.reply_buffers.shrink();
+            self.net.router.shrink();
+            self.net.park_meter();
             self.net.handle().reaches(Stage::Parked);
             self.net.reactor.park().await?;
             self.net.handle().reaches(Stage::Serving);
-            self.net.handle().rise();
+            self.net.handle().end_sleep();
         }
         Ok(())
     }
@@ -200,7 +203,7 @@ impl Net {
 
     /// Whether the shard has nothing to do until something comes, even after the end of a window.
     fn may_park(&self) -> bool {
-        !self.lists.has_resting() && self.may_wait()
+        !self.lists.has_waiting_for_window() && self.may_wait()
     }
 
     /// Shows watchers the lines of this tick: those of the shard's own operations (`seen`) and the others.

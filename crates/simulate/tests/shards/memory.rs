@@ -75,10 +75,10 @@ impl Memory {
                 if !replies.is_empty() {
                     break;
                 }
-                shards[0].rest(|_, _| {});
+                shards[0].enter_kernel(|_, _| {});
                 for shard in &mut shards[1..] {
                     shard.turn(&[], true);
-                    shard.rest(|_, _| {});
+                    shard.enter_kernel(|_, _| {});
                 }
             }
         }

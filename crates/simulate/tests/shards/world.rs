@@ -130,7 +130,7 @@ fn serve(
         if rng.one_in(bed.parks_one_in) {
             shard.park(|rings| clients.enter(rings, true, bed, &mut rng));
         }
-        shard.rest(|rings, sleeps| clients.enter(rings, sleeps, bed, &mut rng));
+        shard.enter_kernel(|rings, sleeps| clients.enter(rings, sleeps, bed, &mut rng));
         let arrivals = std::mem::take(&mut clients.arrivals);
         world.history.borrow_mut().begin_turn(number);
         let replies = shard.turn(&arrivals, rng.one_in(4));
