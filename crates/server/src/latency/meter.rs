@@ -302,7 +302,7 @@ impl Meter {
     }
 
     /// Frees what a shard without traffic does not need.
-    pub(crate) fn park(&mut self, latency: &Latency) {
+    pub(crate) fn shrink(&mut self, latency: &Latency) {
         if self.free.len() == self.slots.len() && self.slots.capacity() > SLOTS_KEPT {
             (self.slots, self.free) = (Vec::new(), Vec::new());
             (self.slot_keys, self.given_keys) = (Vec::new(), Vec::new());

@@ -51,9 +51,9 @@ impl Net {
         }
     }
 
-    /// The loop parks.
-    pub(super) fn park_meter(&mut self) {
-        self.meter.park(&self.shared.latency);
+    /// The loop parks: the meter keeps no more memory than it needs then.
+    pub(super) fn shrink_meter(&mut self) {
+        self.meter.shrink(&self.shared.latency);
     }
 
     /// A connection's replies have been given to the kernel as one send of `bytes` bytes; `None` if there was nothing

@@ -133,7 +133,7 @@ impl Shard {
             self.net.counters().parks.add(1);
             self.net.buffers.reply_buffers.shrink();
             self.net.router.shrink();
-            self.net.park_meter();
+            self.net.shrink_meter();
             self.net.handle().reaches(Stage::Parked);
             self.net.reactor.park().await?;
             self.net.handle().reaches(Stage::Serving);

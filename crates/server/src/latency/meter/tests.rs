@@ -291,7 +291,7 @@ fn silent_commands_closed_connections_and_resets_keep_the_counts_right() {
     bench.works(&ANSWERED, counts(Kind::Delete, 1));
     bench.sends(210 * US, &ANSWERED, Some(1));
     assert_eq!(bench.stage(Kind::Delete, Stage::Total).0, 1);
-    bench.meter.park(&bench.latency);
+    bench.meter.shrink(&bench.latency);
     assert_eq!(bench.meter.slots.len(), bench.meter.free.len());
 }
 
@@ -332,7 +332,7 @@ fn memory_of_a_crowd_is_told_until_it_is_freed() {
             let sent = (conn(number as u32), &ANSWERED, Some(10));
             bench.meter.sent(place, sent, &bench.latency);
         }
-        bench.meter.park(&bench.latency);
+        bench.meter.shrink(&bench.latency);
         let buckets = Stage::ALL.len() * Live::BYTES;
         let held = bench.latency.held_bytes() - buckets as u64;
         assert!(held < 20_000, "{held}");
