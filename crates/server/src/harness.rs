@@ -24,7 +24,7 @@ use crate::ids::{ConnId, ShardId};
 use crate::latency::Tally;
 use crate::lending::core::Core;
 use crate::listen::{ListenerId, ListenerInfo, Transport};
-use crate::replies::{ReplyBuffers, Told};
+use crate::replies::{ReplyBuffers, ReplySlice};
 use crate::route::control::Control;
 use crate::route::router::Router;
 use crate::run::{Built, build};
@@ -176,7 +176,11 @@ impl Server {
             let conn = self.conn(id);
             if let Control::DescribeConns { reply_to, .. } = message {
                 // There is nothing to tell: the only connection is that of a test.
-                conn.fulfil(reply_to.seq, &mut ReplyBuffers::default(), Told::plain(&[]));
+                conn.fulfil(
+                    reply_to.seq,
+                    &mut ReplyBuffers::default(),
+                    ReplySlice::plain(&[]),
+                );
                 if conn.gather_mut().is_some_and(|gather| {
                     gather.add_walked(Walked::default());
                     gather.done()

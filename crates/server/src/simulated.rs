@@ -29,7 +29,7 @@ use crate::lending::core::Core;
 use crate::listen::{ListenerId, ListenerInfo, Transport};
 use crate::operation::op::ShardOp;
 use crate::operation::outcome::ShardOutcome;
-use crate::replies::{ReplyBuffers, Told};
+use crate::replies::{ReplyBuffers, ReplySlice};
 use crate::route::router::Router;
 use crate::run::build;
 use crate::shared::Shared;
@@ -300,7 +300,7 @@ impl Net {
 
     fn deliver(&mut self, delivery: Delivery<'_>) {
         match delivery {
-            Delivery::Told { to, told } => self.tell(to, told),
+            Delivery::Reply { to, reply } => self.deliver_reply(to, reply),
             Delivery::ShardOutcome {
                 to,
                 outcome: ShardOutcome::Granted(grant),
@@ -309,18 +309,18 @@ impl Net {
                 self.shard_done(to, |gather| gather.add_outcome(outcome));
             }
             Delivery::Walked { to, lines, walked } => {
-                self.tell(to, Told::plain(lines));
+                self.deliver_reply(to, ReplySlice::plain(lines));
                 self.shard_done(to.conn, |gather| gather.add_walked(walked));
             }
         }
     }
 
-    fn tell(&mut self, to: ReplyTo, told: Told<'_>) {
+    fn deliver_reply(&mut self, to: ReplyTo, reply: ReplySlice<'_>) {
         let conn = self
             .conns
             .get_mut(to.conn)
             .expect("no connection is closed");
-        conn.fulfil(to.seq, &mut self.reply_buffers, told);
+        conn.fulfil(to.seq, &mut self.reply_buffers, reply);
     }
 
     fn shard_done(&mut self, to: ConnId, add: impl FnOnce(&mut Gather)) {

@@ -91,6 +91,6 @@ fn answer(conn: &mut Conn, get: &Get<'_>, hash: KeyHash, cx: &mut Cx<'_>) {
     };
     conn.submit(&op, &get.style, cx);
     if matches!(get.style, Style::Text { .. }) {
-        conn.say(reply::END, cx);
+        conn.reply(reply::END, cx);
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn flush_all(
 /// `flush_all` with a delay that is no number.
 pub(super) fn flush_unreadable(conn: &mut Conn, style: Style<'static>, cx: &mut Cx<'_>) {
     if may_flush(conn, style, cx) {
-        conn.notice(style, Notice::FlushUnreadable, cx);
+        conn.reply_notice(style, Notice::FlushUnreadable, cx);
     }
 }
 
@@ -52,7 +52,7 @@ fn may_flush(conn: &mut Conn, style: Style<'static>, cx: &mut Cx<'_>) -> bool {
         cx.shared.telemetry.flushed();
     }
     if !is_allowed {
-        conn.notice(style, Notice::FlushRefused, cx);
+        conn.reply_notice(style, Notice::FlushRefused, cx);
     }
     is_allowed
 }
@@ -73,7 +73,7 @@ pub(super) fn reassign(
     };
     let Some((source, destination)) = kind else {
         let bad = [ReassignOutcome::BadClass];
-        return conn.notice(style, Notice::Reassigned(&bad), cx);
+        return conn.reply_notice(style, Notice::Reassigned(&bad), cx);
     };
     let kind = GatherKind::Reassign {
         source,

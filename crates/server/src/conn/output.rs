@@ -16,7 +16,7 @@ use corecached_reactor::{Outgoing, Reactor, SendId};
 use crate::ids::{ReplySeq, ReplyTo, ShardId};
 use crate::operation::execute::execute;
 use crate::operation::op::Op;
-use crate::replies::{ReplyBuffers, Told};
+use crate::replies::{ReplyBuffers, ReplySlice};
 use crate::shared::Shared;
 use crate::verbose;
 use crate::wire::notice::Notice;
@@ -156,20 +156,20 @@ impl Conn {
 
     /// Appends reply bytes made here.
     #[inline]
-    pub(super) fn say(&mut self, bytes: &[u8], cx: &mut Cx<'_>) {
-        self.tell(cx, |out| out.bytes.extend_from_slice(bytes));
+    pub(super) fn reply(&mut self, bytes: &[u8], cx: &mut Cx<'_>) {
+        self.reply_with(cx, |out| out.bytes.extend_from_slice(bytes));
     }
 
     /// Appends reply bytes made here, unless the request asks for no reply.
-    pub(super) fn say_unless(&mut self, noreply: bool, bytes: &[u8], cx: &mut Cx<'_>) {
+    pub(super) fn reply_unless(&mut self, noreply: bool, bytes: &[u8], cx: &mut Cx<'_>) {
         if !noreply {
-            self.say(bytes, cx);
+            self.reply(bytes, cx);
         }
     }
 
     /// Appends a reply made here by `write`.
     #[inline]
-    pub(super) fn tell(&mut self, cx: &mut Cx<'_>, write: impl FnOnce(&mut Outgoing)) {
+    pub(super) fn reply_with(&mut self, cx: &mut Cx<'_>, write: impl FnOnce(&mut Outgoing)) {
         let shown = self.shown_at();
         self.replies.write(cx.reply_buffers, |out| {
             let begun = out.bytes.len();
@@ -179,14 +179,19 @@ impl Conn {
     }
 
     /// Appends the reply to a command that is not about a key.
-    pub(super) fn notice(&mut self, style: Style<'_>, notice: Notice<'_>, cx: &mut Cx<'_>) {
-        self.tell(cx, |out| style.notice(notice, &mut out.bytes));
+    pub(super) fn reply_notice(&mut self, style: Style<'_>, notice: Notice<'_>, cx: &mut Cx<'_>) {
+        self.reply_with(cx, |out| style.notice(notice, &mut out.bytes));
     }
 
     /// Puts a reply that has come from another shard in its place.
-    pub(crate) fn fulfil(&mut self, seq: ReplySeq, buffers: &mut ReplyBuffers, told: Told<'_>) {
-        show(self.shown_at(), told.bytes);
-        self.replies.fulfil(seq, buffers, told);
+    pub(crate) fn fulfil(
+        &mut self,
+        seq: ReplySeq,
+        buffers: &mut ReplyBuffers,
+        reply: ReplySlice<'_>,
+    ) {
+        show(self.shown_at(), reply.bytes);
+        self.replies.fulfil(seq, buffers, reply);
     }
 
     /// The broadcast under way, if there is one.
@@ -206,7 +211,7 @@ impl Conn {
         if let Some(seq) = gather.seq() {
             let mut reply = Outgoing::default();
             gather.tell(shared, &mut reply.bytes);
-            self.fulfil(seq, buffers, Told::all(&mut reply));
+            self.fulfil(seq, buffers, ReplySlice::all(&mut reply));
         }
     }
 

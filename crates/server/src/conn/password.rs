@@ -41,12 +41,12 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     let used = end + 1;
     let Some(value_bytes) = announced(&bytes[..end]) else {
         cx.tally.count_other();
-        conn.say(reply::UNAUTHENTICATED, cx);
+        conn.reply(reply::UNAUTHENTICATED, cx);
         return Step::Used(used);
     };
     if value_bytes > TOKEN_BYTES_MAX {
         cx.tally.count_other();
-        conn.say(reply::AUTH_TOKEN_TOO_LONG, cx);
+        conn.reply(reply::AUTH_TOKEN_TOO_LONG, cx);
         conn.phase = Phase::Swallow(value_bytes.saturating_add(reply::CRLF.len() as u64));
         return Step::Used(used);
     }
@@ -56,7 +56,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
     };
     cx.tally.count_other();
     let answer = answer(conn, value, cx);
-    conn.say(answer, cx);
+    conn.reply(answer, cx);
     Step::Used(used + whole)
 }
 

@@ -115,7 +115,7 @@ impl Conn {
         if self.choose_codec(first, cx) != Some(Codec::Text) {
             return (0, Stop::Close);
         }
-        self.say(reply::ERROR, cx);
+        self.reply(reply::ERROR, cx);
         let record = u64::from(u16::from_be_bytes([high, low]));
         if record > 0 {
             self.phase = Phase::Swallow(record);

@@ -30,7 +30,7 @@ pub(super) fn stats(
         StatsRequest::Conns => return walk::begin(conn, CrawlKind::Conns(style), 0, cx),
         StatsRequest::Settings => {
             let pairs = stats::settings::render(cx.shared);
-            return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
+            return conn.reply_with(cx, |out| style.statistics(&pairs, &mut out.bytes));
         }
         StatsRequest::Sizes if cx.shared.globals.config.track_sizes => {
             return walk::begin(conn, CrawlKind::Sizes(style), u64::MAX, cx);
@@ -38,10 +38,10 @@ pub(super) fn stats(
         StatsRequest::Sizes => {
             let mut pairs = Pairs::default();
             pairs.text("sizes_status", "disabled");
-            return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
+            return conn.reply_with(cx, |out| style.statistics(&pairs, &mut out.bytes));
         }
         StatsRequest::Detail(_) if !cx.shared.globals.config.dump_enabled => {
-            return conn.notice(style, Notice::DetailRefused, cx);
+            return conn.reply_notice(style, Notice::DetailRefused, cx);
         }
         StatsRequest::Detail(DetailMode::Dump) => {
             return walk::begin(conn, CrawlKind::Detail(style), 0, cx);
@@ -52,39 +52,39 @@ pub(super) fn stats(
             cx.shared.watch.count_prefixes(on);
             // The requests that follow in the same pipeline are counted, or not counted, as this command says.
             cx.access.observer.sync(cx.access.engine);
-            return conn.notice(style, Notice::DetailTurned, cx);
+            return conn.reply_notice(style, Notice::DetailTurned, cx);
         }
         StatsRequest::Cachedump { class, limit } => return cachedump(conn, class, limit, cx),
         StatsRequest::HotKeys { .. } if !cx.shared.globals.config.dump_enabled => {
-            return conn.notice(style, Notice::HotKeysRefused, cx);
+            return conn.reply_notice(style, Notice::HotKeysRefused, cx);
         }
         StatsRequest::HotKeys { reset } => GatherKind::HotKeys { reset },
         StatsRequest::Mrc { reset: true } => {
             cx.shared.insight.reset();
-            return conn.notice(style, Notice::CountersReset, cx);
+            return conn.reply_notice(style, Notice::CountersReset, cx);
         }
         StatsRequest::Mrc { reset: false } => {
             let pairs = stats::mrc::render(cx.shared);
-            return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
+            return conn.reply_with(cx, |out| style.statistics(&pairs, &mut out.bytes));
         }
         StatsRequest::Latency { reset: true } => {
             cx.shared.latency.reset();
-            return conn.notice(style, Notice::CountersReset, cx);
+            return conn.reply_notice(style, Notice::CountersReset, cx);
         }
         StatsRequest::Latency { reset: false } => {
             let pairs = stats::latency::render(cx.shared);
-            return conn.tell(cx, |out| style.statistics(&pairs, &mut out.bytes));
+            return conn.reply_with(cx, |out| style.statistics(&pairs, &mut out.bytes));
         }
         StatsRequest::Other(b"shards") => GatherKind::Shards,
         StatsRequest::Other(b"memory") => GatherKind::Memory,
-        StatsRequest::Other(_) => return conn.notice(style, Notice::NoSuchStatistics, cx),
+        StatsRequest::Other(_) => return conn.reply_notice(style, Notice::NoSuchStatistics, cx),
     };
     broadcast::broadcast(conn, kind, style, cx);
 }
 
 fn cachedump(conn: &mut Conn, class: u32, limit: u32, cx: &mut Cx<'_>) {
     if !cx.shared.globals.config.dump_enabled {
-        return conn.say(reply::CACHEDUMP_DISABLED, cx);
+        return conn.reply(reply::CACHEDUMP_DISABLED, cx);
     }
     let kind = CrawlKind::Cachedump {
         limit: match limit {

@@ -123,7 +123,7 @@ pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, P
                 let sent = announced.with(&upload.key, &upload.words).reserve();
                 cx.access.engine.count_malformed(&sent);
                 if announced.reports_malformed || !announced.style.is_none() {
-                    conn.say(BAD_DATA_CHUNK, cx);
+                    conn.reply(BAD_DATA_CHUNK, cx);
                 }
                 upload.abort(&mut cx.access, cx.router);
             }

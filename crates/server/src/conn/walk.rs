@@ -49,10 +49,10 @@ pub(super) fn dump(conn: &mut Conn, request: CrawlerRequest, cx: &mut Cx<'_>) {
     } else if !cx.shared.crawler.begin() {
         reply::CRAWLER_BUSY
     } else {
-        conn.say(reply::OK, cx);
+        conn.reply(reply::OK, cx);
         return begin(conn, kind, target.classes(), cx);
     };
-    conn.say(refusal, cx);
+    conn.reply(refusal, cx);
 }
 
 /// Makes all shards look for dead items; returns false if a crawl or a dump is running.
@@ -94,7 +94,7 @@ pub(super) fn resume(conn: &mut Conn, cx: &mut Cx<'_>) -> Stop {
         return Stop::Dry;
     };
     if let CrawlKind::Detail(Style::Text { .. }) = crawl.kind {
-        conn.say(&crawl.lines, cx);
+        conn.reply(&crawl.lines, cx);
         crawl.lines.clear();
     }
     if crawl.is_done(cx.shared) {
@@ -174,11 +174,11 @@ fn finish(conn: &mut Conn, crawl: &mut Crawl, cx: &mut Cx<'_>) -> bool {
     match crawl.kind {
         CrawlKind::Metadump | CrawlKind::Cachedump { .. } => {
             crawl.abandon(cx.shared);
-            conn.say(reply::END, cx);
+            conn.reply(reply::END, cx);
         }
         CrawlKind::Mgdump => {
             crawl.abandon(cx.shared);
-            conn.say(corecached_protocol::meta::reply::EN, cx);
+            conn.reply(corecached_protocol::meta::reply::EN, cx);
         }
         CrawlKind::Sizes(style) => {
             let mut pairs = Pairs::default();
@@ -188,13 +188,13 @@ fn finish(conn: &mut Conn, crawl: &mut Crawl, cx: &mut Cx<'_>) -> bool {
                 };
                 pairs.number(&size.to_string(), count);
             }
-            conn.notice(style, Notice::Statistics(&pairs), cx);
+            conn.reply_notice(style, Notice::Statistics(&pairs), cx);
             if !crawl.sizes.is_empty() {
                 return false;
             }
-            conn.notice(style, Notice::StatisticsEnd, cx);
+            conn.reply_notice(style, Notice::StatisticsEnd, cx);
         }
-        CrawlKind::Conns(style) => conn.notice(style, Notice::StatisticsEnd, cx),
+        CrawlKind::Conns(style) => conn.reply_notice(style, Notice::StatisticsEnd, cx),
         CrawlKind::Detail(style) => return tell_prefixes(conn, crawl, style, cx),
     }
     true
@@ -213,7 +213,7 @@ fn tell_prefixes(
             crawl.lines.extend_from_slice(reply::END);
         }
         let end = crawl.lines.len().min(crawl.told + TOLD_BYTES_MAX);
-        conn.tell(cx, |out| {
+        conn.reply_with(cx, |out| {
             if begins {
                 let begin = Notice::LongStatistic {
                     name: b"detailed",
@@ -228,6 +228,6 @@ fn tell_prefixes(
             return false;
         }
     }
-    conn.notice(style, Notice::StatisticsEnd, cx);
+    conn.reply_notice(style, Notice::StatisticsEnd, cx);
     true
 }

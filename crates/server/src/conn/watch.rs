@@ -18,13 +18,13 @@ pub(super) fn watch(conn: &mut Conn, streams: Result<Streams, &'static [u8]>, cx
         Ok(streams) => match cx.shared.watch.add(cx.access.shard, conn.id, streams) {
             None => reply::WATCHER_TOO_MANY,
             Some(watcher) => {
-                conn.say(reply::OK, cx);
+                conn.reply(reply::OK, cx);
                 conn.phase = Phase::Watching(watcher);
                 return;
             }
         },
     };
-    conn.say(refusal, cx);
+    conn.reply(refusal, cx);
 }
 
 impl Conn {

@@ -3,7 +3,7 @@
 //! ```text
 //!   origin                          owner, or the origin under a loan            origin
 //!   push --> work, arena ---------> run: each operation -> its answer --------> deliver --> connections
-//!                                        Told    bytes of a reply, in `replies`
+//!                                        Reply   bytes of a reply, in `replies`
 //!                                        ShardOutcome   the outcome of an operation on a shard
 //!                                        Walked  a step of a walk, and lines in `replies`
 //! ```
@@ -25,7 +25,7 @@ use crate::operation::notes::Notes;
 use crate::operation::op::{Op, ShardOp, Verb};
 use crate::operation::outcome::ShardOutcome;
 use crate::operation::walk::WalkStep;
-use crate::replies::{self, Told};
+use crate::replies::{self, ReplySlice};
 use crate::wire::answer::answer;
 use crate::wire::dump::{self, Dump, Walked};
 use crate::wire::style::Style;
@@ -78,7 +78,7 @@ enum Work {
 #[derive(Debug)]
 enum Answer {
     /// A reply ends at this byte and this insert; it begins where the one before it ends.
-    Told {
+    Reply {
         to: ReplyTo,
         end: usize,
         end_insert: usize,
@@ -269,7 +269,7 @@ impl Batch {
                     verb: verb.with_value(&rest[..*value_bytes]),
                 };
                 answer(access, &op, &style.with_words(words), &mut self.replies);
-                self.answers.push(Answer::Told {
+                self.answers.push(Answer::Reply {
                     to: *reply_to,
                     end: self.replies.bytes.len(),
                     end_insert: self.replies.inserts.len(),
@@ -324,19 +324,19 @@ impl Batch {
         for answer in self.answers.drain(..) {
             let base = begin;
             deliver(match answer {
-                Answer::Told {
+                Answer::Reply {
                     to,
                     end,
                     end_insert,
                 } => {
                     begin = end;
                     let from = std::mem::replace(&mut first, end_insert);
-                    let told = Told {
+                    let reply = ReplySlice {
                         bytes: &bytes[base..end],
                         inserts: &mut inserts[from..end_insert],
                         base,
                     };
-                    Delivery::Told { to, told }
+                    Delivery::Reply { to, reply }
                 }
                 Answer::ShardOutcome { to, outcome } => Delivery::ShardOutcome { to, outcome },
                 Answer::Walked { to, end, walked } => {
@@ -366,11 +366,11 @@ impl Batch {
 /// An answer on its way to the connection that waits for it.
 pub(crate) enum Delivery<'a> {
     /// A reply.
-    Told {
+    Reply {
         /// The place of the reply.
         to: ReplyTo,
         /// The bytes of the reply.
-        told: Told<'a>,
+        reply: ReplySlice<'a>,
     },
     /// The shard's answer to an operation on it.
     ShardOutcome {

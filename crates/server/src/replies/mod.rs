@@ -22,9 +22,9 @@ mod buffers;
 
 pub(crate) use buffers::ReplyBuffers;
 
-/// A reply that was made elsewhere: part of a buffer.
+/// A reply that was made elsewhere: a slice of a buffer of replies.
 #[derive(Debug)]
-pub(crate) struct Told<'a> {
+pub(crate) struct ReplySlice<'a> {
     /// The bytes of the reply.
     pub(crate) bytes: &'a [u8],
     /// Values in slab memory that belong between the bytes; they are taken.
@@ -33,10 +33,10 @@ pub(crate) struct Told<'a> {
     pub(crate) base: usize,
 }
 
-impl<'a> Told<'a> {
+impl<'a> ReplySlice<'a> {
     /// A reply without values in slab memory.
-    pub(crate) fn plain(bytes: &'a [u8]) -> Told<'a> {
-        Told {
+    pub(crate) fn plain(bytes: &'a [u8]) -> ReplySlice<'a> {
+        ReplySlice {
             bytes,
             inserts: &mut [],
             base: 0,
@@ -44,8 +44,8 @@ impl<'a> Told<'a> {
     }
 
     /// All bytes of a buffer.
-    pub(crate) fn all(outgoing: &'a mut Outgoing) -> Told<'a> {
-        Told {
+    pub(crate) fn all(outgoing: &'a mut Outgoing) -> ReplySlice<'a> {
+        ReplySlice {
             bytes: &outgoing.bytes,
             inserts: &mut outgoing.inserts,
             base: 0,
@@ -176,17 +176,22 @@ impl Replies {
     }
 
     /// Puts an awaited reply in its place, and moves all replies that are complete now to the ready bytes.
-    pub(crate) fn fulfil(&mut self, seq: ReplySeq, buffers: &mut ReplyBuffers, told: Told<'_>) {
+    pub(crate) fn fulfil(
+        &mut self,
+        seq: ReplySeq,
+        buffers: &mut ReplyBuffers,
+        reply: ReplySlice<'_>,
+    ) {
         let index = seq.0.wrapping_sub(self.first) as usize;
         debug_assert!(index < self.waiting.len(), "a reply nobody waits for");
-        let inserted = inserted(told.inserts);
+        let inserted = inserted(reply.inserts);
         self.inserted_bytes += inserted;
-        self.estimate.note(told.bytes.len() + inserted);
+        self.estimate.note(reply.bytes.len() + inserted);
         if index == 0 {
             if self.ready.bytes.capacity() == 0 {
                 self.ready.bytes = buffers.take_ready();
             }
-            append(&mut self.ready, told);
+            append(&mut self.ready, reply);
             self.waiting.pop_front();
             self.first = self.first.wrapping_add(1);
             self.advance(buffers);
@@ -194,7 +199,7 @@ impl Replies {
         }
         self.prepare_side(buffers);
         let (start, first_insert) = (self.side.bytes.len(), self.side.inserts.len());
-        append(&mut self.side, told);
+        append(&mut self.side, reply);
         if let Some(slot) = self.waiting.get_mut(index) {
             *slot = Slot::Ready {
                 start,
@@ -214,12 +219,12 @@ impl Replies {
             end_insert,
         }) = self.waiting.front()
         {
-            let told = Told {
+            let reply = ReplySlice {
                 bytes: &self.side.bytes[start..end],
                 inserts: &mut self.side.inserts[first_insert..end_insert],
                 base: start,
             };
-            append(&mut self.ready, told);
+            append(&mut self.ready, reply);
             self.waiting.pop_front();
             self.first = self.first.wrapping_add(1);
         }
@@ -305,11 +310,11 @@ fn inserted(inserts: &[Insert]) -> usize {
 }
 
 /// Appends a reply.
-fn append(to: &mut Outgoing, told: Told<'_>) {
+fn append(to: &mut Outgoing, reply: ReplySlice<'_>) {
     let shift = to.bytes.len();
-    to.bytes.extend_from_slice(told.bytes);
-    let taken = told.inserts.iter_mut().map(|insert| {
-        let at = insert.at() - told.base + shift;
+    to.bytes.extend_from_slice(reply.bytes);
+    let taken = reply.inserts.iter_mut().map(|insert| {
+        let at = insert.at() - reply.base + shift;
         insert.take_to(at)
     });
     to.inserts.extend(taken);

@@ -59,7 +59,7 @@ fn replies_leave_in_request_order_whatever_order_they_come_in() {
             while !awaited.is_empty() && random.below(3) == 0 {
                 let (seq, text) = awaited.swap_remove(random.below(awaited.len() as u64) as usize);
                 let mut reply = alone(&text);
-                replies.fulfil(seq, &mut buffers, Told::all(&mut reply));
+                replies.fulfil(seq, &mut buffers, ReplySlice::all(&mut reply));
             }
             if random.below(4) == 0 {
                 sent += &show(&replies.take_ready());
@@ -67,7 +67,7 @@ fn replies_leave_in_request_order_whatever_order_they_come_in() {
         }
         for (seq, text) in awaited {
             let mut reply = alone(&text);
-            replies.fulfil(seq, &mut buffers, Told::all(&mut reply));
+            replies.fulfil(seq, &mut buffers, ReplySlice::all(&mut reply));
         }
         sent += &show(&replies.take_ready());
         assert_eq!(sent, expected, "seed {seed}");
@@ -89,7 +89,11 @@ fn what_is_abandoned_names_every_insert_once() {
     replies.write(&mut ReplyBuffers::default(), |out| write(out, "ccc"));
     let mut reply = Outgoing::default();
     write(&mut reply, "dddd");
-    replies.fulfil(first, &mut ReplyBuffers::default(), Told::all(&mut reply));
+    replies.fulfil(
+        first,
+        &mut ReplyBuffers::default(),
+        ReplySlice::all(&mut reply),
+    );
     let mut lengths: Vec<u64> = replies
         .abandon()
         .iter()

@@ -4,7 +4,7 @@ use crate::ids::{ConnId, ReplyTo};
 use crate::lending::core::Core;
 use crate::operation::ShardReport;
 use crate::operation::walk::Place;
-use crate::replies::Told;
+use crate::replies::ReplySlice;
 use crate::route::control::Control;
 use crate::wire::dump::Walked;
 use crate::wire::notice::Notice;
@@ -79,7 +79,7 @@ impl Net {
     /// A shard has described some of its connections to a connection that has asked (`stats conns`). The next step
     /// begins at `next`, if there is more.
     fn conns_described(&mut self, reply_to: ReplyTo, lines: &[u8], next: Option<u32>) {
-        self.deliver_told(reply_to, Told::plain(lines));
+        self.deliver_reply(reply_to, ReplySlice::plain(lines));
         let walked = Walked {
             place: next.map(Place::Number),
             ..Walked::default()

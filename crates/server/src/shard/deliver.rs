@@ -11,7 +11,7 @@ use crate::lending::batch::Delivery;
 use crate::lending::core::Core;
 use crate::operation::op::ShardOp;
 use crate::operation::outcome::{Grant, ShardOutcome};
-use crate::replies::Told;
+use crate::replies::ReplySlice;
 use crate::wire::value::PinCookie;
 
 use crate::shared::Shared;
@@ -43,8 +43,8 @@ impl Net {
 
     fn deliver(&mut self, delivery: Delivery<'_>) {
         match delivery {
-            Delivery::Told { to, told } => {
-                self.deliver_told(to, told);
+            Delivery::Reply { to, reply } => {
+                self.deliver_reply(to, reply);
                 self.after_input(to.conn);
             }
             Delivery::ShardOutcome { to, outcome } => {
@@ -55,7 +55,7 @@ impl Net {
                 self.after_input(to);
             }
             Delivery::Walked { to, lines, walked } => {
-                self.deliver_told(to, Told::plain(lines));
+                self.deliver_reply(to, ReplySlice::plain(lines));
                 self.shard_done(to.conn, |gather| gather.add_walked(walked));
                 self.after_input(to.conn);
             }
@@ -77,11 +77,11 @@ impl Net {
     }
 
     /// Puts a reply in its place in the order of its connection's replies.
-    pub(super) fn deliver_told(&mut self, to: ReplyTo, told: Told<'_>) {
+    pub(super) fn deliver_reply(&mut self, to: ReplyTo, reply: ReplySlice<'_>) {
         self.buffers.prepare(&mut self.reactor);
         match self.conns.get_mut(to.conn) {
-            Some(conn) => conn.fulfil(to.seq, &mut self.buffers.reply_buffers, told),
-            None => self.unpin_remote(told.inserts),
+            Some(conn) => conn.fulfil(to.seq, &mut self.buffers.reply_buffers, reply),
+            None => self.unpin_remote(reply.inserts),
         }
     }
 

@@ -16,7 +16,7 @@ use std::thread;
 use corecached_protocol::reply;
 
 use crate::ids::{ReplyTo, ShardId};
-use crate::replies::Told;
+use crate::replies::ReplySlice;
 use crate::route::control::Control;
 use crate::shared::Shared;
 
@@ -34,7 +34,7 @@ impl Net {
     pub(super) fn certificates_refreshed(&mut self, reply_to: Vec<ReplyTo>, line: &[u8]) {
         self.refreshes.is_under_way = false;
         for to in reply_to {
-            self.deliver_told(to, Told::plain(line));
+            self.deliver_reply(to, ReplySlice::plain(line));
             self.after_input(to.conn);
         }
         self.read_certificates();

@@ -30,7 +30,7 @@ pub(super) fn fail(
     cx: &mut Cx<'_>,
 ) -> Step {
     cx.tally.count_other();
-    conn.tell(cx, |out| reply::error(&mut out.bytes, head, status));
+    conn.reply_with(cx, |out| reply::error(&mut out.bytes, head, status));
     then
 }
 

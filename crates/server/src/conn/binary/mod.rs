@@ -66,14 +66,14 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             broadcast::flush_all(conn, exptime.map(i64::from), Style::Binary(head), cx);
         }
         BinaryRequest::Stat(stats) => statistics::stats(conn, stats, Style::Binary(head), cx),
-        BinaryRequest::Noop => conn.tell(cx, |out| reply::done(&mut out.bytes, head, 0)),
-        BinaryRequest::Version => conn.tell(cx, |out| {
+        BinaryRequest::Noop => conn.reply_with(cx, |out| reply::done(&mut out.bytes, head, 0)),
+        BinaryRequest::Version => conn.reply_with(cx, |out| {
             let version = COMPATIBILITY_VERSION.as_bytes();
             reply::body(&mut out.bytes, head, Status::Ok, version);
         }),
         BinaryRequest::Quit { quiet } => {
             if !quiet {
-                conn.tell(cx, |out| reply::done(&mut out.bytes, head, 0));
+                conn.reply_with(cx, |out| reply::done(&mut out.bytes, head, 0));
             }
             conn.parting.reason = Some(CloseReason::Normal);
             return Step::Close;

@@ -83,7 +83,7 @@ pub(super) fn command(
         _ => go_on(conn, message, cx),
     };
     cx.tally.count_other();
-    conn.tell(cx, |out| match status {
+    conn.reply_with(cx, |out| match status {
         Status::Ok => reply::body(&mut out.bytes, head, status, reply::AUTHENTICATED),
         status => reply::error(&mut out.bytes, head, status),
     });
@@ -98,7 +98,7 @@ fn list(conn: &mut Conn, head: Head, used: usize, cx: &mut Cx<'_>) -> Step {
         conn.admittance = Admittance::Stranger;
     }
     cx.tally.count_other();
-    conn.tell(cx, |out| {
+    conn.reply_with(cx, |out| {
         reply::body(&mut out.bytes, head, Status::Ok, plain::MECHANISM);
     });
     Step::Used(used)

@@ -22,13 +22,13 @@ pub(super) fn command(
     cx: &mut Cx<'_>,
 ) -> Step {
     match *request {
-        Request::Version => conn.say(reply::VERSION, cx),
-        Request::MetaNoop => conn.say(reply::MN, cx),
+        Request::Version => conn.reply(reply::VERSION, cx),
+        Request::MetaNoop => conn.reply(reply::MN, cx),
         Request::Verbosity { level, noreply } => {
             cx.shared.globals.set_verbosity(level as u8);
             crate::process::set_verbosity(level as u8);
             cx.shared.watch.show_lookups(level > 2);
-            conn.say_unless(noreply, reply::OK, cx);
+            conn.reply_unless(noreply, reply::OK, cx);
         }
         Request::FlushAll { exptime, noreply } => {
             let delay = exptime.map(i64::from);
@@ -40,7 +40,7 @@ pub(super) fn command(
         Request::Stats(stats) => statistics::stats(conn, stats, Style::TEXT, cx),
         Request::CacheMemlimit { megabytes, noreply } => {
             let line = set_memory_limit(megabytes, cx);
-            conn.say_unless(noreply, line, cx);
+            conn.reply_unless(noreply, line, cx);
         }
         Request::RefreshCerts { noreply } => {
             refresh_certificates(conn, noreply, cx);
@@ -49,12 +49,12 @@ pub(super) fn command(
         Request::Slabs { request, noreply } => slabs(conn, request, noreply, cx),
         Request::Lru { request, noreply } => {
             let line = tune::lru(request, &cx.shared.globals);
-            conn.say_unless(noreply, line, cx);
+            conn.reply_unless(noreply, line, cx);
         }
         Request::LruCrawler { request, noreply } => lru_crawler(conn, request, noreply, cx),
         Request::DebugTime { time, noreply } => {
             let line = tune::debugtime(time, &cx.shared.globals);
-            conn.say_unless(noreply, line, cx);
+            conn.reply_unless(noreply, line, cx);
         }
         Request::Watch { streams } => watch::watch(conn, streams, cx),
         _ => unreachable_request(conn, cx),
@@ -66,7 +66,7 @@ pub(super) fn command(
 /// a new one.
 fn unreachable_request(conn: &mut Conn, cx: &mut Cx<'_>) {
     debug_assert!(false, "a request without a handler");
-    conn.say(reply::ERROR, cx);
+    conn.reply(reply::ERROR, cx);
 }
 
 /// `slabs`: a page is moved by all shards, anything else is a setting.
@@ -77,7 +77,7 @@ fn slabs(conn: &mut Conn, request: SlabsRequest, noreply: bool, cx: &mut Cx<'_>)
         }
         request => {
             let line = tune::slabs(request, &cx.shared.globals);
-            conn.say_unless(noreply, line, cx);
+            conn.reply_unless(noreply, line, cx);
         }
     }
 }
@@ -89,7 +89,7 @@ fn lru_crawler(conn: &mut Conn, request: CrawlerRequest, noreply: bool, cx: &mut
         request => tune::lru_crawler(request, &cx.shared.globals),
     };
     match line {
-        Some(line) => conn.say_unless(noreply, line, cx),
+        Some(line) => conn.reply_unless(noreply, line, cx),
         None => walk::dump(conn, request, cx),
     }
 }
@@ -98,7 +98,7 @@ fn lru_crawler(conn: &mut Conn, request: CrawlerRequest, noreply: bool, cx: &mut
 /// comes when they are read.
 fn refresh_certificates(conn: &mut Conn, noreply: bool, cx: &mut Cx<'_>) {
     if cx.shared.admission.tls.is_none() {
-        return conn.say_unless(noreply, reply::TLS_DISABLED, cx);
+        return conn.reply_unless(noreply, reply::TLS_DISABLED, cx);
     }
     let reply_to = (!noreply).then(|| conn.expect_reply());
     let own = cx.shared.route.shard(cx.access.shard);
@@ -132,7 +132,7 @@ fn shutdown(
         ShutdownMode::Now => return end_process(conn, libc::SIGINT),
         ShutdownMode::Graceful => return end_process(conn, libc::SIGUSR1),
     };
-    conn.say_unless(noreply, refusal, cx);
+    conn.reply_unless(noreply, refusal, cx);
     Step::Used(line)
 }
 

@@ -54,7 +54,7 @@ pub(super) fn many(
     if left == 0 {
         cx.tally
             .count(style.kind(), 1, behind.next().unwrap_or_default());
-        conn.say(reply::END, cx);
+        conn.reply(reply::END, cx);
         return Step::Used(line.len());
     }
     begin(conn, left, line, None, style)
@@ -95,7 +95,7 @@ pub(in crate::conn) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> 
         match check.step(text, KEYS_BYTES_AT_ONCE_MAX) {
             Checked::Bad => {
                 cx.tally.count_other();
-                conn.say(reply::BAD_FORMAT, cx);
+                conn.reply(reply::BAD_FORMAT, cx);
                 return Step::Used(line);
             }
             Checked::Good => run.check = None,
@@ -110,7 +110,7 @@ pub(in crate::conn) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> 
         let mut keys = Keys::resume(now);
         cx.tally
             .count(run.style.kind(), 1, keys.next().unwrap_or_default());
-        conn.say(reply::END, cx);
+        conn.reply(reply::END, cx);
         return Step::Used(line);
     }
     let used = run.left - left;

@@ -55,7 +55,7 @@ pub(super) fn command(
         }
         MetaRequest::Error { reply, swallow } => {
             cx.tally.count_other();
-            conn.say(reply, cx);
+            conn.reply(reply, cx);
             conn.swallow(*swallow);
         }
     }

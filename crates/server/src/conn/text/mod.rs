@@ -63,7 +63,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             close,
         } => {
             cx.tally.count_other();
-            conn.say_unless(noreply, reply, cx);
+            conn.reply_unless(noreply, reply, cx);
             if close {
                 return Step::Close;
             }
