@@ -2,7 +2,7 @@
 //! connections (`stats conns`) and prefixes (`stats detail dump`) go step by step in the same way.
 //!
 //! ```text
-//!   connection (conn/crawl.rs)          shard being walked (operation/walk.rs)
+//!   connection (conn/walk_state.rs)          shard being walked (operation/walk.rs)
 //!   Walk { cursor } ------------------> some 64 items shown, in its own turn or under a loan
 //!   bytes, next cursor <--------------- (nothing is remembered there between two steps)
 //! ```

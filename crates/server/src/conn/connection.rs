@@ -15,7 +15,6 @@ use crate::route::pushed::Pushed;
 use crate::watch::Watcher;
 
 use super::course::{Admittance, Course, Listed, Parting};
-use super::crawl::Crawl;
 use super::gather::Gather;
 use super::held::Held;
 use super::input::{Input, OpenLine};
@@ -25,6 +24,7 @@ use super::reads::Reads;
 use super::sending::Sending;
 use super::tls::Secure;
 use super::upload::Upload;
+use super::walk_state::Walk;
 
 /// The command or task that the connection is in the middle of.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ pub(super) enum Phase {
     /// A get of many keys, of which some are not answered yet.
     Keys(Box<KeyRun>),
     /// A walk over all items.
-    Crawl(Box<Crawl>),
+    Walk(Box<Walk>),
     /// The connection receives only lines of a log, until it ends.
     Watching(Arc<Watcher>),
 }

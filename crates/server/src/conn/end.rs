@@ -60,7 +60,7 @@ impl Conn {
     ) -> Vec<Insert> {
         match std::mem::take(&mut self.phase) {
             Phase::Value(upload) => upload.abort(access, router),
-            Phase::Crawl(crawl) => crawl.abandon(shared),
+            Phase::Walk(walk) => walk.abandon(shared),
             Phase::Watching(watcher) => shared.watch.remove(&watcher),
             _ => {}
         }

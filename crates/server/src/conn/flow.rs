@@ -36,7 +36,7 @@ impl Conn {
     /// memory.
     pub(super) fn is_mid_run(&self) -> bool {
         match &self.phase {
-            Phase::Crawl(_) => true,
+            Phase::Walk(_) => true,
             Phase::Value(upload) => upload.waits(),
             _ => false,
         }
@@ -47,7 +47,7 @@ impl Conn {
     pub(crate) fn awaits_input(&self) -> bool {
         let is_busy = matches!(
             self.phase,
-            Phase::Keys(_) | Phase::Crawl(_) | Phase::Watching(_)
+            Phase::Keys(_) | Phase::Walk(_) | Phase::Watching(_)
         );
         let owes = self.send_is_under_way() || self.owes_replies() || self.gather.is_some();
         !is_busy && !owes && !self.is_datagram()

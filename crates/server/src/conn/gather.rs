@@ -174,7 +174,7 @@ impl Gather {
     }
 
     /// Appends the reply, once every shard has answered.
-    pub(crate) fn tell(&mut self, shared: &Shared, out: &mut Vec<u8>) {
+    pub(crate) fn render(&mut self, shared: &Shared, out: &mut Vec<u8>) {
         let reports: Vec<&ShardReport> = self.reports.iter().flatten().map(Box::as_ref).collect();
         let pairs = match self.kind {
             GatherKind::Flush { .. } => return self.style.notice(Notice::Flushed, out),

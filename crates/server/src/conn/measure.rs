@@ -31,7 +31,7 @@ impl Conn {
     fn held_for_work(&self) -> u32 {
         let phase = match &self.phase {
             Phase::Value(upload) => upload.held_bytes(),
-            Phase::Crawl(crawl) => crawl.held_bytes(),
+            Phase::Walk(walk) => walk.held_bytes(),
             Phase::Keys(run) => size_of_val(&**run),
             // A watcher's buffer belongs to `watch`.
             Phase::Command | Phase::Swallow(_) | Phase::Watching(_) => 0,

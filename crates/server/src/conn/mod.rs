@@ -22,7 +22,7 @@
 //! output flow reading secure end    what a connection does: replies; when it goes on, is read and ends; its memory;
 //!   measure state table timed         `stats conns`, `stats latency`
 //! connection                        what a connection is: its state, and what it is in the middle of
-//! upload key_run crawl gather       what it can be in the middle of
+//! upload key_run walk_state gather  what it can be in the middle of
 //!   announced holder window
 //! course input link reads sending   parts of its state
 //!   held step tls cx
@@ -34,7 +34,6 @@ mod binary;
 mod broadcast;
 mod connection;
 mod course;
-mod crawl;
 mod cx;
 mod decrypt;
 mod direct;
@@ -65,6 +64,7 @@ mod timed;
 mod tls;
 mod upload;
 mod walk;
+mod walk_state;
 mod watch;
 mod window;
 

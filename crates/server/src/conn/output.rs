@@ -204,13 +204,13 @@ impl Conn {
         let Some(mut gather) = self.gather.take() else {
             return;
         };
-        if let (Phase::Crawl(crawl), Some(walked)) = (&mut self.phase, gather.take_walked()) {
-            crawl.add_prefixes(gather.prefixes(), shared);
-            crawl.go_on(walked);
+        if let (Phase::Walk(walk), Some(walked)) = (&mut self.phase, gather.take_walked()) {
+            walk.add_prefixes(gather.prefixes(), shared);
+            walk.go_on(walked);
         }
         if let Some(seq) = gather.seq() {
             let mut reply = Outgoing::default();
-            gather.tell(shared, &mut reply.bytes);
+            gather.render(shared, &mut reply.bytes);
             self.fulfil(seq, buffers, ReplySlice::all(&mut reply));
         }
     }

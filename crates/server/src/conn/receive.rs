@@ -72,9 +72,9 @@ impl Conn {
             // A walk goes on without further input.
             return match self.phase {
                 // The connection may have been paused since it was put on the list of those that can go on.
-                Phase::Crawl(_) if self.is_paused() => (0, Stop::Paused),
-                Phase::Crawl(_) if self.output_is_full(cx) => (0, Stop::Later),
-                Phase::Crawl(_) => (0, walk::resume(self, cx)),
+                Phase::Walk(_) if self.is_paused() => (0, Stop::Paused),
+                Phase::Walk(_) if self.output_is_full(cx) => (0, Stop::Later),
+                Phase::Walk(_) => (0, walk::resume(self, cx)),
                 // A value can be whole without further input, and it can have waited for memory.
                 Phase::Value(_) => match self.codec {
                     Some(codec) => steps::consume(self, codec, bytes, cx),

@@ -8,8 +8,8 @@ use crate::stats;
 use crate::wire::Style;
 use crate::wire::notice::Notice;
 
-use super::crawl::CrawlKind;
 use super::gather::GatherKind;
+use super::walk_state::WalkKind;
 use super::{Conn, Cx, broadcast, walk};
 
 /// `stats` and its subcommands.
@@ -27,13 +27,13 @@ pub(super) fn stats(
         }
         StatsRequest::Items => GatherKind::Items,
         StatsRequest::Slabs => GatherKind::Slabs,
-        StatsRequest::Conns => return walk::begin(conn, CrawlKind::Conns(style), 0, cx),
+        StatsRequest::Conns => return walk::begin(conn, WalkKind::Conns(style), 0, cx),
         StatsRequest::Settings => {
             let pairs = stats::settings::render(cx.shared);
             return conn.reply_with(cx, |out| style.statistics(&pairs, &mut out.bytes));
         }
         StatsRequest::Sizes if cx.shared.globals.config.track_sizes => {
-            return walk::begin(conn, CrawlKind::Sizes(style), u64::MAX, cx);
+            return walk::begin(conn, WalkKind::Sizes(style), u64::MAX, cx);
         }
         StatsRequest::Sizes => {
             let mut pairs = Pairs::default();
@@ -44,7 +44,7 @@ pub(super) fn stats(
             return conn.reply_notice(style, Notice::DetailRefused, cx);
         }
         StatsRequest::Detail(DetailMode::Dump) => {
-            return walk::begin(conn, CrawlKind::Detail(style), 0, cx);
+            return walk::begin(conn, WalkKind::Detail(style), 0, cx);
         }
         StatsRequest::Detail(mode) => {
             let on = mode == DetailMode::On;
@@ -86,7 +86,7 @@ fn cachedump(conn: &mut Conn, class: u32, limit: u32, cx: &mut Cx<'_>) {
     if !cx.shared.globals.config.dump_enabled {
         return conn.reply(reply::CACHEDUMP_DISABLED, cx);
     }
-    let kind = CrawlKind::Cachedump {
+    let kind = WalkKind::Cachedump {
         limit: match limit {
             0 => u32::MAX,
             limit => limit,

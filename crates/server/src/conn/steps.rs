@@ -63,7 +63,7 @@ fn step(conn: &mut Conn, codec: Codec, rest: &[u8], cx: &mut Cx<'_>) -> Step {
         Phase::Swallow(_) => swallow(conn, rest),
         Phase::Keys(_) => text::go_on_with_keys(conn, rest, cx),
         Phase::Watching(_) => Step::UsedAll(rest.len(), Stop::Dry),
-        Phase::Crawl(_) => match walk::resume(conn, cx) {
+        Phase::Walk(_) => match walk::resume(conn, cx) {
             Stop::Dry => Step::Used(0),
             stop => Step::UsedAll(0, stop),
         },

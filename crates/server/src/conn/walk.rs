@@ -12,8 +12,8 @@ use crate::wire::dump;
 use crate::wire::notice::Notice;
 
 use super::course::Stop;
-use super::crawl::{Crawl, CrawlKind};
 use super::gather::Gather;
+use super::walk_state::{Walk, WalkKind};
 use super::{Conn, Cx, Phase, broadcast};
 
 /// Sizes of `stats sizes` told in a step.
@@ -25,13 +25,13 @@ const TOLD_BYTES_MAX: usize = 64 * 1024;
 pub(super) fn dump(conn: &mut Conn, request: CrawlerRequest, cx: &mut Cx<'_>) {
     let (kind, target, disabled, pipelined) = match request {
         CrawlerRequest::Metadump(target) => (
-            CrawlKind::Metadump,
+            WalkKind::Metadump,
             target,
             reply::METADUMP_DISABLED,
             reply::METADUMP_PIPELINED,
         ),
         CrawlerRequest::Mgdump(target) => (
-            CrawlKind::Mgdump,
+            WalkKind::Mgdump,
             target,
             reply::MGDUMP_DISABLED,
             reply::MGDUMP_PIPELINED,
@@ -83,40 +83,40 @@ fn check_target(target: CrawlTarget) -> Result<(), &'static [u8]> {
 }
 
 /// Begins a walk. Its first step is taken when the connection goes on.
-pub(super) fn begin(conn: &mut Conn, kind: CrawlKind, classes: u64, cx: &Cx<'_>) {
+pub(super) fn begin(conn: &mut Conn, kind: WalkKind, classes: u64, cx: &Cx<'_>) {
     debug_assert!(cx.shared.route.len() > 0, "there is a shard to walk");
-    conn.phase = Phase::Crawl(Box::new(Crawl::new(kind, classes)));
+    conn.phase = Phase::Walk(Box::new(Walk::new(kind, classes)));
 }
 
 /// Takes the next step of the connection's walk.
 pub(super) fn resume(conn: &mut Conn, cx: &mut Cx<'_>) -> Stop {
-    let Phase::Crawl(mut crawl) = std::mem::take(&mut conn.phase) else {
+    let Phase::Walk(mut walk) = std::mem::take(&mut conn.phase) else {
         return Stop::Dry;
     };
-    if let CrawlKind::Detail(Style::Text { .. }) = crawl.kind {
-        conn.reply(&crawl.lines, cx);
-        crawl.lines.clear();
+    if let WalkKind::Detail(Style::Text { .. }) = walk.kind {
+        conn.reply(&walk.lines, cx);
+        walk.lines.clear();
     }
-    if crawl.is_done(cx.shared) {
-        let is_over = finish(conn, &mut crawl, cx);
+    if walk.is_done(cx.shared) {
+        let is_over = finish(conn, &mut walk, cx);
         if is_over {
             return Stop::Dry;
         }
-        conn.phase = Phase::Crawl(crawl);
+        conn.phase = Phase::Walk(walk);
         return Stop::Later;
     }
-    match crawl.kind {
-        CrawlKind::Conns(style) => {
-            ask_for_conns(conn, &crawl, style, cx);
-            conn.phase = Phase::Crawl(crawl);
+    match walk.kind {
+        WalkKind::Conns(style) => {
+            ask_for_conns(conn, &walk, style, cx);
+            conn.phase = Phase::Walk(walk);
         }
-        CrawlKind::Detail(_) => {
-            let from = number(crawl.place);
+        WalkKind::Detail(_) => {
+            let from = number(walk.place);
             // In a server of one shard, the outcome is taken in before `prefixes` returns.
-            conn.phase = Phase::Crawl(crawl);
+            conn.phase = Phase::Walk(walk);
             broadcast::prefixes(conn, from, cx);
         }
-        _ => step(conn, crawl, cx),
+        _ => step(conn, walk, cx),
     }
     match conn.gather {
         Some(_) => Stop::Paused,
@@ -132,13 +132,13 @@ fn number(place: Place) -> u32 {
 }
 
 /// Takes a step over items.
-fn step(conn: &mut Conn, mut crawl: Box<Crawl>, cx: &mut Cx<'_>) {
-    let (step, dump) = (crawl.step(), crawl.dump(cx.shared));
-    if crawl.shard != cx.access.shard {
+fn step(conn: &mut Conn, mut walk: Box<Walk>, cx: &mut Cx<'_>) {
+    let (step, dump) = (walk.step(), walk.dump(cx.shared));
+    if walk.shard != cx.access.shard {
         let reply_to = conn.expect_reply();
-        cx.router.push_walk(crawl.shard, step, dump, reply_to);
+        cx.router.push_walk(walk.shard, step, dump, reply_to);
         conn.gather = Some(Box::new(Gather::walk()));
-        conn.phase = Phase::Crawl(crawl);
+        conn.phase = Phase::Walk(walk);
         return;
     }
     let Cx {
@@ -149,82 +149,78 @@ fn step(conn: &mut Conn, mut crawl: Box<Crawl>, cx: &mut Cx<'_>) {
     let walked = conn.replies.write(reply_buffers, |out| {
         dump::step(access, &step, &dump, &mut out.bytes)
     });
-    crawl.go_on(walked);
-    conn.phase = Phase::Crawl(crawl);
+    walk.go_on(walked);
+    conn.phase = Phase::Walk(walk);
 }
 
 /// Takes a step over connections. The shard's network side is asked by message, since it is borrowed at this moment.
-fn ask_for_conns(conn: &mut Conn, crawl: &Crawl, style: Style<'static>, cx: &Cx<'_>) {
+fn ask_for_conns(conn: &mut Conn, walk: &Walk, style: Style<'static>, cx: &Cx<'_>) {
     let reply_to = conn.expect_reply();
     conn.gather = Some(Box::new(Gather::walk()));
     cx.shared
         .route
-        .shard(crawl.shard)
+        .shard(walk.shard)
         .post(Control::DescribeConns {
             origin: cx.access.shard,
             reply_to,
-            from: number(crawl.place),
+            from: number(walk.place),
             style,
         });
 }
 
 /// Everything has been walked: tells the end of the reply, or a part of the end if it is long. Returns whether all of
 /// it is told.
-fn finish(conn: &mut Conn, crawl: &mut Crawl, cx: &mut Cx<'_>) -> bool {
-    match crawl.kind {
-        CrawlKind::Metadump | CrawlKind::Cachedump { .. } => {
-            crawl.abandon(cx.shared);
+fn finish(conn: &mut Conn, walk: &mut Walk, cx: &mut Cx<'_>) -> bool {
+    match walk.kind {
+        WalkKind::Metadump | WalkKind::Cachedump { .. } => {
+            walk.abandon(cx.shared);
             conn.reply(reply::END, cx);
         }
-        CrawlKind::Mgdump => {
-            crawl.abandon(cx.shared);
+        WalkKind::Mgdump => {
+            walk.abandon(cx.shared);
             conn.reply(corecached_protocol::meta::reply::EN, cx);
         }
-        CrawlKind::Sizes(style) => {
+        WalkKind::Sizes(style) => {
             let mut pairs = Pairs::default();
             for _ in 0..SIZES_PER_STEP {
-                let Some((size, count)) = crawl.sizes.pop_first() else {
+                let Some((size, count)) = walk.sizes.pop_first() else {
                     break;
                 };
                 pairs.number(&size.to_string(), count);
             }
             conn.reply_notice(style, Notice::Statistics(&pairs), cx);
-            if !crawl.sizes.is_empty() {
+            if !walk.sizes.is_empty() {
                 return false;
             }
             conn.reply_notice(style, Notice::StatisticsEnd, cx);
         }
-        CrawlKind::Conns(style) => conn.reply_notice(style, Notice::StatisticsEnd, cx),
-        CrawlKind::Detail(style) => return tell_prefixes(conn, crawl, style, cx),
+        WalkKind::Conns(style) => conn.reply_notice(style, Notice::StatisticsEnd, cx),
+        WalkKind::Detail(style) => return tell_prefixes(conn, walk, style, cx),
     }
     true
 }
 
 /// Ends `stats detail dump`. In binary its lines are one value, under the name that memcached gives it.
-fn tell_prefixes(
-    conn: &mut Conn,
-    crawl: &mut Crawl,
-    style: Style<'static>,
-    cx: &mut Cx<'_>,
-) -> bool {
+fn tell_prefixes(conn: &mut Conn, walk: &mut Walk, style: Style<'static>, cx: &mut Cx<'_>) -> bool {
     if matches!(style, Style::Binary(_)) {
-        let begins = crawl.told == 0;
+        let begins = walk.sent_bytes == 0;
         if begins {
-            crawl.lines.extend_from_slice(reply::END);
+            walk.lines.extend_from_slice(reply::END);
         }
-        let end = crawl.lines.len().min(crawl.told + TOLD_BYTES_MAX);
+        let end = walk.lines.len().min(walk.sent_bytes + TOLD_BYTES_MAX);
         conn.reply_with(cx, |out| {
             if begins {
                 let begin = Notice::LongStatistic {
                     name: b"detailed",
-                    value_bytes: crawl.lines.len(),
+                    value_bytes: walk.lines.len(),
                 };
                 style.notice(begin, &mut out.bytes);
             }
-            out.bytes.extend_from_slice(&crawl.lines[crawl.told..end]);
+            out.bytes
+                .extend_from_slice(&walk.lines[walk.sent_bytes..end]);
         });
-        crawl.told = end;
-        if end < crawl.lines.len() {
+        walk.sent_bytes = end;
+        if end < walk.lines.len() {
             return false;
         }
     }

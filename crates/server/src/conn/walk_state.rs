@@ -27,7 +27,7 @@ const SIZE_NODE_BYTES: usize = 24;
 
 /// The purpose of a walk.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum CrawlKind {
+pub(super) enum WalkKind {
     /// `lru_crawler metadump`.
     Metadump,
     /// `lru_crawler mgdump`.
@@ -45,23 +45,23 @@ pub(super) enum CrawlKind {
     Detail(Style<'static>),
 }
 
-impl CrawlKind {
+impl WalkKind {
     /// The place in a shard where a walk of this kind begins.
     fn start(self) -> Place {
         match self {
-            CrawlKind::Metadump | CrawlKind::Mgdump | CrawlKind::Sizes(_) => {
+            WalkKind::Metadump | WalkKind::Mgdump | WalkKind::Sizes(_) => {
                 Place::Items(WalkCursor::default())
             }
-            CrawlKind::Cachedump { .. } => Place::Pages(PageCursor::default()),
-            CrawlKind::Conns(_) | CrawlKind::Detail(_) => Place::Number(0),
+            WalkKind::Cachedump { .. } => Place::Pages(PageCursor::default()),
+            WalkKind::Conns(_) | WalkKind::Detail(_) => Place::Number(0),
         }
     }
 }
 
 /// A walk under way.
 #[derive(Debug)]
-pub(super) struct Crawl {
-    pub(super) kind: CrawlKind,
+pub(super) struct Walk {
+    pub(super) kind: WalkKind,
     pub(super) classes: u64,
     /// The shard being walked.
     pub(super) shard: ShardId,
@@ -69,18 +69,18 @@ pub(super) struct Crawl {
     /// Bytes of all lines produced so far.
     pub(super) bytes: usize,
     pub(super) sizes: Sizes,
-    /// Lines of prefixes that are not told yet. In binary all lines are one value, whose length comes first.
+    /// Lines of prefixes that are not in the reply yet. In binary all lines are one value, whose length comes first.
     pub(super) lines: Vec<u8>,
-    /// Bytes of `lines` that are told.
-    pub(super) told: usize,
+    /// Bytes of `lines` that are in the reply.
+    pub(super) sent_bytes: usize,
     /// Whether all the lines that were wanted are there.
     pub(super) is_full: bool,
 }
 
-impl Crawl {
+impl Walk {
     /// A walk of which nothing is done yet.
-    pub(super) fn new(kind: CrawlKind, classes: u64) -> Crawl {
-        Crawl {
+    pub(super) fn new(kind: WalkKind, classes: u64) -> Walk {
+        Walk {
             kind,
             classes,
             shard: ShardId(0),
@@ -88,7 +88,7 @@ impl Crawl {
             bytes: 0,
             sizes: Sizes::new(),
             lines: Vec::new(),
-            told: 0,
+            sent_bytes: 0,
             is_full: false,
         }
     }
@@ -103,13 +103,13 @@ impl Crawl {
     pub(super) fn dump(&self, shared: &Shared) -> Dump {
         Dump {
             form: match self.kind {
-                CrawlKind::Metadump => DumpForm::Metadump,
-                CrawlKind::Mgdump => DumpForm::Mgdump,
-                CrawlKind::Cachedump { limit } => DumpForm::Cachedump {
+                WalkKind::Metadump => DumpForm::Metadump,
+                WalkKind::Mgdump => DumpForm::Mgdump,
+                WalkKind::Cachedump { limit } => DumpForm::Cachedump {
                     limit,
                     bytes_max: CACHEDUMP_BYTES_MAX - self.bytes - reply::END.len(),
                 },
-                CrawlKind::Sizes(_) | CrawlKind::Conns(_) | CrawlKind::Detail(_) => DumpForm::Sizes,
+                WalkKind::Sizes(_) | WalkKind::Conns(_) | WalkKind::Detail(_) => DumpForm::Sizes,
             },
             unix_origin: shared.globals.clock.unix_origin(),
         }
@@ -119,7 +119,7 @@ impl Crawl {
     pub(super) fn go_on(&mut self, walked: Walked) {
         self.bytes += walked.bytes;
         self.is_full |= walked.is_full;
-        if let CrawlKind::Cachedump { limit } = &mut self.kind {
+        if let WalkKind::Cachedump { limit } = &mut self.kind {
             *limit -= walked.lines;
         }
         for (size, count) in walked.sizes {
@@ -146,13 +146,13 @@ impl Crawl {
     pub(super) fn is_statistic(&self) -> bool {
         matches!(
             self.kind,
-            CrawlKind::Sizes(_) | CrawlKind::Conns(_) | CrawlKind::Detail(_)
+            WalkKind::Sizes(_) | WalkKind::Conns(_) | WalkKind::Detail(_)
         )
     }
 
     /// Bytes of heap memory that the walk holds.
     pub(super) fn held_bytes(&self) -> usize {
-        size_of::<Crawl>() + self.lines.capacity() + self.sizes.len() * SIZE_NODE_BYTES
+        size_of::<Walk>() + self.lines.capacity() + self.sizes.len() * SIZE_NODE_BYTES
     }
 
     pub(super) fn is_done(&self, shared: &Shared) -> bool {
@@ -161,7 +161,7 @@ impl Crawl {
 
     /// Whether the walk is a dump of the kind that may run only once at a time.
     fn is_exclusive(&self) -> bool {
-        matches!(self.kind, CrawlKind::Metadump | CrawlKind::Mgdump)
+        matches!(self.kind, WalkKind::Metadump | WalkKind::Mgdump)
     }
 
     /// Gives the walk up, since its connection closes.
