@@ -19,7 +19,7 @@ use corecached_reactor::{Insert, Stream};
 
 use crate::base::config::Config;
 use crate::base::listeners::{BindingProtocol, TlsKind};
-use crate::conn::{Admittance, Conn, ConnTable, Cx, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
+use crate::conn::{AuthState, Conn, ConnTable, Cx, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
 use crate::ids::{ConnId, ShardId};
 use crate::latency::Tally;
 use crate::lending::core::Core;
@@ -111,7 +111,7 @@ impl Server {
     /// Runs a connection from its first byte to its last.
     fn converse(&mut self, link: Link, arrivals: &[&[u8]]) -> (Vec<u8>, bool) {
         let now = self.shared.globals.clock.now();
-        let new = |id| Conn::new(link, id, LISTENER, Admittance::Admitted, None, now);
+        let new = |id| Conn::new(link, id, LISTENER, AuthState::Done, None, now);
         let id = self.conns.insert(new);
         let mut replies = Vec::new();
         for bytes in arrivals {

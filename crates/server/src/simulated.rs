@@ -21,7 +21,7 @@ use corecached_reactor::{Insert, Stream};
 
 use crate::base::config::Config;
 use crate::base::listeners::{BindingProtocol, TlsKind};
-use crate::conn::{Admittance, Conn, ConnTable, Cx, Gather, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
+use crate::conn::{AuthState, Conn, ConnTable, Cx, Gather, KEYS_PER_TURN, Link, OUTPUT_BYTES_MAX};
 use crate::ids::{ConnId, ReplyTo, ShardId};
 use crate::latency::Tally;
 use crate::lending::batch::Delivery;
@@ -120,7 +120,7 @@ impl Shard {
         let socket = File::open("/dev/null").expect("there is a /dev/null");
         let link = Link::Socket(Stream::unattached(socket.into()));
         let now = self.net.now;
-        let new = |id| Conn::new(link, id, LISTENER, Admittance::Admitted, None, now);
+        let new = |id| Conn::new(link, id, LISTENER, AuthState::Done, None, now);
         self.net.open.push(self.net.conns.insert(new));
         self.net.open.len() - 1
     }

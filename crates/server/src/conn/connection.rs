@@ -14,13 +14,16 @@ use crate::replies::{self, Replies};
 use crate::route::pushed::Pushed;
 use crate::watch::Watcher;
 
-use super::course::{Admittance, Course, Listed, Parting};
+use super::auth_state::AuthState;
+use super::close_event::CloseEvent;
 use super::gather::Gather;
 use super::held::Held;
 use super::input::{Input, OpenLine};
 use super::key_run::KeyRun;
 use super::link::Link;
-use super::reads::Reads;
+use super::listed::Listed;
+use super::read_state::Reads;
+use super::run_state::RunState;
 use super::sending::Sending;
 use super::tls::Secure;
 use super::upload::Upload;
@@ -56,11 +59,11 @@ pub(crate) struct Conn {
     /// The protocol, once its first byte has come.
     pub(super) codec: Option<Codec>,
     /// Whether the connection may do more than authenticate.
-    pub(super) admittance: Admittance,
+    pub(super) auth: AuthState,
     /// The command or task that the connection is in the middle of.
     pub(super) phase: Phase,
     /// How the connection goes on.
-    pub(super) course: Course,
+    pub(super) run_state: RunState,
     /// How the connection's socket is read.
     pub(crate) reads: Reads,
     /// Received bytes that could not be used yet.
@@ -84,7 +87,7 @@ pub(crate) struct Conn {
     /// When the peer last sent something, or took the rest of a long reply.
     pub(crate) last_activity: Seconds,
     /// The facts that watchers are told when the connection closes.
-    pub(crate) parting: Parting,
+    pub(crate) close_event: CloseEvent,
     /// The memory that the shard has counted for the connection.
     pub(crate) counted: Held,
     /// The shard's lists that the connection is in.
@@ -99,7 +102,7 @@ impl Conn {
         link: Link,
         id: ConnId,
         listener: ListenerId,
-        admittance: Admittance,
+        auth: AuthState,
         secure: Option<Box<Secure>>,
         now: Seconds,
     ) -> Conn {
@@ -109,9 +112,9 @@ impl Conn {
             id,
             listener,
             codec: None,
-            admittance,
+            auth,
             phase: Phase::default(),
-            course: Course::default(),
+            run_state: RunState::default(),
             input: Input::default(),
             line: OpenLine::default(),
             replies: Replies::default(),
@@ -122,7 +125,7 @@ impl Conn {
             sending: Sending::Nothing,
             sending_bytes: 0,
             last_activity: now,
-            parting: Parting::default(),
+            close_event: CloseEvent::default(),
             counted: Held::default(),
             listed: Listed::default(),
             measured: Place::default(),
@@ -179,7 +182,7 @@ impl Conn {
 
     /// Whether the connection is to be closed once its replies are sent.
     pub(crate) fn is_closing(&self) -> bool {
-        self.course == Course::Closing
+        self.run_state == RunState::Closing
     }
 
     /// Notes the memory of `outgoing`, which is held until its bytes are sent.

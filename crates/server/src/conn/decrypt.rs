@@ -6,7 +6,7 @@ use corecached_protocol::text::Streams;
 use corecached_tls::{Established, SessionError};
 use tracing::{debug, info};
 
-use super::course::Course;
+use super::run_state::RunState;
 use super::{Conn, Cx, Secure};
 
 /// Passed when nothing new has been received: the session goes on with the bytes that it has kept.
@@ -78,7 +78,7 @@ impl Conn {
         log.add(Streams::CONNEVENTS, |out| {
             event::tls_error(out, descriptor, &error.to_string());
         });
-        self.parting.reason.get_or_insert(CloseReason::Error);
-        self.course = Course::Closing;
+        self.close_event.reason.get_or_insert(CloseReason::Error);
+        self.run_state = RunState::Closing;
     }
 }

@@ -7,7 +7,7 @@ use crate::operation::access::Access;
 use crate::route::router::Router;
 use crate::shared::Shared;
 
-use super::course::Course;
+use super::run_state::RunState;
 use super::{Conn, Phase};
 
 impl Conn {
@@ -15,14 +15,14 @@ impl Conn {
     pub(crate) fn input_ended(&mut self) {
         self.reads.end();
         if !self.handshake_waits() {
-            self.course.close_if_open();
+            self.run_state.close_if_open();
         }
     }
 
     /// Ends the connection once the replies to the requests that it has already received are sent.
     pub(crate) fn end(&mut self) {
-        self.parting.reason = Some(CloseReason::Shutdown);
-        self.course = Course::Closing;
+        self.close_event.reason = Some(CloseReason::Shutdown);
+        self.run_state = RunState::Closing;
     }
 
     /// Whether all replies are there that the connection will ever have.

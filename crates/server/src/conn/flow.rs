@@ -12,10 +12,9 @@
 
 use corecached_protocol::text::LINE_BYTES_AT_ONCE_MAX;
 
-use super::course::Course;
-use super::course::Stop;
 use super::output::OUTPUT_BYTES_MAX;
-use super::step::Step;
+use super::run_state::RunState;
+use super::step::{Step, Stop};
 use super::{Conn, Cx, Phase};
 
 /// A connection pauses with this many replies outstanding at other shards or queued behind those.
@@ -55,7 +54,7 @@ impl Conn {
 
     /// Whether the connection could go on with input that it has kept.
     pub(crate) fn can_resume(&self) -> bool {
-        self.course == Course::Stalled && !self.is_paused()
+        self.run_state == RunState::Stalled && !self.is_paused()
     }
 
     /// Whether the connection goes on only after others had time to work.

@@ -20,47 +20,52 @@
 //! ahead storing statistics walk     runs of gets; values; commands of all shards; walks over all items; the log that
 //!   broadcast watch                   takes a connection for good
 //! output flow reading secure end    what a connection does: replies; when it goes on, is read and ends; its memory;
-//!   measure state table timed         `stats conns`, `stats latency`
+//!   heap_use state_name table         `stats conns`, `stats latency`
+//!   latency_facts
 //! connection                        what a connection is: its state, and what it is in the middle of
 //! upload key_run walk_state gather  what it can be in the middle of
 //!   announced holder window
-//! course input link reads sending   parts of its state
-//!   held step tls cx
+//! run_state auth_state read_state   parts of its state
+//!   close_event listed input link
+//!   sending held step tls cx
 //! ```
 
 mod ahead;
 mod announced;
+mod auth_state;
 mod binary;
 mod broadcast;
+mod close_event;
 mod connection;
-mod course;
 mod cx;
 mod decrypt;
 mod direct;
 mod end;
 mod flow;
 mod gather;
+mod heap_use;
 mod held;
 mod holder;
 mod input;
 mod key_run;
+mod latency_facts;
 mod link;
-mod measure;
+mod listed;
 mod output;
 mod password;
+mod read_state;
 mod reading;
-mod reads;
 mod receive;
+mod run_state;
 mod secure;
 mod sending;
-mod state;
+mod state_name;
 mod statistics;
 mod step;
 mod steps;
 mod storing;
 mod table;
 mod text;
-mod timed;
 mod tls;
 mod upload;
 mod walk;
@@ -68,15 +73,16 @@ mod walk_state;
 mod watch;
 mod window;
 
+pub(crate) use auth_state::AuthState;
 pub(crate) use connection::Conn;
-pub(crate) use course::{Admittance, Listed};
 pub(crate) use cx::{Cx, KEYS_PER_TURN};
 pub(crate) use direct::{Arrival, LANDING_BYTES};
 pub(crate) use gather::Gather;
 pub(crate) use held::Held;
 pub(crate) use link::Link;
+pub(crate) use listed::Listed;
 pub(crate) use output::OUTPUT_BYTES_MAX;
-pub(crate) use reads::Turning;
+pub(crate) use read_state::ReadChange;
 pub(crate) use secure::HandshakeTurn;
 pub(crate) use table::{ConnTable, Totals};
 pub(crate) use tls::{Sealing, Secure};

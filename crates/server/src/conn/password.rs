@@ -12,7 +12,7 @@
 use corecached_protocol::VALUE_BYTES_MAX;
 use corecached_protocol::reply;
 
-use super::course::Admittance;
+use super::auth_state::AuthState;
 use super::step::Step;
 use super::{Conn, Cx, Phase};
 
@@ -89,7 +89,7 @@ impl Conn {
     /// Whether the connection may do more than authenticate.
     #[inline]
     pub(super) fn is_admitted(&self) -> bool {
-        self.admittance == Admittance::Admitted
+        self.auth == AuthState::Done
     }
 
     /// Admits the connection if `credentials` are a user and the right password, and counts the attempt. `None` stands
@@ -102,9 +102,9 @@ impl Conn {
         let auth = cx.shared.admission.auth.as_deref().zip(credentials);
         let is_known = auth.is_some_and(|(auth, (user, password))| auth.admits(user, password));
         cx.net.auth_cmds.add(1);
-        self.admittance = match is_known {
-            true => Admittance::Admitted,
-            false => Admittance::Stranger,
+        self.auth = match is_known {
+            true => AuthState::Done,
+            false => AuthState::Needed,
         };
         if !is_known {
             cx.net.auth_errors.add(1);

@@ -1,8 +1,8 @@
 //! Whether the socket of a connection is to be read, and how, after each of its inputs.
 
-use super::course::Course;
-use super::reads::Reading;
-use super::{Conn, Link, Phase, Turning};
+use super::read_state::Reading;
+use super::run_state::RunState;
+use super::{Conn, Link, Phase, ReadChange};
 
 /// With this many bytes of input waiting to be parsed, the socket is no longer read.
 const INPUT_BYTES_MAX: usize = 64 * 1024;
@@ -20,37 +20,37 @@ impl Conn {
     }
 
     /// The change that the socket needs now. The caller makes it.
-    pub(crate) fn next_reading(&mut self) -> Turning<'_> {
+    pub(crate) fn next_read_change(&mut self) -> ReadChange<'_> {
         let wanted = self.wanted_reading();
         match (self.reads.reading, wanted) {
-            (Reading::On, Some(Reading::On)) => Turning::Stays,
+            (Reading::On, Some(Reading::On)) => ReadChange::None,
             (Reading::On, _) => {
                 self.reads.reading = Reading::Stopping;
-                Turning::Stops
+                ReadChange::Cancel
             }
             (Reading::Off, Some(wanted)) if !self.is_closing() => {
                 self.reads.reading = wanted;
                 match (&self.link, wanted) {
-                    (Link::Datagram { .. }, _) => Turning::Stays,
-                    (Link::Socket(stream), Reading::Polled) => Turning::Polls(stream),
-                    (Link::Socket(stream), _) => Turning::Receives(stream),
+                    (Link::Datagram { .. }, _) => ReadChange::None,
+                    (Link::Socket(stream), Reading::Polled) => ReadChange::Poll(stream),
+                    (Link::Socket(stream), _) => ReadChange::Receive(stream),
                 }
             }
-            _ => Turning::Stays,
+            _ => ReadChange::None,
         }
     }
 
     /// Whether the connection has received more requests than it may keep waiting. A long line that is not complete yet
     /// does not count: the parser bounds it.
     pub(crate) fn input_is_full(&self) -> bool {
-        self.course == Course::Stalled && self.input.len() > INPUT_BYTES_MAX
+        self.run_state == RunState::Stalled && self.input.len() > INPUT_BYTES_MAX
     }
 
     /// How the socket should be read from now on; `None` leaves the socket unread.
     pub(super) fn wanted_reading(&self) -> Option<Reading> {
         match self.wants_direct() {
             _ if self.input_is_full() => None,
-            true if self.course == Course::Stalled && self.needs_room() => None,
+            true if self.run_state == RunState::Stalled && self.needs_room() => None,
             true => Some(Reading::Polled),
             false => Some(Reading::On),
         }

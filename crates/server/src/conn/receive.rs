@@ -6,7 +6,8 @@ use corecached_protocol::{Codec, reply};
 
 use crate::base::listeners::BindingProtocol;
 
-use super::course::{Course, Stop};
+use super::run_state::RunState;
+use super::step::Stop;
 use super::{Conn, Cx, Link, Phase, steps, walk};
 
 /// Bytes before the content of a TLS record: its type, version and length.
@@ -45,12 +46,12 @@ impl Conn {
     /// Executes requests until the input is dry or it is time to stop; returns how many bytes were used up.
     fn consume_all(&mut self, bytes: &[u8], cx: &mut Cx<'_>) -> usize {
         let (used, stop) = self.consume(bytes, cx);
-        self.course.after(stop);
+        self.run_state.after(stop);
         match stop {
             Stop::Yield => cx.net.conn_yields.add(1),
             Stop::Close => {
                 // A reason that is set already is a better one: the connection ended by `quit` or the like.
-                self.parting.reason.get_or_insert(CloseReason::Error);
+                self.close_event.reason.get_or_insert(CloseReason::Error);
                 return bytes.len();
             }
             _ => {}
@@ -59,10 +60,10 @@ impl Conn {
             && let Link::Datagram { is_cut_short, .. } = &mut self.link
         {
             *is_cut_short = true;
-            self.course = Course::Closing;
+            self.run_state = RunState::Closing;
         }
         if self.reads.have_ended() {
-            self.course.close_if_open();
+            self.run_state.close_if_open();
         }
         used
     }

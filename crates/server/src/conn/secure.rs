@@ -3,7 +3,7 @@
 
 use corecached_reactor::Outgoing;
 
-use super::course::Course;
+use super::run_state::RunState;
 use super::{Conn, Sealing};
 
 /// When received bytes are to be worked on.
@@ -53,13 +53,13 @@ impl Conn {
         if let Some(secure) = &mut self.secure
             && !self.sending.is_under_way()
         {
-            let closing = self.course == Course::Closing
+            let closing = self.run_state == RunState::Closing
                 && self.gather.is_none()
                 && self.replies.outstanding() == 0;
             secure.seal(&mut out, &mut self.replies, closing, sealing);
             self.sealing_bytes = secure.plain_bytes();
             if secure.has_failed() {
-                self.course = Course::Closing;
+                self.run_state = RunState::Closing;
             }
         }
         let outgoing = sealing.send_or_keep(out)?;

@@ -3,8 +3,7 @@
 
 use corecached_protocol::Codec;
 
-use super::course::Stop;
-use super::step::Step;
+use super::step::{Step, Stop};
 use super::upload::Progress;
 use super::{Conn, Cx, Phase, binary, password, storing, text, walk};
 

@@ -185,7 +185,7 @@ impl Conn {
         // A connection without kept input can only read, unless its peer has sent its last byte.
         let may_read = self.input.is_empty() && !self.reads.have_ended();
         if may_read && !upload.needs_room() {
-            self.course.unstall();
+            self.run_state.unstall();
         }
     }
 }

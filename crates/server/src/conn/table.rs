@@ -165,21 +165,14 @@ impl ConnTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conn::{Admittance, Link};
+    use crate::conn::{AuthState, Link};
     use crate::listen::ListenerId;
     use corecached_engine::Seconds;
 
     fn insert(table: &mut ConnTable) -> ConnId {
         table.insert(|id| {
             let link = Link::datagram(-1, 0);
-            Conn::new(
-                link,
-                id,
-                ListenerId(0),
-                Admittance::Admitted,
-                None,
-                Seconds(0),
-            )
+            Conn::new(link, id, ListenerId(0), AuthState::Done, None, Seconds(0))
         })
     }
 

@@ -11,8 +11,8 @@ use crate::wire::Style;
 use crate::wire::dump;
 use crate::wire::notice::Notice;
 
-use super::course::Stop;
 use super::gather::Gather;
+use super::step::Stop;
 use super::walk_state::{Walk, WalkKind};
 use super::{Conn, Cx, Phase, broadcast};
 

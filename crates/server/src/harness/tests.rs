@@ -25,7 +25,7 @@ impl Server {
         let socket = File::open("/dev/null").unwrap();
         let now = self.shared.globals.clock.now();
         let link = Link::Socket(Stream::unattached(socket.into()));
-        let new = |id| Conn::new(link, id, LISTENER, Admittance::Admitted, None, now);
+        let new = |id| Conn::new(link, id, LISTENER, AuthState::Done, None, now);
         let id = self.conns.insert(new);
         let mut turns = Vec::new();
         let mut is_first = true;

@@ -14,7 +14,7 @@ use corecached_protocol::text::Streams;
 use tracing::{debug, warn};
 
 use crate::base::listeners::TlsKind;
-use crate::conn::{Admittance, Conn, Link, Secure};
+use crate::conn::{AuthState, Conn, Link, Secure};
 use crate::ids::{ConnId, ShardId};
 use crate::listen::ListenerId;
 use crate::route::control::Control;
@@ -69,12 +69,12 @@ impl Net {
             return self.forget_connection();
         };
         let secure = session.map(|session| Box::new(Secure::new(session)));
-        let admittance = Admittance::of_newcomer(&self.shared.admission);
+        let auth = AuthState::of_new_conn(&self.shared.admission);
         let id = self.conns.insert(|id| {
             let stream = self.reactor.open(fd, id.token());
             self.reactor.recv(&stream);
             let link = Link::Socket(stream);
-            Conn::new(link, id, listener, admittance, secure, now)
+            Conn::new(link, id, listener, auth, secure, now)
         });
         self.idle_wheel.watch(id.index, now);
         self.note_opened(id);
@@ -90,7 +90,7 @@ impl Net {
             let peer = crate::listen::peer(conn.raw_fd());
             self.log
                 .add(Streams::CONNEVENTS, |out| event::conn_new(out, &peer));
-            conn.parting.peer = Some(Box::new(peer));
+            conn.close_event.peer = Some(Box::new(peer));
         }
     }
 

@@ -17,7 +17,7 @@ impl Net {
     /// Has a connection closed in the next turn, because something failed.
     pub(super) fn fail_conn(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(id) {
-            conn.parting.reason.get_or_insert(CloseReason::Error);
+            conn.close_event.reason.get_or_insert(CloseReason::Error);
         }
         self.lists.close(id);
     }
@@ -51,11 +51,11 @@ impl Net {
         if conn.is_datagram() || !self.log.wants(Streams::CONNEVENTS) {
             return;
         }
-        let peer = match conn.parting.peer.take() {
+        let peer = match conn.close_event.peer.take() {
             Some(peer) => *peer,
             None => crate::listen::peer(conn.raw_fd()),
         };
-        let reason = conn.parting.reason.unwrap_or_default();
+        let reason = conn.close_event.reason.unwrap_or_default();
         self.log.add(Streams::CONNEVENTS, |out| {
             event::conn_close(out, &peer, reason);
         });

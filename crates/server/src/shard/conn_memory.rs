@@ -108,7 +108,7 @@ impl Net {
                 false => counters.closed_for_output.add(1),
             }
             if let Some(conn) = self.conns.get_mut(id) {
-                conn.parting.reason = Some(CloseReason::Error);
+                conn.close_event.reason = Some(CloseReason::Error);
             }
             self.fail_conn(id);
         }

@@ -3,7 +3,7 @@
 use corecached_reactor::{Event, IN_DOUBT, RecvBuf, SendId};
 use tracing::error;
 
-use crate::conn::{Arrival, HandshakeTurn, Turning};
+use crate::conn::{Arrival, HandshakeTurn, ReadChange};
 use crate::ids::ConnId;
 use crate::lending::core::Core;
 
@@ -158,11 +158,11 @@ impl Net {
             return;
         };
         self.lists.after_work(conn);
-        match conn.next_reading() {
-            Turning::Stays => {}
-            Turning::Stops => self.reactor.cancel_recv(id.token()),
-            Turning::Polls(stream) => self.reactor.poll(stream),
-            Turning::Receives(stream) => self.reactor.recv(stream),
+        match conn.next_read_change() {
+            ReadChange::None => {}
+            ReadChange::Cancel => self.reactor.cancel_recv(id.token()),
+            ReadChange::Poll(stream) => self.reactor.poll(stream),
+            ReadChange::Receive(stream) => self.reactor.recv(stream),
         }
     }
 }

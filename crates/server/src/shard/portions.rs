@@ -94,7 +94,7 @@ impl Net {
                 continue;
             }
             if let Some(conn) = self.conns.get_mut(id) {
-                conn.parting.reason = Some(CloseReason::IdleTimeout);
+                conn.close_event.reason = Some(CloseReason::IdleTimeout);
             }
             self.counters().idle_kicks.add(1);
             self.lists.close(id);

@@ -14,7 +14,7 @@ use corecached_protocol::{Codec, reply, udp};
 use corecached_reactor::{DatagramBuf, Outgoing, Token};
 use tracing::{debug, error, warn};
 
-use crate::conn::{Admittance, Conn, Link};
+use crate::conn::{AuthState, Conn, Link};
 use crate::ids::ConnId;
 use crate::lending::core::Core;
 use crate::listen::{ListenerId, Transport};
@@ -43,11 +43,11 @@ impl Net {
         let slot = self.udp.open(Sender { peer, request })?;
         let socket = self.acceptor.listener(listener).raw_fd();
         let link = Link::datagram(socket, slot);
-        let admittance = Admittance::of_newcomer(&self.shared.admission);
+        let auth = AuthState::of_new_conn(&self.shared.admission);
         let now = self.now;
         let id = self
             .conns
-            .insert(|id| Conn::new(link, id, listener, admittance, None, now));
+            .insert(|id| Conn::new(link, id, listener, auth, None, now));
         self.with_conn(id, core, |conn, buffers, cx| {
             let (_, bytes) = buffers.reactor.datagram(buf)?;
             conn.receive_plain(bytes.get(udp::HEADER_BYTES..)?, cx);

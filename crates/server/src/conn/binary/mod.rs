@@ -16,8 +16,7 @@ use crate::operation::op::{Change, Op, Verb};
 use crate::wire::{Style, request};
 
 use super::ahead::{self, Get};
-use super::course::Stop;
-use super::step::Step;
+use super::step::{Step, Stop};
 use super::{Conn, Cx, broadcast, statistics};
 use answer::{count_other, fail, log_request};
 
@@ -75,7 +74,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
             if !quiet {
                 conn.reply_with(cx, |out| reply::done(&mut out.bytes, head, 0));
             }
-            conn.parting.reason = Some(CloseReason::Normal);
+            conn.close_event.reason = Some(CloseReason::Normal);
             return Step::Close;
         }
         BinaryRequest::SaslList

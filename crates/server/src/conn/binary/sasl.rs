@@ -13,7 +13,7 @@ use corecached_protocol::binary::{
 };
 
 use crate::auth::plain;
-use crate::conn::course::Admittance;
+use crate::conn::auth_state::AuthState;
 use crate::conn::step::Step;
 use crate::conn::{Conn, Cx};
 
@@ -95,7 +95,7 @@ fn list(conn: &mut Conn, head: Head, used: usize, cx: &mut Cx<'_>) -> Step {
         return fail(conn, head, Status::UnknownCommand, Step::Used(used), cx);
     }
     if conn.is_admitted() {
-        conn.admittance = Admittance::Stranger;
+        conn.auth = AuthState::Needed;
     }
     cx.tally.count_other();
     conn.reply_with(cx, |out| {
@@ -107,14 +107,14 @@ fn list(conn: &mut Conn, head: Head, used: usize, cx: &mut Cx<'_>) -> Step {
 fn begin(conn: &mut Conn, mechanism: &[u8], message: &[u8], cx: &Cx<'_>) -> Status {
     let known = mechanism.eq_ignore_ascii_case(plain::MECHANISM);
     if known && message.is_empty() {
-        conn.admittance = Admittance::Introducing;
+        conn.auth = AuthState::UnderWay;
         return Status::AuthContinue;
     }
     finish(conn, Some(message).filter(|_| known), cx)
 }
 
 fn go_on(conn: &mut Conn, message: &[u8], cx: &Cx<'_>) -> Status {
-    let started = conn.admittance == Admittance::Introducing;
+    let started = conn.auth == AuthState::UnderWay;
     finish(conn, Some(message).filter(|_| started), cx)
 }
 

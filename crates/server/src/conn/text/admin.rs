@@ -137,7 +137,7 @@ fn shutdown(
 }
 
 fn end_process(conn: &mut Conn, signal: i32) -> Step {
-    conn.parting.reason = Some(CloseReason::Shutdown);
+    conn.close_event.reason = Some(CloseReason::Shutdown);
     crate::process::raise(signal);
     Step::Close
 }

@@ -15,9 +15,8 @@ use corecached_protocol::text::{
 };
 
 use crate::conn::ahead::{Get, LOOKAHEAD};
-use crate::conn::course::Stop;
 use crate::conn::key_run::{KeyRun, ManyStyle};
-use crate::conn::step::Step;
+use crate::conn::step::{Step, Stop};
 use crate::conn::{Conn, Cx, Phase};
 use crate::operation::op::{Op, Verb};
 use crate::verbose;

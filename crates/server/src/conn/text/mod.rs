@@ -15,9 +15,8 @@ use crate::verbose;
 use crate::wire::{Style, request};
 
 use super::ahead::{self, Get};
-use super::course::Stop;
 use super::key_run::ManyStyle;
-use super::step::Step;
+use super::step::{Step, Stop};
 use super::{Conn, Cx};
 
 pub(super) use get::go_on as go_on_with_keys;
@@ -71,7 +70,7 @@ pub(super) fn command(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> Step {
         }
         Request::Quit => {
             cx.tally.count_other();
-            conn.parting.reason = Some(CloseReason::Normal);
+            conn.close_event.reason = Some(CloseReason::Normal);
             return Step::Close;
         }
         other => {

@@ -31,15 +31,15 @@ pub(super) enum Reading {
 
 /// The change that a socket needs.
 #[derive(Debug)]
-pub(crate) enum Turning<'a> {
+pub(crate) enum ReadChange<'a> {
     /// The socket stays as it is.
-    Stays,
+    None,
     /// The receive is to be cancelled.
-    Stops,
+    Cancel,
     /// A poll is to be armed.
-    Polls(&'a Stream),
+    Poll(&'a Stream),
     /// A receive is to be armed.
-    Receives(&'a Stream),
+    Receive(&'a Stream),
 }
 
 /// How the socket is read.
