@@ -24,14 +24,13 @@
 //!   latency_facts
 //! connection                        what a connection is: its state, and what it is in the middle of
 //! upload key_run walk_state gather  what it can be in the middle of
-//!   announced holder window
+//!   store_command holder window
 //! run_state auth_state read_state   parts of its state
 //!   close_event listed input link
 //!   sending held step tls cx
 //! ```
 
 mod ahead;
-mod announced;
 mod auth_state;
 mod binary;
 mod broadcast;
@@ -63,6 +62,7 @@ mod state_name;
 mod statistics;
 mod step;
 mod steps;
+mod store_command;
 mod storing;
 mod table;
 mod text;

@@ -14,8 +14,8 @@ use crate::latency::Kind;
 use crate::operation::op::Change;
 use crate::operation::outcome::Grant;
 
-use super::announced::Announced;
 use super::holder::{COPIED_BYTES_MAX, Holder};
+use super::store_command::StoreCommand;
 use super::upload::{Progress, Upload};
 use super::{Conn, Cx, Link, Phase};
 
@@ -41,15 +41,15 @@ pub(super) enum Taken {
 /// Takes the value of a command from `data`, the bytes received behind the command, or begins to await the value.
 pub(super) fn take(
     conn: &mut Conn,
-    announced: &Announced<'_>,
+    command: &StoreCommand<'_>,
     data: &[u8],
     cx: &mut Cx<'_>,
 ) -> Taken {
-    let value_bytes = announced.value_bytes;
-    let whole = value_bytes + announced.line_end.len();
+    let value_bytes = command.value_bytes;
+    let whole = value_bytes + command.line_end.len();
     match data.get(..whole).map(|data| data.split_at(value_bytes)) {
-        Some((value, line_end)) if line_end == announced.line_end => {
-            submit(announced, announced.store(value), conn, cx);
+        Some((value, line_end)) if line_end == command.line_end => {
+            submit(command, command.store(value), conn, cx);
             return Taken::Done(whole);
         }
         None if value_bytes <= VALUE_BYTES_KEPT => return Taken::Incomplete,
@@ -57,21 +57,21 @@ pub(super) fn take(
         // refused first.
         Some(_) | None => {}
     }
-    begin(conn, announced, cx);
+    begin(conn, command, cx);
     Taken::Begun
 }
 
 /// Begins to receive a value that will come in pieces.
-fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
-    let owner = cx.shared.route.owner_of(announced.hash);
-    let holder = if announced.value_bytes > COPIED_BYTES_MAX {
+fn begin(conn: &mut Conn, command: &StoreCommand<'_>, cx: &mut Cx<'_>) {
+    let owner = cx.shared.route.owner_of(command.hash);
+    let holder = if command.value_bytes > COPIED_BYTES_MAX {
         owner
     } else {
         cx.access.shard
     };
-    let upload = Upload::new(Holder::New(holder), announced);
+    let upload = Upload::new(Holder::New(holder), command);
     conn.phase = Phase::Value(Box::new(upload));
-    if matches!(conn.link, Link::Socket(_)) && announced.value_bytes >= DIRECT_BYTES_MIN {
+    if matches!(conn.link, Link::Socket(_)) && command.value_bytes >= DIRECT_BYTES_MIN {
         conn.reads.expect_large();
     }
 }
@@ -79,26 +79,26 @@ fn begin(conn: &mut Conn, announced: &Announced<'_>, cx: &mut Cx<'_>) {
 /// Answers with a refusal and drops the `missing` bytes of the value that are still to come.
 pub(super) fn refuse(
     conn: &mut Conn,
-    announced: &Announced<'_>,
+    command: &StoreCommand<'_>,
     missing: usize,
     why: StoreRefusal,
     cx: &mut Cx<'_>,
 ) {
-    let mode = announced.mode;
+    let mode = command.mode;
     let refuse = Change::Refuse {
         mode,
-        drops_old: mode == StoreMode::Set || announced.extras.drops_old,
+        drops_old: mode == StoreMode::Set || command.extras.drops_old,
         why,
     };
-    submit(announced, refuse, conn, cx);
-    conn.swallow(missing + announced.line_end.len());
+    submit(command, refuse, conn, cx);
+    conn.swallow(missing + command.line_end.len());
 }
 
 /// Runs `change` on the command's key; the outcome is told as the command asks for.
 #[inline]
-fn submit(announced: &Announced<'_>, change: Change<'_>, conn: &mut Conn, cx: &mut Cx<'_>) {
-    cx.tally.count(Kind::Set, 1, announced.key);
-    conn.submit(&announced.op(change), &announced.style, cx);
+fn submit(command: &StoreCommand<'_>, change: Change<'_>, conn: &mut Conn, cx: &mut Cx<'_>) {
+    cx.tally.count(Kind::Set, 1, command.key);
+    conn.submit(&command.op(change), &command.style, cx);
 }
 
 /// Takes more bytes of a large value; returns how many were used up and whether more is awaited.
@@ -118,11 +118,11 @@ pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, P
             Progress::Complete => finish(*upload, conn, cx),
             Progress::Refused(why) => give_up(*upload, why, conn, cx),
             _ => {
-                let announced = &upload.announced;
+                let command = &upload.command;
                 cx.tally.count(Kind::Set, 1, &upload.key);
-                let sent = announced.with(&upload.key, &upload.words).reserve();
+                let sent = command.with(&upload.key, &upload.words).reserve();
                 cx.access.engine.count_malformed(&sent);
-                if announced.reports_malformed || !announced.style.is_none() {
+                if command.reports_malformed || !command.style.is_none() {
                     conn.reply(BAD_DATA_CHUNK, cx);
                 }
                 upload.abort(&mut cx.access, cx.router);
@@ -134,18 +134,18 @@ pub(super) fn go_on(conn: &mut Conn, bytes: &[u8], cx: &mut Cx<'_>) -> (usize, P
 
 /// Links a whole value, here or at the shard that owns the key.
 fn finish(upload: Upload, conn: &mut Conn, cx: &mut Cx<'_>) {
-    let announced = upload.announced.with(&upload.key, &upload.words);
-    let owner = cx.shared.route.owner_of(announced.hash);
+    let command = upload.command.with(&upload.key, &upload.words);
+    let owner = cx.shared.route.owner_of(command.hash);
     let staged = match upload.holder {
         Holder::Own(staged) if owner == cx.access.shard => cx.access.engine.leave_staged(staged),
         Holder::Own(staged) => {
-            cx.tally.count(Kind::Set, 1, announced.key);
+            cx.tally.count(Kind::Set, 1, command.key);
             conn.note_pushed(owner, cx);
             let reply_to = conn.expect_reply();
-            let op = announced.op(announced.store(&[]));
+            let op = command.op(command.store(&[]));
             let pieces = cx.access.engine.staged_value(&staged);
             cx.router
-                .push_pieces(owner, &op, &announced.style, pieces, reply_to);
+                .push_pieces(owner, &op, &command.style, pieces, reply_to);
             return cx.access.engine.abort(staged);
         }
         Holder::Owner(_, staged)
@@ -160,17 +160,17 @@ fn finish(upload: Upload, conn: &mut Conn, cx: &mut Cx<'_>) {
     };
     let commit = Change::Commit {
         staged,
-        mode: announced.mode,
-        extras: announced.extras,
-        value_bytes: announced.value_bytes,
+        mode: command.mode,
+        extras: command.extras,
+        value_bytes: command.value_bytes,
     };
-    submit(&announced, commit, conn, cx);
+    submit(&command, commit, conn, cx);
 }
 
 /// Refuses a value, and drops the bytes of it that are still to come.
 fn give_up(upload: Upload, why: StoreRefusal, conn: &mut Conn, cx: &mut Cx<'_>) {
-    let announced = upload.announced.with(&upload.key, &upload.words);
-    refuse(conn, &announced, upload.missing, why, cx);
+    let command = upload.command.with(&upload.key, &upload.words);
+    refuse(conn, &command, upload.missing, why, cx);
     upload.holder.abort(&mut cx.access, cx.router);
 }
 

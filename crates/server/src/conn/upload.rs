@@ -18,9 +18,9 @@ use crate::operation::access::Access;
 use crate::operation::outcome::Grant;
 use crate::route::router::Router;
 
-use super::announced::Announced;
 use super::cx::Cx;
 use super::holder::{Holder, Supply, Wanted};
+use super::store_command::StoreCommand;
 use super::window::{DirectRead, Window};
 
 /// Size of the first window, in bytes; a window is at least a chunk.
@@ -48,7 +48,7 @@ pub(super) struct Upload {
     /// Words of the request that the reply needs.
     pub(super) words: Box<[u8]>,
     /// The command, with key, value and words kept elsewhere.
-    pub(super) announced: Announced<'static>,
+    pub(super) command: StoreCommand<'static>,
     /// Bytes of the value that have not come yet.
     pub(super) missing: usize,
     /// Bytes of the line end that have come.
@@ -86,17 +86,17 @@ pub(super) enum Progress {
 
 impl Upload {
     /// An upload of which nothing has come yet.
-    pub(super) fn new(holder: Holder, announced: &Announced<'_>) -> Upload {
+    pub(super) fn new(holder: Holder, command: &StoreCommand<'_>) -> Upload {
         Upload {
             window: Window::default(),
             waits: holder.is_new().then_some(Until::NextTurn),
             holder,
             claim: None,
             waits_since_ms: None,
-            key: announced.key.into(),
-            words: announced.style.words().into(),
-            announced: announced.with(&[], &[]),
-            missing: announced.value_bytes,
+            key: command.key.into(),
+            words: command.style.words().into(),
+            command: command.with(&[], &[]),
+            missing: command.value_bytes,
             line_end: 0,
             well_formed: true,
         }
@@ -137,7 +137,7 @@ impl Upload {
         if self.claim.is_none() {
             let budget = &cx.shared.memory.budget;
             let (limit, free) = (budget.limit_bytes(), budget.free_bytes());
-            let bytes = self.announced.value_bytes;
+            let bytes = self.command.value_bytes;
             self.claim = cx.shared.memory.uploads.claim(bytes, limit, free);
         }
         if self.claim.is_some() {
@@ -166,12 +166,12 @@ impl Upload {
 
     /// Asks for the next window.
     fn ask(&mut self, conn: ConnId, cx: &mut Cx<'_>) -> Supply {
-        let come = self.announced.value_bytes - self.missing;
+        let come = self.command.value_bytes - self.missing;
         let wanted = come.clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX);
-        let announced = self.announced.with(&self.key, &self.words);
+        let command = self.command.with(&self.key, &self.words);
         let wanted = Wanted {
             conn,
-            value: announced.reserve(),
+            value: command.reserve(),
             bytes: wanted,
             lacking: self.missing,
         };
@@ -221,7 +221,7 @@ impl Upload {
                 break;
             }
         }
-        let expected = self.announced.line_end;
+        let expected = self.command.line_end;
         while self.missing == 0 && self.line_end < expected.len() && used < bytes.len() {
             self.well_formed &= bytes[used] == expected[self.line_end];
             self.line_end += 1;

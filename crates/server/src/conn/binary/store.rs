@@ -3,8 +3,8 @@
 use corecached_engine::StoreRefusal;
 use corecached_protocol::binary::{BinaryStore, Head};
 
-use crate::conn::announced::Announced;
 use crate::conn::step::Step;
+use crate::conn::store_command::StoreCommand;
 use crate::conn::storing::{self, Taken};
 use crate::conn::{Conn, Cx};
 use crate::wire::Style;
@@ -19,7 +19,7 @@ pub(super) fn store(
     used: usize,
     cx: &mut Cx<'_>,
 ) -> Step {
-    let announced = Announced {
+    let command = StoreCommand {
         key: request.key,
         hash: cx.hash(request.key),
         mode: mode(head, request, cx.shared.globals.config.cas_enabled),
@@ -32,17 +32,13 @@ pub(super) fn store(
         reports_malformed: false,
     };
     let engine = &cx.access.engine;
-    if engine.is_too_large(
-        request.key.len(),
-        announced.value_bytes,
-        request.client_flags,
-    ) {
+    if engine.is_too_large(request.key.len(), command.value_bytes, request.client_flags) {
         // This differs from an append whose result becomes too large: that is "Not stored.".
-        let missing = announced.value_bytes;
-        storing::refuse(conn, &announced, missing, StoreRefusal::TooLarge, cx);
+        let missing = command.value_bytes;
+        storing::refuse(conn, &command, missing, StoreRefusal::TooLarge, cx);
         return Step::Used(used);
     }
-    match storing::take(conn, &announced, data, cx) {
+    match storing::take(conn, &command, data, cx) {
         Taken::Done(value) => Step::Used(used + value),
         Taken::Begun => Step::Used(used),
         Taken::Incomplete => Step::Incomplete,

@@ -5,8 +5,8 @@ use corecached_protocol::KEY_BYTES_MAX;
 use corecached_protocol::meta::{Flags, MetaKey, MetaRequest, MetaSet};
 
 use crate::conn::ahead::{self, Get};
-use crate::conn::announced::Announced;
 use crate::conn::step::Step;
+use crate::conn::store_command::StoreCommand;
 use crate::conn::storing::{self, Taken};
 use crate::conn::{Conn, Cx};
 use crate::latency::Kind;
@@ -90,7 +90,7 @@ fn store(
         value_bytes: request.value_bytes,
         ..style(&request.flags, &request.key, cx.times())
     };
-    let announced = Announced {
+    let command = StoreCommand {
         key,
         hash: cx.hash(key),
         mode,
@@ -106,7 +106,7 @@ fn store(
         style: Style::Meta(style),
         reports_malformed: true,
     };
-    match storing::take(conn, &announced, data, cx) {
+    match storing::take(conn, &command, data, cx) {
         Taken::Done(used) => Step::Used(line + used),
         Taken::Begun => Step::Used(line),
         Taken::Incomplete => Step::Incomplete,

@@ -3,8 +3,8 @@
 use corecached_engine::StoreExtras;
 use corecached_protocol::text::StoreRequest;
 
-use crate::conn::announced::Announced;
 use crate::conn::step::Step;
+use crate::conn::store_command::StoreCommand;
 use crate::conn::storing::{self, Taken};
 use crate::conn::{Conn, Cx};
 use crate::wire::{Style, request};
@@ -17,7 +17,7 @@ pub(super) fn store(
     line: usize,
     cx: &mut Cx<'_>,
 ) -> Step {
-    let announced = Announced {
+    let command = StoreCommand {
         key: request.key,
         hash: cx.hash(request.key),
         mode: request::text::store_mode(request),
@@ -29,7 +29,7 @@ pub(super) fn store(
         style: Style::text_unless(request.noreply),
         reports_malformed: false,
     };
-    match storing::take(conn, &announced, data, cx) {
+    match storing::take(conn, &command, data, cx) {
         Taken::Done(used) => Step::Used(line + used),
         Taken::Begun => Step::Used(line),
         Taken::Incomplete => Step::Incomplete,

@@ -7,7 +7,7 @@ use crate::wire::Style;
 
 /// A storage command whose value follows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Announced<'a> {
+pub(super) struct StoreCommand<'a> {
     /// The key.
     pub(super) key: &'a [u8],
     /// Hash of the key.
@@ -30,10 +30,10 @@ pub(super) struct Announced<'a> {
     pub(super) reports_malformed: bool,
 }
 
-impl<'a> Announced<'a> {
+impl<'a> StoreCommand<'a> {
     /// This command with `key` and `words`, the words of the request that its reply repeats, in place of its own.
-    pub(super) fn with<'b>(&self, key: &'b [u8], words: &'b [u8]) -> Announced<'b> {
-        Announced {
+    pub(super) fn with<'b>(&self, key: &'b [u8], words: &'b [u8]) -> StoreCommand<'b> {
+        StoreCommand {
             key,
             hash: self.hash,
             mode: self.mode,
