@@ -9,8 +9,8 @@
 //! which it became eligible plus its slice over its weight. A shard's tick takes some 10 to 100 us, then it sleeps in
 //! its ring. With the usual slice it waits behind the others' slices; with a short one it is next when it has work, and
 //! has no larger share of the CPU for that. It may be preempted sooner, too; a thread alone on its CPU never is. Where
-//! more than two shards share each CPU, they keep the usual slice: they would preempt each other, and find fewer requests
-//! in each turn. The measurements are in `docs/benchmarks.md`, "A short slice" and "Two shards to a CPU".
+//! more than two shards share each CPU, they keep the usual slice: they would preempt each other, and find fewer
+//! requests in each turn. The measurements are in `docs/benchmarks.md`, "A short slice" and "Two shards to a CPU".
 //!
 //! Since Linux 6.12 `sched_runtime` of `sched_setattr` is the slice of SCHED_OTHER (commit 857b158dc5e8, "Use
 //! sched_attr::sched_runtime to set request/slice suggestion"; 0.1 to 100 ms); earlier kernels ignore it. Neither
