@@ -11,7 +11,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::pin::{Pin, pin};
@@ -255,14 +255,22 @@ pub(crate) fn yield_now() -> Option<impl Future<Output = ()>> {
     }))
 }
 
-/// Returns once `fd` can be read, and perhaps before; at once if no executor of this kind runs on this thread. Only one
-/// task may wait at a time.
-pub(crate) async fn readable(fd: BorrowedFd<'_>) {
+/// Returns once `fd` can be read, and perhaps before, or after `longest`; at once if no executor of this kind runs on
+/// this thread. Only one task may wait at a time.
+pub(crate) async fn readable(fd: BorrowedFd<'_>, longest: Option<Duration>) {
     let Some(state) = running() else { return };
     let waiting = Waiting(&state);
+    let mut timer = pin!(async {
+        match longest.and_then(sleep) {
+            Some(sleep) => sleep.await,
+            None => pending().await,
+        }
+    });
     let mut has_waited = false;
     poll_fn(|context| {
-        if std::mem::replace(&mut has_waited, true) && state.waited_for.borrow().is_none() {
+        let is_over =
+            std::mem::replace(&mut has_waited, true) && state.waited_for.borrow().is_none();
+        if is_over || timer.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
         let waker = context.waker().clone();
@@ -341,10 +349,10 @@ mod tests {
             let task = async move {
                 sleep(Duration::from_millis(20)).unwrap().await;
                 crate::descriptor::signal(writer.as_raw_fd());
-                std::future::pending::<()>().await;
+                pending::<()>().await;
             };
             assert!(spawn(task).is_ok());
-            readable(std::os::fd::AsFd::as_fd(&reader)).await;
+            readable(std::os::fd::AsFd::as_fd(&reader), None).await;
         });
         assert!(begun.elapsed() >= Duration::from_millis(20));
     }
@@ -360,6 +368,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "a task sleeps that nothing can wake")]
     fn a_sleep_without_end_is_a_fault() {
-        run(std::future::pending::<()>());
+        run(pending::<()>());
     }
 }

@@ -78,6 +78,7 @@
 extern crate self as corecached_reactor;
 
 mod accept;
+mod alarm;
 mod buffers;
 mod config;
 mod datagram;

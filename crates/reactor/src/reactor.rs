@@ -8,6 +8,7 @@ use std::sync::Arc;
 use io_uring::cqueue;
 
 use crate::accept::{Action, Listeners};
+use crate::alarm::Alarm;
 use crate::buffers::{Buffers, RecvBuf};
 use crate::config::{Io, ReactorConfig, Window};
 use crate::datagram::{self, DatagramBuf, Datagrams};
@@ -52,6 +53,7 @@ pub struct Reactor {
     sent: Vec<Event>,
     waker: Waker,
     pub(crate) parking: Parking,
+    pub(crate) alarm: Alarm,
     features: Features,
     care: Care,
     /// Listeners, UDP sockets, and the doorbells of peers.
@@ -94,6 +96,7 @@ impl Reactor {
             sent: Vec::new(),
             waker,
             parking: Parking::default(),
+            alarm: Alarm::default(),
             features,
             care: Care::default(),
             kept: Vec::new(),
@@ -493,6 +496,7 @@ impl Reactor {
                 self.apply(token, action);
             }
             Kind::Window => self.window.complete(result, cqueue::more(flags)),
+            Kind::Alarm => self.alarm.complete(result),
             Kind::Wake => {
                 self.driver.rearm_waker();
                 events.push(Event::Wake);

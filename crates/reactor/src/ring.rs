@@ -69,6 +69,7 @@ struct Fixed {
     short_window: Timespec,
     long_window: Timespec,
     accept_retry: Timespec,
+    alarm: Timespec,
     datagram_header: libc::msghdr,
     /// The bytes read from the waker's pipe; they are ignored.
     wakes: [u8; 64],
@@ -87,6 +88,7 @@ impl Ring {
             short_window: config.short_window.into(),
             long_window: config.long_window.into(),
             accept_retry: config.accept_retry.into(),
+            alarm: Timespec::new(),
             datagram_header: empty_header(),
             wakes: [0; 64],
         };
@@ -172,6 +174,19 @@ impl Ring {
     /// Removes the timer of the warm window; its last completion follows.
     pub(crate) fn stop_window(&mut self) {
         let entry = opcode::TimeoutRemove::new(UserData::WINDOW.0).build();
+        self.push_plain(entry.flags(squeue::Flags::SKIP_SUCCESS), UserData::IGNORED);
+    }
+
+    /// Starts the timer that ends a park after `time`.
+    pub(crate) fn start_alarm(&mut self, time: Duration) {
+        self.fixed.alarm = time.into();
+        let entry = opcode::Timeout::new(&raw const self.fixed.alarm).build();
+        self.push_plain(entry, UserData::ALARM);
+    }
+
+    /// Removes a timer of [`Ring::start_alarm`]; its completion follows.
+    pub(crate) fn stop_alarm(&mut self) {
+        let entry = opcode::TimeoutRemove::new(UserData::ALARM.0).build();
         self.push_plain(entry.flags(squeue::Flags::SKIP_SUCCESS), UserData::IGNORED);
     }
 

@@ -79,8 +79,8 @@ pub fn spawn(name: &'static str, shares: usize, task: impl Future<Output = ()> +
     }
 }
 
-/// Returns after `time`, or somewhat later: with glommio, once no task is awake. What is known to go wrong there is in
-/// `docs/design/007-timers.md`.
+/// Returns after `time`, or somewhat later: with glommio, once no task is awake. For tests and examples: a shard has no
+/// timers of glommio's, which can leave its thread asleep (`docs/design/007-timers.md`).
 pub async fn sleep(time: Duration) {
     match executor::sleep(time) {
         Some(sleep) => sleep.await,

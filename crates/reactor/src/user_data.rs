@@ -42,9 +42,11 @@ pub(crate) enum Kind {
     Poll = 10,
     /// Ringing a peer's doorbell, which reports only failures; the payload is the peer's descriptor.
     Ring = 11,
+    /// The timer that ends a park.
+    Alarm = 12,
 }
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 13] = [
     Kind::Ignored,
     Kind::Accept,
     Kind::AcceptRetry,
@@ -57,6 +59,7 @@ const KINDS: [Kind; 12] = [
     Kind::SendDatagram,
     Kind::Poll,
     Kind::Ring,
+    Kind::Alarm,
 ];
 
 /// Kind and payload, packed.
@@ -66,6 +69,7 @@ pub(crate) struct UserData(pub(crate) u64);
 impl UserData {
     pub(crate) const IGNORED: UserData = UserData::of(Kind::Ignored, 0);
     pub(crate) const WINDOW: UserData = UserData::of(Kind::Window, 0);
+    pub(crate) const ALARM: UserData = UserData::of(Kind::Alarm, 0);
     pub(crate) const WAKE: UserData = UserData::of(Kind::Wake, 0);
     pub(crate) const DOORBELL: UserData = UserData::of(Kind::Doorbell, 0);
 

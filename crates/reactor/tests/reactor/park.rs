@@ -458,3 +458,75 @@ fn a_timer_that_fires_while_it_is_removed_is_removed_later() {
         });
     });
 }
+
+/// The events of a turn that waits for nothing.
+fn events_of(reactor: &mut Reactor) -> Vec<Event> {
+    let mut events = Vec::new();
+    reactor.turn(WhenIdle::Return, &mut events).unwrap();
+    events
+}
+
+#[test]
+fn a_park_of_limited_length_ends_by_itself_and_no_event_tells() {
+    const LENGTH: Duration = Duration::from_millis(20);
+    within(30, || {
+        in_runtime(|| async {
+            let mut reactor = reactor(&config());
+            for _ in 0..5 {
+                let begun = Instant::now();
+                reactor.park_for(LENGTH).await.unwrap();
+                assert!(begun.elapsed() >= LENGTH, "{:?}", begun.elapsed());
+                assert!(!reactor.has_events());
+            }
+            let events = events_of(&mut reactor);
+            let is_window = |event: &Event| matches!(event, Event::WindowEnded { .. });
+            assert!(events.iter().all(is_window), "{events:?}");
+        });
+    });
+}
+
+/// The alarm of a park that has ended early neither keeps a later one too long nor ends it each time.
+#[test]
+fn a_park_that_ends_early_does_not_matter_to_the_next() {
+    const SHORT: Duration = Duration::from_millis(20);
+    within(60, || {
+        in_runtime(|| async {
+            let mut reactor = reactor(&config());
+            for long in [Duration::from_secs(3600), Duration::MAX, SHORT] {
+                reactor.waker().wake();
+                reactor.park_for(long).await.unwrap();
+                reactor.park_for(long).await.unwrap();
+                let events = events_of(&mut reactor);
+                assert!(matches!(events[..], [Event::Wake]), "{events:?}");
+                // It may end with an alarm that was set before, but not for ever.
+                let begun = Instant::now();
+                while begun.elapsed() < SHORT {
+                    reactor.park_for(SHORT).await.unwrap();
+                }
+                assert!(!ends_within(SHORT, reactor.park()).await);
+            }
+        });
+    });
+}
+
+#[test]
+fn what_comes_ends_a_park_of_limited_length() {
+    within(30, || {
+        in_runtime(|| async {
+            let mut reactor = reactor(&config());
+            for _ in 0..5 {
+                let waker = reactor.waker();
+                let sender = std::thread::spawn(move || {
+                    std::thread::sleep(Duration::from_millis(10));
+                    waker.wake();
+                });
+                while !reactor.has_events() {
+                    reactor.park_for(Duration::from_secs(3600)).await.unwrap();
+                }
+                let events = events_of(&mut reactor);
+                assert!(matches!(events[..], [Event::Wake]), "{events:?}");
+                sender.join().unwrap();
+            }
+        });
+    });
+}

@@ -17,6 +17,7 @@
 //! waits in its own ring only, for a window at most: the executor's other tasks are over.
 
 use std::io;
+use std::time::Duration;
 
 use corecached_reactor::{WhenIdle, Window, runtime};
 
@@ -135,9 +136,24 @@ impl Shard {
             self.net.router.shrink();
             self.net.shrink_meter();
             self.net.handle().reaches(Stage::Parked);
-            self.net.reactor.park().await?;
+            self.sleep_beside_upkeep().await?;
             self.net.handle().reaches(Stage::Serving);
             self.net.handle().end_sleep();
+        }
+        Ok(())
+    }
+
+    /// Sleeps until something comes, and lets the upkeep run meanwhile when it is due.
+    async fn sleep_beside_upkeep(&mut self) -> io::Result<()> {
+        while let Some(left) = self.upkeep.time_left()
+            && !self.net.reactor.has_events()
+        {
+            self.net.reactor.park_for(left).await?;
+            if self.upkeep.time_left() != Some(Duration::ZERO) {
+                break;
+            }
+            self.upkeep.window_ended();
+            runtime::yield_now().await;
         }
         Ok(())
     }
