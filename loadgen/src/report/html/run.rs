@@ -227,16 +227,7 @@ fn classes(run: &RunResult) -> Table {
 }
 
 fn latency_cells(latency: &Latency) -> impl Iterator<Item = String> {
-    [
-        latency.p50_ns,
-        latency.p90_ns,
-        latency.p99_ns,
-        latency.p999_ns,
-        latency.p9999_ns,
-        latency.max_ns,
-    ]
-    .into_iter()
-    .map(format_latency)
+    latency.columns().into_iter().map(format_latency)
 }
 
 fn class_row(name: &str, class: &'static str, result: &ClassResult, latency: &Latency) -> Row {

@@ -115,6 +115,21 @@ pub struct Latency {
     pub curve: Vec<(f64, u64)>,
 }
 
+impl Latency {
+    /// The figures that a table shows of a distribution: its percentiles from the median on, and its maximum.
+    #[must_use]
+    pub fn columns(&self) -> [Option<u64>; 6] {
+        [
+            self.p50_ns,
+            self.p90_ns,
+            self.p99_ns,
+            self.p999_ns,
+            self.p9999_ns,
+            self.max_ns,
+        ]
+    }
+}
+
 /// The resources that the client used.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct ClientUsage {

@@ -275,14 +275,7 @@ fn plain_row(name: &str, latency: &Latency, out: &mut String) {
 }
 
 fn latency_cells(latency: &Latency, out: &mut String) {
-    for ns in [
-        latency.p50_ns,
-        latency.p90_ns,
-        latency.p99_ns,
-        latency.p999_ns,
-        latency.p9999_ns,
-        latency.max_ns,
-    ] {
+    for ns in latency.columns() {
         let _ = write!(out, " {:>9}", format_latency(ns));
     }
     line!(out);
