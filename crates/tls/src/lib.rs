@@ -77,6 +77,7 @@ mod policy;
 mod session;
 mod settings;
 mod side;
+mod signatures;
 
 pub use certificates::Certificates;
 pub use ciphers::{Ciphers, parse as parse_ciphers};
