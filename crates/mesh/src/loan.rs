@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!               resume: CAS                        try_borrow: CAS
-//!            +---------------------- PARKED --------------------------+
+//!            +----------------------- FREE ---------------------------+
 //!            v                       ^    ^                           v
 //!         RUNNING -------------------+    +------------------------ LENT
 //!            ^     end of turn: store       end of loan: clear LENT   |
@@ -18,11 +18,11 @@
 //!
 //! | word         | who may touch the value | who may change the word                          |
 //! | ------------ | ----------------------- | ------------------------------------------------ |
-//! | PARKED       | nobody                  | anyone, by a compare-and-swap from exactly this  |
+//! | FREE         | nobody                  | anyone, by a compare-and-swap from exactly this  |
 //! | RUNNING      | the owner               | the owner                                        |
 //! | LENT         | the borrower            | the borrower clears LENT, the owner sets WANTED  |
 //! | LENT\|WANTED | the borrower            | the borrower clears LENT                         |
-//! | WANTED       | nobody                  | the owner: `try_borrow` wants exactly PARKED, so |
+//! | WANTED       | nobody                  | the owner: `try_borrow` wants exactly FREE, so   |
 //! |              |                         | no new loan can start before the owner's turn    |
 //!
 //! Every way to the value begins with an acquiring read of the word that saw the releasing write by which the turn
@@ -31,7 +31,7 @@
 //!
 //! Turns and loans end when they are dropped. A panic ends the server's process before anything is unwound
 //! (`process/fatal.rs`), so nobody there meets a value that a panic has left half changed. A program that goes on after
-//! a panic may meet such a value: the word says PARKED after an unwound turn or loan as after any other. A leaked turn
+//! a panic may meet such a value: the word says FREE after an unwound turn or loan as after any other. A leaked turn
 //! (`mem::forget`) is healed by the next `resume`; after a leaked loan, `resume` spins for ever. Both are sound.
 
 use std::ops::{Deref, DerefMut};
@@ -40,13 +40,13 @@ use crate::pad::Padded;
 use crate::step;
 use crate::sync::{Arc, AtomicU8, MutPtr, Ordering, UnsafeCell, relax};
 
-const PARKED: u8 = 0;
+const FREE: u8 = 0;
 const RUNNING: u8 = 1;
 const LENT: u8 = 2;
 /// A flag beside LENT; alone it means that the loan is over and the owner has not yet noticed.
 const WANTED: u8 = 4;
 
-/// Makes a value that one thread owns and others may borrow while the owner is parked. The value starts parked.
+/// Makes a value that one thread owns and others may borrow while the owner has put it down. It starts put down.
 ///
 /// ```
 /// let (mut owner, shared) = corecached_mesh::loanable(vec![1]);
@@ -63,7 +63,7 @@ const WANTED: u8 = 4;
 /// ```
 pub fn loanable<T: Send>(value: T) -> (Owner<T>, Arc<Loanable<T>>) {
     let shared = Arc::new(Loanable {
-        word: Padded(AtomicU8::new(PARKED)),
+        word: Padded(AtomicU8::new(FREE)),
         value: UnsafeCell::new(value),
     });
     let owner = Owner {
@@ -91,7 +91,7 @@ impl<T: Send> Loanable<T> {
     pub fn try_borrow(&self) -> Option<Loan<'_, T>> {
         step::point();
         self.word
-            .compare_exchange(PARKED, LENT, Ordering::Acquire, Ordering::Relaxed)
+            .compare_exchange(FREE, LENT, Ordering::Acquire, Ordering::Relaxed)
             .ok()?;
         Some(Loan {
             access: self.value.get_mut(),
@@ -102,7 +102,7 @@ impl<T: Send> Loanable<T> {
     /// Who has the value at this moment. For reports: it may be different before the caller looks at the answer.
     pub fn holder(&self) -> Holder {
         match self.word.load(Ordering::Relaxed) {
-            PARKED | WANTED => Holder::Nobody,
+            FREE | WANTED => Holder::Nobody,
             RUNNING => Holder::Owner,
             _ => Holder::Borrower,
         }
@@ -131,10 +131,10 @@ impl<T: Send> Owner<T> {
     pub fn resume(&mut self) -> Turn<'_, T> {
         let word = &self.shared.word;
         step::point();
-        let parked = word.compare_exchange(PARKED, RUNNING, Ordering::Acquire, Ordering::Relaxed);
+        let was_free = word.compare_exchange(FREE, RUNNING, Ordering::Acquire, Ordering::Relaxed);
         // RUNNING here means that a turn was leaked: `&mut self` says that no turn is held. The owner takes the leaked
         // one up.
-        if parked.is_err_and(|found| found != RUNNING) {
+        if was_free.is_err_and(|found| found != RUNNING) {
             wait_for_loan(word);
         }
         Turn {
@@ -157,22 +157,19 @@ fn wait_for_loan(word: &AtomicU8) {
     step::point();
     let mut found = word.fetch_or(WANTED, Ordering::Acquire);
     let mut round = 0;
-    // The fetch_or itself may have come after the loan's end; it has then turned PARKED into WANTED.
+    // The fetch_or itself may have come after the loan's end; it has then turned FREE into WANTED.
     while found & LENT != 0 {
         relax(round);
         round = round.saturating_add(1);
         found = word.load(Ordering::Acquire);
     }
     // The word is WANTED: nobody but the owner changes it. The acquiring read above saw the end of the loan.
-    debug_assert!(
-        found == WANTED || found == PARKED,
-        "a loan ended as {found}"
-    );
+    debug_assert!(found == WANTED || found == FREE, "a loan ended as {found}");
     step::point();
     word.store(RUNNING, Ordering::Relaxed);
 }
 
-/// The owner's exclusive turn; ends (PARKED) when dropped. Stays on its thread.
+/// The owner's exclusive turn; ends (FREE) when dropped. Stays on its thread.
 #[derive(Debug)]
 pub struct Turn<'a, T> {
     // Fields are dropped in this order: the access is over before the word says so.
@@ -181,7 +178,7 @@ pub struct Turn<'a, T> {
     end: EndTurn<'a>,
 }
 
-/// A borrower's exclusive turn; ends (PARKED, or WANTED if the owner waits) when dropped. Stays on its thread.
+/// A borrower's exclusive turn; ends (FREE, or WANTED if the owner waits) when dropped. Stays on its thread.
 #[derive(Debug)]
 pub struct Loan<'a, T> {
     // Fields are dropped in this order: the access is over before the word says so.
@@ -205,7 +202,7 @@ impl Drop for EndTurn<'_> {
         step::point();
         // A plain store: while the word is RUNNING, only the owner changes it.
         debug_assert_eq!(self.0.load(Ordering::Relaxed), RUNNING);
-        self.0.store(PARKED, Ordering::Release);
+        self.0.store(FREE, Ordering::Release);
     }
 }
 
@@ -243,7 +240,7 @@ impl<T> Deref for Loan<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: a Loan exists only between the CAS PARKED -> LENT that made it and the clearing of LENT when it is
+        // SAFETY: a Loan exists only between the CAS FREE -> LENT that made it and the clearing of LENT when it is
         // dropped; in LENT and LENT|WANTED nobody else reaches the value (table above). The pointer comes from the
         // cell inside the Loanable borrowed for 'a. `&self` excludes a `deref_mut`.
         self.access.with(|value| unsafe { &*value })
