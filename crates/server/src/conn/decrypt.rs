@@ -13,18 +13,6 @@ use super::{Conn, Cx, Secure};
 const NOTHING_NEW: &[u8] = &[];
 
 impl Conn {
-    /// Works on received bytes. `scratch` is a buffer for decrypted bytes.
-    #[inline]
-    pub(crate) fn receive(&mut self, bytes: &[u8], scratch: &mut Vec<u8>, cx: &mut Cx<'_>) {
-        match self.secure.take() {
-            Some(secure) => self.decrypt(secure, bytes, scratch, cx),
-            None => {
-                cx.net.bytes_read.add(bytes.len() as u64);
-                self.receive_plain(bytes, cx);
-            }
-        }
-    }
-
     /// The connection's turn among the handshakes has come: works on the messages that it has kept.
     pub(crate) fn go_on_with_handshake(&mut self, scratch: &mut Vec<u8>, cx: &mut Cx<'_>) {
         if let Some(mut secure) = self.secure.take() {
@@ -35,7 +23,7 @@ impl Conn {
 
     /// Works on the bytes that the session has kept, and then on `bytes`. Meanwhile the session is taken out of the
     /// connection.
-    fn decrypt(
+    pub(super) fn decrypt(
         &mut self,
         mut secure: Box<Secure>,
         bytes: &[u8],

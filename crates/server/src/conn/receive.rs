@@ -21,7 +21,20 @@ fn may_be_client_hello(bytes: &[u8]) -> bool {
 }
 
 impl Conn {
-    /// Works on received bytes and keeps those that it cannot use yet.
+    /// Works on received bytes, once they are decrypted if the connection speaks TLS. `scratch` is a buffer for
+    /// decrypted bytes.
+    #[inline]
+    pub(crate) fn receive(&mut self, bytes: &[u8], scratch: &mut Vec<u8>, cx: &mut Cx<'_>) {
+        match self.secure.take() {
+            Some(secure) => self.decrypt(secure, bytes, scratch, cx),
+            None => {
+                cx.net.bytes_read.add(bytes.len() as u64);
+                self.receive_plain(bytes, cx);
+            }
+        }
+    }
+
+    /// Works on received plaintext and keeps what it cannot use yet.
     pub(crate) fn receive_plain(&mut self, bytes: &[u8], cx: &mut Cx<'_>) {
         self.last_activity = cx.access.now;
         if self.is_closing() || self.is_watching() {
