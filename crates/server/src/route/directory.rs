@@ -33,7 +33,7 @@ use crate::ids::ShardId;
 
 use super::control::Control;
 use super::peers::PeerSet;
-use super::stage::{Reached, Stage};
+use super::stage::{Stage, StageCell};
 
 /// The ways to all shards, by shard id.
 pub(crate) struct Directory(Vec<ShardHandle>);
@@ -101,7 +101,7 @@ pub(crate) struct ShardHandle {
     senders: Box<[AtomicU64]>,
     inbox: Mutex<Vec<Control>>,
     has_control: AtomicBool,
-    stage: Reached,
+    stage: StageCell,
 }
 
 /// The ways to wake a running shard.
@@ -114,7 +114,7 @@ pub(crate) struct Links {
 
 /// What can be seen of a shard from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Outside {
+pub(crate) struct ShardStatus {
     /// It has announced that it sleeps, and nobody has rung since.
     pub(crate) is_asleep: bool,
     /// A peer has pushed a batch since the shard last looked.
@@ -137,7 +137,7 @@ impl ShardHandle {
                 .collect(),
             inbox: Mutex::new(Vec::new()),
             has_control: AtomicBool::new(false),
-            stage: Reached::new(),
+            stage: StageCell::new(),
         }
     }
 
@@ -227,9 +227,9 @@ impl ShardHandle {
     }
 
     /// What can be seen from outside: whether the shard sleeps, and what waits for it. For reports.
-    pub(crate) fn outside(&self) -> Outside {
+    pub(crate) fn status(&self) -> ShardStatus {
         let senders = self.senders.iter();
-        Outside {
+        ShardStatus {
             is_asleep: self.door.is_asleep(),
             has_mail: self.door.has_mail(),
             has_control: self.has_control.load(Ordering::Relaxed),

@@ -115,12 +115,12 @@ impl Router {
         if ops == 0 {
             // Notes can wait, but not for ever.
             sends = tells && !peer.tell(lender);
-        } else if peer.try_loan(lender, &mut self.leavings) {
+        } else if peer.try_loan(lender, &mut self.loan_results) {
             net.loans.add(1);
             peer.run_before = self.epoch + 1;
             let empty = self.empty_batches.take();
             let done = std::mem::replace(&mut peer.outbox, empty);
-            self.leavings.completed.push(done);
+            self.loan_results.completed.push(done);
         } else {
             sends = true;
         }
@@ -152,13 +152,13 @@ impl Router {
             while let Some(batch) = peer.queues.replies.pop() {
                 peer.under_way -= 1;
                 peer.run_before = peer.run_before.max(batch.epoch + 1);
-                self.leavings.completed.push(batch);
+                self.loan_results.completed.push(batch);
             }
             if peer.under_way == 0 {
                 self.sets.awaited.remove(shard);
             }
         }
-        std::mem::take(&mut self.leavings.completed)
+        std::mem::take(&mut self.loan_results.completed)
     }
 
     /// Frees batches, since there is no traffic.
@@ -171,8 +171,8 @@ impl Router {
         for batch in batches.drain(..) {
             self.empty_batches.give(batch);
         }
-        if self.leavings.completed.is_empty() {
-            self.leavings.completed = batches;
+        if self.loan_results.completed.is_empty() {
+            self.loan_results.completed = batches;
         }
     }
 }

@@ -63,7 +63,7 @@ pub(super) struct Lender<'a> {
 
 /// What loans leave behind.
 #[derive(Default)]
-pub(super) struct Leavings {
+pub(super) struct LoanResults {
     /// Batches that have been run, with answers for connections.
     pub(super) completed: Vec<BoxedBatch>,
     /// Lines for watchers.
@@ -83,11 +83,11 @@ impl Peer {
     }
 
     /// Runs the outbox on the other shard's engine, if the loan would be short and the engine can be borrowed.
-    pub(super) fn try_loan(&mut self, lender: Lender<'_>, leavings: &mut Leavings) -> bool {
+    pub(super) fn try_loan(&mut self, lender: Lender<'_>, loan_results: &mut LoanResults) -> bool {
         let is_short = self.outbox.len() <= LOAN_OPS_MAX
             && self.outbox.arena_bytes() <= LOAN_BYTES_MAX
             && self.outbox.asking() <= LOAN_ASKING_MAX;
-        is_short && self.borrow(lender, leavings, |outbox, access| outbox.run(access))
+        is_short && self.borrow(lender, loan_results, |outbox, access| outbox.run(access))
     }
 
     /// Borrows the other shard's engine, tells it of reads, runs all batches that were sent earlier, and then `run`.
@@ -96,7 +96,7 @@ impl Peer {
     pub(super) fn borrow(
         &mut self,
         lender: Lender<'_>,
-        leavings: &mut Leavings,
+        loan_results: &mut LoanResults,
         run: impl FnOnce(&mut Batch, &mut Access<'_>),
     ) -> bool {
         let Lender {
@@ -123,10 +123,12 @@ impl Peer {
         {
             earlier.run(&mut access);
             self.under_way -= 1;
-            leavings.completed.push(earlier);
+            loan_results.completed.push(earlier);
         }
         run(&mut self.outbox, &mut access);
-        leavings.seen.extend(core.observer.take(&mut core.engine));
+        loan_results
+            .seen
+            .extend(core.observer.take(&mut core.engine));
         true
     }
 

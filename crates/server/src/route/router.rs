@@ -36,7 +36,7 @@ use crate::wire::Style;
 use crate::wire::dump::Dump;
 
 use super::empty_batches::EmptyBatches;
-use super::peer::{LOAN_BYTES_MAX, Leavings, Lender, NOBODY, Peer, PeerQueues};
+use super::peer::{LOAN_BYTES_MAX, Lender, LoanResults, NOBODY, Peer, PeerQueues};
 use super::pushed::Pushed;
 use super::sets::Sets;
 
@@ -68,7 +68,7 @@ pub(crate) struct Router {
     /// Empty batches, to be used again.
     pub(super) empty_batches: EmptyBatches,
     /// What loans have left to be done.
-    pub(super) leavings: Leavings,
+    pub(super) loan_results: LoanResults,
 }
 
 impl Router {
@@ -88,7 +88,7 @@ impl Router {
                 .map(|queues| queues.map(Peer::new))
                 .collect(),
             empty_batches: EmptyBatches::default(),
-            leavings: Leavings::default(),
+            loan_results: LoanResults::default(),
         }
     }
 
@@ -175,7 +175,7 @@ impl Router {
             now,
         };
         let descriptor = self.descriptor;
-        let has_run = peer.borrow(lender, &mut self.leavings, |_, access| {
+        let has_run = peer.borrow(lender, &mut self.loan_results, |_, access| {
             access.descriptor = descriptor;
             run(access);
         });
@@ -196,7 +196,7 @@ impl Router {
 
     /// Takes the lines for watchers that were written under loans.
     pub(crate) fn take_seen(&mut self) -> Vec<Lines> {
-        std::mem::take(&mut self.leavings.seen)
+        std::mem::take(&mut self.loan_results.seen)
     }
 
     /// Adds an operation for another shard.
@@ -261,7 +261,7 @@ impl Router {
     /// Bytes of heap memory held by operations that wait here and by batches that are kept for use.
     pub(crate) fn held_bytes(&self) -> usize {
         let outboxes = self.peers.iter().flatten().map(|peer| &peer.outbox);
-        let batches = outboxes.chain(&self.leavings.completed);
+        let batches = outboxes.chain(&self.loan_results.completed);
         let notes = self.peers.iter().flatten().map(|peer| &peer.notes);
         batches.map(|batch| batch.held_bytes()).sum::<usize>()
             + notes.map(Notes::held_bytes).sum::<usize>()

@@ -28,11 +28,11 @@ const STAGES: [Stage; 5] = [
 
 /// The stage of one shard, written by its thread and read by anyone.
 #[derive(Debug)]
-pub(super) struct Reached(AtomicU8);
+pub(super) struct StageCell(AtomicU8);
 
-impl Reached {
-    pub(super) fn new() -> Reached {
-        Reached(AtomicU8::new(Stage::Serving as u8))
+impl StageCell {
+    pub(super) fn new() -> StageCell {
+        StageCell(AtomicU8::new(Stage::Serving as u8))
     }
 
     pub(super) fn set(&self, stage: Stage) {
@@ -51,11 +51,11 @@ mod tests {
 
     #[test]
     fn every_stage_is_read_as_it_was_written() {
-        let reached = Reached::new();
-        assert_eq!(reached.get(), Stage::Serving);
+        let cell = StageCell::new();
+        assert_eq!(cell.get(), Stage::Serving);
         for stage in STAGES {
-            reached.set(stage);
-            assert_eq!(reached.get(), stage);
+            cell.set(stage);
+            assert_eq!(cell.get(), stage);
         }
     }
 }

@@ -42,7 +42,7 @@ impl Stuck {
 
 fn describe(report: &mut String, shared: &Shared, id: ShardId, turns_before: u64) {
     let handle = shared.route.shard(id);
-    let outside = handle.outside();
+    let status = handle.status();
     let stage = match handle.stage() {
         Stage::Serving => "does not know of the end",
         Stage::Parked => "is parked",
@@ -50,7 +50,7 @@ fn describe(report: &mut String, shared: &Shared, id: ShardId, turns_before: u64
         Stage::Leaving => "takes its ring down",
         Stage::Ended => "has ended",
     };
-    let asleep = if outside.is_asleep { "asleep" } else { "awake" };
+    let asleep = if status.is_asleep { "asleep" } else { "awake" };
     let engine = match shared.cores.of(id).holder() {
         Holder::Nobody => "at rest",
         Holder::Owner => "in its turn",
@@ -58,8 +58,8 @@ fn describe(report: &mut String, shared: &Shared, id: ShardId, turns_before: u64
     };
     let turns = turns(shared, id).saturating_sub(turns_before);
     let connections = shared.admission.of_shard(id);
-    let mail = if outside.has_mail { "mail" } else { "no mail" };
-    let control = if outside.has_control {
+    let mail = if status.has_mail { "mail" } else { "no mail" };
+    let control = if status.has_control {
         "control messages"
     } else {
         "no control messages"
@@ -69,7 +69,7 @@ fn describe(report: &mut String, shared: &Shared, id: ShardId, turns_before: u64
         report,
         "shard {} {stage}: {asleep}, {turns} turns in the last second, {connections} connections, engine {engine}, \
          {mail}, batches of {} shards, {control}",
-        id.0, outside.senders
+        id.0, status.senders
     );
 }
 
