@@ -39,10 +39,11 @@ pub(super) fn parse_port(text: &str) -> Result<Port, CliError> {
 
 /// The port of one address. 0 is what it is to the kernel, which then chooses; only `-p 0` turns TCP off.
 fn port_of_address(text: &str) -> Result<Port, CliError> {
-    Ok(match parse_port(text)? {
-        Port::Off => Port::Ephemeral,
+    match parse_port(text) {
+        Ok(Port::Off) => Ok(Port::Ephemeral),
+        Err(error) => Err(CliError::address(error.message)),
         port => port,
-    })
+    }
 }
 
 fn invalid_port(text: &str) -> CliError {
@@ -133,7 +134,7 @@ fn bracketed<'a>(text: &'a str, prefix: &str) -> Result<Option<(&'a str, &'a str
 
 fn host_and_port<'a>(text: &'a str, whole: &str) -> Result<(&'a str, Option<&'a str>), CliError> {
     let malformed = || {
-        CliError::usage(format!("Invalid address in -l: \"{whole}\"")).advising(
+        CliError::address(format!("Invalid address in -l: \"{whole}\"")).advising(
             "-l takes addresses such as 10.0.0.5, 10.0.0.5:11211, [::1]:11211 or a host's name",
         )
     };
@@ -232,6 +233,14 @@ mod tests {
             "[::1",
             "[::1]x",
             "a:b:c",
+        ] {
+            assert_eq!(
+                parse_list(text).unwrap_err().code,
+                super::super::error::EXIT_ADDRESS,
+                "{text}"
+            );
+        }
+        for text in [
             "tag[]:h",
             "tag[toolongname]:h",
             "tag[open:h",

@@ -10,7 +10,7 @@ use crate::base::listeners::{BindingProtocol, ListenAddress, Port, TlsKind};
 
 use super::draft::Draft;
 use super::error::CliError;
-use super::number::{leading_float, leading_integer, size_in_bytes};
+use super::number::{leading_float, leading_integer, leading_octal, size_in_bytes};
 use super::{address, auth, extended};
 
 /// memcached warns above this number of threads.
@@ -22,10 +22,8 @@ pub(super) fn all(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliErro
     connections(matches, draft)?;
     auth::apply(matches, draft)?;
     memory(matches, draft)?;
-    if !matches.contains_id("threads") && !matches.contains_id("cpus") {
-        let shards = draft.config.memory_limit_bytes.div_ceil(SHARD_BYTES_MAX);
-        let shards = usize::try_from(shards).unwrap_or(THREADS_MAX);
-        draft.config.threads = draft.config.threads.max(shards.min(THREADS_MAX));
+    if !matches.contains_id("cpus") {
+        enough_shards(draft, matches.contains_id("threads"));
     }
     commands(matches, draft)?;
     process(matches, draft)?;
@@ -60,23 +58,29 @@ fn texts<'a>(matches: &'a ArgMatches, id: &str) -> impl Iterator<Item = &'a str>
 fn sockets(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     let config = &mut draft.config;
     if let Some(value) = text(matches, "port") {
-        config.tcp_port = port("-p", value)?;
+        config.tcp_port = match matches.contains_id("unix-socket") {
+            // Nothing listens there, whatever it is.
+            true => port("-p", value).unwrap_or(Port::Off),
+            false => port("-p", value)?,
+        };
     }
     if let Some(value) = text(matches, "udp-port") {
-        config.udp_port = port("-U", value)?;
+        config.udp_port = match leading_integer(value) {
+            // As in `-U "$UDP_PORT"` of a variable that is empty: no UDP.
+            None => Port::Off,
+            Some(_) => port("-U", value)?,
+        };
         if config.udp_port != Port::Off && !matches.contains_id("port") {
             config.tcp_port = config.udp_port;
         }
     }
     if let Some(value) = text(matches, "unix-mask") {
-        config.unix_mask = octal_mode(value)?;
+        // Of a longer mode the last three digits count.
+        config.unix_mask = (leading_octal(value) & 0o777) as u32;
     }
     if let Some(value) = text(matches, "listen-backlog") {
-        let backlog = leading_integer(value).ok_or_else(|| {
-            CliError::failure(format!("Invalid listen backlog: {value}"))
-                .advising("-b takes a number")
-        })?;
         // The kernel takes a negative number for the most that it allows.
+        let backlog = leading_integer(value).unwrap_or(0);
         config.backlog = backlog.clamp(-1, i32::MAX.into()) as i32;
     }
     let lists: Vec<&str> = texts(matches, "listen").collect();
@@ -92,17 +96,16 @@ fn sockets(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     if config.listen.iter().any(|address| address.tag.is_some()) {
         draft.note("tags of -l have no effect in corecached");
     }
+    for (id, option) in [
+        ("unix-mask", "-a"),
+        ("listen-backlog", "-b"),
+        ("udp-port", "-U"),
+    ] {
+        if let Some(value) = text(matches, id) {
+            draft.warn_of_word(option, value);
+        }
+    }
     Ok(())
-}
-
-/// An octal mode such as 700 or 0770. Of a longer one the last three digits count.
-fn octal_mode(value: &str) -> Result<u32, CliError> {
-    let mode = u32::from_str_radix(value, 8).map_err(|_| {
-        CliError::usage(format!(
-            "Invalid unix socket mask {value}: it is an octal mode up to 777"
-        ))
-    })?;
-    Ok(mode & 0o777)
 }
 
 /// A number of at least 1; the message is about any other value.
@@ -216,6 +219,27 @@ fn memory(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {
     config.lock_memory = matches.get_flag("lock-memory");
     config.memory_file = text(matches, "memory-file").map(PathBuf::from);
     Ok(())
+}
+
+/// Makes the shards as many as `-m` needs: memcached's threads hold any `-m` together.
+fn enough_shards(draft: &mut Draft, is_asked: bool) {
+    let config = &mut draft.config;
+    let needed = config.memory_limit_bytes.div_ceil(SHARD_BYTES_MAX);
+    let needed = usize::try_from(needed)
+        .unwrap_or(THREADS_MAX)
+        .min(THREADS_MAX);
+    if config.threads >= needed {
+        return;
+    }
+    if is_asked {
+        draft.warnings.push(format!(
+            "WARNING: -t {} becomes -t {needed}: a shard can use {} GiB, and -m asks for {} GiB",
+            config.threads,
+            SHARD_BYTES_MAX >> 30,
+            config.memory_limit_bytes.div_ceil(1 << 30),
+        ));
+    }
+    config.threads = needed;
 }
 
 fn commands(matches: &ArgMatches, draft: &mut Draft) -> Result<(), CliError> {

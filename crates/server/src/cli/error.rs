@@ -12,6 +12,9 @@ pub(super) const EXIT_FAILURE: u8 = 1;
 /// Exit code of the other bad values: EX_USAGE of sysexits.h.
 pub(super) const EXIT_USAGE: u8 = 64;
 
+/// Exit code of an address that cannot be read, as of one that cannot be had: EX_OSERR of sysexits.h.
+pub(super) const EXIT_ADDRESS: u8 = 71;
+
 /// An error of the command line, with which the server does not start.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct CliError {
@@ -41,6 +44,14 @@ impl CliError {
             message,
             advice: None,
             code: EXIT_USAGE,
+        }
+    }
+
+    /// An error of an address.
+    pub(super) fn address(message: impl Into<String>) -> Self {
+        Self {
+            code: EXIT_ADDRESS,
+            ..Self::usage(message)
         }
     }
 

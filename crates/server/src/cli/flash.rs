@@ -5,7 +5,7 @@
 use crate::base::config::Config;
 
 use super::error::CliError;
-use super::number::leading_float;
+use super::number::{whole_float, whole_u32};
 use super::unsupported;
 
 /// The sub-option that turns the storage on.
@@ -67,17 +67,14 @@ pub(super) fn apply(
     let Some(value) = value else {
         return Err(CliError::failure(format!("Missing {name} argument")));
     };
-    let is_read = match is_number {
-        true => value.parse::<u32>().is_ok(),
-        false => leading_float(value) > 0.0 || value.starts_with('0'),
+    let read = match is_number {
+        true => whole_u32(value).map(f64::from),
+        false => whole_float(value),
     };
-    if is_read && name == FREE_RATIO {
-        config.slab_automove_freeratio = leading_float(value);
+    let read =
+        read.ok_or_else(|| CliError::failure(format!("could not parse argument to {name}")))?;
+    if name == FREE_RATIO {
+        config.slab_automove_freeratio = read;
     }
-    match is_read {
-        true => Ok(true),
-        false => Err(CliError::failure(format!(
-            "could not parse argument to {name}"
-        ))),
-    }
+    Ok(true)
 }

@@ -5,8 +5,8 @@
 //!                                  '-- -h, -V, -i: text.rs, printed, exit 0
 //! ```
 //!
-//! memcached reads numbers with `atoi`: `-m 64m` is 64 there, and here. A word without any digit is 0 for memcached;
-//! here the server refuses to start with it, since `-p abc` would mean no port at all.
+//! memcached reads numbers with `atoi`: `-m 64m` is 64 there, and here. A word without any digit is 0 for both, with a
+//! warning here; only `-p abc`, which would mean no port at all, is refused.
 //!
 //! Options of features that do not exist here are refused (`unsupported.rs`), so that nobody relies on a feature that
 //! is missing. Options that have no meaning here are accepted; `-v` reports them.

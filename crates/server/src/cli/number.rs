@@ -16,6 +16,27 @@ pub(super) fn leading_integer(text: &str) -> Option<i64> {
     Some(if negative { -magnitude } else { magnitude })
 }
 
+/// What `atoi` makes of `text`: 0 without a digit; of a number that does not fit, the lower half.
+pub(super) fn atoi(text: &str) -> i32 {
+    leading_integer(text).unwrap_or(0) as i32
+}
+
+/// The octal digits at the beginning of `text`, as `strtol` reads them: 0 if there are none.
+pub(super) fn leading_octal(text: &str) -> i64 {
+    let text = text.trim_start();
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let end = digits
+        .bytes()
+        .take_while(|digit| (b'0'..=b'7').contains(digit));
+    match &digits[..end.count()] {
+        "" => 0,
+        octal => sign * i64::from_str_radix(octal, 8).unwrap_or(i64::MAX),
+    }
+}
+
 /// The number at the beginning of `text`, or 0.
 pub(super) fn leading_float(text: &str) -> f64 {
     let text = text.trim_start();
@@ -28,9 +49,17 @@ pub(super) fn leading_float(text: &str) -> f64 {
     number.filter(|number| number.is_finite()).unwrap_or(0.0)
 }
 
-/// A 32-bit number that takes up all of `text`.
+/// A number without a minus that takes up all of `text`, as memcached's `safe_strtoul` reads it: white space may
+/// stand around it, and of a number above 32 bits the lower 32 count.
 pub(super) fn whole_u32(text: &str) -> Option<u32> {
-    text.parse().ok()
+    let number = text.split_ascii_whitespace().next()?;
+    number.parse::<u64>().ok().map(|number| number as u32)
+}
+
+/// A fraction that takes up all of `text`, as memcached's `safe_strtod` reads it.
+pub(super) fn whole_float(text: &str) -> Option<f64> {
+    let number = text.split_ascii_whitespace().next()?.parse::<f64>().ok();
+    number.filter(|number| number.is_finite())
 }
 
 /// A size in bytes: digits, then k, m or g or nothing. `None` if it does not fit or is negative.
@@ -57,6 +86,52 @@ mod tests {
         assert_eq!(leading_integer("99999999999999999999"), Some(i64::MAX));
         for nothing in ["", "-", "abc", "k1"] {
             assert_eq!(leading_integer(nothing), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_0_to_atoi() {
+        for (text, number) in [
+            ("", 0),
+            ("x", 0),
+            (" 7x", 7),
+            ("-5", -5),
+            ("4294967295", -1),
+            ("99999999999", 1_215_752_191),
+        ] {
+            assert_eq!(atoi(text), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn octal_numbers_end_where_their_digits_end() {
+        for (text, number) in [
+            ("0770", 0o770),
+            (" 7x", 7),
+            ("0x10", 0),
+            ("rwx", 0),
+            ("789", 7),
+            ("-1", -1),
+            ("9999", 0),
+        ] {
+            assert_eq!(leading_octal(text), number, "{text}");
+        }
+        assert_eq!(leading_octal(&"7".repeat(30)), i64::MAX);
+    }
+
+    #[test]
+    fn whole_numbers_may_have_white_space_around_them() {
+        for text in ["100", " 100", "100 ", "+100", "100 x"] {
+            assert_eq!(whole_u32(text), Some(100), "{text}");
+            assert_eq!(whole_float(text), Some(100.0), "{text}");
+        }
+        assert_eq!(whole_u32("4294967297"), Some(1));
+        for bad in ["", " ", "x", "1x", "-1", "1.5", "0x10"] {
+            assert_eq!(whole_u32(bad), None, "{bad}");
+        }
+        assert_eq!(whole_float("-1.5"), Some(-1.5));
+        for bad in ["", " ", "x", "1x", "nan"] {
+            assert_eq!(whole_float(bad), None, "{bad}");
         }
     }
 

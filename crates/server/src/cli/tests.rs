@@ -367,7 +367,7 @@ fn values_may_begin_with_white_space() {
 fn an_error_says_which_option_is_meant_and_what_it_takes() {
     advised(&["-c", "x"], "-c x is refused: -c takes a number from 1 on");
     advised(
-        &["-U", "x"],
+        &["-U", "-5"],
         "-U takes a number from 1 to 65535, 0 for no port, or -1 for any that is free",
     );
     advised(

@@ -2,7 +2,7 @@
 
 use crate::base::config::{Config, EVICTION};
 use crate::cli::error::CliError;
-use crate::cli::number::{leading_float, leading_integer};
+use crate::cli::number::{atoi, leading_float, leading_integer};
 
 use super::values::kilobytes;
 
@@ -25,13 +25,10 @@ pub(super) fn slab_chunk_max(config: &mut Config, text: &str) -> Result<(), CliE
 }
 
 pub(super) fn slab_automove(config: &mut Config, text: &str) -> Result<(), CliError> {
-    config.slab_automove = match text {
-        "" => 1,
-        _ => match leading_integer(text) {
-            Some(level @ 0..=2) => level as u32,
-            _ => return Err(CliError::failure("slab_automove must be between 0 and 2")),
-        },
-    };
+    match atoi(text) {
+        level @ 0..=2 => config.slab_automove = level as u32,
+        _ => return Err(CliError::failure("slab_automove must be between 0 and 2")),
+    }
     Ok(())
 }
 

@@ -204,6 +204,9 @@ const VALUES: [(&str, &str, Setter); 29] = [
     ),
 ];
 
+/// Sub-options that have an effect and whose value is 0 if it is no number.
+const WORDS_ARE_0: [&str; 3] = ["slab_automove", "idle_timeout", "sock_cookie_id"];
+
 /// Sub-options that are accepted and change nothing here.
 const WITHOUT_EFFECT: [&str; 22] = [
     "hashpower",
@@ -274,10 +277,16 @@ fn apply_known(suboption: &str, draft: &mut Draft) -> Result<(), CliError> {
         draft.note(format!("-o {name} has no effect without ext_path"));
         return Ok(());
     }
+    if WORDS_ARE_0.contains(&name)
+        && let Some(value) = value
+    {
+        draft.warn_of_word(&format!("-o {name}"), value);
+    }
     if let Some((_, missing, set)) = VALUES.iter().find(|(known, _, _)| *known == name) {
         return match value {
             None if !missing.is_empty() => Err(CliError::failure(*missing)),
-            value => set(&mut draft.config, value.unwrap_or("")),
+            // Only that of slab_automove may be missing, and is 1 then.
+            value => set(&mut draft.config, value.unwrap_or("1")),
         };
     }
     if let Some(set) = ssl::suboption(name, value, draft) {

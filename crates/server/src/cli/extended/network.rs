@@ -6,9 +6,9 @@ use corecached_reactor::Io;
 
 use crate::base::config::Config;
 use crate::cli::error::CliError;
-use crate::cli::number::{leading_integer, whole_u32};
+use crate::cli::number::{atoi, leading_integer, whole_u32};
 
-use super::values::{unparsable, unsigned};
+use super::values::unparsable;
 
 pub(super) fn shard_port(config: &mut Config, text: &str) -> Result<(), CliError> {
     match leading_integer(text) {
@@ -44,12 +44,14 @@ pub(super) fn io(config: &mut Config, text: &str) -> Result<(), CliError> {
 }
 
 pub(super) fn sock_cookie_id(config: &mut Config, text: &str) -> Result<(), CliError> {
-    config.socket_mark = unsigned("sock_cookie_id", text)?;
+    // memcached does not look whether it could read the number.
+    config.socket_mark = whole_u32(text).unwrap_or(0);
     Ok(())
 }
 
 pub(super) fn idle_timeout(config: &mut Config, text: &str) -> Result<(), CliError> {
-    config.idle_timeout_seconds = unsigned("idle_timeout", text)?;
+    // A negative number is a time that never ends.
+    config.idle_timeout_seconds = u32::try_from(atoi(text)).unwrap_or(0);
     Ok(())
 }
 
@@ -60,7 +62,8 @@ pub(super) fn read_buf_mem_limit(config: &mut Config, text: &str) -> Result<(), 
 }
 
 pub(super) fn conn_mem_limit(config: &mut Config, text: &str) -> Result<(), CliError> {
-    let megabytes = whole_u32(text).ok_or_else(|| unparsable("conn_mem_limit"))?;
+    // Our own: nothing is cut off.
+    let megabytes: u32 = text.parse().map_err(|_| unparsable("conn_mem_limit"))?;
     config.conn_mem_limit_bytes = u64::from(megabytes) << 20;
     Ok(())
 }

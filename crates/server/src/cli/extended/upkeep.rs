@@ -2,13 +2,11 @@
 
 use crate::base::config::Config;
 use crate::cli::error::CliError;
-use crate::cli::number::{leading_integer, whole_u32};
-
-use super::values::unsigned;
+use crate::cli::number::{atoi, whole_u32};
 
 pub(super) fn lru_crawler_sleep(config: &mut Config, text: &str) -> Result<(), CliError> {
-    match leading_integer(text) {
-        Some(microseconds @ 0..=1_000_000) => config.lru_crawler_sleep = microseconds as u32,
+    match atoi(text) {
+        microseconds @ 0..=1_000_000 => config.lru_crawler_sleep = microseconds as u32,
         _ => {
             return Err(CliError::failure(
                 "LRU crawler sleep must be between 0 and 1 second",
@@ -25,18 +23,19 @@ pub(super) fn lru_crawler_tocrawl(config: &mut Config, text: &str) -> Result<(),
 }
 
 pub(super) fn tail_repair_time(config: &mut Config, text: &str) -> Result<(), CliError> {
-    let seconds = unsigned("tail_repair_time", text)?;
-    if seconds < 10 {
-        return Err(CliError::failure(
-            "Cannot set tail_repair_time to less than 10 seconds",
-        ));
+    match atoi(text) {
+        seconds @ 10.. => config.tail_repair_time = seconds as u32,
+        _ => {
+            return Err(CliError::failure(
+                "Cannot set tail_repair_time to less than 10 seconds",
+            ));
+        }
     }
-    config.tail_repair_time = seconds;
     Ok(())
 }
 
 pub(super) fn temporary_ttl(config: &mut Config, text: &str) -> Result<(), CliError> {
-    config.temporary_ttl = unsigned("temporary_ttl", text)?;
+    config.temporary_ttl = atoi(text).cast_unsigned();
     config.temp_lru = true;
     Ok(())
 }

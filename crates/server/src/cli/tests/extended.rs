@@ -2,7 +2,7 @@
 
 use corecached_reactor::Io;
 
-use super::{check, refused};
+use super::{check, refused, try_draft};
 
 /// Sub-options that need a value, and the message without one.
 const MISSING: [(&str, &str); 26] = [
@@ -47,7 +47,7 @@ const MISSING: [(&str, &str); 26] = [
 ];
 
 /// Values that are refused one by one: exit code 1.
-const BAD: [(&str, &str); 30] = [
+const BAD: [(&str, &str); 27] = [
     ("log=xml", "log must be text or json"),
     ("slow_us=-1", "slow_us must be between 0 and 4294967295"),
     ("io=aio", "io must be auto, uring or epoll"),
@@ -97,15 +97,10 @@ const BAD: [(&str, &str); 30] = [
     ("warm_lru_pct=80", "warm_lru_pct must be > 1 and < 80"),
     ("hot_max_factor=0", "hot_max_factor must be > 0"),
     ("warm_max_factor=x", "warm_max_factor must be > 0"),
-    ("temporary_ttl=x", "temporary_ttl takes a number, not \"x\""),
     ("eviction=lru", "eviction must be s3fifo"),
     (
         "eviction=clock",
         "eviction=clock is no more: s3fifo has fewer misses, and is the only policy; leave the option out",
-    ),
-    (
-        "idle_timeout=-1",
-        "idle_timeout must be between 0 and 4294967295",
     ),
     (
         "watcher_logbuf_size=x",
@@ -128,10 +123,6 @@ const BAD: [(&str, &str); 30] = [
         "could not parse argument to slab_chunk_max",
     ),
     ("slab_chunk_max=0", "slab_chunk_max must be > 0"),
-    (
-        "sock_cookie_id=x",
-        "sock_cookie_id takes a number, not \"x\"",
-    ),
 ];
 
 /// Values that do not go together: exit code 64.
@@ -329,6 +320,56 @@ fn extended_values() {
     });
     check(&["-o", "sock_cookie_id=77"], |config| {
         config.socket_mark = 77;
+    });
+}
+
+/// memcached reads these with `atoi`, or does not look whether it could read them.
+#[test]
+fn words_that_memcached_takes_for_0() {
+    for word in ["", " ", "x"] {
+        check(&["-o", &format!("idle_timeout={word}")], |_| {});
+        check(&["-o", &format!("sock_cookie_id={word}")], |_| {});
+        check(&["-o", &format!("slab_automove={word}")], |config| {
+            config.slab_automove = 0;
+        });
+        check(&["-o", &format!("lru_crawler_sleep={word}")], |config| {
+            config.lru_crawler_sleep = 0;
+        });
+        check(&["-o", &format!("temporary_ttl={word}")], |config| {
+            (config.temp_lru, config.temporary_ttl) = (true, 0);
+        });
+    }
+    let said = |options: &[&str]| try_draft(options).unwrap().warnings;
+    let options = ["-o", "idle_timeout=x,lru_crawler_sleep=,sock_cookie_id=7x"];
+    assert_eq!(
+        said(&options),
+        ["WARNING: -o idle_timeout takes a number: \"x\" is 0, as in memcached"]
+    );
+    check(&["-o", "idle_timeout=-1"], |_| {});
+    check(&["-o", "temporary_ttl=-1"], |config| {
+        (config.temp_lru, config.temporary_ttl) = (true, u32::MAX);
+    });
+    check(&["-o", "sock_cookie_id=-1"], |_| {});
+}
+
+/// A list with a blank before the comma, and numbers of more than 32 bits.
+#[test]
+fn extended_values_that_memcached_takes() {
+    check(
+        &["-o", "watcher_logbuf_size=1 , worker_logbuf_size=2 "],
+        |config| {
+            (config.watcher_logbuf_bytes, config.worker_logbuf_bytes) = (1024, 2048);
+        },
+    );
+    check(
+        &[
+            "-o",
+            "ext_item_age=4294967296,ext_max_frag=-1,slab_automove_freeratio=0.01 ",
+        ],
+        |_| {},
+    );
+    check(&["-o", "tail_repair_time=99999999999"], |config| {
+        config.tail_repair_time = 1_215_752_191;
     });
 }
 

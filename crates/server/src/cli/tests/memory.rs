@@ -7,7 +7,14 @@ fn without_a_number_of_shards_there_are_enough_for_the_memory() {
     let usual = Config::default().threads;
     assert_eq!(config(&["-m", "1024"]).threads, usual);
     assert_eq!(config(&["-m", "2097153"]).threads, usual.max(65));
-    assert_eq!(config(&["-m", "2097153", "-t", "4"]).threads, 4);
+    assert_eq!(config(&["-m", "100000", "-t", "4"]).threads, 4);
+    // `-t 4` is what memcached's users have with any memory.
+    let draft = try_draft(&["-m", "2097153", "-t", "4"]).unwrap();
+    assert_eq!(draft.config.threads, 65);
+    assert_eq!(
+        draft.warnings[0],
+        "WARNING: -t 4 becomes -t 65: a shard can use 32 GiB, and -m asks for 2049 GiB"
+    );
 }
 
 #[test]

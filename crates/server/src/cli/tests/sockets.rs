@@ -29,15 +29,36 @@ fn socket_options() {
     });
     refused(&["-p", "65536"], 64, "ERROR: Invalid port number 65536.");
     refused(&["-p", "abc"], 64, "ERROR: Invalid port number abc.");
-    refused(
-        &["-a", "999"],
-        64,
-        "Invalid unix socket mask 999: it is an octal mode up to 777",
-    );
     check(&["-a", "1770"], |config| config.unix_mask = 0o770);
     check(&["-b", "-1"], |config| config.backlog = -1);
     check(&["-b", "99999999999"], |config| config.backlog = i32::MAX);
-    refused(&["-b", "x"], 1, "Invalid listen backlog: x");
+}
+
+/// A number that ends early, or none at all: as `strtol` and `atoi` read it.
+#[test]
+fn words_that_memcached_takes_for_0() {
+    for (mask, mode) in [("999", 0), ("rwx", 0), ("77x", 0o77), ("-1", 0o777)] {
+        check(&["-a", mask], |config| config.unix_mask = mode);
+    }
+    check(&["-b", "x"], |config| config.backlog = 0);
+    check(&["-U", ""], |_| {});
+    check(&["-U", "x", "-p", "5001"], |config| {
+        config.tcp_port = Port::Fixed(5001);
+    });
+    check(&["-p", "", "-s", "/c.sock"], |config| {
+        config.tcp_port = Port::Off;
+        config.unix_socket = Some("/c.sock".into());
+    });
+    let options = ["-U", "x", "-a", "rwx", "-b", ""];
+    assert_eq!(
+        try_draft(&options).unwrap().warnings,
+        [
+            "WARNING: -a takes a number: \"rwx\" is 0, as in memcached",
+            "WARNING: -b takes a number: \"\" is 0, as in memcached",
+            "WARNING: -U takes a number: \"x\" is 0, as in memcached",
+        ]
+    );
+    check(&["-a", "0"], |config| config.unix_mask = 0);
 }
 
 #[test]
