@@ -27,6 +27,8 @@ pub(crate) enum StartError {
     System(String),
     /// The user of `-u` does not exist.
     NoUser(String),
+    /// A sentence about an option that is missing or names a file that cannot be used.
+    Usage(String),
 }
 
 /// Number of threads of a shard: its own, and with rings one that glommio keeps for calls that block.
@@ -50,7 +52,8 @@ impl StartError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             StartError::NoUser(_) => 67,
-            StartError::System(_) | StartError::Thread { .. } => 71,
+            StartError::Usage(_) => 64,
+            StartError::System(_) => 71,
             _ => 1,
         }
     }
@@ -63,8 +66,8 @@ impl fmt::Display for StartError {
             StartError::Memory(error) => {
                 write!(
                     f,
-                    "cannot reserve address space for the cache ({error}): lower -m, raise `ulimit -v`, or set \
-                     vm.overcommit_memory to 0"
+                    "cannot reserve address space for the cache ({error}): lower -m or -t, raise `ulimit -v` and \
+                     `ulimit -d`, or set vm.overcommit_memory to 0"
                 )
             }
             StartError::Thread { threads, why } => write!(
@@ -76,7 +79,8 @@ impl fmt::Display for StartError {
             StartError::Executor(error) => write!(f, "cannot start an executor: {error}"),
             StartError::Message(message)
             | StartError::System(message)
-            | StartError::NoUser(message) => f.write_str(message),
+            | StartError::NoUser(message)
+            | StartError::Usage(message) => f.write_str(message),
         }
     }
 }

@@ -35,9 +35,9 @@ impl Tls {
         if config.tls == TlsKind::None {
             return Ok(None);
         }
-        let settings = config.ssl.settings().map_err(StartError::Message)?;
+        let settings = config.ssl.settings().map_err(StartError::Usage)?;
         let certificates =
-            Certificates::load(settings).map_err(|error| StartError::Message(error.to_string()))?;
+            Certificates::load(settings).map_err(|error| StartError::Usage(error.to_string()))?;
         Ok(Some(Tls {
             certificates,
             refreshed: AtomicU32::new(0),

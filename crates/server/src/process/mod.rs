@@ -88,7 +88,7 @@ pub(crate) fn started(
         ));
     }
     if let Some(user) = user_to_become(config)? {
-        user::become_user(&user, config.coredumps)?;
+        user::become_user(&user, config)?;
     }
     if let Some(file) = &config.port_file
         && config.unix_socket.is_none()

@@ -178,7 +178,19 @@ fn groups() -> Option<Vec<libc::gid_t>> {
 }
 
 /// Becomes the user, with all threads and for good: first its groups, then its group, then the user itself.
-pub(super) fn become_user(user: &User, coredumps: bool) -> Result<(), StartError> {
+///
+/// # Errors
+/// If the process may not; a user namespace that knows root alone has nobody to become.
+pub(super) fn become_user(user: &User, config: &Config) -> Result<(), StartError> {
+    become_for_good(user, config.coredumps).map_err(|error| match (error, &config.user) {
+        (StartError::System(message), None) => StartError::Usage(format!(
+            "{message}: name another user with -u (-u root stays root)"
+        )),
+        (error, _) => error,
+    })
+}
+
+fn become_for_good(user: &User, coredumps: bool) -> Result<(), StartError> {
     // The C library's calls change every thread of the process, unlike the system calls below them. The order follows
     // from the rights that each call takes away: the uid comes last.
     // SAFETY: the name ends in NUL and lives through the call; nothing else is read.

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use crate::client::Client;
 use crate::server::{Server, binary, command, free_port};
+use crate::skip::skipped;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -178,6 +179,8 @@ fn exit_codes_are_those_of_memcached() {
         (vec!["-z"], 1),
         // TEST-NET-1 is nobody's address.
         (vec!["-l", "192.0.2.1", "-p", &port], 71),
+        (vec!["-l", "127.0.0.1:x", "-p", &port], 71),
+        (vec!["-l", "[::1", "-p", &port], 71),
         (vec!["-s", "/nonexistent/socket"], 71),
         // The first process of a daemon waits to know.
         (vec!["-d", "-s", "/nonexistent/socket"], 71),
@@ -190,6 +193,26 @@ fn exit_codes_are_those_of_memcached() {
         assert_eq!(ended.status.code(), Some(code), "{options:?}: {ended:?}");
         assert!(!ended.stderr.is_empty(), "{options:?}");
     }
+}
+
+/// memcached does not start as root without `-u`, in a user namespace neither. This becomes nobody, whom the namespace
+/// does not know, and ends as memcached does.
+#[test]
+fn a_namespace_of_root_alone_asks_for_a_user() {
+    let port = free_port().to_string();
+    let start = |options: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["-r", &binary(), "-l", "127.0.0.1", "-t", "1", "-p", &port]);
+        run(command.args(options))
+    };
+    // Help needs no user: if it cannot be had, there are no such namespaces here.
+    if !start(&["-h"]).status.success() {
+        return skipped("there are no user namespaces here");
+    }
+    let ended = start(&[]);
+    assert_eq!(ended.status.code(), Some(64), "{ended:?}");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(said.contains("-u"), "{said}");
 }
 
 #[test]
