@@ -129,7 +129,10 @@ impl Slabs {
         let sizes = Sizes::new(config, header_bytes, 1 << granule_shift, index_chunk);
         let pages_max = segment_bytes / page_bytes;
         // The table of pages is address space until it is filled: growing it never copies.
-        let mut pages = Vec::with_capacity(pages_max);
+        let mut pages = Vec::new();
+        pages
+            .try_reserve_exact(pages_max)
+            .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
         pages.push(Page::VACANT);
         Ok(Self {
             segment: Segment::new(segment_bytes, page_kind, config.memory_file.clone())?,

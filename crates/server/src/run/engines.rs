@@ -24,6 +24,12 @@ const FILE_ROOM: u64 = 4;
 const FILE_SEGMENT_BYTES_MIN: u64 = 256 << 20;
 /// Fewest bytes of address space that a shard is tried with where there is little.
 const SEGMENT_BYTES_MIN: u64 = 16 << 20;
+/// Bytes of address space that are left for what the whole process needs besides.
+const PROCESS_ROOM_BYTES: usize = 16 << 20;
+/// The same for each shard: a sum.
+const SHARD_ROOM_BYTES: usize = (2 << 20) // stack of its thread
+    + (2 << 20) // stack of glommio's
+    + (4 << 20); // rings, buffers, tables
 
 /// The engines of all shards, and the objects that they need.
 pub(crate) struct Engines {
@@ -102,21 +108,20 @@ fn empty(config: &Config, files: Option<RestartFiles>) -> Result<Engines, StartE
 
 type Shards = (Vec<Engine>, Arc<Budget>);
 
-/// Engines with as much address space as a shard can use or, where there is not so much (`ulimit -v`, strict
-/// overcommit), with less of it.
+/// Engines with as much address space as a shard can use or, where there is not so much (`ulimit -v`, `ulimit -d`,
+/// strict overcommit), with less of it.
 fn in_memory(config: &Config, hasher: KeyHasher) -> Result<Shards, StartError> {
+    let (limit_bytes, shards) = (config.memory_limit_bytes, config.threads);
     let mut refused = None;
-    for segment_bytes in segment_sizes(config.memory_limit_bytes) {
-        match empty_of(config, hasher, None, segment_bytes) {
+    for segment_bytes in segment_sizes(limit_bytes) {
+        let made = empty_of(config, hasher, None, segment_bytes).and_then(|made| {
+            check_room(shards)?;
+            Ok(made)
+        });
+        match made {
             Ok(made) => {
                 if let Some(error) = refused {
-                    crate::process::say_warning(format_args!(
-                        "warning: each shard has {} MiB of address space, so no more can be used of a limit raised by \
-                         cache_memlimit: the kernel refuses {} GiB ({error}); raise `ulimit -v`, or set \
-                         vm.overcommit_memory to 0",
-                        segment_bytes >> 20,
-                        SHARD_BYTES_MAX >> 30,
-                    ));
+                    say_less_space(segment_bytes, config, &error);
                 }
                 return Ok(made);
             }
@@ -127,12 +132,47 @@ fn in_memory(config: &Config, hasher: KeyHasher) -> Result<Shards, StartError> {
     Err(StartError::Memory(error))
 }
 
-/// The sizes of address space that a shard is tried with, the largest first. With the smallest one a shard can still
-/// hold all of `limit_bytes`.
+/// Whether the kernel has address space for what comes after the engines: it is asked for, and given back.
+fn check_room(shards: usize) -> io::Result<()> {
+    let mut room = Vec::<u8>::new();
+    room.try_reserve_exact(PROCESS_ROOM_BYTES + SHARD_ROOM_BYTES * shards)
+        .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    // Without this the compiler may leave both out.
+    std::hint::black_box(&mut room);
+    Ok(())
+}
+
+fn say_less_space(segment_bytes: u64, config: &Config, error: &io::Error) {
+    let (limit, all) = (
+        config.memory_limit_bytes,
+        segment_bytes * config.threads as u64,
+    );
+    let price = match segment_bytes {
+        _ if all < limit => format!("so {} MiB of -m can be used", all >> 20),
+        part if part < limit => {
+            "so one that has more than its part of the items evicts sooner".into()
+        }
+        _ => "so no more can be used of a limit raised by cache_memlimit".into(),
+    };
+    crate::process::say_warning(format_args!(
+        "warning: each shard has {} MiB of address space, {price}: the kernel refuses {} GiB ({error}); raise `ulimit -v` \
+         and `ulimit -d`, or set vm.overcommit_memory to 0",
+        segment_bytes >> 20,
+        SHARD_BYTES_MAX >> 30,
+    ));
+}
+
+/// The sizes of address space that a shard is tried with, the largest first. The first three let a shard hold all of
+/// `limit_bytes`; memcached starts with less, too, and finds out later.
 fn segment_sizes(limit_bytes: u64) -> Vec<u64> {
     let all = limit_bytes.max(SEGMENT_BYTES_MIN).next_power_of_two();
-    let mut sizes = vec![SHARD_BYTES_MAX];
-    sizes.extend([all * FILE_ROOM, all].map(|bytes| bytes.min(SHARD_BYTES_MAX)));
+    let halves = std::iter::successors(Some(all), |bytes| Some(bytes / 2));
+    let halves = halves.take_while(|&bytes| bytes >= SEGMENT_BYTES_MIN);
+    let mut sizes = vec![SHARD_BYTES_MAX, all * FILE_ROOM];
+    sizes.extend(halves);
+    sizes
+        .iter_mut()
+        .for_each(|bytes| *bytes = SHARD_BYTES_MAX.min(*bytes));
     sizes.dedup();
     sizes
 }
@@ -290,18 +330,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn address_space_is_tried_down_to_what_the_limit_needs() {
+    fn address_space_is_tried_down_to_little() {
         const MIB: u64 = 1 << 20;
-        assert_eq!(
-            segment_sizes(64 * MIB),
-            [SHARD_BYTES_MAX, 256 * MIB, 64 * MIB]
-        );
-        assert_eq!(
-            segment_sizes(100 * MIB),
-            [SHARD_BYTES_MAX, 512 * MIB, 128 * MIB]
-        );
-        assert_eq!(segment_sizes(MIB), [SHARD_BYTES_MAX, 64 * MIB, 16 * MIB]);
-        assert_eq!(segment_sizes(100 << 30), [SHARD_BYTES_MAX]);
+        let sizes = |limit_mib| {
+            let sizes = segment_sizes(limit_mib * MIB).into_iter();
+            sizes.map(|bytes| bytes / MIB).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(64), [32 << 10, 256, 64, 32, 16]);
+        assert_eq!(sizes(100), [32 << 10, 512, 128, 64, 32, 16]);
+        assert_eq!(sizes(1), [32 << 10, 64, 16]);
+        let all = sizes(100 << 10);
+        assert_eq!((all[0], all[1], all.len()), (32 << 10, 16 << 10, 12));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a filter, a limit or a missing right does to the start.
 
 mod memlock;
+mod space;
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -368,27 +369,4 @@ fn with_few_descriptors_there_are_fewer_connections() {
     let (code, said) = failed_start(&mut command);
     assert_eq!(code, Some(71), "{said}");
     assert!(said.contains("too few for a connection"), "{said}");
-}
-
-/// memcached starts there, too: a shard takes what address space there is.
-#[test]
-fn with_little_address_space_it_goes_on_with_less() {
-    if is_other_server() {
-        return;
-    }
-    let options = ["-m", "64"];
-    let server = Server::start_prepared("127.0.0.1", 2, &options, &mut |command| {
-        limit(command, Resource::As, 2 << 30);
-    });
-    eventually("it says so", || {
-        let said = server.stderr_text();
-        said.contains("256 MiB of address space") && said.contains("ulimit -v")
-    });
-    for number in 0..200 {
-        let key = format!("key-{number}");
-        assert_eq!(server.connect().set(&key, vec![b'v'; 500_000]), "STORED");
-    }
-    let stats = server.connect().stats("");
-    let bytes: u64 = stats["bytes"].parse().expect("a number");
-    assert!(bytes > 40 << 20, "{bytes}");
 }
