@@ -227,10 +227,19 @@ fn bind_all(
     let mut sockets = Vec::with_capacity(shards);
     for _ in 0..shards {
         let socket = socket(config, transport, address)?;
-        socket.set_reuse_port(true)?;
+        if let (Err(error), Some(first)) = (socket.set_reuse_port(true), sockets.first()) {
+            // As with a socket that is handed over: one queue, from which the first shard to come takes.
+            info!("shards share a socket: SO_REUSEPORT is denied: {error}");
+            sockets.push(OwnedFd::try_clone(first)?);
+            continue;
+        }
         socket.bind(&address.into())?;
         // With port 0 the first socket is given a port by the kernel; the others use that port.
-        address = socket.local_addr()?.as_socket().unwrap_or(address);
+        address = match socket.local_addr() {
+            Ok(bound) => bound.as_socket().unwrap_or(address),
+            Err(error) if address.port() == 0 => return Err(error),
+            Err(_) => address,
+        };
         sockets.push(socket.into());
     }
     Ok((sockets, address))
@@ -275,9 +284,16 @@ fn socket(config: &Config, transport: Transport, address: SocketAddr) -> io::Res
         let _ = socket.set_recv_buffer_size(DATAGRAM_SOCKET_BYTES);
     } else {
         // For UDP this would let two servers share a port unnoticed.
-        socket.set_reuse_address(true)?;
-        socket.set_keepalive(true)?;
-        socket.set_tcp_nodelay(true)?;
+        // A sandbox may deny these; memcached says so, and goes on.
+        for result in [
+            socket.set_reuse_address(true),
+            socket.set_keepalive(true),
+            socket.set_tcp_nodelay(true),
+        ] {
+            if let Err(error) = result {
+                warn!("an option of a socket is denied: {error}");
+            }
+        }
     }
     if config.socket_mark != 0
         && let Err(error) = socket.set_mark(config.socket_mark)

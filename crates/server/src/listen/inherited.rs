@@ -20,17 +20,24 @@ use socket2::{SockAddr, SockRef, Type};
 use crate::base::config::Config;
 use crate::base::listeners::ListenAddress;
 use crate::error::StartError;
+use crate::process::say_warning;
 
 use super::group::{Group, message};
 use super::info::{ListenerInfo, Transport};
 
 /// The sockets that were handed over, by descriptor; empty without a supervisor that hands sockets over.
 pub(super) fn groups(config: &Config, shards: usize) -> Result<Vec<Group>, StartError> {
-    let descriptors = sd_notify::listen_fds().map_err(|error| {
-        message(format!(
-            "cannot use the sockets that were handed over ({error}): mend or unset LISTEN_FDS"
-        ))
-    })?;
+    let descriptors = match sd_notify::listen_fds() {
+        Ok(descriptors) => descriptors,
+        Err(error) => {
+            // memcached does not read these variables: whatever they are, it starts.
+            say_warning(format_args!(
+                "warning: no sockets were handed over ({error}), so it listens where the options say: mend or unset \
+                 LISTEN_FDS and LISTEN_PID"
+            ));
+            return Ok(Vec::new());
+        }
+    };
     descriptors
         .map(|number| group(config, number, shards))
         .collect()

@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
-use crate::server::binary;
+use crate::faults::eventually;
+use crate::server::{binary, free_port};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -190,4 +191,25 @@ fn what_is_no_listening_socket_is_refused() {
         said.contains("descriptor 3") && said.contains("not a listening socket"),
         "{said}"
     );
+}
+
+/// memcached does not read these variables, whatever they are.
+#[test]
+fn variables_that_name_no_socket_are_told_and_left_alone() {
+    for number in ["", "x", "-1", "1"] {
+        let port = free_port();
+        let script = format!("LISTEN_PID=$$ LISTEN_FDS={number} exec \"$0\" \"$@\" 3>&-");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, &binary(), "-t", "1", "-l", "127.0.0.1"]);
+        if geteuid().is_root() {
+            command.args(["-u", "root"]);
+        }
+        let command = command.args(["-p", &port.to_string()]);
+        let mut running = Running(command.stderr(Stdio::piped()).spawn().unwrap());
+        eventually("it listens", || {
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        let said = running.end();
+        assert!(is_other_server() || said.contains("LISTEN_FDS"), "{said}");
+    }
 }

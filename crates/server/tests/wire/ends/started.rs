@@ -317,6 +317,26 @@ fn whatever_is_denied_it_serves_or_ends() {
     }
 }
 
+/// Options of sockets that a sandbox may deny: memcached says so and goes on. Without SO_REUSEPORT the shards share a
+/// socket.
+#[test]
+fn options_of_sockets_may_be_denied() {
+    let udp = free_port().to_string();
+    let calls = [libc::SYS_setsockopt, libc::SYS_getsockname];
+    for errno in [libc::EPERM, libc::ENOSYS, libc::ENOPROTOOPT] {
+        let mut server = Server::start_prepared("127.0.0.1", 2, &["-U", &udp], &mut |command| {
+            deny(command, &calls, errno);
+        });
+        for number in 0..16 {
+            let (key, value) = (format!("key-{number}"), vec![b'v'; 1 << number]);
+            assert_eq!(server.connect().set(&key, &value), "STORED");
+            assert_eq!(server.connect().get(&key).expect("a hit"), value);
+        }
+        server.signal(Signal::TERM);
+        assert_eq!(server.wait_for_exit(SOON).code(), Some(0));
+    }
+}
+
 fn first_line(child: &mut Child) -> String {
     let mut line = String::new();
     let stderr = child.stderr.as_mut().expect("stderr is piped");
