@@ -1,4 +1,4 @@
-//! The CPU time and memory that the control groups of this process allow, in version 2 and in version 1.
+//! The CPU time, threads and memory that the control groups of this process allow, in version 2 and in version 1.
 //!
 //! ```text
 //!   /proc/self/cgroup   0::/a/b              --> /sys/fs/cgroup/a/b, /sys/fs/cgroup/a, /sys/fs/cgroup        version 2
@@ -29,6 +29,17 @@ pub(crate) fn cpus(read: Reader<'_>) -> Option<f64> {
         ratio(&quota, &period)
     });
     two.chain(one).reduce(f64::min)
+}
+
+/// Number of threads that this process may start, if that is limited.
+pub(crate) fn tasks(read: Reader<'_>) -> Option<u64> {
+    let groups = groups(read, "").chain(groups(read, "pids"));
+    let rooms = groups.filter_map(|group| {
+        let number = |name: &str| read(&format!("{group}/{name}"))?.trim().parse::<u64>().ok();
+        // "max" is no number and means no limit.
+        Some(number("pids.max")?.saturating_sub(number("pids.current")?))
+    });
+    rooms.min()
 }
 
 fn ratio(quota: &str, period: &str) -> Option<f64> {
@@ -128,7 +139,12 @@ mod tests {
                 "anon 1\nfile 536870912\nfile_mapped 7\n",
             ),
             ("/sys/fs/cgroup/a/memory.max", "max\n"),
+            ("/sys/fs/cgroup/a/b/pids.max", "max\n"),
+            ("/sys/fs/cgroup/a/b/pids.current", "1\n"),
+            ("/sys/fs/cgroup/a/pids.max", "100\n"),
+            ("/sys/fs/cgroup/a/pids.current", "30\n"),
         ]);
+        assert_eq!(tasks(&machine), Some(70));
         assert_eq!(cpus(&machine), Some(1.5));
         let expected = Room {
             bytes: (1 << 30) + (512 << 20),
@@ -142,8 +158,10 @@ mod tests {
         let machine = files(&[
             (
                 "/proc/self/cgroup",
-                "9:memory:/docker/x\n4:cpu,cpuacct:/docker/x\n",
+                "9:memory:/docker/x\n8:pids:/docker/x\n4:cpu,cpuacct:/docker/x\n",
             ),
+            ("/sys/fs/cgroup/pids/pids.max", "20\n"),
+            ("/sys/fs/cgroup/pids/pids.current", "1\n"),
             // In a container, the host's path is not visible.
             ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n"),
             ("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
@@ -155,6 +173,7 @@ mod tests {
             ),
         ]);
         assert_eq!(cpus(&machine), Some(0.5));
+        assert_eq!(tasks(&machine), Some(19));
         let expected = Room {
             bytes: 60 << 20,
             limit: "memory.limit_in_bytes",
@@ -172,6 +191,7 @@ mod tests {
         ]);
         assert_eq!(cpus(&machine), None);
         assert_eq!(memory(&machine), None);
+        assert_eq!(tasks(&machine), None);
         assert_eq!(cpus(&|_| None), None);
     }
 }

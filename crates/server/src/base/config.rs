@@ -243,7 +243,7 @@ impl Default for Config {
             read_buf_mem_limit_bytes: 0,
             conn_mem_limit_bytes: 256 * 1024 * 1024,
             io: None,
-            threads: cpus::shards_for(cpus.len()),
+            threads: cpus::shards_to_start(cpus.len()),
             cpus,
             pinning: Pinning::IfFree,
             memory_limit_bytes: 64 * 1024 * 1024,

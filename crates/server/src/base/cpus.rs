@@ -3,6 +3,9 @@
 //! ```text
 //!   sched_getaffinity (taskset, cpusets, --cpuset-cpus) --> CPUs --+--> shards: the smaller of both
 //!   quota of the control group (CPUQuota=, --cpus) ---> rounded up +
+//!
+//!   at the start, where no -t says how many: the threads that the control group allows (TasksMax=, --pids-limit) and
+//!   the limit on open files bound them, too
 //! ```
 
 use std::fs;
@@ -11,6 +14,11 @@ use super::cgroup;
 
 /// Most shards. Shards are numbered by 16 bits; this many are more than any machine has CPUs today.
 pub(crate) const THREADS_MAX: usize = 1024;
+
+/// Threads of a shard, with glommio's.
+const TASKS: u64 = 2;
+/// Descriptors of a shard, rounded up.
+const FILES: u64 = 20;
 
 /// Whether each shard is kept on a CPU of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +58,35 @@ pub(crate) fn shards_for(cpus: usize) -> usize {
     shards(cpus, quota)
 }
 
+/// Number of shards to start if nobody said how many: as above, but no more than there are threads and descriptors for.
+/// memcached starts four threads on any machine, so a limit that was enough for it may be little for one with many CPUs.
+pub(crate) fn shards_to_start(cpus: usize) -> usize {
+    let tasks = cgroup::tasks(&|path| fs::read_to_string(path).ok());
+    bounded(shards_for(cpus), tasks, open_files())
+}
+
+fn bounded(shards: usize, tasks: Option<u64>, files: Option<u64>) -> usize {
+    let by_tasks = tasks.map(|room| room.saturating_sub(1) / TASKS);
+    // The other half is for connections.
+    let by_files = files.map(|most| most / 2 / FILES);
+    let most = by_tasks.into_iter().chain(by_files).min();
+    let most = most.and_then(|most| usize::try_from(most).ok());
+    shards.min(most.unwrap_or(usize::MAX)).max(1)
+}
+
+/// Most files that this process may have open, unless it may raise the limit.
+fn open_files() -> Option<u64> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: geteuid only reads a number of the process; the limit is written to a structure that lives here.
+    let is_known = unsafe {
+        libc::geteuid() != 0 && libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0
+    };
+    is_known.then_some(limit.rlim_max)
+}
+
 fn shards(cpus: usize, quota: Option<f64>) -> usize {
     let most = quota.map_or(usize::MAX, |quota| quota.ceil() as usize);
     cpus.min(most).clamp(1, THREADS_MAX)
@@ -83,6 +120,18 @@ mod tests {
         assert_eq!(shards(2, Some(16.0)), 2);
         assert_eq!(shards(0, None), 1);
         assert_eq!(shards(100_000, None), THREADS_MAX);
+    }
+
+    #[test]
+    fn threads_and_files_bound_the_shards_that_nobody_asked_for() {
+        assert_eq!(bounded(64, None, None), 64);
+        // A container with --pids-limit 50; the process itself is one of them.
+        assert_eq!(bounded(64, Some(49), None), 24);
+        assert_eq!(bounded(64, Some(2), None), 1);
+        assert_eq!(bounded(64, None, Some(1024)), 25);
+        assert_eq!(bounded(64, Some(1000), Some(1_048_576)), 64);
+        assert_eq!(bounded(2, Some(49), Some(1024)), 2);
+        assert_eq!(bounded(64, Some(0), Some(0)), 1);
     }
 
     #[test]
