@@ -1,5 +1,7 @@
 //! `ssl_ciphers`: which cipher suites may be used, by the names of OpenSSL or of rustls.
 //!
+//! Words are those of OpenSSL's lists, groups and operators included, as far as they concern what there is here.
+//!
 //! As with OpenSSL, the list is about TLS 1.2: the suites of TLS 1.3 stay unless the list names some of them.
 
 use rustls::crypto::ring::cipher_suite as suite;
@@ -48,25 +50,40 @@ pub struct Ciphers {
     pub unknown: Vec<String>,
 }
 
-/// Reads a list of names, separated by colons.
+/// Reads a list as OpenSSL does: names of suites, groups of them (`HIGH`, `EECDH+AESGCM`), and operators before both, of
+/// which `!` and `-` take suites out, `+` puts them last, and `@` sorts.
 ///
 /// # Errors
-/// If the list contains OpenSSL's operators (`!`, `-`, `+`, `@`), which refer to the set of suites that OpenSSL has, or
-/// names no suite that exists here. The text says which names there are.
+/// If none of the suites that exist here is left. The text says which there are.
 pub fn parse(list: &str) -> Result<Ciphers, String> {
-    let mut named = Vec::new();
+    let (mut named, mut banned) = (Vec::new(), Vec::new());
     let mut unknown = Vec::new();
-    for name in list.split([':', ' ', ';']).filter(|name| !name.is_empty()) {
-        if name.starts_with(['!', '-', '+', '@']) {
-            return Err(format!(
-                "ssl_ciphers: \"{name}\" is no cipher suite; name each suite that is allowed, out of {}",
-                names()
-            ));
-        }
-        match find(name) {
-            Some(suite) if !named.contains(&suite) => named.push(suite),
-            Some(_) => {}
-            None => unknown.push(name.to_owned()),
+    for word in list.split([':', ' ', ';']).filter(|word| !word.is_empty()) {
+        // A level of security may stand behind a word without a colon.
+        let word = word.split_once('@').map_or(word, |(word, _)| word);
+        let (operator, name) = match word.strip_prefix(['!', '-', '+']) {
+            Some(name) => (word.as_bytes().first().copied(), name),
+            None => (None, word),
+        };
+        let meant = meaning(name);
+        match operator {
+            // The suites here are all strong, so there is nothing to sort, and no level refuses them.
+            _ if name.is_empty() => {}
+            Some(b'+') => named.sort_by_key(|suite| meant.contains(suite)),
+            Some(ban) => {
+                named.retain(|suite| !meant.contains(suite));
+                if ban == b'!' {
+                    banned.extend(meant);
+                }
+            }
+            None if meant.is_empty() => unknown.push(name.to_owned()),
+            None => {
+                for suite in meant {
+                    if !named.contains(&suite) && !banned.contains(&suite) {
+                        named.push(suite);
+                    }
+                }
+            }
         }
     }
     if named.is_empty() {
@@ -85,6 +102,32 @@ pub fn parse(list: &str) -> Result<Ciphers, String> {
         suites: named,
         unknown,
     })
+}
+
+/// The suites that a word without its operator means: one by its name, or those of TLS 1.2 that are in all of its
+/// groups.
+fn meaning(word: &str) -> Vec<SupportedCipherSuite> {
+    if let Some(suite) = find(word) {
+        return vec![suite];
+    }
+    let of_12 = KNOWN
+        .iter()
+        .filter(|(_, suite)| is_of(suite, &version::TLS12));
+    let meant = of_12.filter(|(name, _)| word.split('+').all(|group| is_in(name, group)));
+    meant.map(|(_, suite)| *suite).collect()
+}
+
+/// Whether OpenSSL counts the suite of TLS 1.2 to that group: all here have ECDHE, and a cipher with authentication.
+fn is_in(name: &str, group: &str) -> bool {
+    match group {
+        "ALL" | "DEFAULT" | "HIGH" | "TLSv1.2" => true,
+        "ECDHE" | "EECDH" | "kECDHE" | "kEECDH" => true,
+        "ECDSA" | "aECDSA" => name.contains("-ECDSA-"),
+        "aRSA" => name.contains("-RSA-"),
+        "AES" | "AESGCM" => name.contains("AES"),
+        "AES128" | "AES256" | "CHACHA20" => name.contains(group),
+        _ => false,
+    }
 }
 
 fn find(name: &str) -> Option<SupportedCipherSuite> {
@@ -145,13 +188,50 @@ mod tests {
 
     #[test]
     fn unsafe_suites_are_left_out_and_named() {
-        let ciphers = parse("AES256-SHA:ECDHE-RSA-AES256-GCM-SHA384:HIGH").unwrap();
-        assert_eq!(ciphers.unknown, ["AES256-SHA", "HIGH"]);
+        let ciphers = parse("AES256-SHA:ECDHE-RSA-AES256-GCM-SHA384:3DES").unwrap();
+        assert_eq!(ciphers.unknown, ["AES256-SHA", "3DES"]);
+    }
+
+    /// The names of the suites of TLS 1.2 of a list, without what all have alike.
+    fn of_12(list: &str) -> String {
+        let ciphers = parse(list).unwrap();
+        assert_eq!(ciphers.unknown, [""; 0], "{list}");
+        let of_12 = ciphers.suites.iter();
+        let of_12 = of_12.filter(|suite| is_of(suite, &version::TLS12));
+        let names = of_12.map(|suite| name(*suite).unwrap().replace("ECDHE-", ""));
+        names.collect::<Vec<_>>().join(" ")
     }
 
     #[test]
-    fn what_cannot_be_obeyed_is_refused() {
-        for list in ["HIGH:!aNULL", "DEFAULT", "", "@STRENGTH", "-RC4"] {
+    fn groups_and_operators_mean_what_they_mean_to_openssl() {
+        let ecdsa = "ECDSA-AES256-GCM-SHA384 ECDSA-AES128-GCM-SHA256 ECDSA-CHACHA20-POLY1305";
+        let rsa = "RSA-AES256-GCM-SHA384 RSA-AES128-GCM-SHA256 RSA-CHACHA20-POLY1305";
+        let all = format!("{ecdsa} {rsa}");
+        for list in [
+            "HIGH:!aNULL:!MD5",
+            "DEFAULT",
+            "DEFAULT@SECLEVEL=1",
+            "ALL:!ADH:!LOW:!EXP:!MD5:@STRENGTH",
+            "kEECDH:!kRSA",
+            "ECDHE+ECDSA:EECDH",
+        ] {
+            assert_eq!(of_12(list), all, "{list}");
+        }
+        assert_eq!(of_12("EECDH+aRSA"), rsa);
+        assert_eq!(of_12("HIGH:!aRSA"), ecdsa);
+        assert_eq!(of_12("HIGH:+ECDSA"), format!("{rsa} {ecdsa}"));
+        assert_eq!(
+            of_12("EECDH+ECDSA+AESGCM:!AES128:HIGH:-CHACHA20"),
+            "ECDSA-AES256-GCM-SHA384 RSA-AES256-GCM-SHA384"
+        );
+        // What `!` has taken out does not come back, what `-` has does.
+        assert_eq!(of_12("!ECDSA:HIGH"), rsa);
+        assert_eq!(of_12("HIGH:-ECDSA:HIGH"), format!("{rsa} {ecdsa}"));
+    }
+
+    #[test]
+    fn a_list_of_which_nothing_is_left_is_refused() {
+        for list in ["AES128-SHA:RC4", "", "@STRENGTH", "-RC4", "HIGH:!ECDHE"] {
             let message = parse(list).unwrap_err();
             assert!(
                 message.contains("ECDHE-RSA-AES128-GCM-SHA256"),
