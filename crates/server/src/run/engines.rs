@@ -155,8 +155,8 @@ fn say_less_space(segment_bytes: u64, config: &Config, error: &io::Error) {
         _ => "so no more can be used of a limit raised by cache_memlimit".into(),
     };
     crate::process::say_warning(format_args!(
-        "warning: each shard has {} MiB of address space, {price}: the kernel refuses {} GiB ({error}); raise `ulimit -v` \
-         and `ulimit -d`, or set vm.overcommit_memory to 0",
+        "warning: each shard has {} MiB of address space, {price}: the kernel refuses {} GiB ({error}); raise \
+         `ulimit -v` and `ulimit -d`, or set vm.overcommit_memory to 0",
         segment_bytes >> 20,
         SHARD_BYTES_MAX >> 30,
     ));
